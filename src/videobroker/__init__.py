@@ -1,0 +1,1 @@
+"""videobroker: who may enter a video room now, and with which credentials."""

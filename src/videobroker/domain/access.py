@@ -1,0 +1,223 @@
+"""Who may enter, when, as what: the decision, and nothing else.
+
+The checks stand in the order in which they are made; the first that does not hold decides.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from videobroker.domain.policy import Policy, WaitingRoom
+from videobroker.domain.sessions import SessionStatus
+
+WAITING_ROOM_RETRY_SECONDS = 5
+"""How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""
+
+
+class Reason(StrEnum):
+    """Why somebody is not admitted. These are error codes of the API: stable."""
+
+    VIDEO_DISABLED = "video_disabled"
+    SESSION_CANCELLED = "session_cancelled"
+    SESSION_COMPLETED = "session_completed"
+    SESSION_NOT_CONFIRMED = "session_not_confirmed"
+    NOT_A_PARTICIPANT = "not_a_participant"
+    GUESTS_NOT_ALLOWED = "guests_not_allowed"
+    PARTICIPANT_REMOVED = "participant_removed"
+    TOO_EARLY = "too_early"
+    SESSION_OVER = "session_over"
+    WAITING_FOR_HOST = "waiting_for_host"
+    WAITING_FOR_ADMISSION = "waiting_for_admission"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Everything about a session that decides who may enter it."""
+
+    status: SessionStatus
+    video: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    policy: Policy
+    call_running: bool = False
+
+    def opens_at(self, role: str) -> datetime | None:
+        """When the window of this app role opens; None for a session without a schedule."""
+        return None if self.starts_at is None else self.starts_at - self.policy.opens_before(role)
+
+    @property
+    def closes_at(self) -> datetime | None:
+        """When the window closes for everybody; None for a session without a schedule."""
+        return None if self.ends_at is None else self.ends_at + self.policy.grace
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at the door."""
+
+    role: str | None
+    """The app role; None for somebody who is not on the roster."""
+    provider_role: str | None = None
+    """What the role is called at the provider."""
+    is_guest: bool = False
+    removed: bool = False
+    """Was removed and banned."""
+    admitted: bool = False
+    """Was let out of the waiting room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Come in."""
+
+    role: str | None
+    """The provider role."""
+    until: datetime | None
+    """No credential may outlive this; None for a session without a schedule."""
+    opens_at: datetime | None
+    closes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not yet."""
+
+    reason: Reason
+    retry_after: int
+    """Whole seconds until asking again makes sense; at least 1."""
+    opens_at: datetime | None
+    closes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No. Asking again helps only after somebody changes something."""
+
+    reason: Reason
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+
+
+Decision = Admit | Wait | Refuse
+
+_ADVICE = {
+    Reason.VIDEO_DISABLED: "Video is off for this session. Make it virtual, or switch the group's video on.",
+    Reason.SESSION_CANCELLED: "The session was cancelled.",
+    Reason.SESSION_COMPLETED: "The session is completed. Register a new one to meet again.",
+    Reason.SESSION_NOT_CONFIRMED: "The session is not confirmed yet. Confirm it, then ask again.",
+    Reason.NOT_A_PARTICIPANT: "This user is not on the roster of the session. Add them to its participants first.",
+    Reason.GUESTS_NOT_ALLOWED: "This session admits no guests. Set `guests_allowed` in its policy to change that.",
+    Reason.PARTICIPANT_REMOVED: "This user was removed from the session and may not come back.",
+    Reason.TOO_EARLY: "The session is not open yet. Ask again at `opens_at`.",
+    Reason.SESSION_OVER: "The session is over. Move its end, or register a new one, to meet again.",
+    Reason.WAITING_FOR_HOST: "The host is not there yet. Ask again after `retry_after` seconds.",
+    Reason.WAITING_FOR_ADMISSION: "Waiting for the host to let this user in. Ask again after `retry_after` seconds.",
+}
+
+
+def advice(decision: Wait | Refuse) -> str:
+    """The decision as a sentence that tells what to do."""
+    return _ADVICE[decision.reason]
+
+
+def decide(door: Door, person: Person, now: datetime) -> Decision:
+    """May this person enter now?"""
+    role = person.role
+    return (
+        _refused_by_session(door)
+        or _refused_as_person(door, person)
+        or _outside_window(door, role or "", now)
+        or _kept_waiting(door, person)
+        or Admit(person.provider_role, _until(door, now), door.opens_at(role or ""), door.closes_at)
+    )
+
+
+def _refused_by_session(door: Door) -> Refuse | None:
+    if not door.video:
+        return Refuse(Reason.VIDEO_DISABLED)
+    match door.status:
+        case SessionStatus.CANCELLED:
+            return Refuse(Reason.SESSION_CANCELLED)
+        case SessionStatus.COMPLETED:
+            return Refuse(Reason.SESSION_COMPLETED)
+        case SessionStatus.PENDING:
+            return Refuse(Reason.SESSION_NOT_CONFIRMED)
+        case SessionStatus.CONFIRMED:
+            return None
+
+
+def _refused_as_person(door: Door, person: Person) -> Refuse | None:
+    if person.is_guest and not door.policy.guests_allowed:
+        return Refuse(Reason.GUESTS_NOT_ALLOWED)
+    if person.role is None:
+        return Refuse(Reason.NOT_A_PARTICIPANT)
+    if person.removed:
+        return Refuse(Reason.PARTICIPANT_REMOVED)
+    return None
+
+
+def _outside_window(door: Door, role: str, now: datetime) -> Wait | Refuse | None:
+    opens_at, closes_at = door.opens_at(role), door.closes_at
+    if opens_at is not None and now < opens_at:
+        return Wait(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, closes_at)
+    until = _until(door, now)
+    if until is not None and now >= until:
+        return Refuse(Reason.SESSION_OVER, opens_at, closes_at)
+    return None
+
+
+def _kept_waiting(door: Door, person: Person) -> Wait | None:
+    if person.role in door.policy.host_roles or person.admitted:
+        return None
+    match door.policy.waiting_room:
+        case WaitingRoom.ADMIT:
+            reason = Reason.WAITING_FOR_ADMISSION
+        case WaitingRoom.UNTIL_HOST if not door.call_running:
+            reason = Reason.WAITING_FOR_HOST
+        case _:
+            return None
+    return Wait(reason, WAITING_ROOM_RETRY_SECONDS, door.opens_at(person.role or ""), door.closes_at)
+
+
+def _until(door: Door, now: datetime) -> datetime | None:
+    closes_at = door.closes_at
+    if closes_at is None or now < closes_at or not door.call_running:
+        return closes_at
+    return closes_at + door.policy.overrun
+
+
+def _seconds(wait: timedelta) -> int:
+    return math.ceil(wait.total_seconds())
+
+
+def may_meet(door: Door, now: datetime) -> Decision:
+    """May the session meet now, whoever comes? The question of a backend that opens a call for nobody in particular."""
+    earliest = max((door.policy.opens_before_seconds, *door.policy.opens_before_seconds_by_role.values()))
+    window = replace(door, policy=replace(door.policy, opens_before_seconds=earliest))
+    return (
+        _refused_by_session(window)
+        or _outside_window(window, "", now)
+        or Admit(None, _until(window, now), window.opens_at(""), window.closes_at)
+    )
+
+
+def token_expiry(
+    now: datetime,
+    *,
+    until: datetime | None,
+    life: timedelta,
+    longest: timedelta,
+    longest_call: timedelta | None,
+) -> datetime:
+    """When a token issued now ends: after `life`, but never after `until` and never after `longest`.
+
+    `longest_call` is given where the SDK presents its first token again after a network drop: such a token must last
+    as long as the call can, even when `life` is shorter. A session without an end asks no such thing: a call there
+    may last for days, and `life` alone decides.
+    """
+    if until is None:
+        return now + min(life, longest)
+    remaining = until - now
+    needed = min(longest_call, remaining) if longest_call is not None else timedelta(0)
+    return now + min(max(life, needed), remaining, longest)

@@ -1,0 +1,48 @@
+"""What is known when somebody stands at the door: one look at everything that the decision and the signature need."""
+
+from dataclasses import dataclass
+
+from videobroker.domain.access import Door
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.calls import Call
+from videobroker.domain.rooms import Room, RoomState
+from videobroker.domain.sessions import Participant, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A session as one person finds it."""
+
+    session: Session
+    participant: Participant | None
+    """None for a stranger and for a guest."""
+    room: Room | None
+    """The room at the provider the session sticks to; None before the first join."""
+    call: Call | None
+    """The open call."""
+    uid: int | None
+    """The person's number in the session, where one was given."""
+
+    def door(self, app: App) -> Door:
+        """The part of it that decides who may enter."""
+        terms = self.session.terms
+        return Door(
+            status=terms.status,
+            video=terms.video,
+            starts_at=terms.starts_at,
+            ends_at=terms.ends_at,
+            policy=app.policy_for(terms.policy),
+            call_running=self.call is not None,
+        )
+
+    @property
+    def ready_room(self) -> Room | None:
+        """The room, when it can be entered without asking the provider."""
+        return self.room if self.room is not None and self.room.state is RoomState.READY else None
+
+
+def providers_of(app: App, session: Session) -> tuple[ProviderName, ...]:
+    """Where the session may take place, best first. A session that has a room stays where it is."""
+    if session.provider is not None:
+        return (session.provider,)
+    return session.terms.providers or app.default_providers

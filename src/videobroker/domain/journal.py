@@ -1,0 +1,84 @@
+"""The journal: the append-only list of everything that happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from videobroker.domain.ids import AppId, EventId, KeyId, SessionId, uuid7
+from videobroker.domain.sessions import Session, SessionKey
+
+
+class EventType(StrEnum):
+    """What can happen."""
+
+    SESSION_REGISTERED = "session.registered"
+    SESSION_UPDATED = "session.updated"
+    SESSION_CANCELLED = "session.cancelled"
+    PARTICIPANT_ADDED = "participant.added"
+    PARTICIPANT_UPDATED = "participant.updated"
+    PARTICIPANT_DROPPED = "participant.dropped"
+    CREDENTIALS_ISSUED = "credentials.issued"
+    CREDENTIALS_DENIED = "credentials.denied"
+    CALL_STARTED = "call.started"
+    CALL_ENDED = "call.ended"
+    ROOM_OPENED = "room.opened"
+    ROOM_CLOSED = "room.closed"
+    PROVIDER_SWITCHED = "provider.switched"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked: the key, and from where, as far as the request says."""
+
+    app_id: AppId
+    key_id: KeyId | None = None
+    """None when the command line asked."""
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the journal. Never holds a token, a room code or a display name."""
+
+    id: EventId
+    type: EventType
+    occurred_at: datetime
+    asker: Asker
+    session: SessionKey | None = None
+    session_id: SessionId | None = None
+    user_id: str | None = None
+    """Whom it is about."""
+    data: Mapping[str, Any] | None = None
+
+
+def about(
+    session: Session,
+    event_type: EventType,
+    *,
+    asker: Asker,
+    now: datetime,
+    user_id: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Event:
+    """Something that happened to a session now."""
+    return Event(
+        id=EventId(uuid7(now)),
+        type=event_type,
+        occurred_at=now,
+        asker=asker,
+        session=session.key,
+        session_id=session.id,
+        user_id=user_id,
+        data=data,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that stands in the journal, with its place in it."""
+
+    event: Event
+    cursor: str

@@ -1,0 +1,72 @@
+"""What an app may decide about its sessions, and what is decided when it says nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+PolicyPatch = Mapping[str, Any]
+"""Some fields of `Policy` with other values, as JSON keeps them; already validated."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class WaitingRoom(StrEnum):
+    """Who is kept outside although the window is open."""
+
+    OFF = "off"
+    UNTIL_HOST = "until_host"
+    ADMIT = "admit"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one session. Durations are whole seconds."""
+
+    opens_before_seconds: int = 600
+    """The window opens this long before the start."""
+    opens_before_seconds_by_role: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    """Other openings for some app roles."""
+    grace_seconds: int = 900
+    """The window closes this long after the end."""
+    overrun_seconds: int = 3600
+    """A call that still runs when the window closes stays open for joining this much longer."""
+    waiting_room: WaitingRoom = WaitingRoom.OFF
+    host_roles: tuple[str, ...] = ("host", "admin", "tutor", "teacher", "doctor", "therapist", "moderator")
+    """App roles that never wait in the waiting room."""
+    guests_allowed: bool = False
+    token_seconds: int | None = None
+    """Longest life of a participant's token; None leaves it to the provider (100ms 24 h, Agora 1 h)."""
+    guest_token_seconds: int = 7200
+    """Longest life of a guest's token."""
+
+    def changed_by(self, patch: PolicyPatch) -> "Policy":
+        """This policy with the fields of `patch`. Unknown fields are ignored: an older program may read newer rows."""
+        known = {f.name for f in fields(self)}
+        changes = {name: value for name, value in patch.items() if name in known}
+        if "waiting_room" in changes:
+            changes["waiting_room"] = WaitingRoom(changes["waiting_room"])
+        if "host_roles" in changes:
+            changes["host_roles"] = tuple(changes["host_roles"])
+        return replace(self, **changes)
+
+    def opens_before(self, role: str) -> timedelta:
+        """How long before the start somebody with this app role may enter."""
+        return timedelta(seconds=self.opens_before_seconds_by_role.get(role, self.opens_before_seconds))
+
+    @property
+    def grace(self) -> timedelta:
+        """How long after the end one may still enter."""
+        return timedelta(seconds=self.grace_seconds)
+
+    @property
+    def overrun(self) -> timedelta:
+        """How much longer than that while a call is running."""
+        return timedelta(seconds=self.overrun_seconds)
+
+    def token_life(self, *, guest: bool, default: timedelta) -> timedelta:
+        """The longest life of a token; `default` is the provider's, for a policy that says nothing."""
+        life = default if self.token_seconds is None else timedelta(seconds=self.token_seconds)
+        return min(life, timedelta(seconds=self.guest_token_seconds)) if guest else life

@@ -1,0 +1,56 @@
+"""The provider-side place of a session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, RoomId, SessionId
+from videobroker.domain.policy import NOTHING
+
+UID_LIMIT = 2_000_000_000
+"""People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that
+some SDKs show negative numbers."""
+
+
+class RoomState(StrEnum):
+    """`preparing` and `closing` are intentions that were written before the provider was asked."""
+
+    PREPARING = "preparing"
+    READY = "ready"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What we know of a session's room at one provider."""
+
+    id: RoomId
+    session_id: SessionId
+    provider: ProviderName
+    state: RoomState
+    provider_room_id: str | None = None
+    """100ms room id or Agora channel; known once the provider answered."""
+    codes: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
+    """Room codes by provider role; empty until somebody asked for the ready-made page."""
+
+
+def room_name(app_id: AppId, session_id: SessionId) -> str:
+    """The name of a session's room at any provider.
+
+    Always the same for the same session, so that a room created just before a crash is found again. At most 63
+    characters of `0-9a-v` and `-`: 100ms compares names without case, and Agora allows fewer than 64 bytes.
+    """
+    return f"vb-{_short(app_id.int)}-{_short(session_id.int)}"
+
+
+def _short(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuv"
+    return "".join(digits[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def uid_candidate(session_id: SessionId, draw: int) -> int:
+    """The `draw`-th number to try for somebody in this session: 1 to `UID_LIMIT`, spread so that draws rarely meet."""
+    # A multiplicative step by a prime that does not divide UID_LIMIT visits every number before it repeats one.
+    return (session_id.int + draw * 1_640_531_527) % UID_LIMIT + 1

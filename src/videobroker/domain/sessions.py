@@ -1,0 +1,117 @@
+"""A session: a booking or a group that may meet on video."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.policy import NOTHING, PolicyPatch
+
+
+class SessionKind(StrEnum):
+    """What the app calls it. A booking has a schedule and a status; a group is open while its video is on."""
+
+    BOOKING = "booking"
+    GROUP = "group"
+
+
+class SessionStatus(StrEnum):
+    """How far a booking has come. A group is `confirmed` until it is cancelled."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
+
+
+class Modality(StrEnum):
+    """Where a booking takes place."""
+
+    VIRTUAL = "virtual"
+    PHYSICAL = "physical"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """How an app names one of its sessions."""
+
+    app_id: AppId
+    kind: SessionKind
+    reference: str
+
+    @property
+    def label(self) -> str:
+        """For sentences: `booking 'lesson-1'`."""
+        return f"{self.kind} {self.reference!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody registered for a session."""
+
+    user_id: str
+    role: str
+    """The app's role."""
+    display_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """What an app says about a session; registering the same terms again changes nothing."""
+
+    title: str | None = None
+    status: SessionStatus = SessionStatus.CONFIRMED
+    video: bool = True
+    """A virtual booking, or a group with video."""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    """Both or neither; a group has neither."""
+    providers: tuple[ProviderName, ...] = ()
+    """In order of preference; empty means the app's accounts in their own order."""
+    policy: PolicyPatch = field(default_factory=lambda: NOTHING)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A row of the session table."""
+
+    id: SessionId
+    key: SessionKey
+    terms: SessionTerms
+    provider: ProviderName | None
+    """The provider the session sticks to since its first room; None before that."""
+    version: int
+    """Counts the changes, beginning with 1."""
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def modality(self) -> Modality:
+        """For bookings: `video` in the app's word."""
+        return Modality.VIRTUAL if self.terms.video else Modality.PHYSICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A session with its roster, as it stands after a change, and what the change did."""
+
+    session: Session
+    participants: tuple[Participant, ...]
+    created: bool = False
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which sessions a list shows; None leaves a field open."""
+
+    participant: str | None = None
+    status: SessionStatus | None = None
+    starts_after: datetime | None = None
+    """Inclusive."""
+    starts_before: datetime | None = None
+    """Exclusive."""

@@ -1,0 +1,215 @@
+"""Every error a caller can meet: a stable code and a sentence that tells what to do.
+
+    BrokerError
+    ├── InvalidInput             what was sent cannot be right
+    │   ├── UnknownProvider
+    │   ├── RoleNotMapped
+    │   ├── DuplicateParticipant
+    │   ├── SurfaceNotOffered
+    │   ├── InvalidCursor
+    │   └── IdempotencyKeyReused
+    ├── NotAuthenticated         who is asking
+    │   ├── ApiKeyMissing
+    │   ├── ApiKeyInvalid
+    │   ├── ApiKeyExpired
+    │   └── ApiKeyRevoked
+    ├── ScopeMissing             asking for more than the key may
+    ├── NotFound
+    │   ├── SessionNotFound
+    │   ├── ParticipantNotFound
+    │   └── CallNotFound
+    ├── Conflict
+    │   ├── SessionClosed
+    │   └── RequestInFlight
+    ├── AccessDenied             the access decision, as an error
+    ├── ProviderError            the far side
+    │   ├── ProviderUnavailable  down or overloaded: worth another try
+    │   ├── ProviderRefused      it answered, and said no: somebody has to change something
+    │   └── ProviderNotConfigured
+    ├── RoomNotReady             another request is still preparing the room
+    └── StorageUnavailable
+
+The docstring of a class is the title of its problem document. The HTTP status of a code stands in `web/problems.py`.
+"""
+
+from typing import Any, ClassVar
+
+
+class BrokerError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, detail: str, *, retry_after: float | None = None, **fields: Any) -> None:
+        """`detail` tells the caller what to do; `retry_after` is in seconds; `fields` join the problem document."""
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+        self.fields = fields
+
+
+class InvalidInput(BrokerError):
+    """The request is not valid."""
+
+    code = "invalid_request"
+
+
+class UnknownProvider(InvalidInput):
+    """The app has no account with this provider."""
+
+    code = "unknown_provider"
+
+
+class RoleNotMapped(InvalidInput):
+    """A role has no counterpart at the provider."""
+
+    code = "role_not_mapped"
+
+
+class DuplicateParticipant(InvalidInput):
+    """The same person stands twice on the roster."""
+
+    code = "duplicate_participant"
+
+
+class SurfaceNotOffered(InvalidInput):
+    """The provider does not offer this surface."""
+
+    code = "surface_not_offered"
+
+
+class InvalidCursor(InvalidInput):
+    """The cursor is not one of ours."""
+
+    code = "invalid_cursor"
+
+
+class IdempotencyKeyReused(InvalidInput):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class NotAuthenticated(BrokerError):
+    """The caller is not known."""
+
+    code = "not_authenticated"
+
+
+class ApiKeyMissing(NotAuthenticated):
+    """No API key was sent."""
+
+    code = "api_key_missing"
+
+
+class ApiKeyInvalid(NotAuthenticated):
+    """The API key is not known."""
+
+    code = "api_key_invalid"
+
+
+class ApiKeyExpired(NotAuthenticated):
+    """The API key has expired."""
+
+    code = "api_key_expired"
+
+
+class ApiKeyRevoked(NotAuthenticated):
+    """The API key was revoked."""
+
+    code = "api_key_revoked"
+
+
+class ScopeMissing(BrokerError):
+    """The API key may not do this."""
+
+    code = "scope_missing"
+
+
+class NotFound(BrokerError):
+    """There is no such thing for this app."""
+
+    code = "not_found"
+
+
+class SessionNotFound(NotFound):
+    """There is no such session for this app."""
+
+    code = "session_not_found"
+
+
+class ParticipantNotFound(NotFound):
+    """There is no such participant in this session."""
+
+    code = "participant_not_found"
+
+
+class CallNotFound(NotFound):
+    """There is no such call for this app."""
+
+    code = "call_not_found"
+
+
+class Conflict(BrokerError):
+    """The present state does not allow this."""
+
+    code = "conflict"
+
+
+class SessionClosed(Conflict):
+    """No call can be opened in this session."""
+
+    code = "session_closed"
+
+
+class RequestInFlight(Conflict):
+    """The first request with this idempotency key is still running."""
+
+    code = "request_in_flight"
+
+
+class AccessDenied(BrokerError):
+    """This person may not enter now."""
+
+    code = "access_denied"
+
+    def __init__(self, detail: str, *, decision: Any, retry_after: float | None = None) -> None:
+        """`decision` is the `Wait` or `Refuse` of `domain.access`; its reason is the code of the problem."""
+        super().__init__(detail, retry_after=retry_after)
+        self.decision = decision
+
+
+class ProviderError(BrokerError):
+    """The video provider did not do what was asked."""
+
+    code = "provider_error"
+
+
+class ProviderUnavailable(ProviderError):
+    """The video provider cannot be reached."""
+
+    code = "provider_unavailable"
+
+
+class ProviderRefused(ProviderError):
+    """The video provider refused the request."""
+
+    code = "provider_refused"
+
+
+class ProviderNotConfigured(ProviderError):
+    """The app has no working account with the provider."""
+
+    code = "provider_not_configured"
+
+
+class RoomNotReady(BrokerError):
+    """The room is still being prepared."""
+
+    code = "room_not_ready"
+
+
+class StorageUnavailable(BrokerError):
+    """The database cannot be reached."""
+
+    code = "storage_unavailable"
