@@ -1,0 +1,160 @@
+"""What we ask of a video provider, in our words. Vendor words stop inside the packages beside this file.
+
+A provider is bound to one account (one app's credentials with one vendor). Everything it cannot do is a capability it
+does not claim; the behaviour that every provider promises is stated once, in `tests/providers/test_contract.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from videobroker.domain.apps import ProviderAccount, ProviderName
+
+
+class Surface(StrEnum):
+    """How a frontend shows the call: with the vendor's SDK, or with the vendor's ready-made page."""
+
+    SDK = "sdk"
+    PREBUILT = "prebuilt"
+
+
+class Capability(StrEnum):
+    """What a provider may or may not be able to do."""
+
+    PREBUILT = "prebuilt"
+    """Offers a ready-made page that is entered with a room code."""
+    CLOSE_ROOM = "close_room"
+    """Can end a running call and keep the room shut."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRule:
+    """How long this vendor's tokens live."""
+
+    default: timedelta
+    """When the policy says nothing."""
+    longest: timedelta
+    """The vendor honours no more than this."""
+    must_outlive_call: bool
+    """The SDK presents the first token again after a network drop, so it has to last as long as the call can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One person's place in a room: everything that a signature is made over."""
+
+    user_id: str
+    role: str
+    """The provider's role, not the app's."""
+    display_name: str
+    issued_at: datetime
+    expires_at: datetime
+    uid: int | None = None
+    """The number of this person in the session; given when the provider `needs_uid`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCredentials:
+    """A 100ms auth token for the room."""
+
+    token: str
+    room_id: str
+    app_id: str
+    provider: Literal["100ms"] = "100ms"
+    surface: Literal["sdk"] = "sdk"
+
+    def __repr__(self) -> str:
+        return f"TokenCredentials(room_id={self.room_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PrebuiltCredentials:
+    """A 100ms room code, and the page that takes it."""
+
+    room_code: str
+    room_id: str
+    url: str
+    provider: Literal["100ms"] = "100ms"
+    surface: Literal["prebuilt"] = "prebuilt"
+
+    def __repr__(self) -> str:
+        return f"PrebuiltCredentials(room_id={self.room_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCredentials:
+    """An Agora RTC token. The client must join with exactly this channel and uid."""
+
+    token: str
+    channel: str
+    uid: int
+    app_id: str
+    provider: Literal["agora"] = "agora"
+    surface: Literal["sdk"] = "sdk"
+
+    def __repr__(self) -> str:
+        return f"ChannelCredentials(channel={self.channel!r}, uid={self.uid!r})"
+
+
+Credentials = TokenCredentials | PrebuiltCredentials | ChannelCredentials
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Credentials, and the name under which the journal remembers them."""
+
+    credentials: Credentials
+    token_id: str
+
+
+class Provider(Protocol):
+    """One account with one vendor."""
+
+    name: ProviderName
+    capabilities: frozenset[Capability]
+    token_rule: TokenRule
+    needs_uid: bool
+
+    async def open_room(self, name: str) -> str:
+        """The vendor's id of the room called `name`, which is open afterwards. Asking again gives the same room.
+
+        Raises `ProviderUnavailable` when another try may help, `ProviderRefused` when it will not.
+        """
+        ...
+
+    async def issue_codes(self, room_id: str) -> Mapping[str, str]:
+        """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.PREBUILT`."""
+        ...
+
+    async def close_room(self, room_id: str) -> None:
+        """End what runs in the room and let nobody in until it is opened again. Needs `Capability.CLOSE_ROOM`.
+
+        Closing a room that is idle or already closed is not an error.
+        """
+        ...
+
+    def sign(self, room_id: str, seat: Seat) -> Signed:
+        """Credentials for the SDK, made without asking anybody."""
+        ...
+
+    def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
+        """Credentials for the ready-made page. Needs `Capability.PREBUILT`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class ProviderDirectory(Protocol):
+    """Finds the provider for an account; keeps one for as long as the account does not change."""
+
+    def provider(self, account: ProviderAccount) -> Provider:
+        """The provider bound to `account`. Raises `ProviderNotConfigured` when the account lacks a setting."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of all providers."""
+        ...

@@ -1,0 +1,138 @@
+"""The parser of npm `agora-token` reads our tokens as we mean them."""
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from node_packages import node_modules
+from videobroker.providers.agora.provider import AgoraProvider
+from videobroker.providers.agora.services import (
+    Apaas,
+    Chat,
+    ConversationalAi,
+    Fcdn,
+    Fpa,
+    Rtc,
+    Rtm,
+    Rtm2,
+    SpeechToText,
+    Streaming,
+)
+from videobroker.providers.agora.token import AccessToken
+from videobroker.providers.contract import ChannelCredentials, Seat
+
+pytestmark = pytest.mark.node
+
+APP_ID = "0123456789abcdef0123456789abcdef"
+CERTIFICATE = "fedcba9876543210fedcba9876543210"
+
+SCRIPT = """
+const { AccessToken2 } = require('agora-token/src/AccessToken2')
+const [text, certificate] = JSON.parse(require('fs').readFileSync(0, 'utf8'))
+const token = new AccessToken2('', '', 1, 0)
+const parsed = token.from_string(text)
+const own = service => Object.fromEntries(Object.entries(service).map(([name, value]) => [
+    name.replace(/^__/, ''), Buffer.isBuffer(value) ? value.toString() : value]))
+console.log(JSON.stringify({
+    parsed,
+    verified: token.verifySignature(certificate),
+    app_id: `${token.appId}`,
+    issue_ts: token.issueTs,
+    expire: token.expire,
+    salt: token.salt,
+    services: token.services.map(own),
+}))
+"""
+
+
+def read_by_the_official_parser(text: str, certificate: str = CERTIFICATE) -> dict[str, Any]:
+    finished = subprocess.run(
+        ["node", "-e", SCRIPT],
+        cwd=node_modules().parent,
+        input=json.dumps([text, certificate]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(finished.stdout)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("role", "privileges"),
+    [("publisher", {"1": 1800, "2": 1800, "3": 1800, "4": 1800}), ("subscriber", {"1": 1800})],
+)
+def test_the_official_parser_reads_a_signed_seat(role: str, privileges: dict[str, int]) -> None:
+    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    seat = Seat("tutor-7", role, "Ada", issued_at=now, expires_at=now + timedelta(minutes=30), uid=2**32 - 1)
+    agora = AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, draw_salt=lambda: 99_999_999)
+    credentials = agora.sign("vb room-1!", seat).credentials
+    assert isinstance(credentials, ChannelCredentials)
+    assert read_by_the_official_parser(credentials.token) == {
+        "parsed": True,
+        "verified": True,
+        "app_id": credentials.app_id,
+        "issue_ts": int(now.timestamp()),
+        "expire": 1800,
+        "salt": 99_999_999,
+        "services": [
+            {
+                "type": 1,
+                "privileges": privileges,
+                "channel_name": credentials.channel,
+                "uid": str(credentials.uid),
+            }
+        ],
+    }
+
+
+def test_the_official_parser_knows_another_certificate() -> None:
+    token = AccessToken(APP_ID, 1_700_000_000, 60, 1, (Rtc(channel="room-1", uid="7", privileges={1: 60}),))
+    answer = read_by_the_official_parser(token.encode(CERTIFICATE), certificate="0" * 32)
+    assert (answer["parsed"], answer["verified"]) == (True, False)
+
+
+def test_the_official_parser_reads_every_service() -> None:
+    login = {1: 60}
+    token = AccessToken(
+        app_id=APP_ID,
+        issue_ts=1_700_000_000,
+        expire=3600,
+        salt=2**32 - 1,
+        services=(
+            Rtc(channel="room-1", uid="7", privileges={4: 4, 1: 1}),
+            Rtm(user_id="alice", privileges=login),
+            Streaming(channel="room-2", account="bob", privileges=login),
+            Fpa(privileges=login),
+            Chat(user_id="carol", privileges=login),
+            Fcdn(channel="room-3", account="dave", privileges=login),
+            Apaas(room_uuid="room-4", user_uuid="erin", role=2, privileges=login),
+            Rtm2(user_id="frank", permissions={1: {1: ("b", "c")}, 0: {0: ("a",)}}, privileges=login),
+            ConversationalAi(privileges={}),
+            SpeechToText(privileges={}),
+        ),
+    )
+    answer = read_by_the_official_parser(token.encode(CERTIFICATE))
+    official_login = {"1": 60}
+    assert (answer["parsed"], answer["verified"], answer["salt"]) == (True, True, 2**32 - 1)
+    assert answer["services"] == [
+        {"type": 1, "privileges": {"1": 1, "4": 4}, "channel_name": "room-1", "uid": "7"},
+        {"type": 2, "privileges": official_login, "user_id": "alice"},
+        {"type": 3, "privileges": official_login, "channel_name": "room-2", "account": "bob"},
+        {"type": 4, "privileges": official_login},
+        {"type": 5, "privileges": official_login, "user_id": "carol"},
+        {"type": 6, "privileges": official_login, "channel_name": "room-3", "account": "dave"},
+        {"type": 7, "privileges": official_login, "room_uuid": "room-4", "user_uuid": "erin", "role": 2},
+        {
+            "type": 8,
+            "privileges": official_login,
+            "user_id": "frank",
+            "permissions": {"details": {"0": {"0": ["a"]}, "1": {"1": ["b", "c"]}}},
+        },
+        {"type": 9, "privileges": {}},
+        {"type": 10, "privileges": {}},
+    ]
