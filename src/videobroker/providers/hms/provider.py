@@ -1,0 +1,203 @@
+"""100ms as a `Provider`: rooms made by name, tokens signed here, room codes for the ready-made page."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+import httpx
+import structlog
+
+from videobroker.domain.apps import ProviderName
+from videobroker.errors import ProviderNotConfigured, ProviderRefused
+from videobroker.providers.contract import (
+    Capability,
+    PrebuiltCredentials,
+    Seat,
+    Signed,
+    TokenCredentials,
+    TokenRule,
+)
+from videobroker.providers.hms.answers import Room
+from videobroker.providers.hms.client import HmsClient
+from videobroker.providers.hms.errors import Absent, Forbidden
+from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens, auth_token
+
+API_URL = "https://api.100ms.live/v2"
+
+TOKEN_LIFE = timedelta(hours=24)
+"""What every official sample uses. Calls end after 12 h at the latest, so it outlives any of them."""
+
+RECORDER_ROLE = "__internal_recorder"
+"""The role of the vendor's own recorder bot. Nobody enters with it."""
+
+CLOSING_REASON = "The session has ended."
+"""What the people in the room are told."""
+
+log = structlog.get_logger(__name__)
+
+_ROOM_NAME = re.compile(r"[A-Za-z0-9.\-:_]+")
+
+
+class HmsProvider:
+    """One workspace at 100ms.
+
+    The ready-made page is offered when the account names it: templates made through the API have none.
+    """
+
+    name: ProviderName = ProviderName.HMS
+    needs_uid: bool = False
+    # The SDK joins again with its first token after a network drop.
+    token_rule: TokenRule = TokenRule(default=TOKEN_LIFE, longest=TOKEN_LIFE, must_outlive_call=True)
+
+    def __init__(
+        self, keys: AccountKeys, client: HmsClient, *, template_id: str | None, prebuilt_url: str | None
+    ) -> None:
+        """`prebuilt_url` is the page without a path, as in `https://acme.app.100ms.live`."""
+        self._keys = keys
+        self._client = client
+        self._template_id = template_id
+        self._prebuilt_url = prebuilt_url
+        offered = (
+            {Capability.CLOSE_ROOM} if prebuilt_url is None else {Capability.CLOSE_ROOM, Capability.PREBUILT}
+        )
+        self.capabilities: frozenset[Capability] = frozenset(offered)
+
+    def __repr__(self) -> str:
+        return f"HmsProvider(access_key={self._keys.access_key!r})"
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Mapping[str, str],
+        *,
+        clock: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> "HmsProvider":
+        """The provider of an account.
+
+        Required settings: `access_key`, `secret`. Optional: `template_id` (else the workspace's default),
+        `subdomain` or `prebuilt_url` (else no ready-made page), `api_url`. Empty counts as missing.
+        `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
+        Raises `ProviderNotConfigured` naming what is wrong.
+        """
+        given = {key: value.strip() for key, value in settings.items() if value.strip()}
+        missing = [key for key in ("access_key", "secret") if key not in given]
+        if missing:
+            raise ProviderNotConfigured(
+                f"The 100ms account lacks {' and '.join(missing)}: set what is missing."
+            )
+        keys = AccountKeys(given["access_key"], given["secret"])
+        client = HmsClient(
+            _web_address(given, "api_url") or API_URL,
+            ManagementTokens(keys, clock),
+            clock,
+            transport=transport,
+        )
+        return cls(keys, client, template_id=given.get("template_id"), prebuilt_url=_prebuilt_url(given))
+
+    async def open_room(self, name: str) -> str:
+        """The id of the room called `name`, enabled. Names may hold ASCII letters, digits and `. - : _`.
+
+        100ms takes names that differ only in case for the same one.
+        """
+        if not _ROOM_NAME.fullmatch(name):
+            raise ProviderRefused(
+                f"100ms takes no room called {name!r}: use only letters, digits and . - : _"
+            )
+        room = await self._client.create_room(name, self._template_id)
+        self._compare_template(room)
+        if not room.enabled:
+            # Whether creating by name opens a room that was closed is not documented, so the answer decides.
+            await self._client.enable_room(room.id)
+        return room.id
+
+    async def issue_codes(self, room_id: str) -> dict[str, str]:
+        """The first enabled code of each role. A disabled room gives no codes, so it is enabled first."""
+        try:
+            codes = await self._client.create_codes(room_id)
+        except Forbidden:
+            await self._client.enable_room(room_id)
+            codes = await self._client.create_codes(room_id)
+        first: dict[str, str] = {}
+        for code in codes:
+            if code.enabled and code.role != RECORDER_ROLE:
+                first.setdefault(code.role, code.code)
+        return first
+
+    async def close_room(self, room_id: str) -> None:
+        """End the call and disable the room. 100ms ends it soon after it answered."""
+        try:
+            await self._client.end_room(room_id, CLOSING_REASON, lock=True)
+        except (Absent, Forbidden):
+            # Idle rooms cannot be ended, and what a disabled one answers is not documented.
+            await self._disable(room_id)
+
+    def sign(self, room_id: str, seat: Seat) -> Signed:
+        """An auth token for the seat. Its `jti` is the token id."""
+        if not seat.user_id or not seat.role:
+            raise ProviderRefused("A 100ms token needs a user id and a role: neither may be empty.")
+        token_id = str(uuid4())
+        token = auth_token(
+            self._keys,
+            room_id=room_id,
+            role=seat.role,
+            user_id=seat.user_id,
+            issued_at=seat.issued_at,
+            expires_at=seat.expires_at,
+            token_id=token_id,
+        )
+        return Signed(TokenCredentials(token, room_id=room_id, app_id=self._keys.access_key), token_id)
+
+    def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
+        """The page with the code in its path. A code is a secret, so the token id is made from its digest.
+
+        The page locks the name and reports the user id, but whoever has the code can claim another one.
+        Source: prebuilt/v2 of the 100ms docs.
+        """
+        if self._prebuilt_url is None:
+            raise ProviderNotConfigured(
+                "The 100ms account has no ready-made page: set subdomain or prebuilt_url."
+            )
+        if not code or not seat.user_id:
+            raise ProviderRefused("The 100ms page needs a room code and a user id: neither may be empty.")
+        named = {"name": seat.display_name} if seat.display_name else {}
+        query = urlencode({**named, "userId": seat.user_id}, quote_via=quote, safe="")
+        url = f"{self._prebuilt_url}/meeting/{quote(code, safe='')}?{query}"
+        digest = hashlib.sha256(code.encode()).hexdigest()
+        return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), f"code:{digest[:12]}")
+
+    async def aclose(self) -> None:
+        """Close the connections to 100ms."""
+        await self._client.aclose()
+
+    async def _disable(self, room_id: str) -> None:
+        try:
+            await self._client.disable_room(room_id)
+        except Absent:
+            log.info("100ms does not know the room: there is nothing to close", room_id=room_id)
+
+    def _compare_template(self, room: Room) -> None:
+        if self._template_id is not None and room.template_id not in (None, self._template_id):
+            log.warning(
+                "The 100ms room has another template than the account: its roles may differ",
+                room_id=room.id,
+                template_id=room.template_id,
+                expected_template_id=self._template_id,
+            )
+
+
+def _prebuilt_url(given: Mapping[str, str]) -> str | None:
+    subdomain = given.get("subdomain")
+    return _web_address(given, "prebuilt_url") or (
+        f"https://{subdomain}.app.100ms.live" if subdomain else None
+    )
+
+
+def _web_address(given: Mapping[str, str], key: str) -> str | None:
+    address = given.get(key)
+    if address is not None and not address.startswith(("https://", "http://")):
+        raise ProviderNotConfigured(f"{key} of the 100ms account has to start with https:// (or http://).")
+    return address.rstrip("/") if address else None

@@ -1,0 +1,112 @@
+"""The two kinds of JWT that 100ms takes. We sign both with the account's secret, without asking anybody.
+
+Source: get-started/v2/security-and-tokens of the 100ms docs; the web SDK's source for what it can read.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import jwt
+
+BACKDATED = timedelta(seconds=10)
+"""`iat` and `nbf` lie this far back: 100ms answers 401 when they are in the future, and promises no leeway
+for clocks that differ. The vendor's own SDK takes the same ten seconds."""
+
+MANAGEMENT_LIFE = timedelta(hours=1)
+"""Only rotating the secret revokes a signed token, so a leaked one should die soon; signing is cheap."""
+
+RENEWED_BEFORE = timedelta(minutes=5)
+"""A management token with less than this left is replaced: more than clocks differ and retries last."""
+
+TOKEN_VERSION = 2
+
+_JWS = jwt.PyJWS(algorithms=["HS256"])
+
+# The web SDK reads the payload with plain `atob`, which rejects the `-` and `_` of base64url. In ASCII text
+# only > ? ~ and DEL can bring these forth. As JSON escapes they mean the same and are harmless; `json.dumps`
+# already escapes DEL, and everything that is not ASCII.
+_HARMLESS = {ord(character): f"\\u{ord(character):04x}" for character in ">?~"}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """The access key and the secret of one workspace. The secret is an HMAC key as it stands, not base64."""
+
+    access_key: str
+    secret: str = field(repr=False)
+
+
+def auth_token(
+    keys: AccountKeys,
+    *,
+    room_id: str,
+    role: str,
+    user_id: str,
+    issued_at: datetime,
+    expires_at: datetime,
+    token_id: str,
+) -> str:
+    """A token with which one person joins one room in one role. Any user id and role survive the web SDK.
+
+    `token_id` becomes `jti`. Both moments are aware; they are cut to whole seconds.
+    """
+    claims = {
+        "access_key": keys.access_key,
+        "type": "app",
+        "version": TOKEN_VERSION,
+        "room_id": room_id,
+        "role": role,
+        "user_id": user_id,
+        **_validity(issued_at, expires_at, token_id),
+    }
+    return _signed(claims, keys)
+
+
+def management_token(keys: AccountKeys, *, issued_at: datetime, expires_at: datetime, token_id: str) -> str:
+    """A token for the REST API. It opens the whole workspace and is never handed out."""
+    claims = {
+        "access_key": keys.access_key,
+        "type": "management",
+        "version": TOKEN_VERSION,
+        **_validity(issued_at, expires_at, token_id),
+    }
+    return _signed(claims, keys)
+
+
+class ManagementTokens:
+    """The management token of one account: signed when needed, used again until it is about to expire."""
+
+    def __init__(self, keys: AccountKeys, clock: Callable[[], datetime]) -> None:
+        """`clock` tells the present moment, aware, in UTC."""
+        self._keys = keys
+        self._clock = clock
+        self._token: str | None = None
+        self._expires_at: datetime | None = None
+
+    def current(self) -> str:
+        """A token with at least `RENEWED_BEFORE` left."""
+        now = self._clock()
+        if self._token is None or self._expires_at is None or self._expires_at - now < RENEWED_BEFORE:
+            self._expires_at = now + MANAGEMENT_LIFE
+            self._token = management_token(
+                self._keys, issued_at=now, expires_at=self._expires_at, token_id=str(uuid4())
+            )
+        return self._token
+
+    def discard(self, token: str) -> None:
+        """Forget `token`, which 100ms did not accept. One that has been replaced meanwhile is left alone."""
+        if self._token == token:
+            self._token = None
+
+
+def _validity(issued_at: datetime, expires_at: datetime, token_id: str) -> dict[str, str | int]:
+    since = int((issued_at - BACKDATED).timestamp())
+    return {"jti": token_id, "iat": since, "nbf": since, "exp": int(expires_at.timestamp())}
+
+
+def _signed(claims: Mapping[str, str | int], keys: AccountKeys) -> str:
+    payload = json.dumps(claims, separators=(",", ":")).translate(_HARMLESS)
+    return _JWS.encode(payload.encode("ascii"), keys.secret, algorithm="HS256")

@@ -1,0 +1,242 @@
+"""The provider against the pretend vendor: whole stories, with the vendor's own opinion of what we send."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from videobroker.errors import ProviderRefused, ProviderUnavailable
+from videobroker.providers.contract import PrebuiltCredentials, Seat, TokenCredentials
+from videobroker.providers.hms.provider import HmsProvider
+from videobroker.sandbox import SandboxConfig, SandboxState, create_sandbox, demo_config
+
+from .conftest import Clock
+
+HOST = "http://sandbox.test"
+
+pytestmark = pytest.mark.usefixtures("waits")
+
+
+class Line(httpx.ASGITransport):
+    """Calls the sandbox in the same process. Where it hangs up, the caller sees a broken connection."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except ConnectionResetError as error:
+            raise httpx.ReadError(str(error)) from error
+
+
+class Control:
+    """The sandbox's own API: what a browser or a person at the far side would do."""
+
+    def __init__(self, line: Line) -> None:
+        self._http = httpx.AsyncClient(base_url=HOST, transport=line)
+
+    async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return await self._http.request(method, path, json=body)
+
+    async def join(self, room_id: str, token: str) -> httpx.Response:
+        return await self.ask("POST", f"/_sandbox/rooms/{room_id}/peers", {"token": token, "name": "Asha"})
+
+    async def misbehave(self, **fault: object) -> None:
+        assert (await self.ask("POST", "/_sandbox/faults", fault)).is_success
+
+    async def counters(self) -> dict[str, Any]:
+        counts = (await self.ask("GET", "/_sandbox/counters")).json()
+        assert isinstance(counts, dict)
+        return counts
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+@pytest.fixture
+def config() -> SandboxConfig:
+    return demo_config()
+
+
+@pytest.fixture
+def line(config: SandboxConfig, clock: Clock) -> Line:
+    return Line(create_sandbox(config, SandboxState(config, now=clock)))
+
+
+@pytest.fixture
+def settings(config: SandboxConfig) -> dict[str, str]:
+    [workspace] = config.workspaces
+    return {
+        "access_key": workspace.access_key,
+        "secret": workspace.secret,
+        "template_id": workspace.default_template.id,
+        "subdomain": workspace.default_template.subdomain,
+        "api_url": f"{HOST}/v2",
+    }
+
+
+@pytest.fixture
+async def provider(settings: dict[str, str], clock: Clock, line: Line) -> AsyncIterator[HmsProvider]:
+    provider = HmsProvider.from_settings(settings, clock=clock, transport=line)
+    yield provider
+    await provider.aclose()
+
+
+@pytest.fixture
+async def control(line: Line) -> AsyncIterator[Control]:
+    control = Control(line)
+    yield control
+    await control.aclose()
+
+
+def token_for(provider: HmsProvider, room_id: str, seat: Seat) -> str:
+    credentials = provider.sign(room_id, seat).credentials
+    assert isinstance(credentials, TokenCredentials)
+    return credentials.token
+
+
+async def test_opening_twice_gives_one_room(provider: HmsProvider, control: Control) -> None:
+    first = await provider.open_room("vb:lesson-42")
+    assert await provider.open_room("vb:LESSON-42") == first
+    assert (await control.counters())["rooms_created"] == 1
+
+
+@pytest.mark.parametrize("user_id", ["u-1842", "???~~~>>>", "Zoë 漢字 😀\x7f"])
+async def test_a_signed_token_opens_the_room_for_exactly_that_person(
+    provider: HmsProvider, control: Control, seat: Seat, user_id: str
+) -> None:
+    room_id = await provider.open_room("lesson")
+    joined = await control.join(room_id, token_for(provider, room_id, replace(seat, user_id=user_id)))
+    assert joined.status_code == 200
+    assert (joined.json()["peer"]["user_id"], joined.json()["peer"]["role"]) == (user_id, "teacher")
+
+
+async def test_a_token_made_for_another_role_name_opens_nothing(
+    provider: HmsProvider, control: Control, seat: Seat
+) -> None:
+    room_id = await provider.open_room("lesson")
+    joined = await control.join(room_id, token_for(provider, room_id, replace(seat, role="Teacher")))
+    assert joined.status_code == 401
+
+
+async def test_codes_stay_the_same_and_can_be_exchanged(
+    provider: HmsProvider, control: Control, seat: Seat
+) -> None:
+    room_id = await provider.open_room("lesson")
+    codes = await provider.issue_codes(room_id)
+    assert set(codes) == {"teacher", "student"}
+    assert await provider.issue_codes(room_id) == codes
+    credentials = provider.prebuilt(room_id, codes["teacher"], seat).credentials
+    assert isinstance(credentials, PrebuiltCredentials)
+    exchanged = await control.ask(
+        "POST", "/v2/token", {"code": credentials.room_code, "user_id": seat.user_id}
+    )
+    assert (await control.join(room_id, exchanged.json()["token"])).status_code == 200
+
+
+async def test_closing_sends_everybody_out_and_keeps_them_out_until_it_is_opened_again(
+    provider: HmsProvider, control: Control, seat: Seat
+) -> None:
+    room_id = await provider.open_room("lesson")
+    token = token_for(provider, room_id, seat)
+    assert (await control.join(room_id, token)).status_code == 200
+    await provider.close_room(room_id)
+    assert (await control.join(room_id, token)).status_code == 403
+    assert await provider.open_room("lesson") == room_id
+    assert (await control.join(room_id, token)).status_code == 200
+
+
+async def test_an_idle_room_can_be_closed_twice(provider: HmsProvider, control: Control, seat: Seat) -> None:
+    room_id = await provider.open_room("lesson")
+    await provider.close_room(room_id)
+    await provider.close_room(room_id)
+    assert (await control.join(room_id, token_for(provider, room_id, seat))).status_code == 403
+
+
+async def test_a_room_nobody_made_can_be_closed(provider: HmsProvider) -> None:
+    await provider.close_room("65f0c1a2b3d4e5f60718293a")
+
+
+async def test_codes_of_a_closed_room_open_it(provider: HmsProvider, control: Control, seat: Seat) -> None:
+    room_id = await provider.open_room("lesson")
+    await provider.close_room(room_id)
+    assert await provider.issue_codes(room_id)
+    assert (await control.join(room_id, token_for(provider, room_id, seat))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 429, "retry_after": 1},
+        {"kind": "status", "status": 503, "after": True},
+        {"kind": "drop"},
+        {"kind": "drop", "after": True},
+        {"kind": "truncate"},
+    ],
+    ids=str,
+)
+async def test_a_fault_that_happens_twice_makes_no_second_room(
+    provider: HmsProvider, control: Control, fault: dict[str, object]
+) -> None:
+    await control.misbehave(operation="create_room", times=2, **fault)
+    await provider.open_room("lesson")
+    counters = await control.counters()
+    assert (counters["create_room"], counters["rooms_created"]) == (3, 1)
+
+
+async def test_a_vendor_that_stays_down_is_unavailable(provider: HmsProvider, control: Control) -> None:
+    await control.misbehave(kind="drop")
+    with pytest.raises(ProviderUnavailable):
+        await provider.open_room("lesson")
+    assert (await control.counters())["create_room"] == 4
+
+
+async def test_a_day_of_work_needs_no_second_look_at_the_management_token(
+    provider: HmsProvider, control: Control, clock: Clock
+) -> None:
+    for _ in range(48):
+        await provider.open_room("lesson")
+        clock.advance(timedelta(minutes=30))
+    assert (await control.counters())["create_room"] == 48
+
+
+async def test_a_template_of_somebody_else_is_refused_with_advice(
+    settings: dict[str, str], clock: Clock, line: Line
+) -> None:
+    other = {**settings, "template_id": "0" * 24}
+    provider = HmsProvider.from_settings(other, clock=clock, transport=line)
+    with pytest.raises(ProviderRefused, match="HMS_TEMPLATE_ID"):
+        await provider.open_room("lesson")
+    await provider.aclose()
+
+
+@pytest.mark.parametrize("wrong", ["access_key", "secret"])
+async def test_wrong_keys_are_refused_with_advice(
+    settings: dict[str, str], clock: Clock, line: Line, wrong: str
+) -> None:
+    other = {**settings, wrong: "0" * 40}
+    provider = HmsProvider.from_settings(other, clock=clock, transport=line)
+    with pytest.raises(ProviderRefused, match="access key and the secret"):
+        await provider.open_room("lesson")
+    await provider.aclose()
+
+
+async def test_a_clock_that_runs_ahead_is_named_as_a_cause(
+    settings: dict[str, str], clock: Clock, line: Line
+) -> None:
+    ahead = Clock(clock.now + timedelta(minutes=10))
+    provider = HmsProvider.from_settings(settings, clock=ahead, transport=line)
+    with pytest.raises(ProviderRefused, match="clock"):
+        await provider.open_room("lesson")
+    await provider.aclose()
+
+
+async def test_a_clock_that_runs_ten_seconds_ahead_does_no_harm(
+    settings: dict[str, str], clock: Clock, line: Line
+) -> None:
+    ahead = Clock(clock.now + timedelta(seconds=10))
+    provider = HmsProvider.from_settings(settings, clock=ahead, transport=line)
+    assert await provider.open_room("lesson")
+    await provider.aclose()

@@ -1,0 +1,149 @@
+"""The tokens we sign: what they claim, and that the web SDK can read them whatever they claim."""
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.providers.hms.tokens import (
+    MANAGEMENT_LIFE,
+    RENEWED_BEFORE,
+    AccountKeys,
+    ManagementTokens,
+    auth_token,
+    management_token,
+)
+
+from .conftest import START, Clock
+
+KEYS = AccountKeys("65f0c1a2b3d4e5f607182900", "an-invented-secret-of-more-than-32-bytes")
+ROOM = "65f0c1a2b3d4e5f60718293a"
+TOKEN_ID = "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"
+NASTY = st.text(alphabet=st.sampled_from("abc>?~\x7f\\\"'/é漢😀\x00\n-_"))
+
+
+def signed(user_id: str = "u-1842", role: str = "teacher") -> str:
+    return auth_token(
+        KEYS,
+        room_id=ROOM,
+        role=role,
+        user_id=user_id,
+        issued_at=START,
+        expires_at=START + timedelta(hours=24),
+        token_id=TOKEN_ID,
+    )
+
+
+def claims(token: str) -> dict[str, Any]:
+    """The claims of a genuine token; its times are not compared with today."""
+    return jwt.decode(
+        token,
+        KEYS.secret,
+        algorithms=["HS256"],
+        options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
+    )
+
+
+def as_the_web_sdk_reads(token: str) -> Any:
+    """The payload through `atob`, which knows no base64url and takes each byte for a character."""
+    payload = token.split(".")[1]
+    text = base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True).decode("latin-1")
+    return json.loads(text)
+
+
+def test_an_auth_token_claims_what_100ms_asks_for_and_nothing_else() -> None:
+    issued = int(START.timestamp())
+    assert claims(signed()) == {
+        "access_key": KEYS.access_key,
+        "type": "app",
+        "version": 2,
+        "room_id": ROOM,
+        "role": "teacher",
+        "user_id": "u-1842",
+        "jti": TOKEN_ID,
+        "iat": issued - 10,
+        "nbf": issued - 10,
+        "exp": issued + 86400,
+    }
+
+
+def test_a_management_token_names_no_room_and_nobody() -> None:
+    token = management_token(KEYS, issued_at=START, expires_at=START + timedelta(hours=1), token_id=TOKEN_ID)
+    issued = int(START.timestamp())
+    assert claims(token) == {
+        "access_key": KEYS.access_key,
+        "type": "management",
+        "version": 2,
+        "jti": TOKEN_ID,
+        "iat": issued - 10,
+        "nbf": issued - 10,
+        "exp": issued + 3600,
+    }
+
+
+def test_the_header_names_hs256() -> None:
+    assert jwt.get_unverified_header(signed()) == {"alg": "HS256", "typ": "JWT"}
+
+
+def test_times_are_whole_seconds_and_never_past_the_promise() -> None:
+    moment = START + timedelta(milliseconds=900)
+    token = management_token(KEYS, issued_at=moment, expires_at=moment, token_id=TOKEN_ID)
+    got = claims(token)
+    assert [type(got[name]) for name in ("iat", "nbf", "exp")] == [int, int, int]
+    assert got["exp"] == int(START.timestamp())
+
+
+@given(user_id=st.text() | NASTY, role=st.text() | NASTY)
+def test_any_user_and_role_survive_the_web_sdk(user_id: str, role: str) -> None:
+    token = signed(user_id, role)
+    payload = token.split(".")[1]
+    assert not {"-", "_"} & set(payload)
+    assert as_the_web_sdk_reads(token) == claims(token)
+    assert (claims(token)["user_id"], claims(token)["role"]) == (user_id, role)
+
+
+def test_without_escaping_the_same_token_would_not_survive() -> None:
+    """Guards the property above: its reader must be as strict as `atob`."""
+    with pytest.raises(ValueError, match=r"[Bb]ase64"):
+        as_the_web_sdk_reads(jwt.encode({"user_id": "???"}, KEYS.secret))
+
+
+def test_one_management_token_serves_until_five_minutes_are_left(clock: Clock) -> None:
+    tokens = ManagementTokens(KEYS, clock)
+    first = tokens.current()
+    clock.advance(MANAGEMENT_LIFE - RENEWED_BEFORE)
+    assert tokens.current() == first
+    clock.advance(timedelta(seconds=1))
+    second = tokens.current()
+    assert second != first
+    assert claims(second)["exp"] == int((clock.now + MANAGEMENT_LIFE).timestamp())
+
+
+def test_a_discarded_token_is_not_used_again(clock: Clock) -> None:
+    tokens = ManagementTokens(KEYS, clock)
+    first = tokens.current()
+    tokens.discard(first)
+    assert UUID(claims(tokens.current())["jti"]) != UUID(claims(first)["jti"])
+
+
+def test_a_late_discard_leaves_the_newer_token_alone(clock: Clock) -> None:
+    tokens = ManagementTokens(KEYS, clock)
+    first = tokens.current()
+    tokens.discard(first)
+    second = tokens.current()
+    tokens.discard(first)
+    assert tokens.current() == second
+
+
+def test_keys_and_cache_do_not_print_their_secrets(clock: Clock) -> None:
+    tokens = ManagementTokens(KEYS, clock)
+    token = tokens.current()
+    for text in (repr(KEYS), str(KEYS), repr(tokens)):
+        assert KEYS.secret not in text
+        assert token not in text
