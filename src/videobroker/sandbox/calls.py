@@ -1,0 +1,53 @@
+"""Sessions: who is in a room now, and who was."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One stay of one person in one session."""
+
+    id: str
+    name: str
+    role: str
+    user_id: str
+    metadata: str
+    joined_at: datetime
+    left_at: datetime | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether this peer is still in the room."""
+        return self.left_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One continuous call in a room, open until its last peer left."""
+
+    id: str
+    room_id: str
+    created_at: datetime
+    updated_at: datetime
+    active: bool = True
+    peers: tuple[Peer, ...] = ()
+
+    @property
+    def present(self) -> tuple[Peer, ...]:
+        """The peers who are in the room now."""
+        return tuple(peer for peer in self.peers if peer.present)
+
+    def present_peer(self, peer_id: str) -> Peer | None:
+        """The peer with this id, None when nobody with it is in the room now."""
+        return next((peer for peer in self.present if peer.id == peer_id), None)
+
+    def joined_by(self, peer: Peer) -> "Session":
+        """This session with one more peer."""
+        return replace(self, peers=(*self.peers, peer), updated_at=peer.joined_at)
+
+    def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "Session":
+        """This session without `peers`; closed when that leaves nobody."""
+        gone = {peer.id for peer in peers}
+        kept = tuple(replace(peer, left_at=now) if peer.present and peer.id in gone else peer for peer in self.peers)
+        return replace(self, peers=kept, active=any(peer.present for peer in kept), updated_at=now)

@@ -1,0 +1,102 @@
+"""What a sandbox is set up with: workspaces, their keys and their templates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from videobroker.sandbox.ids import is_object_id, object_id_from
+
+RECORDER_ROLE = "__internal_recorder"
+"""Every template has this role; nobody gets a room code for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template as its owner made it in the vendor's dashboard."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    subdomain: str
+    default: bool = False
+    max_peers: Mapping[str, int] = field(default_factory=dict)
+    """How many peers of a role fit into a room; a role that is not named here has no limit."""
+
+    def __post_init__(self) -> None:
+        if not is_object_id(self.id):
+            raise ValueError(f"The id of template {self.name} must be 24 lower-case hex digits.")
+
+    @property
+    def all_roles(self) -> tuple[str, ...]:
+        """The owner's roles and the built-in one."""
+        return (*self.roles, RECORDER_ROLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One account of the vendor: a pair of keys and its templates."""
+
+    access_key: str
+    secret: str = field(repr=False)
+    templates: tuple[Template, ...]
+
+    def __post_init__(self) -> None:
+        if not is_object_id(self.access_key):
+            raise ValueError("The access key of a workspace must be 24 lower-case hex digits.")
+        if sum(template.default for template in self.templates) != 1:
+            raise ValueError("A workspace has exactly one default template.")
+
+    @property
+    def customer_id(self) -> str:
+        """The id of the account itself, which follows from its access key."""
+        return object_id_from(f"customer {self.access_key}")
+
+    @property
+    def app_id(self) -> str:
+        """The id of the account's only app."""
+        return object_id_from(f"app {self.access_key}")
+
+    @property
+    def default_template(self) -> Template:
+        """The template of rooms which name none."""
+        return next(template for template in self.templates if template.default)
+
+    def template(self, template_id: str) -> Template | None:
+        """The template with this id, None when the workspace has no such one."""
+        return next((template for template in self.templates if template.id == template_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """The workspaces of a sandbox. With a `state_path`, what happened in them survives a restart."""
+
+    workspaces: tuple[Workspace, ...]
+    state_path: Path | None = None
+
+    def __post_init__(self) -> None:
+        keys = [workspace.access_key for workspace in self.workspaces]
+        if len(set(keys)) != len(keys):
+            raise ValueError("Two workspaces have the same access key.")
+
+    def workspace(self, access_key: str) -> Workspace | None:
+        """The workspace with this access key, None when nobody has it."""
+        return next((w for w in self.workspaces if w.access_key == access_key), None)
+
+
+def demo_config(state_path: Path | None = None) -> SandboxConfig:
+    """One workspace with a template for each kind of app. The keys and ids are the same every time."""
+    workspace = Workspace(
+        access_key="5a0db0c5000000000000d03a",
+        secret="sandbox-secret-of-the-demo-workspace-not-a-real-one",  # noqa: S106 - invented, and says so
+        templates=(
+            _demo_template(1, "tutoring", ("teacher", "student"), default=True),
+            _demo_template(2, "appointments", ("host", "guest")),
+            _demo_template(3, "groups", ("host", "guest")),
+            _demo_template(4, "therapy", ("host", "guest")),
+        ),
+    )
+    return SandboxConfig(workspaces=(workspace,), state_path=state_path)
+
+
+def _demo_template(number: int, name: str, roles: tuple[str, ...], *, default: bool = False) -> Template:
+    return Template(id=f"5a0db0c5{number:016x}", name=name, roles=roles, subdomain=f"sandbox-{name}", default=default)

@@ -1,0 +1,71 @@
+"""What a joining browser asks: a token for its code, how to connect, how the page should look."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from videobroker.sandbox.admission import admit, identify
+from videobroker.sandbox.json_body import JsonObject, optional_string, read_object, required_string
+from videobroker.sandbox.operations import CrossOriginOperation, Operation, Vendor
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.tokens import new_app_token
+
+
+def exchange_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
+    """The routes for browsers. None of them wants a management token."""
+
+    async def exchange_code(request: Request) -> Response:
+        return JSONResponse(_exchanged(state, await read_object(request)))
+
+    async def init(request: Request) -> Response:
+        admit(state, request.headers.get("authorization"))
+        scheme = "wss" if request.url.scheme == "https" else "ws"
+        return JSONResponse(_connection(f"{scheme}://{request.url.netloc}/v2/ws"))
+
+    async def get_layout(request: Request) -> Response:
+        admission = identify(state, request.headers.get("authorization"))
+        layout = {"role": admission.role, "template_id": admission.room.template_id, "screens": {}}
+        return JSONResponse({"data": [layout]})
+
+    return [
+        CrossOriginOperation("exchange_code", "POST", "/v2/token", exchange_code, vendor),
+        CrossOriginOperation("init", "GET", "/init", init, vendor),
+        CrossOriginOperation("get_layout", "GET", "/v2/layouts/ui", get_layout, vendor),
+    ]
+
+
+def usable_code(state: SandboxState, text: str) -> tuple[RoomCode, Room]:
+    """A code and its room. An unknown code is refused with 404; a disabled code or room with 403."""
+    code = state.code(text)
+    room = state.room(code.room_id) if code else None
+    if code is None or room is None:
+        raise Problem(404, "Code not found")
+    if not room.enabled:
+        raise Problem(403, "Room is disabled")
+    if not code.enabled:
+        raise Problem(403, "Code is disabled")
+    return code, room
+
+
+def _exchanged(state: SandboxState, body: JsonObject) -> JsonObject:
+    code, room = usable_code(state, required_string(body, "code"))
+    token = new_app_token(
+        state.workspace_of(room),
+        room_id=room.id,
+        role=code.role,
+        user_id=optional_string(body, "user_id"),
+        now=state.now(),
+    )
+    return {"token": token}
+
+
+def _connection(endpoint: str) -> JsonObject:
+    return {
+        "endpoint": endpoint,
+        "rtcConfiguration": {"ice_servers": [{"urls": ["stun:127.0.0.1:3478"]}]},
+        "config": {"enabledFlags": [], "networkHealth": {}},
+        "policy": {},
+        "log_level": "warn",
+        "pingTimeout": 30_000,
+    }

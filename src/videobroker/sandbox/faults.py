@@ -1,0 +1,155 @@
+"""Which misbehaviour was ordered for which operation, and how often still."""
+
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from http import HTTPStatus
+
+from fastapi.responses import Response
+
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.problems import Problem
+
+MAX_MILLISECONDS = 600_000
+
+
+class FaultKind(StrEnum):
+    """The ways to misbehave."""
+
+    LATENCY = "latency"
+    """Wait, then go on as if nothing had happened."""
+    STATUS = "status"
+    """Answer with an error of the vendor."""
+    DROP = "drop"
+    """Close the connection without an answer."""
+    TRUNCATE = "truncate"
+    """Announce the whole answer, send half of it, close the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One ordered misbehaviour."""
+
+    kind: FaultKind
+    operation: str | None = None
+    """The operation it concerns; None for all of them."""
+    times: int | None = None
+    """How often it still happens; None until it is cleared."""
+    milliseconds: int = 0
+    status: int = 500
+    retry_after: int | None = None
+    after: bool = False
+    """Whether it happens when the operation has taken effect already, so that only the answer is lost."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether the caller gets this fault instead of the real answer."""
+        return self.kind is not FaultKind.LATENCY
+
+    @property
+    def lets_work_happen(self) -> bool:
+        """Whether the operation takes effect before the fault happens."""
+        return self.after or self.kind is FaultKind.TRUNCATE
+
+    def concerns(self, operation: str) -> bool:
+        """Whether it happens to this operation."""
+        return self.operation in (None, operation)
+
+    def used(self) -> "Fault | None":
+        """What is left of it after it has happened once more."""
+        if self.times is None:
+            return self
+        return replace(self, times=self.times - 1) if self.times > 1 else None
+
+    def as_json(self) -> JsonObject:
+        """The form in which the control API shows it."""
+        return asdict(self)
+
+    def as_response(self) -> Response:
+        """The answer of a `status` fault."""
+        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        message = "rate limit exceeded" if self.status == 429 else HTTPStatus(self.status).phrase.lower()
+        return Problem(self.status, message, "injected by the sandbox").as_response(headers)
+
+
+class FaultPlan:
+    """The ordered faults of a sandbox, in the order they were added."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let `fault` happen from now on, after those ordered earlier."""
+        self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Behave again."""
+        self._faults.clear()
+
+    def pending(self) -> tuple[Fault, ...]:
+        """The faults which still can happen."""
+        return tuple(self._faults)
+
+    def take(self, operation: str) -> tuple[Fault, ...]:
+        """The faults of one request: those in order up to the first which answers. Later ones stay unused."""
+        taken: list[Fault] = []
+        left: list[Fault] = []
+        for fault in self._faults:
+            answered = bool(taken) and taken[-1].answers
+            if answered or not fault.concerns(operation):
+                left.append(fault)
+                continue
+            taken.append(fault)
+            if remainder := fault.used():
+                left.append(remainder)
+        self._faults = left
+        return tuple(taken)
+
+
+def read_fault(body: JsonObject, operations: frozenset[str]) -> Fault:
+    """The fault which a request to the control API orders; one that could never happen is refused."""
+    unknown = body.keys() - Fault.__dataclass_fields__.keys()
+    if unknown:
+        raise Problem(400, f"unknown field {min(unknown)}")
+    return Fault(
+        kind=_kind(body.get("kind")),
+        operation=_operation(body.get("operation"), operations),
+        times=_whole_number(body, "times", low=1, high=1_000_000),
+        milliseconds=_whole_number(body, "milliseconds", low=0, high=MAX_MILLISECONDS) or 0,
+        status=_status(_whole_number(body, "status", low=400, high=599) or 500),
+        retry_after=_whole_number(body, "retry_after", low=0, high=86_400),
+        after=_flag(body.get("after", False)),
+    )
+
+
+def _kind(value: object) -> FaultKind:
+    try:
+        return FaultKind(str(value))
+    except ValueError:
+        raise Problem(400, f"kind must be one of {', '.join(FaultKind)}") from None
+
+
+def _operation(value: object, operations: frozenset[str]) -> str | None:
+    if value is None or (isinstance(value, str) and value in operations):
+        return value
+    raise Problem(400, f"operation must be null or one of {', '.join(sorted(operations))}")
+
+
+def _whole_number(body: JsonObject, field: str, *, low: int, high: int) -> int | None:
+    value = body.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise Problem(400, f"{field} must be null or a whole number from {low} to {high}")
+    return value
+
+
+def _status(value: int) -> int:
+    if value not in HTTPStatus.__members__.values():
+        raise Problem(400, f"{value} is no HTTP status")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Problem(400, "after must be true or false")
+    return value

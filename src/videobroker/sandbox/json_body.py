@@ -1,0 +1,43 @@
+"""Reading a JSON object out of a request, whatever its content type says."""
+
+import json
+from typing import Any
+
+from fastapi import Request
+
+from videobroker.sandbox.problems import Problem
+
+JsonObject = dict[str, Any]
+
+
+async def read_object(request: Request) -> JsonObject:
+    """The request's body. Empty, malformed or other than an object, it is refused in the vendor's words."""
+    raw = await request.body()
+    if not raw.strip():
+        raise Problem(400, "request body must not be empty")
+    try:
+        body = json.loads(raw)
+    except json.JSONDecodeError as error:
+        message = f"request body contains badly-formed JSON (at position {error.pos + 1})"
+        raise Problem(400, message) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise Problem(400, "request body contains badly-formed JSON") from None
+    if not isinstance(body, dict):
+        raise Problem(400, "request body must be a JSON object")
+    return body
+
+
+def optional_string(body: JsonObject, field: str) -> str | None:
+    """The string under `field`, None when it is absent or null; anything else is refused."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, str):
+        raise Problem(400, "Invalid body param", f"Invalid body param: {field} must be a string")
+    return value
+
+
+def required_string(body: JsonObject, field: str) -> str:
+    """The string under `field`; absent or empty, it is refused."""
+    value = optional_string(body, field)
+    if not value:
+        raise Problem(400, "Invalid body param", f"Invalid body param: {field} is required")
+    return value

@@ -1,0 +1,120 @@
+"""An operation of the vendor: a route that is counted under its name and open to injected faults."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from videobroker.sandbox.connection import hang_up
+from videobroker.sandbox.faults import Fault, FaultKind, FaultPlan
+from videobroker.sandbox.traffic import OPERATION, Counters
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """What all operations of one sandbox share."""
+
+    counters: Counters = field(default_factory=Counters)
+    faults: FaultPlan = field(default_factory=FaultPlan)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer held back until it is known whether the caller may have it."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+
+    async def pass_on(self, send: Send) -> None:
+        for message in self.messages:
+            await send(message)
+
+    async def pass_half_on(self, send: Send) -> None:
+        start, *rest = self.messages
+        body = b"".join(message.get("body", b"") for message in rest)
+        await send(start)
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+
+class Operation(Route):
+    """One method on one path of the vendor."""
+
+    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Vendor) -> None:
+        super().__init__(path, endpoint, methods=[method], name=name)
+        self._vendor = vendor
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the request, then answer it as the vendor does, or as the ordered faults want it."""
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        scope[OPERATION] = self.name
+        self._vendor.counters.reached(self.name)
+        faults = self._vendor.faults.take(self.name)
+        if any(fault.answers for fault in faults):
+            self._vendor.counters.faulted(self.name)
+        await self._answer(faults, scope, receive, send)
+
+    async def _answer(self, faults: tuple[Fault, ...], scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _Answer()
+        for fault in (fault for fault in faults if not fault.lets_work_happen):
+            if await _happen(fault, answer, scope, receive, send):
+                return
+        await super().handle(scope, receive, answer.send)
+        for fault in (fault for fault in faults if fault.lets_work_happen):
+            if await _happen(fault, answer, scope, receive, send):
+                return
+        await answer.pass_on(send)
+
+
+class CrossOriginOperation(Operation):
+    """An operation for browsers: pages of every origin may read its answers, also its refusals."""
+
+    def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Vendor) -> None:
+        super().__init__(name, method, path, endpoint, vendor)
+        self.methods = (self.methods or set()) | {"OPTIONS"}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a browser's question whether it may ask, without counting it; else as every operation."""
+        if scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
+            return
+
+        async def send_to_everybody(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", []), (b"access-control-allow-origin", b"*")]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await super().handle(scope, receive, send_to_everybody)
+
+
+_PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, OPTIONS",
+    "access-control-allow-headers": "*, Authorization, Content-Type",
+    "access-control-max-age": "600",
+}
+
+
+async def _happen(fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> bool:
+    """Let a fault happen. True when the request has got its answer, or lost it, by that."""
+    match fault.kind:
+        case FaultKind.LATENCY:
+            await asyncio.sleep(fault.milliseconds / 1000)
+        case FaultKind.STATUS:
+            await fault.as_response()(scope, receive, send)
+        case FaultKind.TRUNCATE:
+            await answer.pass_half_on(send)
+            await hang_up(receive)
+        case FaultKind.DROP:
+            await hang_up(receive)
+    return fault.answers

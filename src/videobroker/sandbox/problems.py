@@ -1,0 +1,46 @@
+"""Refusals in the vendor's form: the HTTP status again as `code`, a short `message`, sometimes `details`."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+
+class Problem(Exception):  # noqa: N818 - a refusal is an answer, not a defect
+    """The vendor says no."""
+
+    def __init__(self, status: int, message: str, *details: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details
+
+    def as_response(self, headers: dict[str, str] | None = None) -> Response:
+        """The answer a caller sees."""
+        body: dict[str, Any] = {"code": self.status, "message": self.message}
+        if self.details:
+            body["details"] = list(self.details)
+        return JSONResponse(body, self.status, headers=headers)
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Make every refusal of `app`, also of unknown routes and of defects, look like the vendor's."""
+    app.add_exception_handler(Problem, _refused)
+    app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _broken)
+
+
+async def _refused(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)  # noqa: S101 - registered for nothing else
+    return problem.as_response()
+
+
+async def _not_routed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    return Problem(error.status_code, HTTPStatus(error.status_code).phrase).as_response()
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    return Problem(500, "internal server error").as_response()

@@ -1,0 +1,81 @@
+"""Rooms with people in them: who is there, and sending them out.
+
+The vendor only promises that removal was submitted. Here it has happened when the answer arrives, so that
+tests need not wait for it.
+"""
+
+from videobroker.sandbox import admission
+from videobroker.sandbox.calls import Peer
+from videobroker.sandbox.json_body import JsonObject, optional_string
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rest.ask import Ask, room_asked_for
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.times import live
+
+
+def get(state: SandboxState, ask: Ask) -> JsonObject:
+    """A room with its running session; 404 when it is idle."""
+    room = room_asked_for(state, ask)
+    session = admission.running_session(state, room)
+    return {
+        "id": room.id,
+        "name": room.name,
+        "customer_id": ask.workspace.customer_id,
+        "session": {
+            "id": session.id,
+            "created_at": live(session.created_at),
+            "peers": [peer.id for peer in session.present],
+        },
+    }
+
+
+def list_peers(state: SandboxState, ask: Ask) -> JsonObject:
+    """The people in a room by peer id, all of them or those with a `user_id` or `role`."""
+    session = admission.running_session(state, room_asked_for(state, ask))
+    user_id, role = ask.query.get("user_id"), ask.query.get("role")
+    return {
+        "peers": {
+            peer.id: peer_as_json(peer)
+            for peer in session.present
+            if user_id in (None, peer.user_id) and role in (None, peer.role)
+        }
+    }
+
+
+def end_room(state: SandboxState, ask: Ask) -> JsonObject:
+    """Send everybody out; with `lock`, disable the room too."""
+    optional_string(ask.body, "reason")
+    lock = ask.body.get("lock") or False
+    if not isinstance(lock, bool):
+        raise Problem(400, "Invalid body param", "Invalid body param: lock must be a boolean")
+    room = room_asked_for(state, ask)
+    admission.end(state, room, admission.running_session(state, room), lock=lock)
+    return {"message": "session is ending"}
+
+
+def remove_peers(state: SandboxState, ask: Ask) -> JsonObject:
+    """Send one person out by `peer_id`, or else all of a `role`."""
+    optional_string(ask.body, "reason")
+    peer_id, role = optional_string(ask.body, "peer_id"), optional_string(ask.body, "role")
+    session = admission.running_session(state, room_asked_for(state, ask))
+    if peer_id:
+        leaving: tuple[Peer, ...] = (admission.present_peer(session, peer_id),)
+    elif role:
+        leaving = tuple(peer for peer in session.present if peer.role == role)
+    else:
+        raise Problem(400, "Invalid body param", "Invalid body param: peer_id or role is required")
+    if leaving:
+        admission.leave(state, session, leaving)
+    return {"message": "peer remove request submitted"}
+
+
+def peer_as_json(peer: Peer) -> JsonObject:
+    """A person in a room as the vendor shows them."""
+    return {
+        "id": peer.id,
+        "name": peer.name,
+        "user_id": peer.user_id,
+        "metadata": peer.metadata,
+        "role": peer.role,
+        "joined_at": live(peer.joined_at),
+    }

@@ -1,0 +1,66 @@
+"""One authenticated request to the REST API, and what its query may say."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from starlette.datastructures import QueryParams
+
+from videobroker.sandbox.config import Workspace
+from videobroker.sandbox.ids import is_object_id
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody who showed a believed management token asks for."""
+
+    workspace: Workspace
+    path: Mapping[str, str]
+    query: QueryParams
+    body: JsonObject
+
+    def flag(self, name: str, default: bool | None = None) -> bool | None:
+        """A query parameter that is `true` or `false`; `default` when it is absent."""
+        value = self.query.get(name)
+        if value is None:
+            return default
+        if value not in ("true", "false"):
+            _refuse_parameter(name)
+        return value == "true"
+
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that is a whole number; `default` when it is absent."""
+        value = self.query.get(name)
+        try:
+            return default if value is None else int(value)
+        except ValueError:
+            _refuse_parameter(name)
+
+    def moment(self, name: str) -> datetime | None:
+        """A query parameter that is a timestamp; None when it is absent."""
+        value = self.query.get(name)
+        try:
+            moment = None if value is None else datetime.fromisoformat(value)
+        except ValueError:
+            _refuse_parameter(name)
+        return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def room_asked_for(state: SandboxState, ask: Ask) -> Room:
+    """The room whose id is in the path; one that does not exist, or belongs to others, is refused (404)."""
+    room_id = ask.path["room_id"]
+    if not is_object_id(room_id):
+        raise Problem(404, f"invalid room id: {room_id}")
+    room = state.room(room_id)
+    if room is None or room.access_key != ask.workspace.access_key:
+        raise Problem(404, "Room not found")
+    return room
+
+
+def _refuse_parameter(name: str) -> NoReturn:
+    raise Problem(400, "Invalid query parameter", f"Invalid query parameter: {name}")

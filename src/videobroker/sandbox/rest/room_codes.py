@@ -1,0 +1,118 @@
+"""Room codes: made for all roles or one, found, switched on and off."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from videobroker.sandbox.ids import new_room_code
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rest.ask import Ask, room_asked_for
+from videobroker.sandbox.rest.paging import page
+from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.times import stored
+
+MOST_CODES = 100
+
+
+def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
+    """One enabled code for each role. Repeating it returns the same; codes of deleted roles are disabled."""
+    room = _open_room(state, ask)
+    roles = state.template_of(room).roles
+    codes = {role: _enabled_code(state, room, role) or _new_code(state, room, role) for role in roles}
+    new = [code for code in codes.values() if state.code(code.code) is None]
+    orphaned = [
+        _switched(state, code, enabled=False)
+        for code in state.codes_of(room)
+        if code.enabled and code.role not in roles
+    ]
+    _keep(state, room, new, orphaned)
+    return {"data": [code_as_json(code) for code in codes.values()]}
+
+
+def create_for_role(state: SandboxState, ask: Ask) -> JsonObject:
+    """One more code for a role, whether or not it has one already."""
+    room = _open_room(state, ask)
+    _refuse_unknown_role(state, room, ask.path["role"])
+    code = _new_code(state, room, ask.path["role"])
+    _keep(state, room, [code])
+    return code_as_json(code)
+
+
+def list_codes(state: SandboxState, ask: Ask) -> JsonObject:
+    """The codes of a room, oldest first, also disabled ones unless `enabled` says which."""
+    room = _open_room(state, ask)
+    role, enabled = ask.query.get("role"), ask.flag("enabled")
+    if role is not None:
+        _refuse_unknown_role(state, room, role)
+    return page(
+        state.codes_of(room),
+        ask,
+        identity=lambda code: code.code,
+        as_json=code_as_json,
+        matches=lambda code: role in (None, code.role) and enabled in (None, code.enabled),
+        default_limit=20,
+    )
+
+
+def update(state: SandboxState, ask: Ask) -> JsonObject:
+    """Switch a code on or off. A code whose role is gone from the template stays off."""
+    text, enabled = ask.body.get("code"), ask.body.get("enabled")
+    if ask.body.keys() != {"code", "enabled"} or not isinstance(text, str) or not isinstance(enabled, bool):
+        raise Problem(400, "Invalid body parameter")
+    code = state.code(text)
+    room = state.room(code.room_id) if code else None
+    if code is None or room is None or room.access_key != ask.workspace.access_key:
+        raise Problem(404, "Code not found")
+    if enabled and code.role not in state.template_of(room).roles:
+        raise Problem(403, "Code cannot be enabled")
+    switched = _switched(state, code, enabled=enabled)
+    state.keep(switched)
+    return code_as_json(switched)
+
+
+def code_as_json(code: RoomCode) -> JsonObject:
+    """A room code as the vendor shows it."""
+    return {
+        "code": code.code,
+        "room_id": code.room_id,
+        "role": code.role,
+        "enabled": code.enabled,
+        "created_at": stored(code.created_at),
+        "updated_at": stored(code.updated_at),
+    }
+
+
+def _open_room(state: SandboxState, ask: Ask) -> Room:
+    room = room_asked_for(state, ask)
+    if not room.enabled:
+        raise Problem(403, "Room is disabled")
+    return room
+
+
+def _refuse_unknown_role(state: SandboxState, room: Room, role: str) -> None:
+    if role not in state.template_of(room).roles:
+        raise Problem(404, "Role not found")
+
+
+def _enabled_code(state: SandboxState, room: Room, role: str) -> RoomCode | None:
+    return next((code for code in state.codes_of(room) if code.role == role and code.enabled), None)
+
+
+def _new_code(state: SandboxState, room: Room, role: str) -> RoomCode:
+    text = new_room_code()
+    while state.code(text):
+        text = new_room_code()
+    now = state.now()
+    return RoomCode(text, room.id, role, created_at=now, updated_at=now)
+
+
+def _switched(state: SandboxState, code: RoomCode, *, enabled: bool) -> RoomCode:
+    return replace(code, enabled=enabled, updated_at=state.now())
+
+
+def _keep(state: SandboxState, room: Room, new: Iterable[RoomCode], changed: Iterable[RoomCode] = ()) -> None:
+    created = list(new)
+    if created and len(state.codes_of(room)) + len(created) > MOST_CODES:
+        raise Problem(400, f"a room has at most {MOST_CODES} codes")
+    state.keep(*created, *changed)

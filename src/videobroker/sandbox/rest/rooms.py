@@ -1,0 +1,123 @@
+"""Rooms: made or overwritten by name, found, changed, never deleted."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from videobroker.sandbox.ids import new_object_id
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.rest.ask import Ask, room_asked_for
+from videobroker.sandbox.rest.paging import newest_first, page, within
+from videobroker.sandbox.rest.room_fields import check_size, creation_fields, update_fields
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.times import stored
+
+
+def create(state: SandboxState, ask: Ask) -> JsonObject:
+    """Make a room. A name that a room has already overwrites that room with the fields given."""
+    fields = creation_fields(ask.body, ask.workspace)
+    existing = state.room_named(ask.workspace, fields["name"]) if "name" in fields else None
+    if existing:
+        # Its name stays as it was first written; being disabled stays too: the vendor is silent about both.
+        del fields["name"]
+        return _changed(state, existing, fields)
+    now = state.now()
+    defaults = {"name": str(uuid.uuid4()), "template_id": ask.workspace.default_template.id}
+    room = Room(
+        id=new_object_id(now),
+        access_key=ask.workspace.access_key,
+        created_at=now,
+        updated_at=now,
+        **defaults | fields,
+    )
+    _check(room)
+    state.keep(room)
+    return room_as_json(state, room)
+
+
+def list_rooms(state: SandboxState, ask: Ask) -> JsonObject:
+    """Rooms, newest first. Without `enabled`, only enabled ones."""
+    enabled = ask.flag("enabled", default=True)
+    name, template_id = ask.query.get("name"), ask.query.get("template_id")
+
+    def matches(room: Room) -> bool:
+        return (
+            room.enabled == enabled
+            and (name is None or room.name.lower() == name.lower())
+            and template_id in (None, room.template_id)
+            and within(room, ask)
+        )
+
+    return page(
+        newest_first(state.rooms_of(ask.workspace), _id),
+        ask,
+        identity=_id,
+        as_json=lambda room: _listed(state, room),
+        matches=matches,
+    )
+
+
+def get(state: SandboxState, ask: Ask) -> JsonObject:
+    """One room."""
+    return room_as_json(state, room_asked_for(state, ask))
+
+
+def update(state: SandboxState, ask: Ask) -> JsonObject:
+    """Change the given fields of a room. With the name of another room, that other room is the answer."""
+    room = room_asked_for(state, ask)
+    fields = update_fields(ask.body)
+    namesake = state.room_named(ask.workspace, fields.get("name", room.name))
+    if namesake and namesake.id != room.id:
+        return room_as_json(state, namesake)
+    return _changed(state, room, fields)
+
+
+def room_as_json(state: SandboxState, room: Room) -> JsonObject:
+    """A room as the vendor shows it; fields that were never set are absent."""
+    workspace = state.workspace_of(room)
+    optional = {
+        "large_room": room.large_room,
+        "size": room.size,
+        "max_duration_seconds": room.max_duration_seconds,
+        "polls": list(room.polls) or None,
+        "webhook": room.webhook,
+    }
+    return {
+        "id": room.id,
+        "name": room.name,
+        "enabled": room.enabled,
+        "description": room.description,
+        "customer_id": workspace.customer_id,
+        "customer": workspace.customer_id,
+        "app_id": workspace.app_id,
+        "recording_source_template": room.recording_info is None,
+        "enabled_source_template": room.recording_info is None,
+        "recording_info": room.recording_info or {"enabled": False},
+        "template_id": room.template_id,
+        "template": state.template_of(room).name,
+        "region": room.region,
+        **{field: value for field, value in optional.items() if value is not None},
+        "created_at": stored(room.created_at),
+        "updated_at": stored(room.updated_at),
+    }
+
+
+def _listed(state: SandboxState, room: Room) -> JsonObject:
+    shown = room_as_json(state, room)
+    return shown | {"key": f"{shown['customer_id']}:{room.name}"}
+
+
+def _changed(state: SandboxState, room: Room, fields: dict[str, Any]) -> JsonObject:
+    changed = replace(room, **fields, updated_at=state.now())
+    _check(changed)
+    state.keep(changed)
+    return room_as_json(state, changed)
+
+
+def _check(room: Room) -> None:
+    check_size(room.size, large_room=bool(room.large_room))
+
+
+def _id(room: Room) -> str:
+    return room.id

@@ -1,0 +1,62 @@
+"""Sessions, running and past, with everybody who was in them."""
+
+from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rest.ask import Ask
+from videobroker.sandbox.rest.paging import newest_first, page, within
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.times import stored
+
+
+def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
+    """Sessions, newest first. Without `active`, only running ones."""
+    active, room_id = ask.flag("active", default=True), ask.query.get("room_id")
+    return page(
+        newest_first(state.sessions_of(ask.workspace), _id),
+        ask,
+        identity=_id,
+        as_json=lambda session: session_as_json(session, ask),
+        matches=lambda session: (
+            session.active == active and room_id in (None, session.room_id) and within(session, ask)
+        ),
+    )
+
+
+def get(state: SandboxState, ask: Ask) -> JsonObject:
+    """One session; 404 when it does not exist or belongs to others."""
+    wanted = ask.path["session_id"]
+    for session in state.sessions_of(ask.workspace):
+        if session.id == wanted:
+            return session_as_json(session, ask)
+    raise Problem(404, "session not found")
+
+
+def session_as_json(session: Session, ask: Ask) -> JsonObject:
+    """A session as the vendor shows it, with those who left."""
+    return {
+        "id": session.id,
+        "room_id": session.room_id,
+        "customer_id": ask.workspace.customer_id,
+        "app_id": ask.workspace.app_id,
+        "active": session.active,
+        "peers": {peer.id: _peer_as_json(session, peer) for peer in session.peers},
+        "created_at": stored(session.created_at),
+        "updated_at": stored(session.updated_at),
+    }
+
+
+def _peer_as_json(session: Session, peer: Peer) -> JsonObject:
+    shown = {
+        "id": peer.id,
+        "session_id": session.id,
+        "name": peer.name,
+        "role": peer.role,
+        "user_id": peer.user_id,
+        "joined_at": stored(peer.joined_at),
+    }
+    return shown | ({"left_at": stored(peer.left_at)} if peer.left_at else {})
+
+
+def _id(session: Session) -> str:
+    return session.id

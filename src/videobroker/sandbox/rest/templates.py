@@ -1,0 +1,73 @@
+"""Templates and their roles. Unlike everywhere else, their fields are in camelCase."""
+
+from videobroker.sandbox.config import RECORDER_ROLE, Template, Workspace
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rest.ask import Ask
+from videobroker.sandbox.rest.paging import page
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.times import UNSET
+
+CREATED_AT = "2026-01-04T09:00:00.588Z"
+LOWEST_PRIORITY = 5
+
+
+def list_templates(_: SandboxState, ask: Ask) -> JsonObject:
+    """All templates of the workspace."""
+    return page(
+        ask.workspace.templates,
+        ask,
+        identity=lambda template: template.id,
+        as_json=lambda template: template_as_json(template, ask.workspace),
+    )
+
+
+def get(_: SandboxState, ask: Ask) -> JsonObject:
+    """One template."""
+    return template_as_json(_template(ask), ask.workspace)
+
+
+def get_role(_: SandboxState, ask: Ask) -> JsonObject:
+    """One role of a template."""
+    template, role = _template(ask), ask.path["role"]
+    if role not in template.all_roles:
+        raise Problem(404, "Role not found")
+    return _role_as_json(template, role)
+
+
+def template_as_json(template: Template, workspace: Workspace) -> JsonObject:
+    """A template as the vendor shows it: its subdomain is not among the fields."""
+    return {
+        "id": template.id,
+        "_id": template.id,
+        "name": template.name,
+        "customerId": workspace.customer_id,
+        "customer": workspace.customer_id,
+        "appId": workspace.app_id,
+        "default": template.default,
+        "roles": {role: _role_as_json(template, role) for role in template.all_roles},
+        "settings": {"region": "in", "recording": None},
+        "destinations": {},
+        "createdAt": CREATED_AT,
+        "updatedAt": UNSET,
+    }
+
+
+def _template(ask: Ask) -> Template:
+    template = ask.workspace.template(ask.path["template_id"])
+    if template is None:
+        raise Problem(404, "template not found")
+    return template
+
+
+def _role_as_json(template: Template, role: str) -> JsonObject:
+    leads = role == template.roles[0]
+    publishes = [] if role == RECORDER_ROLE else ["audio", "video", "screen"]
+    return {
+        "name": role,
+        "priority": min(template.all_roles.index(role) + 1, LOWEST_PRIORITY),
+        "maxPeerCount": template.max_peers.get(role, 0),
+        "permissions": {"endRoom": True, "removeOthers": True, "changeRole": True} if leads else {},
+        "publishParams": {"allowed": publishes},
+        "subscribeParams": {"subscribeToRoles": list(template.roles)},
+    }

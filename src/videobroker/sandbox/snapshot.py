@@ -1,0 +1,106 @@
+"""Keeping what happened in a file, so that it survives a restart."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.rooms import Room, RoomCode
+
+FORMAT = 1
+
+T = TypeVar("T", Room, RoomCode, Peer)
+V = TypeVar("V")
+
+
+class DamagedSnapshot(Exception):  # noqa: N818 - reads better where it is raised
+    """The state file cannot be trusted; starting empty instead would hide that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a sandbox remembers."""
+
+    rooms: tuple[Room, ...] = ()
+    codes: tuple[RoomCode, ...] = ()
+    sessions: tuple[Session, ...] = ()
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Replace the file in one step: a reader, or a crash, sees the old state or the new one."""
+    text = json.dumps({"format": FORMAT, **asdict(snapshot)}, default=_moment_as_text, indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """What the file holds; an empty snapshot when there is no file yet.
+
+    Raises `DamagedSnapshot` when the file is there and makes no sense.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Snapshot()
+    except UnicodeDecodeError as error:
+        raise _damaged(path, error) from error
+    try:
+        return _snapshot(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, cause: Exception) -> DamagedSnapshot:
+    reason = f"{type(cause).__name__}: {cause}"
+    return DamagedSnapshot(
+        f"The sandbox state in {path} is damaged ({reason}). Repair the file, or delete it to start empty."
+    )
+
+
+def _snapshot(kept: dict[str, Any]) -> Snapshot:
+    if kept["format"] != FORMAT:
+        raise ValueError(f"its format is {kept['format']!r}, this program reads {FORMAT}")
+    return Snapshot(
+        rooms=_all(kept["rooms"], _room),
+        codes=_all(kept["codes"], lambda row: _revived(RoomCode, row)),
+        sessions=_all(kept["sessions"], _session),
+    )
+
+
+def _all(rows: Iterable[dict[str, Any]], revive: Callable[[dict[str, Any]], V]) -> tuple[V, ...]:
+    return tuple(revive(row) for row in rows)
+
+
+def _room(row: dict[str, Any]) -> Room:
+    return _revived(Room, row | {"polls": tuple(row["polls"])})
+
+
+def _session(row: dict[str, Any]) -> Session:
+    peers = _all(row["peers"], lambda peer: _revived(Peer, peer))
+    return Session(**_moments(row) | {"peers": peers})
+
+
+def _revived(kind: type[T], row: dict[str, Any]) -> T:
+    absent = {field.name for field in fields(kind)} - row.keys()
+    if absent:
+        raise ValueError(f"a {kind.__name__} lacks {', '.join(sorted(absent))}")
+    return kind(**_moments(row))
+
+
+def _moments(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: datetime.fromisoformat(value) if name.endswith("_at") and value is not None else value
+        for name, value in row.items()
+    }
+
+
+def _moment_as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a snapshot")

@@ -1,0 +1,115 @@
+"""What the pretend vendor remembers: rooms, codes and sessions."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from videobroker.sandbox.calls import Session
+from videobroker.sandbox.config import SandboxConfig, Template, Workspace
+from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.snapshot import DamagedSnapshot, Snapshot, read_snapshot, write_snapshot
+from videobroker.sandbox.times import utc_now
+
+
+class SandboxState:
+    """All rooms, codes and sessions of a sandbox.
+
+    What `keep` was given is in the state file, if there is one, when `keep` returns. One event loop may use
+    a state: its methods do not wait, so no request sees half of another one's work.
+    """
+
+    def __init__(self, config: SandboxConfig, now: Callable[[], datetime] = utc_now) -> None:
+        self.config = config
+        self.now = now
+        self.rooms_created = 0
+        """How many rooms came into being since the start, or since somebody set this back to zero."""
+        before = read_snapshot(config.state_path) if config.state_path else Snapshot()
+        self._rooms = {room.id: room for room in before.rooms}
+        self._codes = {code.code: code for code in before.codes}
+        self._sessions = {session.id: session for session in before.sessions}
+        self._refuse_orphans()
+
+    def keep(self, *things: Room | RoomCode | Session) -> None:
+        """Remember new things and new versions of known things, all of them together."""
+        for thing in things:
+            match thing:
+                case Room():
+                    self.rooms_created += thing.id not in self._rooms
+                    self._rooms[thing.id] = thing
+                case RoomCode():
+                    self._codes[thing.code] = thing
+                case Session():
+                    self._sessions[thing.id] = thing
+        if self.config.state_path:
+            write_snapshot(self.config.state_path, self._snapshot())
+
+    def workspace_of(self, room: Room) -> Workspace:
+        """The workspace which owns `room`."""
+        workspace = self.config.workspace(room.access_key)
+        if workspace is None:
+            raise LookupError(f"Nobody owns room {room.id}.")
+        return workspace
+
+    def template_of(self, room: Room) -> Template:
+        """The template which `room` follows."""
+        template = self.workspace_of(room).template(room.template_id)
+        if template is None:
+            raise LookupError(f"The template of room {room.id} does not exist.")
+        return template
+
+    def room(self, room_id: str) -> Room | None:
+        """The room with this id."""
+        return self._rooms.get(room_id)
+
+    def rooms_of(self, workspace: Workspace) -> tuple[Room, ...]:
+        """All rooms of a workspace, in no promised order."""
+        return tuple(room for room in self._rooms.values() if room.access_key == workspace.access_key)
+
+    def room_named(self, workspace: Workspace, name: str) -> Room | None:
+        """The room of a workspace with this name; names do not tell upper from lower case."""
+        wanted = name.lower()
+        return next((room for room in self.rooms_of(workspace) if room.name.lower() == wanted), None)
+
+    def code(self, code: str) -> RoomCode | None:
+        """The room code with this text."""
+        return self._codes.get(code)
+
+    def codes_of(self, room: Room) -> tuple[RoomCode, ...]:
+        """All codes of a room, also disabled ones, oldest first."""
+        return tuple(code for code in self._codes.values() if code.room_id == room.id)
+
+    def session(self, session_id: str) -> Session | None:
+        """The session with this id."""
+        return self._sessions.get(session_id)
+
+    def active_session(self, room: Room) -> Session | None:
+        """The session which runs in a room now."""
+        return next((s for s in self._sessions.values() if s.room_id == room.id and s.active), None)
+
+    def sessions_of(self, workspace: Workspace) -> tuple[Session, ...]:
+        """All sessions in rooms of a workspace, in no promised order."""
+        rooms = {room.id for room in self.rooms_of(workspace)}
+        return tuple(session for session in self._sessions.values() if session.room_id in rooms)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            rooms=tuple(self._rooms.values()),
+            codes=tuple(self._codes.values()),
+            sessions=tuple(self._sessions.values()),
+        )
+
+    def _refuse_orphans(self) -> None:
+        try:
+            for room in self._rooms.values():
+                self.template_of(room)
+        except LookupError as error:
+            raise DamagedSnapshot(
+                f"The sandbox state in {self.config.state_path} belongs to other workspaces or templates "
+                f"({error}). Start with the earlier configuration, or delete the file to start empty."
+            ) from error
+        things: list[RoomCode | Session] = [*self._codes.values(), *self._sessions.values()]
+        for thing in things:
+            if thing.room_id not in self._rooms:
+                raise DamagedSnapshot(
+                    f"The sandbox state in {self.config.state_path} is damaged (room {thing.room_id} is "
+                    "missing). Repair the file, or delete it to start empty."
+                )

@@ -1,0 +1,209 @@
+"""People who walk in and out, and what the REST API tells about them."""
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from videobroker.sandbox import SandboxConfig, Workspace
+
+
+async def test_the_first_to_join_opens_a_session(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+    first, second = (await join("Asha")).json(), (await join("Ben", role="student")).json()
+    assert (first["session_opened"], second["session_opened"]) == (True, False)
+    active = (await vendor.get(f"/v2/active-rooms/{room['id']}")).json()
+    assert active["name"] == room["name"]
+    assert active["session"]["id"] == first["session_id"] == second["session_id"]
+    assert active["session"]["peers"] == [first["peer"]["id"], second["peer"]["id"]]
+    assert active["session"]["created_at"] == "2026-03-12T21:10:10.08245065Z"
+
+
+async def test_peers_are_found_by_user_and_role(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+    await join("Asha")
+    await join("Ben", role="student")
+
+    async def names(**query: str) -> list[str]:
+        answer = await vendor.get(f"/v2/active-rooms/{room['id']}/peers", params=query)
+        return [peer["name"] for peer in answer.json()["peers"].values()]
+
+    assert await names() == ["Asha", "Ben"]
+    assert await names(role="student") == ["Ben"]
+    assert await names(user_id="u-Asha") == ["Asha"]
+    assert await names(user_id="u-Asha", role="student") == []
+
+
+async def test_the_last_to_leave_closes_the_session(
+    vendor: httpx.AsyncClient, stranger: httpx.AsyncClient, room: dict[str, Any], join: Any, clock: Any
+) -> None:
+    joined = (await join("Asha")).json()
+    clock.forward(minutes=44)
+    peer = f"/_sandbox/rooms/{room['id']}/peers/{joined['peer']['id']}"
+    left = await stranger.delete(peer)
+    assert left.json() == {"session_id": joined["session_id"], "active": False}
+    assert (await stranger.delete(peer)).status_code == 404
+    assert (await vendor.get(f"/v2/active-rooms/{room['id']}")).status_code == 404
+    session = (await vendor.get(f"/v2/sessions/{joined['session_id']}")).json()
+    assert session["active"] is False
+    assert session["updated_at"] == "2026-03-12T21:54:10.082Z"
+    [stay] = session["peers"].values()
+    assert (stay["name"], stay["user_id"], stay["role"]) == ("Asha", "u-Asha", "teacher")
+    assert stay["left_at"] == session["updated_at"]
+
+
+async def test_a_room_entered_again_has_a_new_session(
+    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, clock: Any
+) -> None:
+    first = (await join("Asha")).json()["session_id"]
+    await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={})
+    clock.forward(seconds=1)
+    second = (await join("Asha")).json()["session_id"]
+    assert first != second
+
+    async def found(**query: str) -> list[str]:
+        answer = await vendor.get("/v2/sessions", params={"room_id": room["id"]} | query)
+        return [session["id"] for session in answer.json()["data"] or []]
+
+    assert await found() == [second]
+    assert await found(active="false") == [first]
+
+
+async def test_ending_with_lock_disables_the_room(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+    await join("Asha")
+    path = f"/v2/active-rooms/{room['id']}/end-room"
+    answer = await vendor.post(path, json={"reason": "over", "lock": True})
+    assert answer.json() == {"message": "session is ending"}
+    assert (await vendor.get(f"/v2/rooms/{room['id']}")).json()["enabled"] is False
+    refused = await join("Asha")
+    assert (refused.status_code, refused.json()["message"]) == (403, "Room is disabled")
+
+
+async def test_ending_without_lock_lets_everybody_back_in(
+    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any
+) -> None:
+    await join("Asha")
+    await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={})
+    assert (await join("Asha")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "tail"), [("GET", ""), ("GET", "/peers"), ("POST", "/end-room"), ("POST", "/remove-peers")]
+)
+async def test_an_idle_room_has_no_session(
+    vendor: httpx.AsyncClient, room: dict[str, Any], method: str, tail: str
+) -> None:
+    body = {"lock": True, "role": "teacher"} if method == "POST" else None
+    answer = await vendor.request(method, f"/v2/active-rooms/{room['id']}{tail}", json=body)
+    assert answer.status_code == 404
+    assert answer.json() == {"code": 404, "message": "session not found"}
+    assert (await vendor.get(f"/v2/rooms/{room['id']}")).json()["enabled"] is True
+
+
+async def test_peers_are_removed_by_id_or_by_role(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+    asha = (await join("Asha")).json()["peer"]["id"]
+    for name in ("Ben", "Chen"):
+        await join(name, role="student")
+    await join("Dana")
+    remove = f"/v2/active-rooms/{room['id']}/remove-peers"
+
+    async def present() -> list[str]:
+        answer = await vendor.get(f"/v2/active-rooms/{room['id']}/peers")
+        return [peer["name"] for peer in answer.json()["peers"].values()]
+
+    answer = await vendor.post(remove, json={"peer_id": asha, "role": "student"})
+    assert answer.json() == {"message": "peer remove request submitted"}
+    assert await present() == ["Ben", "Chen", "Dana"]
+    await vendor.post(remove, json={"role": "student"})
+    assert await present() == ["Dana"]
+    assert (await vendor.post(remove, json={"peer_id": asha})).status_code == 404
+    assert (await vendor.post(remove, json={"reason": "none"})).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("claims", "status", "message"),
+    [
+        ({"type": "management"}, 401, "token is not a version 2 app token"),
+        ({"exp": 1_700_000_000}, 401, "token is expired"),
+        ({"secret": "sandbox-another-secret-that-signs-nothing"}, 401, "signature is invalid"),
+        ({"access_key": "0123456789abcdef01234567"}, 401, "Invalid Access Key"),
+        ({"room_id": "0123456789abcdef01234567"}, 401, "Invalid Room Id"),
+        ({"role": "Teacher"}, 401, "Invalid Role"),
+    ],
+)
+async def test_a_wrong_app_token_neither_connects_nor_joins(
+    stranger: httpx.AsyncClient,
+    signed: Any,
+    room: dict[str, Any],
+    join: Any,
+    claims: dict[str, Any],
+    status: int,
+    message: str,
+) -> None:
+    joined = await join("Asha", **claims)
+    app_claims = {"type": "app", "room_id": room["id"], "role": "teacher"}
+    bearer = {"authorization": f"Bearer {signed(**app_claims | claims)}"}
+    for answer in (
+        joined,
+        await stranger.get("/init", headers=bearer),
+        await stranger.get("/v2/layouts/ui", headers=bearer),
+    ):
+        assert answer.status_code == status
+        assert answer.json() == {"code": status, "message": message}
+
+
+async def test_a_good_app_token_gets_a_way_to_connect_and_a_layout(
+    stranger: httpx.AsyncClient, vendor: httpx.AsyncClient, signed: Any, room: dict[str, Any]
+) -> None:
+    bearer = {"authorization": f"Bearer {signed(type='app', room_id=room['id'], role='teacher')}"}
+    init = await stranger.get("/init?peer_id=7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10", headers=bearer)
+    assert init.json()["endpoint"] == "ws://sandbox/v2/ws"
+    assert init.json()["rtcConfiguration"]["ice_servers"]
+    assert init.headers["access-control-allow-origin"] == "*"
+    layout = await stranger.get("/v2/layouts/ui", headers=bearer)
+    assert layout.json()["data"][0]["role"] == "teacher"
+    await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False})
+    refused = await stranger.get("/init", headers=bearer)
+    assert refused.status_code == 403
+    assert refused.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_token_of_another_room_does_not_join(
+    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any
+) -> None:
+    other = (await vendor.post("/v2/rooms", json={"name": "other"})).json()
+    answer = await join("Asha", room_id=other["id"])
+    assert (answer.status_code, answer.json()["message"]) == (400, "Room Mismatched with Token")
+
+
+async def test_the_same_peer_joins_once(room: dict[str, Any], join: Any) -> None:
+    body = {"peer_id": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"}
+    assert (await join("Asha", body=body)).status_code == 200
+    answer = await join("Asha", body=body)
+    assert (answer.status_code, answer.json()["message"]) == (400, "Peer already joined")
+
+
+async def test_a_full_room_lets_nobody_in(vendor: httpx.AsyncClient, room: dict[str, Any], join: Any) -> None:
+    await vendor.post(f"/v2/rooms/{room['id']}", json={"size": 1})
+    assert (await join("Asha")).status_code == 200
+    answer = await join("Ben")
+    assert (answer.status_code, answer.json()["message"]) == (403, "room limit reached")
+
+
+class TestARoleWithALimit:
+    """The default template allows one teacher, and no student at all."""
+
+    @pytest.fixture
+    def config(self, workspace: Workspace) -> SandboxConfig:
+        limited = replace(workspace.default_template, max_peers={"teacher": 1, "student": -1})
+        return SandboxConfig((replace(workspace, templates=(limited, *workspace.templates[1:])),))
+
+    @pytest.fixture
+    def workspace(self) -> Workspace:
+        from videobroker.sandbox import demo_config
+
+        return demo_config().workspaces[0]
+
+    async def test_takes_no_more_people(self, join: Any) -> None:
+        assert (await join("Asha")).status_code == 200
+        for answer in (await join("Ben"), await join("Chen", role="student")):
+            assert (answer.status_code, answer.json()["message"]) == (403, "role limit reached")

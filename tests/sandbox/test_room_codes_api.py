@@ -1,0 +1,211 @@
+"""Room codes: made, found, switched, and exchanged for a token."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_sandbox
+
+
+@pytest.fixture
+async def codes(vendor: httpx.AsyncClient, room: dict[str, Any]) -> dict[str, str]:
+    """The room's codes by role."""
+    made = (await vendor.post(f"/v2/room-codes/room/{room['id']}")).json()["data"]
+    return {code["role"]: code["code"] for code in made}
+
+
+async def test_every_role_but_the_recorder_gets_one_code(
+    vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+) -> None:
+    assert list(codes) == ["teacher", "student"]
+    assert all(re.fullmatch("[a-z]{3}-[a-z]{4}-[a-z]{3}", code) for code in codes.values())
+
+
+async def test_asking_again_returns_the_same_codes(
+    vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+) -> None:
+    again = (await vendor.post(f"/v2/room-codes/room/{room['id']}")).json()["data"]
+    assert {code["role"]: code["code"] for code in again} == codes
+
+
+async def test_a_disabled_code_is_replaced_by_a_fresh_one(
+    vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+) -> None:
+    await vendor.post("/v2/room-codes/code", json={"code": codes["teacher"], "enabled": False})
+    again = (await vendor.post(f"/v2/room-codes/room/{room['id']}")).json()["data"]
+    fresh = {code["role"]: code["code"] for code in again}
+    assert fresh["teacher"] != codes["teacher"]
+    assert fresh["student"] == codes["student"]
+
+
+async def test_a_changed_template_disables_codes_of_lost_roles(
+    vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str], workspace: Workspace
+) -> None:
+    await vendor.post("/v2/rooms", json={"name": room["name"], "template_id": workspace.templates[2].id})
+    made = (await vendor.post(f"/v2/room-codes/room/{room['id']}")).json()["data"]
+    assert [code["role"] for code in made] == ["host", "guest"]
+    listed = (await vendor.get(f"/v2/room-codes/room/{room['id']}?enabled=false")).json()["data"]
+    assert {code["code"] for code in listed} == set(codes.values())
+    answer = await vendor.post("/v2/room-codes/code", json={"code": codes["teacher"], "enabled": True})
+    assert (answer.status_code, answer.json()["message"]) == (403, "Code cannot be enabled")
+
+
+async def test_a_role_may_have_several_codes(
+    vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+) -> None:
+    one = (await vendor.post(f"/v2/room-codes/room/{room['id']}/role/teacher")).json()
+    assert one["role"] == "teacher"
+    assert one["code"] != codes["teacher"]
+    page = (await vendor.get(f"/v2/room-codes/room/{room['id']}?role=teacher")).json()
+    assert page["limit"] == 20
+    assert [code["code"] for code in page["data"]] == [codes["teacher"], one["code"]]
+
+
+async def test_a_room_holds_a_hundred_codes(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
+    path = f"/v2/room-codes/room/{room['id']}/role/teacher"
+    statuses = [(await vendor.post(path)).status_code for _ in range(101)]
+    assert statuses == [200] * 100 + [400]
+
+
+@pytest.mark.parametrize("role", ["Teacher", "__internal_recorder", "nobody"])
+async def test_a_role_the_template_lacks_gets_no_code(
+    vendor: httpx.AsyncClient, room: dict[str, Any], role: str
+) -> None:
+    for answer in (
+        await vendor.post(f"/v2/room-codes/room/{room['id']}/role/{role}"),
+        await vendor.get(f"/v2/room-codes/room/{room['id']}", params={"role": role}),
+    ):
+        assert (answer.status_code, answer.json()["message"]) == (404, "Role not found")
+
+
+async def test_a_disabled_room_neither_makes_nor_shows_codes(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
+    await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False})
+    path = f"/v2/room-codes/room/{room['id']}"
+    for answer in (await vendor.post(path), await vendor.post(f"{path}/role/teacher"), await vendor.get(path)):
+        assert (answer.status_code, answer.json()["message"]) == (403, "Room is disabled")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"code": "aaa-aaaa-aaa", "enabled": True}, 404),
+        ({"code": "aaa-aaaa-aaa"}, 400),
+        ({"code": "aaa-aaaa-aaa", "enabled": "true"}, 400),
+        ({"code": "aaa-aaaa-aaa", "enabled": True, "role": "teacher"}, 400),
+    ],
+)
+async def test_switching_a_code_wants_exactly_its_two_fields(
+    vendor: httpx.AsyncClient, body: dict[str, Any], status: int
+) -> None:
+    assert (await vendor.post("/v2/room-codes/code", json=body)).status_code == status
+
+
+async def test_rooms_and_codes_of_others_do_not_exist(config: SandboxConfig, workspace: Workspace, clock: Any) -> None:
+    other = replace(workspace, access_key="5a0db0c5000000000000d03b")
+    state = SandboxState(SandboxConfig((workspace, other)), clock)
+    now = int(clock().timestamp())
+
+    def bearer(owner: Workspace) -> dict[str, str]:
+        claims = {"access_key": owner.access_key, "type": "management", "version": 2, "nbf": now, "exp": now + 60}
+        return {"authorization": f"Bearer {jwt.encode(claims, owner.secret, algorithm='HS256')}"}
+
+    transport = httpx.ASGITransport(app=create_sandbox(state.config, state))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+        room = (await client.post("/v2/rooms", json={"name": "a"}, headers=bearer(workspace))).json()
+        made = await client.post(f"/v2/room-codes/room/{room['id']}", headers=bearer(workspace))
+        code = made.json()["data"][0]["code"]
+        switch = {"code": code, "enabled": False}
+        assert (await client.get(f"/v2/rooms/{room['id']}", headers=bearer(other))).status_code == 404
+        answer = await client.post("/v2/room-codes/code", json=switch, headers=bearer(other))
+        assert answer.status_code == 404
+        own = (await client.post("/v2/rooms", json={"name": "A"}, headers=bearer(other))).json()
+        assert own["id"] != room["id"]
+
+
+async def test_a_code_is_exchanged_for_a_token_of_its_role(
+    stranger: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str], workspace: Workspace, clock: Any
+) -> None:
+    body = f'{{"code": "{codes["student"]}", "user_id": "u-1842"}}'
+    answer = await stranger.post("/v2/token", content=body, headers={"content-type": "text/plain;charset=UTF-8"})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    claims = jwt.decode(answer.json()["token"], workspace.secret, algorithms=["HS256"], options=options)
+    now = int(clock().timestamp())
+    assert len(claims.pop("jti")) == 36
+    assert claims == {
+        "access_key": workspace.access_key,
+        "type": "app",
+        "version": 2,
+        "room_id": room["id"],
+        "role": "student",
+        "user_id": "u-1842",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 86_400,
+    }
+
+
+async def test_a_code_is_exchanged_without_a_user_id_too(stranger: httpx.AsyncClient, codes: dict[str, str]) -> None:
+    token = (await stranger.post("/v2/token", json={"code": codes["student"]})).json()["token"]
+    assert "user_id" not in jwt.decode(token, options={"verify_signature": False})
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"{}", b'{"code": 7}', b'{"code": "aaa-aaaa-aaa", "user_id": 7}'])
+async def test_a_wrong_exchange_is_refused_and_readable_by_pages(stranger: httpx.AsyncClient, raw: bytes) -> None:
+    answer = await stranger.post("/v2/token", content=raw)
+    assert answer.status_code == answer.json()["code"]
+    assert answer.status_code in (400, 404)
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_an_unknown_code_is_not_found_and_a_disabled_one_is_forbidden(
+    stranger: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+) -> None:
+    async def status(code: str) -> int:
+        answer = await stranger.post("/v2/token", json={"code": code})
+        page = await stranger.get(f"/meeting/{code}")
+        assert page.status_code == answer.status_code
+        return answer.status_code
+
+    assert await status("aaa-aaaa-aaa") == 404
+    await vendor.post("/v2/room-codes/code", json={"code": codes["teacher"], "enabled": False})
+    assert await status(codes["teacher"]) == 403
+    assert await status(codes["student"]) == 200
+    await vendor.post(f"/v2/rooms/{room['id']}", json={"enabled": False})
+    assert await status(codes["student"]) == 403
+
+
+@pytest.mark.parametrize("path", ["/v2/token", "/init", "/v2/layouts/ui"])
+async def test_browsers_may_ask_before_they_ask(stranger: httpx.AsyncClient, path: str) -> None:
+    answer = await stranger.options(path, headers={"origin": "https://app.example"})
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "authorization" in answer.headers["access-control-allow-headers"].lower()
+
+
+async def test_the_page_of_a_code_tells_room_and_role_and_runs_nothing(
+    stranger: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
+) -> None:
+    page = await stranger.get(f"/preview/{codes['teacher']}")
+    assert page.status_code == 200
+    assert room["name"] in page.text
+    assert "teacher" in page.text
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_the_start_page_names_templates_and_keeps_secrets(
+    stranger: httpx.AsyncClient, workspace: Workspace
+) -> None:
+    answer = await stranger.get("/")
+    assert [template["name"] for template in answer.json()["templates"]] == [
+        template.name for template in workspace.templates
+    ]
+    assert workspace.secret not in answer.text
+    assert workspace.access_key not in answer.text
+    assert (await stranger.get("/healthz")).json() == {"status": "ok"}
