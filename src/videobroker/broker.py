@@ -1,0 +1,41 @@
+"""Everything a use case needs, in one frozen value: made by `wiring`, handed in, never looked up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from videobroker.domain.apps import App, ProviderName
+from videobroker.errors import ProviderNotConfigured
+from videobroker.providers.contract import Provider, ProviderDirectory
+from videobroker.storage.apps import Accounts
+from videobroker.storage.listener import Listener
+from videobroker.storage.sealing import Seal
+from videobroker.storage.store import Store
+
+Clock = Callable[[], datetime]
+"""Tells the time, aware and in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The service without its entrances."""
+
+    store: Store
+    listener: Listener
+    providers: ProviderDirectory
+    seal: Seal
+    now: Clock
+
+    @property
+    def accounts(self) -> Accounts:
+        """Apps with their accounts, readable."""
+        return Accounts(self.seal)
+
+    def provider(self, app: App, name: ProviderName) -> Provider:
+        """The app's provider of this name. Raises `ProviderNotConfigured`."""
+        account = app.accounts.get(name)
+        if account is None:
+            raise ProviderNotConfigured(
+                f"The app has no account with {name}. Add one with `videobroker accounts set {app.name} {name}`."
+            )
+        return self.providers.provider(account)

@@ -1,0 +1,212 @@
+"""Apps, their API keys and their accounts with the providers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, func, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import App, ProviderAccount, ProviderName
+from videobroker.domain.ids import AccountId, AppId, KeyId
+from videobroker.domain.keys import ApiKey, Scope
+from videobroker.storage.sealing import Seal
+from videobroker.storage.tables import api_keys, apps, provider_accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Reads and writes accounts through the seal."""
+
+    seal: Seal
+
+    async def save(
+        self, connection: AsyncConnection, app_id: AppId, account: ProviderAccount, *, now: datetime
+    ) -> None:
+        """Write the app's account with a provider, over the former one. Same settings again change nothing."""
+        former = (
+            await connection.execute(
+                select(provider_accounts)
+                .where(provider_accounts.c.app_id == app_id, provider_accounts.c.provider == account.provider)
+                .with_for_update()
+            )
+        ).one_or_none()
+        if former is not None and self.seal.open(former.sealed_settings) == dict(account.settings):
+            return
+        statement = insert(provider_accounts).values(
+            app_id=app_id,
+            id=account.id,
+            provider=account.provider,
+            sealed_settings=self.seal.seal(account.settings),
+            version=1,
+            updated_at=now,
+        )
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["app_id", "provider"],
+                set_={
+                    "sealed_settings": statement.excluded.sealed_settings,
+                    "version": provider_accounts.c.version + 1,
+                    "updated_at": now,
+                },
+            )
+        )
+
+    async def find_app(self, connection: AsyncConnection, name: str) -> App | None:
+        """The app with this name."""
+        row = (await connection.execute(_apps().where(apps.c.name == name))).one_or_none()
+        return None if row is None else self._app_from(row)
+
+    async def all_apps(self, connection: AsyncConnection) -> list[App]:
+        """Every app, by name."""
+        return [self._app_from(row) for row in await connection.execute(_apps().order_by(apps.c.name))]
+
+    async def find_by_key(self, connection: AsyncConnection, digest: bytes) -> tuple[ApiKey, App] | None:
+        """The key with this digest and the app it belongs to, in one round trip."""
+        statement = (
+            _apps()
+            .add_columns(*(column.label(f"key_{column.name}") for column in api_keys.c))
+            .join(api_keys, api_keys.c.app_id == apps.c.id)
+            .where(api_keys.c.digest == digest)
+        )
+        row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (_key_from(row._mapping, prefix="key_"), self._app_from(row))
+
+    def _app_from(self, row: Row[Any]) -> App:
+        columns = row._mapping
+        accounts = (self._account_from(stored) for stored in columns["accounts"] or ())
+        return App(
+            id=columns["id"],
+            name=columns["name"],
+            policy=columns["policy"],
+            role_maps={ProviderName(name): roles for name, roles in columns["role_maps"].items()},
+            accounts={account.provider: account for account in accounts},
+        )
+
+    def _account_from(self, stored: Mapping[str, Any]) -> ProviderAccount:
+        return ProviderAccount(
+            id=AccountId(stored["id"]),
+            provider=ProviderName(stored["provider"]),
+            settings=self.seal.open(stored["sealed_settings"].encode()),
+            version=stored["version"],
+        )
+
+
+async def add_app(
+    connection: AsyncConnection,
+    app_id: AppId,
+    name: str,
+    *,
+    policy: Mapping[str, Any],
+    role_maps: Mapping[ProviderName, Mapping[str, str]],
+    now: datetime,
+) -> bool:
+    """Write a new app. False when one has this name already."""
+    statement = (
+        insert(apps)
+        .values(
+            id=app_id,
+            name=name,
+            policy=dict(policy),
+            role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(apps.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def change_app(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    policy: Mapping[str, Any],
+    role_maps: Mapping[ProviderName, Mapping[str, str]],
+) -> None:
+    """Write the app's policy and role maps."""
+    await connection.execute(
+        update(apps)
+        .where(apps.c.id == app_id)
+        .values(
+            policy=dict(policy),
+            role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
+        )
+    )
+
+
+async def add_key(connection: AsyncConnection, key: ApiKey, digest: bytes) -> bool:
+    """Write a new key. False when this very key exists already."""
+    statement = (
+        insert(api_keys)
+        .values(
+            app_id=key.app_id,
+            id=key.id,
+            name=key.name,
+            shown=key.shown,
+            digest=digest,
+            scopes=sorted(key.scopes),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+        )
+        .on_conflict_do_nothing(index_elements=["digest"])
+        .returning(api_keys.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def keys_of(connection: AsyncConnection, app_id: AppId) -> Sequence[ApiKey]:
+    """The app's keys, oldest first."""
+    statement = select(api_keys).where(api_keys.c.app_id == app_id).order_by(api_keys.c.id)
+    return [_key_from(row._mapping) for row in await connection.execute(statement)]
+
+
+async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, *, now: datetime) -> bool:
+    """Make the key worthless from now on. False when the app has no such key."""
+    statement = (
+        update(api_keys)
+        .where(and_(api_keys.c.app_id == app_id, api_keys.c.id == key_id))
+        .values(revoked_at=func.coalesce(api_keys.c.revoked_at, now))
+        .returning(api_keys.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+def _apps() -> Select[Any]:
+    accounts = (
+        select(
+            func.jsonb_agg(
+                aggregate_order_by(
+                    func.jsonb_build_object(
+                        "id",
+                        provider_accounts.c.id,
+                        "provider",
+                        provider_accounts.c.provider,
+                        "sealed_settings",
+                        func.convert_from(provider_accounts.c.sealed_settings, "UTF8"),
+                        "version",
+                        provider_accounts.c.version,
+                    ),
+                    provider_accounts.c.provider,
+                )
+            )
+        )
+        .where(provider_accounts.c.app_id == apps.c.id)
+        .scalar_subquery()
+    )
+    return select(apps, accounts.label("accounts"))
+
+
+def _key_from(columns: Mapping[Any, Any], *, prefix: str = "") -> ApiKey:
+    return ApiKey(
+        id=columns[f"{prefix}id"],
+        app_id=columns[f"{prefix}app_id"],
+        name=columns[f"{prefix}name"],
+        shown=columns[f"{prefix}shown"],
+        scopes=frozenset(Scope(scope) for scope in columns[f"{prefix}scopes"]),
+        created_at=columns[f"{prefix}created_at"],
+        expires_at=columns[f"{prefix}expires_at"],
+        revoked_at=columns[f"{prefix}revoked_at"],
+    )

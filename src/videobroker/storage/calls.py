@@ -1,0 +1,94 @@
+"""Calls."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.calls import Call
+from videobroker.domain.ids import AppId, CallId, SessionId
+from videobroker.storage import cursors
+from videobroker.storage.tables import calls
+
+
+async def open_call(connection: AsyncConnection, app_id: AppId, call: Call) -> bool:
+    """Write a new open call. False when the session has an open call already."""
+    statement = (
+        insert(calls)
+        .values(
+            app_id=app_id,
+            id=call.id,
+            session_id=call.session_id,
+            provider=call.provider,
+            started_at=call.started_at,
+            started_by=call.started_by,
+        )
+        .on_conflict_do_nothing(index_elements=["app_id", "session_id"], index_where=text("ended_at is null"))
+        .returning(calls.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def end_call(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, by: str | None, now: datetime
+) -> Call | None:
+    """End the open call. None when there is none."""
+    statement = (
+        update(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
+        # A replica whose clock is behind must not end a call before it began.
+        .values(ended_at=func.greatest(now, calls.c.started_at), ended_by=by)
+        .returning(calls)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else call_from(row._mapping)
+
+
+async def latest(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Call | None:
+    """The newest call of the session, open or ended."""
+    statement = (
+        select(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
+        .order_by(calls.c.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else call_from(row._mapping)
+
+
+async def find(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> Call | None:
+    """The call with this id."""
+    row = (await connection.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
+    return None if row is None else call_from(row._mapping)
+
+
+async def page(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+) -> tuple[list[Call], str | None]:
+    """One page of the session's calls, oldest first, and the cursor of the next."""
+    statement = (
+        select(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
+        .order_by(calls.c.id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(calls.c.id > cursors.read(cursor, UUID)[0])
+    found = [call_from(row._mapping) for row in await connection.execute(statement)]
+    return found[:limit], cursors.write([str(found[limit - 1].id)]) if len(found) > limit else None
+
+
+def call_from(columns: RowMapping, *, prefix: str = "") -> Call:
+    """The call that stands in a row of the table."""
+    return Call(
+        id=columns[f"{prefix}id"],
+        session_id=columns[f"{prefix}session_id"],
+        provider=ProviderName(columns[f"{prefix}provider"]),
+        started_at=columns[f"{prefix}started_at"],
+        started_by=columns[f"{prefix}started_by"],
+        ended_at=columns[f"{prefix}ended_at"],
+        ended_by=columns[f"{prefix}ended_by"],
+    )

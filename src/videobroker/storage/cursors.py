@@ -1,0 +1,40 @@
+"""Cursors: where a list goes on. Opaque to callers, and checked when they come back."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from videobroker.errors import InvalidCursor
+
+
+def write(position: Sequence[str | int]) -> str:
+    """A position in a list, as URL-safe text."""
+    return base64.urlsafe_b64encode(json.dumps(list(position)).encode()).rstrip(b"=").decode()
+
+
+def read(cursor: str, *parsers: Callable[[str], Any]) -> list[Any]:
+    """The position again, each part through its parser. Raises `InvalidCursor`."""
+    try:
+        parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        return [parser(part) for parser, part in zip(parsers, parts, strict=True)]
+    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError):
+        raise InvalidCursor(
+            "Send back `next` of the page before as it was, or leave `cursor` out to begin anew."
+        ) from None
+
+
+def text(part: object) -> str:
+    """A text that PostgreSQL can compare with."""
+    if not isinstance(part, str) or "\x00" in part:
+        raise TypeError("not a text")
+    part.encode()
+    return part
+
+
+def number(part: object) -> int:
+    """A number that fits into 64 bits."""
+    if not isinstance(part, int) or isinstance(part, bool) or not 0 <= part < 1 << 63:
+        raise TypeError("not a number")
+    return part

@@ -1,0 +1,95 @@
+"""Answers that were given once and are given again to the same question.
+
+A key is held under a lease while its first request runs, measured by the database's clock like the lease of a room.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Interval, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId
+from videobroker.storage.rooms import LEASE
+from videobroker.storage.tables import idempotency
+
+KEPT = timedelta(hours=24)
+"""How long an answer is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is known about a key."""
+
+    fingerprint: bytes
+    status: int | None
+    """None while the first request runs."""
+    sealed_answer: bytes | None
+
+
+async def claim(
+    connection: AsyncConnection, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID
+) -> Remembered | None:
+    """Take the key for a request. None when it is ours now; otherwise what is known about it.
+
+    A key is free when it is new, when its answer is no longer kept, and when its request died without an answer.
+    """
+    alive = func.clock_timestamp()
+    new_row = insert(idempotency).values(
+        app_id=app_id,
+        key=key,
+        fingerprint=fingerprint,
+        lease_holder=holder,
+        lease_until=alive + literal(LEASE, Interval),
+        expires_at=alive + literal(KEPT, Interval),
+    )
+    died = idempotency.c.status.is_(None) & (idempotency.c.lease_until < alive)
+    statement = new_row.on_conflict_do_update(
+        index_elements=["app_id", "key"],
+        set_={
+            "fingerprint": new_row.excluded.fingerprint,
+            "lease_holder": new_row.excluded.lease_holder,
+            "lease_until": new_row.excluded.lease_until,
+            "expires_at": new_row.excluded.expires_at,
+            "status": None,
+            "sealed_answer": None,
+        },
+        where=(idempotency.c.expires_at < alive) | (died & (idempotency.c.fingerprint == fingerprint)),
+    ).returning(idempotency.c.key)
+    if (await connection.execute(statement)).one_or_none() is not None:
+        return None
+    row = (
+        await connection.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
+    ).one()
+    return Remembered(row.fingerprint, row.status, row.sealed_answer)
+
+
+async def renew(connection: AsyncConnection, app_id: AppId, key: str, holder: UUID) -> None:
+    """Hold the key for another while."""
+    lease_until = func.clock_timestamp() + literal(LEASE, Interval)
+    await connection.execute(_held(app_id, key, holder).values(lease_until=lease_until))
+
+
+async def remember(
+    connection: AsyncConnection, app_id: AppId, key: str, *, holder: UUID, status: int, sealed_answer: bytes
+) -> None:
+    """Keep the answer."""
+    await connection.execute(_held(app_id, key, holder).values(status=status, sealed_answer=sealed_answer))
+
+
+async def forget(connection: AsyncConnection, app_id: AppId, key: str, holder: UUID) -> None:
+    """Give the key back: its request brought no answer worth repeating."""
+    await connection.execute(
+        delete(idempotency).where(
+            idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
+        )
+    )
+
+
+def _held(app_id: AppId, key: str, holder: UUID) -> Any:
+    return update(idempotency).where(
+        idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
+    )

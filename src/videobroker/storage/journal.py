@@ -1,0 +1,94 @@
+"""The journal.
+
+A reader who follows the journal with a cursor must not miss a row. A counter alone cannot promise that: the row with
+number 7 may be committed after the row with number 8 was read. So every row carries the id of its transaction, the
+order is (transaction, number), and a reader sees only rows of transactions older than every one still running.
+The price: a row may become visible to readers a moment after it was committed.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, Text, cast, func, insert, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.journal import Asker, Event, EventType, Recorded
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.storage import cursors
+from videobroker.storage.tables import journal
+
+
+async def record(connection: AsyncConnection, *events: Event) -> None:
+    """Write these events, in this order."""
+    if events:
+        await connection.execute(insert(journal), [_columns_of(event) for event in events])
+
+
+async def page(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    types: Iterable[EventType] = (),
+    session_id: SessionId | None = None,
+    user_id: str | None = None,
+    since: datetime | None = None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Recorded], str | None]:
+    """One page of the journal, oldest first, and the cursor of the next; None when this page is the newest."""
+    statement = (
+        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+        .order_by(journal.c.xid, journal.c.seq)
+        .limit(limit + 1)
+    )
+    if chosen := list(types):
+        statement = statement.where(journal.c.type.in_(chosen))
+    if session_id is not None:
+        statement = statement.where(journal.c.session_id == session_id)
+    if user_id is not None:
+        statement = statement.where(journal.c.user_id == user_id)
+    if since is not None:
+        statement = statement.where(journal.c.occurred_at >= since)
+    if cursor is not None:
+        xid, seq = cursors.read(cursor, cursors.number, cursors.number)
+        statement = statement.where(
+            tuple_(journal.c.xid, journal.c.seq) > tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
+        )
+    found = [_recorded_from(row) for row in await connection.execute(statement)]
+    return found[:limit], found[limit - 1].cursor if len(found) > limit else None
+
+
+def _columns_of(event: Event) -> dict[str, Any]:
+    key = event.session
+    return {
+        "app_id": event.asker.app_id,
+        "id": event.id,
+        "type": event.type,
+        "occurred_at": event.occurred_at,
+        "session_id": event.session_id,
+        "kind": None if key is None else key.kind,
+        "reference": None if key is None else key.reference,
+        "user_id": event.user_id,
+        "key_id": event.asker.key_id,
+        "ip": event.asker.ip,
+        "user_agent": event.asker.user_agent,
+        "data": dict(event.data or {}),
+    }
+
+
+def _recorded_from(row: Row[Any]) -> Recorded:
+    key = None if row.reference is None else SessionKey(row.app_id, SessionKind(row.kind), row.reference)
+    event = Event(
+        id=row.id,
+        type=EventType(row.type),
+        occurred_at=row.occurred_at,
+        asker=Asker(row.app_id, row.key_id, row.ip, row.user_agent),
+        session=key,
+        session_id=row.session_id,
+        user_id=row.user_id,
+        data=row.data,
+    )
+    return Recorded(event, cursors.write([row.position, row.seq]))

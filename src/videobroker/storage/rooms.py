@@ -1,0 +1,194 @@
+"""Rooms, and the lease under which one process at a time talks to the provider about a room.
+
+The lease is measured by the database's clock: it is about who is alive, and the replicas' clocks may differ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Interval, RowMapping, case, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, RoomId, SessionId
+from videobroker.domain.rooms import Room, RoomState
+from videobroker.storage.listener import notify, room_topic
+from videobroker.storage.tables import rooms
+
+LEASE = timedelta(seconds=3)
+"""After a crash nobody touches the room for so long. The holder renews three times as often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The room as it stands, and whether the lease is ours."""
+
+    room: Room
+    mine: bool
+    attempt: int
+    """Counts the leases of this room."""
+    failure: Mapping[str, Any] | None
+    """How the attempt with this number failed; None while it is under way, and after success."""
+
+
+async def claim_opening(
+    connection: AsyncConnection, app_id: AppId, room: Room, *, holder: UUID, with_codes: bool, now: datetime
+) -> Claim:
+    """Take the lease to open this room (or to add its codes), unless it is open or somebody else has the lease.
+
+    `room` is written when the session has none at this provider yet.
+    """
+    new_row = insert(rooms).values(
+        app_id=app_id,
+        id=room.id,
+        session_id=room.session_id,
+        provider=room.provider,
+        state=RoomState.PREPARING,
+        codes={},
+        lease_holder=holder,
+        lease_until=_lease_end(),
+        attempt=1,
+        updated_at=now,
+    )
+    lacking = rooms.c.state != RoomState.READY
+    if with_codes:
+        lacking = lacking | (rooms.c.codes == literal({}, rooms.c.codes.type))
+    statement = new_row.on_conflict_do_update(
+        index_elements=["app_id", "session_id", "provider"],
+        set_={
+            "state": case((rooms.c.state == RoomState.READY, RoomState.READY), else_=RoomState.PREPARING),
+            "lease_holder": holder,
+            "lease_until": _lease_end(),
+            "attempt": rooms.c.attempt + 1,
+            "failure": None,
+            "updated_at": now,
+        },
+        where=lacking & _lease_is_free(),
+    ).returning(rooms)
+    row = (await connection.execute(statement)).one_or_none()
+    if row is not None:
+        return Claim(room_from(row._mapping), mine=True, attempt=row.attempt, failure=None)
+    row = (
+        await connection.execute(
+            select(rooms).where(
+                rooms.c.app_id == app_id,
+                rooms.c.session_id == room.session_id,
+                rooms.c.provider == room.provider,
+            )
+        )
+    ).one()
+    return Claim(room_from(row._mapping), mine=False, attempt=row.attempt, failure=row.failure)
+
+
+async def claim_closing(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
+) -> Room | None:
+    """Take the lease to close the session's room, and say so in its state. None when there is nothing to close.
+
+    A room that somebody else is opening right now is left to them: they opened it after the call had ended.
+    """
+    statement = (
+        update(rooms)
+        .where(
+            rooms.c.app_id == app_id,
+            rooms.c.session_id == session_id,
+            rooms.c.state.in_([RoomState.READY, RoomState.CLOSING]),
+            _lease_is_free(),
+        )
+        .values(
+            state=RoomState.CLOSING,
+            lease_holder=holder,
+            lease_until=_lease_end(),
+            attempt=rooms.c.attempt + 1,
+            failure=None,
+            updated_at=now,
+        )
+        .returning(rooms)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else room_from(row._mapping)
+
+
+async def renew(connection: AsyncConnection, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
+    """Hold the lease for another while."""
+    await connection.execute(_held(app_id, room_id, holder).values(lease_until=_lease_end()))
+
+
+async def mark_open(
+    connection: AsyncConnection,
+    app_id: AppId,
+    room_id: RoomId,
+    *,
+    holder: UUID,
+    provider_room_id: str,
+    codes: Mapping[str, str],
+    now: datetime,
+) -> Room | None:
+    """Write that the room can be entered, and wake who waits for it. None when the lease was lost meanwhile."""
+    statement = (
+        _held(app_id, room_id, holder)
+        .values(
+            state=RoomState.READY,
+            provider_room_id=provider_room_id,
+            codes=dict(codes) if codes else rooms.c.codes,
+            lease_holder=None,
+            lease_until=None,
+            updated_at=now,
+        )
+        .returning(rooms)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    await notify(connection, room_topic(room_id))
+    return None if row is None else room_from(row._mapping)
+
+
+async def mark_closed(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, now: datetime
+) -> bool:
+    """Write that the provider keeps the room shut. False when the lease was lost meanwhile."""
+    statement = (
+        _held(app_id, room_id, holder)
+        .values(state=RoomState.CLOSED, lease_holder=None, lease_until=None, updated_at=now)
+        .returning(rooms.c.id)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    await notify(connection, room_topic(room_id))
+    return row is not None
+
+
+async def release(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any]
+) -> None:
+    """Give the lease back without having got anywhere, and tell who waits why."""
+    await connection.execute(
+        _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=dict(failure))
+    )
+    await notify(connection, room_topic(room_id))
+
+
+def _held(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
+    return update(rooms).where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.lease_holder == holder)
+
+
+def _lease_end() -> Any:
+    return func.clock_timestamp() + literal(LEASE, Interval)
+
+
+def _lease_is_free() -> Any:
+    return rooms.c.lease_until.is_(None) | (rooms.c.lease_until < func.clock_timestamp())
+
+
+def room_from(columns: RowMapping, *, prefix: str = "") -> Room:
+    """The room that stands in a row of the table."""
+    return Room(
+        id=columns[f"{prefix}id"],
+        session_id=columns[f"{prefix}session_id"],
+        provider=ProviderName(columns[f"{prefix}provider"]),
+        state=RoomState(columns[f"{prefix}state"]),
+        provider_room_id=columns[f"{prefix}provider_room_id"],
+        codes=columns[f"{prefix}codes"],
+    )

@@ -1,0 +1,283 @@
+"""Sessions and their rosters."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, and_, delete, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.sessions import (
+    Participant,
+    Session,
+    SessionFilter,
+    SessionKey,
+    SessionKind,
+    SessionStatus,
+    SessionTerms,
+)
+from videobroker.storage import cursors
+from videobroker.storage.tables import participants, sessions
+
+
+async def find(connection: AsyncConnection, key: SessionKey) -> Session | None:
+    """The session the app calls so."""
+    row = (await connection.execute(_by_key(key))).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def find_by_id(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Session | None:
+    """The session with this id of ours."""
+    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def lock(connection: AsyncConnection, key: SessionKey) -> Session | None:
+    """The session, which nobody else changes until this transaction ends."""
+    row = (await connection.execute(_by_key(key).with_for_update())).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def add(connection: AsyncConnection, session: Session) -> bool:
+    """Write a new session. False when one with this key exists already."""
+    values = _columns_of(session.terms) | {
+        "app_id": session.key.app_id,
+        "id": session.id,
+        "kind": session.key.kind,
+        "reference": session.key.reference,
+        "version": session.version,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+    }
+    statement = (
+        insert(sessions)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["app_id", "kind", "reference"])
+        .returning(sessions.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def save_terms(connection: AsyncConnection, session: Session) -> None:
+    """Write what the app now says about the session."""
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.app_id == session.key.app_id, sessions.c.id == session.id)
+        .values(_columns_of(session.terms) | {"version": session.version, "updated_at": session.updated_at})
+    )
+
+
+async def stick_to(connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName) -> bool:
+    """Bind the session to a provider for everybody. False when it is bound to another one already."""
+    statement = (
+        update(sessions)
+        .where(
+            sessions.c.app_id == app_id,
+            sessions.c.id == session_id,
+            sessions.c.provider.is_(None) | (sessions.c.provider == provider),
+        )
+        .values(provider=provider)
+        .returning(sessions.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def page(
+    connection: AsyncConnection,
+    app_id: AppId,
+    kind: SessionKind,
+    chosen: SessionFilter,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Session], str | None]:
+    """One page of sessions and the cursor of the next. Bookings come by start, groups by age."""
+    position = (sessions.c.starts_at, sessions.c.id) if kind is SessionKind.BOOKING else (sessions.c.id,)
+    statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
+    if cursor is not None:
+        statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
+    rows = (await connection.execute(statement)).all()
+    found = [session_from(row) for row in rows[:limit]]
+    return found, _cursor_after(found[-1]) if len(rows) > limit else None
+
+
+def _filtered(app_id: AppId, kind: SessionKind, chosen: SessionFilter) -> Select[Any]:
+    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.kind == kind)
+    if chosen.participant is not None:
+        statement = statement.where(
+            select(participants.c.session_id)
+            .where(
+                participants.c.app_id == app_id,
+                participants.c.session_id == sessions.c.id,
+                participants.c.user_id == chosen.participant,
+            )
+            .exists()
+        )
+    if chosen.status is not None:
+        statement = statement.where(sessions.c.status == chosen.status)
+    if chosen.starts_after is not None:
+        statement = statement.where(sessions.c.starts_at >= chosen.starts_after)
+    if chosen.starts_before is not None:
+        statement = statement.where(sessions.c.starts_at < chosen.starts_before)
+    return statement
+
+
+def _cursor_after(session: Session) -> str:
+    starts_at = session.terms.starts_at
+    return cursors.write([starts_at.isoformat(), str(session.id)] if starts_at else [str(session.id)])
+
+
+def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
+    if kind is SessionKind.BOOKING:
+        return cursors.read(cursor, datetime.fromisoformat, UUID)
+    return cursors.read(cursor, UUID)
+
+
+async def roster(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
+    """Everybody on the roster, by user id."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .order_by(participants.c.user_id)
+    )
+    return tuple(participant_from(row) for row in await connection.execute(statement))
+
+
+async def rosters(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId]
+) -> dict[SessionId, tuple[Participant, ...]]:
+    """The rosters of several sessions in one round trip."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id.in_(session_ids))
+        .order_by(participants.c.session_id, participants.c.user_id)
+    )
+    found: dict[SessionId, list[Participant]] = {session_id: [] for session_id in session_ids}
+    for row in await connection.execute(statement):
+        found[row.session_id].append(participant_from(row))
+    return {session_id: tuple(people) for session_id, people in found.items()}
+
+
+async def roster_page(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+) -> tuple[list[Participant], str | None]:
+    """One page of the roster, by user id, and the cursor of the next."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .order_by(participants.c.user_id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(participants.c.user_id > cursors.read(cursor, cursors.text)[0])
+    people = [participant_from(row) for row in await connection.execute(statement)]
+    return people[:limit], cursors.write([people[limit - 1].user_id]) if len(people) > limit else None
+
+
+async def find_participant(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str
+) -> Participant | None:
+    """This person's line on the roster."""
+    statement = select(participants).where(_participant_is(app_id, session_id, user_id))
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else participant_from(row)
+
+
+async def put_participants(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
+) -> None:
+    """Write these lines of the roster, over what stood there under the same user id."""
+    rows = [
+        {
+            "app_id": app_id,
+            "session_id": session_id,
+            "user_id": person.user_id,
+            "role": person.role,
+            "display_name": person.display_name,
+        }
+        for person in people
+    ]
+    if not rows:
+        return
+    statement = insert(participants)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["app_id", "session_id", "user_id"],
+            set_={"role": statement.excluded.role, "display_name": statement.excluded.display_name},
+        ),
+        rows,
+    )
+
+
+async def drop_participants(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]
+) -> None:
+    """Take these people off the roster."""
+    if user_ids:
+        await connection.execute(
+            delete(participants).where(
+                participants.c.app_id == app_id,
+                participants.c.session_id == session_id,
+                participants.c.user_id.in_(user_ids),
+            )
+        )
+
+
+def _participant_is(app_id: AppId, session_id: SessionId, user_id: str) -> Any:
+    return and_(
+        participants.c.app_id == app_id,
+        participants.c.session_id == session_id,
+        participants.c.user_id == user_id,
+    )
+
+
+def _by_key(key: SessionKey) -> Select[Any]:
+    return select(sessions).where(
+        sessions.c.app_id == key.app_id, sessions.c.kind == key.kind, sessions.c.reference == key.reference
+    )
+
+
+def _columns_of(terms: SessionTerms) -> dict[str, Any]:
+    return {
+        "title": terms.title,
+        "status": terms.status,
+        "video": terms.video,
+        "starts_at": terms.starts_at,
+        "ends_at": terms.ends_at,
+        "providers": list(terms.providers),
+        "policy": dict(terms.policy),
+        "metadata": dict(terms.metadata),
+    }
+
+
+def session_from(row: Row[Any]) -> Session:
+    """The session that stands in a row of the table."""
+    columns = row._mapping
+    return Session(
+        id=columns["id"],
+        key=SessionKey(columns["app_id"], SessionKind(columns["kind"]), columns["reference"]),
+        terms=SessionTerms(
+            title=columns["title"],
+            status=SessionStatus(columns["status"]),
+            video=columns["video"],
+            starts_at=columns["starts_at"],
+            ends_at=columns["ends_at"],
+            providers=tuple(ProviderName(name) for name in columns["providers"]),
+            policy=columns["policy"],
+            metadata=columns["metadata"],
+        ),
+        provider=None if columns["provider"] is None else ProviderName(columns["provider"]),
+        version=columns["version"],
+        created_at=columns["created_at"],
+        updated_at=columns["updated_at"],
+    )
+
+
+def participant_from(row: Row[Any]) -> Participant:
+    """The participant who stands in a row of the table."""
+    return Participant(user_id=row.user_id, role=row.role, display_name=row.display_name)

@@ -1,0 +1,96 @@
+"""The near side: a pool of connections to PostgreSQL, and transactions on it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from videobroker.errors import StorageUnavailable
+
+Transaction = AsyncConnection
+"""An open transaction, for those who hand it on and do not speak SQL."""
+
+POOL_SIZE = 10
+"""Connections per process. Two cores of PostgreSQL are busy with fewer; more only queue inside the server."""
+POOL_TIMEOUT_SECONDS = 5.0
+STATEMENT_TIMEOUT_MS = 5_000
+"""No statement of ours takes longer than milliseconds: one that does is stuck, and its caller has given up."""
+
+
+def database_url(url: str) -> URL:
+    """The URL with our driver, whichever spelling of PostgreSQL it came with."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ValueError("DATABASE_URL must begin with postgresql://")
+    return parsed.set(drivername="postgresql+asyncpg")
+
+
+class Store:
+    """Connections and transactions. One per process; closed by whoever made it."""
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+        self.url = database_url(url)
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            # Statements may hold what nobody should read in a log.
+            hide_parameters=True,
+            connect_args={
+                "timeout": POOL_TIMEOUT_SECONDS,
+                "server_settings": {
+                    "application_name": "videobroker",
+                    "timezone": "UTC",
+                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                },
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        A lost database is `StorageUnavailable`. A commit whose answer was lost counts as failed: what is written here
+        can be repeated.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+            raise _unavailable() from error
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.CannotConnectNowError,
+        ) as error:
+            raise _unavailable() from error
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_shutdown(error):
+                raise _unavailable() from error
+            raise
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life. Raises `StorageUnavailable`."""
+        async with self.transaction() as connection:
+            await connection.execute(text("select 1"))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _is_shutdown(error: DBAPIError) -> bool:
+    # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
+    # 53300: too many connections.
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith(("57", "08")) or state == "53300"
+
+
+def _unavailable() -> StorageUnavailable:
+    return StorageUnavailable("The database does not answer just now. Nothing was changed; try again.", retry_after=2)
