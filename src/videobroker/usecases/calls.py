@@ -1,0 +1,124 @@
+"""Opens and ends calls, and looks them up."""
+
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Admit, Decision, decide, may_meet
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.calls import Call
+from videobroker.domain.entrance import Entrance
+from videobroker.domain.ids import CallId, uuid7
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.sessions import Session, SessionKey
+from videobroker.errors import CallNotFound, ParticipantNotFound
+from videobroker.providers.contract import Surface
+from videobroker.storage import calls, sessions
+from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
+from videobroker.usecases.doors import denial, look_at, person_at
+from videobroker.usecases.rooms import close_room, open_room
+
+
+async def start_call(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+) -> tuple[Session, Call]:
+    """Open the session's room and a call in it; a call that is open already is the answer.
+
+    With a `user_id` that person must be allowed to enter now; without one, the session must be allowed to meet.
+    Raises `AccessDenied`, `SessionNotFound`, and whatever keeps the room from being opened.
+    """
+    entrance = await look_at(broker, key, user_id)
+    decision = _may_start(app, entrance, user_id, now)
+    if not isinstance(decision, Admit):
+        raise denial(decision)
+    session, call = entrance.session, entrance.call
+    if call is not None and entrance.ready_room is not None:
+        return session, call
+    room = await open_room(broker, app, session, surface=Surface.SDK, asker=asker, now=now)
+    async with broker.store.transaction() as transaction:
+        call = await open_call(transaction, app, session, room.provider, by=user_id, asker=asker, now=now)
+    return session, call
+
+
+def _may_start(app: App, entrance: Entrance, user_id: str | None, now: datetime) -> Decision:
+    door = entrance.door(app)
+    if user_id is None:
+        return may_meet(door, now)
+    return decide(door, person_at(app, entrance, is_guest=False), now)
+
+
+async def open_call(
+    transaction: Transaction,
+    app: App,
+    session: Session,
+    provider: ProviderName,
+    *,
+    by: str | None,
+    asker: Asker,
+    now: datetime,
+) -> Call:
+    """The open call of the session; a new one when there was none."""
+    call = Call(CallId(uuid7(now)), session.id, provider, started_at=now, started_by=by)
+    if await calls.open_call(transaction, app.id, call):
+        data = {"call": str(call.id), "provider": provider}
+        await record(transaction, about(session, EventType.CALL_STARTED, asker=asker, now=now, user_id=by, data=data))
+        return call
+    running = await calls.latest(transaction, app.id, session.id)
+    return running or call
+
+
+async def end_call(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+) -> tuple[Session, Call]:
+    """End the open call and shut the room; without an open call, the answer is the last one.
+
+    A provider that cannot be reached does not keep the call open: the room stays marked as `closing`, and ending the
+    call once more tries again. Raises `SessionNotFound`, and `CallNotFound` when there never was a call.
+    """
+    session, call = await _end_open_call(broker, app, key, user_id=user_id, asker=asker, now=now)
+    await close_room(broker, app, session, asker=asker, now=now)
+    return session, call
+
+
+async def _end_open_call(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+) -> tuple[Session, Call]:
+    session = (await look_at(broker, key, user_id)).session
+    async with broker.store.transaction() as transaction:
+        if user_id is not None and not await sessions.find_participant(transaction, app.id, session.id, user_id):
+            raise ParticipantNotFound(f"{user_id!r} is not on the roster of {key.label}.")
+        await end_open_call(transaction, app, session, by=user_id, asker=asker, now=now)
+        latest = await calls.latest(transaction, app.id, session.id)
+    if latest is None:
+        raise CallNotFound(f"There has been no call in {key.label} yet.")
+    return session, latest
+
+
+async def end_open_call(
+    transaction: Transaction, app: App, session: Session, *, by: str | None, asker: Asker, now: datetime
+) -> None:
+    """End the session's open call, if there is one, and say so in the journal."""
+    ended = await calls.end_call(transaction, app.id, session.id, by=by, now=now)
+    if ended is not None:
+        data = {"call": str(ended.id), "provider": ended.provider, "duration_seconds": ended.duration_seconds}
+        await record(transaction, about(session, EventType.CALL_ENDED, asker=asker, now=now, user_id=by, data=data))
+
+
+async def list_calls(
+    broker: Broker, key: SessionKey, *, limit: int, cursor: str | None
+) -> tuple[Session, list[Call], str | None]:
+    """One page of the session's calls, oldest first. Raises `SessionNotFound`."""
+    session = (await look_at(broker, key, None)).session
+    async with broker.store.transaction() as transaction:
+        found, following = await calls.page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
+    return session, found, following
+
+
+async def find_call(broker: Broker, app: App, call_id: CallId) -> tuple[Session, Call]:
+    """The call with this id, and its session. Raises `CallNotFound`."""
+    async with broker.store.transaction() as transaction:
+        call = await calls.find(transaction, app.id, call_id)
+        session = None if call is None else await sessions.find_by_id(transaction, app.id, call.session_id)
+    if call is None or session is None:
+        raise CallNotFound("This app has no call with this id.")
+    return session, call

@@ -1,0 +1,244 @@
+"""Who comes in: the access decision, one room, credentials, and the journal line that is durable before they leave."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Admit, Door, Person, Refuse, Wait, decide, token_expiry
+from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
+from videobroker.domain.calls import Call
+from videobroker.domain.entrance import Entrance
+from videobroker.domain.ids import uuid7
+from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.rooms import Room
+from videobroker.domain.sessions import Session, SessionKey
+from videobroker.domain.times import rfc3339
+from videobroker.errors import RoleNotMapped, RoomNotReady
+from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
+from videobroker.storage import uids
+from videobroker.storage.journal import record
+from videobroker.usecases.calls import open_call
+from videobroker.usecases.doors import denial, look_at, person_at
+from videobroker.usecases.rooms import open_room
+
+LONGEST_CALL = timedelta(hours=12)
+"""No provider lets a call run longer (100ms: "Max session length: 12 h")."""
+ROUNDS = 3
+"""How often the room may be closed by somebody between our opening it and our signing for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who wants to enter."""
+
+    user_id: str
+    display_name: str | None = None
+    is_guest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody who may enter, with what a frontend needs for it."""
+
+    session: Session
+    call: Call
+    role: str
+    """The provider's role."""
+    user_id: str
+    display_name: str
+    expires_at: datetime
+    credentials: Credentials = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One visitor's wish to enter one session."""
+
+    broker: Broker
+    app: App
+    key: SessionKey
+    visitor: Visitor
+    surface: Surface
+    asker: Asker
+    now: datetime
+
+
+def guest_id(now: datetime, *, app: App, idempotency_key: str | None) -> str:
+    """A new identity for a guest: `guest-` and a UUID. The same idempotency key names the same guest."""
+    if idempotency_key is None:
+        return f"guest-{uuid7(now)}"
+    digest = hashlib.sha256(f"{app.id}:{idempotency_key}".encode()).digest()
+    return f"guest-{UUID(bytes=digest[:16], version=8)}"
+
+
+async def join(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    visitor: Visitor,
+    *,
+    surface: Surface,
+    asker: Asker,
+    now: datetime,
+) -> Joined:
+    """Credentials for somebody who may enter now.
+
+    The first to enter opens the room and the call. Joining again repeats the check and signs anew. The journal has
+    the line about it before this returns. Raises `AccessDenied` with the decision, `SessionNotFound`, and whatever
+    keeps the room from being opened.
+    """
+    attempt = _Attempt(broker, app, key, visitor, surface, asker, now)
+    for _ in range(ROUNDS):
+        entrance = await look_at(broker, key, visitor.user_id)
+        door = entrance.door(app)
+        admission = await _admission(attempt, entrance, door)
+        room = entrance.ready_room
+        if room is not None and entrance.call is not None and _has_what_it_takes(attempt, entrance, room):
+            return await _sign_and_record(attempt, entrance, door, admission, room, entrance.call)
+        await _make_ready(attempt, entrance)
+    raise RoomNotReady("The room was closed while it was being entered. Ask again.", retry_after=1)
+
+
+async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit:
+    person = person_at(attempt.app, entrance, is_guest=attempt.visitor.is_guest)
+    decision = decide(door, person, attempt.now)
+    if isinstance(decision, Admit):
+        return decision
+    async with attempt.broker.store.transaction() as transaction:
+        await record(transaction, _denied(attempt, entrance, person, decision))
+    raise denial(decision)
+
+
+def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> bool:
+    if attempt.surface is Surface.PREBUILT:
+        return bool(room.codes)
+    return entrance.uid is not None or not attempt.broker.provider(attempt.app, room.provider).needs_uid
+
+
+async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
+    broker, app, session = attempt.broker, attempt.app, entrance.session
+    room = await open_room(broker, app, session, surface=attempt.surface, asker=attempt.asker, now=attempt.now)
+    async with broker.store.transaction() as transaction:
+        await open_call(
+            transaction,
+            app,
+            session,
+            room.provider,
+            by=attempt.visitor.user_id,
+            asker=attempt.asker,
+            now=attempt.now,
+        )
+        if broker.provider(app, room.provider).needs_uid:
+            await uids.allocate(transaction, app.id, session.id, attempt.visitor.user_id)
+
+
+async def _sign_and_record(
+    attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, room: Room, call: Call
+) -> Joined:
+    provider = attempt.broker.provider(attempt.app, room.provider)
+    seat = _seat(attempt, entrance, door, admission, provider)
+    signed = _sign(provider, room, seat, attempt.surface)
+    async with attempt.broker.store.transaction() as transaction:
+        await record(transaction, _issued(attempt, entrance, room.provider, seat, signed))
+    return Joined(
+        session=entrance.session,
+        call=call,
+        role=seat.role,
+        user_id=seat.user_id,
+        display_name=seat.display_name,
+        expires_at=seat.expires_at,
+        credentials=signed.credentials,
+    )
+
+
+def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, provider: Provider) -> Seat:
+    visitor, participant = attempt.visitor, entrance.participant
+    role = GUEST_ROLE if visitor.is_guest or participant is None else participant.role
+    registered_name = participant.display_name if participant else None
+    rule = provider.token_rule
+    return Seat(
+        user_id=visitor.user_id,
+        role=provider_role(attempt.app, provider.name, role),
+        display_name=visitor.display_name or registered_name or visitor.user_id,
+        issued_at=attempt.now,
+        expires_at=token_expiry(
+            attempt.now,
+            until=admission.until,
+            life=door.policy.token_life(guest=visitor.is_guest, default=rule.default),
+            longest=rule.longest,
+            longest_call=LONGEST_CALL if rule.must_outlive_call else None,
+        ),
+        uid=entrance.uid,
+    )
+
+
+def provider_role(app: App, provider: ProviderName, role: str) -> str:
+    """What the role is called at the provider. Raises `RoleNotMapped`."""
+    mapped = app.provider_role(provider, role)
+    if mapped is None:
+        known = ", ".join(sorted(app.role_maps.get(provider, {}))) or "none"
+        raise RoleNotMapped(
+            f"The app's role map says nothing about the role {role!r} at {provider}. "
+            f"Use one of its roles ({known}), or extend the map with `videobroker apps update`.",
+            role=role,
+        )
+    return mapped
+
+
+def _sign(provider: Provider, room: Room, seat: Seat, surface: Surface) -> Signed:
+    room_id = room.provider_room_id or ""
+    if surface is Surface.SDK:
+        return provider.sign(room_id, seat)
+    code = room.codes.get(seat.role)
+    if code is None:
+        raise RoleNotMapped(
+            f"{provider.name} gave no room code for the role {seat.role!r}: its template has no such role. "
+            "Roles are case-sensitive: compare the template with the app's role map.",
+            role=seat.role,
+        )
+    return provider.prebuilt(room_id, code, seat)
+
+
+def _issued(attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat: Seat, signed: Signed) -> Event:
+    return _about(
+        attempt,
+        entrance,
+        EventType.CREDENTIALS_ISSUED,
+        {
+            "provider": provider,
+            "surface": attempt.surface,
+            "role": seat.role,
+            "guest": attempt.visitor.is_guest,
+            "token_id": signed.token_id,
+            "expires_at": rfc3339(seat.expires_at),
+        },
+    )
+
+
+def _denied(attempt: _Attempt, entrance: Entrance, person: Person, decision: Wait | Refuse) -> Event:
+    return _about(
+        attempt,
+        entrance,
+        EventType.CREDENTIALS_DENIED,
+        {
+            "decision": "wait" if isinstance(decision, Wait) else "refuse",
+            "reason": decision.reason,
+            "role": person.role,
+            "guest": attempt.visitor.is_guest,
+        },
+    )
+
+
+def _about(attempt: _Attempt, entrance: Entrance, event_type: EventType, data: Mapping[str, Any]) -> Event:
+    return about(
+        entrance.session,
+        event_type,
+        asker=attempt.asker,
+        now=attempt.now,
+        user_id=attempt.visitor.user_id,
+        data=data,
+    )

@@ -1,0 +1,36 @@
+"""Keeps a lease while its holder works."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import structlog
+
+from videobroker.errors import StorageUnavailable
+
+RENEW_EVERY_SECONDS = 1.0
+"""A third of the lease: one renewal may fail without anybody noticing."""
+
+log = structlog.get_logger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def kept(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Renew the lease in the background for as long as the block runs."""
+    task = asyncio.create_task(_renew_again_and_again(renew))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _renew_again_and_again(renew: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(RENEW_EVERY_SECONDS)
+        try:
+            await renew()
+        except StorageUnavailable:
+            # The lease may be lost now. Its holder finds out when it writes the outcome.
+            log.warning("a lease could not be renewed")

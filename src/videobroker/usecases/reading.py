@@ -1,0 +1,42 @@
+"""Reads the journal."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.domain.journal import EventType, Recorded
+from videobroker.domain.sessions import SessionKey
+from videobroker.errors import SessionNotFound
+from videobroker.storage import journal, sessions
+
+
+async def read_journal(
+    broker: Broker,
+    app: App,
+    *,
+    types: Iterable[EventType],
+    session: SessionKey | None,
+    user_id: str | None,
+    since: datetime | None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Recorded], str | None]:
+    """One page of the app's journal, oldest first, and the cursor of the next; None when this page is the newest."""
+    async with broker.store.transaction() as transaction:
+        session_id = None
+        if session is not None:
+            found = await sessions.find(transaction, session)
+            if found is None:
+                raise SessionNotFound(f"This app has no {session.label}.")
+            session_id = found.id
+        return await journal.page(
+            transaction,
+            app.id,
+            types=types,
+            session_id=session_id,
+            user_id=user_id,
+            since=since,
+            limit=limit,
+            cursor=cursor,
+        )

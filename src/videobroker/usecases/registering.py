@@ -1,0 +1,269 @@
+"""Sessions and their rosters, as the app wants them."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.ids import SessionId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.sessions import (
+    Participant,
+    Registered,
+    Session,
+    SessionFilter,
+    SessionKey,
+    SessionKind,
+    SessionStatus,
+    SessionTerms,
+)
+from videobroker.errors import (
+    DuplicateParticipant,
+    InvalidInput,
+    ParticipantNotFound,
+    SessionNotFound,
+    UnknownProvider,
+)
+from videobroker.storage import sessions
+from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
+from videobroker.usecases.calls import end_open_call
+from videobroker.usecases.entering import provider_role
+from videobroker.usecases.rooms import close_room
+
+_SHUT = frozenset({SessionStatus.CANCELLED, SessionStatus.COMPLETED})
+LONGEST_ROSTER = 10_000
+
+
+async def register(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    terms: SessionTerms,
+    people: Sequence[Participant] | None,
+    *,
+    asker: Asker,
+    now: datetime,
+) -> Registered:
+    """Register a session, or replace what was registered under its reference.
+
+    `people` replaces the roster; None leaves it as it is. The same terms and people again change nothing: no event,
+    no new version. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`.
+    """
+    check_terms(app, terms)
+    check_people(app, providers_named(app, terms), people or ())
+    async with broker.store.transaction() as transaction:
+        session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
+        if await sessions.add(transaction, session):
+            await sessions.put_participants(transaction, app.id, session.id, people or ())
+            await record(transaction, _about(session, EventType.SESSION_REGISTERED, asker, now))
+            return Registered(session, _sorted(people or ()), created=True, changed=True)
+        registered = await _change(transaction, app, key, lambda _: terms, people, asker=asker, now=now)
+    await _shut_if_over(broker, app, registered, asker=asker, now=now)
+    return registered
+
+
+async def amend(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    amendment: Callable[[SessionTerms], SessionTerms],
+    *,
+    asker: Asker,
+    now: datetime,
+) -> Registered:
+    """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
+    async with broker.store.transaction() as transaction:
+        registered = await _change(transaction, app, key, amendment, None, asker=asker, now=now)
+    await _shut_if_over(broker, app, registered, asker=asker, now=now)
+    return registered
+
+
+async def cancel(broker: Broker, app: App, key: SessionKey, *, asker: Asker, now: datetime) -> Registered:
+    """Cancel a session: nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same."""
+    return await amend(
+        broker, app, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED), asker=asker, now=now
+    )
+
+
+async def _change(
+    transaction: Transaction,
+    app: App,
+    key: SessionKey,
+    amendment: Callable[[SessionTerms], SessionTerms],
+    people: Sequence[Participant] | None,
+    *,
+    asker: Asker,
+    now: datetime,
+) -> Registered:
+    session = await sessions.lock(transaction, key)
+    if session is None:
+        raise _no_session(key)
+    terms = amendment(session.terms)
+    check_terms(app, terms)
+    former = await sessions.roster(transaction, app.id, session.id)
+    wanted = former if people is None else _sorted(people)
+    check_people(app, providers_named(app, terms), wanted)
+    if terms == session.terms and wanted == former:
+        return Registered(session, former)
+    changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
+    await sessions.save_terms(transaction, changed)
+    await _replace_roster(transaction, changed, former, wanted)
+    if terms.status in _SHUT:
+        await end_open_call(transaction, app, changed, by=None, asker=asker, now=now)
+    await record(transaction, _about(changed, _kind_of_change(session, changed), asker, now))
+    return Registered(changed, wanted, changed=True)
+
+
+async def _replace_roster(
+    transaction: Transaction, session: Session, former: Sequence[Participant], wanted: Sequence[Participant]
+) -> None:
+    app_id, session_id = session.key.app_id, session.id
+    staying = {person.user_id for person in wanted}
+    known = set(former)
+    await sessions.drop_participants(
+        transaction, app_id, session_id, [p.user_id for p in former if p.user_id not in staying]
+    )
+    await sessions.put_participants(
+        transaction, app_id, session_id, [person for person in wanted if person not in known]
+    )
+
+
+def _kind_of_change(before: Session, after: Session) -> EventType:
+    if after.terms.status is SessionStatus.CANCELLED and before.terms.status is not SessionStatus.CANCELLED:
+        return EventType.SESSION_CANCELLED
+    return EventType.SESSION_UPDATED
+
+
+async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, asker: Asker, now: datetime) -> None:
+    if registered.session.terms.status in _SHUT:
+        await close_room(broker, app, registered.session, asker=asker, now=now)
+
+
+async def find(broker: Broker, key: SessionKey) -> Registered:
+    """A session with its roster. Raises `SessionNotFound`."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, key)
+        if session is None:
+            raise _no_session(key)
+        return Registered(session, await sessions.roster(transaction, key.app_id, session.id))
+
+
+async def list_sessions(
+    broker: Broker, app: App, kind: SessionKind, chosen: SessionFilter, *, limit: int, cursor: str | None
+) -> tuple[list[Registered], str | None]:
+    """One page of the app's sessions, with their rosters, and the cursor of the next page."""
+    async with broker.store.transaction() as transaction:
+        found, following = await sessions.page(transaction, app.id, kind, chosen, limit=limit, cursor=cursor)
+        rosters = await sessions.rosters(transaction, app.id, [session.id for session in found])
+    return [Registered(session, rosters[session.id]) for session in found], following
+
+
+async def list_participants(
+    broker: Broker, key: SessionKey, *, limit: int, cursor: str | None
+) -> tuple[list[Participant], str | None]:
+    """One page of the roster, by user id, and the cursor of the next. Raises `SessionNotFound`."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, key)
+        if session is None:
+            raise _no_session(key)
+        return await sessions.roster_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
+
+
+async def find_participant(broker: Broker, key: SessionKey, user_id: str) -> Participant:
+    """One line of the roster. Raises `SessionNotFound`, `ParticipantNotFound`."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, key)
+        if session is None:
+            raise _no_session(key)
+        person = await sessions.find_participant(transaction, key.app_id, session.id, user_id)
+    if person is None:
+        raise _no_participant(key, user_id)
+    return person
+
+
+async def put_participant(
+    broker: Broker, app: App, key: SessionKey, person: Participant, *, asker: Asker, now: datetime
+) -> bool:
+    """Write one line of the roster; True when the person is new there. Raises `SessionNotFound`, `RoleNotMapped`."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.lock(transaction, key)
+        if session is None:
+            raise _no_session(key)
+        check_people(app, providers_named(app, session.terms), [person])
+        former = await sessions.find_participant(transaction, app.id, session.id, person.user_id)
+        if former != person:
+            await sessions.put_participants(transaction, app.id, session.id, [person])
+            kind = EventType.PARTICIPANT_ADDED if former is None else EventType.PARTICIPANT_UPDATED
+            await record(transaction, _about(session, kind, asker, now, person))
+    return former is None
+
+
+async def drop_participant(
+    broker: Broker, app: App, key: SessionKey, user_id: str, *, asker: Asker, now: datetime
+) -> None:
+    """Take one person off the roster. Raises `SessionNotFound`, `ParticipantNotFound`."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.lock(transaction, key)
+        if session is None:
+            raise _no_session(key)
+        person = await sessions.find_participant(transaction, app.id, session.id, user_id)
+        if person is None:
+            raise _no_participant(key, user_id)
+        await sessions.drop_participants(transaction, app.id, session.id, [user_id])
+        await record(transaction, _about(session, EventType.PARTICIPANT_DROPPED, asker, now, person))
+
+
+def providers_named(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
+    """The providers at which the session may take place."""
+    return terms.providers or app.default_providers
+
+
+def check_terms(app: App, terms: SessionTerms) -> None:
+    """Raise unless the app can have a session on these terms."""
+    if terms.starts_at is not None and terms.ends_at is not None and terms.ends_at <= terms.starts_at:
+        raise InvalidInput(
+            "`ends_at` must be after `starts_at`. When you move the start, send `ends_at` or `duration_minutes` too."
+        )
+    for name in terms.providers:
+        if name not in app.accounts:
+            having = ", ".join(app.default_providers) or "none"
+            raise UnknownProvider(
+                f"The app has no account with {name} (it has: {having}). Use one of those, or add an account."
+            )
+
+
+def check_people(app: App, providers: Iterable[ProviderName], people: Collection[Participant]) -> None:
+    """Raise unless everybody stands on the roster once, with a role that every provider knows."""
+    if len(people) > LONGEST_ROSTER:
+        raise InvalidInput(f"A roster has at most {LONGEST_ROSTER} participants.")
+    seen: set[str] = set()
+    for person in people:
+        if person.user_id in seen:
+            raise DuplicateParticipant(f"{person.user_id!r} stands on the roster twice. List every participant once.")
+        seen.add(person.user_id)
+    for provider in providers:
+        for role in {person.role for person in people}:
+            provider_role(app, provider, role)
+
+
+def _sorted(people: Iterable[Participant]) -> tuple[Participant, ...]:
+    return tuple(sorted(people, key=lambda person: person.user_id))
+
+
+def _no_session(key: SessionKey) -> SessionNotFound:
+    return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
+
+
+def _no_participant(key: SessionKey, user_id: str) -> ParticipantNotFound:
+    return ParticipantNotFound(f"{user_id!r} is not on the roster of {key.label}.")
+
+
+def _about(
+    session: Session, event_type: EventType, asker: Asker, now: datetime, person: Participant | None = None
+) -> Event:
+    if person is None:
+        data = {"version": session.version, "status": session.terms.status}
+        return about(session, event_type, asker=asker, now=now, data=data)
+    return about(session, event_type, asker=asker, now=now, user_id=person.user_id, data={"role": person.role})

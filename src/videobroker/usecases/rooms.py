@@ -1,0 +1,224 @@
+"""Makes sure that a session has exactly one room, and shuts it.
+
+The row of the room is the claim: whoever holds its lease asks the provider, outside any transaction, and writes the
+outcome; everybody else waits for that outcome. A holder that dies stops renewing, and the next one asks again: the
+name of the room is always the same, so the provider answers with the same room.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import structlog
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.domain.entrance import providers_of
+from videobroker.domain.ids import RoomId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.rooms import Room, RoomState, room_name
+from videobroker.domain.sessions import Session
+from videobroker.errors import (
+    ProviderError,
+    ProviderNotConfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+    RoomNotReady,
+    SurfaceNotOffered,
+)
+from videobroker.providers.contract import Capability, Provider, Surface
+from videobroker.storage import rooms, sessions
+from videobroker.storage.journal import record
+from videobroker.storage.listener import room_topic
+from videobroker.storage.rooms import Claim
+from videobroker.usecases.leases import kept
+
+LOOK_AGAIN_SECONDS = 0.25
+"""How long to wait for a wake-up before looking by oneself."""
+WAIT_SECONDS = 12.0
+"""How long to wait for somebody else's room. The provider client gives up sooner: waiting longer helps nobody."""
+
+log = structlog.get_logger(__name__)
+
+_FAILURES: dict[str, type[ProviderError]] = {
+    error.code: error for error in (ProviderUnavailable, ProviderRefused, ProviderNotConfigured)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """One process's wish that a room be open."""
+
+    broker: Broker
+    app: App
+    session: Session
+    provider: Provider
+    surface: Surface
+    asker: Asker
+    now: datetime
+    holder: UUID
+
+    @property
+    def with_codes(self) -> bool:
+        return self.surface is Surface.PREBUILT
+
+
+async def open_room(
+    broker: Broker, app: App, session: Session, *, surface: Surface, asker: Asker, now: datetime
+) -> Room:
+    """The session's room, ready to be entered; opened at the first of its providers that answers.
+
+    Raises `ProviderUnavailable` when none of them does, `RoomNotReady` when somebody else is still at it, and
+    `SurfaceNotOffered` when none of them has such a page.
+    """
+    reason: ProviderUnavailable | SurfaceNotOffered | None = None
+    for name in providers_of(app, session):
+        provider = broker.provider(app, name)
+        if surface is Surface.PREBUILT and Capability.PREBUILT not in provider.capabilities:
+            reason = reason or SurfaceNotOffered(
+                f"{name} has no ready-made page for this app. Ask with `surface` `sdk`, or set the account's subdomain."
+            )
+            continue
+        try:
+            return await _open_at(_Opening(broker, app, session, provider, surface, asker, now, uuid4()))
+        except ProviderUnavailable as error:
+            log.warning("provider unavailable", provider=name, session_id=str(session.id))
+            reason = error
+    raise reason or ProviderNotConfigured(
+        "The app has no account with any provider. Add one with `videobroker accounts set`."
+    )
+
+
+async def _open_at(opening: _Opening) -> Room:
+    session = opening.session
+    wanted = Room(RoomId(uuid7(opening.now)), session.id, opening.provider.name, RoomState.PREPARING)
+    deadline = time.monotonic() + WAIT_SECONDS
+    claim = await _claim(opening, wanted)
+    awaited = claim.attempt
+    with opening.broker.listener.subscribed(room_topic(claim.room.id)) as woken:
+        while True:
+            if claim.mine:
+                return await _ask_provider(opening, claim.room)
+            if claim.room.state is RoomState.READY and (claim.room.codes or not opening.with_codes):
+                return claim.room
+            if claim.failure is not None and claim.attempt == awaited:
+                raise _failure_again(claim)
+            if time.monotonic() > deadline:
+                raise RoomNotReady("The room is still being prepared. Ask again in a moment.", retry_after=1)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS)
+            woken.clear()
+            claim = await _claim(opening, wanted)
+
+
+async def _claim(opening: _Opening, wanted: Room) -> Claim:
+    async with opening.broker.store.transaction() as transaction:
+        return await rooms.claim_opening(
+            transaction,
+            opening.app.id,
+            wanted,
+            holder=opening.holder,
+            with_codes=opening.with_codes,
+            now=opening.now,
+        )
+
+
+def _failure_again(claim: Claim) -> ProviderError:
+    failure = claim.failure or {}
+    error = _FAILURES.get(failure.get("code", ""), ProviderUnavailable)
+    return error(failure.get("detail", ""), retry_after=failure.get("retry_after"))
+
+
+async def _ask_provider(opening: _Opening, room: Room) -> Room:
+    try:
+        async with kept(_renewal(opening.broker, opening.app, room, opening.holder)):
+            provider_room_id = await _provider_room(opening, room)
+            codes = await opening.provider.issue_codes(provider_room_id) if opening.with_codes else {}
+    except ProviderError as error:
+        await _give_up(opening.broker, opening.app, room, opening.holder, error)
+        raise
+    return await _write_open(opening, room, provider_room_id, codes)
+
+
+async def _provider_room(opening: _Opening, room: Room) -> str:
+    if room.state is RoomState.READY and room.provider_room_id is not None:
+        return room.provider_room_id
+    return await opening.provider.open_room(room_name(opening.app.id, opening.session.id))
+
+
+async def _write_open(opening: _Opening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
+    session, app_id = opening.session, opening.app.id
+    async with opening.broker.store.transaction() as transaction:
+        opened = await rooms.mark_open(
+            transaction,
+            app_id,
+            room.id,
+            holder=opening.holder,
+            provider_room_id=provider_room_id,
+            codes=codes,
+            now=opening.now,
+        )
+        if opened is None or not await sessions.stick_to(transaction, app_id, session.id, room.provider):
+            raise RoomNotReady("Somebody else prepared the room meanwhile. Ask again.", retry_after=1)
+        if room.state is not RoomState.READY:
+            await record(transaction, *_opened_events(opening, opened))
+    return opened
+
+
+def _opened_events(opening: _Opening, room: Room) -> list[Event]:
+    types = [EventType.ROOM_OPENED]
+    if providers_of(opening.app, opening.session)[0] is not room.provider:
+        types.append(EventType.PROVIDER_SWITCHED)
+    return [
+        about(
+            opening.session,
+            event_type,
+            asker=opening.asker,
+            now=opening.now,
+            data={"provider": room.provider},
+        )
+        for event_type in types
+    ]
+
+
+def _renewal(broker: Broker, app: App, room: Room, holder: UUID) -> Callable[[], Awaitable[None]]:
+    async def renew() -> None:
+        async with broker.store.transaction() as transaction:
+            await rooms.renew(transaction, app.id, room.id, holder)
+
+    return renew
+
+
+async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: ProviderError) -> None:
+    failure = {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
+    async with broker.store.transaction() as transaction:
+        await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
+
+
+async def close_room(broker: Broker, app: App, session: Session, *, asker: Asker, now: datetime) -> None:
+    """Shut the session's room at its provider. What cannot be shut now stays written down as `closing`."""
+    if session.provider is None:
+        return
+    provider = broker.provider(app, session.provider)
+    if Capability.CLOSE_ROOM not in provider.capabilities:
+        return
+    holder = uuid4()
+    async with broker.store.transaction() as transaction:
+        room = await rooms.claim_closing(transaction, app.id, session.id, holder=holder, now=now)
+    if room is None or room.provider_room_id is None:
+        return
+    try:
+        async with kept(_renewal(broker, app, room, holder)):
+            await provider.close_room(room.provider_room_id)
+    except ProviderError as error:
+        log.warning("the room could not be closed", session_id=str(session.id), error=error.code)
+        await _give_up(broker, app, room, holder, error)
+        return
+    async with broker.store.transaction() as transaction:
+        if await rooms.mark_closed(transaction, app.id, room.id, holder=holder, now=now):
+            data = {"provider": room.provider}
+            await record(transaction, about(session, EventType.ROOM_CLOSED, asker=asker, now=now, data=data))

@@ -1,0 +1,138 @@
+"""Apps, their keys and their accounts: what an operator sets up, and who a caller is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App, ProviderAccount, ProviderName, RoleMap
+from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
+from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
+from videobroker.errors import ApiKeyInvalid, Conflict, NotFound
+from videobroker.storage import apps
+
+
+class AppNotFound(NotFound):
+    """There is no such app."""
+
+    code = "app_not_found"
+
+
+class AppExists(Conflict):
+    """An app with this name exists already."""
+
+    code = "app_exists"
+
+
+class KeyNotFound(NotFound):
+    """The app has no such key."""
+
+    code = "key_not_found"
+
+
+async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
+    """Whose key this is. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
+    check_key_shape(key)
+    async with broker.store.transaction() as transaction:
+        found = await broker.accounts.find_by_key(transaction, key_digest(key))
+    if found is None:
+        raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
+    api_key, app = found
+    api_key.check(now)
+    return api_key, app
+
+
+async def find_app(broker: Broker, name: str) -> App:
+    """The app with this name. Raises `AppNotFound`."""
+    async with broker.store.transaction() as transaction:
+        app = await broker.accounts.find_app(transaction, name)
+    if app is None:
+        raise AppNotFound(f"There is no app {name!r}. `videobroker apps list` shows them all.")
+    return app
+
+
+async def list_apps(broker: Broker) -> list[App]:
+    """Every app, by name."""
+    async with broker.store.transaction() as transaction:
+        return await broker.accounts.all_apps(transaction)
+
+
+async def create_app(
+    broker: Broker,
+    name: str,
+    *,
+    policy: Mapping[str, Any],
+    role_maps: Mapping[ProviderName, RoleMap],
+    now: datetime,
+) -> App:
+    """A new app. Raises `AppExists`."""
+    async with broker.store.transaction() as transaction:
+        app_id = AppId(uuid7(now))
+        if not await apps.add_app(transaction, app_id, name, policy=policy, role_maps=role_maps, now=now):
+            raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
+    return await find_app(broker, name)
+
+
+async def change_app(
+    broker: Broker, app: App, *, policy: Mapping[str, Any], role_maps: Mapping[ProviderName, RoleMap]
+) -> App:
+    """Give the app another policy and other role maps."""
+    async with broker.store.transaction() as transaction:
+        await apps.change_app(transaction, app.id, policy=policy, role_maps=role_maps)
+    return await find_app(broker, app.name)
+
+
+async def set_account(
+    broker: Broker, app: App, provider: ProviderName, settings: Mapping[str, str], *, now: datetime
+) -> App:
+    """Give the app an account with a provider, in place of the one it had. Raises `ProviderNotConfigured`."""
+    account = ProviderAccount(AccountId(uuid7(now)), provider, settings)
+    broker.providers.provider(account)  # refuses settings that cannot work
+    async with broker.store.transaction() as transaction:
+        await broker.accounts.save(transaction, app.id, account, now=now)
+    return await find_app(broker, app.name)
+
+
+async def create_key(
+    broker: Broker,
+    app: App,
+    name: str,
+    *,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None,
+    now: datetime,
+    key: str | None = None,
+) -> tuple[str, ApiKey]:
+    """A new key for the app: the key itself, which nobody can read again, and what we keep of it.
+
+    A `key` that is given is used instead of a new one; giving it again changes nothing.
+    """
+    secret = key or mint_key()
+    check_key_shape(secret)
+    api_key = ApiKey(
+        id=KeyId(uuid7(now)),
+        app_id=app.id,
+        name=name,
+        shown=secret[:SHOWN_CHARACTERS],
+        scopes=frozenset(scopes),
+        created_at=now,
+        expires_at=expires_at,
+        revoked_at=None,
+    )
+    async with broker.store.transaction() as transaction:
+        await apps.add_key(transaction, api_key, key_digest(secret))
+    return secret, api_key
+
+
+async def list_keys(broker: Broker, app: App) -> Sequence[ApiKey]:
+    """The app's keys, oldest first."""
+    async with broker.store.transaction() as transaction:
+        return await apps.keys_of(transaction, app.id)
+
+
+async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, now: datetime) -> None:
+    """Make a key worthless from now on. Raises `KeyNotFound`."""
+    async with broker.store.transaction() as transaction:
+        revoked = await apps.revoke_key(transaction, app.id, key_id, now=now)
+    if not revoked:
+        raise KeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
