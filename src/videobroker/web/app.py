@@ -1,0 +1,96 @@
+"""The HTTP service. `create_app(broker)` needs no environment: everything comes with the broker."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from videobroker.broker import Broker
+from videobroker.domain.keys import SCOPE_MEANINGS
+from videobroker.web import health, problems, v1
+from videobroker.web.problems import Problem
+from videobroker.web.reading import BodyLimit
+from videobroker.web.requests_log import RequestsLog
+
+DESCRIPTION = """\
+Register bookings and groups, ask who may enter now, and get join credentials for 100ms and Agora.
+
+Every request carries an API key of the app. Errors are problem documents (RFC 9457) with a stable `code`. Moments are
+RFC 3339; answers are in UTC. Lists are `{"data": [...], "next": cursor}`.
+"""
+
+TAGS = [
+    {"name": "bookings", "description": "Sessions with a schedule and a status."},
+    {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
+    {"name": "calls", "description": "Meetings that took place, or that run now."},
+    {"name": "events", "description": "The journal: everything that happened."},
+    {"name": "operations", "description": "For whoever runs the service."},
+]
+
+BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
+
+
+def create_app(lifetime: BrokerLifetime) -> FastAPI:
+    """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with lifetime() as broker:
+            app.state.broker = broker
+            yield
+
+    app = FastAPI(
+        title="videobroker",
+        version=version("videobroker"),
+        summary="Who may enter a video room now, and with which credentials.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        strict_content_type=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestsLog)
+    app.include_router(v1.router)
+    app.include_router(health.router)
+    # FastAPI's documented way to extend the document.
+    app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
+    return app
+
+
+def _contract(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = _complete(
+            get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+                license_info={"name": "MIT", "identifier": "MIT"},
+                servers=[{"url": "/", "description": "This deployment"}],
+            )
+        )
+    return app.openapi_schema
+
+
+def _complete(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    for name, schema in Problem.model_json_schema(ref_template="#/components/schemas/{model}")["$defs"].items():
+        schemas.setdefault(name, schema)
+    schemas["Problem"] = {
+        key: value
+        for key, value in Problem.model_json_schema(ref_template="#/components/schemas/{model}").items()
+        if key != "$defs"
+    }
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
+    document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"
+    return document

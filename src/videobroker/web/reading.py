@@ -1,0 +1,89 @@
+"""How a request is read: never more than a bound, and only JSON that everybody reads alike."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pydantic_core
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from videobroker.web.problems import BodyTooLarge, problem
+
+LARGEST_BODY = 2 * 1024 * 1024
+"""Bytes. A roster of 10,000 participants fits."""
+LARGEST_DRAIN = 64 * 1024 * 1024
+"""So much of a body that is too large is read and thrown away, so that its sender gets to read the answer."""
+
+
+class JsonRequest(Request):
+    """Reads its body as strict JSON: UTF-8, no NaN, no lone surrogates, no bottomless nesting."""
+
+    async def json(self) -> Any:
+        """The body. Raises `json.JSONDecodeError`, whose text quotes nothing of it."""
+        try:
+            return pydantic_core.from_json(await self.body(), allow_inf_nan=False)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+class JsonRoute(APIRoute):
+    """A route that reads its request so."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, on a `JsonRequest`."""
+        handle = super().get_route_handler()
+
+        async def read_and_handle(request: Request) -> Response:
+            return await handle(JsonRequest(_as_json(request.scope), request.receive))
+
+        return read_and_handle
+
+
+def _as_json(scope: Scope) -> Scope:
+    # Nothing here speaks anything but JSON, and a caller who forgot to say so means JSON. Credentials come in a header
+    # that no browser adds by itself, so the content type protects nobody.
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
+
+
+class BodyLimit:
+    """ASGI middleware that refuses bodies larger than `LARGEST_BODY` without keeping them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 413."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(receive)
+        if await body.read():
+            await self.app(scope, body.again, send)
+        else:
+            detail = f"A body has at most {LARGEST_BODY} bytes. Put large rosters one by one."
+            await problem(BodyTooLarge(detail))(scope, receive, send)
+
+
+class _Body:
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: list[Message] = []
+
+    async def read(self) -> bool:
+        """Read all of it; False when it was too large."""
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False) and size <= LARGEST_DRAIN
+            if size <= LARGEST_BODY:
+                self._messages.append(message)
+        self._messages.reverse()
+        return size <= LARGEST_BODY
+
+    async def again(self) -> Message:
+        """What was received, once more, and then whatever comes."""
+        return self._messages.pop() if self._messages else await self._receive()

@@ -1,0 +1,45 @@
+"""One line in the log and one observation for every request."""
+
+import time
+
+import structlog
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUESTS = Histogram(
+    "videobroker_request_seconds",
+    "Time from the request to the end of the answer.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
+log = structlog.get_logger(__name__)
+
+
+class RequestsLog:
+    """ASGI middleware that watches requests go by. Only the route is named: a path holds references and user ids."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 500
+        began = time.perf_counter()
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            took = time.perf_counter() - began
+            route = getattr(scope.get("route"), "path", "none")
+            REQUESTS.labels(scope["method"], route, status).observe(took)
+            log.info("request", method=scope["method"], route=route, status=status, ms=round(took * 1000, 1))

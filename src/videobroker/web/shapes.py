@@ -1,0 +1,130 @@
+"""What requests and answers look like: the parts that several of them share."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    StrictInt,
+    WithJsonSchema,
+)
+
+from videobroker.domain.access import Admit, Decision, Reason, Wait
+from videobroker.domain.times import rfc3339, utc
+
+METADATA_BYTES = 16_384
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2199
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_NO_CONTROLS = r"^[^\u0000-\u001f\u007f]*$"
+
+
+class Shape(BaseModel):
+    """A part of a request: unknown fields are refused, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return utc(value)
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("send a moment as RFC 3339 with its offset, like 2026-03-12T14:00:00Z (in a URL, `+` is %2B)")
+    moment = datetime.fromisoformat(value.upper())
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"the year must be between {EARLIEST_YEAR} and {LATEST_YEAR}")
+    return utc(moment)
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-12T14:00:00Z"]}),
+]
+"""A moment: RFC 3339 with an offset in, RFC 3339 in UTC out."""
+
+Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
+"""The app's own name for something: 1 to 128 characters, no control characters."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
+"""A name that people read."""
+
+RoleName = Annotated[str, Field(min_length=1, max_length=64, pattern=_NO_CONTROLS)]
+
+Seconds = Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600)]
+"""Whole seconds, up to a week."""
+
+
+def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    for part in _parts(value):
+        if isinstance(part, str) and "\x00" in part:
+            raise ValueError("texts must not hold NUL characters")
+        if isinstance(part, float) and not math.isfinite(part):
+            raise ValueError("numbers must be finite")
+        if isinstance(part, int) and abs(part) >= 1 << 63:
+            raise ValueError("whole numbers must fit into 64 bits")
+    if len(json.dumps(value, ensure_ascii=False).encode()) > METADATA_BYTES:
+        raise ValueError(f"must not be larger than {METADATA_BYTES} bytes")
+    return value
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield key
+            yield from _parts(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _parts(member)
+    else:
+        yield value
+
+
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
+"""Whatever the app wants to keep with a session: a JSON object of at most 16 KiB."""
+
+
+class AccessShape(BaseModel):
+    """The access decision as data."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "decision": "wait",
+                    "reason": "too_early",
+                    "opens_at": "2026-03-12T13:50:00Z",
+                    "closes_at": "2026-03-12T15:15:00Z",
+                    "retry_after": 1740,
+                }
+            ]
+        }
+    )
+
+    decision: Literal["admit", "wait", "refuse"]
+    reason: Reason | None = Field(default=None, description="Why not; absent with `admit`.")
+    role: str | None = Field(default=None, description="With `admit`: the role at the provider.")
+    opens_at: Moment | None = Field(default=None, description="When the window opens for this person.")
+    closes_at: Moment | None = Field(default=None, description="When the window closes.")
+    until: Moment | None = Field(default=None, description="With `admit`: no credential outlives this.")
+    retry_after: int | None = Field(default=None, description="With `wait`: seconds until asking again makes sense.")
+
+
+def access_shape(decision: Decision) -> AccessShape:
+    """The decision as the API shows it."""
+    window = {"opens_at": decision.opens_at, "closes_at": decision.closes_at}
+    if isinstance(decision, Admit):
+        return AccessShape(decision="admit", role=decision.role, until=decision.until, **window)
+    if isinstance(decision, Wait):
+        return AccessShape(decision="wait", reason=decision.reason, retry_after=decision.retry_after, **window)
+    return AccessShape(decision="refuse", reason=decision.reason, **window)

@@ -1,0 +1,18 @@
+"""Version 1 of the API."""
+
+from fastapi import APIRouter
+
+from videobroker.domain.sessions import SessionKind
+from videobroker.web.v1 import bookings, calls, events, groups
+from videobroker.web.v1.doors import door_routes
+from videobroker.web.v1.rosters import roster_routes
+
+router = APIRouter(prefix="/v1")
+router.include_router(bookings.router)
+router.include_router(roster_routes(SessionKind.BOOKING))
+router.include_router(door_routes(SessionKind.BOOKING))
+router.include_router(groups.router)
+router.include_router(roster_routes(SessionKind.GROUP))
+router.include_router(door_routes(SessionKind.GROUP))
+router.include_router(calls.router)
+router.include_router(events.router)

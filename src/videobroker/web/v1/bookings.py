@@ -1,0 +1,270 @@
+"""Bookings: sessions with a schedule and a status."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+
+from videobroker.domain.sessions import (
+    Modality,
+    Registered,
+    SessionFilter,
+    SessionKind,
+    SessionStatus,
+    SessionTerms,
+)
+from videobroker.usecases import registering
+from videobroker.web.auth import SessionsReader, SessionsWriter
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute
+from videobroker.web.shapes import Identifier, Metadata, Moment, Name, Shape
+from videobroker.web.v1.sessions import (
+    LIST_RESPONSES,
+    READ_RESPONSES,
+    SESSION_PROBLEMS,
+    WRITE_PROBLEMS,
+    Cursor,
+    Limit,
+    PolicyIn,
+    Providers,
+    Reference,
+    SessionIn,
+    SessionOut,
+    common_fields,
+    session_key,
+)
+
+router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute)
+
+_EXAMPLE: dict[str, Any] = {
+    "title": "Algebra, lesson 1",
+    "status": "confirmed",
+    "modality": "virtual",
+    "starts_at": "2026-03-12T14:00:00Z",
+    "duration_minutes": 60,
+    "participants": [
+        {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
+        {"user_id": "student-1", "role": "student", "display_name": "Ben"},
+    ],
+}
+
+Minutes = Annotated[StrictInt, Field(ge=1, le=7 * 24 * 60)]
+
+
+class BookingIn(SessionIn):
+    """A booking. Give its end as `ends_at` or as `duration_minutes`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    status: SessionStatus = SessionStatus.CONFIRMED
+    modality: Modality = Modality.VIRTUAL
+    starts_at: Moment
+    ends_at: Moment | None = None
+    duration_minutes: Minutes | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "BookingIn":
+        if (self.ends_at is None) == (self.duration_minutes is None):
+            raise ValueError("give either `ends_at` or `duration_minutes`")
+        if self.ends_at is not None and self.ends_at <= self.starts_at:
+            raise ValueError("`ends_at` must be after `starts_at`")
+        return self
+
+    def terms(self) -> SessionTerms:
+        """In our words."""
+        return SessionTerms(
+            title=self.title,
+            status=self.status,
+            video=self.modality is Modality.VIRTUAL,
+            starts_at=self.starts_at,
+            ends_at=_end(self.starts_at, self.ends_at, self.duration_minutes),
+            providers=tuple(self.providers),
+            policy=self.policy.patch(),
+            metadata=self.metadata,
+        )
+
+
+class BookingPatch(Shape):
+    """Some fields of a booking. What is left out, or null, stays as it is; `policy` and `metadata` are replaced."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"starts_at": "2026-03-13T14:00:00Z", "duration_minutes": 60}]}
+    )
+
+    title: Name | None = None
+    status: SessionStatus | None = None
+    modality: Modality | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    duration_minutes: Minutes | None = None
+    providers: Providers | None = None
+    policy: PolicyIn | None = None
+    metadata: Metadata | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "BookingPatch":
+        if self.ends_at is not None and self.duration_minutes is not None:
+            raise ValueError("give either `ends_at` or `duration_minutes`")
+        return self
+
+    def amend(self, terms: SessionTerms) -> SessionTerms:
+        """The terms with these changes."""
+        starts_at = self.starts_at or terms.starts_at
+        return replace(
+            terms,
+            title=self.title or terms.title,
+            status=self.status or terms.status,
+            video=terms.video if self.modality is None else self.modality is Modality.VIRTUAL,
+            starts_at=starts_at,
+            ends_at=_end(starts_at, self.ends_at, self.duration_minutes) or terms.ends_at,
+            providers=terms.providers if self.providers is None else tuple(self.providers),
+            policy=terms.policy if self.policy is None else self.policy.patch(),
+            metadata=terms.metadata if self.metadata is None else self.metadata,
+        )
+
+
+class BookingOut(SessionOut):
+    """A booking."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **{name: value for name, value in _EXAMPLE.items() if name != "duration_minutes"},
+                    "reference": "lesson-1",
+                    "ends_at": "2026-03-12T15:00:00Z",
+                    "duration_minutes": 60,
+                    "providers": ["100ms"],
+                    "provider": None,
+                    "policy": {},
+                    "metadata": {},
+                    "version": 1,
+                    "created_at": "2026-03-01T09:30:00Z",
+                    "updated_at": "2026-03-01T09:30:00Z",
+                }
+            ]
+        }
+    )
+
+    status: SessionStatus
+    modality: Modality
+    starts_at: Moment
+    ends_at: Moment
+    duration_minutes: int | float
+
+
+class BookingPage(BaseModel):
+    """One page of bookings, by start."""
+
+    data: list[BookingOut]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+
+
+def _end(starts_at: datetime | None, ends_at: datetime | None, minutes: int | None) -> datetime | None:
+    if minutes is None or starts_at is None:
+        return ends_at
+    return starts_at + timedelta(minutes=minutes)
+
+
+def _minutes(duration: timedelta) -> int | float:
+    minutes = duration / timedelta(minutes=1)
+    return int(minutes) if minutes.is_integer() else minutes
+
+
+def booking_out(registered: Registered) -> BookingOut:
+    """As the API shows it."""
+    session = registered.session
+    terms = session.terms
+    starts_at, ends_at = terms.starts_at or session.created_at, terms.ends_at or session.created_at
+    return BookingOut(
+        **common_fields(registered),
+        status=terms.status,
+        modality=session.modality,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        duration_minutes=_minutes(ends_at - starts_at),
+    )
+
+
+@router.put(
+    "/{reference}",
+    summary="Register or replace a booking",
+    status_code=200,
+    responses={201: {"model": BookingOut, "description": "Registered"}, **described(*WRITE_PROBLEMS)},
+)
+async def put_booking(caller: SessionsWriter, reference: Reference, body: BookingIn, response: Response) -> BookingOut:
+    """201 when the booking is new, 200 when it replaced the former one or was the same: the same body again changes
+    nothing, not even `updated_at`."""
+    registered = await registering.register(
+        caller.broker,
+        caller.app,
+        session_key(caller, SessionKind.BOOKING, reference),
+        body.terms(),
+        body.people(),
+        asker=caller.asker,
+        now=caller.now,
+    )
+    response.status_code = 201 if registered.created else 200
+    return booking_out(registered)
+
+
+@router.get("/{reference}", summary="Read a booking", responses=READ_RESPONSES)
+async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOut:
+    """The booking with its roster."""
+    return booking_out(await registering.find(caller.broker, session_key(caller, SessionKind.BOOKING, reference)))
+
+
+@router.patch("/{reference}", summary="Change a booking", responses=described(*WRITE_PROBLEMS, "session_not_found"))
+async def patch_booking(caller: SessionsWriter, reference: Reference, body: BookingPatch) -> BookingOut:
+    """Changes what is named. Rescheduling keeps the reference, the roster and the room."""
+    registered = await registering.amend(
+        caller.broker,
+        caller.app,
+        session_key(caller, SessionKind.BOOKING, reference),
+        body.amend,
+        asker=caller.asker,
+        now=caller.now,
+    )
+    return booking_out(registered)
+
+
+@router.get("", summary="List bookings", responses=LIST_RESPONSES)
+async def list_bookings(
+    caller: SessionsReader,
+    participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,
+    status: Annotated[SessionStatus | None, Query(description="Only in this status.")] = None,
+    starts_after: Annotated[Moment | None, Query(description="Only starting then or later.")] = None,
+    starts_before: Annotated[Moment | None, Query(description="Only starting earlier.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> BookingPage:
+    """The app's bookings, by start."""
+    found, following = await registering.list_sessions(
+        caller.broker,
+        caller.app,
+        SessionKind.BOOKING,
+        SessionFilter(participant, status, starts_after, starts_before),
+        limit=limit,
+        cursor=cursor,
+    )
+    return BookingPage(data=[booking_out(each) for each in found], next=following)
+
+
+@router.post(
+    "/{reference}/cancel",
+    summary="Cancel a booking",
+    responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
+    response_model=BookingOut,
+)
+async def cancel_booking(caller: SessionsWriter, reference: Reference, once: OnceOnly) -> Any:
+    """Nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same as once."""
+
+    async def cancelled() -> BookingOut:
+        key = session_key(caller, SessionKind.BOOKING, reference)
+        registered = await registering.cancel(caller.broker, caller.app, key, asker=caller.asker, now=caller.now)
+        return booking_out(registered)
+
+    return await once.answer(caller, cancelled)

@@ -1,0 +1,331 @@
+"""Entering a session: the access decision, join credentials, and the start and end of a call."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from videobroker.domain.access import Reason
+from videobroker.domain.sessions import SessionKind
+from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
+from videobroker.usecases import calls
+from videobroker.usecases.doors import access
+from videobroker.usecases.entering import Joined, Visitor, guest_id, join
+from videobroker.web.auth import Caller, CallsReader, CallsWriter, Joiner
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute
+from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
+from videobroker.web.v1.calls import CallOut, CallPage, call_out
+from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+
+_BODY_PROBLEMS = ("malformed_json", "body_too_large")
+_PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
+_REASONS = tuple(reason.value for reason in Reason)
+_JOIN_RESPONSES = described(
+    *SESSION_PROBLEMS,
+    *_BODY_PROBLEMS,
+    *IDEMPOTENCY_PROBLEMS,
+    *_REASONS,
+    "role_not_mapped",
+    "surface_not_offered",
+    *_PROVIDER_PROBLEMS,
+)
+
+
+class AccessIn(Shape):
+    """Whose access is asked for."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
+
+    user_id: Identifier | None = Field(default=None, description="Leave it out to ask about a guest.")
+
+
+class JoinIn(Shape):
+    """Who wants to enter, and how."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
+
+    user_id: Identifier = Field(description="Somebody on the roster.")
+    display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
+    surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
+
+
+class GuestIn(Shape):
+    """A guest who wants to enter."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Grandma"}]})
+
+    name: Name = Field(description="What the guest is called.")
+    surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
+
+
+class CallerOfCall(Shape):
+    """By whom."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
+
+    user_id: Identifier | None = Field(default=None, description="Somebody on the roster; null for the backend itself.")
+
+
+class SessionNamed(BaseModel):
+    """Which session."""
+
+    kind: SessionKind
+    reference: str
+    title: str | None
+
+
+class _JoinCommon(BaseModel):
+    role: str = Field(description="The role at the provider.")
+    user_id: str
+    display_name: str
+    expires_at: Moment = Field(description="Ask again before then; the access check is repeated.")
+    session: SessionNamed
+    call: CallOut
+
+
+_COMMON_EXAMPLE: dict[str, Any] = {
+    "user_id": "tutor-1",
+    "display_name": "Ada",
+    "expires_at": "2026-03-12T15:15:00Z",
+    "session": {"kind": "booking", "reference": "lesson-1", "title": "Algebra, lesson 1"},
+    "call": {
+        "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
+        "session": {"kind": "booking", "reference": "lesson-1"},
+        "provider": "100ms",
+        "started_at": "2026-03-12T13:55:00Z",
+        "started_by": "tutor-1",
+        "ended_at": None,
+        "ended_by": None,
+        "duration_seconds": None,
+    },
+}
+
+
+class TokenJoin(_JoinCommon):
+    """For the 100ms SDK: join with `token`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_COMMON_EXAMPLE,
+                    "provider": "100ms",
+                    "surface": "sdk",
+                    "role": "teacher",
+                    "token": "eyJhbGciOiJIUzI1NiIs...",
+                    "room_id": "65f0c1a2b3d4e5f60718293a",
+                    "app_id": "64d1f0aa3c5b7e9012ab34c0",
+                }
+            ]
+        }
+    )
+
+    provider: Literal["100ms"]
+    surface: Literal["sdk"]
+    token: str
+    room_id: str
+    app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
+
+
+class PrebuiltJoin(_JoinCommon):
+    """For the 100ms ready-made page: open `url`, or give `room_code` to the Prebuilt component."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_COMMON_EXAMPLE,
+                    "provider": "100ms",
+                    "surface": "prebuilt",
+                    "role": "host",
+                    "room_code": "qzt-mbwr-kfa",
+                    "room_id": "65f0c1a2b3d4e5f60718293a",
+                    "url": "https://acme.app.100ms.live/meeting/qzt-mbwr-kfa?name=Ada&userId=tutor-1",
+                }
+            ]
+        }
+    )
+
+    provider: Literal["100ms"]
+    surface: Literal["prebuilt"]
+    room_code: str
+    room_id: str
+    url: str
+
+
+class ChannelJoin(_JoinCommon):
+    """For the Agora SDK: join with exactly this `channel`, `token` and `uid`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_COMMON_EXAMPLE,
+                    "provider": "agora",
+                    "surface": "sdk",
+                    "role": "publisher",
+                    "token": "007eJxTYB...",
+                    "channel": "vb-0000000000000000000000000a-0000000000000000000000000b",
+                    "uid": 1640531528,
+                    "app_id": "0123456789abcdef0123456789abcdef",
+                }
+            ]
+        }
+    )
+
+    provider: Literal["agora"]
+    surface: Literal["sdk"]
+    token: str
+    channel: str
+    uid: int
+    app_id: str
+
+
+JoinOut = TokenJoin | PrebuiltJoin | ChannelJoin
+
+
+class JoinResponse(RootModel[JoinOut]):
+    """Join credentials: `surface` and `provider` tell which kind."""
+
+
+def join_out(joined: Joined) -> JoinOut:
+    """The credentials as the API shows them."""
+    credentials = joined.credentials
+    common: dict[str, Any] = {
+        "role": joined.role,
+        "user_id": joined.user_id,
+        "display_name": joined.display_name,
+        "expires_at": joined.expires_at,
+        "session": SessionNamed(
+            kind=joined.session.key.kind,
+            reference=joined.session.key.reference,
+            title=joined.session.terms.title,
+        ),
+        "call": call_out(joined.session, joined.call),
+        "provider": credentials.provider,
+        "surface": credentials.surface,
+    }
+    if isinstance(credentials, ChannelCredentials):
+        return ChannelJoin(
+            **common,
+            token=credentials.token,
+            channel=credentials.channel,
+            uid=credentials.uid,
+            app_id=credentials.app_id,
+        )
+    if isinstance(credentials, PrebuiltCredentials):
+        return PrebuiltJoin(**common, room_code=credentials.room_code, room_id=credentials.room_id, url=credentials.url)
+    return TokenJoin(**common, token=credentials.token, room_id=credentials.room_id, app_id=credentials.app_id)
+
+
+def door_routes(kind: SessionKind) -> APIRouter:
+    """The routes at the door of one kind of session."""
+    router = APIRouter(
+        prefix=f"/{kind}s/{{reference}}",
+        tags=[f"{kind}s"],
+        route_class=JsonRoute,
+        generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
+    )
+
+    async def enter(caller: Caller, reference: str, visitor: Visitor, surface: Surface) -> JoinOut:
+        joined = await join(
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            visitor,
+            surface=surface,
+            asker=caller.asker,
+            now=caller.now,
+        )
+        return join_out(joined)
+
+    @router.post("/access", summary="Ask who may enter now", responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS))
+    async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
+        """The decision alone, as data; nothing is created and nothing is journalled."""
+        key = session_key(caller, kind, reference)
+        return access_shape(await access(caller.broker, caller.app, key, user_id=body.user_id, now=caller.now))
+
+    @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
+    async def join_session(caller: Joiner, reference: Reference, body: JoinIn, once: OnceOnly) -> Any:
+        """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
+        repeats the decision and renews the credentials."""
+        visitor = Visitor(body.user_id, body.display_name)
+        return await once.answer(caller, lambda: enter(caller, reference, visitor, body.surface))
+
+    @router.post(
+        "/guests", summary="Get join credentials for a guest", responses=_JOIN_RESPONSES, response_model=JoinResponse
+    )
+    async def join_as_guest(caller: Joiner, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
+        """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
+        every key is."""
+        guest = guest_id(caller.now, app=caller.app, idempotency_key=once.key)
+        visitor = Visitor(guest, body.name, is_guest=True)
+        return await once.answer(caller, lambda: enter(caller, reference, visitor, body.surface))
+
+    @router.post(
+        "/start",
+        summary="Start a call",
+        responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS),
+        response_model=CallOut,
+    )
+    async def start_call(
+        caller: CallsWriter, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
+    ) -> Any:
+        """Opens the room and a call in it. A call that runs already is the answer."""
+
+        async def started() -> CallOut:
+            key = session_key(caller, kind, reference)
+            session, call = await calls.start_call(
+                caller.broker,
+                caller.app,
+                key,
+                user_id=body.user_id if body else None,
+                asker=caller.asker,
+                now=caller.now,
+            )
+            return call_out(session, call)
+
+        return await once.answer(caller, started)
+
+    @router.post(
+        "/end",
+        summary="End the call",
+        responses=described(
+            *SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "participant_not_found", "call_not_found"
+        ),
+        response_model=CallOut,
+    )
+    async def end_call(
+        caller: CallsWriter, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
+    ) -> Any:
+        """Ends the call for everybody and shuts the room. When no call runs, the answer is the last one."""
+
+        async def ended() -> CallOut:
+            key = session_key(caller, kind, reference)
+            session, call = await calls.end_call(
+                caller.broker,
+                caller.app,
+                key,
+                user_id=body.user_id if body else None,
+                asker=caller.asker,
+                now=caller.now,
+            )
+            return call_out(session, call)
+
+        return await once.answer(caller, ended)
+
+    @router.get(
+        "/calls", summary="List the calls of a session", responses=described(*SESSION_PROBLEMS, "invalid_cursor")
+    )
+    async def list_calls(
+        caller: CallsReader, reference: Reference, limit: Limit = 50, cursor: Cursor = None
+    ) -> CallPage:
+        """Every call there was, oldest first, with its duration."""
+        session, found, following = await calls.list_calls(
+            caller.broker, session_key(caller, kind, reference), limit=limit, cursor=cursor
+        )
+        return CallPage(data=[call_out(session, call) for call in found], next=following)
+
+    return router

@@ -1,0 +1,125 @@
+"""The journal."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from videobroker.domain.journal import EventType, Recorded
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.errors import InvalidInput
+from videobroker.usecases.reading import read_journal
+from videobroker.web.auth import EventsReader
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute
+from videobroker.web.shapes import Identifier, Moment
+from videobroker.web.v1.calls import SessionRef
+from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
+
+router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute)
+
+
+class EventOut(BaseModel):
+    """Something that happened."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20",
+                    "type": "credentials.issued",
+                    "occurred_at": "2026-03-12T13:55:00.120Z",
+                    "session": {"kind": "booking", "reference": "lesson-1"},
+                    "user_id": "tutor-1",
+                    "asked_by": {
+                        "key_id": "0195d3c2-0000-7000-8000-000000000001",
+                        "ip": "10.0.0.7",
+                        "user_agent": None,
+                    },
+                    "data": {
+                        "provider": "100ms",
+                        "surface": "sdk",
+                        "role": "teacher",
+                        "guest": False,
+                        "token_id": "5f1d7e84-7a34-4e53-9c53-6e6f0c6f9a55",
+                        "expires_at": "2026-03-12T15:15:00Z",
+                    },
+                    "cursor": "Wzc3MSwgMTJd",
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    type: EventType
+    occurred_at: Moment
+    session: SessionRef | None
+    user_id: str | None = Field(description="Whom it is about.")
+    asked_by: "AskedBy"
+    data: dict[str, Any]
+    cursor: str = Field(description="Where this event stands: use it to go on behind it.")
+
+
+class AskedBy(BaseModel):
+    """Who asked."""
+
+    key_id: UUID | None
+    ip: str | None
+    user_agent: str | None
+
+
+class EventPage(BaseModel):
+    """One page of the journal, oldest first."""
+
+    data: list[EventOut]
+    next: str | None = Field(
+        description="The `cursor` of the next page; null when there is nothing more yet. To follow the journal, go on "
+        "from the `cursor` of the last event."
+    )
+
+
+def event_out(recorded: Recorded) -> EventOut:
+    """As the API shows it."""
+    event = recorded.event
+    key = event.session
+    return EventOut(
+        id=event.id,
+        type=event.type,
+        occurred_at=event.occurred_at,
+        session=None if key is None else SessionRef(kind=key.kind, reference=key.reference),
+        user_id=event.user_id,
+        asked_by=AskedBy(key_id=event.asker.key_id, ip=event.asker.ip, user_agent=event.asker.user_agent),
+        data=dict(event.data or {}),
+        cursor=recorded.cursor,
+    )
+
+
+@router.get(
+    "", summary="Read the journal", responses=described(*COMMON_PROBLEMS, "invalid_cursor", "session_not_found")
+)
+async def list_events(
+    caller: EventsReader,
+    type: Annotated[list[EventType] | None, Query(description="Only these types; repeat it for several.")] = None,
+    kind: Annotated[SessionKind | None, Query(description="With `reference`: only about this session.")] = None,
+    reference: Annotated[Identifier | None, Query(description="With `kind`: only about this session.")] = None,
+    user_id: Annotated[Identifier | None, Query(description="Only about this person.")] = None,
+    since: Annotated[Moment | None, Query(description="Only what happened then or later.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> EventPage:
+    """Everything that happened in this app, oldest first. Whoever follows the cursor misses nothing."""
+    if (kind is None) != (reference is None):
+        raise InvalidInput("Send `kind` and `reference` together: both name the session.")
+    session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
+    recorded, following = await read_journal(
+        caller.broker,
+        caller.app,
+        types=type or (),
+        session=session,
+        user_id=user_id,
+        since=since,
+        limit=limit,
+        cursor=cursor,
+    )
+    return EventPage(data=[event_out(each) for each in recorded], next=following)

@@ -1,0 +1,99 @@
+"""The roster of a session, one person at a time."""
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from videobroker.domain.sessions import Participant, SessionKind
+from videobroker.usecases import registering
+from videobroker.web.auth import SessionsReader, SessionsWriter
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute
+from videobroker.web.shapes import Name, RoleName, Shape
+from videobroker.web.v1.sessions import (
+    SESSION_PROBLEMS,
+    Cursor,
+    Limit,
+    ParticipantOut,
+    Reference,
+    UserId,
+    participant_out,
+    session_key,
+)
+
+
+class ParticipantTerms(Shape):
+    """What is said about one participant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "student", "display_name": "Ben"}]})
+
+    role: RoleName = Field(description="The app's role.")
+    display_name: Name | None = Field(default=None, description="Shown to the others in the call.")
+
+
+class ParticipantPage(BaseModel):
+    """One page of a roster, by user id."""
+
+    data: list[ParticipantOut]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+
+
+def roster_routes(kind: SessionKind) -> APIRouter:
+    """The roster's routes for one kind of session."""
+    router = APIRouter(
+        prefix=f"/{kind}s/{{reference}}/participants",
+        tags=[f"{kind}s"],
+        route_class=JsonRoute,
+        generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
+    )
+
+    @router.get("", summary="List the roster", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
+    async def list_participants(
+        caller: SessionsReader, reference: Reference, limit: Limit = 100, cursor: Cursor = None
+    ) -> ParticipantPage:
+        """Everybody who is registered for the session, by user id."""
+        key = session_key(caller, kind, reference)
+        people, following = await registering.list_participants(caller.broker, key, limit=limit, cursor=cursor)
+        return ParticipantPage(data=[participant_out(person) for person in people], next=following)
+
+    @router.put(
+        "/{user_id}",
+        summary="Put one person on the roster",
+        responses={
+            201: {"model": ParticipantOut, "description": "New on the roster"},
+            **described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", "role_not_mapped"),
+        },
+    )
+    async def put_participant(
+        caller: SessionsWriter, reference: Reference, user_id: UserId, body: ParticipantTerms, response: Response
+    ) -> ParticipantOut:
+        """201 when the person is new there, 200 when they were there already."""
+        person = Participant(user_id, body.role, body.display_name)
+        key = session_key(caller, kind, reference)
+        added = await registering.put_participant(
+            caller.broker, caller.app, key, person, asker=caller.asker, now=caller.now
+        )
+        response.status_code = 201 if added else 200
+        return participant_out(person)
+
+    @router.get(
+        "/{user_id}",
+        summary="Read one line of the roster",
+        responses=described(*SESSION_PROBLEMS, "participant_not_found"),
+    )
+    async def get_participant(caller: SessionsReader, reference: Reference, user_id: UserId) -> ParticipantOut:
+        """One person's role and name."""
+        key = session_key(caller, kind, reference)
+        return participant_out(await registering.find_participant(caller.broker, key, user_id))
+
+    @router.delete(
+        "/{user_id}",
+        summary="Take one person off the roster",
+        status_code=204,
+        responses=described(*SESSION_PROBLEMS, "participant_not_found"),
+    )
+    async def delete_participant(caller: SessionsWriter, reference: Reference, user_id: UserId) -> None:
+        """The person gets no credentials any more."""
+        key = session_key(caller, kind, reference)
+        await registering.drop_participant(caller.broker, caller.app, key, user_id, asker=caller.asker, now=caller.now)
+
+    return router

@@ -1,0 +1,181 @@
+"""What bookings and groups have in common in the API."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.policy import WaitingRoom
+from videobroker.domain.sessions import Participant, Registered, SessionKey, SessionKind
+from videobroker.web.auth import AUTH_PROBLEMS, Caller
+from videobroker.web.problems import described
+from videobroker.web.shapes import Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
+
+Reference = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\u0000-\u001f\u007f]*$",
+        description="The app's own id of the session: 1 to 128 characters, no control characters, no `/`.",
+        examples=["lesson-1"],
+    ),
+]
+UserId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\u0000-\u001f\u007f]*$",
+        description="The app's own id of the person.",
+        examples=["tutor-1"],
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most so many items.")]
+Cursor = Annotated[
+    str | None, Query(max_length=1024, description="`next` of the page before; leave it out for the first page.")
+]
+
+COMMON_PROBLEMS = ("invalid_request", *AUTH_PROBLEMS, "storage_unavailable")
+SESSION_PROBLEMS = (*COMMON_PROBLEMS, "session_not_found")
+WRITE_PROBLEMS = (
+    *COMMON_PROBLEMS,
+    "malformed_json",
+    "body_too_large",
+    "unknown_provider",
+    "role_not_mapped",
+    "duplicate_participant",
+)
+READ_RESPONSES = described(*SESSION_PROBLEMS)
+LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
+
+
+class ParticipantIn(Shape):
+    """Somebody who is registered for a session."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}]}
+    )
+
+    user_id: Identifier = Field(description="The app's own id of the person.")
+    role: RoleName = Field(description="The app's role; its role map says what it is called at the provider.")
+    display_name: Name | None = Field(default=None, description="Shown to the others in the call.")
+
+    def participant(self) -> Participant:
+        """In our words."""
+        return Participant(self.user_id, self.role, self.display_name)
+
+
+class ParticipantOut(BaseModel):
+    """Somebody who is registered for a session."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}]}
+    )
+
+    user_id: str
+    role: str
+    display_name: str | None
+
+
+def participant_out(person: Participant) -> ParticipantOut:
+    """As the API shows it."""
+    return ParticipantOut(user_id=person.user_id, role=person.role, display_name=person.display_name)
+
+
+class PolicyIn(Shape):
+    """Rules of this session that differ from the app's. Durations are whole seconds."""
+
+    opens_before_seconds: Seconds | None = Field(default=None, description="The window opens so long before the start.")
+    opens_before_seconds_by_role: Annotated[dict[RoleName, Seconds], Field(max_length=50)] | None = Field(
+        default=None, description="Other openings for some app roles."
+    )
+    grace_seconds: Seconds | None = Field(default=None, description="The window closes so long after the end.")
+    overrun_seconds: Seconds | None = Field(
+        default=None, description="A call that runs when the window closes can be joined so much longer."
+    )
+    waiting_room: WaitingRoom | None = Field(
+        default=None, description="Who is kept outside although the window is open."
+    )
+    host_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
+        default=None, description="App roles that never wait."
+    )
+    guests_allowed: StrictBool | None = Field(default=None, description="May somebody without a registration enter?")
+    token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
+        default=None, description="Longest life of a participant's token."
+    )
+    guest_token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
+        default=None, description="Longest life of a guest's token."
+    )
+
+    def patch(self) -> Mapping[str, Any]:
+        """Only what was said."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def _each_once(providers: list[ProviderName]) -> list[ProviderName]:
+    if len(set(providers)) < len(providers):
+        raise ValueError("name every provider once")
+    return providers
+
+
+Providers = Annotated[list[ProviderName], AfterValidator(_each_once)]
+
+
+class SessionIn(Shape):
+    """What every kind of session says."""
+
+    title: Name | None = Field(default=None, description="For people; never sent to a provider.")
+    providers: Providers = Field(
+        default_factory=list,
+        description="Where the session may take place, best first; empty leaves it to the app's accounts. "
+        "A session that has a room stays at its provider.",
+    )
+    policy: PolicyIn = Field(default_factory=PolicyIn)
+    participants: list[ParticipantIn] | None = Field(
+        default=None, description="The whole roster; leave it out to keep the roster as it is."
+    )
+    metadata: Metadata = Field(default_factory=dict, description="Whatever the app wants to keep here: at most 16 KiB.")
+
+    def people(self) -> list[Participant] | None:
+        """The roster, where one was sent."""
+        return None if self.participants is None else [person.participant() for person in self.participants]
+
+
+class SessionOut(BaseModel):
+    """What every kind of session shows."""
+
+    reference: str
+    title: str | None
+    providers: list[ProviderName]
+    provider: ProviderName | None = Field(description="Where the session's room is; null before the first join.")
+    participants: list[ParticipantOut]
+    policy: dict[str, Any] = Field(description="The rules of this session that differ from the app's.")
+    metadata: dict[str, Any]
+    version: int = Field(description="Counts the changes of the session's own fields and of its replaced roster.")
+    created_at: Moment
+    updated_at: Moment
+
+
+def common_fields(registered: Registered) -> dict[str, Any]:
+    """What every kind of session shows, as the API shows it."""
+    session = registered.session
+    return {
+        "reference": session.key.reference,
+        "title": session.terms.title,
+        "providers": session.terms.providers,
+        "provider": session.provider,
+        "participants": [participant_out(person) for person in registered.participants],
+        "policy": dict(session.terms.policy),
+        "metadata": dict(session.terms.metadata),
+        "version": session.version,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+    }
+
+
+def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
+    """The session that the caller's app calls so."""
+    return SessionKey(caller.app.id, kind, reference)
