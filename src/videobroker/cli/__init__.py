@@ -1,0 +1,44 @@
+"""The `videobroker` command."""
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from videobroker.cli import accounts, apps, demo, keys, migrate, openapi, sandbox, serve
+from videobroker.cli.terminal import complain
+from videobroker.errors import BrokerError
+
+cli = typer.Typer(
+    name="videobroker",
+    help="Decides who may enter a video room now, makes sure there is exactly one room, and hands out the join "
+    "credentials. Settings come from the environment and from .env; the README lists them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command()(serve.serve)
+cli.command()(migrate.migrate)
+cli.add_typer(apps.cli, name="apps")
+cli.add_typer(keys.cli, name="keys")
+cli.add_typer(accounts.cli, name="accounts")
+cli.command()(sandbox.sandbox)
+cli.command()(demo.demo)
+cli.command()(openapi.openapi)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main() -> None:
+    """Run the command. Exit code 0: done; 1: refused or failed, with a sentence on stderr; 2: used wrongly."""
+    try:
+        cli()
+    except BrokerError as error:
+        complain(error.detail)
+        sys.exit(EXIT_FAILED)
+    except ValidationError as error:
+        for part in error.errors():
+            name = "_".join(str(step) for step in part["loc"]).upper()
+            complain(f"The setting {name} is not valid: {part['msg']}.")
+        sys.exit(EXIT_USAGE)

@@ -1,0 +1,114 @@
+"""`videobroker apps ...`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from videobroker.broker import Broker
+from videobroker.cli.terminal import AsJson, print_json, show, stdout, with_broker
+from videobroker.domain.apps import App, ProviderName
+from videobroker.settings import DEFAULT_ROLE_MAPS
+from videobroker.usecases import tenants
+from videobroker.web.v1.sessions import PolicyIn
+
+cli = typer.Typer(help="Apps: the products that use this service.", no_args_is_help=True)
+
+RoleOptions = Annotated[
+    list[str] | None,
+    typer.Option("--role", help="A line of the role map, `100ms:tutor=teacher`; repeat it. Replaces the whole map."),
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", help="A JSON file with the app's policy.", exists=True, dir_okay=False),
+]
+
+
+@cli.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="How you call the app.")],
+    role: RoleOptions = None,
+    policy: PolicyOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an app.
+
+    Without --role it gets a role map for lessons, appointments and chats. Next: `videobroker accounts set` and
+    `videobroker keys create`.
+    """
+    role_maps = _role_maps(role) if role else DEFAULT_ROLE_MAPS
+    rules = _policy(policy) if policy else {}
+
+    async def work(broker: Broker) -> App:
+        return await tenants.create_app(broker, name, policy=rules, role_maps=role_maps, now=broker.now())
+
+    app = with_broker(work)
+    if as_json:
+        print_json(_row(app))
+    else:
+        stdout.print(f"Made the app {app.name}. Give it an account: `videobroker accounts set {app.name} 100ms`.")
+
+
+@cli.command("update")
+def update(
+    name: Annotated[str, typer.Argument(help="The app.")],
+    role: RoleOptions = None,
+    policy: PolicyOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an app's role map or policy. What is not named stays as it is."""
+    role_maps = _role_maps(role) if role else None
+    rules = _policy(policy) if policy else None
+
+    async def work(broker: Broker) -> App:
+        app = await tenants.find_app(broker, name)
+        return await tenants.change_app(
+            broker,
+            app,
+            policy=app.policy if rules is None else rules,
+            role_maps=app.role_maps if role_maps is None else role_maps,
+        )
+
+    app = with_broker(work)
+    if as_json:
+        print_json(_row(app))
+    else:
+        stdout.print(f"Changed the app {app.name}.")
+
+
+@cli.command("list")
+def list_apps(as_json: AsJson = False) -> None:
+    """Show every app with its accounts and role maps."""
+    show([_row(app) for app in with_broker(tenants.list_apps)], as_json=as_json, empty="There is no app yet.")
+
+
+def _row(app: App) -> dict[str, Any]:
+    return {
+        "name": app.name,
+        "id": str(app.id),
+        "accounts": [provider.value for provider in app.accounts],
+        "role_maps": {provider.value: dict(roles) for provider, roles in app.role_maps.items()},
+        "policy": dict(app.policy),
+    }
+
+
+def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:
+    maps: dict[ProviderName, dict[str, str]] = {}
+    for line in lines:
+        provider, _, pair = line.partition(":")
+        role, _, mapped = pair.partition("=")
+        if provider not in set(ProviderName) or not role or not mapped:
+            known = " or ".join(ProviderName)
+            raise typer.BadParameter(f"{line!r} is not of the form PROVIDER:ROLE=PROVIDER_ROLE, PROVIDER {known}.")
+        maps.setdefault(ProviderName(provider), {})[role] = mapped
+    return maps
+
+
+def _policy(path: Path) -> Mapping[str, Any]:
+    try:
+        return PolicyIn.model_validate(json.loads(path.read_text())).patch()
+    except (ValueError, ValidationError) as error:
+        raise typer.BadParameter(f"{path} is not a policy: {error}") from None

@@ -1,0 +1,315 @@
+"""`videobroker demo`: what `make run` starts."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+import uvicorn
+from rich.table import Table
+
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.cli import logs
+from videobroker.cli.serve import server_config
+from videobroker.cli.terminal import stderr, stdout
+from videobroker.domain.apps import App, ProviderName, RoleMap
+from videobroker.domain.journal import Asker
+from videobroker.domain.keys import Scope
+from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
+from videobroker.errors import BrokerError
+from videobroker.sandbox import demo_config
+from videobroker.settings import Settings
+from videobroker.usecases import registering, tenants
+
+SANDBOX_START_SECONDS = 15.0
+STOP_SECONDS = 5.0
+GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
+GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
+# Invented: nothing answers to them anywhere.
+AGORA_DEMO = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSession:
+    """A session of the demo; its times are relative to the start."""
+
+    reference: str
+    people: Sequence[Participant]
+    kind: SessionKind = SessionKind.BOOKING
+    title: str | None = None
+    status: SessionStatus = SessionStatus.CONFIRMED
+    video: bool = True
+    starts_in: timedelta | None = timedelta(minutes=5)
+    lasts: timedelta = timedelta(minutes=60)
+    policy: dict[str, Any] | None = None
+
+    def terms(self, now: datetime) -> SessionTerms:
+        """What the app would register now."""
+        starts_at = None if self.starts_in is None else now + self.starts_in
+        return SessionTerms(
+            title=self.title,
+            status=self.status,
+            video=self.video,
+            starts_at=starts_at,
+            ends_at=None if starts_at is None else starts_at + self.lasts,
+            policy=self.policy or {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoApp:
+    """One of the demo's products."""
+
+    name: str
+    provider: ProviderName
+    roles: RoleMap
+    sessions: Sequence[DemoSession]
+    template: str | None = None
+    """The sandbox's template; None for Agora."""
+
+
+_LESSON = (Participant("tutor-1", "tutor", "Ada"), Participant("student-1", "student", "Ben"))
+_VISIT = (Participant("doctor-1", "doctor", "Dr. Curie"), Participant("patient-1", "patient", "Dan"))
+_CHAT = (Participant("admin-1", "admin", "Eve"), Participant("member-1", "member", "Finn"))
+_THERAPY = (Participant("therapist-1", "therapist", "Gina"), Participant("client-1", "client", "Hugo"))
+
+DEMO_APPS = (
+    DemoApp(
+        "tutoring-100ms",
+        ProviderName.HMS,
+        {"tutor": "teacher", "student": "student"},
+        (
+            DemoSession("lesson-1", _LESSON, title="Algebra, about to begin"),
+            DemoSession("lesson-2", _LESSON, title="Algebra, not confirmed", status=SessionStatus.PENDING),
+            DemoSession("lesson-3", _LESSON, title="Algebra, tomorrow", starts_in=timedelta(days=1)),
+        ),
+        template="tutoring",
+    ),
+    DemoApp(
+        "appointments",
+        ProviderName.HMS,
+        {"doctor": "host", "patient": "guest"},
+        (
+            DemoSession("1", _VISIT, title="Check-up by video"),
+            DemoSession("2", _VISIT, title="Check-up at the practice", video=False),
+        ),
+        template="appointments",
+    ),
+    DemoApp(
+        "groups",
+        ProviderName.HMS,
+        {"admin": "host", "member": "guest", "guest": "guest"},
+        (
+            DemoSession(
+                GROUP_WITH_VIDEO,
+                _CHAT,
+                SessionKind.GROUP,
+                "Evening circle",
+                starts_in=None,
+                policy={"guests_allowed": True},
+            ),
+            DemoSession(GROUP_WITHOUT_VIDEO, _CHAT, SessionKind.GROUP, "Book club", video=False, starts_in=None),
+        ),
+        template="groups",
+    ),
+    DemoApp(
+        "therapy",
+        ProviderName.HMS,
+        {"therapist": "host", "client": "guest"},
+        (DemoSession("therapy-1", _THERAPY, title="First session", starts_in=timedelta(minutes=8)),),
+        template="therapy",
+    ),
+    DemoApp(
+        "tutoring-agora",
+        ProviderName.AGORA,
+        {"tutor": "publisher", "student": "publisher"},
+        (DemoSession("lesson-1", _LESSON, title="Algebra, about to begin"),),
+    ),
+)
+
+
+def demo(
+    sandbox_port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", help="Port of the pretend 100ms.")] = 8081,
+) -> None:
+    """Start everything on this machine: PostgreSQL, a pretend 100ms, and the service with five demo apps.
+
+    Needs nothing that listens, and no account anywhere. Data is kept in .videobroker/; the times of the demo sessions
+    are set anew at every start. Ctrl-C stops all of it.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = Settings()
+    logs.configure(settings.model_copy(update={"log_format": "console", "log_level": "warning"}))
+    for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
+        _require_free(name, port)
+    base_url, sandbox_url = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{sandbox_port}"
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        stderr.status("Starting PostgreSQL") as status,
+        wiring.database(settings) as url,
+    ):
+        status.update("Bringing the database up to date")
+        asyncio.run(wiring.migrate(url))
+        status.update("Starting the sandbox")
+        with _sandbox(sandbox_port, settings.data_dir / "sandbox.json", sandbox_url):
+            status.update("Registering the demo apps")
+            keys = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
+            status.update("Starting the service")
+
+            def welcome() -> None:
+                status.stop()
+                _welcome(base_url, sandbox_url, keys)
+
+            _Server(server_config(settings, url), welcome).run()
+    stderr.print("Stopped. The data stays in", str(settings.data_dir))
+
+
+def _require_free(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise BrokerError(f"Port {port} is taken. Choose another: `make run {name}={port + 10}`.") from None
+
+
+@contextmanager
+def _sandbox(port: int, state: Path, url: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "videobroker", "sandbox", "--port", str(port), "--state", str(state)]
+    # Its stdin is our pipe: when this process dies, however it dies, the pipe closes and the sandbox stops.
+    process = subprocess.Popen(  # noqa: S603  our own command
+        [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        _await_answer(process, f"{url}/healthz")
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + SANDBOX_START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(url, timeout=1, trust_env=False).is_success:
+                return
+        time.sleep(0.05)
+    raise BrokerError("The sandbox did not start. Run `videobroker sandbox` by itself to see why.")
+
+
+async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url: str) -> dict[str, str]:
+    file = settings.data_dir / "demo.json"
+    known = _known_keys(file)
+    async with wiring.broker(settings, url) as broker:
+        keys = {
+            demo_app.name: await _register(broker, demo_app, sandbox_url, known.get(demo_app.name))
+            for demo_app in DEMO_APPS
+        }
+    _write_privately(
+        file,
+        {
+            "base_url": base_url,
+            "sandbox_url": sandbox_url,
+            "apps": {name: {"api_key": key} for name, key in keys.items()},
+        },
+    )
+    return keys
+
+
+def _known_keys(file: Path) -> dict[str, str]:
+    try:
+        return {name: entry["api_key"] for name, entry in json.loads(file.read_text())["apps"].items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write_privately(file: Path, content: dict[str, Any]) -> None:
+    aside = file.with_suffix(".tmp")
+    with os.fdopen(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as stream:
+        json.dump(content, stream, indent=2)
+    aside.replace(file)
+
+
+async def _register(broker: Broker, demo_app: DemoApp, sandbox_url: str, known_key: str | None) -> str:
+    now = broker.now()
+    role_maps = {demo_app.provider: demo_app.roles}
+    try:
+        app = await tenants.find_app(broker, demo_app.name)
+    except tenants.AppNotFound:
+        app = await tenants.create_app(broker, demo_app.name, policy={}, role_maps=role_maps, now=now)
+    app = await tenants.set_account(broker, app, demo_app.provider, _account(demo_app, sandbox_url), now=now)
+    for session in demo_app.sessions:
+        key = SessionKey(app.id, session.kind, session.reference)
+        await registering.register(broker, app, key, session.terms(now), session.people, asker=Asker(app.id), now=now)
+    return await _key(broker, app, known_key, now)
+
+
+def _account(demo_app: DemoApp, sandbox_url: str) -> dict[str, str]:
+    if demo_app.provider is ProviderName.AGORA:
+        return AGORA_DEMO
+    workspace = demo_config().workspaces[0]
+    template = next(each for each in workspace.templates if each.name == demo_app.template)
+    return {
+        "access_key": workspace.access_key,
+        "secret": workspace.secret,
+        "template_id": template.id,
+        "api_url": f"{sandbox_url}/v2",
+        "prebuilt_url": sandbox_url,
+    }
+
+
+async def _key(broker: Broker, app: App, known_key: str | None, now: datetime) -> str:
+    if known_key is not None:
+        with contextlib.suppress(BrokerError):
+            _, owner = await tenants.authenticate(broker, known_key, now=now)
+            if owner.id == app.id:
+                return known_key
+    secret, _ = await tenants.create_key(broker, app, "demo", scopes=Scope, expires_at=None, now=now)
+    return secret
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+
+def _welcome(base_url: str, sandbox_url: str, keys: dict[str, str]) -> None:
+    links = Table(box=None, show_header=False, pad_edge=False)
+    links.add_row("API", base_url)
+    links.add_row("API documentation", f"{base_url}/docs")
+    links.add_row("Sandbox (pretend 100ms)", sandbox_url)
+    links.add_row("Keys of the demo apps", ".videobroker/demo.json")
+    stdout.print(links)
+    stdout.print("\nJoin credentials for the tutor of lesson-1:\n")
+    stdout.print(
+        f"curl -s -X POST {base_url}/v1/bookings/lesson-1/join "
+        f"-H 'Authorization: Bearer {keys['tutoring-100ms']}' "
+        "-H 'Content-Type: application/json' -d '{\"user_id\": \"tutor-1\"}'\n",
+        markup=False,
+    )
+    stdout.print("Ctrl-C stops everything; the data stays.")

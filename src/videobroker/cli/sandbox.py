@@ -1,0 +1,40 @@
+"""`videobroker sandbox`."""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from videobroker.sandbox import create_sandbox, demo_config
+
+
+def sandbox(
+    host: Annotated[str, typer.Option(envvar="SANDBOX_HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", help="Port to listen on.")] = 8081,
+    state: Annotated[
+        Path | None, typer.Option(help="A file that keeps rooms and codes across restarts; nothing is kept if unset.")
+    ] = None,
+    until_stdin_closes: Annotated[
+        bool, typer.Option(help="Stop when stdin is closed: for a parent process that may die.")
+    ] = False,
+) -> None:
+    """Run a pretend 100ms, for development and tests.
+
+    Point the service at it with HMS_API_URL=http://127.0.0.1:8081/v2. GET /_sandbox/counters tells what was asked of
+    it; POST /_sandbox/faults makes it slow, wrong or silent. Never use it in production: its secrets are public.
+    """
+    config = uvicorn.Config(
+        create_sandbox(demo_config(state)), host=host, port=port, log_level="warning", access_log=False
+    )
+    server = uvicorn.Server(config)
+    if until_stdin_closes:
+        threading.Thread(target=_stop_with_stdin, args=[server], daemon=True).start()
+    server.run()
+
+
+def _stop_with_stdin(server: uvicorn.Server) -> None:
+    sys.stdin.buffer.read()
+    server.should_exit = True

@@ -1,0 +1,62 @@
+"""`videobroker serve`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.cli import logs
+from videobroker.cli.terminal import require_schema
+from videobroker.settings import Settings
+from videobroker.web.app import create_app
+
+GRACE_SECONDS = 15
+"""Requests that run when the service is told to stop may take so long to finish."""
+
+
+def serve(
+    migrate: Annotated[
+        bool,
+        typer.Option("--migrate/--no-migrate", help="Bring the database up to date first. Safe on every replica."),
+    ] = False,
+) -> None:
+    """Run the service.
+
+    Listens on HOST (default 127.0.0.1) and PORT (default 8080). Without DATABASE_URL an embedded PostgreSQL keeps its
+    data in .videobroker/, which is always brought up to date. Stop it with Ctrl-C or SIGTERM: requests that are under
+    way are finished.
+    """
+    settings = Settings()
+    logs.configure(settings)
+    with wiring.database(settings) as url:
+        if migrate or settings.database_url is None:
+            asyncio.run(wiring.migrate(url))
+        uvicorn.Server(server_config(settings, url)).run()
+
+
+def server_config(settings: Settings, url: str) -> uvicorn.Config:
+    """How the service is served."""
+
+    @asynccontextmanager
+    async def lifetime() -> AsyncIterator[Broker]:
+        async with wiring.broker(settings, url) as broker:
+            await require_schema(broker)
+            await wiring.ensure_environment_app(broker, settings)
+            yield broker
+
+    return uvicorn.Config(
+        create_app(lifetime),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )

@@ -1,0 +1,67 @@
+"""How commands speak: tables for people, JSON for scripts, complaints on stderr."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.errors import StorageUnavailable
+from videobroker.settings import Settings
+from videobroker.storage import schema
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+T = TypeVar("T")
+
+stdout = Console(soft_wrap=True, highlight=False)
+stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def complain(sentence: str) -> None:
+    """Say what went wrong."""
+    stderr.print(f"[red]error:[/] {sentence}")
+
+
+def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str = "None.") -> None:
+    """Print rows: as a table, or as a JSON array."""
+    if as_json:
+        print_json(list(rows))
+    elif not rows:
+        stdout.print(empty)
+    else:
+        table = Table(*rows[0], box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        stdout.print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    stdout.print(json.dumps(value, indent=2, default=str), markup=False)
+
+
+def with_broker(work: Callable[[Broker], Awaitable[T]]) -> T:
+    """Do something with a broker on the configured database, brought up to date first."""
+    settings = Settings()
+    with wiring.database(settings) as url:
+        return asyncio.run(_with_broker(settings, url, work))
+
+
+async def _with_broker(settings: Settings, url: str, work: Callable[[Broker], Awaitable[T]]) -> T:
+    async with wiring.broker(settings, url) as broker:
+        await require_schema(broker)
+        return await work(broker)
+
+
+async def require_schema(broker: Broker) -> None:
+    """Raise unless the database is at this program's schema."""
+    current, newest = await schema.current_revision(broker.store), schema.newest_revision()
+    if current != newest:
+        raise StorageUnavailable(
+            f"The database is at revision {current or 'none'}, this program needs {newest}. Run `videobroker migrate`."
+        )

@@ -1,0 +1,136 @@
+"""Makes what has a lifetime, in order, and lets go of it in the opposite order."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from videobroker.broker import Broker, Clock
+from videobroker.domain.apps import ProviderAccount, ProviderName
+from videobroker.domain.ids import AccountId
+from videobroker.domain.keys import Scope
+from videobroker.providers.agora.provider import AgoraProvider
+from videobroker.providers.contract import Provider
+from videobroker.providers.hms.provider import HmsProvider
+from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
+from videobroker.storage import schema
+from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.listener import Listener
+from videobroker.storage.sealing import Seal, new_key
+from videobroker.storage.store import Store
+from videobroker.usecases import tenants
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+class Directory:
+    """Keeps one provider for each account, for as long as the account does not change."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: dict[AccountId, tuple[int, Provider]] = {}
+        self._replaced: list[Provider] = []
+
+    def provider(self, account: ProviderAccount) -> Provider:
+        """The provider bound to `account`. Raises `ProviderNotConfigured` when the account lacks a setting."""
+        version, provider = self._kept.get(account.id, (None, None))
+        if provider is None or version != account.version:
+            if provider is not None:
+                self._replaced.append(provider)
+            provider = self._make(account)
+            self._kept[account.id] = (account.version, provider)
+        return provider
+
+    def _make(self, account: ProviderAccount) -> Provider:
+        if account.provider is ProviderName.AGORA:
+            return AgoraProvider.from_settings(account.settings)
+        return HmsProvider.from_settings(account.settings, clock=self._clock)
+
+    async def aclose(self) -> None:
+        """Let go of all providers, also of those whose account has changed since."""
+        for provider in (*self._replaced, *(provider for _, provider in self._kept.values())):
+            await provider.aclose()
+
+
+@asynccontextmanager
+async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> AsyncIterator[Broker]:
+    """A broker on the database at `url`."""
+    store = Store(url, pool_size=settings.pool_size)
+    listener = Listener(store.url)
+    directory = Directory(clock)
+    listener.start()
+    try:
+        yield Broker(store=store, listener=listener, providers=directory, seal=seal(settings), now=clock)
+    finally:
+        await listener.aclose()
+        await directory.aclose()
+        await store.aclose()
+
+
+def seal(settings: Settings) -> Seal:
+    """The seal of this deployment; its key is generated where none is set."""
+    keys = [key.get_secret_value() for key in settings.secret_key]
+    return Seal(keys or [_generated_key(settings.data_dir / "secret-key")])
+
+
+def _generated_key(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        # Written aside and linked into place: two processes may start at once, and both must read one whole key.
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+            file.write(new_key())
+        with suppress(FileExistsError):
+            path.hardlink_to(aside)
+        aside.unlink()
+    return path.read_text()
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The URL of the database: the one that is set, or an embedded server for as long as the block runs."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+    else:
+        with embedded_postgres(settings.data_dir.resolve() / "postgres") as url:
+            yield url
+
+
+async def migrate(url: str) -> tuple[str | None, str | None]:
+    """Bring the database to this program's schema; the revisions before and after."""
+    store = Store(url, pool_size=2)
+    try:
+        return await schema.migrate(store)
+    finally:
+        await store.aclose()
+
+
+async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
+    """Make the app, the key and the accounts that the environment names, as far as they are not there."""
+    if settings.app_name is None:
+        return
+    now = broker.now()
+    try:
+        app = await tenants.find_app(broker, settings.app_name)
+    except tenants.AppNotFound:
+        app = await tenants.create_app(broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, now=now)
+    for provider, account in settings.accounts().items():
+        app = await tenants.set_account(broker, app, provider, account, now=now)
+    if settings.api_key is not None:
+        await tenants.create_key(
+            broker,
+            app,
+            "environment",
+            scopes=Scope,
+            expires_at=None,
+            now=now,
+            key=settings.api_key.get_secret_value(),
+        )
