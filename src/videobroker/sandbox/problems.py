@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 
-class Problem(Exception):  # noqa: N818 - a refusal is an answer, not a defect
+class Problem(Exception):
     """The vendor says no."""
 
     def __init__(self, status: int, message: str, *details: str) -> None:

@@ -17,7 +17,7 @@ T = TypeVar("T", Room, RoomCode, Peer)
 V = TypeVar("V")
 
 
-class DamagedSnapshot(Exception):  # noqa: N818 - reads better where it is raised
+class DamagedSnapshot(Exception):
     """The state file cannot be trusted; starting empty instead would hide that."""
 
 

@@ -16,7 +16,7 @@ UNKNOWN_KEY = "not found"
 _VERSION = 2
 
 
-class TokenRejected(Exception):  # noqa: N818 - reads better where it is raised
+class TokenRejected(Exception):
     """The vendor does not believe a token; the message is the cause it gives."""
 
 

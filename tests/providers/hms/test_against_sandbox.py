@@ -120,18 +120,14 @@ async def test_a_token_made_for_another_role_name_opens_nothing(
     assert joined.status_code == 401
 
 
-async def test_codes_stay_the_same_and_can_be_exchanged(
-    provider: HmsProvider, control: Control, seat: Seat
-) -> None:
+async def test_codes_stay_the_same_and_can_be_exchanged(provider: HmsProvider, control: Control, seat: Seat) -> None:
     room_id = await provider.open_room("lesson")
     codes = await provider.issue_codes(room_id)
     assert set(codes) == {"teacher", "student"}
     assert await provider.issue_codes(room_id) == codes
     credentials = provider.prebuilt(room_id, codes["teacher"], seat).credentials
     assert isinstance(credentials, PrebuiltCredentials)
-    exchanged = await control.ask(
-        "POST", "/v2/token", {"code": credentials.room_code, "user_id": seat.user_id}
-    )
+    exchanged = await control.ask("POST", "/v2/token", {"code": credentials.room_code, "user_id": seat.user_id})
     assert (await control.join(room_id, exchanged.json()["token"])).status_code == 200
 
 
@@ -223,9 +219,7 @@ async def test_wrong_keys_are_refused_with_advice(
     await provider.aclose()
 
 
-async def test_a_clock_that_runs_ahead_is_named_as_a_cause(
-    settings: dict[str, str], clock: Clock, line: Line
-) -> None:
+async def test_a_clock_that_runs_ahead_is_named_as_a_cause(settings: dict[str, str], clock: Clock, line: Line) -> None:
     ahead = Clock(clock.now + timedelta(minutes=10))
     provider = HmsProvider.from_settings(settings, clock=ahead, transport=line)
     with pytest.raises(ProviderRefused, match="clock"):

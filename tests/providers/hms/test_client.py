@@ -114,9 +114,7 @@ async def test_end_room_sends_reason_and_lock(client: HmsClient, vendor: respx.M
 async def test_a_templates_roles_are_the_keys_of_its_map(client: HmsClient, vendor: respx.MockRouter) -> None:
     body = {"id": TEMPLATE, "name": "clinic", "roles": {"doctor": {"priority": 1}, "patient": {}}}
     vendor.get(f"/templates/{TEMPLATE}").respond(json=body)
-    assert await client.get_template(TEMPLATE) == Template(
-        TEMPLATE, "clinic", frozenset({"doctor", "patient"})
-    )
+    assert await client.get_template(TEMPLATE) == Template(TEMPLATE, "clinic", frozenset({"doctor", "patient"}))
 
 
 @pytest.mark.parametrize("peers", [["p1", "p2"], {"p1": {}, "p2": {}}])
@@ -183,9 +181,7 @@ async def test_two_failures_in_a_row_are_survived(
         httpx.Response(200, content=b'{"id": "65f0c1a2'),
         httpx.Response(200, json={"name": "lesson-0042"}),
     ],
-    ids=lambda trouble: (
-        type(trouble).__name__ if isinstance(trouble, Exception) else str(trouble.status_code)
-    ),
+    ids=lambda trouble: type(trouble).__name__ if isinstance(trouble, Exception) else str(trouble.status_code),
 )
 async def test_what_stays_down_is_unavailable_after_four_attempts(
     client: HmsClient, vendor: respx.MockRouter, trouble: Exception | httpx.Response
@@ -228,9 +224,7 @@ async def test_a_long_retry_after_is_handed_to_the_caller_instead_of_waited_for(
     assert waits == []
 
 
-async def test_an_operation_ends_when_its_time_is_up(
-    keys: AccountKeys, clock: Clock, vendor: respx.MockRouter
-) -> None:
+async def test_an_operation_ends_when_its_time_is_up(keys: AccountKeys, clock: Clock, vendor: respx.MockRouter) -> None:
     silence = Silence()
     vendor.post("/rooms").mock(side_effect=silence)
     client = HmsClient(API, ManagementTokens(keys, clock), clock, patience=Patience(total=0.02))
@@ -263,9 +257,7 @@ async def test_a_401_is_answered_with_a_new_token_once(client: HmsClient, vendor
     assert vendor.calls[0].request.content == vendor.calls[1].request.content
 
 
-async def test_a_401_that_stays_is_a_refusal_after_two_requests(
-    client: HmsClient, vendor: respx.MockRouter
-) -> None:
+async def test_a_401_that_stays_is_a_refusal_after_two_requests(client: HmsClient, vendor: respx.MockRouter) -> None:
     body = {"code": 401, "message": "Token validation error", "details": ["not found"]}
     route = vendor.post("/rooms").respond(401, json=body)
     with pytest.raises(ProviderRefused, match=r"access key and the secret.*clock"):
@@ -274,9 +266,7 @@ async def test_a_401_that_stays_is_a_refusal_after_two_requests(
 
 
 async def test_a_403_is_not_signed_anew(client: HmsClient, vendor: respx.MockRouter) -> None:
-    route = vendor.post(f"/room-codes/room/{ROOM}").respond(
-        403, json={"code": 403, "message": "Room is disabled"}
-    )
+    route = vendor.post(f"/room-codes/room/{ROOM}").respond(403, json={"code": 403, "message": "Room is disabled"})
     with pytest.raises(Forbidden, match="disabled"):
         await client.create_codes(ROOM)
     assert route.call_count == 1
@@ -322,9 +312,7 @@ async def test_nothing_secret_is_logged_printed_or_raised(
         await client.create_room("lesson-0042", None)
     vendor.post("/rooms").respond(json=ROOM_BODY)
     room = await client.create_room("lesson-0042", None)
-    said = " ".join(
-        [repr(logs), caplog.text, repr(caught.value), caught.value.detail, repr(client), repr(room)]
-    )
+    said = " ".join([repr(logs), caplog.text, repr(caught.value), caught.value.detail, repr(client), repr(room)])
     for secret in (keys.secret, "s3cr3t", "buck3t", *(bearer(call.request) for call in vendor.calls)):
         assert secret not in said
 

@@ -47,9 +47,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds
     assert asked_wait(header, START) == seconds
 
 
-@given(
-    st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,30} Mar [0-9]{1,30} [0-9:]{1,20} (GMT|[+-][0-9]{4,9})")
-)
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,30} Mar [0-9]{1,30} [0-9:]{1,20} (GMT|[+-][0-9]{4,9})"))
 def test_no_retry_after_header_breaks_us(header: str) -> None:
     wait = asked_wait(header, START)
     assert wait is None or wait >= 0
@@ -90,9 +88,7 @@ def test_a_refusal_says_what_to_check(status: int, body: dict[str, Any], advice:
     assert body["message"] in detail
 
 
-@pytest.mark.parametrize(
-    "body", [None, [], "text", {}, {"message": None}, {"message": {"a": 1}, "details": "x"}]
-)
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"message": None}, {"message": {"a": 1}, "details": "x"}])
 def test_an_error_body_of_any_shape_is_survived(body: Any) -> None:
     assert "400" in provider_error(failure(400, body), "create_room").detail
 

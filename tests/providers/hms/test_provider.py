@@ -77,9 +77,7 @@ def test_tokens_outlive_every_call_because_the_sdk_joins_again_with_the_first(pr
 
 @pytest.mark.parametrize("missing", ["access_key", "secret"])
 @pytest.mark.parametrize("blank", [None, "", "  "])
-def test_a_missing_key_is_named(
-    settings: dict[str, str], clock: Clock, missing: str, blank: str | None
-) -> None:
+def test_a_missing_key_is_named(settings: dict[str, str], clock: Clock, missing: str, blank: str | None) -> None:
     given_settings = {key: value for key, value in settings.items() if key != missing}
     if blank is not None:
         given_settings[missing] = blank
@@ -112,9 +110,7 @@ async def test_a_transport_takes_the_place_of_the_network(settings: dict[str, st
     await provider.aclose()
 
 
-def test_an_account_without_a_page_does_not_claim_one(
-    settings: dict[str, str], clock: Clock, seat: Seat
-) -> None:
+def test_an_account_without_a_page_does_not_claim_one(settings: dict[str, str], clock: Clock, seat: Seat) -> None:
     del settings["subdomain"]
     provider = HmsProvider.from_settings(settings, clock=clock)
     assert provider.capabilities == {Capability.CLOSE_ROOM}
@@ -134,9 +130,7 @@ async def test_opening_creates_by_name(
 ) -> None:
     vendor.post("/rooms").respond(json=room())
     assert await provider.open_room("vb.7f3a:LESSON-42_x") == ROOM
-    assert sent(vendor) == [
-        ("/rooms", {"name": "vb.7f3a:LESSON-42_x", "template_id": settings["template_id"]})
-    ]
+    assert sent(vendor) == [("/rooms", {"name": "vb.7f3a:LESSON-42_x", "template_id": settings["template_id"]})]
 
 
 async def test_opening_again_always_sends_the_same_configuration(
@@ -159,18 +153,14 @@ async def test_a_name_that_100ms_does_not_take_is_refused_unasked(
     assert sent(vendor) == []
 
 
-async def test_a_room_that_comes_back_disabled_is_enabled(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_a_room_that_comes_back_disabled_is_enabled(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post("/rooms").respond(json=room(enabled=False))
     vendor.post(f"/rooms/{ROOM}").respond(json=room())
     assert await provider.open_room("lesson") == ROOM
     assert sent(vendor)[1:] == [(f"/rooms/{ROOM}", {"enabled": True})]
 
 
-async def test_a_room_that_does_not_say_is_taken_for_enabled(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_a_room_that_does_not_say_is_taken_for_enabled(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post("/rooms").respond(json={"id": ROOM})
     assert await provider.open_room("lesson") == ROOM
     assert len(sent(vendor)) == 1
@@ -186,9 +176,7 @@ async def test_another_template_than_ours_is_told_to_the_log(
     assert (entry["room_id"], entry["template_id"]) == (ROOM, "another")
 
 
-async def test_a_success_without_an_id_is_unavailable(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_a_success_without_an_id_is_unavailable(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post("/rooms").respond(json={"message": "fine"})
     with pytest.raises(ProviderUnavailable):
         await provider.open_room("lesson")
@@ -197,9 +185,7 @@ async def test_a_success_without_an_id_is_unavailable(
 # --- codes
 
 
-async def test_codes_are_the_first_enabled_one_of_each_role(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_codes_are_the_first_enabled_one_of_each_role(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     data = [
         code("teacher", "old-olds-old", enabled=False),
         code("teacher", "qzt-mbwr-kfa"),
@@ -212,9 +198,7 @@ async def test_codes_are_the_first_enabled_one_of_each_role(
     assert await provider.issue_codes(ROOM) == {"teacher": "qzt-mbwr-kfa", "student": "stu-dent-aaa"}
 
 
-async def test_a_disabled_room_is_enabled_for_its_codes(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_a_disabled_room_is_enabled_for_its_codes(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     path = f"/room-codes/room/{ROOM}"
     vendor.post(path).side_effect = [
         httpx.Response(403, json=DISABLED),
@@ -236,14 +220,10 @@ async def test_a_403_that_stays_is_a_refusal(provider: HmsProvider, vendor: resp
 # --- closing
 
 
-async def test_closing_ends_the_call_and_locks_the_room(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_closing_ends_the_call_and_locks_the_room(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post(f"/active-rooms/{ROOM}/end-room").respond(json={"message": "session is ending"})
     await provider.close_room(ROOM)
-    assert sent(vendor) == [
-        (f"/active-rooms/{ROOM}/end-room", {"reason": "The session has ended.", "lock": True})
-    ]
+    assert sent(vendor) == [(f"/active-rooms/{ROOM}/end-room", {"reason": "The session has ended.", "lock": True})]
 
 
 @pytest.mark.parametrize("body", [(404, NOT_FOUND), (403, DISABLED)])
@@ -256,17 +236,13 @@ async def test_closing_an_idle_room_disables_it(
     assert sent(vendor)[1:] == [(f"/rooms/{ROOM}", {"enabled": False})]
 
 
-async def test_closing_a_room_that_100ms_does_not_know_is_fine(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_closing_a_room_that_100ms_does_not_know_is_fine(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post(f"/active-rooms/{ROOM}/end-room").respond(404, json=NOT_FOUND)
     vendor.post(f"/rooms/{ROOM}").respond(404, json={"code": 404, "message": "Error: Room not found"})
     await provider.close_room(ROOM)
 
 
-async def test_closing_without_permission_is_a_refusal(
-    provider: HmsProvider, vendor: respx.MockRouter
-) -> None:
+async def test_closing_without_permission_is_a_refusal(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.route().respond(403, json={"code": 403, "message": "insufficient permissions"})
     with pytest.raises(ProviderRefused):
         await provider.close_room(ROOM)
@@ -275,9 +251,7 @@ async def test_closing_without_permission_is_a_refusal(
 # --- credentials
 
 
-def test_signing_seats_one_person_in_one_room(
-    provider: HmsProvider, settings: dict[str, str], seat: Seat
-) -> None:
+def test_signing_seats_one_person_in_one_room(provider: HmsProvider, settings: dict[str, str], seat: Seat) -> None:
     signed = provider.sign(ROOM, seat)
     assert isinstance(signed.credentials, TokenCredentials)
     options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -320,9 +294,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 @given(name=NAMES, user_id=NAMES)
 def test_any_name_and_user_survive_the_address(name: str, user_id: str) -> None:
-    provider = HmsProvider.from_settings(
-        {"access_key": "k", "secret": "s" * 32, "subdomain": "acme"}, clock=Clock()
-    )
+    provider = HmsProvider.from_settings({"access_key": "k", "secret": "s" * 32, "subdomain": "acme"}, clock=Clock())
     seat = Seat(user_id, "teacher", name, START, START)
     url = provider.prebuilt(ROOM, CODE, seat).credentials.url  # type: ignore[union-attr]
     parts = urlsplit(url)
@@ -343,9 +315,7 @@ def test_the_page_takes_neither_nobody_nor_nothing(provider: HmsProvider, seat: 
 
 
 def test_a_page_of_its_own_replaces_the_vendors(settings: dict[str, str], clock: Clock, seat: Seat) -> None:
-    provider = HmsProvider.from_settings(
-        {**settings, "prebuilt_url": "http://localhost:9000/prebuilt/"}, clock=clock
-    )
+    provider = HmsProvider.from_settings({**settings, "prebuilt_url": "http://localhost:9000/prebuilt/"}, clock=clock)
     signed = provider.prebuilt(ROOM, CODE, seat)
     assert isinstance(signed.credentials, PrebuiltCredentials)
     assert signed.credentials.url.startswith(f"http://localhost:9000/prebuilt/meeting/{CODE}?")

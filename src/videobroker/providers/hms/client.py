@@ -137,9 +137,7 @@ class HmsClient:
 
     async def get_template(self, template_id: str) -> Template:
         """The template and its roles."""
-        return await self._perform(
-            Operation("get_template", "GET", _path("templates", template_id), Template.read)
-        )
+        return await self._perform(Operation("get_template", "GET", _path("templates", template_id), Template.read))
 
     async def get_active_room(self, room_id: str) -> ActiveRoom | None:
         """Who is in the room now; None when it is idle."""

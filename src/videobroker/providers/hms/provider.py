@@ -60,9 +60,7 @@ class HmsProvider:
         self._client = client
         self._template_id = template_id
         self._prebuilt_url = prebuilt_url
-        offered = (
-            {Capability.CLOSE_ROOM} if prebuilt_url is None else {Capability.CLOSE_ROOM, Capability.PREBUILT}
-        )
+        offered = {Capability.CLOSE_ROOM} if prebuilt_url is None else {Capability.CLOSE_ROOM, Capability.PREBUILT}
         self.capabilities: frozenset[Capability] = frozenset(offered)
 
     def __repr__(self) -> str:
@@ -86,9 +84,7 @@ class HmsProvider:
         given = {key: value.strip() for key, value in settings.items() if value.strip()}
         missing = [key for key in ("access_key", "secret") if key not in given]
         if missing:
-            raise ProviderNotConfigured(
-                f"The 100ms account lacks {' and '.join(missing)}: set what is missing."
-            )
+            raise ProviderNotConfigured(f"The 100ms account lacks {' and '.join(missing)}: set what is missing.")
         keys = AccountKeys(given["access_key"], given["secret"])
         client = HmsClient(
             _web_address(given, "api_url") or API_URL,
@@ -104,9 +100,7 @@ class HmsProvider:
         100ms takes names that differ only in case for the same one.
         """
         if not _ROOM_NAME.fullmatch(name):
-            raise ProviderRefused(
-                f"100ms takes no room called {name!r}: use only letters, digits and . - : _"
-            )
+            raise ProviderRefused(f"100ms takes no room called {name!r}: use only letters, digits and . - : _")
         room = await self._client.create_room(name, self._template_id)
         self._compare_template(room)
         if not room.enabled:
@@ -158,9 +152,7 @@ class HmsProvider:
         Source: prebuilt/v2 of the 100ms docs.
         """
         if self._prebuilt_url is None:
-            raise ProviderNotConfigured(
-                "The 100ms account has no ready-made page: set subdomain or prebuilt_url."
-            )
+            raise ProviderNotConfigured("The 100ms account has no ready-made page: set subdomain or prebuilt_url.")
         if not code or not seat.user_id:
             raise ProviderRefused("The 100ms page needs a room code and a user id: neither may be empty.")
         named = {"name": seat.display_name} if seat.display_name else {}
@@ -191,9 +183,7 @@ class HmsProvider:
 
 def _prebuilt_url(given: Mapping[str, str]) -> str | None:
     subdomain = given.get("subdomain")
-    return _web_address(given, "prebuilt_url") or (
-        f"https://{subdomain}.app.100ms.live" if subdomain else None
-    )
+    return _web_address(given, "prebuilt_url") or (f"https://{subdomain}.app.100ms.live" if subdomain else None)
 
 
 def _web_address(given: Mapping[str, str], key: str) -> str | None:

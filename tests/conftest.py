@@ -1,0 +1,171 @@
+"""What tests share: real PostgreSQL, the sandbox behind a socket, the service on both, and a clock that moves."""
+
+import asyncio
+import logging
+import re
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from house import HMS_ROLES, MovableClock, Sandbox, Tenant, free_port, make_tenant
+
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.sandbox import SandboxState, create_sandbox, demo_config
+from videobroker.settings import Settings
+from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.sealing import new_key
+from videobroker.web.app import create_app
+
+SECRETS = re.compile(
+    rb"eyJ[\w-]{10,}\.[\w-]{10,}"  # a JSON Web Token
+    rb"|007eJ[\w+/=]{20,}"  # an Agora token
+    rb"|vb_[\w-]{30,}"  # an API key
+    rb"|sandbox-secret"  # the account's secret
+    rb"|\b[a-z]{3}-[a-z]{4}-[a-z]{3}\b"  # a room code
+)
+
+
+@pytest.fixture(scope="session")
+def log_folder() -> Iterator[Path]:
+    """Where the log of this test run is kept, also that of the programs it starts; no secret may stand there."""
+    with tempfile.TemporaryDirectory(prefix="videobroker-log-") as folder:
+        yield Path(folder)
+        for file in Path(folder).iterdir():
+            found = SECRETS.findall(file.read_bytes())
+            assert not found, f"{file.name} holds {len(found)} secrets, the first begins with {found[0][:6]!r}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log(log_folder: Path) -> Iterator[Path]:
+    """Everything that is logged in this process goes to one file, at the lowest level."""
+    file = log_folder / "tests.log"
+    handler = logging.FileHandler(file)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.DEBUG)
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=repr)],
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    yield file
+    logging.getLogger().removeHandler(handler)
+    handler.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of this test process, with an empty database."""
+    with tempfile.TemporaryDirectory(prefix="videobroker-pg-") as folder, embedded_postgres(Path(folder) / "pg") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def database(postgres: str) -> str:
+    """The URL of a database at the newest revision. Tests share it: every one has apps of its own."""
+    await wiring.migrate(postgres)
+    return postgres
+
+
+@pytest.fixture(scope="session")
+def session_clock() -> MovableClock:
+    """The one clock of the service and of the sandbox."""
+    return MovableClock()
+
+
+@pytest.fixture
+def clock(session_clock: MovableClock) -> Iterator[MovableClock]:
+    """The time, which a test may move; it is back afterwards."""
+    yield session_clock
+    session_clock.reset()
+
+
+@pytest.fixture(scope="session")
+async def _sandbox(session_clock: MovableClock) -> AsyncIterator[Sandbox]:
+    config = demo_config()
+    port = free_port()
+    app = create_sandbox(config, SandboxState(config, now=session_clock))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", access_log=False, log_config=None, lifespan="off")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0])
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def sandbox(_sandbox: Sandbox) -> AsyncIterator[Sandbox]:
+    """The pretend 100ms: its counters begin at zero, its faults are gone afterwards."""
+    await _sandbox.reset()
+    yield _sandbox
+    await _sandbox.reset()
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """Settings that owe nothing to the environment."""
+    return Settings(_env_file=None, secret_key=new_key())
+
+
+@pytest.fixture(scope="session")
+async def broker(settings: Settings, database: str, session_clock: MovableClock) -> AsyncIterator[Broker]:
+    """The service without its entrances."""
+    async with wiring.broker(settings, database, clock=session_clock) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def app(broker: Broker) -> FastAPI:
+    """The service."""
+
+    @asynccontextmanager
+    async def lifetime() -> AsyncIterator[Broker]:
+        yield broker
+
+    service = create_app(lifetime)
+    service.state.broker = broker
+    return service
+
+
+@pytest.fixture
+async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service that sends no key."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://videobroker") as client:
+        yield client
+
+
+@pytest.fixture
+async def tutoring(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app of a tutoring product on 100ms: tutor -> teacher, student -> student; guests are students."""
+    accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True)}
+    return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+
+
+@pytest.fixture
+async def agora(broker: Broker, api: httpx.AsyncClient) -> Tenant:
+    """The same product on Agora."""
+    accounts = {ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}}
+    return await make_tenant(
+        broker,
+        api,
+        accounts,
+        {ProviderName.AGORA: {"tutor": "publisher", "student": "publisher", "guest": "subscriber"}},
+    )
+
+
+@pytest.fixture
+async def other(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """Another product, which must never see anything of the first."""
+    accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+    return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
