@@ -1,9 +1,10 @@
 """`videobroker serve`."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
@@ -33,10 +34,16 @@ def serve(
     """
     settings = Settings()
     logs.configure(settings)
-    with wiring.database(settings) as url:
+    signal.signal(signal.SIGTERM, _leave)
+    with suppress(KeyboardInterrupt), wiring.database(settings) as url:
         if migrate or settings.database_url is None:
             asyncio.run(wiring.migrate(url))
         uvicorn.Server(server_config(settings, url)).run()
+
+
+def _leave(*_: object) -> NoReturn:
+    # uvicorn finishes what runs, then raises the signal anew: by then there is only the database to let go of.
+    raise SystemExit(0)
 
 
 def server_config(settings: Settings, url: str) -> uvicorn.Config:

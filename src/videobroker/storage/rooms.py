@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, RowMapping, case, func, literal, select, update
+from sqlalchemy import Integer, Interval, RowMapping, case, false, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,11 +36,19 @@ class Claim:
 
 
 async def claim_opening(
-    connection: AsyncConnection, app_id: AppId, room: Room, *, holder: UUID, with_codes: bool, now: datetime
+    connection: AsyncConnection,
+    app_id: AppId,
+    room: Room,
+    *,
+    holder: UUID,
+    with_codes: bool,
+    awaited: int | None,
+    now: datetime,
 ) -> Claim:
     """Take the lease to open this room (or to add its codes), unless it is open or somebody else has the lease.
 
-    `room` is written when the session has none at this provider yet.
+    `room` is written when the session has none at this provider yet. `awaited` is the attempt that the caller has been
+    waiting for: if that one failed, its failure is the caller's answer, and the lease is left alone.
     """
     new_row = insert(rooms).values(
         app_id=app_id,
@@ -67,7 +75,7 @@ async def claim_opening(
             "failure": None,
             "updated_at": now,
         },
-        where=lacking & _lease_is_free(),
+        where=lacking & _lease_is_free() & ~_failed(awaited),
     ).returning(rooms)
     row = (await connection.execute(statement)).one_or_none()
     if row is not None:
@@ -172,6 +180,10 @@ async def release(
 
 def _held(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
     return update(rooms).where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.lease_holder == holder)
+
+
+def _failed(attempt: int | None) -> Any:
+    return (rooms.c.attempt == literal(attempt, Integer)) & rooms.c.failure.is_not(None) if attempt else false()
 
 
 def _lease_end() -> Any:

@@ -1,11 +1,10 @@
 """Who comes in: the access decision, one room, credentials, and the journal line that is durable before they leave."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import uuid5
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Door, Person, Refuse, Wait, decide, token_expiry
@@ -69,10 +68,8 @@ class _Attempt:
 
 def guest_id(now: datetime, *, app: App, idempotency_key: str | None) -> str:
     """A new identity for a guest: `guest-` and a UUID. The same idempotency key names the same guest."""
-    if idempotency_key is None:
-        return f"guest-{uuid7(now)}"
-    digest = hashlib.sha256(f"{app.id}:{idempotency_key}".encode()).digest()
-    return f"guest-{UUID(bytes=digest[:16], version=8)}"
+    identity = uuid7(now) if idempotency_key is None else uuid5(app.id, idempotency_key)
+    return f"guest-{identity}"
 
 
 async def join(

@@ -97,7 +97,7 @@ async def _open_at(opening: _Opening) -> Room:
     session = opening.session
     wanted = Room(RoomId(uuid7(opening.now)), session.id, opening.provider.name, RoomState.PREPARING)
     deadline = time.monotonic() + WAIT_SECONDS
-    claim = await _claim(opening, wanted)
+    claim = await _claim(opening, wanted, awaited=None)
     awaited = claim.attempt
     with opening.broker.listener.subscribed(room_topic(claim.room.id)) as woken:
         while True:
@@ -112,10 +112,10 @@ async def _open_at(opening: _Opening) -> Room:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS)
             woken.clear()
-            claim = await _claim(opening, wanted)
+            claim = await _claim(opening, wanted, awaited=awaited)
 
 
-async def _claim(opening: _Opening, wanted: Room) -> Claim:
+async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Claim:
     async with opening.broker.store.transaction() as transaction:
         return await rooms.claim_opening(
             transaction,
@@ -123,6 +123,7 @@ async def _claim(opening: _Opening, wanted: Room) -> Claim:
             wanted,
             holder=opening.holder,
             with_codes=opening.with_codes,
+            awaited=awaited,
             now=opening.now,
         )
 

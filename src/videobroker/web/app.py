@@ -1,12 +1,13 @@
 """The HTTP service. `create_app(broker)` needs no environment: everything comes with the broker."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
@@ -89,8 +90,17 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
         for key, value in Problem.model_json_schema(ref_template="#/components/schemas/{model}").items()
         if key != "$defs"
     }
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
+    # FastAPI drops nulls on the way, also those that an example needs in order to fit its own schema.
+    for shape in _shapes(BaseModel):
+        if shape.__name__ in schemas and (extra := shape.model_config.get("json_schema_extra")):
+            schemas[shape.__name__].update(extra)
     scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
     document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"
     return document
+
+
+def _shapes(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for shape in root.__subclasses__():
+        if shape.__module__.startswith("videobroker.web"):
+            yield shape
+        yield from _shapes(shape)

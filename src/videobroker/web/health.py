@@ -45,7 +45,9 @@ async def metrics() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/problems/{code}", summary="Explain an error code", responses=described("path_not_found"))
+@router.get(
+    "/problems/{code}", summary="Explain an error code", responses=described("path_not_found", "invalid_request")
+)
 async def explain_problem(code: str) -> ProblemKind:
     """Where `type` of a problem document points."""
     if code not in STATUS:

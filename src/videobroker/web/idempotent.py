@@ -57,10 +57,16 @@ def _respond(answer: Answer) -> JSONResponse:
 async def _once(request: Request, key: IdempotencyKey = None) -> Once:
     if key is None:
         return Once(None, b"")
-    body = await request.body()
-    content = json.dumps(await request.json(), sort_keys=True) if body else ""
-    text = f"{request.method} {request.url.path}\n{content}"
-    return Once(key, hashlib.sha256(text.encode()).digest())
+    line = f"{request.method} {request.url.path}\n".encode()
+    return Once(key, hashlib.sha256(line + await _content(request)).digest())
+
+
+async def _content(request: Request) -> bytes:
+    # The same JSON is the same body, whatever its spacing. What is no JSON is refused by whoever reads it.
+    try:
+        return json.dumps(await request.json(), sort_keys=True).encode()
+    except json.JSONDecodeError:
+        return await request.body()
 
 
 OnceOnly = Annotated[Once, Depends(_once)]

@@ -1,6 +1,6 @@
 """Entering a session: the access decision, join credentials, and the start and end of a call."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, RootModel
@@ -111,6 +111,7 @@ class TokenJoin(_JoinCommon):
             "examples": [
                 {
                     **_COMMON_EXAMPLE,
+                    "type": "100ms_token",
                     "provider": "100ms",
                     "surface": "sdk",
                     "role": "teacher",
@@ -122,6 +123,7 @@ class TokenJoin(_JoinCommon):
         }
     )
 
+    type: Literal["100ms_token"]
     provider: Literal["100ms"]
     surface: Literal["sdk"]
     token: str
@@ -137,6 +139,7 @@ class PrebuiltJoin(_JoinCommon):
             "examples": [
                 {
                     **_COMMON_EXAMPLE,
+                    "type": "100ms_room_code",
                     "provider": "100ms",
                     "surface": "prebuilt",
                     "role": "host",
@@ -148,6 +151,7 @@ class PrebuiltJoin(_JoinCommon):
         }
     )
 
+    type: Literal["100ms_room_code"]
     provider: Literal["100ms"]
     surface: Literal["prebuilt"]
     room_code: str
@@ -163,6 +167,7 @@ class ChannelJoin(_JoinCommon):
             "examples": [
                 {
                     **_COMMON_EXAMPLE,
+                    "type": "agora_token",
                     "provider": "agora",
                     "surface": "sdk",
                     "role": "publisher",
@@ -175,6 +180,7 @@ class ChannelJoin(_JoinCommon):
         }
     )
 
+    type: Literal["agora_token"]
     provider: Literal["agora"]
     surface: Literal["sdk"]
     token: str
@@ -186,8 +192,8 @@ class ChannelJoin(_JoinCommon):
 JoinOut = TokenJoin | PrebuiltJoin | ChannelJoin
 
 
-class JoinResponse(RootModel[JoinOut]):
-    """Join credentials: `surface` and `provider` tell which kind."""
+class JoinResponse(RootModel[Annotated[JoinOut, Field(discriminator="type")]]):
+    """Join credentials; `type` tells which kind."""
 
 
 def join_out(joined: Joined) -> JoinOut:
@@ -210,14 +216,23 @@ def join_out(joined: Joined) -> JoinOut:
     if isinstance(credentials, ChannelCredentials):
         return ChannelJoin(
             **common,
+            type="agora_token",
             token=credentials.token,
             channel=credentials.channel,
             uid=credentials.uid,
             app_id=credentials.app_id,
         )
     if isinstance(credentials, PrebuiltCredentials):
-        return PrebuiltJoin(**common, room_code=credentials.room_code, room_id=credentials.room_id, url=credentials.url)
-    return TokenJoin(**common, token=credentials.token, room_id=credentials.room_id, app_id=credentials.app_id)
+        return PrebuiltJoin(
+            **common,
+            type="100ms_room_code",
+            room_code=credentials.room_code,
+            room_id=credentials.room_id,
+            url=credentials.url,
+        )
+    return TokenJoin(
+        **common, type="100ms_token", token=credentials.token, room_id=credentials.room_id, app_id=credentials.app_id
+    )
 
 
 def door_routes(kind: SessionKind) -> APIRouter:

@@ -1,0 +1,84 @@
+"""The real program, several of it, on one database."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from house import free_port
+
+from videobroker.settings import Settings
+
+START_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A broker process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """As an orchestrator would."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+
+StartBroker = Callable[[], Process]
+
+
+@pytest.fixture
+def start_broker(database: str, settings: Settings, log_folder: Path, tmp_path: Path) -> Iterator[StartBroker]:
+    """Starts `videobroker serve` on the tests' database; all of them are stopped afterwards."""
+    started: list[Process] = []
+
+    def start() -> Process:
+        port = free_port()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": database,
+            "PORT": str(port),
+            "VIDEOBROKER_SECRET_KEY": settings.secret_key[0].get_secret_value(),
+            "VIDEOBROKER_LOG_LEVEL": "debug",
+        }
+        with (log_folder / f"broker-{port}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "videobroker", "serve"],
+                env=environment,
+                cwd=tmp_path,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        broker = Process(f"http://127.0.0.1:{port}", process)
+        started.append(broker)
+        _await_ready(broker)
+        return broker
+
+    yield start
+    for broker in started:
+        broker.stop()
+
+
+def _await_ready(broker: Process) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert broker.process.poll() is None, "the broker did not start"
+        try:
+            if httpx.get(f"{broker.url}/readyz").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the broker was not ready in time")

@@ -1,0 +1,98 @@
+"""One session, one room, one vendor call: over processes, under load, and through crashes."""
+
+import asyncio
+import time
+
+import httpx
+from house import Sandbox, Tenant
+
+from .conftest import StartBroker
+
+JOIN = "/v1/bookings/lesson-1/join"
+
+
+def client(url: str, tenant: Tenant) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=url,
+        headers={"Authorization": f"Bearer {tenant.key}"},
+        timeout=30,
+        limits=httpx.Limits(max_connections=100),
+    )
+
+
+async def test_a_hundred_first_joins_over_two_processes_make_one_room(
+    tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
+) -> None:
+    await tutoring.book()
+    await sandbox.fault("latency", operation="create_room", milliseconds=300)
+    one, two = start_broker(), start_broker()
+    async with client(one.url, tutoring) as first, client(two.url, tutoring) as second:
+        answers = await asyncio.gather(
+            *(
+                (first, second)[n % 2].post(JOIN, json={"user_id": ("tutor-1", "student-1")[n // 2 % 2]})
+                for n in range(100)
+            )
+        )
+    assert [answer.status_code for answer in answers] == [200] * 100
+    assert len({answer.json()["room_id"] for answer in answers}) == 1
+    assert len({answer.json()["call"]["id"] for answer in answers}) == 1
+    counters = await sandbox.counters()
+    assert counters["create_room"] == 1
+    assert len(await tutoring.events("credentials.issued")) == 100
+    assert len(await tutoring.events("room.opened", "call.started")) == 2
+
+
+async def test_a_broker_killed_between_the_vendors_room_and_our_commit_leaves_a_room_that_the_next_join_finds(
+    tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
+) -> None:
+    await tutoring.book()
+    # The vendor makes the room, but its answers are lost: the broker is still trying when it is killed.
+    await sandbox.fault("drop", operation="create_room", after=True)
+    doomed, survivor = start_broker(), start_broker()
+    async with client(doomed.url, tutoring) as first, client(survivor.url, tutoring) as second:
+        lost = asyncio.create_task(first.post(JOIN, json={"user_id": "tutor-1"}))
+        while (await sandbox.counters()).get("rooms_created", 0) == 0:
+            await asyncio.sleep(0.005)
+        doomed.kill()
+        await sandbox.heal()
+        began = time.monotonic()
+        answer = await second.post(JOIN, json={"user_id": "student-1"})
+        took = time.monotonic() - began
+        assert isinstance(await asyncio.gather(lost, return_exceptions=True), list)
+    assert answer.status_code == 200, answer.text
+    assert (await sandbox.counters())["rooms_created"] == 1
+    entered = await sandbox.client.post(
+        f"/_sandbox/rooms/{answer.json()['room_id']}/peers", json={"token": answer.json()["token"], "name": "Ben"}
+    )
+    assert entered.status_code == 200
+    # Not a measure of speed: the lease of a dead process must not keep people outside for long.
+    assert took < 10
+
+
+async def test_a_restarted_broker_goes_on_where_the_killed_one_stopped(
+    tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
+) -> None:
+    await tutoring.book()
+    before = start_broker()
+    async with client(before.url, tutoring) as api:
+        room_id = (await api.post(JOIN, json={"user_id": "tutor-1"})).json()["room_id"]
+    before.kill()
+    after = start_broker()
+    async with client(after.url, tutoring) as api:
+        assert (await api.post(JOIN, json={"user_id": "student-1"})).json()["room_id"] == room_id
+    assert (await sandbox.counters())["create_room"] == 1
+
+
+async def test_a_broker_that_is_told_to_stop_finishes_what_runs(
+    tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
+) -> None:
+    await tutoring.book()
+    await sandbox.fault("latency", operation="create_room", milliseconds=700)
+    broker = start_broker()
+    async with client(broker.url, tutoring) as api:
+        running = asyncio.create_task(api.post(JOIN, json={"user_id": "tutor-1"}))
+        while "create_room" not in await sandbox.counters():
+            await asyncio.sleep(0.01)
+        broker.process.terminate()
+        assert (await running).status_code == 200
+    assert await asyncio.to_thread(broker.process.wait, 20) == 0

@@ -1,0 +1,234 @@
+"""Sessions: registered, read, changed, listed, cancelled; and their rosters."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from house import LESSON, MovableClock, Sandbox, Tenant
+
+BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON}
+
+
+async def put(tenant: Tenant, body: dict[str, Any], path: str = "/v1/bookings/lesson-1") -> tuple[int, dict[str, Any]]:
+    answer = await tenant.send("PUT", path, json=body)
+    return answer.status_code, answer.json()
+
+
+class TestRegistering:
+    async def test_the_first_time_creates_the_second_changes_nothing_and_says_so(self, tutoring: Tenant) -> None:
+        status, first = await put(tutoring, BOOKING)
+        assert (status, first["version"]) == (201, 1)
+        assert (await put(tutoring, BOOKING)) == (200, first)
+        assert len(await tutoring.events("session.registered", "session.updated")) == 1
+
+    async def test_the_order_of_the_roster_is_no_change(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING)
+        _, again = await put(tutoring, BOOKING | {"participants": LESSON[::-1]})
+        assert again["version"] == 1
+
+    async def test_another_way_to_say_the_same_end_is_no_change(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING)
+        body = {key: value for key, value in BOOKING.items() if key != "duration_minutes"}
+        _, again = await put(tutoring, body | {"ends_at": "2026-03-12T16:00:00+01:00"})
+        assert again["version"] == 1
+
+    async def test_another_body_replaces_the_former_one(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING | {"title": "Old", "metadata": {"a": 1}})
+        status, replaced = await put(tutoring, BOOKING | {"participants": LESSON[:1]})
+        assert (status, replaced["version"]) == (200, 2)
+        assert (replaced["title"], replaced["metadata"], len(replaced["participants"])) == (None, {}, 1)
+        assert len(await tutoring.events("session.updated")) == 1
+
+    async def test_a_body_without_a_roster_leaves_the_roster_alone(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING)
+        body = {key: value for key, value in BOOKING.items() if key != "participants"}
+        _, kept = await put(tutoring, body)
+        assert (kept["version"], len(kept["participants"])) == (1, 2)
+
+    async def test_what_is_read_is_what_was_registered(self, tutoring: Tenant) -> None:
+        body = BOOKING | {
+            "title": "Älgebra 数学",
+            "status": "pending",
+            "modality": "physical",
+            "providers": ["100ms"],
+            "policy": {"grace_seconds": 60, "waiting_room": "admit", "host_roles": ["tutor"]},
+            "metadata": {"nested": {"list": [1, 2.5, None, True, "x"]}},
+        }
+        _, registered = await put(tutoring, body)
+        read = (await tutoring.get("/v1/bookings/lesson-1")).json()
+        assert read == registered
+        for name in ("title", "status", "modality", "providers", "policy", "metadata", "starts_at", "duration_minutes"):
+            assert read[name] == body[name], name
+        assert read["ends_at"] == "2026-03-12T15:00:00Z"
+        assert read["participants"] == sorted(LESSON, key=lambda person: person["user_id"])
+
+    async def test_fifty_registrations_at_once_make_one_session(self, tutoring: Tenant) -> None:
+        answers = await asyncio.gather(*(put(tutoring, BOOKING) for _ in range(50)))
+        assert sorted(status for status, _ in answers) == [200] * 49 + [201]
+        assert {body["version"] for _, body in answers} == {1}
+        assert len(await tutoring.events("session.registered")) == 1
+
+    async def test_a_booking_and_a_group_may_have_the_same_reference(self, tutoring: Tenant) -> None:
+        assert (await put(tutoring, BOOKING))[0] == 201
+        assert (await put(tutoring, {"participants": LESSON}, "/v1/groups/lesson-1"))[0] == 201
+
+    @pytest.mark.parametrize("reference", ["42", "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b", "a b", "größe", "x" * 128])
+    async def test_any_reference_up_to_128_characters_works(self, tutoring: Tenant, reference: str) -> None:
+        assert (await put(tutoring, BOOKING, f"/v1/bookings/{reference}"))[0] == 201
+        assert (await tutoring.get(f"/v1/bookings/{reference}")).json()["reference"] == reference
+        assert (await tutoring.get("/v1/bookings")).json()["data"][0]["reference"] == reference
+
+
+class TestChanging:
+    async def test_a_patch_changes_what_it_names(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING | {"title": "Algebra", "metadata": {"a": 1}})
+        answer = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "pending"})
+        patched = answer.json()
+        assert (patched["status"], patched["title"], patched["metadata"]) == ("pending", "Algebra", {"a": 1})
+        assert len(patched["participants"]) == 2
+
+    async def test_a_patch_that_says_nothing_new_changes_nothing(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING)
+        answer = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json={"status": "confirmed", "title": None})
+        assert answer.json()["version"] == 1
+
+    async def test_rescheduling_keeps_the_room(self, tutoring: Tenant, clock: MovableClock) -> None:
+        await tutoring.book()
+        room_id = (await tutoring.join()).json()["room_id"]
+        await tutoring.book(starts_in=timedelta(days=2))
+        assert (await tutoring.join()).json()["code"] == "too_early"
+        clock.move(days=2)
+        assert (await tutoring.join()).json()["room_id"] == room_id
+
+    async def test_a_start_behind_the_end_is_refused_and_says_how_to_move_both(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING)
+        patch = {"starts_at": "2026-03-12T18:00:00Z"}
+        answer = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert "duration_minutes" in answer.json()["detail"]
+        moved = await tutoring.send("PATCH", "/v1/bookings/lesson-1", json=patch | {"duration_minutes": 30})
+        assert moved.json()["ends_at"] == "2026-03-12T18:30:00Z"
+
+    async def test_what_does_not_exist_cannot_be_changed(self, tutoring: Tenant) -> None:
+        for method, path in (("PATCH", "/v1/bookings/x"), ("GET", "/v1/bookings/x"), ("POST", "/v1/bookings/x/cancel")):
+            answer = await tutoring.send(method, path, json={} if method == "PATCH" else None)
+            assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found"), path
+
+    async def test_switching_video_off_refuses_at_once(self, tutoring: Tenant) -> None:
+        await tutoring.gather()
+        assert (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).status_code == 200
+        await tutoring.send("PATCH", "/v1/groups/circle", json={"video_enabled": False})
+        refused = await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
+        assert refused.json()["code"] == "video_disabled"
+
+
+class TestCancelling:
+    async def test_cancelling_ends_the_call_shuts_the_room_and_refuses_everybody(
+        self, tutoring: Tenant, sandbox: Sandbox
+    ) -> None:
+        await tutoring.book()
+        code = (await tutoring.join(surface="prebuilt")).json()["room_code"]
+        cancelled = await tutoring.post("/v1/bookings/lesson-1/cancel")
+        assert cancelled.json()["status"] == "cancelled"
+        assert (await tutoring.join()).json()["code"] == "session_cancelled"
+        (call,) = (await tutoring.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        assert call["ended_at"] is not None
+        assert (await sandbox.client.post("/v2/token", json={"code": code})).status_code == 403
+
+    async def test_cancelling_twice_is_the_same_as_once(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        first, second = [(await tutoring.post("/v1/bookings/lesson-1/cancel")).json() for _ in range(2)]
+        assert first == second
+        assert len(await tutoring.events("session.cancelled")) == 1
+
+    async def test_registering_again_reopens_with_the_same_room(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        room_id = (await tutoring.join()).json()["room_id"]
+        await tutoring.post("/v1/bookings/lesson-1/cancel")
+        await tutoring.book()
+        assert (await tutoring.join()).json()["room_id"] == room_id
+
+
+class TestListing:
+    async def test_bookings_come_by_start_page_by_page_without_gap_or_repetition(self, tutoring: Tenant) -> None:
+        for day in (3, 1, 2, 5, 4, 1, 1):
+            count = len((await tutoring.get("/v1/bookings")).json()["data"])
+            await put(tutoring, BOOKING | {"starts_at": f"2026-03-{day:02}T14:00:00Z"}, f"/v1/bookings/b{count}")
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = (
+                await tutoring.get("/v1/bookings", params={"limit": 2, **({"cursor": cursor} if cursor else {})})
+            ).json()
+            seen += [(booking["starts_at"], booking["reference"]) for booking in page["data"]]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert len(seen) == len(set(seen)) == 7
+        assert [start for start, _ in seen] == sorted(start for start, _ in seen)
+
+    async def test_filters_narrow_the_list(self, tutoring: Tenant) -> None:
+        await put(tutoring, BOOKING, "/v1/bookings/a")
+        await put(tutoring, BOOKING | {"status": "pending", "participants": LESSON[:1]}, "/v1/bookings/b")
+        await put(tutoring, BOOKING | {"starts_at": "2026-04-01T00:00:00Z"}, "/v1/bookings/c")
+
+        async def listed(**params: str) -> list[str]:
+            found = (await tutoring.get("/v1/bookings", params=params)).json()["data"]
+            return [booking["reference"] for booking in found]
+
+        assert await listed() == ["a", "b", "c"]
+        assert await listed(participant="student-1") == ["a", "c"]
+        assert await listed(status="pending") == ["b"]
+        assert await listed(starts_after="2026-04-01T00:00:00Z") == ["c"]
+        assert await listed(starts_before="2026-04-01T00:00:00Z") == ["a", "b"]
+        assert await listed(participant="student-1", starts_before="2026-04-01T00:00:00Z") == ["a"]
+        assert await listed(participant="nobody") == []
+
+    async def test_groups_come_by_age(self, tutoring: Tenant) -> None:
+        for name in ("x", "a", "m"):
+            await tutoring.gather(name)
+        first = (await tutoring.get("/v1/groups", params={"limit": 2})).json()
+        rest = (await tutoring.get("/v1/groups", params={"limit": 2, "cursor": first["next"]})).json()
+        assert [group["reference"] for group in first["data"] + rest["data"]] == ["x", "a", "m"]
+        assert rest["next"] is None
+
+
+class TestRoster:
+    async def test_people_come_and_go_one_by_one(self, tutoring: Tenant) -> None:
+        await tutoring.gather(participants=[])
+        path = "/v1/groups/circle/participants/tutor-1"
+        assert (await tutoring.send("PUT", path, json={"role": "tutor"})).status_code == 201
+        assert (await tutoring.send("PUT", path, json={"role": "tutor"})).status_code == 200
+        assert (await tutoring.send("PUT", path, json={"role": "tutor", "display_name": "Ada"})).status_code == 200
+        assert (await tutoring.get(path)).json() == {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}
+        assert (await tutoring.send("DELETE", path)).status_code == 204
+        assert (await tutoring.get(path)).json()["code"] == "participant_not_found"
+        assert (await tutoring.send("DELETE", path)).json()["code"] == "participant_not_found"
+        kinds = [event["type"] for event in await tutoring.events(user_id="tutor-1")]
+        assert kinds == ["participant.added", "participant.updated", "participant.dropped"]
+
+    async def test_who_is_taken_off_gets_no_credentials_any_more(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        assert (await tutoring.join(user_id="student-1")).status_code == 200
+        await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
+        assert (await tutoring.join(user_id="student-1")).json()["code"] == "not_a_participant"
+
+    async def test_a_large_roster_comes_page_by_page(self, tutoring: Tenant) -> None:
+        people = [{"user_id": f"u{n:04}", "role": "student"} for n in range(2500)]
+        await tutoring.gather(participants=people)
+        seen: list[str] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            params = {"cursor": cursor} if cursor else {}
+            page = (await tutoring.get("/v1/groups/circle/participants", params=params)).json()
+            seen += [person["user_id"] for person in page["data"]]
+            cursor = page["next"]
+        assert seen == [person["user_id"] for person in people]
+
+    async def test_fifty_people_added_at_once_are_all_there(self, tutoring: Tenant) -> None:
+        await tutoring.gather(participants=[])
+        await asyncio.gather(
+            *(tutoring.send("PUT", f"/v1/groups/circle/participants/u{n}", json={"role": "student"}) for n in range(50))
+        )
+        assert len((await tutoring.get("/v1/groups/circle")).json()["participants"]) == 50

@@ -1,0 +1,110 @@
+"""The vendor fails in every way it can; the broker does not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from house import HMS_ROLES, Sandbox, Tenant, make_tenant
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+
+
+async def test_two_failures_in_a_row_are_survived(tutoring: Tenant, sandbox: Sandbox) -> None:
+    await tutoring.book()
+    await sandbox.fault("status", operation="create_room", status=500, times=1)
+    await sandbox.fault("drop", operation="create_room", times=1)
+    answer = await tutoring.join()
+    assert answer.status_code == 200, answer.text
+    assert (await sandbox.counters())["create_room"] == 3
+
+
+async def test_an_answer_that_was_lost_makes_no_second_room(tutoring: Tenant, sandbox: Sandbox) -> None:
+    await tutoring.book()
+    await sandbox.fault("drop", operation="create_room", times=1, after=True)
+    await sandbox.fault("truncate", operation="create_room", times=1)
+    assert (await tutoring.join()).status_code == 200
+    assert (await sandbox.counters())["rooms_created"] == 1
+
+
+async def test_too_many_requests_are_repeated_when_the_vendor_says(tutoring: Tenant, sandbox: Sandbox) -> None:
+    await tutoring.book()
+    await sandbox.fault("status", operation="create_room", status=429, retry_after=1, times=1)
+    assert (await tutoring.join()).status_code == 200
+
+
+async def test_a_vendor_that_stays_down_is_a_503_and_the_next_join_after_it_recovers_works(
+    tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await tutoring.book()
+    await sandbox.fault("drop")
+    answer = await tutoring.join()
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert not await tutoring.events("credentials.issued", "call.started", "room.opened")
+    await sandbox.heal()
+    assert (await tutoring.join()).status_code == 200
+
+
+async def test_who_waited_for_a_failed_attempt_shares_its_failure_instead_of_repeating_it(
+    tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await tutoring.book()
+    await sandbox.fault("status", status=500)
+    answers = await asyncio.gather(*(tutoring.join() for _ in range(20)))
+    assert {answer.json()["code"] for answer in answers} == {"provider_unavailable"}
+    assert (await sandbox.counters())["create_room"] <= 8  # one or two attempts with their retries, not twenty
+
+
+async def test_wrong_credentials_are_a_502_that_says_what_to_check(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+) -> None:
+    account = sandbox.account("tutoring") | {"secret": "not-the-secret-of-this-workspace-at-all"}
+    tenant = await make_tenant(broker, api, {ProviderName.HMS: account}, {ProviderName.HMS: HMS_ROLES})
+    await tenant.book()
+    answer = await tenant.join()
+    assert (answer.status_code, answer.json()["code"]) == (502, "provider_refused")
+    assert "secret" in answer.json()["detail"]
+    assert account["secret"] not in answer.text
+
+
+async def test_an_app_without_an_account_is_told_to_add_one(broker: Broker, api: httpx.AsyncClient) -> None:
+    tenant = await make_tenant(broker, api, {}, {ProviderName.HMS: HMS_ROLES})
+    await tenant.book()
+    answer = await tenant.join()
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_not_configured")
+    assert "videobroker accounts set" in answer.json()["detail"]
+
+
+class TestFailover:
+    @pytest.fixture
+    async def both(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> AsyncIterator[Tenant]:
+        accounts = {
+            ProviderName.HMS: sandbox.account("tutoring", prebuilt=True),
+            ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},
+        }
+        roles = {"tutor": "publisher", "student": "publisher"}
+        yield await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: roles})
+
+    async def test_the_next_provider_takes_over_and_the_session_stays_there(
+        self, both: Tenant, sandbox: Sandbox
+    ) -> None:
+        await both.book(providers=["100ms", "agora"])
+        await sandbox.fault("drop")
+        assert (await both.join()).json()["type"] == "agora_token"
+        await sandbox.heal()
+        student = (await both.join(user_id="student-1")).json()
+        assert (student["type"], student["role"]) == ("agora_token", "publisher")
+        assert len(await both.events("provider.switched")) == 1
+        assert (await both.get("/v1/bookings/lesson-1")).json()["provider"] == "agora"
+
+    async def test_the_order_of_the_session_decides(self, both: Tenant, sandbox: Sandbox) -> None:
+        await both.book(providers=["agora", "100ms"])
+        assert (await both.join()).json()["provider"] == "agora"
+        assert "create_room" not in await sandbox.counters()
+
+    async def test_the_ready_made_page_is_taken_where_there_is_one(self, both: Tenant) -> None:
+        await both.book(providers=["agora", "100ms"])
+        assert (await both.join(surface="prebuilt")).json()["type"] == "100ms_room_code"
