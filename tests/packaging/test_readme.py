@@ -1,0 +1,94 @@
+"""The README does what it says."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from house import free_port
+
+from videobroker.domain.policy import Policy
+from videobroker.settings import Settings
+from videobroker.web.problems import STATUS
+from videobroker.web.v1.sessions import PolicyIn
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@pytest.fixture
+def demo_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in which `make run` has just been started."""
+    ports = {"PORT": str(free_port()), "SANDBOX_PORT": str(free_port())}
+    # Its screen shows the key of the demo on purpose: it goes to the test's folder, not to the searched log.
+    with (tmp_path / "screen.txt").open("wb") as screen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "videobroker", "demo"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **ports},
+            stdout=screen,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while "Ctrl-C" not in (tmp_path / "screen.txt").read_text():
+            assert process.poll() is None, (tmp_path / "screen.txt").read_text()
+            assert time.monotonic() < deadline, "the demo did not start"
+            time.sleep(0.1)
+        yield tmp_path
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def table_under(heading: str) -> list[list[str]]:
+    """The rows of the tables under a heading, cell by cell."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows if not set(row[0]) <= set("- ")]
+
+
+def test_every_setting_stands_in_the_table_and_no_other() -> None:
+    names = {field.alias or name.upper() for name, field in Settings.model_fields.items()}
+    listed = {name for row in table_under("Settings")[1:] for name in re.findall(r"[A-Z][A-Z_]+", row[0])}
+    assert listed == names
+
+
+def test_every_rule_of_the_policy_stands_in_the_table_with_its_default() -> None:
+    rows = {row[0].strip("`"): row[2] for row in table_under("Who may enter") if len(row) == 4 and row[0] != "policy"}
+    assert set(rows) == set(PolicyIn.model_fields)
+    defaults = Policy()
+    for name in ("opens_before_seconds", "grace_seconds", "overrun_seconds", "guest_token_seconds"):
+        assert rows[name] == str(getattr(defaults, name)), name
+    assert rows["host_roles"] == ", ".join(defaults.host_roles)
+
+
+def test_every_error_in_the_tables_has_the_status_it_says() -> None:
+    rows = [row for row in table_under("When something goes wrong")[1:]]
+    for codes, status, _ in rows:
+        for code in re.findall(r"`(\w+)`", codes):
+            assert STATUS[code] == int(status), code
+
+
+def test_every_line_of_the_walk_through_works_when_pasted(demo_folder: Path) -> None:
+    section = README.split("\n## Five minutes\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    assert len(blocks) == 8
+    script = "\necho; echo ----\n".join(blocks)
+    ran = subprocess.run(["bash", "-eu", "-c", script], cwd=demo_folder, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    answers: list[dict[str, Any]] = [json.loads(part) for part in ran.stdout.split("----")[1:] if part.strip()]
+    booked, joined, page, refused, access, ended, journal = answers
+    assert booked["version"] == 1
+    assert (joined["type"], joined["role"]) == ("100ms_token", "teacher")
+    assert (page["type"], page["room_id"]) == ("100ms_room_code", joined["room_id"])
+    assert (refused["status"], refused["code"]) == (403, "not_a_participant")
+    assert (access["decision"], access["reason"]) == ("wait", "too_early")
+    assert (ended["id"], ended["ended_by"]) == (joined["call"]["id"], "ada")
+    assert [event["type"] for event in journal["data"]].count("credentials.issued") == 2
