@@ -13,8 +13,8 @@ import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, free_port, make_tenant
 
+from house import HMS_ROLES, MovableClock, Sandbox, Tenant, free_port, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName

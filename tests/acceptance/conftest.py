@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from house import free_port
 
+from house import free_port
 from videobroker.settings import Settings
 
 START_SECONDS = 20.0

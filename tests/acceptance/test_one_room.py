@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import httpx
+
 from house import Sandbox, Tenant
 
 from .conftest import StartBroker

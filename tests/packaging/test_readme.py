@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from house import free_port
 
+from house import free_port
 from videobroker.domain.policy import Policy
 from videobroker.settings import Settings
 from videobroker.web.problems import STATUS
@@ -70,7 +70,7 @@ def test_every_rule_of_the_policy_stands_in_the_table_with_its_default() -> None
 
 
 def test_every_error_in_the_tables_has_the_status_it_says() -> None:
-    rows = [row for row in table_under("When something goes wrong")[1:]]
+    rows = table_under("When something goes wrong")[1:]
     for codes, status, _ in rows:
         for code in re.findall(r"`(\w+)`", codes):
             assert STATUS[code] == int(status), code
@@ -81,7 +81,9 @@ def test_every_line_of_the_walk_through_works_when_pasted(demo_folder: Path) -> 
     blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
     assert len(blocks) == 8
     script = "\necho; echo ----\n".join(blocks)
-    ran = subprocess.run(["bash", "-eu", "-c", script], cwd=demo_folder, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        ["bash", "-eu", "-c", script], cwd=demo_folder, capture_output=True, text=True, timeout=60, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     answers: list[dict[str, Any]] = [json.loads(part) for part in ran.stdout.split("----")[1:] if part.strip()]
     booked, joined, page, refused, access, ended, journal = answers

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from house import MovableClock, Tenant
 from sqlalchemy import text
 
+from house import MovableClock, Tenant
 from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import sessions

@@ -4,8 +4,9 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from house import MovableClock, Sandbox, Tenant
 from sqlalchemy import text
+
+from house import MovableClock, Sandbox, Tenant
 
 
 def keyed(key: str) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from house import LESSON, MovableClock, Sandbox, Tenant
 
 BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON}
@@ -155,7 +156,7 @@ class TestListing:
         for day in (3, 1, 2, 5, 4, 1, 1):
             count = len((await tutoring.get("/v1/bookings")).json()["data"])
             await put(tutoring, BOOKING | {"starts_at": f"2026-03-{day:02}T14:00:00Z"}, f"/v1/bookings/b{count}")
-        seen: list[str] = []
+        seen: list[tuple[str, str]] = []
         cursor: str | None = None
         while True:
             page = (

