@@ -80,8 +80,10 @@ class Settings(BaseSettings):
         description="Proxies whose X-Forwarded-For is believed, separated by commas.",
     )
 
-    app_name: str | None = Field(
-        default=None, alias="VIDEOBROKER_APP", description="Name of an app to make at start, if it is not there."
+    app_name: str = Field(
+        default="default",
+        alias="VIDEOBROKER_APP",
+        description="Name of the app that gets the key and the accounts below; made at start, if it is not there.",
     )
     api_key: SecretStr | None = Field(
         default=None, alias="VIDEOBROKER_API_KEY", description="Its API key, `vb_` and at least 21 more characters."

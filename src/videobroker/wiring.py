@@ -115,7 +115,7 @@ async def migrate(url: str) -> tuple[str | None, str | None]:
 
 async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
     """Make the app, the key and the accounts that the environment names, as far as they are not there."""
-    if settings.app_name is None:
+    if settings.api_key is None and not settings.accounts():
         return
     now = broker.now()
     try:

@@ -169,11 +169,11 @@ async def mark_closed(
 
 
 async def release(
-    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any]
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
 ) -> None:
     """Give the lease back without having got anywhere, and tell who waits why."""
     await connection.execute(
-        _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=dict(failure))
+        _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
     )
     await notify(connection, room_topic(room_id))
 

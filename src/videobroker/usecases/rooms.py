@@ -194,8 +194,8 @@ def _renewal(broker: Broker, app: App, room: Room, holder: UUID) -> Callable[[],
     return renew
 
 
-async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: ProviderError) -> None:
-    failure = {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
+async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: ProviderError | None) -> None:
+    failure = error and {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
     async with broker.store.transaction() as transaction:
         await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
 
@@ -217,7 +217,8 @@ async def close_room(broker: Broker, app: App, session: Session, *, asker: Asker
             await provider.close_room(room.provider_room_id)
     except ProviderError as error:
         log.warning("the room could not be closed", session_id=str(session.id), error=error.code)
-        await _give_up(broker, app, room, holder, error)
+        # Whoever waits for the lease wants the room open: that this failed is no news for them.
+        await _give_up(broker, app, room, holder, None)
         return
     async with broker.store.transaction() as transaction:
         if await rooms.mark_closed(transaction, app.id, room.id, holder=holder, now=now):
