@@ -195,7 +195,7 @@ def _renewal(broker: Broker, app: App, room: Room, holder: UUID) -> Callable[[],
 
 
 async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: ProviderError | None) -> None:
-    failure = error and {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
+    failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
     async with broker.store.transaction() as transaction:
         await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
 
