@@ -6,6 +6,7 @@ from datetime import datetime
 
 from videobroker.domain.apps import App, ProviderName
 from videobroker.errors import ProviderNotConfigured
+from videobroker.identity.contract import UserTokens
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
 from videobroker.storage.listener import Listener
@@ -23,6 +24,7 @@ class Broker:
     store: Store
     listener: Listener
     providers: ProviderDirectory
+    user_tokens: UserTokens
     seal: Seal
     now: Clock
 

@@ -12,8 +12,14 @@
     │   ├── ApiKeyMissing
     │   ├── ApiKeyInvalid
     │   ├── ApiKeyExpired
-    │   └── ApiKeyRevoked
+    │   ├── ApiKeyRevoked
+    │   ├── UserTokenInvalid
+    │   ├── UserTokenExpired
+    │   └── UserTokenNotYetValid
     ├── ScopeMissing             asking for more than the key may
+    ├── ApiKeyNeeded             a user asking for what only a backend may
+    ├── NotYourself              a user asking for somebody else
+    ├── RoleMayNot               a user whose role may not start and end calls
     ├── NotFound
     │   ├── SessionNotFound
     │   ├── ParticipantNotFound
@@ -27,6 +33,7 @@
     │   ├── ProviderRefused      it answered, and said no: somebody has to change something
     │   └── ProviderNotConfigured
     ├── RoomNotReady             another request is still preparing the room
+    ├── IdentityUnavailable      the app's own identity provider
     └── StorageUnavailable
 
 The docstring of a class is the title of its problem document. The HTTP status of a code stands in `web/problems.py`.
@@ -124,6 +131,48 @@ class ScopeMissing(BrokerError):
     """The API key may not do this."""
 
     code = "scope_missing"
+
+
+class UserTokenInvalid(NotAuthenticated):
+    """The user token is not valid."""
+
+    code = "user_token_invalid"
+
+
+class UserTokenExpired(NotAuthenticated):
+    """The user token has expired."""
+
+    code = "user_token_expired"
+
+
+class UserTokenNotYetValid(NotAuthenticated):
+    """The user token is not valid yet."""
+
+    code = "user_token_not_yet_valid"
+
+
+class ApiKeyNeeded(BrokerError):
+    """A user token may not do this."""
+
+    code = "api_key_needed"
+
+
+class NotYourself(BrokerError):
+    """A user token speaks for its own user only."""
+
+    code = "not_yourself"
+
+
+class RoleMayNot(BrokerError):
+    """The user's role may not do this."""
+
+    code = "role_may_not"
+
+
+class IdentityUnavailable(BrokerError):
+    """The app's identity provider cannot be reached."""
+
+    code = "identity_unavailable"
 
 
 class NotFound(BrokerError):

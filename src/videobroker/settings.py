@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.users import TokenRules
 
 DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
     ProviderName.HMS: {
@@ -89,6 +90,23 @@ class Settings(BaseSettings):
         default=None, alias="VIDEOBROKER_API_KEY", description="Its API key, `vb_` and at least 21 more characters."
     )
 
+    user_token_secret: SecretStr | None = Field(
+        default=None,
+        alias="VIDEOBROKER_USER_TOKEN_SECRET",
+        description="Secret of that app's user tokens (HS256), at least 32 bytes.",
+    )
+    user_token_jwks_url: str | None = Field(
+        default=None,
+        alias="VIDEOBROKER_USER_TOKEN_JWKS_URL",
+        description="Instead of a secret: where the keys of that app's user tokens are (RS256, ES256, EdDSA).",
+    )
+    user_token_issuer: str | None = Field(
+        default=None, alias="VIDEOBROKER_USER_TOKEN_ISSUER", description="What `iss` of user tokens must be."
+    )
+    user_token_audience: str | None = Field(
+        default=None, alias="VIDEOBROKER_USER_TOKEN_AUDIENCE", description="What `aud` of user tokens must hold."
+    )
+
     hms_access_key: str | None = Field(default=None, description="100ms access key of that app.")
     hms_secret: SecretStr | None = Field(default=None, description="100ms secret of that app.")
     hms_template_id: str | None = Field(default=None, description="100ms template; unset: the workspace's default.")
@@ -102,6 +120,22 @@ class Settings(BaseSettings):
     @classmethod
     def _several(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    def token_rules(self) -> TokenRules | None:
+        """How user tokens are checked, where the environment says so."""
+        if self.user_token_secret is None and self.user_token_jwks_url is None:
+            return None
+        return TokenRules(
+            secret=_clear(self.user_token_secret),
+            jwks_url=self.user_token_jwks_url,
+            issuer=self.user_token_issuer,
+            audience=self.user_token_audience,
+        )
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> "Settings":
+        self.token_rules()  # raises what is wrong with them
+        return self
 
     def accounts(self) -> dict[ProviderName, dict[str, str]]:
         """The provider accounts that the environment names, as the providers want their settings."""

@@ -12,6 +12,8 @@ from videobroker.broker import Broker, Clock
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
 from videobroker.domain.keys import Scope
+from videobroker.identity.keysets import KeySets
+from videobroker.identity.tokens import JwtUserTokens
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
@@ -66,11 +68,20 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     store = Store(url, pool_size=settings.pool_size)
     listener = Listener(store.url)
     directory = Directory(clock)
+    user_tokens = JwtUserTokens(KeySets())
     listener.start()
     try:
-        yield Broker(store=store, listener=listener, providers=directory, seal=seal(settings), now=clock)
+        yield Broker(
+            store=store,
+            listener=listener,
+            providers=directory,
+            user_tokens=user_tokens,
+            seal=seal(settings),
+            now=clock,
+        )
     finally:
         await listener.aclose()
+        await user_tokens.aclose()
         await directory.aclose()
         await store.aclose()
 
@@ -115,7 +126,8 @@ async def migrate(url: str) -> tuple[str | None, str | None]:
 
 async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
     """Make the app, the key and the accounts that the environment names, as far as they are not there."""
-    if settings.api_key is None and not settings.accounts():
+    rules = settings.token_rules()
+    if settings.api_key is None and not settings.accounts() and rules is None:
         return
     now = broker.now()
     try:
@@ -124,6 +136,8 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
         app = await tenants.create_app(broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, now=now)
     for provider, account in settings.accounts().items():
         app = await tenants.set_account(broker, app, provider, account, now=now)
+    if rules is not None:
+        await tenants.set_token_rules(broker, app, rules, now=now)
     if settings.api_key is not None:
         await tenants.create_key(
             broker,

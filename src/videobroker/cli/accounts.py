@@ -1,13 +1,11 @@
 """`videobroker accounts ...`."""
 
-import json
-import sys
 from typing import Annotated
 
 import typer
 
 from videobroker.broker import Broker
-from videobroker.cli.terminal import stdout, with_broker
+from videobroker.cli.terminal import read_texts, stdout, with_broker
 from videobroker.domain.apps import ProviderName
 from videobroker.usecases import tenants
 
@@ -30,12 +28,7 @@ def set_account(
     access_key, secret, and optionally template_id, subdomain, api_url, prebuilt_url. For Agora: app_id,
     app_certificate.
     """
-    try:
-        settings = json.load(sys.stdin)
-    except ValueError:
-        settings = None
-    if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
-        raise typer.BadParameter("send the settings on stdin, as a JSON object of texts")
+    settings = read_texts()
 
     async def work(broker: Broker) -> None:
         app = await tenants.find_app(broker, app_name)

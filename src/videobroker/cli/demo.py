@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ from videobroker.domain.apps import App, ProviderName, RoleMap
 from videobroker.domain.journal import Asker
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
+from videobroker.domain.users import TokenRules
 from videobroker.errors import BrokerError
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
@@ -41,6 +43,10 @@ GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
 # Invented: nothing answers to them anywhere.
 AGORA_DEMO = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
+
+
+Entry = dict[str, str]
+"""What `demo.json` says about one app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +172,12 @@ def demo(
         status.update("Starting the sandbox")
         with _sandbox(sandbox_port, settings.data_dir / "sandbox.json", sandbox_url):
             status.update("Registering the demo apps")
-            keys = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
+            entries = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
             status.update("Starting the service")
 
             def welcome() -> None:
                 status.stop()
-                _welcome(base_url, sandbox_url, keys)
+                _welcome(base_url, sandbox_url, entries)
 
             _Server(server_config(settings, url), welcome).run()
     stderr.print("Stopped. The data stays in", str(settings.data_dir))
@@ -214,12 +220,12 @@ def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
     raise BrokerError("The sandbox did not start. Run `videobroker sandbox` by itself to see why.")
 
 
-async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url: str) -> dict[str, str]:
+async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url: str) -> dict[str, Entry]:
     file = settings.data_dir / "demo.json"
-    known = _known_keys(file)
+    known = _known_entries(file)
     async with wiring.broker(settings, url) as broker:
-        keys = {
-            demo_app.name: await _register(broker, demo_app, sandbox_url, known.get(demo_app.name))
+        entries = {
+            demo_app.name: await _register(broker, demo_app, sandbox_url, known.get(demo_app.name, {}))
             for demo_app in DEMO_APPS
         }
     _write_privately(
@@ -227,15 +233,15 @@ async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url
         {
             "base_url": base_url,
             "sandbox_url": sandbox_url,
-            "apps": {name: {"api_key": key} for name, key in keys.items()},
+            "apps": entries,
         },
     )
-    return keys
+    return entries
 
 
-def _known_keys(file: Path) -> dict[str, str]:
+def _known_entries(file: Path) -> dict[str, Entry]:
     try:
-        return {name: entry["api_key"] for name, entry in json.loads(file.read_text())["apps"].items()}
+        return {name: dict(entry) for name, entry in json.loads(file.read_text())["apps"].items()}
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -247,7 +253,7 @@ def _write_privately(file: Path, content: dict[str, Any]) -> None:
     aside.replace(file)
 
 
-async def _register(broker: Broker, demo_app: DemoApp, sandbox_url: str, known_key: str | None) -> str:
+async def _register(broker: Broker, demo_app: DemoApp, sandbox_url: str, known: Entry) -> Entry:
     now = broker.now()
     role_maps = {demo_app.provider: demo_app.roles}
     try:
@@ -258,7 +264,10 @@ async def _register(broker: Broker, demo_app: DemoApp, sandbox_url: str, known_k
     for session in demo_app.sessions:
         key = SessionKey(app.id, session.kind, session.reference)
         await registering.register(broker, app, key, session.terms(now), session.people, asker=Asker(app.id), now=now)
-    return await _key(broker, app, known_key, now)
+    user_token_secret = known.get("user_token_secret") or secrets.token_urlsafe(32)
+    await tenants.set_token_rules(broker, app, TokenRules(secret=user_token_secret), now=now)
+    api_key = await _key(broker, app, known.get("api_key"), now)
+    return {"api_key": api_key, "user_token_secret": user_token_secret}
 
 
 def _account(demo_app: DemoApp, sandbox_url: str) -> dict[str, str]:
@@ -298,7 +307,7 @@ class _Server(uvicorn.Server):
             self._listening()
 
 
-def _welcome(base_url: str, sandbox_url: str, keys: dict[str, str]) -> None:
+def _welcome(base_url: str, sandbox_url: str, entries: dict[str, Entry]) -> None:
     links = Table(box=None, show_header=False, pad_edge=False)
     links.add_row("API", base_url)
     links.add_row("API documentation", f"{base_url}/docs")
@@ -308,7 +317,7 @@ def _welcome(base_url: str, sandbox_url: str, keys: dict[str, str]) -> None:
     stdout.print("\nJoin credentials for the tutor of lesson-1:\n")
     stdout.print(
         f"curl -s -X POST {base_url}/v1/bookings/lesson-1/join "
-        f"-H 'Authorization: Bearer {keys['tutoring-100ms']}' "
+        f"-H 'Authorization: Bearer {entries['tutoring-100ms']['api_key']}' "
         "-H 'Content-Type: application/json' -d '{\"user_id\": \"tutor-1\"}'\n",
         markup=False,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -43,6 +44,17 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str = "None.")
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     stdout.print(json.dumps(value, indent=2, default=str), markup=False)
+
+
+def read_texts() -> dict[str, str]:
+    """A JSON object of texts from stdin: the way for secrets, which then stand in no shell's history."""
+    try:
+        texts = json.load(sys.stdin)
+    except ValueError:
+        texts = None
+    if not isinstance(texts, dict) or not all(isinstance(value, str) for value in texts.values()):
+        raise typer.BadParameter("send the settings on stdin, as a JSON object of texts")
+    return texts
 
 
 def with_broker(work: Callable[[Broker], Awaitable[T]]) -> T:

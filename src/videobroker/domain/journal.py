@@ -30,13 +30,14 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asked: the key, and from where, as far as the request says."""
+    """Who asked: a key or a user, and from where, as far as the request says. Neither: the command line."""
 
     app_id: AppId
     key_id: KeyId | None = None
-    """None when the command line asked."""
     ip: str | None = None
     user_agent: str | None = None
+    user_id: str | None = None
+    """Whose user token it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Policy:
     waiting_room: WaitingRoom = WaitingRoom.OFF
     host_roles: tuple[str, ...] = ("host", "admin", "tutor", "teacher", "doctor", "therapist", "moderator")
     """App roles that never wait in the waiting room."""
+    call_roles: tuple[str, ...] = ()
+    """App roles that may start and end calls with a user token; empty: everybody on the roster."""
     guests_allowed: bool = False
     token_seconds: int | None = None
     """Longest life of a participant's token; None leaves it to the provider (100ms 24 h, Agora 1 h)."""
@@ -48,8 +50,8 @@ class Policy:
         changes = {name: value for name, value in patch.items() if name in known}
         if "waiting_room" in changes:
             changes["waiting_room"] = WaitingRoom(changes["waiting_room"])
-        if "host_roles" in changes:
-            changes["host_roles"] = tuple(changes["host_roles"])
+        for listed in {"host_roles", "call_roles"} & changes.keys():
+            changes[listed] = tuple(changes[listed])
         return replace(self, **changes)
 
     def opens_before(self, role: str) -> timedelta:

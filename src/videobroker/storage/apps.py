@@ -1,19 +1,20 @@
 """Apps, their API keys and their accounts with the providers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select, update
+from sqlalchemy import Row, Select, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.keys import ApiKey, Scope
+from videobroker.domain.users import TokenRules
 from videobroker.storage.sealing import Seal
-from videobroker.storage.tables import api_keys, apps, provider_accounts
+from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,26 @@ class Accounts:
         )
         row = (await connection.execute(statement)).one_or_none()
         return None if row is None else (_key_from(row._mapping, prefix="key_"), self._app_from(row))
+
+    async def app_by_id(self, connection: AsyncConnection, app_id: AppId) -> App | None:
+        """The app with this id of ours."""
+        row = (await connection.execute(_apps().where(apps.c.id == app_id))).one_or_none()
+        return None if row is None else self._app_from(row)
+
+    async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
+        """Write how the app's user tokens are checked, over what stood there."""
+        values = {"issuer": rules.issuer, "sealed_rules": self.seal.seal(asdict(rules)), "updated_at": now}
+        statement = insert(user_token_rules).values(app_id=app_id, **values)
+        await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
+
+    async def rules_of(self, connection: AsyncConnection, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
+        """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
+        matching = or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer)
+        statement = select(user_token_rules).where(matching).order_by(user_token_rules.c.app_id)
+        return [
+            (AppId(row.app_id), TokenRules(**self.seal.open(row.sealed_rules)))
+            for row in await connection.execute(statement)
+        ]
 
     def _app_from(self, row: Row[Any]) -> App:
         columns = row._mapping

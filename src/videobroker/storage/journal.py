@@ -75,6 +75,7 @@ def _columns_of(event: Event) -> dict[str, Any]:
         "key_id": event.asker.key_id,
         "ip": event.asker.ip,
         "user_agent": event.asker.user_agent,
+        "asked_by_user_id": event.asker.user_id,
         "data": dict(event.data or {}),
     }
 
@@ -85,7 +86,7 @@ def _recorded_from(row: Row[Any]) -> Recorded:
         id=row.id,
         type=EventType(row.type),
         occurred_at=row.occurred_at,
-        asker=Asker(row.app_id, row.key_id, row.ip, row.user_agent),
+        asker=Asker(row.app_id, row.key_id, row.ip, row.user_agent, row.asked_by_user_id),
         session=key,
         session_id=row.session_id,
         user_id=row.user_id,

@@ -91,6 +91,19 @@ provider_accounts = Table(
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
 )
 
+user_token_rules = Table(
+    "user_token_rules",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    # In clear, to find the app of a token; null for an app whose tokens do not name their issuer.
+    Column("issuer", Text),
+    Column("sealed_rules", LargeBinary, nullable=False),
+    _moment("updated_at"),
+    PrimaryKeyConstraint("app_id"),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
+    Index("user_token_rules_issuer_idx", "issuer"),
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -211,6 +224,7 @@ journal = Table(
     Column("key_id", UUID(as_uuid=True)),
     Column("ip", Text),
     Column("user_agent", Text),
+    Column("asked_by_user_id", Text),
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("app_id", "xid", "seq"),
     Index("journal_app_id_session_id_idx", "app_id", "session_id", "xid", "seq"),

@@ -10,7 +10,7 @@ from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.errors import CallNotFound, ParticipantNotFound
+from videobroker.errors import CallNotFound, ParticipantNotFound, RoleMayNot
 from videobroker.providers.contract import Surface
 from videobroker.storage import calls, sessions
 from videobroker.storage.journal import record
@@ -25,12 +25,13 @@ async def start_call(
     """Open the session's room and a call in it; a call that is open already is the answer.
 
     With a `user_id` that person must be allowed to enter now; without one, the session must be allowed to meet.
-    Raises `AccessDenied`, `SessionNotFound`, and whatever keeps the room from being opened.
+    Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and whatever keeps the room from being opened.
     """
     entrance = await look_at(broker, key, user_id)
     decision = _may_start(app, entrance, user_id, now)
     if not isinstance(decision, Admit):
         raise denial(decision)
+    _require_call_role(app, entrance, asker)
     session, call = entrance.session, entrance.call
     if call is not None and entrance.ready_room is not None:
         return session, call
@@ -38,6 +39,15 @@ async def start_call(
     async with broker.store.transaction() as transaction:
         call = await open_call(transaction, app, session, room.provider, by=user_id, asker=asker, now=now)
     return session, call
+
+
+def _require_call_role(app: App, entrance: Entrance, asker: Asker) -> None:
+    """A backend may do what it wants; a user only what the policy gives their role."""
+    if asker.user_id is None:
+        return
+    roles = app.policy_for(entrance.session.terms.policy).call_roles
+    if roles and (entrance.participant is None or entrance.participant.role not in roles):
+        raise RoleMayNot("The policy of this session lets other roles start and end its calls.")
 
 
 def _may_start(app: App, entrance: Entrance, user_id: str | None, now: datetime) -> Decision:
@@ -83,10 +93,12 @@ async def end_call(
 async def _end_open_call(
     broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
 ) -> tuple[Session, Call]:
-    session = (await look_at(broker, key, user_id)).session
+    entrance = await look_at(broker, key, user_id)
+    session = entrance.session
+    if user_id is not None and entrance.participant is None:
+        raise ParticipantNotFound(f"{user_id!r} is not on the roster of {key.label}.")
+    _require_call_role(app, entrance, asker)
     async with broker.store.transaction() as transaction:
-        if user_id is not None and not await sessions.find_participant(transaction, app.id, session.id, user_id):
-            raise ParticipantNotFound(f"{user_id!r} is not on the roster of {key.label}.")
         await end_open_call(transaction, app, session, by=user_id, asker=asker, now=now)
         latest = await calls.latest(transaction, app.id, session.id)
     if latest is None:
@@ -114,11 +126,19 @@ async def list_calls(
     return session, found, following
 
 
-async def find_call(broker: Broker, app: App, call_id: CallId) -> tuple[Session, Call]:
-    """The call with this id, and its session. Raises `CallNotFound`."""
+async def find_call(broker: Broker, app: App, call_id: CallId, *, for_user: str | None) -> tuple[Session, Call]:
+    """The call with this id, and its session; `for_user` sees only calls of sessions whose roster they are on.
+
+    Raises `CallNotFound`.
+    """
     async with broker.store.transaction() as transaction:
         call = await calls.find(transaction, app.id, call_id)
         session = None if call is None else await sessions.find_by_id(transaction, app.id, call.session_id)
-    if call is None or session is None:
+        hidden = (
+            session is not None
+            and for_user is not None
+            and not await sessions.find_participant(transaction, app.id, session.id, for_user)
+        )
+    if call is None or session is None or hidden:
         raise CallNotFound("This app has no call with this id.")
     return session, call

@@ -22,8 +22,19 @@ async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entra
     async with broker.store.transaction() as transaction:
         entrance = await look(transaction, key, user_id)
     if entrance is None:
-        raise SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
+        raise _not_found(key)
     return entrance
+
+
+async def require_on_roster(broker: Broker, key: SessionKey, user_id: str) -> None:
+    """Raise `SessionNotFound` for everybody who is not on the roster: to them the session does not exist."""
+    entrance = await look_at(broker, key, user_id)
+    if entrance.participant is None:
+        raise _not_found(key)
+
+
+def _not_found(key: SessionKey) -> SessionNotFound:
+    return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 
 def person_at(app: App, entrance: Entrance, *, is_guest: bool) -> Person:

@@ -8,7 +8,8 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderAccount, ProviderName, RoleMap
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
-from videobroker.errors import ApiKeyInvalid, Conflict, NotFound
+from videobroker.domain.users import TokenRules
+from videobroker.errors import ApiKeyInvalid, Conflict, NotFound, UserTokenInvalid
 from videobroker.storage import apps
 
 
@@ -30,6 +31,12 @@ class KeyNotFound(NotFound):
     code = "key_not_found"
 
 
+class SecretShared(Conflict):
+    """Two apps may not share the secret of their user tokens."""
+
+    code = "secret_shared"
+
+
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
     """Whose key this is. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
     check_key_shape(key)
@@ -40,6 +47,38 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
     api_key, app = found
     api_key.check(now)
     return api_key, app
+
+
+async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tuple[str, App]:
+    """Whose user token this is, and of which app.
+
+    A token names its app by its issuer; the apps that name no issuer are tried one after the other. Raises
+    `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `IdentityUnavailable`.
+    """
+    issuer = broker.user_tokens.claimed_issuer(token)
+    async with broker.store.transaction() as transaction:
+        candidates = await broker.accounts.rules_of(transaction, issuer)
+    refusal = UserTokenInvalid("No app here takes this user token. Set one up with `videobroker user-tokens set`.")
+    for app_id, rules in candidates:
+        try:
+            user_id = await broker.user_tokens.user_id(rules, token, now)
+        except UserTokenInvalid as error:
+            refusal = error
+            continue
+        async with broker.store.transaction() as transaction:
+            app = await broker.accounts.app_by_id(transaction, app_id)
+        if app is not None:
+            return user_id, app
+    raise refusal
+
+
+async def set_token_rules(broker: Broker, app: App, rules: TokenRules, *, now: datetime) -> None:
+    """Say how the app's user tokens are checked. Raises `SecretShared` when their app could not be told apart."""
+    async with broker.store.transaction() as transaction:
+        for other_id, other in await broker.accounts.rules_of(transaction, rules.issuer):
+            if other_id != app.id and rules.secret is not None and other.secret == rules.secret:
+                raise SecretShared("Another app has this very secret. Give every app its own, or name their issuers.")
+        await broker.accounts.save_rules(transaction, app.id, rules, now=now)
 
 
 async def find_app(broker: Broker, name: str) -> App:

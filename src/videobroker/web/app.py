@@ -94,6 +94,14 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for shape in _shapes(BaseModel):
         if shape.__name__ in schemas and (extra := shape.model_config.get("json_schema_extra")):
             schemas[shape.__name__].update(extra)
+    for schema in schemas.values():
+        if "data" in schema.get("properties", ()) and "$ref" in schema["properties"]["data"].get("items", ()):
+            item = schemas[schema["properties"]["data"]["items"]["$ref"].rpartition("/")[2]]
+            schema["examples"] = [{"data": item["examples"], "next": None}]
+    for operation in (each for path in document["paths"].values() for each in path.values()):
+        for requirement in operation.get("security", ()):
+            # Scopes belong to keys; a user token says what it may by saying whose it is.
+            requirement |= {name: [] for name in requirement if name == "userToken"}
     scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
     document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"
     return document

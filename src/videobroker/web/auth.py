@@ -4,68 +4,139 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Request, Security
+from fastapi import Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
+from videobroker.domain.ids import KeyId
 from videobroker.domain.journal import Asker
-from videobroker.domain.keys import ApiKey, Scope
-from videobroker.errors import ApiKeyMissing
-from videobroker.usecases.tenants import authenticate
+from videobroker.domain.keys import KEY_PREFIX, Scope
+from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYourself
+from videobroker.usecases.tenants import authenticate, authenticate_user
+from videobroker.web.shapes import Identifier
 
 LONGEST_USER_AGENT = 256
+JWT_DOTS = 2
 
-_bearer = HTTPBearer(
+_api_key = HTTPBearer(
     scheme_name="apiKey",
     bearerFormat="vb_...",
     description="An API key of the app: `Authorization: Bearer vb_...`. Made with `videobroker keys create`.",
     auto_error=False,
 )
+_user_token = HTTPBearer(
+    scheme_name="userToken",
+    bearerFormat="JWT",
+    description="A token of the app's own identity provider: `Authorization: Bearer ...`. Its `sub` is the user, and "
+    "it speaks for nobody else.",
+    auto_error=False,
+)
+Credentials = HTTPAuthorizationCredentials | None
+UserIdHeader = Annotated[
+    Identifier | None,
+    Header(alias="X-User-Id", description="With an API key: the user for whom the backend asks."),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A backend whose key was checked, and the moment of its request."""
+    """A backend or a user whose credential was checked, and the moment of the request."""
 
     broker: Broker
     app: App
     asker: Asker
     now: datetime
+    user_id: str | None = None
+    """For whom: the user of a user token, or whom a backend named in X-User-Id."""
+
+    @property
+    def is_user(self) -> bool:
+        """A user speaks for themselves; a backend speaks for everybody."""
+        return self.asker.user_id is not None
+
+    def speaks_for(self, user_id: str | None) -> str | None:
+        """The user whom a request is about, when it also names one elsewhere. Raises `NotYourself`, `InvalidInput`."""
+        if user_id is None or self.user_id is None or user_id == self.user_id:
+            return user_id or self.user_id
+        if self.is_user:
+            raise NotYourself("A user token speaks for its own user only. Leave `user_id` out, or send your own.")
+        raise InvalidInput("X-User-Id and `user_id` name different users. Send one of them.")
+
+    def must_speak_for(self, user_id: str | None) -> str:
+        """The same where somebody has to be named."""
+        named = self.speaks_for(user_id)
+        if named is None:
+            raise InvalidInput("Name the user: `user_id` in the body, or X-User-Id.")
+        return named
+
+
+async def identify_backend(
+    request: Request, needed: SecurityScopes, credentials: Annotated[Credentials, Security(_api_key)]
+) -> Caller:
+    """The backend, if its key is valid and has the scope that the route names."""
+    if credentials is None:
+        raise ApiKeyMissing("Send an API key: `Authorization: Bearer vb_...`.")
+    if _is_user_token(credentials.credentials):
+        raise ApiKeyNeeded("This is for backends: a user token may not do it. Send an API key.")
+    return await _backend(request, needed, credentials.credentials, None)
 
 
 async def identify(
     request: Request,
     needed: SecurityScopes,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    credentials: Annotated[Credentials, Security(_api_key)],
+    _: Annotated[Credentials, Security(_user_token)],
+    acting_for: UserIdHeader = None,
 ) -> Caller:
-    """The caller, if the key is valid and has the scope that the route names."""
+    """The backend or the user."""
     if credentials is None:
-        raise ApiKeyMissing("Send an API key: `Authorization: Bearer vb_...`.")
+        raise ApiKeyMissing("Send an API key, or a user token: `Authorization: Bearer ...`.")
+    if _is_user_token(credentials.credentials):
+        return await _user(request, credentials.credentials)
+    return await _backend(request, needed, credentials.credentials, acting_for)
+
+
+def _is_user_token(credential: str) -> bool:
+    return not credential.startswith(KEY_PREFIX) and credential.count(".") == JWT_DOTS
+
+
+async def _backend(request: Request, needed: SecurityScopes, credential: str, user_id: str | None) -> Caller:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    key, app = await authenticate(broker, credentials.credentials, now=now)
+    key, app = await authenticate(broker, credential, now=now)
     for scope in needed.scopes:
         key.require(Scope(scope))
-    return Caller(broker, app, _asker(request, app, key), now)
+    return Caller(broker, app, _asker(request, app, key_id=key.id), now, user_id)
 
 
-def _asker(request: Request, app: App, key: ApiKey) -> Asker:
+async def _user(request: Request, token: str) -> Caller:
+    broker: Broker = request.app.state.broker
+    now = broker.now()
+    user_id, app = await authenticate_user(broker, token, now=now)
+    return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id)
+
+
+def _asker(request: Request, app: App, *, key_id: KeyId | None = None, user_id: str | None = None) -> Asker:
     user_agent = request.headers.get("user-agent")
     return Asker(
         app_id=app.id,
-        key_id=key.id,
+        key_id=key_id,
         ip=request.client.host if request.client else None,
         user_agent=None if user_agent is None else user_agent.replace("\x00", "")[:LONGEST_USER_AGENT],
+        user_id=user_id,
     )
 
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]
-SessionsWriter = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRITE.value])]
+SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
+GuestBringer = Annotated[Caller, Security(identify_backend, scopes=[Scope.JOIN.value])]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
-EventsReader = Annotated[Caller, Security(identify, scopes=[Scope.EVENTS_READ.value])]
+EventsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.EVENTS_READ.value])]
 
-AUTH_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")
-"""What every operation with a key may answer."""
+KEY_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")
+USER_PROBLEMS = ("user_token_invalid", "user_token_expired", "user_token_not_yet_valid", "identity_unavailable")
+AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, "api_key_needed", "not_yourself")
+"""What an operation may answer to somebody whose credential does not do."""

@@ -62,7 +62,13 @@ STATUS: Mapping[str, int] = {
     "api_key_invalid": 401,
     "api_key_expired": 401,
     "api_key_revoked": 401,
+    "user_token_invalid": 401,
+    "user_token_expired": 401,
+    "user_token_not_yet_valid": 401,
     "scope_missing": 403,
+    "api_key_needed": 403,
+    "not_yourself": 403,
+    "role_may_not": 403,
     "path_not_found": 404,
     "method_not_allowed": 405,
     "session_not_found": 404,
@@ -74,6 +80,7 @@ STATUS: Mapping[str, int] = {
     "provider_refused": 502,
     "provider_not_configured": 503,
     "room_not_ready": 503,
+    "identity_unavailable": 503,
     "storage_unavailable": 503,
     "seal_broken": 500,
     "internal_error": 500,
@@ -116,10 +123,19 @@ class Problem(BaseModel):
     access: AccessShape | None = Field(default=None, description="The access decision, where there is one.")
 
 
+def code_of(error: BrokerError) -> str:
+    """The stable code: of an access decision, its reason."""
+    return error.decision.reason.value if isinstance(error, AccessDenied) else error.code
+
+
+def status_of(error: BrokerError) -> int:
+    """The HTTP status of an error."""
+    return STATUS.get(code_of(error), 500)
+
+
 def problem(error: BrokerError) -> JSONResponse:
     """The error as a response."""
-    code = error.decision.reason.value if isinstance(error, AccessDenied) else error.code
-    status = STATUS.get(code, 500)
+    code, status = code_of(error), status_of(error)
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": (type(error).__doc__ or "").splitlines()[0],
@@ -130,10 +146,11 @@ def problem(error: BrokerError) -> JSONResponse:
     }
     if isinstance(error, AccessDenied):
         body["access"] = access_shape(error.decision).model_dump(mode="json", exclude_none=True)
-    return JSONResponse(body, status, headers=_headers(error, status), media_type=MEDIA_TYPE)
+    return JSONResponse(body, status, headers=headers_of(error, status), media_type=MEDIA_TYPE)
 
 
-def _headers(error: BrokerError, status: int) -> dict[str, str]:
+def headers_of(error: BrokerError, status: int) -> dict[str, str]:
+    """The headers that go with an error."""
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
@@ -159,15 +176,20 @@ async def _broker_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for nothing else
+    return problem(invalid_request(error))
+
+
+def invalid_request(error: RequestValidationError) -> errors.InvalidInput:
+    """What the framework found wrong with a request, as an error of ours."""
     found = error.errors()
     if any(part["type"] == "json_invalid" for part in found):
         reason = found[0].get("ctx", {}).get("error", "not JSON")
-        return problem(MalformedJson(f"The body is not the JSON we read ({reason}). Send one JSON object in UTF-8."))
+        return MalformedJson(f"The body is not the JSON we read ({reason}). Send one JSON object in UTF-8.")
     parts = [{"pointer": "/".join(str(step) for step in part["loc"]), "message": _said(part)} for part in found]
     detail = (
         f"{parts[0]['pointer']}: {parts[0]['message']}" if len(parts) == 1 else f"{len(parts)} parts are not valid."
     )
-    return problem(errors.InvalidInput(detail, errors=parts))
+    return errors.InvalidInput(detail, errors=parts)
 
 
 def _said(part: Mapping[str, Any]) -> str:

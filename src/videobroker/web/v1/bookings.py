@@ -34,6 +34,8 @@ from videobroker.web.v1.sessions import (
     SessionIn,
     SessionOut,
     common_fields,
+    listed_participant,
+    readable_session,
     session_key,
 )
 
@@ -214,7 +216,8 @@ async def put_booking(caller: SessionsWriter, reference: Reference, body: Bookin
 @router.get("/{reference}", summary="Read a booking", responses=READ_RESPONSES)
 async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOut:
     """The booking with its roster."""
-    return booking_out(await registering.find(caller.broker, session_key(caller, SessionKind.BOOKING, reference)))
+    key = await readable_session(caller, SessionKind.BOOKING, reference)
+    return booking_out(await registering.find(caller.broker, key))
 
 
 @router.patch("/{reference}", summary="Change a booking", responses=described(*WRITE_PROBLEMS, "session_not_found"))
@@ -246,7 +249,7 @@ async def list_bookings(
         caller.broker,
         caller.app,
         SessionKind.BOOKING,
-        SessionFilter(participant, status, starts_after, starts_before),
+        SessionFilter(listed_participant(caller, participant), status, starts_after, starts_before),
         limit=limit,
         cursor=cursor,
     )

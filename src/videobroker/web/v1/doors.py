@@ -11,13 +11,13 @@ from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentia
 from videobroker.usecases import calls
 from videobroker.usecases.doors import access
 from videobroker.usecases.entering import Joined, Visitor, guest_id, join
-from videobroker.web.auth import Caller, CallsReader, CallsWriter, Joiner
+from videobroker.web.auth import Caller, CallsReader, CallsWriter, GuestBringer, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
 from videobroker.web.v1.calls import CallOut, CallPage, call_out
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, readable_session, session_key
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
@@ -46,7 +46,9 @@ class JoinIn(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
 
-    user_id: Identifier = Field(description="Somebody on the roster.")
+    user_id: Identifier | None = Field(
+        default=None, description="Somebody on the roster. With a user token or X-User-Id it may be left out."
+    )
     display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
@@ -260,19 +262,21 @@ def door_routes(kind: SessionKind) -> APIRouter:
     async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
         """The decision alone, as data; nothing is created and nothing is journalled."""
         key = session_key(caller, kind, reference)
-        return access_shape(await access(caller.broker, caller.app, key, user_id=body.user_id, now=caller.now))
+        return access_shape(
+            await access(caller.broker, caller.app, key, user_id=caller.speaks_for(body.user_id), now=caller.now)
+        )
 
     @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
     async def join_session(caller: Joiner, reference: Reference, body: JoinIn, once: OnceOnly) -> Any:
         """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
         repeats the decision and renews the credentials."""
-        visitor = Visitor(body.user_id, body.display_name)
+        visitor = Visitor(caller.must_speak_for(body.user_id), body.display_name)
         return await once.answer(caller, lambda: enter(caller, reference, visitor, body.surface))
 
     @router.post(
         "/guests", summary="Get join credentials for a guest", responses=_JOIN_RESPONSES, response_model=JoinResponse
     )
-    async def join_as_guest(caller: Joiner, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
+    async def join_as_guest(caller: GuestBringer, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
         """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
         every key is."""
         guest = guest_id(caller.now, app=caller.app, idempotency_key=once.key)
@@ -282,7 +286,9 @@ def door_routes(kind: SessionKind) -> APIRouter:
     @router.post(
         "/start",
         summary="Start a call",
-        responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS),
+        responses=described(
+            *SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS, "role_may_not"
+        ),
         response_model=CallOut,
     )
     async def start_call(
@@ -296,7 +302,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
                 caller.broker,
                 caller.app,
                 key,
-                user_id=body.user_id if body else None,
+                user_id=caller.speaks_for(body.user_id if body else None),
                 asker=caller.asker,
                 now=caller.now,
             )
@@ -308,7 +314,12 @@ def door_routes(kind: SessionKind) -> APIRouter:
         "/end",
         summary="End the call",
         responses=described(
-            *SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "participant_not_found", "call_not_found"
+            *SESSION_PROBLEMS,
+            *_BODY_PROBLEMS,
+            *IDEMPOTENCY_PROBLEMS,
+            "participant_not_found",
+            "call_not_found",
+            "role_may_not",
         ),
         response_model=CallOut,
     )
@@ -323,7 +334,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
                 caller.broker,
                 caller.app,
                 key,
-                user_id=body.user_id if body else None,
+                user_id=caller.speaks_for(body.user_id if body else None),
                 asker=caller.asker,
                 now=caller.now,
             )
@@ -339,7 +350,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> CallPage:
         """Every call there was, oldest first, with its duration."""
         session, found, following = await calls.list_calls(
-            caller.broker, session_key(caller, kind, reference), limit=limit, cursor=cursor
+            caller.broker, await readable_session(caller, kind, reference), limit=limit, cursor=cursor
         )
         return CallPage(data=[call_out(session, call) for call in found], next=following)
 

@@ -34,6 +34,7 @@ class EventOut(BaseModel):
                     "user_id": "tutor-1",
                     "asked_by": {
                         "key_id": "0195d3c2-0000-7000-8000-000000000001",
+                        "user_id": None,
                         "ip": "10.0.0.7",
                         "user_agent": None,
                     },
@@ -64,7 +65,8 @@ class EventOut(BaseModel):
 class AskedBy(BaseModel):
     """Who asked."""
 
-    key_id: UUID | None
+    key_id: UUID | None = Field(description="The API key; null when it was a user.")
+    user_id: str | None = Field(description="Whose user token it was; null when it was a backend.")
     ip: str | None
     user_agent: str | None
 
@@ -89,7 +91,12 @@ def event_out(recorded: Recorded) -> EventOut:
         occurred_at=event.occurred_at,
         session=None if key is None else SessionRef(kind=key.kind, reference=key.reference),
         user_id=event.user_id,
-        asked_by=AskedBy(key_id=event.asker.key_id, ip=event.asker.ip, user_agent=event.asker.user_agent),
+        asked_by=AskedBy(
+            key_id=event.asker.key_id,
+            user_id=event.asker.user_id,
+            ip=event.asker.ip,
+            user_agent=event.asker.user_agent,
+        ),
         data=dict(event.data or {}),
         cursor=recorded.cursor,
     )

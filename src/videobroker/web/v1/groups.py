@@ -26,6 +26,8 @@ from videobroker.web.v1.sessions import (
     SessionIn,
     SessionOut,
     common_fields,
+    listed_participant,
+    readable_session,
     session_key,
 )
 
@@ -150,7 +152,8 @@ async def put_group(caller: SessionsWriter, reference: Reference, body: GroupIn,
 @router.get("/{reference}", summary="Read a group", responses=READ_RESPONSES)
 async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
     """The group with its roster."""
-    return group_out(await registering.find(caller.broker, session_key(caller, SessionKind.GROUP, reference)))
+    key = await readable_session(caller, SessionKind.GROUP, reference)
+    return group_out(await registering.find(caller.broker, key))
 
 
 @router.patch("/{reference}", summary="Change a group", responses=described(*WRITE_PROBLEMS, "session_not_found"))
@@ -176,7 +179,12 @@ async def list_groups(
 ) -> GroupPage:
     """The app's groups, oldest first."""
     found, following = await registering.list_sessions(
-        caller.broker, caller.app, SessionKind.GROUP, SessionFilter(participant), limit=limit, cursor=cursor
+        caller.broker,
+        caller.app,
+        SessionKind.GROUP,
+        SessionFilter(listed_participant(caller, participant)),
+        limit=limit,
+        cursor=cursor,
     )
     return GroupPage(data=[group_out(each) for each in found], next=following)
 

@@ -17,6 +17,7 @@ from videobroker.web.v1.sessions import (
     Reference,
     UserId,
     participant_out,
+    readable_session,
     session_key,
 )
 
@@ -51,7 +52,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
         caller: SessionsReader, reference: Reference, limit: Limit = 100, cursor: Cursor = None
     ) -> ParticipantPage:
         """Everybody who is registered for the session, by user id."""
-        key = session_key(caller, kind, reference)
+        key = await readable_session(caller, kind, reference)
         people, following = await registering.list_participants(caller.broker, key, limit=limit, cursor=cursor)
         return ParticipantPage(data=[participant_out(person) for person in people], next=following)
 
@@ -82,7 +83,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     )
     async def get_participant(caller: SessionsReader, reference: Reference, user_id: UserId) -> ParticipantOut:
         """One person's role and name."""
-        key = session_key(caller, kind, reference)
+        key = await readable_session(caller, kind, reference)
         return participant_out(await registering.find_participant(caller.broker, key, user_id))
 
     @router.delete(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, S
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, Registered, SessionKey, SessionKind
+from videobroker.usecases.doors import require_on_roster
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
 from videobroker.web.shapes import Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
@@ -102,6 +103,9 @@ class PolicyIn(Shape):
     host_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
         default=None, description="App roles that never wait."
     )
+    call_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
+        default=None, description="App roles that may start and end calls with a user token; empty: everybody."
+    )
     guests_allowed: StrictBool | None = Field(default=None, description="May somebody without a registration enter?")
     token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
         default=None, description="Longest life of a participant's token."
@@ -179,3 +183,16 @@ def common_fields(registered: Registered) -> dict[str, Any]:
 def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
     """The session that the caller's app calls so."""
     return SessionKey(caller.app.id, kind, reference)
+
+
+async def readable_session(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
+    """The same, for somebody who wants to read it: a user sees only sessions whose roster they are on."""
+    key = session_key(caller, kind, reference)
+    if caller.is_user:
+        await require_on_roster(caller.broker, key, caller.must_speak_for(None))
+    return key
+
+
+def listed_participant(caller: Caller, participant: str | None) -> str | None:
+    """Whose sessions a list shows: a user sees only their own."""
+    return caller.must_speak_for(participant) if caller.is_user else participant

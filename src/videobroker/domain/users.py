@@ -1,0 +1,69 @@
+"""End users: what an app says about the tokens that its own identity provider gives them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeGuard
+
+from videobroker.errors import UserTokenExpired, UserTokenInvalid, UserTokenNotYetValid
+
+LEEWAY = timedelta(seconds=30)
+"""So far may the clocks of the app and ours differ."""
+LONGEST_TOKEN = 8192
+"""Characters. No sensible token is longer, and headers have bounds anyway."""
+LONGEST_USER_ID = 128
+
+
+class Algorithm(StrEnum):
+    """How tokens may be signed. Nothing else is ever accepted, whatever a token says of itself."""
+
+    HS256 = "HS256"
+    RS256 = "RS256"
+    ES256 = "ES256"
+    EDDSA = "EdDSA"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """How an app's user tokens are checked: by a shared secret (HS256), or by the keys at a JWKS URL."""
+
+    secret: str | None = field(default=None, repr=False)
+    jwks_url: str | None = None
+    issuer: str | None = None
+    """What `iss` must be; None checks nothing, and lets the token be tried against every app that says nothing."""
+    audience: str | None = None
+    """What `aud` must hold; None checks nothing."""
+
+    def __post_init__(self) -> None:
+        if (self.secret is None) == (self.jwks_url is None):
+            raise ValueError("user tokens are checked either by a `secret` or by a `jwks_url`")
+        if self.secret is not None and len(self.secret.encode()) < 32:
+            raise ValueError("the secret of user tokens needs at least 32 bytes (RFC 7518, section 3.2)")
+        if self.jwks_url is not None and self.issuer is None:
+            raise ValueError("with a `jwks_url` the `issuer` must be named: it tells whose keys to ask for")
+
+
+def check_times(claims: dict[str, object], now: datetime) -> None:
+    """Raise unless the token is valid at `now`, give or take `LEEWAY` (RFC 7519, sections 4.1.4 and 4.1.5)."""
+    expires_at, not_before = claims.get("exp"), claims.get("nbf", 0)
+    if not _is_number(expires_at) or not _is_number(not_before):
+        raise UserTokenInvalid("The user token needs an `exp`, and both `exp` and `nbf` are seconds since 1970.")
+    moment, leeway = now.timestamp(), LEEWAY.total_seconds()
+    if moment >= expires_at + leeway:
+        raise UserTokenExpired("The user token has expired. Get a new one from your identity provider.")
+    if moment < not_before - leeway:
+        raise UserTokenNotYetValid("The user token is not valid yet. Check the clock of your identity provider.")
+
+
+def user_of(claims: dict[str, object]) -> str:
+    """The `sub` of the token: our `user_id`. A number counts as its digits."""
+    subject = claims.get("sub")
+    if isinstance(subject, int) and not isinstance(subject, bool):
+        subject = str(subject)
+    if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_USER_ID or not subject.isprintable():
+        raise UserTokenInvalid("The user token needs a `sub`: the id of the user, 1 to 128 printable characters.")
+    return subject
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""The apps' own identity providers: their user tokens, and the keys that sign them."""

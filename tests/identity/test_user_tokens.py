@@ -1,0 +1,353 @@
+"""User tokens: whose they are, and everything that is wrong with the others."""
+
+import asyncio
+import base64
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from house import MovableClock, Tenant
+from videobroker.domain.apps import App
+from videobroker.domain.users import TokenRules
+from videobroker.errors import Conflict
+from videobroker.identity.keysets import ASK_AGAIN, FETCH_SECONDS, FRESH, LARGEST_ANSWER, KeySets
+from videobroker.identity.tokens import JwtUserTokens
+from videobroker.usecases import tenants
+
+SECRET = "a-secret-of-the-apps-own-identity-provider"
+
+
+def token(secret: Any = SECRET, *, algorithm: Any = "HS256", kid: Any = None, **claims: Any) -> str:
+    now = int(time.time())
+    body = {"sub": "tutor-1", "iat": now, "exp": now + 600} | claims
+    return jwt.encode(body, secret, algorithm=algorithm, headers={"kid": kid} if kid else None)
+
+
+@pytest.fixture
+async def trusting(tutoring: Tenant) -> Tenant:
+    """An app whose users may speak for themselves."""
+    await trust(tutoring, TokenRules(secret=f"{SECRET}-{tutoring.app.id}"))
+    return tutoring
+
+
+async def trust(tenant: Tenant, rules: TokenRules) -> App:
+    await tenants.set_token_rules(tenant.broker, tenant.app, rules, now=tenant.broker.now())
+    return tenant.app
+
+
+def secret_of(tenant: Tenant) -> str:
+    return f"{SECRET}-{tenant.app.id}"
+
+
+async def ask(tenant: Tenant, bearer: str, method: str, path: str, body: Any = None) -> httpx.Response:
+    return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {bearer}"})
+
+
+class TestWhatAUserMayDo:
+    async def test_a_user_joins_as_themselves_without_saying_who_they_are(self, trusting: Tenant) -> None:
+        await trusting.book()
+        bearer = token(secret_of(trusting))
+        joined = await ask(trusting, bearer, "POST", "/v1/bookings/lesson-1/join", {})
+        assert (joined.status_code, joined.json()["user_id"]) == (200, "tutor-1")
+        (issued,) = await trusting.events("credentials.issued")
+        assert (issued["asked_by"]["user_id"], issued["asked_by"]["key_id"]) == ("tutor-1", None)
+
+    @pytest.mark.parametrize("action", ["join", "access", "start", "end"])
+    async def test_a_user_never_speaks_for_somebody_else(self, trusting: Tenant, action: str) -> None:
+        await trusting.book()
+        bearer = token(secret_of(trusting), sub="student-1")
+        path = f"/v1/bookings/lesson-1/{action}"
+        refused = await ask(trusting, bearer, "POST", path, {"user_id": "tutor-1"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_yourself")
+
+    async def test_a_user_starts_and_ends_a_call_where_their_role_may(self, trusting: Tenant) -> None:
+        await trusting.book(policy={"call_roles": ["tutor"]})
+        tutor, student = (token(secret_of(trusting), sub=who) for who in ("tutor-1", "student-1"))
+        for action in ("start", "end"):
+            refused = await ask(trusting, student, "POST", f"/v1/bookings/lesson-1/{action}")
+            assert (refused.status_code, refused.json()["code"]) == (403, "role_may_not")
+            done = await ask(trusting, tutor, "POST", f"/v1/bookings/lesson-1/{action}")
+            assert (done.status_code, done.json()["started_by"]) == (200, "tutor-1")
+
+    async def test_a_user_reads_their_own_sessions_and_no_others(self, trusting: Tenant) -> None:
+        await trusting.book("mine")
+        await trusting.book("theirs", participants=[{"user_id": "student-1", "role": "student"}])
+        bearer = token(secret_of(trusting))
+        listed = (await ask(trusting, bearer, "GET", "/v1/bookings")).json()["data"]
+        assert [booking["reference"] for booking in listed] == ["mine"]
+        assert (await ask(trusting, bearer, "GET", "/v1/bookings/mine")).status_code == 200
+        for path in ("", "/participants", "/participants/student-1", "/calls"):
+            theirs = await ask(trusting, bearer, "GET", f"/v1/bookings/theirs{path}")
+            nothing = await ask(trusting, bearer, "GET", f"/v1/bookings/nothing{path}")
+            assert theirs.status_code == 404
+            assert theirs.json() | {"detail": ""} == nothing.json() | {"detail": ""}
+        other = await ask(trusting, bearer, "GET", "/v1/bookings?participant=student-1")
+        assert (other.status_code, other.json()["code"]) == (403, "not_yourself")
+
+    async def test_a_user_reads_calls_of_their_own_sessions_only(self, trusting: Tenant) -> None:
+        await trusting.book()
+        call = (await trusting.join()).json()["call"]["id"]
+        mine = await ask(trusting, token(secret_of(trusting)), "GET", f"/v1/calls/{call}")
+        assert mine.status_code == 200
+        foreign = await ask(trusting, token(secret_of(trusting), sub="stranger"), "GET", f"/v1/calls/{call}")
+        assert (foreign.status_code, foreign.json()["code"]) == (404, "call_not_found")
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("PUT", "/v1/bookings/x"),
+            ("PATCH", "/v1/bookings/x"),
+            ("POST", "/v1/bookings/x/cancel"),
+            ("POST", "/v1/bookings/x/guests"),
+            ("PUT", "/v1/bookings/x/participants/tutor-1"),
+            ("DELETE", "/v1/bookings/x/participants/tutor-1"),
+            ("GET", "/v1/events"),
+        ],
+    )
+    async def test_what_is_for_backends_stays_so(self, trusting: Tenant, method: str, path: str) -> None:
+        answer = await ask(trusting, token(secret_of(trusting)), method, path, {} if method != "GET" else None)
+        assert (answer.status_code, answer.json()["code"]) == (403, "api_key_needed")
+
+
+class TestBackendsForUsers:
+    async def test_a_backend_names_the_user_in_a_header(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        joined = await tutoring.post("/v1/bookings/lesson-1/join", {}, headers={"X-User-Id": "student-1"})
+        assert joined.json()["user_id"] == "student-1"
+
+    async def test_two_different_names_are_refused(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        headers = {"X-User-Id": "student-1"}
+        answer = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+    async def test_somebody_has_to_be_named(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        answer = await tutoring.post("/v1/bookings/lesson-1/join", {})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert "X-User-Id" in answer.json()["detail"]
+
+
+def _with_header(bearer: str, **header: Any) -> str:
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return ".".join([head, *bearer.split(".")[1:]])
+
+
+class TestRefusedTokens:
+    @pytest.mark.parametrize(
+        ("make", "code"),
+        [
+            (lambda secret: token(secret, exp=int(time.time()) - 31), "user_token_expired"),
+            (lambda secret: token(secret, nbf=int(time.time()) + 60), "user_token_not_yet_valid"),
+            (lambda secret: token(secret, exp=None), "user_token_invalid"),
+            (lambda secret: token(secret, exp="soon"), "user_token_invalid"),
+            (lambda secret: token(secret, sub=None), "user_token_invalid"),
+            (lambda secret: token(secret, sub=""), "user_token_invalid"),
+            (lambda secret: token(secret, sub="x" * 129), "user_token_invalid"),
+            (lambda secret: token(secret, sub="nul\x00"), "user_token_invalid"),
+            (lambda secret: token(secret, sub={"a": 1}), "user_token_invalid"),
+            (lambda secret: token(f"another-{secret}"), "user_token_invalid"),
+            (lambda secret: token(secret, algorithm="HS512"), "user_token_invalid"),
+            (lambda secret: token(secret, pad="x" * 9000), "user_token_invalid"),
+            (lambda secret: _with_header(token(secret), alg="none") + "", "user_token_invalid"),
+            (lambda secret: _with_header(token(secret), alg="none").rsplit(".", 1)[0] + ".", "user_token_invalid"),
+            (lambda secret: _with_header(token(secret), alg="RS256", typ="JWT"), "user_token_invalid"),
+            (lambda secret: token(secret)[:-2] + "xx", "user_token_invalid"),
+            (lambda secret: "a.b.c", "user_token_invalid"),
+            (lambda secret: "..", "user_token_invalid"),
+            (lambda secret: "🙂.🙂.🙂".encode().decode("latin-1"), "user_token_invalid"),
+        ],
+    )
+    async def test_each_is_a_401_with_its_code(self, trusting: Tenant, make: Callable[[str], str], code: str) -> None:
+        await trusting.book()
+        bearer = make(secret_of(trusting))
+        headers = {b"Authorization": b"Bearer " + bearer.encode("latin-1")}
+        answer = await trusting.api.post("/v1/bookings/lesson-1/join", json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, code), answer.text
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    async def test_a_token_a_little_too_early_or_late_is_still_good(self, trusting: Tenant) -> None:
+        await trusting.book()
+        for claims in ({"exp": int(time.time()) - 20}, {"nbf": int(time.time()) + 20}):
+            answer = await ask(trusting, token(secret_of(trusting), **claims), "POST", "/v1/bookings/lesson-1/join", {})
+            assert answer.status_code == 200
+
+    async def test_issuer_and_audience_are_checked_where_the_app_names_them(self, tutoring: Tenant) -> None:
+        issuer = f"https://id.example/{tutoring.app.id}"
+        secret = secret_of(tutoring)
+        await trust(tutoring, TokenRules(secret=secret, issuer=issuer, audience="video"))
+        await tutoring.book()
+
+        async def status(**claims: Any) -> int:
+            return (await ask(tutoring, token(secret, **claims), "POST", "/v1/bookings/lesson-1/join", {})).status_code
+
+        assert await status(iss=issuer, aud="video") == 200
+        assert await status(iss=issuer, aud=["mail", "video"]) == 200
+        assert await status(iss=issuer) == 401
+        assert await status(iss=issuer, aud="mail") == 401
+        assert await status(iss="https://id.example/other", aud="video") == 401
+        assert await status(aud="video") == 401
+
+    async def test_the_token_of_another_app_sees_nothing_of_this_one(self, trusting: Tenant, other: Tenant) -> None:
+        await trust(other, TokenRules(secret=secret_of(other)))
+        await trusting.book()
+        answer = await ask(trusting, token(secret_of(other)), "POST", "/v1/bookings/lesson-1/join", {})
+        assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
+
+    async def test_two_apps_may_not_share_a_secret(self, trusting: Tenant, other: Tenant) -> None:
+        with pytest.raises(Conflict, match="its own"):
+            await trust(other, TokenRules(secret=secret_of(trusting)))
+
+    def test_rules_that_cannot_be_right_are_refused(self) -> None:
+        for rules in ({}, {"secret": "short"}, {"secret": SECRET, "jwks_url": "https://x"}, {"jwks_url": "https://x"}):
+            with pytest.raises(ValueError, match=r"secret|issuer"):
+                TokenRules(**rules)
+
+
+NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
+URL = "https://id.example/keys"
+RULES = TokenRules(jwks_url=URL, issuer="https://id.example")
+
+
+class Publisher:
+    """An identity provider that publishes keys, and can misbehave."""
+
+    def __init__(self) -> None:
+        self.private: dict[str, Any] = {
+            "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+            "ec": ec.generate_private_key(ec.SECP256R1()),
+            "ed": ed25519.Ed25519PrivateKey.generate(),
+        }
+        self.published = ["rsa", "ec", "ed"]
+        self.asked = 0
+        self.answer: Callable[[], httpx.Response] | None = None
+        self.delay = 0.0
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert str(request.url) == URL, "nobody is sent anywhere else"
+        self.asked += 1
+        await asyncio.sleep(self.delay)
+        return self.answer() if self.answer else httpx.Response(200, json=self.document())
+
+    def document(self) -> dict[str, Any]:
+        algorithms: dict[str, Any] = {
+            "rsa": jwt.algorithms.RSAAlgorithm,
+            "ec": jwt.algorithms.ECAlgorithm,
+            "ed": jwt.algorithms.OKPAlgorithm,
+        }
+        keys = [
+            json.loads(algorithms[name].to_jwk(self.private[name].public_key())) | {"kid": name, "use": "sig"}
+            for name in self.published
+        ]
+        return {"keys": [*keys, {"kty": "unheard-of", "kid": "x"}]}
+
+    def token(self, name: str, *, kid: str | None = None, **claims: Any) -> str:
+        body = {"sub": "ada", "iss": "https://id.example", "exp": NOW.timestamp() + 600} | claims
+        algorithm = {"rsa": "RS256", "ec": "ES256", "ed": "EdDSA"}[name]
+        return jwt.encode(body, self.private[name], algorithm=algorithm, headers={"kid": kid or name})
+
+
+@pytest.fixture
+def publisher() -> Publisher:
+    return Publisher()
+
+
+@pytest.fixture
+async def user_tokens(publisher: Publisher) -> AsyncIterator[JwtUserTokens]:
+    tokens = JwtUserTokens(KeySets(httpx.MockTransport(publisher)))
+    yield tokens
+    await tokens.aclose()
+
+
+class TestPublishedKeys:
+    @pytest.mark.parametrize("kind", ["rsa", "ec", "ed"])
+    async def test_each_kind_of_key_is_taken(self, publisher: Publisher, user_tokens: JwtUserTokens, kind: str) -> None:
+        assert await user_tokens.user_id(RULES, publisher.token(kind), NOW) == "ada"
+
+    async def test_keys_are_asked_for_once(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+        await asyncio.gather(*(user_tokens.user_id(RULES, publisher.token("rsa"), NOW) for _ in range(20)))
+        assert publisher.asked == 1
+
+    async def test_a_new_key_is_found_when_a_token_names_it(
+        self, publisher: Publisher, user_tokens: JwtUserTokens
+    ) -> None:
+        publisher.published = ["rsa"]
+        await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        publisher.published = ["ec"]
+        later = NOW + ASK_AGAIN
+        assert await user_tokens.user_id(RULES, publisher.token("ec"), later) == "ada"
+        with pytest.raises(Exception, match="kid"):
+            await user_tokens.user_id(RULES, publisher.token("rsa"), later)
+
+    async def test_made_up_keys_do_not_make_us_ask_again_and_again(
+        self, publisher: Publisher, user_tokens: JwtUserTokens
+    ) -> None:
+        for number in range(20):
+            with pytest.raises(Exception, match="kid"):
+                await user_tokens.user_id(RULES, publisher.token("rsa", kid=f"made-up-{number}"), NOW)
+        assert publisher.asked == 1
+
+    async def test_a_public_key_is_no_shared_secret(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+        public = json.dumps(publisher.document()["keys"][0])
+        body = {"sub": "ada", "iss": "https://id.example", "exp": NOW.timestamp() + 600}
+        segments = [{"alg": "HS256", "typ": "JWT", "kid": "rsa"}, body]
+        signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in segments)
+        signature = base64.urlsafe_b64encode(hmac.digest(public.encode(), signed, "sha256")).rstrip(b"=")
+        forged = b".".join([signed, signature]).decode()
+        with pytest.raises(Exception, match="not signed"):
+            await user_tokens.user_id(RULES, forged, NOW)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            lambda: httpx.Response(500),
+            lambda: httpx.Response(302, headers={"Location": "http://169.254.169.254/keys"}),
+            lambda: httpx.Response(200, content=b"x" * (LARGEST_ANSWER + 1)),
+            lambda: httpx.Response(200, content=b"not json"),
+            lambda: httpx.Response(200, json={"keys": "none"}),
+            lambda: httpx.Response(200, content=b"[" * 100_000),
+        ],
+        ids=["fails", "redirects", "huge", "garbage", "wrong shape", "bottomless"],
+    )
+    async def test_a_provider_that_misbehaves_is_a_clear_error_and_kept_keys_go_on_working(
+        self, publisher: Publisher, user_tokens: JwtUserTokens, answer: Callable[[], httpx.Response]
+    ) -> None:
+        publisher.answer = answer
+        with pytest.raises(Exception, match="cannot be had"):
+            await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        publisher.answer = None
+        later = NOW + ASK_AGAIN
+        assert await user_tokens.user_id(RULES, publisher.token("rsa"), later) == "ada"
+        publisher.answer = answer
+        stale = later + FRESH + timedelta(seconds=1)
+        bearer = publisher.token("rsa", exp=stale.timestamp() + 60)
+        assert await user_tokens.user_id(RULES, bearer, stale) == "ada"
+
+    async def test_a_slow_provider_holds_up_nobody_who_has_a_key_and_others_no_longer_than_the_limit(
+        self, publisher: Publisher, user_tokens: JwtUserTokens
+    ) -> None:
+        await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        publisher.delay = 60
+        stale = NOW + FRESH + timedelta(seconds=1)
+        async with asyncio.timeout(1):
+            await user_tokens.user_id(RULES, publisher.token("rsa", exp=stale.timestamp() + 60), stale)
+        async with asyncio.timeout(FETCH_SECONDS + 2):
+            with pytest.raises(Exception, match="kid"):
+                await user_tokens.user_id(RULES, publisher.token("ec", kid="new", exp=stale.timestamp() + 60), stale)
+
+
+async def test_the_clock_of_the_service_decides(trusting: Tenant, clock: MovableClock) -> None:
+    await trusting.book(starts_in=timedelta(minutes=5))
+    bearer = token(secret_of(trusting))
+    assert (await ask(trusting, bearer, "POST", "/v1/bookings/lesson-1/join", {})).status_code == 200
+    clock.move(minutes=11)
+    late = await ask(trusting, bearer, "POST", "/v1/bookings/lesson-1/join", {})
+    assert late.json()["code"] == "user_token_expired"
