@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.users import TokenRules
+from videobroker.errors import BrokerError
 
 DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
     ProviderName.HMS: {
@@ -41,6 +42,20 @@ DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
     ),
 }
 """The role map of an app that names none: the roles that lessons, appointments and chats usually have."""
+
+
+SYNONYMS = (
+    ("HMS_ACCESS_KEY", "HMS_APP_ACCESS_KEY", "HMS100_APP_ID"),
+    ("HMS_SECRET", "HMS_APP_SECRET", "HMS100_APP_SECRET"),
+    ("HMS_SUBDOMAIN", "NEXT_PUBLIC_HMS_SUBDOMAIN"),
+)
+"""Names of the same setting, as different products have them in their `.env`."""
+
+
+class SettingsContradict(BrokerError):
+    """Two names of one setting have different values."""
+
+    code = "settings_contradict"
 
 
 class Settings(BaseSettings):
@@ -107,10 +122,28 @@ class Settings(BaseSettings):
         default=None, alias="VIDEOBROKER_USER_TOKEN_AUDIENCE", description="What `aud` of user tokens must hold."
     )
 
-    hms_access_key: str | None = Field(default=None, description="100ms access key of that app.")
-    hms_secret: SecretStr | None = Field(default=None, description="100ms secret of that app.")
+    hms_access_key: str | None = Field(
+        default=None, validation_alias=AliasChoices(*SYNONYMS[0]), description="100ms access key of that app."
+    )
+    hms_secret: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices(*SYNONYMS[1]), description="100ms secret of that app."
+    )
     hms_template_id: str | None = Field(default=None, description="100ms template; unset: the workspace's default.")
-    hms_subdomain: str | None = Field(default=None, description="100ms subdomain, for the ready-made page.")
+    hms_subdomain: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices(*SYNONYMS[2]),
+        description="100ms subdomain, for the ready-made page.",
+    )
+    hms_management_token: SecretStr | None = Field(
+        default=None, description="100ms management token from the dashboard, used while it is valid."
+    )
+    hms100_room_id: str | None = Field(default=None, description="One 100ms room for all sessions of that app.")
+    hms_room_code_prefix: str | None = Field(
+        default=None, pattern="^[a-z0-9-]{1,32}$", description="Put before room codes in seed 003's endpoints."
+    )
+    hms_environment: str | None = Field(
+        default=None, description="`production`: refuse to speak to 100ms over anything but https."
+    )
     hms_api_url: str | None = Field(default=None, description="Another base URL of the 100ms API: the sandbox.")
     hms_prebuilt_url: str | None = Field(default=None, description="Another base URL of the ready-made page.")
     agora_app_id: str | None = Field(default=None, description="Agora app id of that app.")
@@ -132,6 +165,29 @@ class Settings(BaseSettings):
             audience=self.user_token_audience,
         )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The usual sources, once it is sure that no two names of one thing contradict each other."""
+        said: dict[str, str | None] = {}
+        for source in (dotenv_settings, env_settings):
+            said |= {name.upper(): value for name, value in getattr(source, "env_vars", {}).items()}
+        for names in SYNONYMS:
+            _require_agreement([(name, said[name]) for name in names if said.get(name)])
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
+    @model_validator(mode="after")
+    def _production_is_encrypted(self) -> "Settings":
+        if self.hms_environment == "production" and self.hms_api_url and not self.hms_api_url.startswith("https://"):
+            raise ValueError("with HMS_ENVIRONMENT=production, HMS_API_URL must begin with https:// or be left out")
+        return self
+
     @model_validator(mode="after")
     def _rules_fit(self) -> "Settings":
         self.token_rules()  # raises what is wrong with them
@@ -146,6 +202,9 @@ class Settings(BaseSettings):
             "subdomain": self.hms_subdomain,
             "api_url": self.hms_api_url,
             "prebuilt_url": self.hms_prebuilt_url,
+            "management_token": _clear(self.hms_management_token),
+            "room_id": self.hms100_room_id,
+            "room_code_prefix": self.hms_room_code_prefix,
         }
         agora = {"app_id": self.agora_app_id, "app_certificate": _clear(self.agora_app_certificate)}
         named = {
@@ -153,6 +212,14 @@ class Settings(BaseSettings):
             ProviderName.AGORA: _said(agora),
         }
         return {name: settings for name, settings in named.items() if settings}
+
+
+def _require_agreement(said: list[tuple[str, str | None]]) -> None:
+    for name, value in said[1:]:
+        if value != said[0][1]:
+            raise SettingsContradict(
+                f"{said[0][0]} and {name} name the same thing and have different values. Unset one of them."
+            )
 
 
 def _clear(secret: SecretStr | None) -> str | None:

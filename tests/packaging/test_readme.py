@@ -15,7 +15,7 @@ import pytest
 
 from house import free_port
 from videobroker.domain.policy import Policy
-from videobroker.settings import Settings
+from videobroker.settings import SYNONYMS, Settings
 from videobroker.web.problems import STATUS
 from videobroker.web.v1.sessions import PolicyIn
 
@@ -56,7 +56,8 @@ def table_under(heading: str) -> list[list[str]]:
 
 def test_every_setting_stands_in_the_table_and_no_other() -> None:
     names = {field.alias or name.upper() for name, field in Settings.model_fields.items()}
-    listed = {name for row in table_under("Settings")[1:] for name in re.findall(r"[A-Z][A-Z_]+", row[0])}
+    names |= {synonym for synonyms in SYNONYMS for synonym in synonyms}
+    listed = {name for row in table_under("Settings")[1:] for name in re.findall(r"[A-Z][A-Z_0-9]+", row[0])}
     assert listed == names
 
 

@@ -5,7 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from videobroker.cli import accounts, apps, demo, keys, migrate, openapi, sandbox, serve, user_tokens
+from videobroker.cli import accounts, apps, demo, doctor, keys, migrate, openapi, sandbox, serve, user_tokens
 from videobroker.cli.terminal import complain
 from videobroker.errors import BrokerError
 
@@ -23,6 +23,7 @@ cli.add_typer(apps.cli, name="apps")
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(accounts.cli, name="accounts")
 cli.add_typer(user_tokens.cli, name="user-tokens")
+cli.command()(doctor.doctor)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
 cli.command()(openapi.openapi)

@@ -86,6 +86,7 @@ class DemoApp:
     sessions: Sequence[DemoSession]
     template: str | None = None
     """The sandbox's template; None for Agora."""
+    room_code_prefix: str | None = None
 
 
 _LESSON = (Participant("tutor-1", "tutor", "Ada"), Participant("student-1", "student", "Ben"))
@@ -138,6 +139,7 @@ DEMO_APPS = (
         {"therapist": "host", "client": "guest"},
         (DemoSession("therapy-1", _THERAPY, title="First session", starts_in=timedelta(minutes=8)),),
         template="therapy",
+        room_code_prefix="therabook",
     ),
     DemoApp(
         "tutoring-agora",
@@ -281,6 +283,7 @@ def _account(demo_app: DemoApp, sandbox_url: str) -> dict[str, str]:
         "template_id": template.id,
         "api_url": f"{sandbox_url}/v2",
         "prebuilt_url": sandbox_url,
+        **({"room_code_prefix": demo_app.room_code_prefix} if demo_app.room_code_prefix else {}),
     }
 
 

@@ -24,6 +24,7 @@ class Scope(StrEnum):
     CALLS_READ = "calls:read"
     CALLS_WRITE = "calls:write"
     EVENTS_READ = "events:read"
+    DIAGNOSTICS_READ = "diagnostics:read"
 
 
 SCOPE_MEANINGS = {
@@ -33,6 +34,7 @@ SCOPE_MEANINGS = {
     Scope.CALLS_READ: "read calls",
     Scope.CALLS_WRITE: "start and end calls",
     Scope.EVENTS_READ: "read the journal",
+    Scope.DIAGNOSTICS_READ: "examine the app's set-up",
 }
 
 

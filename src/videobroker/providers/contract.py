@@ -4,13 +4,14 @@ A provider is bound to one account (one app's credentials with one vendor). Ever
 does not claim; the behaviour that every provider promises is stated once, in `tests/providers/test_contract.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, Protocol
 
 from videobroker.domain.apps import ProviderAccount, ProviderName
+from videobroker.domain.diagnosis import Finding
 
 
 class Surface(StrEnum):
@@ -141,6 +142,10 @@ class Provider(Protocol):
 
     def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
         """Credentials for the ready-made page. Needs `Capability.PREBUILT`."""
+        ...
+
+    async def examine(self, roles: Collection[str]) -> list[Finding]:
+        """What is right and wrong with the account, when people get these provider roles. Raises nothing."""
         ...
 
     async def aclose(self) -> None:

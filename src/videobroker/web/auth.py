@@ -135,6 +135,7 @@ GuestBringer = Annotated[Caller, Security(identify_backend, scopes=[Scope.JOIN.v
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
 EventsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.EVENTS_READ.value])]
+Examiner = Annotated[Caller, Security(identify_backend, scopes=[Scope.DIAGNOSTICS_READ.value])]
 
 KEY_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")
 USER_PROBLEMS = ("user_token_invalid", "user_token_expired", "user_token_not_yet_valid", "identity_unavailable")

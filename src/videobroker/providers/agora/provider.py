@@ -4,10 +4,11 @@ A channel exists as soon as somebody joins it, so everything here happens withou
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.diagnosis import Finding, failed, ok, warning
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.agora import wire
@@ -98,6 +99,28 @@ class AgoraProvider:
     def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
         """Refused: Agora has no ready-made page."""
         raise ProviderRefused("Agora has no ready-made page. Ask for the surface sdk.")
+
+    async def examine(self, roles: Collection[str]) -> list[Finding]:
+        """The roles, and what nobody can see from here: Agora checks the account only when somebody joins."""
+        unknown = sorted(set(roles) - {role.value for role in Role})
+        findings = [ok("agora account", "App id and certificate have the right form.")]
+        if unknown:
+            findings.append(
+                failed(
+                    "agora roles",
+                    f"Agora has no role {', '.join(unknown)}.",
+                    "Map every role of the app to publisher or subscriber.",
+                )
+            )
+        if Role.SUBSCRIBER in roles:
+            findings.append(
+                warning(
+                    "agora co-host authentication",
+                    "Subscribers can publish until co-host authentication is on for the project.",
+                    "Switch it on in Agora's console; it cannot be seen from here.",
+                )
+            )
+        return findings
 
     async def aclose(self) -> None:
         """Nothing is held open."""

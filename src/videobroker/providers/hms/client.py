@@ -6,11 +6,13 @@ Source: the pages under server-side/v2/api-reference of the 100ms docs.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Generic, TypeVar
 from urllib.parse import quote
@@ -91,6 +93,8 @@ class HmsClient:
     ) -> None:
         """`api_url` includes the version: `https://api.100ms.live/v2`. `transport` replaces the network."""
         self._clock = clock
+        self.clock_difference: timedelta | None = None
+        """How far the vendor's clock was ahead of ours at its last answer; known to the second."""
         self._patience = patience or Patience()
         self._http = httpx.AsyncClient(
             base_url=api_url,
@@ -204,9 +208,15 @@ class HmsClient:
             response = await self._http.request(operation.method, operation.path, json=operation.body)
         except httpx.RequestError as error:
             raise AttemptError.without_answer(error) from error
+        self._compare_clocks(response)
         if not response.is_success:
             raise AttemptError.with_status(response, self._clock())
         return answer(response, operation.read)
+
+    def _compare_clocks(self, response: httpx.Response) -> None:
+        with contextlib.suppress(ValueError):
+            told = parsedate_to_datetime(response.headers.get("Date", ""))
+            self.clock_difference = told - self._clock()
 
 
 class ManagementAuth(httpx.Auth):

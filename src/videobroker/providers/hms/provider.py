@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -11,6 +11,7 @@ import httpx
 import structlog
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.diagnosis import Finding
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (
     Capability,
@@ -23,6 +24,12 @@ from videobroker.providers.contract import (
 from videobroker.providers.hms.answers import Room
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent, Forbidden
+from videobroker.providers.hms.examination import (
+    examine_clock,
+    examine_given_token,
+    examine_page,
+    examine_template,
+)
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens, auth_token
 
 API_URL = "https://api.100ms.live/v2"
@@ -53,15 +60,28 @@ class HmsProvider:
     token_rule: TokenRule = TokenRule(default=TOKEN_LIFE, longest=TOKEN_LIFE, must_outlive_call=True)
 
     def __init__(
-        self, keys: AccountKeys, client: HmsClient, *, template_id: str | None, prebuilt_url: str | None
+        self,
+        keys: AccountKeys,
+        client: HmsClient,
+        tokens: ManagementTokens,
+        clock: Callable[[], datetime],
+        *,
+        template_id: str | None,
+        prebuilt_url: str | None,
+        fixed_room_id: str | None = None,
     ) -> None:
         """`prebuilt_url` is the page without a path, as in `https://acme.app.100ms.live`."""
         self._keys = keys
+        self._tokens = tokens
+        self._clock = clock
+        self._fixed_room_id = fixed_room_id
         self._client = client
         self._template_id = template_id
         self._prebuilt_url = prebuilt_url
-        offered = {Capability.CLOSE_ROOM} if prebuilt_url is None else {Capability.CLOSE_ROOM, Capability.PREBUILT}
-        self.capabilities: frozenset[Capability] = frozenset(offered)
+        # A room that all sessions share is nobody's to close.
+        closable = {Capability.CLOSE_ROOM} if fixed_room_id is None else set()
+        page = {Capability.PREBUILT} if prebuilt_url is not None else set()
+        self.capabilities: frozenset[Capability] = frozenset(closable | page)
 
     def __repr__(self) -> str:
         return f"HmsProvider(access_key={self._keys.access_key!r})"
@@ -77,7 +97,8 @@ class HmsProvider:
         """The provider of an account.
 
         Required settings: `access_key`, `secret`. Optional: `template_id` (else the workspace's default),
-        `subdomain` or `prebuilt_url` (else no ready-made page), `api_url`. Empty counts as missing.
+        `subdomain` or `prebuilt_url` (else no ready-made page), `api_url`, `management_token` (used while it is
+        valid), `room_id` (one room for all sessions of the app). Empty counts as missing.
         `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
         Raises `ProviderNotConfigured` naming what is wrong.
         """
@@ -86,19 +107,25 @@ class HmsProvider:
         if missing:
             raise ProviderNotConfigured(f"The 100ms account lacks {' and '.join(missing)}: set what is missing.")
         keys = AccountKeys(given["access_key"], given["secret"])
-        client = HmsClient(
-            _web_address(given, "api_url") or API_URL,
-            ManagementTokens(keys, clock),
+        tokens = ManagementTokens(keys, clock, given=given.get("management_token"))
+        client = HmsClient(_web_address(given, "api_url") or API_URL, tokens, clock, transport=transport)
+        return cls(
+            keys,
+            client,
+            tokens,
             clock,
-            transport=transport,
+            template_id=given.get("template_id"),
+            prebuilt_url=_prebuilt_url(given),
+            fixed_room_id=given.get("room_id"),
         )
-        return cls(keys, client, template_id=given.get("template_id"), prebuilt_url=_prebuilt_url(given))
 
     async def open_room(self, name: str) -> str:
         """The id of the room called `name`, enabled. Names may hold ASCII letters, digits and `. - : _`.
 
-        100ms takes names that differ only in case for the same one.
+        100ms takes names that differ only in case for the same one. An account with a fixed room has only that one.
         """
+        if self._fixed_room_id is not None:
+            return self._fixed_room_id
         if not _ROOM_NAME.fullmatch(name):
             raise ProviderRefused(f"100ms takes no room called {name!r}: use only letters, digits and . - : _")
         room = await self._client.create_room(name, self._template_id)
@@ -160,6 +187,15 @@ class HmsProvider:
         url = f"{self._prebuilt_url}/meeting/{quote(code, safe='')}?{query}"
         digest = hashlib.sha256(code.encode()).hexdigest()
         return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), f"code:{digest[:12]}")
+
+    async def examine(self, roles: Collection[str]) -> list[Finding]:
+        """Credentials, clock, template roles, page and the token given by hand."""
+        return [
+            *await examine_template(self._client, self._template_id, roles),
+            examine_clock(self._client.clock_difference),
+            examine_page(self._prebuilt_url),
+            *examine_given_token(self._tokens.given_expires_at, self._clock()),
+        ]
 
     async def aclose(self) -> None:
         """Close the connections to 100ms."""

@@ -6,10 +6,12 @@ Source: get-started/v2/security-and-tokens of the 100ms docs; the web SDK's sour
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import jwt
+
+from videobroker.errors import ProviderNotConfigured
 
 BACKDATED = timedelta(seconds=10)
 """`iat` and `nbf` lie this far back: 100ms answers 401 when they are in the future, and promises no leeway
@@ -79,12 +81,16 @@ def management_token(keys: AccountKeys, *, issued_at: datetime, expires_at: date
 class ManagementTokens:
     """The management token of one account: signed when needed, used again until it is about to expire."""
 
-    def __init__(self, keys: AccountKeys, clock: Callable[[], datetime]) -> None:
-        """`clock` tells the present moment, aware, in UTC."""
+    def __init__(self, keys: AccountKeys, clock: Callable[[], datetime], *, given: str | None = None) -> None:
+        """`clock` tells the present moment, aware, in UTC. `given` is a token from the dashboard, used while it lasts.
+
+        Raises `ProviderNotConfigured` when `given` is no token.
+        """
         self._keys = keys
         self._clock = clock
-        self._token: str | None = None
-        self._expires_at: datetime | None = None
+        self._token = given
+        self._expires_at = None if given is None else _expiry(given)
+        self.given_expires_at = self._expires_at
 
     def current(self) -> str:
         """A token with at least `RENEWED_BEFORE` left."""
@@ -100,6 +106,17 @@ class ManagementTokens:
         """Forget `token`, which 100ms did not accept. One that has been replaced meanwhile is left alone."""
         if self._token == token:
             self._token = None
+
+
+def _expiry(token: str) -> datetime:
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return datetime.fromtimestamp(claims["exp"], tz=UTC)
+    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
+        raise ProviderNotConfigured(
+            "The management_token of the 100ms account is not a token with an expiry. Copy it again, or leave it out: "
+            "one is signed with the secret when it is needed."
+        ) from None
 
 
 def _validity(issued_at: datetime, expires_at: datetime, token_id: str) -> dict[str, str | int]:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from videobroker.domain.sessions import SessionKind
-from videobroker.web.v1 import bookings, calls, events, groups
+from videobroker.web.v1 import bookings, calls, diagnostics, events, groups
 from videobroker.web.v1.doors import door_routes
 from videobroker.web.v1.rosters import roster_routes
 
@@ -16,3 +16,4 @@ router.include_router(roster_routes(SessionKind.GROUP))
 router.include_router(door_routes(SessionKind.GROUP))
 router.include_router(calls.router)
 router.include_router(events.router)
+router.include_router(diagnostics.router)

@@ -1,0 +1,65 @@
+"""`videobroker doctor`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from videobroker import wiring
+from videobroker.cli.terminal import AsJson, print_json, stdout
+from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
+from videobroker.errors import StorageUnavailable
+from videobroker.settings import Settings
+from videobroker.usecases import tenants
+from videobroker.usecases.examining import examine_app, examine_database
+
+_MARKS = {Verdict.OK: "[green]ok[/]", Verdict.WARNING: "[yellow]warning[/]", Verdict.FAILED: "[red]failed[/]"}
+
+
+def doctor(
+    app: Annotated[str | None, typer.Option(help="Examine this app only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at everything that has to be right, and say what to try where it is not.
+
+    Database, migrations, and for every app its accounts: credentials, clock, template roles against the role map,
+    page. Exit code 0 when nothing has failed, 1 otherwise; warnings do not count.
+    """
+    settings = Settings()
+    with wiring.database(settings) as url:
+        findings = asyncio.run(_examine(settings, url, app))
+    if as_json:
+        print_json([{"app": name, **_row(finding)} for name, finding in findings])
+    else:
+        for name, finding in findings:
+            _print(name, finding)
+    raise typer.Exit(0 if is_healthy([finding for _, finding in findings]) else 1)
+
+
+async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple[str | None, Finding]]:
+    async with wiring.broker(settings, url) as broker:
+        findings: list[tuple[str | None, Finding]] = [(None, each) for each in await examine_database(broker)]
+        if not is_healthy([finding for _, finding in findings]):
+            return findings
+        try:
+            apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
+        except StorageUnavailable:
+            return findings
+        for app in apps:
+            findings += [(app.name, each) for each in await examine_app(broker, app)]
+    return findings
+
+
+def _row(finding: Finding) -> dict[str, str | None]:
+    return {
+        "check": finding.check,
+        "verdict": finding.verdict.value,
+        "sentence": finding.sentence,
+        "next_step": finding.next_step,
+    }
+
+
+def _print(name: str | None, finding: Finding) -> None:
+    place = f"{name}: " if name else ""
+    step = f" {finding.next_step}" if finding.next_step else ""
+    stdout.print(f"{_MARKS[finding.verdict]}  {place}{finding.check}: {finding.sentence}{step}")

@@ -1,0 +1,37 @@
+"""Looks at everything that has to be right, and says what is not."""
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.diagnosis import Finding, failed, ok
+from videobroker.errors import BrokerError, StorageUnavailable
+from videobroker.storage import schema
+
+
+async def examine_database(broker: Broker) -> list[Finding]:
+    """Whether the database answers and has this program's schema."""
+    try:
+        await broker.store.ping()
+        current, newest = await schema.current_revision(broker.store), schema.newest_revision()
+    except StorageUnavailable:
+        return [failed("database", "The database does not answer.", "Check DATABASE_URL, and that the server runs.")]
+    found = ok("database", "The database answers.")
+    if current != newest:
+        sentence = f"The database is at revision {current or 'none'}, this program needs {newest}."
+        return [found, failed("migrations", sentence, "Run `videobroker migrate`.")]
+    return [found, ok("migrations", f"The database is at revision {newest}.")]
+
+
+async def examine_app(broker: Broker, app: App) -> list[Finding]:
+    """What is right and wrong with the app's accounts and role maps."""
+    if not app.accounts:
+        step = f"Add one: `videobroker accounts set {app.name} 100ms`."
+        return [failed("accounts", "The app has no account with any provider.", step)]
+    return [finding for name in app.accounts for finding in await _examine_account(broker, app, name)]
+
+
+async def _examine_account(broker: Broker, app: App, name: ProviderName) -> list[Finding]:
+    try:
+        provider = broker.provider(app, name)
+    except BrokerError as error:
+        return [failed(f"{name} account", error.detail, f"Set it again: `videobroker accounts set {app.name} {name}`.")]
+    return await provider.examine(frozenset(app.role_maps.get(name, {}).values()))

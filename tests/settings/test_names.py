@@ -1,0 +1,87 @@
+"""Settings under the names that products already have in their `.env`."""
+
+from pathlib import Path
+
+import pytest
+
+from videobroker.domain.apps import ProviderName
+from videobroker.settings import SYNONYMS, Settings, SettingsContradict
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of this machine's, and no `.env` but the test's."""
+    monkeypatch.chdir(tmp_path)
+    for names in SYNONYMS:
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+
+
+def hms_account() -> dict[str, str]:
+    return Settings().accounts()[ProviderName.HMS]
+
+
+@pytest.mark.parametrize("key", SYNONYMS[0])
+@pytest.mark.parametrize("secret", SYNONYMS[1])
+def test_each_name_of_the_100ms_account_is_understood(monkeypatch: pytest.MonkeyPatch, key: str, secret: str) -> None:
+    monkeypatch.setenv(key, "the-key")
+    monkeypatch.setenv(secret, "the-secret")
+    assert hms_account() == {"access_key": "the-key", "secret": "the-secret"}
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("HMS_TEMPLATE_ID", "template_id"),
+        ("HMS_MANAGEMENT_TOKEN", "management_token"),
+        ("HMS_SUBDOMAIN", "subdomain"),
+        ("NEXT_PUBLIC_HMS_SUBDOMAIN", "subdomain"),
+        ("HMS100_ROOM_ID", "room_id"),
+        ("HMS_ROOM_CODE_PREFIX", "room_code_prefix"),
+    ],
+)
+def test_each_other_name_is_understood(monkeypatch: pytest.MonkeyPatch, name: str, setting: str) -> None:
+    for variable, value in (("HMS_ACCESS_KEY", "k"), ("HMS_SECRET", "s"), (name, "some-value")):
+        monkeypatch.setenv(variable, value)
+    assert hms_account()[setting] == "some-value"
+
+
+def test_the_agora_account_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGORA_APP_ID", "an-id")
+    monkeypatch.setenv("AGORA_APP_CERTIFICATE", "a-certificate")
+    account = Settings().accounts()[ProviderName.AGORA]
+    assert account == {"app_id": "an-id", "app_certificate": "a-certificate"}
+
+
+@pytest.mark.parametrize("names", [names[:2] for names in SYNONYMS] + [SYNONYMS[0][1:], SYNONYMS[1][1:]])
+def test_two_names_with_different_values_are_an_error_that_names_both(
+    monkeypatch: pytest.MonkeyPatch, names: tuple[str, str]
+) -> None:
+    monkeypatch.setenv(names[0], "one-value")
+    monkeypatch.setenv(names[1], "another-value")
+    with pytest.raises(SettingsContradict) as refused:
+        Settings()
+    assert names[0] in str(refused.value)
+    assert names[1] in str(refused.value)
+    assert "value" not in str(refused.value).replace("different values", "")
+
+
+def test_an_env_file_contradicting_the_environment_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HMS100_APP_SECRET=from-the-file\n")
+    monkeypatch.setenv("HMS_SECRET", "from-the-environment")
+    with pytest.raises(SettingsContradict, match="HMS100_APP_SECRET"):
+        Settings()
+
+
+def test_the_same_value_twice_and_empty_values_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("HMS_ACCESS_KEY", "k"), ("HMS100_APP_ID", "k"), ("HMS_SECRET", "s"), ("HMS_APP_SECRET", "")):
+        monkeypatch.setenv(name, value)
+    assert hms_account() == {"access_key": "k", "secret": "s"}
+
+
+def test_production_speaks_https_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMS_ENVIRONMENT", "production")
+    Settings()
+    monkeypatch.setenv("HMS_API_URL", "http://sandbox:8081/v2")
+    with pytest.raises(ValueError, match="https"):
+        Settings()

@@ -1,0 +1,138 @@
+"""The examination of an app's set-up."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.providers.hms.tokens import AccountKeys, management_token
+from videobroker.usecases import tenants
+
+
+async def examined(tenant: Tenant) -> dict[str, Any]:
+    answer = await tenant.get("/v1/diagnostics")
+    assert answer.status_code == 200, answer.text
+    findings = {finding["check"]: finding for finding in answer.json()["findings"]}
+    return {"healthy": answer.json()["healthy"], **findings}
+
+
+async def with_account(broker: Broker, api: httpx.AsyncClient, **settings: str) -> Tenant:
+    return await make_tenant(broker, api, {ProviderName.HMS: settings}, {ProviderName.HMS: HMS_ROLES})
+
+
+async def test_a_sound_app_is_healthy(tutoring: Tenant) -> None:
+    found = await examined(tutoring)
+    assert found.pop("healthy") is True
+    assert {finding["verdict"] for finding in found.values()} == {"ok"}
+    assert set(found) == {"database", "migrations", "100ms credentials", "100ms roles", "100ms clock", "100ms page"}
+
+
+async def test_a_role_that_the_template_lacks_is_named_with_those_it_has(tutoring: Tenant) -> None:
+    roles = {ProviderName.HMS: {"tutor": "Teacher", "student": "student"}}
+    await tenants.change_app(tutoring.broker, tutoring.app, policy={}, role_maps=roles)
+    found = await examined(tutoring)
+    assert found["healthy"] is False
+    assert "lacks Teacher" in found["100ms roles"]["sentence"]
+    assert "student, teacher" in found["100ms roles"]["sentence"]
+    assert "case-sensitive" in found["100ms roles"]["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"secret": "not-the-secret-of-this-workspace-at-all"}, "100ms credentials"),
+        ({"template_id": "f" * 24}, "100ms template"),
+        ({"api_url": "http://127.0.0.1:9/v2"}, "100ms credentials"),
+    ],
+)
+async def test_what_is_wrong_with_an_account_fails_with_a_next_step(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, change: dict[str, str], check: str
+) -> None:
+    found = await examined(await with_account(broker, api, **sandbox.account("tutoring") | change))
+    assert found["healthy"] is False
+    assert found[check]["verdict"] == "failed"
+    assert found[check]["next_step"]
+
+
+async def test_a_clock_that_is_off_is_found(tutoring: Tenant, clock: MovableClock) -> None:
+    # The date of an HTTP answer is the real one: a moved clock is one that goes wrong.
+    clock.move(minutes=3)
+    found = await examined(tutoring)
+    assert found["100ms clock"]["verdict"] == "failed"
+    assert "-18" in found["100ms clock"]["sentence"]
+
+
+async def test_an_app_without_an_account_is_told_how_to_get_one(broker: Broker, api: httpx.AsyncClient) -> None:
+    found = await examined(await make_tenant(broker, api, {}, {}))
+    assert "videobroker accounts set" in found["accounts"]["next_step"]
+
+
+async def test_what_cannot_be_seen_at_agora_is_said(agora: Tenant) -> None:
+    found = await examined(agora)
+    assert found["healthy"] is True
+    assert found["agora co-host authentication"]["verdict"] == "warning"
+
+
+class TestManagementTokenByHand:
+    @pytest.fixture
+    def keys(self, sandbox: Sandbox) -> AccountKeys:
+        return AccountKeys(sandbox.workspace.access_key, sandbox.workspace.secret)
+
+    def given(self, keys: AccountKeys, *, lasts: timedelta) -> str:
+        now = datetime.now(UTC)
+        return management_token(keys, issued_at=now, expires_at=now + lasts, token_id="by-hand")
+
+    async def test_it_is_used_while_it_is_valid_and_replaced_when_it_is_refused(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, keys: AccountKeys
+    ) -> None:
+        wrong = AccountKeys(sandbox.workspace.access_key, "the-secret-before-it-was-rotated-away")
+        for given_by in (keys, wrong):
+            token = self.given(given_by, lasts=timedelta(days=5))
+            tenant = await with_account(broker, api, **sandbox.account("tutoring") | {"management_token": token})
+            await tenant.book()
+            assert (await tenant.join()).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("lasts", "verdict", "says"),
+        [(timedelta(days=5), "ok", "used until"), (timedelta(hours=30), "warning", "expires at")],
+    )
+    async def test_its_end_is_warned_about_before_it_comes(
+        self,
+        broker: Broker,
+        api: httpx.AsyncClient,
+        sandbox: Sandbox,
+        keys: AccountKeys,
+        lasts: timedelta,
+        verdict: str,
+        says: str,
+    ) -> None:
+        account = sandbox.account("tutoring") | {"management_token": self.given(keys, lasts=lasts)}
+        finding = (await examined(await with_account(broker, api, **account)))["100ms management token"]
+        assert finding["verdict"] == verdict
+        assert says in finding["sentence"]
+
+    async def test_an_expired_one_is_only_a_warning_because_own_ones_are_signed(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, keys: AccountKeys
+    ) -> None:
+        account = sandbox.account("tutoring") | {"management_token": self.given(keys, lasts=-timedelta(hours=1))}
+        tenant = await with_account(broker, api, **account)
+        assert (await examined(tenant))["100ms management token"]["verdict"] == "warning"
+        await tenant.book()
+        assert (await tenant.join()).status_code == 200
+
+
+async def test_a_fixed_room_is_every_sessions_room_and_is_never_made_or_closed(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+) -> None:
+    room_id = "65f0c1a2b3d4e5f60718293a"
+    tenant = await with_account(broker, api, **sandbox.account("tutoring") | {"room_id": room_id})
+    for reference in ("a", "b"):
+        await tenant.book(reference)
+        assert (await tenant.join(reference)).json()["room_id"] == room_id
+    assert (await tenant.post("/v1/bookings/a/end")).status_code == 200
+    counters = await sandbox.counters()
+    assert not {"create_room", "end_room", "update_room"} & set(counters)
