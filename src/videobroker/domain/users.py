@@ -66,4 +66,5 @@ def user_of(claims: dict[str, object]) -> str:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # Python reads NaN, Infinity and integers of any size from JSON: no moment is like that, and NaN would never expire.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53

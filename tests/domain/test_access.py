@@ -1,0 +1,623 @@
+"""Who may enter, when, as what: the decision table of the design, line by line, and then for everybody everywhere."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from domain.visits import INSTANT, SECOND, WEEK, Visit, doors, every_visit, moments, people, visits, welcome_visits
+from videobroker.domain.access import Admit, Decision, Door, Person, Reason, Refuse, Wait, advice, decide, may_meet
+from videobroker.domain.policy import Policy, WaitingRoom
+from videobroker.domain.sessions import SessionStatus
+
+START = datetime(2026, 3, 12, 14, tzinfo=UTC)
+END = datetime(2026, 3, 12, 15, tzinfo=UTC)
+OPENS = datetime(2026, 3, 12, 13, 50, tzinfo=UTC)
+CLOSES = datetime(2026, 3, 12, 15, 15, tzinfo=UTC)
+OVERRUN_ENDS = datetime(2026, 3, 12, 16, 15, tzinfo=UTC)
+
+LESSON = Door(status=SessionStatus.CONFIRMED, video=True, starts_at=START, ends_at=END, policy=Policy())
+CIRCLE = Door(status=SessionStatus.CONFIRMED, video=True, starts_at=None, ends_at=None, policy=Policy())
+TUTOR = Person("tutor", "teacher")
+STUDENT = Person("student", "learner")
+STRANGER = Person(None)
+GUEST = Person("guest", "learner", is_guest=True)
+
+
+def ruled(door: Door, **rules: object) -> Door:
+    """The door under other rules."""
+    return replace(door, policy=door.policy.changed_by(rules))
+
+
+# --- the table, line by line ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["physical appointment", "group without video"])
+def test_nobody_enters_where_video_is_off(door: Door) -> None:
+    assert decide(replace(door, video=False), TUTOR, START) == Refuse(Reason.VIDEO_DISABLED)
+
+
+@pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["booking", "group"])
+def test_nobody_enters_a_cancelled_session(door: Door) -> None:
+    assert decide(replace(door, status=SessionStatus.CANCELLED), TUTOR, START) == Refuse(Reason.SESSION_CANCELLED)
+
+
+def test_nobody_enters_a_completed_session() -> None:
+    completed = replace(LESSON, status=SessionStatus.COMPLETED, call_running=True)
+    assert decide(completed, TUTOR, START) == Refuse(Reason.SESSION_COMPLETED)
+
+
+def test_nobody_enters_before_the_session_is_confirmed() -> None:
+    assert decide(replace(LESSON, status=SessionStatus.PENDING), TUTOR, START) == Refuse(Reason.SESSION_NOT_CONFIRMED)
+
+
+@pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["booking", "group"])
+def test_somebody_who_is_not_on_the_roster_is_refused(door: Door) -> None:
+    assert decide(door, STRANGER, START) == Refuse(Reason.NOT_A_PARTICIPANT)
+
+
+def test_a_guest_is_refused_unless_the_policy_allows_guests() -> None:
+    assert decide(LESSON, GUEST, START) == Refuse(Reason.GUESTS_NOT_ALLOWED)
+    assert isinstance(decide(ruled(LESSON, guests_allowed=True), GUEST, START), Admit)
+
+
+def test_allowing_guests_lets_no_stranger_in() -> None:
+    assert decide(ruled(LESSON, guests_allowed=True), STRANGER, START) == Refuse(Reason.NOT_A_PARTICIPANT)
+
+
+@pytest.mark.parametrize("door", [LESSON, CIRCLE], ids=["booking", "group"])
+@pytest.mark.parametrize("person", [TUTOR, STUDENT, replace(STUDENT, admitted=True)], ids=["host", "student", "let in"])
+def test_somebody_who_was_removed_does_not_come_back(door: Door, person: Person) -> None:
+    assert decide(door, replace(person, removed=True), START) == Refuse(Reason.PARTICIPANT_REMOVED)
+
+
+def test_who_comes_early_waits_until_the_window_opens() -> None:
+    half_an_hour_early = START - timedelta(minutes=30)
+    assert decide(LESSON, STUDENT, half_an_hour_early) == Wait(Reason.TOO_EARLY, 20 * 60, OPENS, CLOSES)
+
+
+def test_who_comes_late_finds_the_session_over() -> None:
+    assert decide(LESSON, STUDENT, CLOSES + timedelta(days=1)) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+
+
+def test_the_waiting_room_keeps_people_until_the_host_is_there() -> None:
+    door = ruled(LESSON, waiting_room="until_host")
+    assert decide(door, STUDENT, START) == Wait(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    assert isinstance(decide(replace(door, call_running=True), STUDENT, START), Admit)
+
+
+@pytest.mark.parametrize("call_running", [True, False])
+def test_the_waiting_room_keeps_people_until_they_are_let_in(call_running: bool) -> None:
+    door = replace(ruled(LESSON, waiting_room="admit"), call_running=call_running)
+    assert decide(door, STUDENT, START) == Wait(Reason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
+    assert isinstance(decide(door, replace(STUDENT, admitted=True), START), Admit)
+
+
+def test_the_waiting_room_is_off_unless_the_policy_says_otherwise() -> None:
+    assert isinstance(decide(LESSON, STUDENT, START), Admit)
+
+
+@pytest.mark.parametrize("waiting_room", WaitingRoom)
+def test_a_host_does_not_wait_in_the_waiting_room(waiting_room: WaitingRoom) -> None:
+    assert isinstance(decide(ruled(LESSON, waiting_room=waiting_room), TUTOR, START), Admit)
+
+
+def test_who_is_a_host_is_for_the_policy_to_say() -> None:
+    door = ruled(LESSON, waiting_room="admit", host_roles=["student"])
+    assert isinstance(decide(door, STUDENT, START), Admit)
+    assert isinstance(decide(door, TUTOR, START), Wait)
+
+
+def test_everybody_else_is_admitted_with_the_provider_role_until_the_window_closes() -> None:
+    assert decide(LESSON, TUTOR, START) == Admit("teacher", CLOSES, OPENS, CLOSES)
+    assert decide(LESSON, STUDENT, START) == Admit("learner", CLOSES, OPENS, CLOSES)
+
+
+def test_a_group_is_open_at_any_time_and_has_no_window() -> None:
+    assert decide(CIRCLE, STUDENT, START) == Admit("learner", None, None, None)
+    assert decide(CIRCLE, STUDENT, START + timedelta(days=10_000)) == Admit("learner", None, None, None)
+
+
+def test_a_group_can_have_a_waiting_room_too() -> None:
+    door = ruled(CIRCLE, waiting_room="until_host")
+    assert decide(door, STUDENT, START) == Wait(Reason.WAITING_FOR_HOST, 5, None, None)
+
+
+def test_mending_one_fault_brings_up_the_next_in_the_order_of_the_table() -> None:
+    door = replace(ruled(LESSON, waiting_room="admit", host_roles=[]), video=False, status=SessionStatus.CANCELLED)
+    person = Person(None, "learner", is_guest=True, removed=True)
+    early, late = OPENS - SECOND, CLOSES
+    assert decide(door, person, early) == Refuse(Reason.VIDEO_DISABLED)
+    door = replace(door, video=True)
+    assert decide(door, person, early) == Refuse(Reason.SESSION_CANCELLED)
+    door = replace(door, status=SessionStatus.PENDING)
+    assert decide(door, person, early) == Refuse(Reason.SESSION_NOT_CONFIRMED)
+    door = replace(door, status=SessionStatus.CONFIRMED)
+    assert decide(door, person, early) == Refuse(Reason.GUESTS_NOT_ALLOWED)
+    door = ruled(door, guests_allowed=True)
+    assert decide(door, person, early) == Refuse(Reason.NOT_A_PARTICIPANT)
+    person = replace(person, role="guest")
+    assert decide(door, person, early) == Refuse(Reason.PARTICIPANT_REMOVED)
+    person = replace(person, removed=False)
+    assert decide(door, person, early) == Wait(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+    assert decide(door, person, late) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+    assert decide(door, person, START) == Wait(Reason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
+    door = ruled(door, waiting_room="until_host")
+    assert decide(door, person, START) == Wait(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    door = replace(door, call_running=True)
+    assert decide(door, person, START) == Admit("learner", CLOSES, OPENS, CLOSES)
+
+
+# --- the window -------------------------------------------------------------------------------------------------------
+
+
+def test_the_window_opens_at_opens_at_itself() -> None:
+    assert decide(LESSON, STUDENT, OPENS - INSTANT) == Wait(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+    assert isinstance(decide(LESSON, STUDENT, OPENS), Admit)
+
+
+def test_at_closes_at_itself_the_window_is_closed() -> None:
+    assert isinstance(decide(LESSON, STUDENT, CLOSES - INSTANT), Admit)
+    assert decide(LESSON, STUDENT, CLOSES) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+
+
+def test_the_door_is_open_from_ten_minutes_before_to_fifteen_minutes_after_by_default() -> None:
+    assert LESSON.opens_at("student") == START - timedelta(minutes=10)
+    assert LESSON.closes_at == END + timedelta(minutes=15)
+
+
+def test_every_role_may_have_a_window_of_its_own() -> None:
+    door = ruled(LESSON, opens_before_seconds_by_role={"tutor": 3600, "guest": 0}, guests_allowed=True)
+    hour_before = START - timedelta(hours=1)
+    assert decide(door, TUTOR, hour_before) == Admit("teacher", CLOSES, hour_before, CLOSES)
+    assert decide(door, STUDENT, hour_before) == Wait(Reason.TOO_EARLY, 50 * 60, OPENS, CLOSES)
+    assert decide(door, GUEST, START - INSTANT) == Wait(Reason.TOO_EARLY, 1, START, CLOSES)
+    assert decide(door, GUEST, START) == Admit("learner", CLOSES, START, CLOSES)
+
+
+def test_a_host_comes_too_early_like_anybody_else() -> None:
+    assert decide(LESSON, TUTOR, OPENS - SECOND) == Wait(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+
+
+def test_a_call_that_runs_when_the_window_closes_can_be_joined_during_the_overrun() -> None:
+    running = replace(LESSON, call_running=True)
+    assert decide(running, STUDENT, CLOSES - INSTANT) == Admit("learner", CLOSES, OPENS, CLOSES)
+    assert decide(running, STUDENT, CLOSES) == Admit("learner", OVERRUN_ENDS, OPENS, CLOSES)
+    assert decide(running, STUDENT, OVERRUN_ENDS - INSTANT) == Admit("learner", OVERRUN_ENDS, OPENS, CLOSES)
+    assert decide(running, STUDENT, OVERRUN_ENDS) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+
+
+def test_without_an_overrun_a_running_call_changes_nothing() -> None:
+    running = replace(ruled(LESSON, overrun_seconds=0), call_running=True)
+    assert decide(running, STUDENT, CLOSES) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+
+
+def test_a_running_call_does_not_open_the_window_early() -> None:
+    running = replace(LESSON, call_running=True)
+    assert decide(running, STUDENT, OPENS - SECOND) == Wait(Reason.TOO_EARLY, 1, OPENS, CLOSES)
+
+
+@pytest.mark.parametrize(
+    ("early", "seconds"),
+    [
+        (INSTANT, 1),
+        (SECOND - INSTANT, 1),
+        (SECOND, 1),
+        (SECOND + INSTANT, 2),
+        (timedelta(days=30), 30 * 24 * 3600),
+    ],
+)
+def test_retry_after_is_the_wait_in_whole_seconds_rounded_up(early: timedelta, seconds: int) -> None:
+    assert decide(LESSON, STUDENT, OPENS - early) == Wait(Reason.TOO_EARLY, seconds, OPENS, CLOSES)
+
+
+# --- everybody, everywhere --------------------------------------------------------------------------------------------
+#
+# The table of the design once more, as plain as it stands there. It looks only at what the app said (raw seconds of the
+# policy, raw fields) and never asks the program under test what it thinks of them.
+
+
+def _opening(visit: Visit) -> datetime | None:
+    if visit.door.starts_at is None:
+        return None
+    policy = visit.door.policy
+    before = policy.opens_before_seconds_by_role.get(visit.person.role or "", policy.opens_before_seconds)
+    return visit.door.starts_at - timedelta(seconds=before)
+
+
+def _closing(visit: Visit) -> datetime | None:
+    return visit.door.ends_at and visit.door.ends_at + timedelta(seconds=visit.door.policy.grace_seconds)
+
+
+def _last_closing(visit: Visit) -> datetime | None:
+    closing = _closing(visit)
+    return closing and closing + timedelta(seconds=visit.door.policy.overrun_seconds)
+
+
+def _is_early(visit: Visit) -> bool:
+    opening = _opening(visit)
+    return opening is not None and visit.now < opening
+
+
+def _is_late(visit: Visit) -> bool:
+    closing = _closing(visit)
+    return closing is not None and visit.now >= closing
+
+
+def _is_later_than_any_overrun(visit: Visit) -> bool:
+    last = _last_closing(visit)
+    return last is not None and visit.now >= last
+
+
+def _refused(reason: Reason) -> Callable[[Visit], Decision]:
+    return lambda _: Refuse(reason)
+
+
+def _early(visit: Visit) -> Decision:
+    opening = _opening(visit)
+    assert opening is not None
+    return Wait(Reason.TOO_EARLY, -((visit.now - opening) // SECOND), opening, _closing(visit))
+
+
+def _over(visit: Visit) -> Decision:
+    return Refuse(Reason.SESSION_OVER, _opening(visit), _closing(visit))
+
+
+def _waiting(reason: Reason) -> Callable[[Visit], Decision]:
+    return lambda visit: Wait(reason, 5, _opening(visit), _closing(visit))
+
+
+def _admitted(visit: Visit) -> Decision:
+    return Admit(visit.person.provider_role, _closing(visit), _opening(visit), _closing(visit))
+
+
+def _admitted_to_the_overrun(visit: Visit) -> Decision:
+    return Admit(visit.person.provider_role, _last_closing(visit), _opening(visit), _closing(visit))
+
+
+def _waits(visit: Visit) -> bool:
+    return visit.person.role not in visit.door.policy.host_roles and not visit.person.admitted
+
+
+def _kept_for_admission(visit: Visit) -> bool:
+    return _waits(visit) and visit.door.policy.waiting_room == "admit"
+
+
+def _kept_for_host(visit: Visit) -> bool:
+    return _waits(visit) and visit.door.policy.waiting_room == "until_host" and not visit.door.call_running
+
+
+Line = tuple[Callable[[Visit], bool], Callable[[Visit], Decision]]
+
+TABLE: dict[str, Line] = {
+    "video off": (lambda v: not v.door.video, _refused(Reason.VIDEO_DISABLED)),
+    "cancelled": (lambda v: v.door.status == "cancelled", _refused(Reason.SESSION_CANCELLED)),
+    "completed": (lambda v: v.door.status == "completed", _refused(Reason.SESSION_COMPLETED)),
+    "not confirmed": (lambda v: v.door.status != "confirmed", _refused(Reason.SESSION_NOT_CONFIRMED)),
+    "guest where guests are off": (
+        lambda v: v.person.is_guest and not v.door.policy.guests_allowed,
+        _refused(Reason.GUESTS_NOT_ALLOWED),
+    ),
+    "not on the roster": (lambda v: v.person.role is None, _refused(Reason.NOT_A_PARTICIPANT)),
+    "removed": (lambda v: v.person.removed, _refused(Reason.PARTICIPANT_REMOVED)),
+    "before the window": (_is_early, _early),
+    "after the window": (lambda v: _is_late(v) and not v.door.call_running, _over),
+    "after the overrun": (_is_later_than_any_overrun, _over),
+    "not let in yet": (_kept_for_admission, _waiting(Reason.WAITING_FOR_ADMISSION)),
+    "host not there yet": (_kept_for_host, _waiting(Reason.WAITING_FOR_HOST)),
+    "during the overrun": (_is_late, _admitted_to_the_overrun),
+    "otherwise": (lambda _: True, _admitted),
+}
+
+
+def _line(visit: Visit) -> str:
+    return next(line for line, (holds, _) in TABLE.items() if holds(visit))
+
+
+def _expected(visit: Visit) -> Decision:
+    _, outcome = TABLE[_line(visit)]
+    return outcome(visit)
+
+
+def test_the_table_holds_for_every_combination_of_what_can_be_the_matter() -> None:
+    seen = Counter[str]()
+    for visit in every_visit():
+        assert visit.decision == _expected(visit), visit
+        seen[_line(visit)] += 1
+    assert set(seen) == set(TABLE), "a line of the table never decides anything"
+
+
+@settings(max_examples=500)
+@given(visits())
+def test_the_table_holds_for_everybody_at_every_door_at_any_moment(visit: Visit) -> None:
+    assert visit.decision == _expected(visit)
+
+
+@settings(max_examples=500)
+@given(welcome_visits())
+def test_the_table_holds_where_only_time_and_waiting_room_decide(visit: Visit) -> None:
+    assert visit.decision == _expected(visit)
+
+
+# --- what follows from it, whatever the table says --------------------------------------------------------------------
+
+SAID_BY_THE_SESSION = {
+    Reason.VIDEO_DISABLED,
+    Reason.SESSION_CANCELLED,
+    Reason.SESSION_COMPLETED,
+    Reason.SESSION_NOT_CONFIRMED,
+}
+SAID_ABOUT_THE_PERSON = {Reason.NOT_A_PARTICIPANT, Reason.GUESTS_NOT_ALLOWED, Reason.PARTICIPANT_REMOVED}
+SAID_IN_THE_WAITING_ROOM = {Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION}
+
+
+def _reason(decision: Decision) -> Reason | None:
+    return None if isinstance(decision, Admit) else decision.reason
+
+
+@given(welcome_visits())
+def test_an_admission_always_lasts_beyond_now(visit: Visit) -> None:
+    decision = visit.decision
+    assume(isinstance(decision, Admit))
+    assert isinstance(decision, Admit)
+    assert (decision.until is None) == (visit.door.ends_at is None)
+    assert decision.until is None or decision.until > visit.now
+
+
+@given(welcome_visits(), st.floats(0, 1, exclude_max=True))
+def test_an_admission_stands_until_the_moment_it_names(visit: Visit, share: float) -> None:
+    decision = visit.decision
+    assume(isinstance(decision, Admit))
+    assert isinstance(decision, Admit)
+    remaining = timedelta(days=365) if decision.until is None else decision.until - visit.now
+    later = visit.now + min(share * remaining, remaining - INSTANT)
+    assert visit.at(later).decision == decision
+
+
+@given(welcome_visits(scheduled=True))
+def test_nobody_is_admitted_outside_the_window_but_to_a_running_call_within_the_overrun(visit: Visit) -> None:
+    decision = visit.decision
+    assume(isinstance(decision, Admit))
+    assert isinstance(decision, Admit)
+    assert decision.opens_at is not None
+    assert decision.closes_at is not None
+    assert decision.opens_at <= visit.now
+    if visit.now >= decision.closes_at:
+        assert visit.door.call_running
+        assert visit.now < decision.closes_at + timedelta(seconds=visit.door.policy.overrun_seconds)
+
+
+@given(welcome_visits(scheduled=True), st.sampled_from([INSTANT, SECOND]) | st.timedeltas(INSTANT, WEEK))
+def test_who_is_too_early_is_told_when_to_come_and_is_not_too_early_then(visit: Visit, early: timedelta) -> None:
+    opening = _opening(visit)
+    assert opening is not None
+    now = opening - early
+    decision = visit.at(now).decision
+    assert isinstance(decision, Wait)
+    assert decision.reason is Reason.TOO_EARLY
+    assert decision.opens_at == opening
+    assert decision.retry_after >= 1
+    assert timedelta() <= now + decision.retry_after * SECOND - decision.opens_at < SECOND
+    assert _reason(visit.at(decision.opens_at).decision) is not Reason.TOO_EARLY
+    assert _reason(visit.at(decision.opens_at - INSTANT).decision) is Reason.TOO_EARLY
+
+
+@given(visits())
+def test_who_has_to_wait_waits_at_least_a_second(visit: Visit) -> None:
+    decision = visit.decision
+    assert not isinstance(decision, Wait) or decision.retry_after >= 1
+
+
+@given(welcome_visits(scheduled=True), st.timedeltas(timedelta(), WEEK), st.timedeltas(timedelta(), WEEK))
+def test_what_is_over_stays_over(visit: Visit, late: timedelta, later: timedelta) -> None:
+    closing = _last_closing(visit) if visit.door.call_running else _closing(visit)
+    assert closing is not None
+    over = visit.at(closing + late).decision
+    assert _reason(over) is Reason.SESSION_OVER
+    assert visit.at(closing + late + later).decision == over
+
+
+@given(visits(), people(), st.data())
+def test_what_the_session_refuses_it_refuses_to_everybody_at_any_time(
+    visit: Visit, other: Person, data: st.DataObject
+) -> None:
+    somebody_else = Visit(visit.door, other, data.draw(moments(visit.door)))
+    session_says_no = _reason(visit.decision) in SAID_BY_THE_SESSION
+    assert session_says_no == (_reason(somebody_else.decision) in SAID_BY_THE_SESSION)
+    if session_says_no:
+        assert visit.decision == somebody_else.decision
+
+
+@given(visits(), st.data())
+def test_what_is_refused_to_a_person_is_refused_at_any_time_and_tells_nothing_of_the_window(
+    visit: Visit, data: st.DataObject
+) -> None:
+    reason = _reason(visit.decision)
+    assume(reason is not None and reason in SAID_BY_THE_SESSION | SAID_ABOUT_THE_PERSON)
+    assert reason is not None
+    assert visit.decision == Refuse(reason)
+    assert visit.at(data.draw(moments(visit.door))).decision == visit.decision
+
+
+@given(welcome_visits())
+def test_everybody_who_is_not_refused_outright_is_told_the_window_of_their_role(visit: Visit) -> None:
+    decision = visit.decision
+    assert (decision.opens_at, decision.closes_at) == (_opening(visit), _closing(visit))
+
+
+@given(doors(), people(), st.data())
+def test_a_stranger_is_never_admitted_and_never_told_to_wait(door: Door, person: Person, data: st.DataObject) -> None:
+    stranger = replace(person, role=None)
+    assert isinstance(decide(door, stranger, data.draw(moments(door))), Refuse)
+
+
+@given(doors(sound=True), people(), st.data())
+def test_a_guest_is_never_admitted_where_guests_are_off(door: Door, person: Person, data: st.DataObject) -> None:
+    door = ruled(door, guests_allowed=False)
+    guest = replace(person, is_guest=True)
+    assert decide(door, guest, data.draw(moments(door))) == Refuse(Reason.GUESTS_NOT_ALLOWED)
+
+
+@given(doors(sound=True), people(), st.data())
+def test_somebody_who_was_removed_is_never_admitted(door: Door, person: Person, data: st.DataObject) -> None:
+    removed = replace(person, removed=True)
+    assert _reason(decide(door, removed, data.draw(moments(door)))) in SAID_ABOUT_THE_PERSON
+
+
+@given(welcome_visits())
+def test_a_host_is_never_kept_in_the_waiting_room(visit: Visit) -> None:
+    assert visit.person.role is not None
+    host = replace(visit, door=ruled(visit.door, host_roles=[visit.person.role]))
+    assert _reason(host.decision) not in SAID_IN_THE_WAITING_ROOM
+
+
+@given(welcome_visits())
+def test_somebody_who_was_let_in_is_never_kept_in_the_waiting_room(visit: Visit) -> None:
+    let_in = replace(visit, person=replace(visit.person, admitted=True))
+    assert _reason(let_in.decision) not in SAID_IN_THE_WAITING_ROOM
+
+
+@given(welcome_visits())
+def test_the_waiting_room_keeps_nobody_where_it_is_off(visit: Visit) -> None:
+    off = replace(visit, door=ruled(visit.door, waiting_room="off"))
+    assert _reason(off.decision) not in SAID_IN_THE_WAITING_ROOM
+
+
+@given(welcome_visits())
+def test_being_let_in_changes_nothing_but_the_wait(visit: Visit) -> None:
+    kept = replace(visit, person=replace(visit.person, admitted=False)).decision
+    let_in = replace(visit, person=replace(visit.person, admitted=True)).decision
+    assert let_in == kept or _reason(kept) in SAID_IN_THE_WAITING_ROOM
+
+
+@given(visits())
+def test_a_call_that_starts_never_shuts_the_door_to_anybody(visit: Visit) -> None:
+    idle = replace(visit, door=replace(visit.door, call_running=False)).decision
+    running = replace(visit, door=replace(visit.door, call_running=True)).decision
+    assert running == idle or _reason(idle) in {Reason.SESSION_OVER, Reason.WAITING_FOR_HOST}
+
+
+@given(welcome_visits(), st.integers(0, 3600))
+def test_a_longer_grace_never_shuts_the_door_to_anybody(visit: Visit, more: int) -> None:
+    assume(isinstance(visit.decision, Admit))
+    generous = replace(visit, door=ruled(visit.door, grace_seconds=visit.door.policy.grace_seconds + more))
+    assert isinstance(generous.decision, Admit)
+
+
+@given(visits())
+def test_the_provider_role_is_handed_through_and_decides_nothing(visit: Visit) -> None:
+    renamed = replace(visit, person=replace(visit.person, provider_role="renamed")).decision
+    decision = visit.decision
+    assert renamed == (replace(decision, role="renamed") if isinstance(decision, Admit) else decision)
+
+
+# --- may the session meet, whoever comes ------------------------------------------------------------------------------
+
+
+def test_a_session_may_meet_as_soon_as_anybody_may_come() -> None:
+    door = ruled(LESSON, opens_before_seconds_by_role={"tutor": 3600, "guest": 0})
+    hour_before = START - timedelta(hours=1)
+    assert may_meet(door, hour_before) == Admit(None, CLOSES, hour_before, CLOSES)
+    assert may_meet(door, hour_before - SECOND) == Wait(Reason.TOO_EARLY, 1, hour_before, CLOSES)
+
+
+def test_a_session_may_meet_in_the_common_window_when_every_named_role_comes_later() -> None:
+    door = ruled(LESSON, opens_before_seconds_by_role={"guest": 0})
+    assert may_meet(door, OPENS) == Admit(None, CLOSES, OPENS, CLOSES)
+
+
+def test_a_session_may_meet_until_the_window_closes() -> None:
+    assert isinstance(may_meet(LESSON, CLOSES - INSTANT), Admit)
+    assert may_meet(LESSON, CLOSES) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+
+
+def test_a_session_whose_call_runs_may_meet_during_the_overrun() -> None:
+    running = replace(LESSON, call_running=True)
+    assert may_meet(running, OVERRUN_ENDS - INSTANT) == Admit(None, OVERRUN_ENDS, OPENS, CLOSES)
+    assert may_meet(running, OVERRUN_ENDS) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
+
+
+def test_a_group_may_meet_at_any_time() -> None:
+    assert may_meet(CIRCLE, START) == Admit(None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("door", "reason"),
+    [
+        (replace(LESSON, video=False), Reason.VIDEO_DISABLED),
+        (replace(LESSON, status=SessionStatus.CANCELLED), Reason.SESSION_CANCELLED),
+        (replace(LESSON, status=SessionStatus.COMPLETED), Reason.SESSION_COMPLETED),
+        (replace(LESSON, status=SessionStatus.PENDING), Reason.SESSION_NOT_CONFIRMED),
+    ],
+    ids=["video off", "cancelled", "completed", "pending"],
+)
+def test_a_session_that_admits_nobody_may_not_meet(door: Door, reason: Reason) -> None:
+    assert may_meet(door, START) == Refuse(reason)
+
+
+@pytest.mark.parametrize("waiting_room", WaitingRoom)
+def test_the_waiting_room_does_not_keep_a_session_from_meeting(waiting_room: WaitingRoom) -> None:
+    assert isinstance(may_meet(ruled(LESSON, waiting_room=waiting_room), START), Admit)
+
+
+def _hosts_of_every_role(door: Door) -> list[Person]:
+    return [Person(role, admitted=True) for role in (*door.policy.opens_before_seconds_by_role, "any other role")]
+
+
+@settings(max_examples=300)
+@given(st.booleans().flatmap(lambda sound: doors(sound=sound)), st.data())
+def test_a_session_may_meet_exactly_when_somebody_could_enter(door: Door, data: st.DataObject) -> None:
+    now = data.draw(moments(door))
+    answers = [decide(door, person, now) for person in _hosts_of_every_role(door)]
+    answer = may_meet(door, now)
+    assert isinstance(answer, Admit) == any(isinstance(each, Admit) for each in answers)
+    assert isinstance(answer, Refuse) == all(isinstance(each, Refuse) for each in answers)
+    assert answer.closes_at == answers[0].closes_at
+    assert answer.opens_at == min((each.opens_at for each in answers if each.opens_at), default=None)
+    if isinstance(answer, Admit):
+        assert {answer.until} == {each.until for each in answers if isinstance(each, Admit)}
+
+
+# --- what is told -----------------------------------------------------------------------------------------------------
+
+
+def test_reasons_are_the_codes_of_the_design() -> None:
+    assert [reason.value for reason in Reason] == [
+        "video_disabled",
+        "session_cancelled",
+        "session_completed",
+        "session_not_confirmed",
+        "not_a_participant",
+        "guests_not_allowed",
+        "participant_removed",
+        "too_early",
+        "session_over",
+        "waiting_for_host",
+        "waiting_for_admission",
+    ]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_comes_with_advice_in_whole_sentences(reason: Reason) -> None:
+    told = advice(Refuse(reason))
+    assert told == advice(Wait(reason, 1, None, None))
+    assert told[0].isupper()
+    assert told.endswith(".")
+    assert len(told.split()) >= 4
+
+
+def test_no_two_reasons_come_with_the_same_advice() -> None:
+    assert len({advice(Refuse(reason)) for reason in Reason}) == len(Reason)
+
+
+@pytest.mark.parametrize("reason", [Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION])
+def test_who_sits_in_the_waiting_room_is_advised_to_ask_again(reason: Reason) -> None:
+    assert "`retry_after`" in advice(Wait(reason, 5, None, None))
+
+
+def test_who_is_too_early_is_advised_to_come_when_the_window_opens() -> None:
+    assert "`opens_at`" in advice(Wait(Reason.TOO_EARLY, 60, OPENS, CLOSES))

@@ -1,0 +1,98 @@
+"""What is known when somebody stands at the door."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from videobroker.domain.access import Door
+from videobroker.domain.apps import App, ProviderAccount, ProviderName
+from videobroker.domain.calls import Call
+from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.ids import AccountId, AppId, CallId, RoomId, SessionId
+from videobroker.domain.policy import Policy
+from videobroker.domain.rooms import Room, RoomState
+from videobroker.domain.sessions import Modality, Session, SessionKey, SessionKind, SessionStatus, SessionTerms
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+APP = App(
+    id=AppId(UUID(int=1)),
+    name="tutoring",
+    policy={"grace_seconds": 60},
+    role_maps={},
+    accounts={name: ProviderAccount(AccountId(UUID(int=2)), name, {}) for name in ProviderName},
+)
+LESSON = Session(
+    id=SessionId(UUID(int=3)),
+    key=SessionKey(APP.id, SessionKind.BOOKING, "lesson-1"),
+    terms=SessionTerms(
+        status=SessionStatus.PENDING,
+        video=False,
+        starts_at=NOW,
+        ends_at=NOW + timedelta(hours=1),
+        policy={"overrun_seconds": 0},
+    ),
+    provider=None,
+    version=1,
+    created_at=NOW,
+    updated_at=NOW,
+)
+CALL = Call(CallId(UUID(int=4)), LESSON.id, ProviderName.HMS, started_at=NOW, started_by=None)
+ROOM = Room(RoomId(UUID(int=5)), LESSON.id, ProviderName.HMS, RoomState.READY)
+EMPTY = Entrance(LESSON, participant=None, room=None, call=None, uid=None)
+
+
+def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both() -> None:
+    assert EMPTY.door(APP) == Door(
+        status=SessionStatus.PENDING,
+        video=False,
+        starts_at=NOW,
+        ends_at=NOW + timedelta(hours=1),
+        policy=Policy(grace_seconds=60, overrun_seconds=0),
+        call_running=False,
+    )
+
+
+def test_an_open_call_is_a_running_call() -> None:
+    assert replace(EMPTY, call=CALL).door(APP).call_running
+
+
+@pytest.mark.parametrize("state", RoomState)
+def test_only_a_ready_room_can_be_entered(state: RoomState) -> None:
+    room = replace(ROOM, state=state)
+    assert replace(EMPTY, room=room).ready_room == (room if state is RoomState.READY else None)
+
+
+def test_before_the_first_join_there_is_no_room_to_enter() -> None:
+    assert EMPTY.ready_room is None
+
+
+# --- where it takes place ---------------------------------------------------------------------------------------------
+
+
+def test_a_session_that_names_no_provider_takes_those_of_the_app() -> None:
+    assert providers_of(APP, LESSON) == (ProviderName.HMS, ProviderName.AGORA)
+
+
+def test_a_session_takes_the_providers_it_names_in_its_own_order() -> None:
+    preferring = replace(LESSON, terms=replace(LESSON.terms, providers=(ProviderName.AGORA, ProviderName.HMS)))
+    assert providers_of(APP, preferring) == (ProviderName.AGORA, ProviderName.HMS)
+
+
+def test_a_session_that_has_a_room_stays_where_it_is_whatever_it_names() -> None:
+    settled = replace(LESSON, provider=ProviderName.AGORA, terms=replace(LESSON.terms, providers=(ProviderName.HMS,)))
+    assert providers_of(APP, settled) == (ProviderName.AGORA,)
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_named_in_sentences_by_its_kind_and_reference() -> None:
+    assert LESSON.key.label == "booking 'lesson-1'"
+    assert SessionKey(APP.id, SessionKind.GROUP, "circle").label == "group 'circle'"
+
+
+@pytest.mark.parametrize(("video", "modality"), [(True, Modality.VIRTUAL), (False, Modality.PHYSICAL)])
+def test_a_booking_is_virtual_when_it_has_video_and_physical_otherwise(video: bool, modality: Modality) -> None:
+    assert replace(LESSON, terms=replace(LESSON.terms, video=video)).modality is modality

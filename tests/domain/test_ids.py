@@ -1,0 +1,65 @@
+"""Identifiers that sort by time, as RFC 9562 has them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import RFC_4122, UUID
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from videobroker.domain.ids import moment_of, uuid7
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+moments = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 Hypothesis wants them bare
+
+
+@given(moments)
+def test_an_id_is_a_uuid_of_version_7_and_of_the_variant_of_the_rfc(now: datetime) -> None:
+    identifier = uuid7(now)
+    assert identifier.version == 7
+    assert identifier.variant == RFC_4122
+
+
+@given(moments)
+@example(NOW + timedelta(microseconds=999))
+@example(EPOCH)
+def test_an_id_begins_with_the_unix_milliseconds_of_its_making(now: datetime) -> None:
+    assert int(uuid7(now).hex[:12], 16) == (now - EPOCH) // MILLISECOND
+
+
+@given(moments)
+def test_the_moment_of_an_id_is_the_millisecond_of_its_making(now: datetime) -> None:
+    assert moment_of(uuid7(now)) == now - timedelta(microseconds=now.microsecond % 1000)
+
+
+@given(moments, st.timedeltas(MILLISECOND, timedelta(days=1)))
+def test_a_later_id_is_the_greater_one_as_number_and_as_text(now: datetime, later: timedelta) -> None:
+    first, second = uuid7(now), uuid7(now + later)
+    assert first < second
+    assert str(first) < str(second)
+
+
+def test_the_moment_of_the_example_in_the_rfc() -> None:
+    example_of_the_rfc = UUID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")
+    assert moment_of(example_of_the_rfc) == datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
+
+
+def test_a_moment_is_told_in_utc() -> None:
+    in_india = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert moment_of(uuid7(in_india)).isoformat() == "2026-03-12T14:00:00+00:00"
+
+
+def test_ids_of_the_same_moment_are_distinct() -> None:
+    assert len({uuid7(NOW) for _ in range(10_000)}) == 10_000
+
+
+def test_seventy_four_bits_are_random_and_all_the_others_are_told_by_the_moment() -> None:
+    ones, zeros = 0, 0
+    for _ in range(200):
+        number = uuid7(NOW).int
+        ones |= number
+        zeros |= ~number
+    random_bits = ones & zeros & (1 << 128) - 1
+    assert random_bits == (0xFFF << 64) | ((1 << 62) - 1)

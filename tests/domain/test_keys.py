@@ -1,0 +1,182 @@
+"""API keys: what one looks like, when it is valid, what it may do."""
+
+import hashlib
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from videobroker.domain.ids import AppId, KeyId
+from videobroker.domain.keys import (
+    KEY_PREFIX,
+    SCOPE_MEANINGS,
+    SHOWN_CHARACTERS,
+    ApiKey,
+    Scope,
+    check_key_shape,
+    key_digest,
+    mint_key,
+)
+from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked, ScopeMissing
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+KEY = ApiKey(
+    id=KeyId(UUID(int=1)),
+    app_id=AppId(UUID(int=2)),
+    name="backend",
+    shown="vb_abcdef",
+    scopes=frozenset({Scope.JOIN}),
+    created_at=NOW - timedelta(days=1),
+    expires_at=None,
+    revoked_at=None,
+)
+
+_any_text = st.text(st.characters())
+"""Unlike plain `st.text()`, also with halves of surrogate pairs: headers may hold any bytes."""
+
+
+# --- shape ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_key_is_the_prefix_and_256_random_bits() -> None:
+    key = mint_key()
+    assert re.fullmatch(r"vb_[A-Za-z0-9_-]{43}", key)
+    assert len(key) == 46
+
+
+def test_no_two_keys_are_the_same() -> None:
+    assert len({mint_key() for _ in range(1000)}) == 1000
+
+
+def test_every_new_key_has_the_shape_of_a_key() -> None:
+    for _ in range(1000):
+        check_key_shape(mint_key())
+
+
+def test_what_is_shown_of_a_key_leaves_most_of_its_secret_untold() -> None:
+    secret_bits_shown = (SHOWN_CHARACTERS - len(KEY_PREFIX)) * 6
+    assert secret_bits_shown == 36
+    assert 256 - secret_bits_shown >= 128
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "vb_",
+        "vb_" + "a" * 20,
+        "vb_" + "a" * 126,
+        "VB_" + "a" * 43,
+        "sk_" + "a" * 43,
+        " vb_" + "a" * 43,
+        "a" * 43 + "vb_",
+        "vb_" + "ä" * 43,
+        "vb_" + "\ud800" * 43,
+    ],
+    ids=[
+        "empty",
+        "the prefix alone",
+        "too short",
+        "too long",
+        "capitals",
+        "another vendor's",
+        "space before",
+        "reversed",
+        "umlauts",
+        "half a surrogate pair",
+    ],
+)
+def test_a_text_that_cannot_be_a_key_is_refused_without_being_repeated(text: str) -> None:
+    with pytest.raises(ApiKeyInvalid, match="`vb_`") as raised:
+        check_key_shape(text)
+    assert len(text) < 10 or text not in raised.value.detail
+
+
+@pytest.mark.parametrize("length", [24, 46, 128])
+def test_keys_may_become_shorter_or_longer_one_day(length: int) -> None:
+    check_key_shape("vb_".ljust(length, "a"))
+
+
+# --- digest -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_database_keeps_the_sha256_of_a_key() -> None:
+    assert key_digest("vb_abc") == hashlib.sha256(b"vb_abc").digest()
+
+
+@given(_any_text, _any_text)
+@example("\ud800", "?")
+@example("\ud800", "\ud801")
+def test_two_texts_have_the_same_digest_only_when_they_are_equal(one: str, other: str) -> None:
+    assert (key_digest(one) == key_digest(other)) == (one == other)
+
+
+@given(_any_text)
+def test_any_text_has_a_digest_even_one_that_is_no_unicode(text: str) -> None:
+    assert len(key_digest(text)) == 32
+
+
+# --- validity ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_without_an_end_is_valid() -> None:
+    KEY.check(NOW)
+    KEY.check(NOW + timedelta(days=36_500))
+
+
+def test_a_key_is_valid_until_the_moment_it_expires_and_not_at_it() -> None:
+    key = replace(KEY, expires_at=NOW)
+    key.check(NOW - INSTANT)
+    with pytest.raises(ApiKeyExpired, match="videobroker keys create"):
+        key.check(NOW)
+
+
+def test_a_key_is_valid_until_the_moment_it_is_revoked_and_not_at_it() -> None:
+    key = replace(KEY, revoked_at=NOW)
+    key.check(NOW - INSTANT)
+    with pytest.raises(ApiKeyRevoked, match="replaced"):
+        key.check(NOW)
+
+
+def test_a_key_that_was_revoked_and_has_expired_is_called_revoked() -> None:
+    for expired, revoked in [(NOW, NOW), (NOW - timedelta(days=1), NOW), (NOW, NOW - timedelta(days=1))]:
+        with pytest.raises(ApiKeyRevoked):
+            replace(KEY, expires_at=expired, revoked_at=revoked).check(NOW)
+
+
+def test_a_key_that_will_be_revoked_can_still_expire_before() -> None:
+    with pytest.raises(ApiKeyExpired):
+        replace(KEY, expires_at=NOW, revoked_at=NOW + INSTANT).check(NOW)
+
+
+# --- scopes -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.sets(st.sampled_from(Scope)), st.sampled_from(Scope))
+def test_a_key_may_do_what_its_scopes_say_and_nothing_else(scopes: set[Scope], wanted: Scope) -> None:
+    key = replace(KEY, scopes=frozenset(scopes))
+    if wanted in scopes:
+        key.require(wanted)
+    else:
+        with pytest.raises(ScopeMissing):
+            key.require(wanted)
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_who_lacks_a_scope_is_told_which_one_and_what_it_is_for(scope: Scope) -> None:
+    with pytest.raises(ScopeMissing) as raised:
+        replace(KEY, scopes=frozenset(set(Scope) - {scope})).require(scope)
+    assert f"`{scope.value}`" in raised.value.detail
+    assert SCOPE_MEANINGS[scope] in raised.value.detail
+    assert raised.value.fields == {"scope": scope.value}
+
+
+def test_to_write_is_not_to_read() -> None:
+    writer = replace(KEY, scopes=frozenset({Scope.SESSIONS_WRITE}))
+    with pytest.raises(ScopeMissing):
+        writer.require(Scope.SESSIONS_READ)

@@ -1,0 +1,174 @@
+"""What an app may decide about its sessions, and what is decided when it says nothing."""
+
+import json
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.policy import NOTHING, Policy, WaitingRoom
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+_seconds = st.integers(0, 7 * 24 * 3600)
+_roles = st.text(min_size=1, max_size=8)
+_values: dict[str, st.SearchStrategy[Any]] = {
+    "opens_before_seconds": _seconds,
+    "opens_before_seconds_by_role": st.dictionaries(_roles, _seconds),
+    "grace_seconds": _seconds,
+    "overrun_seconds": _seconds,
+    "waiting_room": st.sampled_from(["off", "until_host", "admit"]),
+    "host_roles": st.lists(_roles),
+    "call_roles": st.lists(_roles),
+    "guests_allowed": st.booleans(),
+    "token_seconds": _seconds,
+    "guest_token_seconds": _seconds,
+}
+patches = st.fixed_dictionaries({}, optional=_values)
+"""What the database keeps of an app's or a session's own rules."""
+
+
+def as_json(policy: Policy) -> Any:
+    """The policy as JSON would keep it."""
+    said = {name: getattr(policy, name) for name in _values}
+    said["opens_before_seconds_by_role"] = dict(policy.opens_before_seconds_by_role)
+    return json.loads(json.dumps(said))
+
+
+def test_an_app_that_says_nothing_has_the_defaults_of_the_design() -> None:
+    policy = Policy()
+    assert policy.opens_before("student") == timedelta(minutes=10)
+    assert policy.grace == timedelta(minutes=15)
+    assert policy.overrun == HOUR
+    assert policy.waiting_room is WaitingRoom.OFF
+    assert not policy.guests_allowed
+    assert policy.token_life(guest=False, default=DAY) == DAY
+    assert policy.token_life(guest=True, default=DAY) == 2 * HOUR
+
+
+@pytest.mark.parametrize("role", ["tutor", "teacher", "doctor", "therapist", "admin", "host", "moderator"])
+def test_whoever_leads_a_session_in_the_seeds_is_a_host_by_default(role: str) -> None:
+    assert role in Policy().host_roles
+
+
+@pytest.mark.parametrize("role", ["student", "patient", "client", "member", "guest"])
+def test_whoever_attends_a_session_in_the_seeds_is_no_host_by_default(role: str) -> None:
+    assert role not in Policy().host_roles
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_field_of_a_policy_is_among_those_that_are_tried_below() -> None:
+    assert set(_values) == {field.name for field in fields(Policy)}
+
+
+def test_a_patch_changes_what_it_names_and_nothing_else() -> None:
+    changed = Policy(grace_seconds=60).changed_by({"opens_before_seconds": 0, "guests_allowed": True})
+    assert changed == Policy(grace_seconds=60, opens_before_seconds=0, guests_allowed=True)
+
+
+def test_what_json_spells_is_understood() -> None:
+    patch = json.loads('{"waiting_room": "until_host", "host_roles": ["chair"], "call_roles": []}')
+    changed = Policy().changed_by(patch)
+    assert changed.waiting_room is WaitingRoom.UNTIL_HOST
+    assert changed.host_roles == ("chair",)
+    assert changed.call_roles == ()
+
+
+def test_a_field_of_a_newer_program_is_ignored() -> None:
+    assert Policy().changed_by({"recording": "always", "grace_seconds": 1}) == Policy(grace_seconds=1)
+
+
+def test_a_waiting_room_that_does_not_exist_is_not_taken_for_an_open_door() -> None:
+    with pytest.raises(ValueError, match="locked"):
+        Policy().changed_by({"waiting_room": "locked"})
+
+
+def test_openings_by_role_are_replaced_as_a_whole() -> None:
+    policy = Policy(opens_before_seconds_by_role={"tutor": 3600, "guest": 0})
+    assert policy.changed_by({"opens_before_seconds_by_role": {"tutor": 60}}).opens_before("guest") == timedelta(
+        minutes=10
+    )
+
+
+def test_nothing_changes_nothing_and_stays_nothing() -> None:
+    assert Policy().changed_by(NOTHING) == Policy()
+    with pytest.raises(TypeError):
+        NOTHING["grace_seconds"] = 1  # type: ignore[index]
+
+
+@given(patches)
+def test_a_changed_policy_says_exactly_what_the_patch_says(patch: dict[str, Any]) -> None:
+    assert as_json(Policy().changed_by(patch)) == {**as_json(Policy()), **patch}
+
+
+@given(patches, patches)
+def test_of_two_patches_the_later_one_wins(app: dict[str, Any], session: dict[str, Any]) -> None:
+    assert Policy().changed_by(app).changed_by(session) == Policy().changed_by({**app, **session})
+
+
+@given(patches)
+def test_a_policy_that_is_changed_stays_as_it_was(patch: dict[str, Any]) -> None:
+    policy = Policy()
+    policy.changed_by(patch)
+    assert policy == Policy()
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_with_an_opening_of_its_own_leaves_the_others_alone() -> None:
+    policy = Policy(opens_before_seconds=300, opens_before_seconds_by_role={"tutor": 3600})
+    assert policy.opens_before("tutor") == HOUR
+    assert policy.opens_before("student") == timedelta(minutes=5)
+
+
+def test_an_opening_of_zero_is_an_opening_and_not_the_default() -> None:
+    assert Policy(opens_before_seconds_by_role={"guest": 0}).opens_before("guest") == timedelta()
+
+
+@given(patches, _roles)
+def test_durations_are_whole_seconds(patch: dict[str, Any], role: str) -> None:
+    policy = Policy().changed_by(patch)
+    assert policy.grace == timedelta(seconds=policy.grace_seconds)
+    assert policy.overrun == timedelta(seconds=policy.overrun_seconds)
+    assert policy.opens_before(role) in {
+        timedelta(seconds=each) for each in (policy.opens_before_seconds, *policy.opens_before_seconds_by_role.values())
+    }
+
+
+# --- token life -------------------------------------------------------------------------------------------------------
+
+
+def test_a_policy_that_says_nothing_leaves_the_life_of_tokens_to_the_provider() -> None:
+    assert Policy().token_life(guest=False, default=HOUR) == HOUR
+
+
+def test_a_policy_shortens_and_lengthens_the_life_of_tokens() -> None:
+    assert Policy(token_seconds=60).token_life(guest=False, default=DAY) == timedelta(minutes=1)
+    assert Policy(token_seconds=86400).token_life(guest=False, default=HOUR) == DAY
+
+
+def test_a_token_life_of_zero_is_not_taken_for_silence() -> None:
+    assert Policy(token_seconds=0).token_life(guest=False, default=DAY) == timedelta()
+
+
+def test_the_limit_for_guests_does_not_touch_participants() -> None:
+    assert Policy(guest_token_seconds=60).token_life(guest=False, default=DAY) == DAY
+
+
+@given(st.none() | _seconds, _seconds, st.timedeltas(timedelta(), 2 * DAY))
+def test_a_guest_never_gets_more_than_a_participant_and_never_more_than_the_limit_for_guests(
+    token_seconds: int | None, guest_token_seconds: int, default: timedelta
+) -> None:
+    policy = Policy(token_seconds=token_seconds, guest_token_seconds=guest_token_seconds)
+    participant, guest = (policy.token_life(guest=is_guest, default=default) for is_guest in (False, True))
+    limit = timedelta(seconds=guest_token_seconds)
+    assert guest <= participant
+    assert guest <= limit
+    assert guest in {participant, limit}

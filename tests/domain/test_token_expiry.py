@@ -1,0 +1,152 @@
+"""How long a token lives: as the policy says, but never longer than the door is open, and long enough for the call."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from videobroker.domain.access import token_expiry
+from videobroker.domain.policy import Policy
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LONGEST_CALL = 12 * HOUR
+
+
+def on_100ms(
+    *, until: datetime | None, policy: Policy | None = None, guest: bool = False, longest_call: timedelta = LONGEST_CALL
+) -> timedelta:
+    """How long a 100ms token lives that is issued now: its SDK presents the first token again."""
+    life = (policy or Policy()).token_life(guest=guest, default=DAY)
+    return token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=longest_call) - NOW
+
+
+def on_agora(*, until: datetime | None, policy: Policy | None = None, guest: bool = False) -> timedelta:
+    """How long an Agora token lives that is issued now: it is renewed while the call goes on."""
+    life = (policy or Policy()).token_life(guest=guest, default=HOUR)
+    return token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=None) - NOW
+
+
+# --- groups have no end: the policy decides alone ---------------------------------------------------------------------
+
+
+def test_a_participant_of_a_group_gets_24_hours_on_100ms() -> None:
+    assert on_100ms(until=None) == DAY
+
+
+def test_a_guest_of_a_group_gets_two_hours_on_100ms() -> None:
+    assert on_100ms(until=None, guest=True) == 2 * HOUR
+
+
+def test_everybody_in_a_group_gets_an_hour_on_agora() -> None:
+    assert on_agora(until=None) == on_agora(until=None, guest=True) == HOUR
+
+
+def test_a_group_without_an_end_asks_no_token_to_outlive_the_call() -> None:
+    assert on_100ms(until=None, policy=Policy(token_seconds=600)) == 10 * MINUTE
+
+
+def test_a_policy_may_make_agora_tokens_longer_than_the_default() -> None:
+    assert on_agora(until=None, policy=Policy(token_seconds=4 * 3600)) == 4 * HOUR
+
+
+def test_no_policy_makes_a_token_longer_than_the_vendor_honours() -> None:
+    week = Policy(token_seconds=7 * 24 * 3600, guest_token_seconds=7 * 24 * 3600)
+    assert on_100ms(until=None, policy=week) == DAY
+    assert on_agora(until=None, policy=week) == DAY
+    assert on_agora(until=NOW + 30 * DAY, policy=week, guest=True) == DAY
+
+
+# --- bookings end: no token outlives the door -------------------------------------------------------------------------
+
+
+def test_a_token_ends_when_the_window_closes() -> None:
+    assert on_100ms(until=NOW + 75 * MINUTE) == 75 * MINUTE
+    assert on_agora(until=NOW + 20 * MINUTE) == 20 * MINUTE
+
+
+def test_a_token_ends_before_the_window_where_its_life_is_over_earlier() -> None:
+    assert on_agora(until=NOW + 75 * MINUTE) == HOUR
+    assert on_100ms(until=NOW + 3 * DAY) == DAY
+
+
+def test_on_100ms_a_token_outlives_the_call_even_where_the_policy_is_shorter() -> None:
+    short = Policy(token_seconds=600)
+    assert on_100ms(until=NOW + 75 * MINUTE, policy=short) == 75 * MINUTE
+    assert on_100ms(until=NOW + 3 * DAY, policy=short) == LONGEST_CALL
+
+
+def test_on_100ms_the_token_of_a_guest_outlives_the_call_too() -> None:
+    assert on_100ms(until=NOW + 3 * HOUR, guest=True) == 3 * HOUR
+    assert on_100ms(until=NOW + 3 * DAY, guest=True) == LONGEST_CALL
+
+
+def test_outliving_the_call_is_no_reason_to_exceed_what_the_vendor_honours() -> None:
+    assert on_100ms(until=NOW + 30 * DAY, longest_call=2 * DAY) == DAY
+
+
+def test_on_agora_a_short_policy_stays_short() -> None:
+    assert on_agora(until=NOW + 75 * MINUTE, policy=Policy(token_seconds=600)) == 10 * MINUTE
+
+
+# --- whatever the numbers ---------------------------------------------------------------------------------------------
+
+_spans = st.sampled_from([MINUTE, HOUR, LONGEST_CALL, DAY]) | st.timedeltas(timedelta(microseconds=1), 10 * DAY)
+
+
+@given(remaining=_spans, life=_spans, longest=_spans, longest_call=st.none() | _spans)
+def test_a_token_lives_but_never_after_until_and_never_above_the_longest(
+    remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None
+) -> None:
+    expiry = token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call)
+    assert NOW < expiry <= NOW + min(remaining, longest)
+
+
+@given(remaining=_spans, life=_spans, longest=_spans)
+def test_where_no_call_has_to_be_outlived_a_token_lives_its_life_within_the_bounds(
+    remaining: timedelta, life: timedelta, longest: timedelta
+) -> None:
+    expiry = token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=None)
+    assert expiry - NOW == sorted([remaining, life, longest])[0]
+
+
+@given(remaining=_spans, life=_spans, longest=_spans, longest_call=_spans)
+def test_a_token_that_has_to_outlive_the_call_does_so_or_reaches_a_bound(
+    remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta
+) -> None:
+    span = token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call) - NOW
+    assert span >= longest_call or span in {remaining, longest}
+    assert span >= life or span in {remaining, longest}
+    assert span <= max(life, longest_call)
+
+
+@given(life=_spans, longest=_spans, longest_call=st.none() | _spans)
+def test_without_an_end_the_longest_call_does_not_matter(
+    life: timedelta, longest: timedelta, longest_call: timedelta | None
+) -> None:
+    expiry = token_expiry(NOW, until=None, life=life, longest=longest, longest_call=longest_call)
+    assert expiry - NOW == sorted([life, longest])[0]
+
+
+@given(remaining=_spans, more=_spans, life=_spans, longest=_spans, longest_call=st.none() | _spans)
+def test_a_door_that_stays_open_longer_never_shortens_a_token(
+    remaining: timedelta, more: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None
+) -> None:
+    shorter, longer = (
+        token_expiry(NOW, until=until, life=life, longest=longest, longest_call=longest_call)
+        for until in (NOW + remaining, NOW + remaining + more)
+    )
+    assert shorter <= longer
+
+
+@given(remaining=_spans, life=_spans, longest=_spans, longest_call=st.none() | _spans, passed=_spans)
+def test_joining_again_never_ends_a_token_earlier_than_the_one_before(
+    remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None, passed: timedelta
+) -> None:
+    assume(passed < remaining)
+    until = NOW + remaining
+    first, again = (
+        token_expiry(now, until=until, life=life, longest=longest, longest_call=longest_call)
+        for now in (NOW, NOW + passed)
+    )
+    assert first <= again
