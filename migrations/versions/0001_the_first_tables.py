@@ -106,13 +106,13 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("(kind = 'booking') = (starts_at is not null)", name="sessions_kind_schedule_check"),
-        sa.CheckConstraint("kind in ('booking', 'group')", name="sessions_kind_check"),
+        sa.CheckConstraint("(kind = 'booking') = (starts_at is not null)", name=op.f("sessions_kind_schedule_check")),
+        sa.CheckConstraint("kind in ('booking', 'group')", name=op.f("sessions_kind_check")),
         sa.CheckConstraint(
-            "status in ('pending', 'confirmed', 'cancelled', 'completed')", name="sessions_status_check"
+            "status in ('pending', 'confirmed', 'cancelled', 'completed')", name=op.f("sessions_status_check")
         ),
         sa.CheckConstraint(
-            "(starts_at is null) = (ends_at is null) and ends_at > starts_at", name="sessions_schedule_check"
+            "(starts_at is null) = (ends_at is null) and ends_at > starts_at", name=op.f("sessions_schedule_check")
         ),
         sa.ForeignKeyConstraint(["app_id"], ["apps.id"], name="sessions_app_id_fkey"),
         sa.PrimaryKeyConstraint("app_id", "id", name="sessions_pkey"),
@@ -131,7 +131,7 @@ def upgrade() -> None:
         sa.Column("started_by", sa.Text(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.Text(), nullable=True),
-        sa.CheckConstraint("ended_at >= started_at", name="calls_order_check"),
+        sa.CheckConstraint("ended_at >= started_at", name=op.f("calls_order_check")),
         sa.ForeignKeyConstraint(
             ["app_id", "session_id"], ["sessions.app_id", "sessions.id"], name="calls_app_id_session_id_fkey"
         ),
@@ -176,8 +176,8 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("failure", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("state <> 'ready' or provider_room_id is not null", name="rooms_ready_check"),
-        sa.CheckConstraint("state in ('preparing', 'ready', 'closing', 'closed')", name="rooms_state_check"),
+        sa.CheckConstraint("state <> 'ready' or provider_room_id is not null", name=op.f("rooms_ready_check")),
+        sa.CheckConstraint("state in ('preparing', 'ready', 'closing', 'closed')", name=op.f("rooms_state_check")),
         sa.ForeignKeyConstraint(
             ["app_id", "session_id"], ["sessions.app_id", "sessions.id"], name="rooms_app_id_session_id_fkey"
         ),
@@ -190,7 +190,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.UUID(), nullable=False),
         sa.Column("user_id", sa.Text(collation="C"), nullable=False),
         sa.Column("uid", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("uid between 1 and 2147483647", name="uids_range_check"),
+        sa.CheckConstraint("uid between 1 and 2147483647", name=op.f("uids_range_check")),
         sa.ForeignKeyConstraint(
             ["app_id", "session_id"], ["sessions.app_id", "sessions.id"], name="uids_app_id_session_id_fkey"
         ),

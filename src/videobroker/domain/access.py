@@ -133,6 +133,11 @@ def decide(door: Door, person: Person, now: datetime) -> Decision:
     )
 
 
+def ruled_out(door: Door, person: Person | None) -> Refuse | None:
+    """Why this person may not enter at any time; None when it is only a question of when. Without a person: anybody."""
+    return _refused_by_session(door) or (None if person is None else _refused_as_person(door, person))
+
+
 def _refused_by_session(door: Door) -> Refuse | None:
     if not door.video:
         return Refuse(Reason.VIDEO_DISABLED)

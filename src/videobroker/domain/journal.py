@@ -26,6 +26,7 @@ class EventType(StrEnum):
     ROOM_OPENED = "room.opened"
     ROOM_CLOSED = "room.closed"
     PROVIDER_SWITCHED = "provider.switched"
+    APP_REPORTED = "app.reported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The provider-side place of a session."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,6 +46,21 @@ def room_name(app_id: AppId, session_id: SessionId) -> str:
     return f"vb-{_short(app_id.int)}-{_short(session_id.int)}"
 
 
+def code_id(code: str) -> str:
+    """The name under which the journal remembers a room code: it tells codes apart and gives none away."""
+    return f"code:{hashlib.sha256(code.encode()).hexdigest()[:12]}"
+
+
+def code_alias(code: str, prefix: str | None) -> str:
+    """The code as the app's people see it: with the app's prefix, where it has one."""
+    return f"{prefix}-{code}" if prefix else code
+
+
+def code_behind(alias: str, prefix: str | None) -> str:
+    """The provider's code behind an alias; a code without the prefix is itself."""
+    return alias.removeprefix(f"{prefix}-") if prefix else alias
+
+
 def _short(number: int) -> str:
     digits = "0123456789abcdefghijklmnopqrstuv"
     return "".join(digits[number >> shift & 31] for shift in range(125, -1, -5))
@@ -52,5 +68,5 @@ def _short(number: int) -> str:
 
 def uid_candidate(session_id: SessionId, draw: int) -> int:
     """The `draw`-th number to try for somebody in this session: 1 to `UID_LIMIT`, spread so that draws rarely meet."""
-    # A multiplicative step by a prime that does not divide UID_LIMIT visits every number before it repeats one.
+    # A step that shares no factor with UID_LIMIT visits every number before it repeats one.
     return (session_id.int + draw * 1_640_531_527) % UID_LIMIT + 1

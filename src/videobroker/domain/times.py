@@ -11,5 +11,5 @@ def utc(moment: datetime) -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """The moment as the API writes it: RFC 3339, UTC, `Z`, no more digits than it has."""
+    """The moment as the API writes it: RFC 3339, UTC, `Z`, microseconds where it has any."""
     return utc(moment).isoformat().replace("+00:00", "Z")

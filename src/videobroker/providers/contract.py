@@ -1,7 +1,7 @@
 """What we ask of a video provider, in our words. Vendor words stop inside the packages beside this file.
 
 A provider is bound to one account (one app's credentials with one vendor). Everything it cannot do is a capability it
-does not claim; the behaviour that every provider promises is stated once, in `tests/providers/test_contract.py`.
+does not claim; the behaviour that every provider promises is stated once, in `tests/providers/test_every_provider.py`.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,6 +26,8 @@ class Capability(StrEnum):
 
     PREBUILT = "prebuilt"
     """Offers a ready-made page that is entered with a room code."""
+    ROOM_CODES = "room_codes"
+    """Gives room codes; the page that takes them may be the app's own."""
     CLOSE_ROOM = "close_room"
     """Can end a running call and keep the room shut."""
 
@@ -126,7 +128,7 @@ class Provider(Protocol):
         ...
 
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
-        """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.PREBUILT`."""
+        """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.ROOM_CODES`."""
         ...
 
     async def close_room(self, room_id: str) -> None:

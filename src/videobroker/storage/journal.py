@@ -61,6 +61,22 @@ async def page(
     return found[:limit], found[limit - 1].cursor if len(found) > limit else None
 
 
+async def newest(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, types: Iterable[EventType], limit: int
+) -> list[Recorded]:
+    """The newest events of these types about a session, oldest first.
+
+    Everything that is committed is there at once; whoever wants to follow the journal uses `page`.
+    """
+    statement = (
+        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id, journal.c.type.in_(list(types)))
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(limit)
+    )
+    return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+
+
 def _columns_of(event: Event) -> dict[str, Any]:
     key = event.session
     return {

@@ -181,6 +181,19 @@ rooms = Table(
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("state in ('preparing', 'ready', 'closing', 'closed')", name="state"),
     CheckConstraint("state <> 'ready' or provider_room_id is not null", name="ready"),
+    # Whose room has this code?
+    Index("rooms_codes_idx", "codes", postgresql_using="gin", postgresql_ops={"codes": "jsonb_path_ops"}),
+)
+
+# The last number that was given to something of an app, by what was numbered. Numbers may be skipped.
+counters = Table(
+    "counters",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    PrimaryKeyConstraint("app_id", "name"),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
 )
 
 calls = Table(

@@ -1,7 +1,7 @@
 """Who comes in: the access decision, one room, credentials, and the journal line that is durable before they leave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid5
@@ -10,13 +10,13 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Door, Person, Refuse, Wait, decide, token_expiry
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.calls import Call
-from videobroker.domain.entrance import Entrance
+from videobroker.domain.entrance import Entrance, providers_of
 from videobroker.domain.ids import uuid7
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
-from videobroker.errors import RoleNotMapped, RoomNotReady
+from videobroker.errors import RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
 from videobroker.storage import uids
 from videobroker.storage.journal import record
@@ -37,6 +37,8 @@ class Visitor:
     user_id: str
     display_name: str | None = None
     is_guest: bool = False
+    provider_user_id: str | None = None
+    """What the provider calls this person, where that is not their `user_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class _Attempt:
     key: SessionKey
     visitor: Visitor
     surface: Surface
+    provider: ProviderName | None
     asker: Asker
     now: datetime
 
@@ -79,20 +82,24 @@ async def join(
     visitor: Visitor,
     *,
     surface: Surface,
+    provider: ProviderName | None = None,
     asker: Asker,
     now: datetime,
 ) -> Joined:
     """Credentials for somebody who may enter now.
 
+    `provider` is the only one that the visitor's frontend can enter at; without it, any of the session's will do.
+
     The first to enter opens the room and the call. Joining again repeats the check and signs anew. The journal has
     the line about it before this returns. Raises `AccessDenied` with the decision, `SessionNotFound`, and whatever
-    keeps the room from being opened.
+    keeps the room from being opened; `SurfaceNotOffered` when the session does not take place at `provider`.
     """
-    attempt = _Attempt(broker, app, key, visitor, surface, asker, now)
+    attempt = _Attempt(broker, app, key, visitor, surface, provider, asker, now)
     for _ in range(ROUNDS):
         entrance = await look_at(broker, key, visitor.user_id)
         door = entrance.door(app)
         admission = await _admission(attempt, entrance, door)
+        _require_provider(attempt, entrance.session)
         room = entrance.ready_room
         if room is not None and entrance.call is not None and _has_what_it_takes(attempt, entrance, room):
             return await _sign_and_record(attempt, entrance, door, admission, room, entrance.call)
@@ -110,6 +117,15 @@ async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit
     raise denial(decision)
 
 
+def _require_provider(attempt: _Attempt, session: Session) -> None:
+    offered = providers_of(attempt.app, session)
+    if attempt.provider is not None and offered and attempt.provider not in offered:
+        raise SurfaceNotOffered(
+            f"The {session.key.label} takes place at {' or '.join(offered)}, not at {attempt.provider}. "
+            f"Ask for credentials of {offered[0]}."
+        )
+
+
 def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> bool:
     if attempt.surface is Surface.PREBUILT:
         return bool(room.codes)
@@ -117,7 +133,7 @@ def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> boo
 
 
 async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
-    broker, app, session = attempt.broker, attempt.app, entrance.session
+    broker, app, session = attempt.broker, attempt.app, _narrowed(entrance.session, attempt.provider)
     room = await open_room(broker, app, session, surface=attempt.surface, asker=attempt.asker, now=attempt.now)
     async with broker.store.transaction() as transaction:
         await open_call(
@@ -133,6 +149,10 @@ async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
             await uids.allocate(transaction, app.id, session.id, attempt.visitor.user_id)
 
 
+def _narrowed(session: Session, provider: ProviderName | None) -> Session:
+    return session if provider is None else replace(session, terms=replace(session.terms, providers=(provider,)))
+
+
 async def _sign_and_record(
     attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, room: Room, call: Call
 ) -> Joined:
@@ -145,7 +165,7 @@ async def _sign_and_record(
         session=entrance.session,
         call=call,
         role=seat.role,
-        user_id=seat.user_id,
+        user_id=attempt.visitor.user_id,
         display_name=seat.display_name,
         expires_at=seat.expires_at,
         credentials=signed.credentials,
@@ -158,7 +178,7 @@ def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, p
     registered_name = participant.display_name if participant else None
     rule = provider.token_rule
     return Seat(
-        user_id=visitor.user_id,
+        user_id=visitor.provider_user_id or visitor.user_id,
         role=provider_role(attempt.app, provider.name, role),
         display_name=visitor.display_name or registered_name or visitor.user_id,
         issued_at=attempt.now,
@@ -190,14 +210,19 @@ def _sign(provider: Provider, room: Room, seat: Seat, surface: Surface) -> Signe
     room_id = room.provider_room_id or ""
     if surface is Surface.SDK:
         return provider.sign(room_id, seat)
-    code = room.codes.get(seat.role)
+    return provider.prebuilt(room_id, room_code(room, seat.role), seat)
+
+
+def room_code(room: Room, role: str) -> str:
+    """The room's code for a role of the provider. Raises `RoleNotMapped`."""
+    code = room.codes.get(role)
     if code is None:
         raise RoleNotMapped(
-            f"{provider.name} gave no room code for the role {seat.role!r}: its template has no such role. "
+            f"{room.provider} gave no room code for the role {role!r}: its template has no such role. "
             "Roles are case-sensitive: compare the template with the app's role map.",
-            role=seat.role,
+            role=role,
         )
-    return provider.prebuilt(room_id, code, seat)
+    return code
 
 
 def _issued(attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat: Seat, signed: Signed) -> Event:
@@ -212,6 +237,7 @@ def _issued(attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat:
             "guest": attempt.visitor.is_guest,
             "token_id": signed.token_id,
             "expires_at": rfc3339(seat.expires_at),
+            **({} if seat.user_id == attempt.visitor.user_id else {"provider_user_id": seat.user_id}),
         },
     )
 

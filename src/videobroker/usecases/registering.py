@@ -1,8 +1,9 @@
 """Sessions and their rosters, as the app wants them."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
@@ -54,14 +55,50 @@ async def register(
     check_terms(app, terms)
     check_people(app, providers_named(app, terms), people or ())
     async with broker.store.transaction() as transaction:
-        session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
-        if await sessions.add(transaction, session):
-            await sessions.put_participants(transaction, app.id, session.id, people or ())
-            await record(transaction, _about(session, EventType.SESSION_REGISTERED, asker, now))
-            return Registered(session, _sorted(people or ()), created=True, changed=True)
+        added = await _add(transaction, app, key, terms, people or (), asker=asker, now=now)
+        if added is not None:
+            return added
         registered = await _change(transaction, app, key, lambda _: terms, people, asker=asker, now=now)
     await _shut_if_over(broker, app, registered, asker=asker, now=now)
     return registered
+
+
+async def register_new(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    terms: SessionTerms,
+    people: Sequence[Participant],
+    *,
+    asker: Asker,
+    now: datetime,
+) -> Registered | None:
+    """Register a session under a reference that nothing has yet; None, and no change, when something has it.
+
+    Raises whatever `register` raises.
+    """
+    check_terms(app, terms)
+    check_people(app, providers_named(app, terms), people)
+    async with broker.store.transaction() as transaction:
+        return await _add(transaction, app, key, terms, people, asker=asker, now=now)
+
+
+async def _add(
+    transaction: Transaction,
+    app: App,
+    key: SessionKey,
+    terms: SessionTerms,
+    people: Sequence[Participant],
+    *,
+    asker: Asker,
+    now: datetime,
+) -> Registered | None:
+    session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
+    if not await sessions.add(transaction, session):
+        return None
+    await sessions.put_participants(transaction, app.id, session.id, people)
+    await record(transaction, _about(session, EventType.SESSION_REGISTERED, asker, now))
+    return Registered(session, _sorted(people), created=True, changed=True)
 
 
 async def amend(
@@ -105,7 +142,7 @@ async def _change(
     former = await sessions.roster(transaction, app.id, session.id)
     wanted = former if people is None else _sorted(people)
     check_people(app, providers_named(app, terms), wanted)
-    if terms == session.terms and wanted == former:
+    if _say_the_same(terms, session.terms) and wanted == former:
         return Registered(session, former)
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
     await sessions.save_terms(transaction, changed)
@@ -246,6 +283,21 @@ def check_people(app: App, providers: Iterable[ProviderName], people: Collection
     for provider in providers:
         for role in {person.role for person in people}:
             provider_role(app, provider, role)
+
+
+def _say_the_same(terms: SessionTerms, others: SessionTerms) -> bool:
+    return terms == others and _alike(terms.metadata, others.metadata)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal as JSON: to Python, 1 and true are equal; to whoever keeps them in metadata, they are not."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return bool(one == other)
 
 
 def _sorted(people: Iterable[Participant]) -> tuple[Participant, ...]:

@@ -57,34 +57,36 @@ class _Opening:
     app: App
     session: Session
     provider: Provider
-    surface: Surface
+    with_codes: bool
     asker: Asker
     now: datetime
     holder: UUID
 
-    @property
-    def with_codes(self) -> bool:
-        return self.surface is Surface.PREBUILT
-
 
 async def open_room(
-    broker: Broker, app: App, session: Session, *, surface: Surface, asker: Asker, now: datetime
+    broker: Broker, app: App, session: Session, *, surface: Surface, codes: bool = False, asker: Asker, now: datetime
 ) -> Room:
     """The session's room, ready to be entered; opened at the first of its providers that answers.
+
+    `codes` asks for the room's codes also where the page that takes them is not the vendor's.
 
     Raises `ProviderUnavailable` when none of them does, `RoomNotReady` when somebody else is still at it, and
     `SurfaceNotOffered` when none of them has such a page.
     """
     reason: ProviderUnavailable | SurfaceNotOffered | None = None
+    with_codes = codes or surface is Surface.PREBUILT
     for name in providers_of(app, session):
         provider = broker.provider(app, name)
+        if codes and Capability.ROOM_CODES not in provider.capabilities:
+            reason = reason or SurfaceNotOffered(f"{name} has no room codes. Ask for join credentials with `/v1`.")
+            continue
         if surface is Surface.PREBUILT and Capability.PREBUILT not in provider.capabilities:
             reason = reason or SurfaceNotOffered(
                 f"{name} has no ready-made page for this app. Ask with `surface` `sdk`, or set the account's subdomain."
             )
             continue
         try:
-            return await _open_at(_Opening(broker, app, session, provider, surface, asker, now, uuid4()))
+            return await _open_at(_Opening(broker, app, session, provider, with_codes, asker, now, uuid4()))
         except ProviderUnavailable as error:
             log.warning("provider unavailable", provider=name, session_id=str(session.id))
             reason = error

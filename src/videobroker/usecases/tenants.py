@@ -9,8 +9,10 @@ from videobroker.domain.apps import App, ProviderAccount, ProviderName, RoleMap
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.users import TokenRules
-from videobroker.errors import ApiKeyInvalid, Conflict, NotFound, UserTokenInvalid
+from videobroker.errors import ApiKeyInvalid, Conflict, InvalidInput, NotFound, UserTokenInvalid
 from videobroker.storage import apps
+
+LONGEST_NAME = 128
 
 
 class AppNotFound(NotFound):
@@ -104,7 +106,9 @@ async def create_app(
     role_maps: Mapping[ProviderName, RoleMap],
     now: datetime,
 ) -> App:
-    """A new app. Raises `AppExists`."""
+    """A new app. Raises `AppExists`, `InvalidInput`."""
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise InvalidInput(f"Name the app with 1 to {LONGEST_NAME} printable characters, without spaces around them.")
     async with broker.store.transaction() as transaction:
         app_id = AppId(uuid7(now))
         if not await apps.add_app(transaction, app_id, name, policy=policy, role_maps=role_maps, now=now):

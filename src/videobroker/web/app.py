@@ -1,19 +1,24 @@
 """The HTTP service. `create_app(broker)` needs no environment: everything comes with the broker."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
 from videobroker.web import health, problems, v1
+from videobroker.web.legacy import appointments as legacy_appointments
+from videobroker.web.legacy import groups as legacy_groups
+from videobroker.web.legacy import therapy as legacy_therapy
+from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.problems import Problem
-from videobroker.web.reading import BodyLimit
+from videobroker.web.reading import BodyLimit, PlainPaths
 from videobroker.web.requests_log import RequestsLog
 
 DESCRIPTION = """\
@@ -28,14 +33,22 @@ TAGS = [
     {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
     {"name": "calls", "description": "Meetings that took place, or that run now."},
     {"name": "events", "description": "The journal: everything that happened."},
+    {"name": "legacy: appointments", "description": "The endpoints that appointments had before, and their answers."},
+    {"name": "legacy: therapy", "description": "The endpoints that therapy sessions had before, and their answers."},
     {"name": "operations", "description": "For whoever runs the service."},
 ]
+
+CORS_SECONDS = 600
+"""A browser asks so seldom whether it may ask."""
 
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
-def create_app(lifetime: BrokerLifetime) -> FastAPI:
-    """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops."""
+def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ()) -> FastAPI:
+    """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
+
+    `allowed_origins` are those whose pages may ask us from a browser (CORS).
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -56,8 +69,22 @@ def create_app(lifetime: BrokerLifetime) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainPaths)
+    if allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(allowed_origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-User-Id"],
+            expose_headers=["Retry-After", "Idempotency-Replayed"],
+            max_age=CORS_SECONDS,
+        )
     app.add_middleware(RequestsLog)
     app.include_router(v1.router)
+    app.include_router(legacy_tutoring.router)
+    app.include_router(legacy_groups.router)
+    app.include_router(legacy_appointments.router)
+    app.include_router(legacy_therapy.router)
     app.include_router(health.router)
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from pydantic import BeforeValidator
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
@@ -33,8 +34,21 @@ _user_token = HTTPBearer(
     auto_error=False,
 )
 Credentials = HTTPAuthorizationCredentials | None
+
+
+def _utf8(value: object) -> object:
+    """A header's text, which the framework reads as Latin-1, as the UTF-8 that it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        raise ValueError("send the user id in UTF-8") from None
+
+
 UserIdHeader = Annotated[
     Identifier | None,
+    BeforeValidator(_utf8),
     Header(alias="X-User-Id", description="With an API key: the user for whom the backend asks."),
 ]
 
@@ -62,6 +76,11 @@ class Caller:
         if self.is_user:
             raise NotYourself("A user token speaks for its own user only. Leave `user_id` out, or send your own.")
         raise InvalidInput("X-User-Id and `user_id` name different users. Send one of them.")
+
+    def must_be_among(self, *people: str) -> None:
+        """Raise `NotYourself` for a user who is none of these people; a backend speaks for everybody."""
+        if self.is_user and self.user_id not in people:
+            raise NotYourself("A user token speaks for its own user only. Name your own user among the people.")
 
     def must_speak_for(self, user_id: str | None) -> str:
         """The same where somebody has to be named."""
@@ -129,6 +148,8 @@ def _asker(request: Request, app: App, *, key_id: KeyId | None = None, user_id: 
 
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]
+SessionsAuthor = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRITE.value])]
+"""A backend, or a user whom an old endpoint lets write what concerns themselves: `Caller.must_be_among`."""
 SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
 GuestBringer = Annotated[Caller, Security(identify_backend, scopes=[Scope.JOIN.value])]

@@ -2,7 +2,7 @@
 
 import math
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +20,9 @@ from videobroker.errors import AccessDenied, BrokerError
 from videobroker.web.shapes import AccessShape, access_shape
 
 MEDIA_TYPE = "application/problem+json"
+MOST_PARTS = 20
+"""So many mistakes of one request are listed: nobody reads more, and a request may hold a hundred thousand."""
+LONGEST_POINTER = 200
 
 log = structlog.get_logger(__name__)
 
@@ -169,9 +172,14 @@ def install(app: FastAPI) -> None:
 
 async def _broker_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BrokerError)  # noqa: S101  registered for nothing else
-    if STATUS.get(error.code, 500) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, AccessDenied):
-        log.warning("request failed", code=error.code, detail=error.detail)
+    log_failure(error)
     return problem(error)
+
+
+def log_failure(error: BrokerError) -> None:
+    """A line in the log for what is not the caller's fault."""
+    if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("request failed", code=error.code, detail=error.detail)
 
 
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
@@ -185,11 +193,15 @@ def invalid_request(error: RequestValidationError) -> errors.InvalidInput:
     if any(part["type"] == "json_invalid" for part in found):
         reason = found[0].get("ctx", {}).get("error", "not JSON")
         return MalformedJson(f"The body is not the JSON we read ({reason}). Send one JSON object in UTF-8.")
-    parts = [{"pointer": "/".join(str(step) for step in part["loc"]), "message": _said(part)} for part in found]
-    detail = (
-        f"{parts[0]['pointer']}: {parts[0]['message']}" if len(parts) == 1 else f"{len(parts)} parts are not valid."
-    )
+    parts = [{"pointer": _pointer(part["loc"]), "message": _said(part)} for part in found[:MOST_PARTS]]
+    detail = f"{len(found)} parts are not valid."
+    if len(found) == 1:
+        detail = f"{parts[0]['pointer']}: {parts[0]['message']}"
     return errors.InvalidInput(detail, errors=parts)
+
+
+def _pointer(steps: Sequence[object]) -> str:
+    return "/".join(str(step) for step in steps)[:LONGEST_POINTER]
 
 
 def _said(part: Mapping[str, Any]) -> str:
@@ -199,6 +211,10 @@ def _said(part: Mapping[str, Any]) -> str:
             return "there is no such field; check its spelling"
         case "missing":
             return "this field is required"
+        case "string_pattern_mismatch":
+            return "there is a character in it that is not allowed here: control characters, mostly"
+        case "model_attributes_type" | "dict_type":
+            return "this has to be a JSON object"
         case "string_unicode":
             return "the text holds a lone surrogate, which is not a character"
         case _:
@@ -218,11 +234,18 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
             return problem(MalformedJson("The body cannot be read. Send one JSON object in UTF-8."))
 
 
-class LastResort:
-    """ASGI middleware: an error that nobody expected becomes a problem document and a line in the log.
+def unexpected(error: Exception) -> BrokerError:
+    """An error that nobody expected, as one of ours, after it was logged.
 
     The log gets the kind of the error and where it happened, not its text, which may quote what was sent.
     """
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unexpected error", error=type(error).__name__, trace=trace)
+    return BrokerError("Something went wrong on our side. It was logged; try again.")
+
+
+class LastResort:
+    """ASGI middleware: an error that nobody expected becomes a problem document and a line in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -239,11 +262,9 @@ class LastResort:
         try:
             await self.app(scope, receive, watch)
         except Exception as error:  # noqa: BLE001  the last resort is for all of them
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            log.error("unexpected error", error=type(error).__name__, trace=trace)  # noqa: TRY400  not its text
+            answer = problem(unexpected(error))
             if not started:
-                detail = "Something went wrong on our side. It was logged; try again."
-                await problem(BrokerError(detail))(scope, receive, send)
+                await answer(scope, receive, send)
 
 
 def described(*codes: str) -> dict[int | str, dict[str, Any]]:

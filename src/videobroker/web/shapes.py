@@ -1,7 +1,6 @@
 """What requests and answers look like: the parts that several of them share."""
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,8 +22,9 @@ from videobroker.domain.access import Admit, Decision, Reason, Wait
 from videobroker.domain.times import rfc3339, utc
 
 METADATA_BYTES = 16_384
+LARGEST_FLOAT = 2.0**53
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2199
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 _NO_CONTROLS = r"^[^\u0000-\u001f\u007f]*$"
 
 
@@ -39,10 +39,18 @@ def _moment(value: object) -> datetime:
         return utc(value)
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("send a moment as RFC 3339 with its offset, like 2026-03-12T14:00:00Z (in a URL, `+` is %2B)")
-    moment = datetime.fromisoformat(value.upper())
+    try:
+        moment = utc(datetime.fromisoformat(value.upper()))
+    except (ValueError, OverflowError):
+        raise ValueError("there is no such moment in the calendar") from None
+    return sensible(moment)
+
+
+def sensible(moment: datetime) -> datetime:
+    """The moment, if sessions take place in its year. Raises `ValueError`."""
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise ValueError(f"the year must be between {EARLIEST_YEAR} and {LATEST_YEAR}")
-    return utc(moment)
+    return moment
 
 
 Moment = Annotated[
@@ -56,6 +64,17 @@ Moment = Annotated[
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
 """The app's own name for something: 1 to 128 characters, no control characters."""
 
+
+def addressable(identifier: str) -> str:
+    """The identifier, if it can be named in a path. Raises `ValueError`."""
+    if "/" in identifier or identifier in {".", ".."}:
+        raise ValueError("an id must not hold `/`, and must not be `.` or `..`: it could not be named in a path")
+    return identifier
+
+
+PathIdentifier = Annotated[Identifier, AfterValidator(addressable)]
+"""An identifier that stands in paths."""
+
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
 """A name that people read."""
 
@@ -65,16 +84,19 @@ Seconds = Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600)]
 """Whole seconds, up to a week."""
 
 
-def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The value, if PostgreSQL can keep it as JSON and it is not too large. Raises `ValueError`."""
+    # First, because looking at every part of something large takes long.
+    if len(json.dumps(value, ensure_ascii=False).encode()) > METADATA_BYTES:
+        raise ValueError(f"must not be larger than {METADATA_BYTES} bytes")
     for part in _parts(value):
         if isinstance(part, str) and "\x00" in part:
             raise ValueError("texts must not hold NUL characters")
-        if isinstance(part, float) and not math.isfinite(part):
-            raise ValueError("numbers must be finite")
+        # PostgreSQL keeps larger floats as whole numbers, which are not what was sent.
+        if isinstance(part, float) and not abs(part) < LARGEST_FLOAT:
+            raise ValueError("numbers with a fraction or an exponent must be smaller than 2^53")
         if isinstance(part, int) and abs(part) >= 1 << 63:
             raise ValueError("whole numbers must fit into 64 bits")
-    if len(json.dumps(value, ensure_ascii=False).encode()) > METADATA_BYTES:
-        raise ValueError(f"must not be larger than {METADATA_BYTES} bytes")
     return value
 
 
@@ -90,7 +112,7 @@ def _parts(value: Any) -> Iterator[Any]:
         yield value
 
 
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_storable)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(storable)]
 """Whatever the app wants to keep with a session: a JSON object of at most 16 KiB."""
 
 

@@ -66,7 +66,7 @@ def test_it_is_a_provider(provider: HmsProvider) -> None:
     contract: Provider = provider
     assert contract.name is ProviderName.HMS
     assert contract.needs_uid is False
-    assert contract.capabilities == {Capability.PREBUILT, Capability.CLOSE_ROOM}
+    assert contract.capabilities == {Capability.PREBUILT, Capability.ROOM_CODES, Capability.CLOSE_ROOM}
 
 
 def test_tokens_outlive_every_call_because_the_sdk_joins_again_with_the_first(provider: HmsProvider) -> None:
@@ -113,7 +113,7 @@ async def test_a_transport_takes_the_place_of_the_network(settings: dict[str, st
 def test_an_account_without_a_page_does_not_claim_one(settings: dict[str, str], clock: Clock, seat: Seat) -> None:
     del settings["subdomain"]
     provider = HmsProvider.from_settings(settings, clock=clock)
-    assert provider.capabilities == {Capability.CLOSE_ROOM}
+    assert provider.capabilities == {Capability.ROOM_CODES, Capability.CLOSE_ROOM}
     with pytest.raises(ProviderNotConfigured, match="subdomain"):
         provider.prebuilt(ROOM, CODE, seat)
 

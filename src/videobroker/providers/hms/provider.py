@@ -1,6 +1,5 @@
 """100ms as a `Provider`: rooms made by name, tokens signed here, room codes for the ready-made page."""
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ import structlog
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnosis import Finding
+from videobroker.domain.rooms import code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (
     Capability,
@@ -42,6 +42,20 @@ RECORDER_ROLE = "__internal_recorder"
 
 CLOSING_REASON = "The session has ended."
 """What the people in the room are told."""
+
+KNOWN_SETTINGS = frozenset(
+    {
+        "access_key",
+        "secret",
+        "template_id",
+        "subdomain",
+        "prebuilt_url",
+        "api_url",
+        "management_token",
+        "room_id",
+        "room_code_prefix",
+    }
+)
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +95,7 @@ class HmsProvider:
         # A room that all sessions share is nobody's to close.
         closable = {Capability.CLOSE_ROOM} if fixed_room_id is None else set()
         page = {Capability.PREBUILT} if prebuilt_url is not None else set()
-        self.capabilities: frozenset[Capability] = frozenset(closable | page)
+        self.capabilities: frozenset[Capability] = frozenset({Capability.ROOM_CODES} | closable | page)
 
     def __repr__(self) -> str:
         return f"HmsProvider(access_key={self._keys.access_key!r})"
@@ -103,6 +117,8 @@ class HmsProvider:
         Raises `ProviderNotConfigured` naming what is wrong.
         """
         given = {key: value.strip() for key, value in settings.items() if value.strip()}
+        if unknown := sorted(settings.keys() - KNOWN_SETTINGS):
+            raise ProviderNotConfigured(f"A 100ms account has no setting {', '.join(unknown)}: check the spelling.")
         missing = [key for key in ("access_key", "secret") if key not in given]
         if missing:
             raise ProviderNotConfigured(f"The 100ms account lacks {' and '.join(missing)}: set what is missing.")
@@ -185,8 +201,7 @@ class HmsProvider:
         named = {"name": seat.display_name} if seat.display_name else {}
         query = urlencode({**named, "userId": seat.user_id}, quote_via=quote, safe="")
         url = f"{self._prebuilt_url}/meeting/{quote(code, safe='')}?{query}"
-        digest = hashlib.sha256(code.encode()).hexdigest()
-        return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), f"code:{digest[:12]}")
+        return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), code_id(code))
 
     async def examine(self, roles: Collection[str]) -> list[Finding]:
         """Credentials, clock, template roles, page and the token given by hand."""

@@ -8,10 +8,32 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from videobroker.errors import BrokerError
-from videobroker.web.problems import code_of, headers_of, invalid_request, status_of
+from videobroker.web.problems import (
+    STATUS,
+    code_of,
+    described,
+    headers_of,
+    invalid_request,
+    log_failure,
+    status_of,
+    unexpected,
+)
 from videobroker.web.reading import JsonRoute
+
+
+class OldError(BaseModel):
+    """An error in the family's words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"error": "Booking not found", "code": "session_not_found"}]}
+    )
+
+    error: str = Field(description="A sentence.")
+    code: str = Field(description="Our stable code for it; old clients need not read it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +41,7 @@ class OldErrors:
     """What a family answers to each of our codes: `{"error": sentence}` with a status."""
 
     table: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    """Our code -> the family's status and sentence."""
+    """Our code -> the family's status and sentence; an empty sentence leaves ours."""
 
     def response(self, error: BrokerError) -> JSONResponse:
         """The error in the family's words; what the table does not name keeps our status and sentence.
@@ -28,14 +50,34 @@ class OldErrors:
         """
         code = code_of(error)
         status, sentence = self.table.get(code, (status_of(error), error.detail))
-        return JSONResponse({"error": sentence, "code": code}, status, headers=headers_of(error, status))
+        return JSONResponse(
+            {"error": sentence or error.detail, "code": code}, status, headers=headers_of(error, status)
+        )
+
+    def described(self, *codes: str) -> dict[int | str, dict[str, Any]]:
+        """For the OpenAPI document: the errors an operation may answer with, by status.
+
+        A body that is too large is refused before anybody knows the family, with a problem document.
+        """
+        by_status: dict[int | str, list[str]] = {}
+        for code in codes:
+            if code != "body_too_large":
+                status, _ = self.table.get(code, (STATUS.get(code, 500), ""))
+                by_status.setdefault(status, []).append(code)
+        old: dict[int | str, dict[str, Any]] = {
+            status: {"model": OldError, "description": ", ".join(f"`{code}`" for code in names)}
+            for status, names in by_status.items()
+        }
+        return old | (described("body_too_large") if "body_too_large" in codes else {})
 
 
 def old_route(errors: OldErrors) -> type[APIRoute]:
-    """A kind of route that reads strict JSON and answers errors in the family's words."""
+    """A kind of route that reads strict JSON, answers errors in the family's words, and has no answer stored."""
 
     class OldRoute(JsonRoute):
         """Reads JSON, and speaks of errors as its family does."""
+
+        strict_query = False
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             """The handler, with errors in old words."""
@@ -43,11 +85,18 @@ def old_route(errors: OldErrors) -> type[APIRoute]:
 
             async def handle_in_old_words(request: Request) -> Response:
                 try:
-                    return await handle(request)
+                    response = await handle(request)
                 except BrokerError as error:
+                    log_failure(error)
                     return errors.response(error)
                 except RequestValidationError as error:
                     return errors.response(invalid_request(error))
+                except HTTPException:
+                    raise
+                except Exception as error:  # noqa: BLE001  the family has words for what nobody expected, too
+                    return errors.response(unexpected(error))
+                response.headers.setdefault("Cache-Control", "no-store")
+                return response
 
             return handle_in_old_words
 

@@ -1,0 +1,94 @@
+"""Makes bookings of which videobroker is the only keeper: it also gives them their references."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.domain.ids import uuid7
+from videobroker.domain.journal import Asker
+from videobroker.domain.sessions import (
+    Participant,
+    Registered,
+    Session,
+    SessionKey,
+    SessionKind,
+    SessionStatus,
+    SessionTerms,
+)
+from videobroker.errors import BrokerError
+from videobroker.providers.contract import Surface
+from videobroker.storage import counters
+from videobroker.usecases import registering
+from videobroker.usecases.codes import hand_out_code
+from videobroker.usecases.entering import provider_role, room_code
+from videobroker.usecases.rooms import open_room
+
+
+@dataclass(frozen=True, slots=True)
+class Appointed:
+    """A booking that was made, and the room code that goes with it."""
+
+    session: Session
+    code: str | None = field(repr=False)
+    """For the role that was asked for; None where the booking has no video."""
+
+
+async def appoint(
+    broker: Broker,
+    app: App,
+    terms: SessionTerms,
+    people: Sequence[Participant],
+    *,
+    role: str,
+    asker: Asker,
+    now: datetime,
+) -> Appointed:
+    """Make a confirmed booking under the app's next number; with video, also its room and the code for an app role.
+
+    All of it or nothing: when the room cannot be had, the booking ends cancelled and the reason is raised. Until the
+    room is there the booking is pending, so that nobody enters half of one, whenever this process dies. Raises
+    whatever `registering.register` and `hand_out_code` raise.
+    """
+    if not terms.video:
+        return Appointed((await _numbered(broker, app, terms, people, asker=asker, now=now)).session, None)
+    pending = replace(terms, status=SessionStatus.PENDING)
+    session = (await _numbered(broker, app, pending, people, asker=asker, now=now)).session
+    try:
+        return await _with_room(broker, app, session, terms, role=role, asker=asker, now=now)
+    except BrokerError:
+        await registering.cancel(broker, app, session.key, asker=asker, now=now)
+        raise
+
+
+async def _with_room(
+    broker: Broker, app: App, session: Session, terms: SessionTerms, *, role: str, asker: Asker, now: datetime
+) -> Appointed:
+    room = await open_room(broker, app, session, surface=Surface.SDK, codes=True, asker=asker, now=now)
+    room_code(room, provider_role(app, room.provider, role))  # raises before anybody may enter
+    confirmed = await registering.amend(
+        broker, app, session.key, lambda known: replace(known, status=terms.status), asker=asker, now=now
+    )
+    _, code = await hand_out_code(broker, app, session.key, role=role, user_id=None, asker=asker, now=now)
+    return Appointed(confirmed.session, code)
+
+
+async def _numbered(
+    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, asker: Asker, now: datetime
+) -> Registered:
+    while True:
+        async with broker.store.transaction() as transaction:
+            number = await counters.next_number(transaction, app.id, SessionKind.BOOKING)
+        key = SessionKey(app.id, SessionKind.BOOKING, str(number))
+        registered = await registering.register_new(broker, app, key, terms, people, asker=asker, now=now)
+        if registered is not None:
+            return registered
+
+
+async def book(
+    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, asker: Asker, now: datetime
+) -> Registered:
+    """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
+    key = SessionKey(app.id, SessionKind.BOOKING, str(uuid7(now)))
+    return await registering.register(broker, app, key, terms, people, asker=asker, now=now)

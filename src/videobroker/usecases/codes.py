@@ -1,0 +1,131 @@
+"""Hands out room codes. A code never expires and admits whoever has it, so the journal knows who got it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Refuse, may_meet, ruled_out
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.entrance import Entrance
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.rooms import Room, code_behind, code_id
+from videobroker.domain.sessions import Session, SessionKey
+from videobroker.errors import SessionNotFound
+from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
+from videobroker.storage import standings
+from videobroker.storage.journal import record
+from videobroker.usecases.doors import denial, look_at, person_at
+from videobroker.usecases.entering import provider_role, room_code
+from videobroker.usecases.rooms import open_room
+
+
+async def hand_out_code(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    *,
+    role: str,
+    user_id: str | None,
+    asker: Asker,
+    now: datetime,
+) -> tuple[Session, str]:
+    """The session and its room code for an app role, made now where there is none yet.
+
+    `user_id` is who gets it; None for a backend that names nobody. The time of day does not matter: a code that was
+    made is handed out before the window and after it, but none is made for a session that is over. Raises
+    `AccessDenied` for whom the session never admits, `SessionNotFound`, `RoleNotMapped`, and whatever keeps the room
+    from being opened.
+    """
+    entrance = await look_at(broker, key, user_id)
+    room = await _room_with_codes(broker, app, entrance, user_id=user_id, asker=asker, now=now)
+    code = room_code(room, provider_role(app, room.provider, role))
+    await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
+    return entrance.session, code
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A room code that somebody showed, and what it opens."""
+
+    session: Session
+    code: str = field(repr=False)
+    """The provider's code."""
+    url: str | None = field(repr=False)
+    """The page that takes it, with the person's name; None where nobody was named or the account has no page."""
+
+
+async def resolve_code(
+    broker: Broker, app: App, alias: str, *, user_id: str | None, asker: Asker, now: datetime
+) -> Resolved:
+    """What this room code, with or without the app's prefix, opens for this person.
+
+    Raises `SessionNotFound` for a code that no session has, and for everybody who is not on the roster of the session
+    that has it; `AccessDenied` when nobody will ever enter it again.
+    """
+    code = code_behind(alias, code_prefix(app))
+    roles = {role for role_map in app.role_maps.values() for role in role_map.values()}
+    async with broker.store.transaction() as transaction:
+        key = await standings.key_of_code(transaction, app.id, code, roles)
+    if key is None:
+        raise SessionNotFound("No session of this app has this room code.")
+    entrance = await look_at(broker, key, user_id)
+    if user_id is not None and entrance.participant is None:
+        raise SessionNotFound("No session of this app has this room code.")
+    room = await _room_with_codes(broker, app, entrance, user_id=user_id, asker=asker, now=now)
+    url = _page(broker, app, entrance, room, code, now)
+    await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
+    return Resolved(entrance.session, code, url)
+
+
+def _page(broker: Broker, app: App, entrance: Entrance, room: Room, code: str, now: datetime) -> str | None:
+    person, provider = entrance.participant, broker.provider(app, room.provider)
+    if person is None or Capability.PREBUILT not in provider.capabilities:
+        return None
+    # The code decides the role and how long it is valid; of the seat, the page shows only who it is.
+    seat = Seat(person.user_id, _role_of(room, code), person.display_name or person.user_id, now, now)
+    credentials = provider.prebuilt(room.provider_room_id or "", code, seat).credentials
+    return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
+
+
+def _role_of(room: Room, code: str) -> str:
+    return next((role for role, each in room.codes.items() if each == code), "")
+
+
+async def _room_with_codes(
+    broker: Broker, app: App, entrance: Entrance, *, user_id: str | None, asker: Asker, now: datetime
+) -> Room:
+    person = None if user_id is None else person_at(app, entrance, is_guest=False)
+    refusal = ruled_out(entrance.door(app), person)
+    if refusal is not None:
+        raise denial(refusal)
+    room = entrance.ready_room
+    if room is not None and room.codes:
+        return room
+    decision = may_meet(entrance.door(app), now)
+    if isinstance(decision, Refuse):
+        if entrance.room is not None and entrance.room.codes:
+            return entrance.room
+        raise denial(decision)
+    return await open_room(broker, app, entrance.session, surface=Surface.SDK, codes=True, asker=asker, now=now)
+
+
+async def _record_issued(
+    broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, asker: Asker, now: datetime
+) -> None:
+    data = {
+        "provider": room.provider,
+        "surface": Surface.PREBUILT,
+        "role": _role_of(room, code),
+        "guest": False,
+        "token_id": code_id(code),
+        "expires_at": None,
+    }
+    event = about(session, EventType.CREDENTIALS_ISSUED, asker=asker, now=now, user_id=user_id, data=data)
+    async with broker.store.transaction() as transaction:
+        await record(transaction, event)
+
+
+def code_prefix(app: App) -> str | None:
+    """What the app puts before its room codes; None when it shows them as they are."""
+    account = app.accounts.get(ProviderName.HMS)
+    return None if account is None else account.settings.get("room_code_prefix") or None

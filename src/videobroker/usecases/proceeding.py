@@ -1,0 +1,73 @@
+"""How far sessions have come, and the steps they take."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Decision, may_meet
+from videobroker.domain.apps import App
+from videobroker.domain.journal import Asker
+from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
+from videobroker.domain.standing import Standing, Step
+from videobroker.errors import SessionNotFound
+from videobroker.storage import standings
+from videobroker.usecases import registering
+from videobroker.usecases.calls import end_call, start_call
+from videobroker.usecases.doors import access, look_at, require_on_roster
+
+
+async def standing_of(broker: Broker, key: SessionKey, *, for_user: str | None) -> Standing:
+    """How far the session has come. Raises `SessionNotFound`, also for a user who is not on its roster."""
+    if for_user is not None:
+        await require_on_roster(broker, key, for_user)
+    async with broker.store.transaction() as transaction:
+        found = await standings.find_one(transaction, key)
+    if found is None:
+        raise SessionNotFound(f"This app has no {key.label}.")
+    return found
+
+
+async def newest_bookings(
+    broker: Broker, app: App, people: Sequence[tuple[str, str | None]], *, limit: int
+) -> list[Standing]:
+    """The bookings that start last and have all these people (user id, app role or None) on their rosters, by start."""
+    async with broker.store.transaction() as transaction:
+        return await standings.newest(transaction, app.id, SessionKind.BOOKING, people, limit=limit)
+
+
+async def admission(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:
+    """May this person enter now? Without a `user_id`: may the session meet now, whoever comes?"""
+    if user_id is not None:
+        return await access(broker, app, key, user_id=user_id, now=now)
+    return may_meet((await look_at(broker, key, None)).door(app), now)
+
+
+async def take(
+    broker: Broker, app: App, key: SessionKey, step: Step, *, user_id: str | None, asker: Asker, now: datetime
+) -> None:
+    """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise."""
+    match step:
+        case Step.START:
+            await start_call(broker, app, key, user_id=user_id, asker=asker, now=now)
+        case Step.CANCEL:
+            await registering.cancel(broker, app, key, asker=asker, now=now)
+        case Step.REOPEN:
+            await _end_and_set(broker, app, key, SessionStatus.CONFIRMED, user_id=user_id, asker=asker, now=now)
+        case Step.COMPLETE:
+            await _end_and_set(broker, app, key, SessionStatus.COMPLETED, user_id=user_id, asker=asker, now=now)
+
+
+async def _end_and_set(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    status: SessionStatus,
+    *,
+    user_id: str | None,
+    asker: Asker,
+    now: datetime,
+) -> None:
+    if (await look_at(broker, key, user_id)).call is not None:
+        await end_call(broker, app, key, user_id=user_id, asker=asker, now=now)
+    await registering.amend(broker, app, key, lambda terms: replace(terms, status=status), asker=asker, now=now)

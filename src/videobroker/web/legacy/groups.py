@@ -1,0 +1,212 @@
+"""Group chats: a token for members, and one for guests. Errors are the old handlers' own, in their order of checks."""
+
+import json
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from videobroker.domain.access import Reason, Refuse
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
+from videobroker.providers.contract import Surface, TokenCredentials
+from videobroker.usecases.doors import denial, require_on_roster
+from videobroker.usecases.entering import Visitor, guest_id, join
+from videobroker.web.auth import AUTH_PROBLEMS, Caller, Joiner
+from videobroker.web.legacy.answers import OldErrors, old_route
+from videobroker.web.problems import STATUS
+
+_UUID = re.compile(
+    r"(?:urn:uuid:)?(?:X{8}-X{4}-X{4}-X{4}-X{12})|\{X{8}-X{4}-X{4}-X{4}-X{12}\}|X{32}".replace("X", "[0-9a-f]"),
+    re.IGNORECASE | re.ASCII,
+)
+
+
+class InvalidGroupId(InvalidInput):
+    """The group is not named by a UUID."""
+
+    code = "invalid_group_id"
+
+
+class InvalidGuestBody(InvalidInput):
+    """The body is not a guest's request."""
+
+    code = "invalid_request_body"
+
+
+class GuestNameRequired(InvalidInput):
+    """The guest gave no name."""
+
+    code = "guest_name_required"
+
+
+def _errors(failure: str) -> OldErrors:
+    """The family's table; `failure` is its one sentence for everything that is nobody's fault but the service's."""
+    ours = {code: (500, failure) for code, status in STATUS.items() if status >= 500}
+    return OldErrors(
+        {
+            **ours,
+            "role_not_mapped": (500, failure),
+            InvalidGroupId.code: (400, "Invalid group ID"),
+            InvalidGuestBody.code: (400, "Invalid request body"),
+            GuestNameRequired.code: (400, "Guest name is required"),
+            "session_not_found": (404, "Group not found"),
+            Reason.NOT_A_PARTICIPANT.value: (403, "Not a member of this group"),
+            Reason.VIDEO_DISABLED.value: (400, "Video is not enabled for this group"),
+            Reason.GUESTS_NOT_ALLOWED.value: (403, "Guests are not allowed in this group"),
+            Reason.PARTICIPANT_REMOVED.value: (403, "You were removed from this group"),
+            Reason.SESSION_CANCELLED.value: (403, "This group was closed"),
+            Reason.WAITING_FOR_HOST.value: (403, "The host is not there yet"),
+            Reason.WAITING_FOR_ADMISSION.value: (403, "The host has not let you in yet"),
+        }
+    )
+
+
+MEMBER_ERRORS = _errors("Failed to generate video token")
+GUEST_ERRORS = _errors("Failed to generate guest token")
+
+_REASONS = tuple(reason.value for reason in Reason)
+_FAILURES = (
+    "storage_unavailable",
+    "provider_unavailable",
+    "provider_refused",
+    "provider_not_configured",
+    "room_not_ready",
+    "role_not_mapped",
+)
+_MEMBER_CODES = (
+    InvalidGroupId.code,
+    "invalid_request",
+    *AUTH_PROBLEMS,
+    "session_not_found",
+    *_REASONS,
+    "surface_not_offered",
+    *_FAILURES,
+)
+_GUEST_CODES = (*_MEMBER_CODES, InvalidGuestBody.code, GuestNameRequired.code, "body_too_large")
+
+
+class GuestTokenRequest(BaseModel):
+    """A guest who wants to enter. Other fields are ignored, as the old backend did."""
+
+    model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"guest_name": "Grandma"}]})
+
+    guest_name: Annotated[
+        str,
+        StringConstraints(strict=True, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*$"),
+        BeforeValidator(lambda value: "" if value is None else value),
+        Field(description="What the guest is called."),
+    ] = ""
+
+
+class GroupTokenAnswer(BaseModel):
+    """For the 100ms SDK: join with `token`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"token": "eyJhbGciOiJIUzI1NiIs...", "room_id": "65f0c1a2b3d4e5f60718293a", "role": "host"},
+            ]
+        }
+    )
+
+    token: str
+    room_id: str = Field(description="The room that the token is for, by its 100ms id.")
+    role: str = Field(description="The role at 100ms.")
+
+
+GroupId = Annotated[
+    str,
+    Path(
+        description="The group's UUID. Groups are registered under its lower-case form with hyphens.",
+        examples=["0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"],
+    ),
+]
+_GUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": GuestTokenRequest.model_json_schema() | {"required": ["guest_name"]}}
+        },
+    }
+}
+
+_PREFIX = "/api/messenger/groups/{group_id}/video"
+_TAGS = ["legacy: groups"]
+_members = APIRouter(prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(MEMBER_ERRORS))
+_guests = APIRouter(prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(GUEST_ERRORS))
+
+
+@_members.post("/token", summary="Get a 100ms token for a group", responses=MEMBER_ERRORS.described(*_MEMBER_CODES))
+async def group_video_token(caller: Joiner, group_id: GroupId) -> GroupTokenAnswer:
+    """What `POST /v1/groups/{reference}/join` does, for the 100ms SDK. The body is not read. Whoever is not a member
+    hears only that, whether there is such a group or not."""
+    key, user_id = _key(caller, group_id), caller.must_speak_for(None)
+    try:
+        return await _enter(caller, key, Visitor(user_id))
+    except (SessionNotFound, AccessDenied):
+        await _say_first_who_is_no_member(caller, key, user_id)
+        raise
+
+
+@_guests.post(
+    "/guest-token",
+    summary="Get a 100ms token for a guest of a group",
+    responses=GUEST_ERRORS.described(*_GUEST_CODES),
+    openapi_extra=_GUEST_BODY,
+)
+async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request) -> GroupTokenAnswer:
+    """What `POST /v1/groups/{reference}/guests` does, for the 100ms SDK. Every request is a new guest."""
+    key = _key(caller, group_id)
+    name = await _guest_name(request)
+    guest = guest_id(caller.now, app=caller.app, idempotency_key=None)
+    return await _enter(caller, key, Visitor(guest, name, is_guest=True))
+
+
+router = APIRouter()
+router.include_router(_members)
+router.include_router(_guests)
+
+
+def _key(caller: Caller, group_id: str) -> SessionKey:
+    if not _UUID.fullmatch(group_id):
+        raise InvalidGroupId("A group is named by a UUID.")
+    return SessionKey(caller.app.id, SessionKind.GROUP, str(UUID(group_id.lower())))
+
+
+async def _guest_name(request: Request) -> str:
+    # Read by hand: the framework would judge the body before the group's id and the caller.
+    try:
+        content = await request.json()
+        name = GuestTokenRequest.model_validate({} if content is None else content).guest_name
+    except (json.JSONDecodeError, ValidationError):
+        raise InvalidGuestBody("Send a JSON object with `guest_name`, a name of at most 200 characters.") from None
+    if not name:
+        raise GuestNameRequired("Send the guest's name as `guest_name`.")
+    return name
+
+
+async def _say_first_who_is_no_member(caller: Caller, key: SessionKey, user_id: str) -> None:
+    try:
+        await require_on_roster(caller.broker, key, user_id)
+    except SessionNotFound:
+        raise denial(Refuse(Reason.NOT_A_PARTICIPANT)) from None
+
+
+async def _enter(caller: Caller, key: SessionKey, visitor: Visitor) -> GroupTokenAnswer:
+    joined = await join(
+        caller.broker,
+        caller.app,
+        key,
+        visitor,
+        surface=Surface.SDK,
+        provider=ProviderName.HMS,
+        asker=caller.asker,
+        now=caller.now,
+    )
+    credentials = joined.credentials
+    assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
+    return GroupTokenAnswer(token=credentials.token, room_id=credentials.room_id, role=joined.role)

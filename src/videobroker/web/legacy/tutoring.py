@@ -1,0 +1,251 @@
+"""Tutoring products: a token for the 100ms or Agora SDK by booking, and the video session that a booking keeps."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from videobroker.domain.access import Reason
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.calls import Call
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
+from videobroker.usecases import calls
+from videobroker.usecases.doors import look_at
+from videobroker.usecases.entering import Joined, Visitor, join
+from videobroker.web.auth import AUTH_PROBLEMS, Caller, CallsWriter, Joiner
+from videobroker.web.legacy.answers import OldErrors, old_route
+from videobroker.web.shapes import Identifier, Moment
+
+ERRORS = OldErrors(
+    {
+        "session_not_found": (404, "Booking not found"),
+        "call_not_found": (404, "Video session not found"),
+        "participant_not_found": (403, "You are not a participant of this booking"),
+        "role_may_not": (403, "You may not start or end the call of this booking"),
+        Reason.NOT_A_PARTICIPANT.value: (403, "You are not a participant of this booking"),
+        Reason.PARTICIPANT_REMOVED.value: (403, "You were removed from this booking"),
+        Reason.SESSION_NOT_CONFIRMED.value: (403, "Booking is not confirmed"),
+        Reason.SESSION_CANCELLED.value: (403, "Booking was cancelled"),
+        Reason.SESSION_COMPLETED.value: (403, "Booking is completed"),
+        Reason.VIDEO_DISABLED.value: (403, "Video is not enabled for this booking"),
+        Reason.TOO_EARLY.value: (403, "It is too early to join this booking"),
+        Reason.SESSION_OVER.value: (403, "This booking is over"),
+        Reason.WAITING_FOR_HOST.value: (403, "The host is not there yet"),
+        Reason.WAITING_FOR_ADMISSION.value: (403, "The host has not let you in yet"),
+    }
+)
+"""What the frontends of these products show. They branch on nothing but the status."""
+
+_COMMON = (
+    *("invalid_request", "malformed_json", "body_too_large"),
+    *AUTH_PROBLEMS,
+    *("storage_unavailable", "session_not_found"),
+)
+_PROVIDER = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
+_REASONS = tuple(reason.value for reason in Reason)
+_TOKEN_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_not_mapped", "surface_not_offered")
+_START_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_may_not")
+_END_ERRORS = ERRORS.described(*_COMMON, "participant_not_found", "call_not_found", "role_may_not")
+
+
+def _digits(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+BookingId = Annotated[
+    Identifier,
+    BeforeValidator(_digits),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[^\u0000-\u001f\u007f]*$"},
+                {"type": "integer"},
+            ]
+        }
+    ),
+]
+
+
+class BookingNamed(BaseModel):
+    """Which booking. Other fields are ignored, as the old backends did."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="ignore", json_schema_extra={"examples": [{"bookingId": "lesson-1"}]}
+    )
+
+    booking_id: BookingId = Field(description="The app's own id of the booking; a number stands for its digits.")
+
+
+class _OldAnswer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class HmsTokenAnswer(_OldAnswer):
+    """For the 100ms SDK: join with `token`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "token": "eyJhbGciOiJIUzI1NiIs...",
+                    "roomId": "65f0c1a2b3d4e5f60718293a",
+                    "userId": "tutor-1-lesson-1",
+                    "role": "teacher",
+                    "appId": "64d1f0aa3c5b7e9012ab34c0",
+                }
+            ]
+        }
+    )
+
+    token: str
+    room_id: str = Field(description="The room that the token is for, by its 100ms id.")
+    user_id: str = Field(description="The user and the booking, joined by `-`: what 100ms calls this person.")
+    role: str = Field(description="The role at 100ms.")
+    app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
+
+
+class AgoraTokenAnswer(_OldAnswer):
+    """For the Agora SDK: join with exactly this `channelName`, `token` and `uid`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "token": "007eJxTYB...",
+                    "channelName": "vb-0000000000000000000000000a-0000000000000000000000000b",
+                    "uid": 1640531528,
+                    "appId": "0123456789abcdef0123456789abcdef",
+                }
+            ]
+        }
+    )
+
+    token: str
+    channel_name: str
+    uid: int = Field(description="The person's number in the booking: the same every time.")
+    app_id: str
+
+
+class VideoSession(_OldAnswer):
+    """The video session of a booking: its newest call."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
+                    "bookingId": "lesson-1",
+                    "status": "completed",
+                    "startedAt": "2026-03-12T13:55:00Z",
+                    "endedAt": "2026-03-12T14:58:30Z",
+                    "duration": 3810,
+                    "hmsRoomId": "65f0c1a2b3d4e5f60718293a",
+                    "agoraChannel": None,
+                    "agoraUid": None,
+                }
+            ]
+        }
+    )
+
+    id: str
+    booking_id: str
+    status: str = Field(description="`in_progress` or `completed`.")
+    started_at: Moment
+    ended_at: Moment | None = Field(description="Null while the call runs.")
+    duration: int | None = Field(description="Whole seconds from start to end; null while the call runs.")
+    hms_room_id: str | None = Field(description="The 100ms room; null on Agora.")
+    agora_channel: str | None = Field(description="The Agora channel; null on 100ms.")
+    agora_uid: int | None = Field(
+        description="The Agora uid of whoever asks; null on 100ms, and before they got their first token."
+    )
+
+
+router = APIRouter(prefix="/api", tags=["legacy: tutoring"], route_class=old_route(ERRORS))
+
+
+@router.post("/100ms/token", summary="Get a 100ms token for a booking", responses=_TOKEN_ERRORS)
+async def tutoring_100ms_token(caller: Joiner, body: BookingNamed) -> HmsTokenAnswer:
+    """What `POST /v1/bookings/{reference}/join` does, for the 100ms SDK. In the token, too, the person is called by
+    `userId`, so that a frontend finds its own peer."""
+    known_as = f"{caller.must_speak_for(None)}-{body.booking_id}"
+    joined = await _join(caller, body.booking_id, ProviderName.HMS, known_as=known_as)
+    credentials = joined.credentials
+    assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
+    return HmsTokenAnswer(
+        token=credentials.token,
+        room_id=credentials.room_id,
+        user_id=known_as,
+        role=joined.role,
+        app_id=credentials.app_id,
+    )
+
+
+@router.post("/agora/token", summary="Get an Agora token for a booking", responses=_TOKEN_ERRORS)
+async def tutoring_agora_token(caller: Joiner, body: BookingNamed) -> AgoraTokenAnswer:
+    """What `POST /v1/bookings/{reference}/join` does, for the Agora SDK."""
+    credentials = (await _join(caller, body.booking_id, ProviderName.AGORA)).credentials
+    assert isinstance(credentials, ChannelCredentials)  # noqa: S101  nothing else was asked for
+    return AgoraTokenAnswer(
+        token=credentials.token,
+        channel_name=credentials.channel,
+        uid=credentials.uid,
+        app_id=credentials.app_id,
+    )
+
+
+@router.post("/video-sessions/start", summary="Start the video session of a booking", responses=_START_ERRORS)
+async def start_video_session(caller: CallsWriter, body: BookingNamed) -> VideoSession:
+    """What `POST /v1/bookings/{reference}/start` does. A session that runs already is the answer."""
+    key = _key(caller, body.booking_id)
+    _, call = await calls.start_call(
+        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), asker=caller.asker, now=caller.now
+    )
+    return await _video_session(caller, key, call)
+
+
+@router.post("/video-sessions/end", summary="End the video session of a booking", responses=_END_ERRORS)
+async def end_video_session(caller: CallsWriter, body: BookingNamed) -> VideoSession:
+    """What `POST /v1/bookings/{reference}/end` does. When no session runs, the answer is the last one."""
+    key = _key(caller, body.booking_id)
+    _, call = await calls.end_call(
+        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), asker=caller.asker, now=caller.now
+    )
+    return await _video_session(caller, key, call)
+
+
+def _key(caller: Caller, booking_id: str) -> SessionKey:
+    return SessionKey(caller.app.id, SessionKind.BOOKING, booking_id)
+
+
+async def _join(caller: Caller, booking_id: str, provider: ProviderName, *, known_as: str | None = None) -> Joined:
+    return await join(
+        caller.broker,
+        caller.app,
+        _key(caller, booking_id),
+        Visitor(caller.must_speak_for(None), provider_user_id=known_as),
+        surface=Surface.SDK,
+        provider=provider,
+        asker=caller.asker,
+        now=caller.now,
+    )
+
+
+async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:
+    entrance = await look_at(caller.broker, key, caller.must_speak_for(None))
+    room_id = None if entrance.room is None else entrance.room.provider_room_id
+    place: dict[str, Any] = {"hms_room_id": None, "agora_channel": None, "agora_uid": None}
+    if call.provider is ProviderName.HMS:
+        place |= {"hms_room_id": room_id}
+    else:
+        place |= {"agora_channel": room_id, "agora_uid": entrance.uid}
+    return VideoSession(
+        id=str(call.id),
+        booking_id=key.reference,
+        status="in_progress" if call.ended_at is None else "completed",
+        started_at=call.started_at,
+        ended_at=call.ended_at,
+        duration=call.duration_seconds,
+        **place,
+    )

@@ -1,0 +1,433 @@
+"""Appointments with the ready-made page: integer ids, a room code at once, and the old answers."""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from house import MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.keys import Scope
+from videobroker.domain.users import TokenRules
+from videobroker.usecases import registering, tenants
+from videobroker.web.legacy.javascript import iso_string
+
+ROLES = {ProviderName.HMS: {"doctor": "host", "patient": "guest"}}
+VISIT = [{"user_id": "doctor-1", "role": "doctor"}, {"user_id": "patient-1", "role": "patient"}]
+NO_ROOM = "No video room for this booking"
+
+
+@pytest.fixture
+async def clinic(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app of an appointments product: doctor -> host, patient -> guest. Its .env knows no subdomain."""
+    return await make_tenant(broker, api, {ProviderName.HMS: sandbox.account("appointments")}, ROLES)
+
+
+def visit(tenant: Tenant, **fields: Any) -> dict[str, Any]:
+    """The body that the old frontend sends, for an appointment in five minutes."""
+    starts_at = iso_string(tenant.broker.now() + timedelta(minutes=5))
+    return {"patientId": 7, "doctorId": "d-1", "dateTime": starts_at, "type": "VIRTUAL", **fields}
+
+
+async def create(tenant: Tenant, **fields: Any) -> dict[str, Any]:
+    answer = await tenant.post("/api/bookings", visit(tenant, **fields))
+    assert answer.status_code == 201, answer.text
+    created: dict[str, Any] = answer.json()
+    return created
+
+
+async def info(tenant: Tenant, booking: Any, **how: Any) -> httpx.Response:
+    return await tenant.get(f"/api/bookings/video/info/{booking}", **how)
+
+
+async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
+    """The header of a user with a token of the app's own identity provider, which the service trusts from now on."""
+    secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def exchanged(sandbox: Sandbox, code: str) -> dict[str, Any]:
+    """What the ready-made page gets for the code."""
+    answer = await sandbox.client.post("/v2/token", json={"code": code})
+    assert answer.status_code == 200, answer.text
+    claims: dict[str, Any] = jwt.decode(answer.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
+    return claims
+
+
+async def status_of(tenant: Tenant, reference: str) -> str:
+    return str((await tenant.get(f"/v1/bookings/{reference}")).json()["status"])
+
+
+class TestFrozen:
+    """The exact answers. They are frozen because old frontends, which nobody deploys again, parse exactly these."""
+
+    async def test_a_virtual_appointment(self, clinic: Tenant, clock: MovableClock) -> None:
+        """The row as Prisma gave it: the frontend keeps `id`, `videoRoomId` and the dates of `toISOString`."""
+        body = visit(clinic)
+        row = (await clinic.post("/api/bookings", body)).json()
+        made = row["createdAt"]
+        assert len(made) == len("2026-03-12T14:00:00.000Z")
+        assert row | {"videoRoomId": "CODE"} == {
+            "id": 1,
+            "patientId": 7,
+            "doctorId": "d-1",
+            "dateTime": body["dateTime"],
+            "type": "VIRTUAL",
+            "videoRoomId": "CODE",
+            "createdAt": made,
+            "updatedAt": made,
+        }
+        assert list(row) == [
+            "id", "patientId", "doctorId", "dateTime", "type", "videoRoomId", "createdAt", "updatedAt"
+        ]  # fmt: skip
+
+    async def test_a_physical_appointment(self, clinic: Tenant) -> None:
+        """The same row with `null`, which the frontend checks before it shows the button."""
+        body = visit(clinic, dateTime="2030-03-12T15:00:00+01:00")
+        del body["type"]
+        row = (await clinic.post("/api/bookings", body)).json()
+        assert row | {"createdAt": "NOW", "updatedAt": "NOW"} == {
+            "id": 1,
+            "patientId": 7,
+            "doctorId": "d-1",
+            "dateTime": "2030-03-12T14:00:00.000Z",
+            "type": "PHYSICAL",
+            "videoRoomId": None,
+            "createdAt": "NOW",
+            "updatedAt": "NOW",
+        }
+
+    async def test_video_info(self, clinic: Tenant) -> None:
+        """Exactly what `handleJoinVideoCall` reads: `roomCode` goes into the address of the page."""
+        row = await create(clinic)
+        answer = await info(clinic, row["id"])
+        assert answer.status_code == 200
+        assert answer.json() == {"roomCode": row["videoRoomId"], "dateTime": row["dateTime"], "type": "VIRTUAL"}
+
+    async def test_no_video_room(self, clinic: Tenant) -> None:
+        """The frontend shows this very sentence. `code` stands beside it for newer clients."""
+        answer = await info(clinic, 99)
+        assert answer.status_code == 404
+        assert answer.json() == {"error": "No video room for this booking", "code": "session_not_found"}
+
+    async def test_a_failed_creation(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        """The seed threw `Failed to create room code`, and that is what its logs and toasts say."""
+        await sandbox.fault("status", status=500)
+        answer = await clinic.post("/api/bookings", visit(clinic))
+        assert answer.status_code == 503
+        assert answer.json() == {"error": "Failed to create room code", "code": "provider_unavailable"}
+
+    async def test_nobody(self, clinic: Tenant) -> None:
+        """An old client reads `error` of every failure, also of those that the seed did not have."""
+        answer = await clinic.api.get("/api/bookings/video/info/1")
+        assert answer.status_code == 401
+        assert answer.json() == {
+            "error": "Send an API key, or a user token: `Authorization: Bearer ...`.",
+            "code": "api_key_missing",
+        }
+
+
+class TestWholeFlow:
+    """What an app does that was written from the old guide alone."""
+
+    async def test_both_meet_in_one_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        row = await create(clinic, patientId="patient-1", doctorId="doctor-1")
+        rooms = set()
+        for user_id in ("patient-1", "doctor-1"):
+            answer = await clinic.api.get(
+                f"/api/bookings/video/info/{row['id']}", headers=await bearer(clinic, user_id)
+            )
+            claims = await exchanged(sandbox, answer.json()["roomCode"])
+            assert claims["role"] == "guest"
+            rooms.add(claims["room_id"])
+        assert len(rooms) == 1
+        assert (await sandbox.counters())["create_room"] == 1
+
+    async def test_at_the_practice_there_is_no_room(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        row = await create(clinic, type="PHYSICAL")
+        answer = await info(clinic, row["id"])
+        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        assert (await sandbox.counters())["rooms_created"] == 0
+
+    async def test_without_the_vendor_there_is_no_booking(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        await sandbox.fault("status", status=500)
+        failed = await clinic.post("/api/bookings", visit(clinic))
+        assert failed.status_code == 503
+        await sandbox.heal()
+        (booking,) = (await clinic.get("/v1/bookings")).json()["data"]
+        assert booking["status"] == "cancelled"
+        assert (await info(clinic, booking["reference"])).json()["error"] == NO_ROOM
+        joined = await clinic.post(f"/v1/bookings/{booking['reference']}/join", {"user_id": "7"})
+        assert (joined.status_code, joined.json()["code"]) == (403, "session_cancelled")
+
+    async def test_an_appointment_may_be_made_again_after_that(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        await sandbox.fault("status", status=500)
+        assert (await clinic.post("/api/bookings", visit(clinic))).status_code == 503
+        await sandbox.heal()
+        assert (await create(clinic))["id"] == 2
+
+    async def test_a_process_that_fails_midway_leaves_nothing_to_enter(
+        self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(*_: Any, **__: Any) -> None:
+            raise ZeroDivisionError("something")
+
+        monkeypatch.setattr("videobroker.usecases.appointing.open_room", fail)
+        failed = await clinic.post("/api/bookings", visit(clinic))
+        assert (failed.status_code, failed.json()["error"]) == (500, "Failed to create booking")
+        assert await status_of(clinic, "1") == "pending"
+        joined = await clinic.post("/v1/bookings/1/join", {"user_id": "7"})
+        assert (joined.status_code, joined.json()["code"]) == (403, "session_not_confirmed")
+
+    async def test_a_template_without_the_role_makes_no_booking(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+    ) -> None:
+        accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+        clinic = await make_tenant(broker, api, accounts, ROLES)
+        failed = await clinic.post("/api/bookings", visit(clinic))
+        assert (failed.status_code, failed.json()["code"]) == (422, "role_not_mapped")
+        assert await status_of(clinic, "1") == "cancelled"
+
+
+class TestNumbers:
+    async def test_twenty_at_once_get_twenty_numbers(self, clinic: Tenant) -> None:
+        rows = await asyncio.gather(*(create(clinic, type="PHYSICAL") for _ in range(20)))
+        assert sorted(row["id"] for row in rows) == list(range(1, 21))
+
+    async def test_numbers_that_v1_took_are_skipped(self, clinic: Tenant) -> None:
+        for reference in ("1", "2", "4"):
+            await clinic.book(reference, participants=VISIT)
+        made = [(await create(clinic, type="PHYSICAL"))["id"] for _ in range(3)]
+        assert made == [3, 5, 6]
+        assert {person["user_id"] for person in (await clinic.get("/v1/bookings/1")).json()["participants"]} == {
+            "doctor-1",
+            "patient-1",
+        }
+
+    async def test_a_number_that_v1_takes_meanwhile_is_not_overwritten(
+        self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        register_new = registering.register_new
+
+        async def late(*args: Any, **how: Any) -> Any:
+            if (await clinic.get("/v1/bookings/1")).status_code == 404:
+                await clinic.book("1", participants=VISIT)
+            return await register_new(*args, **how)
+
+        monkeypatch.setattr(registering, "register_new", late)
+        assert (await create(clinic, type="PHYSICAL"))["id"] == 2
+        assert (await clinic.get("/v1/bookings/1")).json()["modality"] == "virtual"
+
+    async def test_many_taken_numbers_are_passed_in_few_steps(
+        self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("videobroker.storage.counters.LOOKED_AT_TOGETHER", 3)
+        for reference in range(1, 8):
+            await clinic.book(str(reference), participants=VISIT)
+        assert (await create(clinic, type="PHYSICAL"))["id"] == 8
+
+    async def test_every_app_counts_for_itself(self, clinic: Tenant, other: Tenant) -> None:
+        assert (await create(clinic, type="PHYSICAL"))["id"] == 1
+        assert (await info(other, 1)).status_code == 404
+
+    async def test_the_same_request_again_makes_no_second_booking(self, clinic: Tenant) -> None:
+        body, headers = visit(clinic), {"Idempotency-Key": "once"}
+        first, second = [await clinic.post("/api/bookings", body, headers=headers) for _ in range(2)]
+        assert (first.status_code, second.status_code) == (201, 201)
+        assert first.json() == second.json()
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize("user_id", ["7", "d-1"])
+    async def test_a_user_books_for_themselves(self, clinic: Tenant, user_id: str) -> None:
+        headers = await bearer(clinic, user_id)
+        answer = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
+        assert answer.status_code == 201
+
+    async def test_and_for_nobody_else(self, clinic: Tenant) -> None:
+        answer = await clinic.api.post("/api/bookings", json=visit(clinic), headers=await bearer(clinic, "8"))
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_yourself")
+        assert (await clinic.get("/v1/bookings")).json()["data"] == []
+
+    async def test_a_strangers_token_finds_no_room(self, clinic: Tenant) -> None:
+        row = await create(clinic)
+        headers = await bearer(clinic, "8")
+        answer = await clinic.api.get(f"/api/bookings/video/info/{row['id']}", headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+
+    async def test_nor_does_a_stranger_whom_the_backend_names(self, clinic: Tenant) -> None:
+        row = await create(clinic)
+        answer = await info(clinic, row["id"], headers={"X-User-Id": "8"})
+        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+
+    async def test_a_key_needs_the_scope(self, clinic: Tenant) -> None:
+        key = await clinic.another_key(scopes=[Scope.SESSIONS_READ])
+        answer = await clinic.post("/api/bookings", visit(clinic), headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+        assert "error" in answer.json()
+
+    async def test_the_journal_knows_who_got_the_code(self, clinic: Tenant) -> None:
+        row = await create(clinic)
+        await clinic.api.get(f"/api/bookings/video/info/{row['id']}", headers=await bearer(clinic, "7"))
+        at_creation, later = await clinic.events("credentials.issued")
+        assert (at_creation["user_id"], later["user_id"]) == (None, "7")
+        assert later["asked_by"]["user_id"] == "7"
+        assert later["data"]["role"] == "guest"
+        assert row["videoRoomId"] not in str(later)
+
+
+class TestVideoInfo:
+    @pytest.mark.parametrize("booking", ["99", "lesson-1", "1.0", "01", "-1", "0", "9" * 17, "9" * 400, "%00", "²"])
+    async def test_there_is_no_such_booking(self, clinic: Tenant, booking: str) -> None:
+        await clinic.book("lesson-1", participants=VISIT)
+        answer = await info(clinic, booking)
+        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+
+    @pytest.mark.parametrize("status", ["cancelled", "completed", "pending"])
+    async def test_a_booking_that_is_not_on_has_no_room(self, clinic: Tenant, sandbox: Sandbox, status: str) -> None:
+        await clinic.book("1", participants=VISIT, status=status)
+        answer = await info(clinic, 1)
+        assert (answer.status_code, answer.json()["error"]) == (404, NO_ROOM)
+        assert (await sandbox.counters())["rooms_created"] == 0
+
+    async def test_a_booking_of_v1_gets_its_code_on_demand(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        await clinic.book("1", participants=VISIT, starts_in=timedelta(days=3))
+        first, second = [(await info(clinic, 1)).json() for _ in range(2)]
+        assert first == second
+        assert (await exchanged(sandbox, first["roomCode"]))["role"] == "guest"
+        assert (await sandbox.counters())["create_room"] == 1
+
+    async def test_the_code_is_the_same_before_and_after_the_window(self, clinic: Tenant, clock: MovableClock) -> None:
+        row = await create(clinic)
+        clock.move(days=2)
+        assert (await info(clinic, row["id"])).json()["roomCode"] == row["videoRoomId"]
+
+    async def test_no_room_is_made_for_what_is_over(self, clinic: Tenant, clock: MovableClock) -> None:
+        await clinic.book("1", participants=VISIT)
+        clock.move(days=2)
+        assert (await info(clinic, 1)).json() == {"error": NO_ROOM, "code": "session_over"}
+
+    async def test_trouble_is_said_as_the_old_system_did(self, clinic: Tenant, sandbox: Sandbox) -> None:
+        await clinic.book("1", participants=VISIT)
+        await sandbox.fault("status", status=500)
+        answer = await info(clinic, 1)
+        assert (answer.status_code, answer.json()["error"]) == (500, "Failed to get video info")
+
+    async def test_even_when_nobody_expected_it(self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(*_: Any, **__: Any) -> None:
+            raise ZeroDivisionError("something")
+
+        monkeypatch.setattr("videobroker.web.legacy.appointments.hand_out_code", fail)
+        answer = await info(clinic, 1)
+        assert (answer.status_code, answer.json()["error"]) == (500, "Failed to get video info")
+
+
+class TestBody:
+    @pytest.mark.parametrize(
+        ("sent", "read"),
+        [
+            ("2030-03-12T14:00:00.000Z", "2030-03-12T14:00:00.000Z"),
+            ("2030-03-12T14:00:00Z", "2030-03-12T14:00:00.000Z"),
+            ("2030-03-12T14:00Z", "2030-03-12T14:00:00.000Z"),
+            ("2030-03-12T14:00:00.123456Z", "2030-03-12T14:00:00.123Z"),
+            ("2030-03-12T15:00:00+01:00", "2030-03-12T14:00:00.000Z"),
+            ("2030-03-12T09:30-0430", "2030-03-12T14:00:00.000Z"),
+        ],
+    )
+    async def test_moments_are_read_as_javascript_does(self, clinic: Tenant, sent: str, read: str) -> None:
+        assert (await create(clinic, type="PHYSICAL", dateTime=sent))["dateTime"] == read
+
+    @pytest.mark.parametrize("sent", ["2030-03-12T14:00:00", "2030-03-12T14:00", "2030-03-12"])
+    async def test_a_moment_without_an_offset_is_refused_with_a_reason(self, clinic: Tenant, sent: str) -> None:
+        answer = await clinic.post("/api/bookings", visit(clinic, dateTime=sent))
+        assert answer.status_code == 400
+        assert "offset" in answer.json()["error"]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"dateTime": "tomorrow"},
+            {"dateTime": "2030-02-30T14:00:00Z"},
+            {"dateTime": 1_800_000_000_000},
+            {"dateTime": None},
+            {"patientId": ""},
+            {"patientId": True},
+            {"patientId": None},
+            {"patientId": 2**53},
+            {"patientId": 1.5},
+            {"patientId": "a\x00b"},
+            {"doctorId": "x" * 129},
+            {"doctorId": 7},
+            {"type": "virtual"},
+            {"duration": 0},
+            {"duration": "60"},
+        ],
+    )
+    async def test_what_cannot_be_right_is_refused(self, clinic: Tenant, wrong: dict[str, Any]) -> None:
+        answer = await clinic.post("/api/bookings", visit(clinic, **wrong))
+        assert answer.status_code == 400
+        assert set(answer.json()) == {"error", "code"}
+        assert (await clinic.get("/v1/bookings")).json()["data"] == []
+
+    async def test_no_json_is_refused(self, clinic: Tenant) -> None:
+        answer = await clinic.send("POST", "/api/bookings", content=b"{")
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+
+    async def test_other_fields_are_ignored(self, clinic: Tenant) -> None:
+        assert (await create(clinic, type="PHYSICAL", reason="a cough"))["id"] == 1
+
+    async def test_v1_shows_the_same_booking(self, clinic: Tenant) -> None:
+        row = await create(clinic, duration=30)
+        booking = (await clinic.get(f"/v1/bookings/{row['id']}")).json()
+        assert booking["participants"] == [
+            {"user_id": "7", "role": "patient", "display_name": None},
+            {"user_id": "d-1", "role": "doctor", "display_name": None},
+        ]
+        assert booking["metadata"] == {"appointment": {"patientId": 7, "doctorId": "d-1"}}
+        assert (booking["status"], booking["modality"], booking["duration_minutes"]) == ("confirmed", "virtual", 30)
+
+
+class TestAgreementWithV1:
+    @pytest.fixture
+    async def clinic(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+        """The same app, with the page, so that v1 hands out codes as well."""
+        accounts = {ProviderName.HMS: sandbox.account("appointments", prebuilt=True)}
+        return await make_tenant(broker, api, accounts, ROLES)
+
+    @pytest.mark.parametrize("first", ["old", "v1"])
+    @pytest.mark.parametrize("surface", ["sdk", "prebuilt"])
+    async def test_the_patient_gets_the_same_room_and_role(
+        self, clinic: Tenant, sandbox: Sandbox, first: str, surface: str
+    ) -> None:
+        await clinic.book("5", participants=VISIT)
+        asked: dict[str, Any] = {}
+        for way in ("old", "v1") if first == "old" else ("v1", "old"):
+            if way == "old":
+                asked[way] = (await info(clinic, 5, headers={"X-User-Id": "patient-1"})).json()
+            else:
+                asked[way] = (await clinic.join("5", "patient-1", surface=surface)).json()
+        claims = await exchanged(sandbox, asked["old"]["roomCode"])
+        assert (claims["room_id"], claims["role"]) == (asked["v1"]["room_id"], asked["v1"]["role"])
+        if surface == "prebuilt":
+            assert asked["old"]["roomCode"] == asked["v1"]["room_code"]
+        assert (await sandbox.counters())["create_room"] == 1
+
+    @pytest.mark.parametrize("status", ["confirmed", "pending", "cancelled", "completed"])
+    @pytest.mark.parametrize("modality", ["virtual", "physical"])
+    @pytest.mark.parametrize("user_id", ["patient-1", "doctor-1", "stranger"])
+    async def test_within_the_window_both_admit_the_same_people(
+        self, clinic: Tenant, status: str, modality: str, user_id: str
+    ) -> None:
+        await clinic.book("5", participants=VISIT, status=status, modality=modality)
+        old = await info(clinic, 5, headers={"X-User-Id": user_id})
+        decision = (await clinic.post("/v1/bookings/5/access", {"user_id": user_id})).json()
+        assert (old.status_code == 200) == (decision["decision"] == "admit")
+        if old.status_code != 200:
+            assert old.json()["code"] == decision["reason"]

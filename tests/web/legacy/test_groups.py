@@ -1,0 +1,376 @@
+"""Group chats: the old handlers' answers and errors, in the order in which they checked."""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+import pytest
+
+from house import Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.keys import Scope
+from videobroker.domain.users import TokenRules
+from videobroker.usecases import tenants
+
+GROUP = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
+CHAT = [
+    {"user_id": "admin-1", "role": "admin", "display_name": "Eve"},
+    {"user_id": "member-1", "role": "member", "display_name": "Finn"},
+]
+OPEN: dict[str, Any] = {"policy": {"guests_allowed": True}}
+MEMBER, GUEST = "token", "guest-token"
+
+
+@pytest.fixture
+async def chats(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """A group chat product on 100ms: admin -> host, member -> guest."""
+    roles = {"admin": "host", "member": "guest", "guest": "guest"}
+    accounts = {ProviderName.HMS: sandbox.account("groups")}
+    return await make_tenant(broker, api, accounts, {ProviderName.HMS: roles})
+
+
+async def gather(tenant: Tenant, group: str = GROUP, **terms: Any) -> None:
+    await tenant.gather(group, **{"participants": CHAT, **terms})
+
+
+async def ask(tenant: Tenant, user_id: str = "admin-1", group: str = GROUP) -> httpx.Response:
+    """A member's token, asked for by the app's backend. The old frontend sends no body at all."""
+    return await tenant.send("POST", f"/api/messenger/groups/{group}/video/token", headers={"X-User-Id": user_id})
+
+
+async def ask_as_guest(tenant: Tenant, body: Any = None, group: str = GROUP) -> httpx.Response:
+    """A guest's token; `body` may be bytes that are no JSON."""
+    path = f"/api/messenger/groups/{group}/video/guest-token"
+    if isinstance(body, bytes):
+        return await tenant.send("POST", path, content=body)
+    return await tenant.send("POST", path, json={"guest_name": "Grandma"} if body is None else body)
+
+
+def said(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]
+
+
+def claims(sandbox: Sandbox, answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = jwt.decode(answer.json()["token"], sandbox.workspace.secret, algorithms=["HS256"])
+    return found
+
+
+async def bearer(tenant: Tenant, user_id: str) -> dict[str, str]:
+    """The header of a user with a token of the app's own identity provider, which the service trusts from now on."""
+    secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
+    return {"Authorization": f"Bearer {token}"}
+
+
+class TestFrozen:
+    """The exact answers. They are frozen because old frontends, which nobody deploys again, parse exactly these."""
+
+    async def test_a_members_token(self, chats: Tenant, sandbox: Sandbox) -> None:
+        """Old frontends parse exactly this: they take `token`, and show controls by `role`."""
+        await gather(chats)
+        answer = await ask(chats)
+        room_id = claims(sandbox, answer)["room_id"]
+        assert answer.json() | {"token": "TOKEN"} == {"token": "TOKEN", "room_id": room_id, "role": "host"}
+
+    async def test_a_guests_token(self, chats: Tenant, sandbox: Sandbox) -> None:
+        """Old frontends parse exactly this: the same as for a member."""
+        await gather(chats, **OPEN)
+        answer = await ask_as_guest(chats)
+        room_id = claims(sandbox, answer)["room_id"]
+        assert answer.json() | {"token": "TOKEN"} == {"token": "TOKEN", "room_id": room_id, "role": "guest"}
+
+    async def test_an_error(self, chats: Tenant) -> None:
+        """Old frontends parse exactly this: they show `error`. `code` is new, and they do not read it."""
+        answer = await ask(chats)
+        assert answer.json() == {"error": "Not a member of this group", "code": "not_a_participant"}
+        assert answer.headers["content-type"] == "application/json"
+
+
+class TestTokens:
+    @pytest.mark.parametrize(("user_id", "role"), [("admin-1", "host"), ("member-1", "guest")])
+    async def test_admins_are_hosts_and_members_are_guests(
+        self, chats: Tenant, sandbox: Sandbox, user_id: str, role: str
+    ) -> None:
+        await gather(chats)
+        answer = await ask(chats, user_id)
+        found = claims(sandbox, answer)
+        assert (found["user_id"], found["role"], answer.json()["role"]) == (user_id, role, role)
+
+    async def test_everybody_meets_in_one_room_that_the_vendor_opens_to_them(
+        self, chats: Tenant, sandbox: Sandbox
+    ) -> None:
+        await gather(chats, **OPEN)
+        answers = [await ask(chats), await ask(chats, "member-1"), await ask_as_guest(chats)]
+        assert len({answer.json()["room_id"] for answer in answers}) == 1
+        for answer in answers:
+            room_id, token = answer.json()["room_id"], answer.json()["token"]
+            entered = await sandbox.client.post(
+                f"/_sandbox/rooms/{room_id}/peers", json={"token": token, "name": "Somebody"}
+            )
+            assert entered.status_code == 200, entered.text
+
+    async def test_members_get_24_hours_and_guests_2(self, chats: Tenant, sandbox: Sandbox) -> None:
+        await gather(chats, **OPEN)
+        for answer, hours in ((await ask(chats, "member-1"), 24), (await ask_as_guest(chats), 2)):
+            found = claims(sandbox, answer)
+            assert found["exp"] - time.time() == pytest.approx(hours * 3600, abs=30)
+
+    async def test_the_policy_may_give_less(self, chats: Tenant, sandbox: Sandbox) -> None:
+        await gather(chats, policy={"guests_allowed": True, "token_seconds": 3600, "guest_token_seconds": 600})
+        for answer, seconds in ((await ask(chats), 3600), (await ask_as_guest(chats), 600)):
+            assert claims(sandbox, answer)["exp"] - time.time() == pytest.approx(seconds, abs=30)
+
+    async def test_every_guest_is_somebody_else_also_within_one_second(self, chats: Tenant, sandbox: Sandbox) -> None:
+        await gather(chats, **OPEN)
+        answers = await asyncio.gather(*(ask_as_guest(chats) for _ in range(20)))
+        guests = {claims(sandbox, answer)["user_id"] for answer in answers}
+        assert len(guests) == 20
+        assert all(guest.startswith("guest-") for guest in guests)
+
+    async def test_a_user_asks_for_themselves(self, chats: Tenant) -> None:
+        await gather(chats)
+        headers = await bearer(chats, "member-1")
+        answer = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/token", headers=headers)
+        assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+
+    @pytest.mark.parametrize(
+        "spelt", [GROUP.upper(), GROUP.replace("-", ""), f"urn:uuid:{GROUP}", f"{{{GROUP}}}"], ids=str
+    )
+    async def test_an_id_may_be_spelt_as_the_old_backend_took_it(self, chats: Tenant, spelt: str) -> None:
+        await gather(chats)
+        assert (await ask(chats, group=spelt)).status_code == 200
+
+    async def test_what_the_body_of_a_member_says_does_not_matter(self, chats: Tenant) -> None:
+        await gather(chats)
+        for content in (b"", b"{", b'{"role": "host"}'):
+            answer = await chats.send(
+                "POST",
+                f"/api/messenger/groups/{GROUP}/video/token",
+                content=content,
+                headers={"X-User-Id": "member-1"},
+            )
+            assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+
+    async def test_no_answer_is_stored_on_its_way(self, chats: Tenant) -> None:
+        await gather(chats, **OPEN)
+        for answer in (await ask(chats), await ask_as_guest(chats)):
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+class TestMemberErrors:
+    """Every check of the old handler holds although every later one would fail as well."""
+
+    @pytest.mark.parametrize("group", ["x", "1", GROUP[:-1], f"{GROUP}0", GROUP.replace("-", "_"), f"{GROUP}%0A", "ß"])
+    async def test_first_the_id(self, chats: Tenant, group: str) -> None:
+        assert said(await ask(chats, "stranger", group)) == (400, "Invalid group ID")
+
+    async def test_then_membership_whether_there_is_such_a_group_or_not(self, chats: Tenant) -> None:
+        await gather(chats)
+        off = str(uuid4())
+        await gather(chats, off, video_enabled=False)
+        answers = [await ask(chats, "stranger", group) for group in (GROUP, off, str(uuid4()))]
+        assert [said(answer) for answer in answers] == [(403, "Not a member of this group")] * 3
+        assert len({answer.text for answer in answers}) == 1
+
+    async def test_then_video(self, chats: Tenant, sandbox: Sandbox) -> None:
+        await gather(chats, video_enabled=False)
+        for user_id in ("admin-1", "member-1"):
+            assert said(await ask(chats, user_id)) == (400, "Video is not enabled for this group")
+        assert "create_room" not in await sandbox.counters()
+
+    @pytest.mark.parametrize("fault", [{"kind": "status", "status": 403}, {"kind": "drop"}], ids=["refuses", "down"])
+    async def test_and_last_the_vendor(self, chats: Tenant, sandbox: Sandbox, fault: dict[str, Any]) -> None:
+        await gather(chats)
+        await sandbox.fault(**fault)
+        assert said(await ask(chats)) == (500, "Failed to generate video token")
+        await sandbox.heal()
+
+    async def test_a_role_that_nobody_mapped_cannot_be_signed(self, chats: Tenant) -> None:
+        await gather(chats)
+        role_maps = {ProviderName.HMS: {"admin": "host"}}
+        await tenants.change_app(chats.broker, chats.app, policy={}, role_maps=role_maps)
+        answer = await ask(chats, "member-1")
+        assert (*said(answer), answer.json()["code"]) == (500, "Failed to generate video token", "role_not_mapped")
+
+    async def test_a_closed_group_lets_nobody_in(self, chats: Tenant) -> None:
+        await gather(chats)
+        await chats.post(f"/v1/groups/{GROUP}/cancel")
+        assert said(await ask(chats)) == (403, "This group was closed")
+
+    async def test_another_apps_group_is_not_theirs(self, chats: Tenant, other: Tenant) -> None:
+        await gather(chats)
+        assert said(await ask(other)) == (403, "Not a member of this group")
+
+    async def test_a_group_on_agora_is_a_clear_error(self, agora: Tenant) -> None:
+        await agora.gather(GROUP)
+        answer = await ask(agora, "tutor-1")
+        assert (answer.status_code, answer.json()["code"]) == (422, "surface_not_offered")
+        assert "takes place at agora" in answer.json()["error"]
+
+    async def test_a_refusal_stands_in_the_journal_with_its_true_reason(self, chats: Tenant) -> None:
+        await gather(chats, video_enabled=False)
+        await ask(chats, "stranger")
+        (denied,) = await chats.events("credentials.denied")
+        assert (denied["user_id"], denied["data"]["reason"]) == ("stranger", "video_disabled")
+
+
+class TestGuestErrors:
+    """Every check of the old handler holds although every later one would fail as well."""
+
+    async def test_first_the_id(self, chats: Tenant) -> None:
+        for body in (b"{", {}, {"guest_name": "Grandma"}):
+            assert said(await ask_as_guest(chats, body, "x")) == (400, "Invalid group ID")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"{",
+            b"[]",
+            b'"Grandma"',
+            b'{"guest_name": 1}',
+            b'{"guest_name": ["Grandma"]}',
+            b'{"guest_name": "a\\u0000b"}',
+            b'{"guest_name": "\\ud800"}',
+            b'{"guest_name": "%s"}' % (b"x" * 201),
+        ],
+    )
+    async def test_then_the_body(self, chats: Tenant, body: bytes) -> None:
+        assert said(await ask_as_guest(chats, body)) == (400, "Invalid request body")
+
+    @pytest.mark.parametrize("body", [b"{}", b"null", b'{"guest_name": ""}', b'{"guest_name": null}', b'{"name": "x"}'])
+    async def test_then_the_name(self, chats: Tenant, body: bytes) -> None:
+        assert said(await ask_as_guest(chats, body)) == (400, "Guest name is required")
+
+    async def test_then_the_group(self, chats: Tenant, other: Tenant) -> None:
+        await gather(chats)
+        assert said(await ask_as_guest(chats, group=str(uuid4()))) == (404, "Group not found")
+        assert said(await ask_as_guest(other)) == (404, "Group not found")
+
+    async def test_then_video(self, chats: Tenant) -> None:
+        await gather(chats, video_enabled=False)
+        assert said(await ask_as_guest(chats)) == (400, "Video is not enabled for this group")
+
+    async def test_then_whether_guests_are_wanted(self, chats: Tenant) -> None:
+        await gather(chats)
+        assert said(await ask_as_guest(chats)) == (403, "Guests are not allowed in this group")
+
+    async def test_and_last_the_vendor(self, chats: Tenant, sandbox: Sandbox) -> None:
+        await gather(chats, **OPEN)
+        await sandbox.fault("status", status=403)
+        assert said(await ask_as_guest(chats)) == (500, "Failed to generate guest token")
+        await sandbox.heal()
+
+
+class TestWhoAsks:
+    @pytest.mark.parametrize("kind", [MEMBER, GUEST])
+    async def test_nobody_enters_unnamed(self, chats: Tenant, kind: str) -> None:
+        await gather(chats, **OPEN)
+        for group in (GROUP, "x"):
+            for headers in ({}, {"Authorization": "Bearer vb_wrong"}, {"Authorization": "Bearer wrong"}):
+                path = f"/api/messenger/groups/{group}/video/{kind}"
+                answer = await chats.api.post(path, json={"guest_name": "Grandma"}, headers=headers)
+                assert (answer.status_code, set(answer.json())) == (401, {"error", "code"})
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    async def test_a_backend_has_to_name_its_user(self, chats: Tenant) -> None:
+        answer = await chats.send("POST", f"/api/messenger/groups/{GROUP}/video/token")
+        assert (answer.status_code, "X-User-Id" in answer.json()["error"]) == (422, True)
+
+    async def test_a_member_may_fetch_a_token_for_their_guest(self, chats: Tenant) -> None:
+        await gather(chats, **OPEN)
+        headers = await bearer(chats, "admin-1")
+        path = f"/api/messenger/groups/{GROUP}/video/guest-token"
+        answer = await chats.api.post(path, json={"guest_name": "Grandma"}, headers=headers)
+        assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+
+    @pytest.mark.parametrize("kind", [MEMBER, GUEST])
+    async def test_a_key_needs_the_scope(self, chats: Tenant, kind: str) -> None:
+        key = await chats.another_key(scopes=[Scope.EVENTS_READ])
+        headers = {"Authorization": f"Bearer {key}", "X-User-Id": "admin-1"}
+        answer = await chats.api.post(f"/api/messenger/groups/{GROUP}/video/{kind}", json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "open": {},
+    "open to guests": OPEN,
+    "video off": {"video_enabled": False},
+    "video off, open to guests": {"video_enabled": False, **OPEN},
+    "waiting for the host": {"policy": {"waiting_room": "until_host", "guests_allowed": True}},
+    "waiting to be admitted": {"policy": {"waiting_room": "admit", "guests_allowed": True}},
+    "closed": {**OPEN, "cancelled": True},
+    "unknown": {"unknown": True},
+}
+
+
+class TestAgreement:
+    """The same group asked both ways: the same room, role and decision. Whoever asks first changes nothing."""
+
+    @pytest.mark.parametrize("old_first", [True, False], ids=["old first", "new first"])
+    @pytest.mark.parametrize("state", GROUPS)
+    async def test_old_and_new_say_the_same(self, chats: Tenant, state: str, old_first: bool) -> None:
+        for person in ("admin-1", "member-1", "stranger", None):
+            group = await self._group(chats, **GROUPS[state])
+            if old_first:
+                old = await self._old(chats, group, person)
+                new = await self._new(chats, group, person)
+            else:
+                new = await self._new(chats, group, person)
+                old = await self._old(chats, group, person)
+            assert old.is_success == new.is_success, (person, old.text, new.text)
+            if new.is_success:
+                for name in ("room_id", "role"):
+                    assert old.json()[name] == new.json()[name]
+            elif person == "stranger" or (state == "unknown" and person is not None):
+                assert old.json()["code"] == "not_a_participant"
+            else:
+                assert old.json()["code"] == new.json()["code"]
+
+    async def _group(self, chats: Tenant, *, cancelled: bool = False, unknown: bool = False, **terms: Any) -> str:
+        group = str(uuid4())
+        if not unknown:
+            await gather(chats, group, **terms)
+        if cancelled:
+            await chats.post(f"/v1/groups/{group}/cancel")
+        return group
+
+    async def _old(self, chats: Tenant, group: str, person: str | None) -> httpx.Response:
+        return await (ask_as_guest(chats, group=group) if person is None else ask(chats, person, group))
+
+    async def _new(self, chats: Tenant, group: str, person: str | None) -> httpx.Response:
+        if person is None:
+            return await chats.post(f"/v1/groups/{group}/guests", {"name": "Grandma"})
+        return await chats.post(f"/v1/groups/{group}/join", {"user_id": person})
+
+
+async def test_an_evening_in_a_group(chats: Tenant, sandbox: Sandbox) -> None:
+    """A group is made without video, which is then switched on; admin, member and a guest meet, a stranger does not."""
+    await gather(chats, video_enabled=False)
+    assert said(await ask(chats)) == (400, "Video is not enabled for this group")
+    switched = await chats.send(
+        "PATCH", f"/v1/groups/{GROUP}", json={"video_enabled": True, "policy": {"guests_allowed": True}}
+    )
+    assert switched.status_code == 200, switched.text
+    answers = {
+        "admin": await ask(chats),
+        "member": await ask(chats, "member-1"),
+        "guest": await ask_as_guest(chats, {"guest_name": "Grandma"}),
+    }
+    assert {who: answer.json()["role"] for who, answer in answers.items()} == {
+        "admin": "host",
+        "member": "guest",
+        "guest": "guest",
+    }
+    assert len({claims(sandbox, answer)["room_id"] for answer in answers.values()}) == 1
+    assert said(await ask(chats, "stranger")) == (403, "Not a member of this group")
+    (guest,) = [each for each in await chats.events("credentials.issued") if each["data"]["guest"]]
+    assert UUID(guest["user_id"].removeprefix("guest-")).version == 7
+    assert timedelta(hours=2) >= timedelta(seconds=claims(sandbox, answers["guest"])["exp"] - time.time())

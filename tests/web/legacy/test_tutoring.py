@@ -1,0 +1,518 @@
+"""Tutoring products: their old frontends go on, on 100ms and on Agora."""
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.keys import Scope
+from videobroker.domain.users import TokenRules
+from videobroker.providers.agora.services import Rtc
+from videobroker.providers.agora.token import parse
+from videobroker.usecases import tenants
+
+HMS_TOKEN, AGORA_TOKEN = "/api/100ms/token", "/api/agora/token"
+START, END = "/api/video-sessions/start", "/api/video-sessions/end"
+EVERY_PATH = [HMS_TOKEN, AGORA_TOKEN, START, END]
+AGORA_ROLES = {"tutor": "publisher", "student": "publisher", "guest": "subscriber"}
+AGORA_ACCOUNT = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
+
+
+async def ask(tenant: Tenant, path: str, user_id: str = "tutor-1", booking: Any = "lesson-1") -> httpx.Response:
+    """What the app's backend asks for one of its users."""
+    return await tenant.post(path, {"bookingId": booking}, headers={"X-User-Id": user_id})
+
+
+async def user_token(tenant: Tenant, user_id: str) -> str:
+    """A token of the app's own identity provider, which the service trusts from now on."""
+    secret = f"a-secret-of-the-identity-provider-{tenant.app.id}"
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    return jwt.encode({"sub": user_id, "exp": int(time.time()) + 600}, secret, algorithm="HS256")
+
+
+def claims(sandbox: Sandbox, token: str) -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(token, sandbox.workspace.secret, algorithms=["HS256"])
+    return found
+
+
+async def both(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app with an account at either provider."""
+    accounts = {ProviderName.HMS: sandbox.account("tutoring"), ProviderName.AGORA: AGORA_ACCOUNT}
+    return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES, ProviderName.AGORA: AGORA_ROLES})
+
+
+class TestFrozen:
+    """The exact answers. They are frozen because old frontends, which nobody deploys again, parse exactly these."""
+
+    async def test_a_100ms_token(self, tutoring: Tenant, sandbox: Sandbox) -> None:
+        """Old frontends parse exactly this: they join with `token`, and find their own peer by `userId`."""
+        await tutoring.book()
+        answer = (await ask(tutoring, HMS_TOKEN)).json()
+        said = claims(sandbox, answer["token"])
+        assert answer | {"token": "TOKEN"} == {
+            "token": "TOKEN",
+            "roomId": said["room_id"],
+            "userId": "tutor-1-lesson-1",
+            "role": "teacher",
+            "appId": sandbox.workspace.access_key,
+        }
+
+    async def test_an_agora_token(self, agora: Tenant) -> None:
+        """Old frontends parse exactly this: `client.join(appId, channelName, token, uid)`."""
+        await agora.book()
+        answer = (await ask(agora, AGORA_TOKEN)).json()
+        (rtc,) = parse(answer["token"]).token.services
+        assert isinstance(rtc, Rtc)
+        assert answer | {"token": "TOKEN"} == {
+            "token": "TOKEN",
+            "channelName": rtc.channel,
+            "uid": int(rtc.uid),
+            "appId": "a60a" * 8,
+        }
+
+    async def test_a_video_session_on_100ms(self, tutoring: Tenant, clock: MovableClock) -> None:
+        """Old frontends and reports parse exactly this: the row that the app's own database used to hold."""
+        await tutoring.book()
+        room_id = (await ask(tutoring, HMS_TOKEN)).json()["roomId"]
+        started = (await ask(tutoring, START)).json()
+        clock.move(minutes=40)
+        ended = (await ask(tutoring, END)).json()
+        frozen = {
+            "id": started["id"],
+            "bookingId": "lesson-1",
+            "status": "in_progress",
+            "startedAt": started["startedAt"],
+            "endedAt": None,
+            "duration": None,
+            "hmsRoomId": room_id,
+            "agoraChannel": None,
+            "agoraUid": None,
+        }
+        assert started == frozen
+        assert ended == frozen | {
+            "status": "completed",
+            "endedAt": ended["endedAt"],
+            "duration": ended["duration"],
+        }
+        assert 2400 <= ended["duration"] < 2430
+
+    async def test_a_video_session_on_agora(self, agora: Tenant) -> None:
+        """Old frontends and reports parse exactly this: the row with the two fields that Agora's migration added."""
+        await agora.book()
+        token = (await ask(agora, AGORA_TOKEN)).json()
+        started = (await ask(agora, START)).json()
+        assert started == {
+            "id": started["id"],
+            "bookingId": "lesson-1",
+            "status": "in_progress",
+            "startedAt": started["startedAt"],
+            "endedAt": None,
+            "duration": None,
+            "hmsRoomId": None,
+            "agoraChannel": token["channelName"],
+            "agoraUid": token["uid"],
+        }
+
+    async def test_an_error(self, tutoring: Tenant) -> None:
+        """Old frontends parse exactly this: they show `error` to the person. `code` is new, and they do not read it."""
+        answer = await ask(tutoring, HMS_TOKEN, booking="nowhere")
+        assert (answer.status_code, answer.json()) == (
+            404,
+            {"error": "Booking not found", "code": "session_not_found"},
+        )
+        assert answer.headers["content-type"] == "application/json"
+
+
+class TestTokens:
+    async def test_the_token_calls_the_person_what_the_answer_calls_them(
+        self, tutoring: Tenant, sandbox: Sandbox
+    ) -> None:
+        await tutoring.book()
+        for user_id, role in (("tutor-1", "teacher"), ("student-1", "student")):
+            answer = (await ask(tutoring, HMS_TOKEN, user_id)).json()
+            said = claims(sandbox, answer["token"])
+            assert said["user_id"] == answer["userId"] == f"{user_id}-lesson-1"
+            assert (said["role"], said["room_id"]) == (answer["role"], answer["roomId"]) == (role, said["room_id"])
+
+    async def test_the_vendor_lets_the_person_in(self, tutoring: Tenant, sandbox: Sandbox) -> None:
+        await tutoring.book()
+        answer = (await ask(tutoring, HMS_TOKEN)).json()
+        entered = await sandbox.client.post(
+            f"/_sandbox/rooms/{answer['roomId']}/peers", json={"token": answer["token"], "name": "Ada"}
+        )
+        assert entered.status_code == 200, entered.text
+
+    async def test_the_journal_knows_who_that_is(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await ask(tutoring, HMS_TOKEN)
+        await tutoring.join()
+        old, new = await tutoring.events("credentials.issued")
+        assert (old["user_id"], old["data"]["provider_user_id"]) == ("tutor-1", "tutor-1-lesson-1")
+        assert (new["user_id"], "provider_user_id" in new["data"]) == ("tutor-1", False)
+        (started,) = await tutoring.events("call.started")
+        assert started["user_id"] == "tutor-1"
+
+    async def test_everybody_has_a_number_of_their_own_and_keeps_it(self, agora: Tenant) -> None:
+        await agora.book()
+        tutor, student, again = [
+            (await ask(agora, AGORA_TOKEN, user_id)).json() for user_id in ("tutor-1", "student-1", "tutor-1")
+        ]
+        assert tutor["channelName"] == student["channelName"]
+        assert tutor["uid"] == again["uid"] != student["uid"]
+
+    async def test_an_agora_token_lasts_an_hour(self, agora: Tenant) -> None:
+        await agora.book(duration_minutes=120)
+        answer = (await ask(agora, AGORA_TOKEN)).json()
+        assert parse(answer["token"]).token.expire == 3600
+
+    async def test_a_user_asks_for_themselves(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        bearer = {"Authorization": f"Bearer {await user_token(tutoring, 'student-1')}"}
+        token = await tutoring.api.post(HMS_TOKEN, json={"bookingId": "lesson-1"}, headers=bearer)
+        assert (token.status_code, token.json()["userId"], token.json()["role"]) == (
+            200,
+            "student-1-lesson-1",
+            "student",
+        )
+        for path in (START, END):
+            done = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=bearer)
+            assert done.status_code == 200, done.text
+
+    async def test_no_answer_is_stored_on_its_way(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        assert (await ask(tutoring, HMS_TOKEN)).headers["Cache-Control"] == "no-store"
+
+    async def test_many_at_once_get_one_room(self, tutoring: Tenant, sandbox: Sandbox) -> None:
+        await tutoring.book()
+        answers = await asyncio.gather(
+            *(ask(tutoring, HMS_TOKEN, user_id) for user_id in ("tutor-1", "student-1") * 10)
+        )
+        assert len({answer.json()["roomId"] for answer in answers}) == 1
+        assert (await sandbox.counters())["create_room"] == 1
+
+
+class TestBodies:
+    async def test_a_number_stands_for_its_digits(self, tutoring: Tenant) -> None:
+        await tutoring.book("42")
+        answer = await ask(tutoring, HMS_TOKEN, booking=42)
+        assert (answer.status_code, answer.json()["userId"]) == (200, "tutor-1-42")
+        assert (await ask(tutoring, START, booking=42)).json()["bookingId"] == "42"
+
+    async def test_other_fields_are_ignored(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        body = {"bookingId": "lesson-1", "role": "teacher", "userId": "tutor-1"}
+        answer = await tutoring.post(HMS_TOKEN, body, headers={"X-User-Id": "student-1"})
+        assert (answer.status_code, answer.json()["role"]) == (200, "student")
+
+    @pytest.mark.parametrize("path", EVERY_PATH)
+    @pytest.mark.parametrize("booking", [None, True, 1.5, "", "x" * 129, "a\x00b", ["lesson-1"], 10**200])
+    async def test_what_names_no_booking_is_refused(self, tutoring: Tenant, path: str, booking: Any) -> None:
+        answer = await ask(tutoring, path, booking=booking)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert "bookingId" in answer.json()["error"]
+
+    @pytest.mark.parametrize("path", EVERY_PATH)
+    async def test_what_is_no_json_is_refused(self, tutoring: Tenant, path: str) -> None:
+        answer = await tutoring.send("POST", path, content=b"{", headers={"X-User-Id": "tutor-1"})
+        assert (answer.status_code, set(answer.json())) == (400, {"error", "code"})
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("path", EVERY_PATH)
+    async def test_nobody_enters_unnamed(self, tutoring: Tenant, path: str) -> None:
+        await tutoring.book()
+        for headers in ({}, {"Authorization": "Bearer vb_wrong"}, {"Authorization": "Bearer a.b.c"}):
+            answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
+            assert (answer.status_code, set(answer.json())) == (401, {"error", "code"})
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+        unnamed = await tutoring.post(path, {"bookingId": "lesson-1"})
+        assert (unnamed.status_code, "X-User-Id" in unnamed.json()["error"]) == (422, True)
+
+    @pytest.mark.parametrize("path", EVERY_PATH)
+    async def test_a_key_needs_the_scope(self, tutoring: Tenant, path: str) -> None:
+        key = await tutoring.another_key(scopes=[Scope.EVENTS_READ])
+        headers = {"Authorization": f"Bearer {key}", "X-User-Id": "tutor-1"}
+        answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+    @pytest.mark.parametrize(
+        ("terms", "user_id", "sentence"),
+        [
+            ({}, "stranger", "You are not a participant of this booking"),
+            ({"status": "pending"}, "tutor-1", "Booking is not confirmed"),
+            ({"status": "cancelled"}, "tutor-1", "Booking was cancelled"),
+            ({"status": "completed"}, "tutor-1", "Booking is completed"),
+            ({"modality": "physical"}, "tutor-1", "Video is not enabled for this booking"),
+            ({"starts_in": timedelta(days=1)}, "tutor-1", "It is too early to join this booking"),
+            ({"starts_in": timedelta(days=-1)}, "tutor-1", "This booking is over"),
+            ({"policy": {"waiting_room": "until_host"}}, "student-1", "The host is not there yet"),
+            ({"policy": {"waiting_room": "admit"}}, "student-1", "The host has not let you in yet"),
+        ],
+        ids=lambda value: None if isinstance(value, dict) else value,
+    )
+    async def test_a_refusal_is_a_sentence_for_people(
+        self, tutoring: Tenant, sandbox: Sandbox, terms: dict[str, Any], user_id: str, sentence: str
+    ) -> None:
+        await tutoring.book(**terms)
+        for path in (HMS_TOKEN, START):
+            answer = await ask(tutoring, path, user_id)
+            assert (answer.status_code, answer.json()["error"]) == (403, sentence)
+        assert "create_room" not in await sandbox.counters()
+
+    async def test_who_has_to_wait_hears_how_long(self, tutoring: Tenant) -> None:
+        await tutoring.book(starts_in=timedelta(hours=1))
+        answer = await ask(tutoring, HMS_TOKEN)
+        assert 2990 <= int(answer.headers["Retry-After"]) <= 3000
+
+    @pytest.mark.parametrize("path", EVERY_PATH)
+    async def test_another_apps_booking_is_not_found(self, tutoring: Tenant, other: Tenant, path: str) -> None:
+        await other.book()
+        answer = await ask(tutoring, path)
+        assert (answer.status_code, answer.json()["error"]) == (404, "Booking not found")
+
+    async def test_a_refusal_stands_in_the_journal(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await ask(tutoring, HMS_TOKEN, "stranger")
+        (denied,) = await tutoring.events("credentials.denied")
+        assert (denied["user_id"], denied["data"]["reason"]) == ("stranger", "not_a_participant")
+
+    async def test_a_provider_that_is_down_is_worth_another_try(self, tutoring: Tenant, sandbox: Sandbox) -> None:
+        await tutoring.book()
+        await sandbox.fault("status", status=400)
+        answer = await ask(tutoring, HMS_TOKEN)
+        assert (answer.status_code, answer.json()["code"]) == (502, "provider_refused")
+        await sandbox.heal()
+        assert (await ask(tutoring, HMS_TOKEN)).status_code == 200
+
+
+class TestProviders:
+    async def test_a_booking_on_the_other_provider_is_a_clear_error(self, tutoring: Tenant, agora: Tenant) -> None:
+        for tenant, path, here in ((tutoring, AGORA_TOKEN, "100ms"), (agora, HMS_TOKEN, "agora")):
+            await tenant.book()
+            answer = await ask(tenant, path)
+            assert (answer.status_code, answer.json()["code"]) == (422, "surface_not_offered")
+            assert f"takes place at {here}" in answer.json()["error"]
+            assert await tenant.events("room.opened", "call.started", "credentials.issued") == []
+
+    async def test_a_stranger_does_not_hear_where_it_takes_place(self, agora: Tenant) -> None:
+        await agora.book()
+        answer = await ask(agora, HMS_TOKEN, "stranger")
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_a_participant")
+
+    async def test_where_either_would_do_the_first_token_decides(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+    ) -> None:
+        tenant = await both(broker, api, sandbox)
+        for booking, path, other_path in (("one", AGORA_TOKEN, HMS_TOKEN), ("two", HMS_TOKEN, AGORA_TOKEN)):
+            await tenant.book(booking, providers=["100ms", "agora"])
+            assert (await ask(tenant, path, booking=booking)).status_code == 200
+            assert (await ask(tenant, other_path, booking=booking)).status_code == 422
+        assert await tenant.events("provider.switched") == []
+
+    async def test_a_provider_that_is_down_is_not_replaced_by_one_that_the_frontend_cannot_use(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+    ) -> None:
+        tenant = await both(broker, api, sandbox)
+        await tenant.book(providers=["100ms", "agora"])
+        await sandbox.fault("status", status=503)
+        answer = await ask(tenant, HMS_TOKEN)
+        assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
+        assert await tenant.events("room.opened", "credentials.issued") == []
+
+
+class TestFixedRoom:
+    """`HMS100_ROOM_ID`: one room for every booking."""
+
+    async def test_every_booking_meets_there_and_ending_one_leaves_it_open(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+    ) -> None:
+        room_id = "65f0c1a2b3d4e5f60718293a"
+        accounts = {ProviderName.HMS: sandbox.account("tutoring") | {"room_id": room_id}}
+        tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+        for booking in ("one", "two"):
+            await tenant.book(booking)
+            answer = (await ask(tenant, HMS_TOKEN, booking=booking)).json()
+            assert claims(sandbox, answer["token"])["room_id"] == answer["roomId"] == room_id
+            assert (await ask(tenant, START, booking=booking)).json()["hmsRoomId"] == room_id
+            assert (await ask(tenant, END, booking=booking)).json()["hmsRoomId"] == room_id
+        assert not {"create_room", "end_room", "disable_room"} & set(await sandbox.counters())
+        assert await tenant.events("room.closed") == []
+
+
+class TestVideoSessions:
+    async def test_starting_again_changes_nothing(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        first = (await ask(tutoring, START)).json()
+        assert (await ask(tutoring, START, "student-1")).json() == first
+        assert len(await tutoring.events("call.started")) == 1
+
+    async def test_a_token_starts_the_session(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        joined = await tutoring.join()
+        assert (await ask(tutoring, START)).json()["id"] == joined.json()["call"]["id"]
+
+    async def test_ending_again_answers_the_same(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await ask(tutoring, START)
+        first = (await ask(tutoring, END)).json()
+        assert (first["status"], first["duration"]) == ("completed", 0)
+        assert (await ask(tutoring, END, "student-1")).json() == first
+
+    async def test_after_the_end_there_may_be_another(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        first = (await ask(tutoring, START)).json()
+        await ask(tutoring, END)
+        second = (await ask(tutoring, START)).json()
+        assert first["id"] != second["id"]
+        assert first["hmsRoomId"] == second["hmsRoomId"]
+
+    async def test_what_never_started_cannot_end(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        answer = await ask(tutoring, END)
+        assert (answer.status_code, answer.json()) == (
+            404,
+            {"error": "Video session not found", "code": "call_not_found"},
+        )
+
+    async def test_a_stranger_ends_nothing(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await ask(tutoring, START)
+        answer = await ask(tutoring, END, "stranger")
+        assert (answer.status_code, answer.json()["error"]) == (403, "You are not a participant of this booking")
+        assert (await ask(tutoring, START)).json()["status"] == "in_progress"
+
+    async def test_the_policy_says_whose_role_may(self, tutoring: Tenant) -> None:
+        await tutoring.book(policy={"call_roles": ["tutor"]})
+        bearer = {"Authorization": f"Bearer {await user_token(tutoring, 'student-1')}"}
+        for path in (START, END):
+            answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=bearer)
+            assert (answer.status_code, answer.json()["code"]) == (403, "role_may_not")
+
+    async def test_before_a_first_token_there_is_no_uid(self, agora: Tenant) -> None:
+        await agora.book()
+        started = (await ask(agora, START)).json()
+        assert (started["agoraUid"], started["agoraChannel"] is None) == (None, False)
+
+
+BOOKINGS: dict[str, dict[str, Any]] = {
+    "open": {},
+    "pending": {"status": "pending"},
+    "cancelled": {"status": "cancelled"},
+    "completed": {"status": "completed"},
+    "physical": {"modality": "physical"},
+    "early": {"starts_in": timedelta(hours=2)},
+    "over": {"starts_in": timedelta(hours=-3)},
+    "early for students": {
+        "starts_in": timedelta(minutes=20),
+        "policy": {"opens_before_seconds_by_role": {"tutor": 1800}},
+    },
+    "waiting for the host": {"policy": {"waiting_room": "until_host"}},
+    "waiting to be admitted": {"policy": {"waiting_room": "admit"}},
+    "somebody else on the roster": {"participants": [*LESSON, {"user_id": "extra", "role": "student"}]},
+}
+PEOPLE = ["tutor-1", "student-1", "extra", "stranger"]
+
+
+class TestAgreement:
+    """The same booking asked both ways: the same room, role and decision. Whoever asks first changes nothing."""
+
+    @pytest.mark.parametrize("old_first", [True, False], ids=["old first", "new first"])
+    @pytest.mark.parametrize("state", BOOKINGS)
+    @pytest.mark.parametrize("provider", ["100ms", "agora"])
+    async def test_old_and_new_say_the_same(
+        self, tutoring: Tenant, agora: Tenant, provider: str, state: str, old_first: bool
+    ) -> None:
+        tenant, path = (tutoring, HMS_TOKEN) if provider == "100ms" else (agora, AGORA_TOKEN)
+        for number, user_id in enumerate(PEOPLE):
+            booking = f"lesson-{number}"
+            await tenant.book(booking, **BOOKINGS[state])
+            if old_first:
+                old = await ask(tenant, path, user_id, booking)
+                new = await tenant.join(booking, user_id)
+            else:
+                new = await tenant.join(booking, user_id)
+                old = await ask(tenant, path, user_id, booking)
+            assert old.status_code == new.status_code, (user_id, old.text, new.text)
+            if new.is_success:
+                assert _entry(old.json()) == _entry(new.json())
+            else:
+                assert old.json()["code"] == new.json()["code"]
+
+    @pytest.mark.parametrize("state", BOOKINGS)
+    async def test_old_and_new_start_and_end_the_same(self, tutoring: Tenant, state: str) -> None:
+        for number, user_id in enumerate(PEOPLE):
+            booking = f"lesson-{number}"
+            await tutoring.book(booking, **BOOKINGS[state])
+            for action in ("start", "end"):
+                old = await ask(tutoring, f"/api/video-sessions/{action}", user_id, booking)
+                new = await tutoring.post(f"/v1/bookings/{booking}/{action}", {"user_id": user_id})
+                if new.is_success:
+                    assert _call(old.json()) == _call(new.json())
+                else:
+                    assert old.json()["code"] == new.json()["code"], (user_id, old.text, new.text)
+
+
+def _entry(answer: dict[str, Any]) -> tuple[Any, ...]:
+    """Room and role, or channel and number, whoever says it in whichever words."""
+    if "uid" in answer:
+        return answer.get("channelName", answer.get("channel")), answer["uid"]
+    return answer.get("roomId", answer.get("room_id")), answer["role"]
+
+
+def _call(answer: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        answer["id"],
+        answer.get("bookingId") or answer["session"]["reference"],
+        answer.get("startedAt") or answer["started_at"],
+        answer.get("endedAt") or answer.get("ended_at"),
+        answer["duration"] if "duration" in answer else answer["duration_seconds"],
+    )
+
+
+class TestWholeFlows:
+    async def test_a_lesson_on_100ms(self, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
+        """Tutor and student meet in the room of a confirmed booking, a stranger does not, and the lesson is counted."""
+        await tutoring.book("b-77", status="pending")
+        refused = await ask(tutoring, HMS_TOKEN, "student-1", "b-77")
+        assert (refused.status_code, refused.json()["error"]) == (403, "Booking is not confirmed")
+        await tutoring.book("b-77")
+        student, tutor = [
+            (await ask(tutoring, HMS_TOKEN, user_id, "b-77")).json() for user_id in ("student-1", "tutor-1")
+        ]
+        assert (student["role"], tutor["role"]) == ("student", "teacher")
+        assert student["roomId"] == tutor["roomId"]
+        for person in (student, tutor):
+            entered = await sandbox.client.post(
+                f"/_sandbox/rooms/{person['roomId']}/peers", json={"token": person["token"], "name": person["userId"]}
+            )
+            assert entered.status_code == 200, entered.text
+        assert (await ask(tutoring, HMS_TOKEN, "stranger", "b-77")).status_code == 403
+        started = (await ask(tutoring, START, "tutor-1", "b-77")).json()
+        assert (started["status"], started["hmsRoomId"]) == ("in_progress", tutor["roomId"])
+        clock.move(minutes=30)
+        ended = (await ask(tutoring, END, "tutor-1", "b-77")).json()
+        assert ended["id"] == started["id"]
+        lasted = datetime.fromisoformat(ended["endedAt"]) - datetime.fromisoformat(ended["startedAt"])
+        assert ended["duration"] == int(lasted.total_seconds()) >= 1800
+
+    async def test_a_lesson_on_agora(self, agora: Tenant, clock: MovableClock) -> None:
+        """The same with an Agora channel; channel and uid are kept with the session."""
+        await agora.book("b-78")
+        started = (await ask(agora, START, "student-1", "b-78")).json()
+        student, tutor = [
+            (await ask(agora, AGORA_TOKEN, user_id, "b-78")).json() for user_id in ("student-1", "tutor-1")
+        ]
+        assert started["agoraChannel"] == student["channelName"] == tutor["channelName"]
+        assert student["uid"] != tutor["uid"]
+        assert (await ask(agora, AGORA_TOKEN, "stranger", "b-78")).status_code == 403
+        clock.move(minutes=45)
+        ended = (await ask(agora, END, "student-1", "b-78")).json()
+        assert (ended["status"], ended["agoraUid"]) == ("completed", student["uid"])
+        assert 2700 <= ended["duration"] < 2730
