@@ -98,7 +98,7 @@ class TestHms:
         assert room.status_code == 200
         assert "Anxiety" not in room.text
 
-    @pytest.mark.parametrize("user_id", ["what?", "a>b~c", "Zoë", "用户", "a" * 128, "x/y z", '"quoted"'])
+    @pytest.mark.parametrize("user_id", ["what?", "a>b~c", "Zoë", "用户", "a" * 128, "x|y z", '"quoted"'])
     async def test_any_user_id_survives_the_web_sdk(self, tutoring: Tenant, user_id: str) -> None:
         await tutoring.book(participants=[{"user_id": user_id, "role": "tutor"}])
         token = (await tutoring.join(user_id=user_id)).json()["token"]

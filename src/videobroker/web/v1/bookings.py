@@ -20,7 +20,7 @@ from videobroker.web.auth import SessionsReader, SessionsWriter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
-from videobroker.web.shapes import Identifier, Metadata, Moment, Name, Shape
+from videobroker.web.shapes import Identifier, Metadata, Moment, Name, Shape, sensible
 from videobroker.web.v1.sessions import (
     LIST_RESPONSES,
     READ_RESPONSES,
@@ -73,6 +73,7 @@ class BookingIn(SessionIn):
             raise ValueError("give either `ends_at` or `duration_minutes`")
         if self.ends_at is not None and self.ends_at <= self.starts_at:
             raise ValueError("`ends_at` must be after `starts_at`")
+        _end(self.starts_at, self.ends_at, self.duration_minutes)  # raises where it would be out of all bounds
         return self
 
     def terms(self) -> SessionTerms:
@@ -168,7 +169,7 @@ class BookingPage(BaseModel):
 def _end(starts_at: datetime | None, ends_at: datetime | None, minutes: int | None) -> datetime | None:
     if minutes is None or starts_at is None:
         return ends_at
-    return starts_at + timedelta(minutes=minutes)
+    return sensible(starts_at + timedelta(minutes=minutes))
 
 
 def _minutes(duration: timedelta) -> int | float:

@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, Registered, SessionKey, SessionKind
+from videobroker.errors import UnknownProvider
 from videobroker.usecases.doors import require_on_roster
+from videobroker.usecases.registering import LONGEST_ROSTER
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
-from videobroker.web.shapes import Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
+from videobroker.web.shapes import Metadata, Moment, Name, PathIdentifier, RoleName, Seconds, Shape, addressable
 
 Reference = Annotated[
     str,
+    AfterValidator(addressable),
     Path(
         min_length=1,
         max_length=128,
@@ -26,6 +29,7 @@ Reference = Annotated[
 ]
 UserId = Annotated[
     str,
+    AfterValidator(addressable),
     Path(
         min_length=1,
         max_length=128,
@@ -60,7 +64,7 @@ class ParticipantIn(Shape):
         json_schema_extra={"examples": [{"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}]}
     )
 
-    user_id: Identifier = Field(description="The app's own id of the person.")
+    user_id: PathIdentifier = Field(description="The app's own id of the person.")
     role: RoleName = Field(description="The app's role; its role map says what it is called at the provider.")
     display_name: Name | None = Field(default=None, description="Shown to the others in the call.")
 
@@ -119,13 +123,20 @@ class PolicyIn(Shape):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+def _known(names: object) -> object:
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and name not in set(ProviderName):
+            raise UnknownProvider(f"There is no such provider here. Use one of: {', '.join(ProviderName)}.")
+    return names
+
+
 def _each_once(providers: list[ProviderName]) -> list[ProviderName]:
     if len(set(providers)) < len(providers):
         raise ValueError("name every provider once")
     return providers
 
 
-Providers = Annotated[list[ProviderName], AfterValidator(_each_once)]
+Providers = Annotated[list[ProviderName], Field(fail_fast=True), BeforeValidator(_known), AfterValidator(_each_once)]
 
 
 class SessionIn(Shape):
@@ -138,7 +149,7 @@ class SessionIn(Shape):
         "A session that has a room stays at its provider.",
     )
     policy: PolicyIn = Field(default_factory=PolicyIn)
-    participants: list[ParticipantIn] | None = Field(
+    participants: Annotated[list[ParticipantIn], Field(max_length=LONGEST_ROSTER, fail_fast=True)] | None = Field(
         default=None, description="The whole roster; leave it out to keep the roster as it is."
     )
     metadata: Metadata = Field(default_factory=dict, description="Whatever the app wants to keep here: at most 16 KiB.")

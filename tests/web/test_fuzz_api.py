@@ -1,0 +1,84 @@
+"""Thousands of requests made from the OpenAPI document, right and wrong ones: the service keeps to its contract.
+
+The service runs on a socket in a thread of its own, because schemathesis is synchronous and a broker belongs to one
+event loop. The app is on Agora: its credentials are signed here, so no request waits for a vendor.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from house import MovableClock, Tenant, free_port, make_tenant
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.settings import Settings
+from videobroker.web.app import create_app
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+ACCOUNT = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
+ROLES = dict.fromkeys(("tutor", "student", "admin", "member", "guest"), "publisher")
+
+
+def _nobody() -> AbstractAsyncContextManager[Broker]:
+    raise RuntimeError("the document is made without a broker")
+
+
+# The document is made without a broker, so that every operation is a test of its own.
+contract = schemathesis.openapi.from_dict(create_app(_nobody).openapi())
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings, database: str, session_clock: MovableClock) -> Iterator[str]:
+    """Where the service listens."""
+    port = free_port()
+    app = create_app(lambda: wiring.broker(settings, database, clock=session_clock))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False, log_config=None))
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+async def tenant(broker: Broker, api: httpx.AsyncClient) -> Tenant:
+    """An app with the sessions that the examples of the document name, and a call in each of them."""
+    tenant = await make_tenant(broker, api, {ProviderName.AGORA: ACCOUNT}, {ProviderName.AGORA: ROLES})
+    await tenant.book("lesson-1", policy={"guests_allowed": True})
+    await tenant.gather("lesson-1", policy={"guests_allowed": True})
+    for kind in ("bookings", "groups"):
+        assert (await tenant.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
+    return tenant
+
+
+@contract.parametrize()
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_operation_keeps_to_its_contract(case: schemathesis.Case[Any], address: str, tenant: Tenant) -> None:
+    case.call_and_validate(
+        base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, checks=CHECKS, timeout=10
+    )
