@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.users import TokenRules
 from videobroker.errors import BrokerError
+from videobroker.storage.sealing import Seal
+from videobroker.storage.store import database_url
 
 DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
     ProviderName.HMS: {
@@ -61,7 +63,9 @@ class SettingsContradict(BrokerError):
 class Settings(BaseSettings):
     """The environment of the service."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True
+    )
 
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL to use, `postgresql://...`. Unset: the embedded server is started."
@@ -94,6 +98,12 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         default="127.0.0.1",
         description="Proxies whose X-Forwarded-For is believed, separated by commas.",
+    )
+
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        alias="VIDEOBROKER_ALLOWED_ORIGINS",
+        description="Origins whose pages may ask from a browser, separated by commas: `https://app.example`.",
     )
 
     app_name: str = Field(
@@ -149,10 +159,27 @@ class Settings(BaseSettings):
     agora_app_id: str | None = Field(default=None, description="Agora app id of that app.")
     agora_app_certificate: SecretStr | None = Field(default=None, description="Agora app certificate of that app.")
 
-    @field_validator("secret_key", mode="before")
+    @field_validator("secret_key", "allowed_origins", mode="before")
     @classmethod
     def _several(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _keys_fit(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        try:
+            if keys:
+                Seal([key.get_secret_value() for key in keys])
+        except ValueError:
+            raise ValueError("each key must be 32 bytes in URL-safe base64") from None
+        return keys
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            database_url(url.get_secret_value())
+        return url
 
     def token_rules(self) -> TokenRules | None:
         """How user tokens are checked, where the environment says so."""
@@ -190,7 +217,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _rules_fit(self) -> "Settings":
-        self.token_rules()  # raises what is wrong with them
+        try:
+            self.token_rules()
+        except ValueError as error:
+            raise ValueError(f"VIDEOBROKER_USER_TOKEN_SECRET and its siblings: {error}") from None
         return self
 
     def accounts(self) -> dict[ProviderName, dict[str, str]]:

@@ -12,6 +12,7 @@ from videobroker.broker import Broker, Clock
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
 from videobroker.domain.keys import Scope
+from videobroker.errors import BrokerError
 from videobroker.identity.keysets import KeySets
 from videobroker.identity.tokens import JwtUserTokens
 from videobroker.providers.agora.provider import AgoraProvider
@@ -89,7 +90,15 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
 def seal(settings: Settings) -> Seal:
     """The seal of this deployment; its key is generated where none is set."""
     keys = [key.get_secret_value() for key in settings.secret_key]
-    return Seal(keys or [_generated_key(settings.data_dir / "secret-key")])
+    if keys:
+        return Seal(keys)
+    path = settings.data_dir / "secret-key"
+    try:
+        return Seal([_generated_key(path)])
+    except OSError as error:
+        raise BrokerError(
+            f"No secret key can be kept at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."
+        ) from None
 
 
 def _generated_key(path: Path) -> str:
@@ -133,7 +142,9 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
     try:
         app = await tenants.find_app(broker, settings.app_name)
     except tenants.AppNotFound:
-        app = await tenants.create_app(broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, now=now)
+        with suppress(tenants.AppExists):  # another replica was faster
+            await tenants.create_app(broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, now=now)
+        app = await tenants.find_app(broker, settings.app_name)
     for provider, account in settings.accounts().items():
         app = await tenants.set_account(broker, app, provider, account, now=now)
     if rules is not None:

@@ -4,6 +4,7 @@ import sys
 
 import typer
 from pydantic import ValidationError
+from uvicorn.config import STARTUP_FAILURE
 
 from videobroker.cli import accounts, apps, demo, doctor, keys, migrate, openapi, sandbox, serve, user_tokens
 from videobroker.cli.terminal import complain
@@ -42,5 +43,9 @@ def main() -> None:
     except ValidationError as error:
         for part in error.errors():
             name = "_".join(str(step) for step in part["loc"]).upper()
-            complain(f"The setting {name} is not valid: {part['msg']}.")
+            message = part["msg"].removeprefix("Value error, ")
+            complain(f"The setting {name} is not valid: {message}." if name else f"Settings contradict: {message}.")
         sys.exit(EXIT_USAGE)
+    except SystemExit as done:
+        # uvicorn leaves with a code of its own when it cannot listen; it has said why.
+        sys.exit(EXIT_FAILED if done.code == STARTUP_FAILURE else done.code)

@@ -25,7 +25,7 @@ from rich.table import Table
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
-from videobroker.cli.serve import server_config
+from videobroker.cli.serve import prepare, server_config
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.apps import App, ProviderName, RoleMap
 from videobroker.domain.journal import Asker
@@ -151,7 +151,9 @@ DEMO_APPS = (
 
 
 def demo(
-    sandbox_port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", help="Port of the pretend 100ms.")] = 8081,
+    sandbox_port: Annotated[
+        int, typer.Option(envvar="SANDBOX_PORT", min=1, max=65535, help="Port of the pretend 100ms.")
+    ] = 8081,
 ) -> None:
     """Start everything on this machine: PostgreSQL, a pretend 100ms, and the service with five demo apps.
 
@@ -161,6 +163,8 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings()
     logs.configure(settings.model_copy(update={"log_format": "console", "log_level": "warning"}))
+    if settings.port == sandbox_port:
+        raise BrokerError(f"PORT and SANDBOX_PORT are both {sandbox_port}. Choose another for one of them.")
     for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
         _require_free(name, port)
     base_url, sandbox_url = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{sandbox_port}"
@@ -179,8 +183,9 @@ def demo(
 
             def welcome() -> None:
                 status.stop()
-                _welcome(base_url, sandbox_url, entries)
+                _welcome(base_url, sandbox_url, settings.data_dir / "demo.json", entries)
 
+            asyncio.run(prepare(settings, url))
             _Server(server_config(settings, url), welcome).run()
     stderr.print("Stopped. The data stays in", str(settings.data_dir))
 
@@ -310,12 +315,12 @@ class _Server(uvicorn.Server):
             self._listening()
 
 
-def _welcome(base_url: str, sandbox_url: str, entries: dict[str, Entry]) -> None:
+def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry]) -> None:
     links = Table(box=None, show_header=False, pad_edge=False)
     links.add_row("API", base_url)
     links.add_row("API documentation", f"{base_url}/docs")
     links.add_row("Sandbox (pretend 100ms)", sandbox_url)
-    links.add_row("Keys of the demo apps", ".videobroker/demo.json")
+    links.add_row("Keys of the demo apps", str(file))
     stdout.print(links)
     stdout.print("\nJoin credentials for the tutor of lesson-1:\n")
     stdout.print(

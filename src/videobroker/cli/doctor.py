@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from videobroker import wiring
 from videobroker.cli.terminal import AsJson, print_json, stdout
@@ -13,7 +14,7 @@ from videobroker.settings import Settings
 from videobroker.usecases import tenants
 from videobroker.usecases.examining import examine_app, examine_database
 
-_MARKS = {Verdict.OK: "[green]ok[/]", Verdict.WARNING: "[yellow]warning[/]", Verdict.FAILED: "[red]failed[/]"}
+_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red"}
 
 
 def doctor(
@@ -62,4 +63,5 @@ def _row(finding: Finding) -> dict[str, str | None]:
 def _print(name: str | None, finding: Finding) -> None:
     place = f"{name}: " if name else ""
     step = f" {finding.next_step}" if finding.next_step else ""
-    stdout.print(f"{_MARKS[finding.verdict]}  {place}{finding.check}: {finding.sentence}{step}")
+    verdict = (f"{finding.verdict:8}", _COLOURS[finding.verdict])
+    stdout.print(Text.assemble(verdict, f" {place}{finding.check}: {finding.sentence}{step}"))

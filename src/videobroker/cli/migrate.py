@@ -17,4 +17,7 @@ def migrate(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"before": before, "after": after})
     else:
-        stdout.print(f"The database is at revision {after}" + (" already." if before == after else f", from {before}."))
+        stdout.print(
+            f"The database is at revision {after}"
+            + (" already." if before == after else f", from {before or 'nothing'}.")
+        )

@@ -23,7 +23,10 @@ def openapi(
     if output is None:
         typer.echo(text)
     else:
-        output.write_text(text)
+        try:
+            output.write_text(text)
+        except OSError as error:
+            raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
 
 
 def _nobody() -> AbstractAsyncContextManager[Broker]:

@@ -13,7 +13,7 @@ from videobroker.sandbox import create_sandbox, demo_config
 
 def sandbox(
     host: Annotated[str, typer.Option(envvar="SANDBOX_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", help="Port to listen on.")] = 8081,
+    port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", min=0, max=65535, help="Port to listen on.")] = 8081,
     state: Annotated[
         Path | None, typer.Option(help="A file that keeps rooms and codes across restarts; nothing is kept if unset.")
     ] = None,

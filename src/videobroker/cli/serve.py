@@ -38,6 +38,7 @@ def serve(
     with suppress(KeyboardInterrupt), wiring.database(settings) as url:
         if migrate or settings.database_url is None:
             asyncio.run(wiring.migrate(url))
+        asyncio.run(prepare(settings, url))
         uvicorn.Server(server_config(settings, url)).run()
 
 
@@ -46,18 +47,23 @@ def _leave(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
+async def prepare(settings: Settings, url: str) -> None:
+    """Refuse to start where it cannot work: here an error is a sentence, in the server's lifespan it is a traceback."""
+    async with wiring.broker(settings, url) as broker:
+        await require_schema(broker)
+        await wiring.ensure_environment_app(broker, settings)
+
+
 def server_config(settings: Settings, url: str) -> uvicorn.Config:
     """How the service is served."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
         async with wiring.broker(settings, url) as broker:
-            await require_schema(broker)
-            await wiring.ensure_environment_app(broker, settings)
             yield broker
 
     return uvicorn.Config(
-        create_app(lifetime),
+        create_app(lifetime, allowed_origins=settings.allowed_origins),
         host=settings.host,
         port=settings.port,
         log_config=None,

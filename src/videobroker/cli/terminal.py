@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from videobroker import wiring
 from videobroker.broker import Broker
@@ -19,13 +20,14 @@ from videobroker.storage import schema
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 T = TypeVar("T")
 
-stdout = Console(soft_wrap=True, highlight=False)
-stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+# Names and sentences are printed as they are, and a table is as wide as it needs: an id must be whole to be copied.
+stdout = Console(soft_wrap=True, highlight=False, markup=False, width=10_000)
+stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
 def complain(sentence: str) -> None:
     """Say what went wrong."""
-    stderr.print(f"[red]error:[/] {sentence}")
+    stderr.print(Text.assemble(("error:", "red"), " ", sentence))
 
 
 def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str = "None.") -> None:
@@ -37,8 +39,14 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str = "None.")
     else:
         table = Table(*rows[0], box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
+            table.add_row(*(_cell(value) for value in row.values()))
         stdout.print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
 
 
 def print_json(value: Any) -> None:

@@ -4,8 +4,10 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
+from videobroker.domain.times import utc
 from videobroker.errors import InvalidCursor
 
 
@@ -17,12 +19,25 @@ def write(position: Sequence[str | int]) -> str:
 def read(cursor: str, *parsers: Callable[[str], Any]) -> list[Any]:
     """The position again, each part through its parser. Raises `InvalidCursor`."""
     try:
-        parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        parts = _list(json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)))
         return [parser(part) for parser, part in zip(parsers, parts, strict=True)]
-    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError):
+    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         raise InvalidCursor(
             "Send back `next` of the page before as it was, or leave `cursor` out to begin anew."
         ) from None
+
+
+def _list(parts: object) -> list[Any]:
+    if not isinstance(parts, list):
+        raise TypeError("not a position")
+    return parts
+
+
+def moment(part: object) -> datetime:
+    """A moment, with its zone."""
+    if not isinstance(part, str):
+        raise TypeError("not a moment")
+    return utc(datetime.fromisoformat(part))
 
 
 def text(part: object) -> str:

@@ -1,7 +1,9 @@
 """PostgreSQL without a server: for development, demo and tests. The wheel brings PostgreSQL itself."""
 
+import fcntl
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,13 +28,28 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
             "with `pip install 'videobroker[embedded]'`."
         ) from None
     directory.parent.mkdir(parents=True, exist_ok=True)
-    _forget_the_dead(directory)
-    server = get_server(directory, cleanup_mode="stop")
+    with _alone(directory) as unfinished:
+        # Cut off while it was made: it never held anything, and PostgreSQL cannot start on it.
+        if unfinished.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            unfinished.touch()
+        _forget_the_dead(directory)
+        server = get_server(directory, cleanup_mode="stop")
+        unfinished.unlink(missing_ok=True)
     try:
         yield server.get_uri()
     finally:
         _forget_the_dead(directory)
         server.cleanup()
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[Path]:
+    """One process at a time starts the server of a directory; where it marks that it is making it."""
+    with directory.with_name(f"{directory.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory.with_name(f"{directory.name}.unfinished")
 
 
 def _forget_the_dead(directory: Path) -> None:

@@ -8,6 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from videobroker.errors import StorageUnavailable
 from videobroker.storage.store import Store
 
 # "videobro" in ASCII: the number of the advisory lock under which migrations run, one process at a time.
@@ -35,7 +36,7 @@ def newest_revision() -> str | None:
 
 async def migrate(store: Store) -> tuple[str | None, str | None]:
     """Apply what is missing; the revisions before and after. Any number of processes may do this at once."""
-    async with store.engine.connect() as connection:
+    async with store.translated(), store.engine.connect() as connection:
         await connection.execute(text(f"set statement_timeout = '{WAIT_FOR_OTHERS}'"))
         await connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
         await connection.commit()
@@ -62,6 +63,9 @@ def _revision(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> tuple[str | None, str | None]:
     before = _revision(connection)
     config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if before is not None and before not in known:
+        raise StorageUnavailable(f"The database is at revision {before}, which a newer program made. Run that one.")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     return before, _revision(connection)

@@ -1,7 +1,6 @@
 """Sessions and their rosters."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -134,7 +133,7 @@ def _cursor_after(session: Session) -> str:
 
 def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
     if kind is SessionKind.BOOKING:
-        return cursors.read(cursor, datetime.fromisoformat, UUID)
+        return cursors.read(cursor, cursors.moment, UUID)
     return cursors.read(cursor, UUID)
 
 

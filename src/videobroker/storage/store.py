@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -24,7 +24,10 @@ STATEMENT_TIMEOUT_MS = 5_000
 
 def database_url(url: str) -> URL:
     """The URL with our driver, whichever spelling of PostgreSQL it came with."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("DATABASE_URL must be of the form postgresql://user:password@host:5432/name") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise ValueError("DATABASE_URL must begin with postgresql://")
     return parsed.set(drivername="postgresql+asyncpg")
@@ -59,9 +62,14 @@ class Store:
         A lost database is `StorageUnavailable`. A commit whose answer was lost counts as failed: what is written here
         can be repeated.
         """
+        async with self.translated(), self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def translated(self) -> AsyncIterator[None]:
+        """A lost database, and one that refuses us, are `StorageUnavailable`."""
         try:
-            async with self.engine.begin() as connection:
-                yield connection
+            yield
         except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise _unavailable() from error
         except (
@@ -73,6 +81,11 @@ class Store:
         except DBAPIError as error:
             if error.connection_invalidated or _is_shutdown(error):
                 raise _unavailable() from error
+            if _is_refusal(error):
+                raise StorageUnavailable(
+                    f"PostgreSQL refuses the connection: {getattr(error.orig, '__cause__', None) or error.orig}. "
+                    "Check DATABASE_URL."
+                ) from error
             raise
 
     async def ping(self) -> None:
@@ -90,6 +103,12 @@ def _is_shutdown(error: DBAPIError) -> bool:
     # 53300: too many connections.
     state = getattr(error.orig, "sqlstate", None) or ""
     return state.startswith(("57", "08")) or state == "53300"
+
+
+def _is_refusal(error: DBAPIError) -> bool:
+    # Class 28: authentication; 3D000: no such database.
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith("28") or state == "3D000"
 
 
 def _unavailable() -> StorageUnavailable:

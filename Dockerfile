@@ -1,0 +1,38 @@
+# The image runs every command of `videobroker`; without arguments, the service. It keeps nothing: DATABASE_URL and
+# VIDEOBROKER_SECRET_KEY come from the environment.
+ARG PYTHON_VERSION=3.12
+
+FROM python:${PYTHON_VERSION}-slim AS builder
+WORKDIR /build
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY migrations migrations
+COPY src src
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip wheel --no-deps --wheel-dir wheels . \
+    && python -m venv --without-pip /opt/videobroker \
+    && python -m pip --python /opt/videobroker/bin/python install --constraint constraints.txt wheels/*.whl
+
+FROM python:${PYTHON_VERSION}-slim
+LABEL org.opencontainers.image.title="videobroker" \
+      org.opencontainers.image.description="Decides who may enter a video room now, makes sure there is exactly one room, and hands out the join credentials." \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT"
+RUN groupadd --gid 10001 videobroker \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin videobroker
+COPY --from=builder /opt/videobroker /opt/videobroker
+ENV PATH=/opt/videobroker/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOST=0.0.0.0 \
+    PORT=8080
+# Not writable for the service: a generated secret key would be lost with the container, and with it every account
+# that it sealed. Set VIDEOBROKER_SECRET_KEY.
+WORKDIR /srv/videobroker
+# By number, so that an orchestrator can see that it is not root.
+USER 10001:10001
+EXPOSE 8080
+# Without the proxy that a container may be told to use: the service is right here.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=2)"]
+ENTRYPOINT ["videobroker"]
+CMD ["serve"]

@@ -1,0 +1,36 @@
+"""Commands, run against a database of their own."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.program import Here, new_database
+from videobroker import wiring
+from videobroker.storage.sealing import new_key
+
+
+@pytest.fixture
+def own_database(postgres: str) -> Iterator[str]:
+    """The URL of a database at the newest revision that no other test sees."""
+    with new_database(postgres) as url:
+        asyncio.run(wiring.migrate(url))
+        yield url
+
+
+@pytest.fixture
+def variables(own_database: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of a deployment with this database."""
+    return {
+        "DATABASE_URL": own_database,
+        "VIDEOBROKER_SECRET_KEY": new_key(),
+        "VIDEOBROKER_DATA_DIR": str(tmp_path / "data"),
+    }
+
+
+@pytest.fixture
+def videobroker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str]) -> Here:
+    """The command, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Here(monkeypatch, variables)

@@ -1,0 +1,373 @@
+"""`videobroker demo` is what `make run` starts: it works at once, keeps its promises, and leaves nothing behind."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import psutil
+import pytest
+
+from cli.program import COMMAND, PATIENCE_SECONDS, environment, stop
+from house import free_port
+
+GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
+GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
+LAST_WORDS = "Ctrl-C stops everything; the data stays."
+
+
+@dataclass
+class Demo:
+    """A demo in a folder, which can be started again and again."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    sandbox_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def output(self) -> str:
+        """What it printed since its last start."""
+        return (self.folder / "output").read_text()
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The API keys it wrote down."""
+        return {name: app["api_key"] for name, app in self.written["apps"].items()}
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What it wrote down."""
+        written: dict[str, Any] = json.loads((self.folder / ".videobroker" / "demo.json").read_text())
+        return written
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it as a terminal does, in a process group of its own."""
+        with (self.folder / "output").open("wb") as output:
+            self.process = subprocess.Popen(
+                [*COMMAND, "demo"],
+                cwd=self.folder,
+                env=environment(PORT=str(self.port), SANDBOX_PORT=str(self.sandbox_port)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.process
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it and wait until it says that it is there."""
+        process = self.launch()
+        wait_until(lambda: LAST_WORDS in self.output or process.poll() is not None)
+        assert process.poll() is None, self.output
+        return process
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever runs for it: PostgreSQL is no child of it, but names the folder."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if str(self.folder) in " ".join(process.cmdline()) or process.cwd().startswith(str(self.folder)):
+                    found.append(process)
+        return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+    def listens(self) -> list[int]:
+        """Which of its ports somebody listens on."""
+        return [port for port in (self.port, self.sandbox_port) if is_listening(port)]
+
+    def send(self, app: str, method: str, path: str, **how: Any) -> httpx.Response:
+        """A request with the key of this app."""
+        headers = {"Authorization": f"Bearer {self.keys[app]}"}
+        return httpx.request(method, f"{self.written['base_url']}{path}", headers=headers, trust_env=False, **how)
+
+    def join(self, app: str, session: str, user_id: str) -> httpx.Response:
+        """Ask for join credentials."""
+        return self.send(app, "POST", f"/v1/{session}/join", json={"user_id": user_id})
+
+    def clean(self) -> None:
+        """End what is left, however it ended: only processes of this folder."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                stop(self.process, signal.SIGINT)
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.terminate()
+        psutil.wait_procs(self.processes(), timeout=5)
+
+
+def is_listening(port: int) -> bool:
+    """Does somebody answer there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait, but not forever."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def moment(text: str) -> datetime:
+    """A moment of an answer."""
+    return datetime.fromisoformat(text)
+
+
+STEPS: dict[str, Callable[[Demo], bool]] = {
+    "PostgreSQL is being made": lambda demo: (demo.folder / ".videobroker" / "postgres" / "PG_VERSION").exists(),
+    "the sandbox is there": lambda demo: is_listening(demo.sandbox_port),
+    "the apps are being registered": lambda demo: (demo.folder / ".videobroker" / "secret-key").exists(),
+}
+
+
+@contextmanager
+def new_demo() -> Iterator[Demo]:
+    """A demo in a new folder: not pytest's, which is closed to PostgreSQL whenever another run of tests begins."""
+    with tempfile.TemporaryDirectory(prefix="videobroker-demo-", ignore_cleanup_errors=True) as folder:
+        demo = Demo(Path(folder))
+        try:
+            yield demo
+        finally:
+            demo.clean()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Demo]:
+    """A demo that runs; tests only ask it."""
+    with new_demo() as demo:
+        demo.start()
+        yield demo
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    """A demo that a test starts and stops itself."""
+    with new_demo() as demo:
+        yield demo
+
+
+class TestWelcome:
+    def test_it_prints_where_everything_is(self, running: Demo) -> None:
+        for link in (
+            f"http://127.0.0.1:{running.port}",
+            f"http://127.0.0.1:{running.port}/docs",
+            f"http://127.0.0.1:{running.sandbox_port}",
+        ):
+            assert link in running.output.split()
+            assert httpx.get(link, trust_env=False, follow_redirects=True).status_code in {200, 404}
+        assert httpx.get(f"http://127.0.0.1:{running.port}/docs", trust_env=False).status_code == 200
+        assert ".videobroker/demo.json" in running.output
+
+    @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+    def test_its_command_works_when_it_is_pasted_into_a_shell(self, running: Demo) -> None:
+        (command,) = [line for line in running.output.splitlines() if line.startswith("curl ")]
+        done = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+        )
+        credentials = json.loads(done.stdout)
+        assert (credentials["role"], credentials["user_id"]) == ("teacher", "tutor-1")
+
+    def test_it_is_quiet_about_everything_else(self, running: Demo) -> None:
+        assert "Traceback" not in running.output
+        assert "WARNING" not in running.output
+        assert len(running.output.splitlines()) < 20
+
+    def test_demo_json_has_the_documented_shape_and_is_for_its_owner_only(self, running: Demo) -> None:
+        written = running.written
+        assert set(written) == {"base_url", "sandbox_url", "apps"}
+        assert written["base_url"] == f"http://127.0.0.1:{running.port}"
+        assert written["sandbox_url"] == f"http://127.0.0.1:{running.sandbox_port}"
+        assert set(written["apps"]) == {"tutoring-100ms", "appointments", "groups", "therapy", "tutoring-agora"}
+        assert all(app["api_key"].startswith("vb_") for app in written["apps"].values())
+        for name in ("demo.json", "secret-key"):
+            assert stat.S_IMODE((running.folder / ".videobroker" / name).stat().st_mode) == 0o600
+
+
+class TestSessions:
+    @pytest.mark.parametrize(
+        ("app", "session", "user_id", "role"),
+        [
+            ("tutoring-100ms", "bookings/lesson-1", "tutor-1", "teacher"),
+            ("tutoring-100ms", "bookings/lesson-1", "student-1", "student"),
+            ("appointments", "bookings/1", "doctor-1", "host"),
+            ("appointments", "bookings/1", "patient-1", "guest"),
+            ("groups", f"groups/{GROUP_WITH_VIDEO}", "admin-1", "host"),
+            ("groups", f"groups/{GROUP_WITH_VIDEO}", "member-1", "guest"),
+            ("therapy", "bookings/therapy-1", "therapist-1", "host"),
+            ("therapy", "bookings/therapy-1", "client-1", "guest"),
+        ],
+    )
+    def test_everybody_on_100ms_gets_a_token_for_their_role(
+        self, running: Demo, app: str, session: str, user_id: str, role: str
+    ) -> None:
+        answer = running.join(app, session, user_id)
+        assert answer.status_code == 200, answer.text
+        credentials = answer.json()
+        assert (credentials["type"], credentials["role"]) == ("100ms_token", role)
+        claims = jwt.decode(credentials["token"], options={"verify_signature": False})
+        assert (claims["role"], claims["room_id"]) == (role, credentials["room_id"])
+
+    @pytest.mark.parametrize("user_id", ["tutor-1", "student-1"])
+    def test_everybody_on_agora_gets_a_token_and_a_uid(self, running: Demo, user_id: str) -> None:
+        answer = running.join("tutoring-agora", "bookings/lesson-1", user_id)
+        assert answer.status_code == 200, answer.text
+        credentials = answer.json()
+        assert (credentials["provider"], credentials["role"]) == ("agora", "publisher")
+        assert credentials["token"].startswith("007")
+        assert credentials["uid"] > 0
+
+    def test_the_ready_made_page_opens(self, running: Demo) -> None:
+        body = {"user_id": "patient-1", "surface": "prebuilt"}
+        credentials = running.send("appointments", "POST", "/v1/bookings/1/join", json=body).json()
+        assert credentials["url"].startswith(running.written["sandbox_url"])
+        # Not with httpx, which logs addresses, and this one holds the code.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(credentials["url"]) as page:
+            assert page.status == 200
+
+    @pytest.mark.parametrize(
+        ("app", "session", "user_id", "code"),
+        [
+            ("tutoring-100ms", "bookings/lesson-2", "tutor-1", "session_not_confirmed"),
+            ("tutoring-100ms", "bookings/lesson-3", "tutor-1", "too_early"),
+            ("tutoring-100ms", "bookings/lesson-1", "stranger", "not_a_participant"),
+            ("appointments", "bookings/2", "doctor-1", "video_disabled"),
+            ("groups", f"groups/{GROUP_WITHOUT_VIDEO}", "admin-1", "video_disabled"),
+        ],
+    )
+    def test_the_others_are_refused_for_the_reason_they_show(
+        self, running: Demo, app: str, session: str, user_id: str, code: str
+    ) -> None:
+        answer = running.join(app, session, user_id)
+        assert (answer.status_code, answer.json()["code"]) == (403, code)
+
+    def test_tomorrows_lesson_opens_ten_minutes_before_it_starts(self, running: Demo) -> None:
+        access = running.join("tutoring-100ms", "bookings/lesson-3", "tutor-1").json()["access"]
+        lesson = running.send("tutoring-100ms", "GET", "/v1/bookings/lesson-3").json()
+        assert moment(access["opens_at"]) == moment(lesson["starts_at"]) - timedelta(minutes=10)
+        assert timedelta(hours=23) < moment(lesson["starts_at"]) - datetime.now(UTC) <= timedelta(days=1)
+
+    def test_guests_may_come_into_the_circle(self, running: Demo) -> None:
+        answer = running.send("groups", "POST", f"/v1/groups/{GROUP_WITH_VIDEO}/guests", json={"name": "Ida"})
+        assert (answer.status_code, answer.json()["role"]) == (200, "guest")
+
+    def test_an_app_sees_nothing_of_another(self, running: Demo) -> None:
+        answer = running.join("therapy", "bookings/lesson-1", "tutor-1")
+        assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
+
+
+class TestStartingAgain:
+    def test_keys_and_rooms_stay_and_the_times_are_set_anew(self, demo: Demo) -> None:
+        process = demo.start()
+        keys = demo.keys
+        room = demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").json()["room_id"]
+        starts_at = demo.send("tutoring-100ms", "GET", "/v1/bookings/lesson-1").json()["starts_at"]
+        assert stop(process, signal.SIGINT) == 0
+        before = datetime.now(UTC)
+        demo.start()
+        assert demo.keys == keys
+        again = moment(demo.send("tutoring-100ms", "GET", "/v1/bookings/lesson-1").json()["starts_at"])
+        assert again > moment(starts_at)
+        assert again >= before + timedelta(minutes=5)
+        assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").json()["room_id"] == room
+        counters = httpx.get(f"{demo.written['sandbox_url']}/_sandbox/counters", trust_env=False).json()
+        assert counters["rooms_created"] == 0
+
+    def test_other_ports_are_written_down_and_a_lost_demo_json_is_made_again(self, demo: Demo) -> None:
+        process = demo.start()
+        demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1")
+        assert stop(process, signal.SIGINT) == 0
+        (demo.folder / ".videobroker" / "demo.json").unlink()
+        demo.port, demo.sandbox_port = free_port(), free_port()
+        demo.start()
+        assert demo.written["base_url"] == f"http://127.0.0.1:{demo.port}"
+        answer = demo.join("tutoring-100ms", "bookings/lesson-1", "student-1")
+        assert answer.status_code == 200, answer.text
+
+
+class TestStopping:
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+    def test_nothing_runs_or_listens_afterwards(self, demo: Demo, how: signal.Signals) -> None:
+        process = demo.start()
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        assert demo.listens() == [demo.port, demo.sandbox_port]
+        # A terminal sends Ctrl-C to the whole group of processes, an init system sends SIGTERM to the first.
+        if how is signal.SIGINT:
+            os.killpg(process.pid, how)
+        else:
+            process.send_signal(how)
+        assert process.wait(PATIENCE_SECONDS) == 0
+        assert "Stopped. The data stays in .videobroker" in demo.output
+        assert "Traceback" not in demo.output
+        assert [child for child in children if child.is_running()] == []
+        assert demo.processes() == []
+        assert demo.listens() == []
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_ctrl_c_while_it_starts_leaves_nothing_and_the_next_start_works(self, demo: Demo, step: str) -> None:
+        process = demo.launch()
+        wait_until(lambda: STEPS[step](demo))
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(PATIENCE_SECONDS)
+        assert demo.processes() == []
+        assert demo.listens() == []
+        demo.start()
+        assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").status_code == 200
+
+    def test_after_kill_9_the_sandbox_goes_by_itself_and_the_next_start_works(self, demo: Demo) -> None:
+        process = demo.start()
+        keys = demo.keys
+        (sandbox,) = [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if {"videobroker", "sandbox"} <= set(child.cmdline())
+        ]
+        process.kill()
+        process.wait()
+        sandbox.wait(10)
+        assert demo.listens() == []
+        again = demo.start()
+        assert demo.keys == keys
+        assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").status_code == 200
+        assert stop(again, signal.SIGINT) == 0
+        # PostgreSQL outlived the first start; the second one took it over, and stopped it.
+        assert demo.processes() == []
+
+
+class TestBusyPorts:
+    @pytest.mark.parametrize("name", ["PORT", "SANDBOX_PORT"])
+    def test_a_taken_port_is_told_with_the_way_out_and_nothing_is_started(self, demo: Demo, name: str) -> None:
+        ports = {"PORT": demo.port, "SANDBOX_PORT": demo.sandbox_port}
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", ports[name]))
+            taken.listen()
+            process = demo.launch()
+            assert process.wait(PATIENCE_SECONDS) == 1
+        (sentence,) = demo.output.splitlines()
+        assert f"Port {ports[name]} is taken." in sentence
+        assert f"make run {name}=" in sentence
+        assert [path.name for path in demo.folder.iterdir()] == ["output"]
+
+    def test_one_port_for_both_is_refused(self, demo: Demo) -> None:
+        demo.sandbox_port = demo.port
+        process = demo.launch()
+        assert process.wait(PATIENCE_SECONDS) in {1, 2}
+        assert str(demo.port) in demo.output
+        assert "Traceback" not in demo.output
+        assert demo.processes() == []

@@ -1,0 +1,96 @@
+"""Every command says what it does, and every wrong use is told from a refusal by its exit code."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from cli.program import Here
+from videobroker.cli import cli
+
+
+def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and group, with the words that lead to it."""
+    command = typer.main.get_command(cli) if command is None else command
+    yield path, command
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands(each, (*path, name))
+
+
+ALL = {" ".join(path): (path, command) for path, command in commands()}
+GROUPS = [path for path, command in ALL.values() if hasattr(command, "commands")]
+
+
+def words(text: str) -> str:
+    """Without frames and line breaks."""
+    return " ".join(text.translate(dict.fromkeys(map(ord, "│╭╮╰╯─"), " ")).split())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_says_what_it_does_and_what_its_options_do(videobroker: Here, name: str) -> None:
+    path, command = ALL[name]
+    said = words(videobroker.succeed(*path, "--help").out)
+    sentence = words(command.help).split(". ")[0].rstrip(".")
+    assert len(sentence) >= 8
+    assert sentence in said
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{parameter.name} has no help"
+        assert any(spelling.lower() in said.lower() for spelling in (*parameter.opts, parameter.name))
+
+
+def test_the_design_s_commands_are_all_there() -> None:
+    assert set(ALL) >= {
+        "",
+        "serve",
+        "migrate",
+        "apps create",
+        "apps update",
+        "apps list",
+        "keys create",
+        "keys list",
+        "keys revoke",
+        "accounts set",
+        "sandbox",
+        "demo",
+        "openapi",
+    }
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
+def test_without_a_command_the_help_is_shown(videobroker: Here, path: tuple[str, ...]) -> None:
+    outcome = videobroker(*path)
+    assert outcome.code == 2
+    assert "Usage: videobroker" in words(outcome.said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bogus",),
+        ("serve", "--bogus"),
+        ("apps", "create"),
+        ("keys", "revoke", "acme", "not-an-id"),
+        ("keys", "create", "acme", "--days", "0"),
+        ("keys", "create", "acme", "--scope", "everything"),
+        ("accounts", "set", "acme", "zoom"),
+        ("apps", "create", "acme", "--role", "tutor=teacher"),
+        ("apps", "create", "acme", "--role", "zoom:tutor=teacher"),
+        ("apps", "create", "acme", "--policy", "missing.json"),
+        ("sandbox", "--port", "abc"),
+        ("sandbox", "--port", "-1"),
+        ("sandbox", "--port", "65536"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_told_in_a_sentence_on_stderr_with_exit_code_2(
+    videobroker: Here, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    def started(*_: object, **__: object) -> None:
+        raise AssertionError("it started")
+
+    monkeypatch.setattr("uvicorn.Server.run", started)
+    outcome = videobroker(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Usage: videobroker" in words(outcome.err)
+    assert "Traceback" not in outcome.err

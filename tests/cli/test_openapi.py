@@ -1,0 +1,37 @@
+"""The OpenAPI document can be written without a database, and is the same however it is asked for."""
+
+import json
+from pathlib import Path
+
+import yaml
+from openapi_spec_validator import validate
+
+from cli.program import Here, run
+
+
+def test_the_document_goes_to_stdout_as_yaml_and_needs_no_settings(tmp_path: Path) -> None:
+    outcome = run("openapi", cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    document = yaml.safe_load(outcome.out)
+    validate(document)
+    assert "/v1/bookings/{reference}/join" in document["paths"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_writes_the_same_to_a_file(videobroker: Here, tmp_path: Path) -> None:
+    outcome = videobroker.succeed("openapi", "--output", "openapi.yaml")
+    assert outcome.out == ""
+    printed = videobroker.succeed("openapi").out
+    assert (tmp_path / "openapi.yaml").read_text().rstrip("\n") == printed.rstrip("\n")
+
+
+def test_json_is_the_same_document(videobroker: Here) -> None:
+    as_json = json.loads(videobroker.succeed("openapi", "--json").out)
+    assert as_json == yaml.safe_load(videobroker.succeed("openapi").out)
+
+
+def test_a_place_that_cannot_be_written_is_told_in_a_sentence(videobroker: Here) -> None:
+    outcome = videobroker("openapi", "--output", "missing/openapi.yaml")
+    assert outcome.code in {1, 2}
+    assert "missing" in outcome.err
+    assert "Traceback" not in outcome.err

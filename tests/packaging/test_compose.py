@@ -1,0 +1,202 @@
+"""docker-compose.yml names only commands, options and settings that exist, and its environment works."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import typer
+import yaml
+from cryptography.fernet import Fernet
+
+from cli.program import SETTINGS_VARIABLES, answering, new_database, started
+from house import free_port
+from videobroker.cli import cli
+from videobroker.domain.keys import check_key_shape
+from videobroker.sandbox import demo_config
+from videobroker.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+BROKER: dict[str, str] = SERVICES["broker"]["environment"]
+
+
+def command_of(words: list[str]) -> Any:
+    """The command that these words name."""
+    group: Any = typer.main.get_command(cli)
+    return group.commands[words[0]]
+
+
+def test_it_has_a_database_a_pretend_vendor_and_the_service() -> None:
+    assert set(SERVICES) == {"postgres", "sandbox", "broker"}
+    assert set(OURS) == {"sandbox", "broker"}
+
+
+def test_it_says_that_it_is_for_development() -> None:
+    assert TEXT.startswith("# For development only")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_run_the_image_of_this_folder(name: str) -> None:
+    assert (ROOT / OURS[name]["build"] / "Dockerfile").is_file()
+    assert OURS[name]["image"] == "videobroker:development"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_and_option_exists(name: str) -> None:
+    words = OURS[name]["command"]
+    spellings = {option for parameter in command_of(words).params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= spellings
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_setting(name: str) -> None:
+    assert set(OURS[name]["environment"]) <= SETTINGS_VARIABLES
+    assert all(isinstance(value, str) for value in OURS[name]["environment"].values())
+
+
+def test_the_service_waits_until_the_others_are_healthy() -> None:
+    others = {"postgres", "sandbox"}
+    assert SERVICES["broker"]["depends_on"] == {name: {"condition": "service_healthy"} for name in others}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_open_to_this_machine_only(name: str) -> None:
+    assert SERVICES[name]["ports"]
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in SERVICES[name]["ports"])
+
+
+def test_the_data_of_postgres_18_is_kept_where_this_version_keeps_it() -> None:
+    assert SERVICES["postgres"]["image"] == "postgres:18-alpine"
+    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert set(COMPOSE["volumes"]) == {"postgres"}
+
+
+def test_the_database_is_the_one_that_postgres_makes_and_checks() -> None:
+    made = SERVICES["postgres"]["environment"]
+    url = urlsplit(BROKER["DATABASE_URL"])
+    assert (url.scheme, url.hostname, url.port) == ("postgresql", "postgres", 5432)
+    assert (url.username, url.password) == (made["POSTGRES_USER"], made["POSTGRES_PASSWORD"])
+    assert url.path == f"/{made['POSTGRES_DB']}"
+    check = SERVICES["postgres"]["healthcheck"]["test"]
+    assert check[:2] == ["CMD", "pg_isready"]
+    assert {f"--username={made['POSTGRES_USER']}", f"--dbname={made['POSTGRES_DB']}"} < set(check)
+
+
+@pytest.mark.skipif(shutil.which("pg_isready") is None, reason="pg_isready is not installed")
+def test_pg_isready_knows_these_options() -> None:
+    check = [*SERVICES["postgres"]["healthcheck"]["test"][1:], f"--port={free_port()}", "--timeout=1"]
+    # 2: nobody answers there. 3 would be: wrong options.
+    assert subprocess.run(check, capture_output=True, timeout=10, check=False).returncode == 2
+
+
+def test_the_account_is_the_one_that_every_sandbox_has() -> None:
+    (workspace,) = demo_config().workspaces
+    tutoring = next(template for template in workspace.templates if template.name == "tutoring")
+    assert BROKER["HMS_ACCESS_KEY"] == workspace.access_key
+    assert BROKER["HMS_SECRET"] == workspace.secret
+    assert BROKER["HMS_TEMPLATE_ID"] == tutoring.id
+
+
+def test_the_service_and_the_browser_both_find_the_sandbox() -> None:
+    words = SERVICES["sandbox"]["command"]
+    port = words[words.index("--port") + 1]
+    assert BROKER["HMS_API_URL"] == f"http://sandbox:{port}/v2"
+    assert BROKER["HMS_PREBUILT_URL"] == f"http://localhost:{port}"
+    assert SERVICES["sandbox"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    # The health check of the image asks there.
+    assert SERVICES["sandbox"]["environment"]["PORT"] == port
+
+
+def test_its_secrets_work_and_say_that_they_are_none() -> None:
+    Fernet(BROKER["VIDEOBROKER_SECRET_KEY"])
+    check_key_shape(BROKER["VIDEOBROKER_API_KEY"])
+    for name in ("VIDEOBROKER_SECRET_KEY", "VIDEOBROKER_API_KEY", "HMS_SECRET"):
+        assert "not-a" in BROKER[name]
+    assert "development" in BROKER["VIDEOBROKER_SECRET_KEY"]
+    assert BROKER["VIDEOBROKER_API_KEY"] in TEXT.split("name: videobroker")[0]
+
+
+def test_docker_gives_the_service_the_time_that_it_takes_to_finish() -> None:
+    from videobroker.cli.serve import GRACE_SECONDS
+
+    assert int(SERVICES["broker"]["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
+
+
+@pytest.fixture(scope="module")
+def client(postgres: str, log_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client with the API key of the file, of a service with its environment; only the addresses differ."""
+    folder = tmp_path_factory.mktemp("compose")
+    sandbox_port, port = free_port(), free_port()
+    sandbox_url, url = f"http://127.0.0.1:{sandbox_port}", f"http://127.0.0.1:{port}"
+    moved = {"0.0.0.0": "127.0.0.1", "8081": str(sandbox_port)}  # noqa: S104
+    sandbox_command = [moved.get(word, word) for word in SERVICES["sandbox"]["command"]]
+    sandbox_log, log = log_folder / "compose-sandbox.log", log_folder / "compose-broker.log"
+    headers = {"Authorization": f"Bearer {BROKER['VIDEOBROKER_API_KEY']}"}
+    with (
+        new_database(postgres) as database,
+        started(*sandbox_command, cwd=folder, log=sandbox_log, variables={}) as sandbox,
+    ):
+        answering(sandbox, f"{sandbox_url}/healthz", sandbox_log)
+        variables = {
+            **BROKER,
+            "DATABASE_URL": database,
+            "HMS_API_URL": f"{sandbox_url}/v2",
+            "HMS_PREBUILT_URL": sandbox_url,
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+        }
+        with (
+            started(*SERVICES["broker"]["command"], cwd=folder, log=log, variables=variables) as broker,
+            httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
+        ):
+            answering(broker, f"{url}/healthz", log)
+            yield client
+        assert broker.returncode == 0
+    # Everything is in the database.
+    assert list(folder.iterdir()) == []
+
+
+class TestServing:
+    """The environment of the file, given to real processes."""
+
+    def test_it_is_ready(self, client: httpx.Client) -> None:
+        assert client.get("/readyz").status_code == 200
+
+    def test_a_booking_is_registered_and_joined(self, client: httpx.Client) -> None:
+        booking = {
+            "starts_at": (datetime.now(UTC) + timedelta(minutes=5)).isoformat(),
+            "duration_minutes": 60,
+            "participants": [{"user_id": "tutor-1", "role": "tutor"}, {"user_id": "student-1", "role": "student"}],
+        }
+        assert client.put("/v1/bookings/lesson-1", json=booking).status_code == 201
+        for user_id, role in (("tutor-1", "teacher"), ("student-1", "student")):
+            answer = client.post("/v1/bookings/lesson-1/join", json={"user_id": user_id})
+            assert answer.status_code == 200, answer.text
+            assert (answer.json()["type"], answer.json()["role"]) == ("100ms_token", role)
+
+    def test_the_answer_that_the_file_promises_comes(self, client: httpx.Client) -> None:
+        (promised,) = re.findall(r"curl http://127\.0\.0\.1:8080(\S+) -H 'Authorization: Bearer (\S+)'", TEXT)
+        path, key = promised
+        answer = client.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, set(answer.json())) == (200, {"data", "next"})
+
+
+def test_the_settings_take_the_whole_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in BROKER.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    (account,) = settings.accounts().values()
+    assert set(account) == {"access_key", "secret", "template_id", "api_url", "prebuilt_url"}
+    assert settings.app_name == "demo"

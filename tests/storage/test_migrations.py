@@ -1,0 +1,229 @@
+"""The migrations make the tables of the program, from nothing, once, and take them away again."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from cli.program import COMMAND, PATIENCE_SECONDS, environment, new_database, run
+from house import free_port
+from videobroker.storage import schema
+from videobroker.storage.store import Store
+from videobroker.storage.tables import metadata
+
+# What alembic does not compare, PostgreSQL tells: every column, constraint and index as it would write it.
+CATALOG = {
+    "columns": """
+        select c.table_name, c.column_name, c.data_type, c.udt_name, c.collation_name, c.is_nullable, c.column_default,
+               c.is_identity, c.identity_generation, c.is_generated, c.generation_expression
+        from information_schema.columns c where c.table_schema = 'public' and c.table_name <> 'alembic_version'
+    """,
+    "constraints": """
+        select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
+        where connamespace = 'public'::regnamespace and conrelid <> 'alembic_version'::regclass
+    """,
+    "indexes": """
+        select tablename, indexname, indexdef from pg_indexes
+        where schemaname = 'public' and tablename <> 'alembic_version'
+    """,
+}
+# Only what is ours: extensions and the system have their own schemas.
+EVERYTHING = """
+    select relname from pg_class where relnamespace = 'public'::regnamespace
+    union select typname from pg_type where typnamespace = 'public'::regnamespace
+    union select proname from pg_proc where pronamespace = 'public'::regnamespace
+"""
+
+
+@pytest.fixture
+def empty(postgres: str) -> Iterator[str]:
+    """The URL of a database in which nothing is."""
+    with new_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def second(postgres: str) -> Iterator[str]:
+    """One more of them."""
+    with new_database(postgres) as url:
+        yield url
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    """The database, for as long as the block."""
+    store = Store(url, pool_size=2)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
+    """All columns, constraints and indexes."""
+    async with store.transaction() as connection:
+        # A name is told with its schema unless the schema is on the path, so the path is the same for all.
+        await connection.execute(text("set local search_path = public"))
+        return {what: {tuple(row) for row in await connection.execute(text(query))} for what, query in CATALOG.items()}
+
+
+async def everything(store: Store) -> set[str]:
+    """The names of all that is in the database."""
+    async with store.transaction() as connection:
+        return {name for (name,) in await connection.execute(text(EVERYTHING))}
+
+
+async def downgrade(store: Store, revision: str) -> None:
+    """Go back."""
+
+    def work(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(schema.migrations()))
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+    async with store.engine.connect() as connection:
+        await connection.run_sync(work)
+        await connection.commit()
+
+
+class TestUpwards:
+    async def test_an_empty_database_gets_every_table(self, empty: str) -> None:
+        async with opened(empty) as store:
+            assert await schema.current_revision(store) is None
+            assert await schema.migrate(store) == (None, schema.newest_revision())
+            assert await schema.current_revision(store) == schema.newest_revision()
+            async with store.transaction() as connection:
+                tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+        assert tables == {*metadata.tables, "alembic_version"}
+
+    async def test_a_second_time_changes_nothing(self, empty: str) -> None:
+        newest = schema.newest_revision()
+        async with opened(empty) as store:
+            await schema.migrate(store)
+            before = await catalog(store)
+            assert await schema.migrate(store) == (newest, newest)
+            assert await catalog(store) == before
+
+    def test_processes_that_start_together_migrate_once_and_all_succeed(self, empty: str, tmp_path: Path) -> None:
+        together = [
+            subprocess.Popen(
+                [*COMMAND, "migrate", "--json"],
+                cwd=tmp_path,
+                env=environment(DATABASE_URL=empty),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(4)
+        ]
+        said = [process.communicate(timeout=PATIENCE_SECONDS) for process in together]
+        assert [process.returncode for process in together] == [0] * 4, [err for _, err in said]
+        newest = schema.newest_revision()
+        answers = [json.loads(out) for out, _ in said]
+        assert {answer["after"] for answer in answers} == {newest}
+        assert sorted(answer["before"] or "" for answer in answers) == ["", *[newest] * 3]
+
+    async def test_the_chain_of_revisions_has_one_end(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(schema.migrations()))
+        assert ScriptDirectory.from_config(config).get_heads() == [schema.newest_revision()]
+
+    async def test_a_migration_that_waits_for_another_one_is_not_cut_off_by_the_usual_limit_of_statements(
+        self, empty: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("videobroker.storage.store.STATEMENT_TIMEOUT_MS", 200)
+        async with opened(empty) as first, opened(empty) as late:
+            async with first.engine.connect() as holder:
+                await holder.execute(text(f"select pg_advisory_lock({schema.MIGRATION_LOCK})"))
+                waiting = asyncio.create_task(schema.migrate(late))
+                await asyncio.sleep(0.6)
+                assert not waiting.done()
+                await holder.execute(text(f"select pg_advisory_unlock({schema.MIGRATION_LOCK})"))
+            assert await waiting == (None, schema.newest_revision())
+
+
+class TestNoDrift:
+    # It has no name for the type, and so does not compare it; the next test does.
+    @pytest.mark.filterwarnings("ignore:Did not recognize type 'xid8'")
+    async def test_alembic_finds_no_difference_between_the_migrations_and_the_tables(self, empty: str) -> None:
+        def compare(connection: Connection) -> list[Any]:
+            options = {"compare_type": True, "compare_server_default": True}
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+        async with opened(empty) as store:
+            await schema.migrate(store)
+            async with store.transaction() as connection:
+                assert await connection.run_sync(compare) == []
+
+    @pytest.mark.parametrize("what", CATALOG)
+    async def test_postgres_finds_none_either(self, empty: str, second: str, what: str) -> None:
+        async with opened(empty) as migrated, opened(second) as made:
+            await schema.migrate(migrated)
+            async with made.transaction() as connection:
+                await connection.execute(text("create table alembic_version ()"))
+                await connection.run_sync(metadata.create_all)
+            by_migrations, by_tables = (await catalog(migrated))[what], (await catalog(made))[what]
+        assert by_migrations - by_tables == set()
+        assert by_tables - by_migrations == set()
+        assert by_tables
+
+
+class TestDownwards:
+    async def test_going_back_to_the_beginning_leaves_nothing(self, empty: str) -> None:
+        async with opened(empty) as store:
+            await schema.migrate(store)
+            await downgrade(store, "base")
+            # Alembic keeps its own table, with nothing in it.
+            left = {name for name in await everything(store) if "alembic_version" not in name}
+            assert left == set()
+            assert await schema.current_revision(store) is None
+
+    async def test_down_and_up_again_is_where_it_was(self, empty: str) -> None:
+        async with opened(empty) as store:
+            await schema.migrate(store)
+            before = await catalog(store)
+            await downgrade(store, "base")
+            await schema.migrate(store)
+            assert await catalog(store) == before
+
+
+class TestCommand:
+    def test_it_says_from_where_to_where(self, empty: str, tmp_path: Path) -> None:
+        newest = schema.newest_revision()
+        first = run("migrate", "--json", cwd=tmp_path, DATABASE_URL=empty)
+        assert (first.code, json.loads(first.out)) == (0, {"before": None, "after": newest})
+        again = run("migrate", cwd=tmp_path, DATABASE_URL=empty)
+        assert (again.code, again.out.strip()) == (0, f"The database is at revision {newest} already.")
+
+    def test_the_service_refuses_a_database_that_was_not_migrated_and_says_what_to_do(
+        self, empty: str, tmp_path: Path
+    ) -> None:
+        outcome = run("serve", cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
+        assert outcome.code == 1
+        assert "Run `videobroker migrate`." in outcome.said
+        assert "Traceback" not in outcome.said
+
+    @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("serve",)])
+    async def test_a_database_that_is_newer_than_the_program_is_left_alone(
+        self, empty: str, tmp_path: Path, arguments: tuple[str, ...]
+    ) -> None:
+        async with opened(empty) as store:
+            await schema.migrate(store)
+            async with store.transaction() as connection:
+                await connection.execute(text("update alembic_version set version_num = '9999'"))
+        outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
+        assert outcome.code == 1
+        assert "9999" in outcome.said
+        assert "Traceback" not in outcome.said
