@@ -9,6 +9,8 @@ from videobroker.domain.users import LONGEST_TOKEN, Algorithm, TokenRules, check
 from videobroker.errors import UserTokenInvalid
 from videobroker.identity.keysets import KeySets
 
+LONGEST_ISSUER = 255
+
 _REFUSED = "The user token was not signed as this app's tokens are. Check the secret or the keys, `iss` and `aud`."
 
 
@@ -37,11 +39,18 @@ class JwtUserTokens:
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise UserTokenInvalid(_REFUSED) from None
         issuer = claims.get("iss")
-        return issuer if isinstance(issuer, str) else None
+        if issuer is not None and not _can_be_issuer(issuer):
+            raise UserTokenInvalid(_REFUSED)
+        return issuer
 
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._keysets.aclose()
+
+
+def _can_be_issuer(issuer: object) -> bool:
+    # It is looked up in the database before anything about the token is checked.
+    return isinstance(issuer, str) and len(issuer) <= LONGEST_ISSUER and issuer.isprintable()
 
 
 def _header(token: str) -> dict[str, Any]:
