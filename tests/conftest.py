@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from house import HMS_ROLES, MovableClock, Sandbox, Tenant, free_port, make_tenant
 from videobroker import wiring
@@ -50,6 +52,9 @@ def log(log_folder: Path) -> Iterator[Path]:
     handler = logging.FileHandler(file)
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)
+    # As in the service: they tell whole addresses, and the tests' own clients ask for some that hold a room code.
+    for client in ("httpx", "httpcore", "urllib3"):
+        logging.getLogger(client).setLevel(logging.WARNING)
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=repr)],
         wrapper_class=structlog.make_filtering_bound_logger("debug"),
@@ -93,7 +98,8 @@ async def _sandbox(session_clock: MovableClock) -> AsyncIterator[Sandbox]:
     port = free_port()
     app = create_sandbox(config, SandboxState(config, now=session_clock))
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="warning", access_log=False, log_config=None, lifespan="off")
+        # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
+        uvicorn.Config(_dated(app), port=port, access_log=False, log_config=None, lifespan="off", date_header=False)
     )
     task = asyncio.create_task(server.serve())
     while not server.started:
@@ -102,6 +108,20 @@ async def _sandbox(session_clock: MovableClock) -> AsyncIterator[Sandbox]:
         yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0])
     server.should_exit = True
     await task
+
+
+def _dated(app: ASGIApp) -> ASGIApp:
+    """The app, whose answers tell the real time, whatever its clock says."""
+
+    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"date", formatdate(usegmt=True).encode())]
+            await send(message)
+
+        await app(scope, receive, send_dated)
+
+    return dated
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.problems import Problem
-from videobroker.web.reading import BodyLimit, PlainPaths
+from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
 
 DESCRIPTION = """\
@@ -33,6 +33,8 @@ TAGS = [
     {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
     {"name": "calls", "description": "Meetings that took place, or that run now."},
     {"name": "events", "description": "The journal: everything that happened."},
+    {"name": "legacy: tutoring", "description": "The endpoints that lessons had before, and their answers."},
+    {"name": "legacy: groups", "description": "The endpoints that group chats had before, and their answers."},
     {"name": "legacy: appointments", "description": "The endpoints that appointments had before, and their answers."},
     {"name": "legacy: therapy", "description": "The endpoints that therapy sessions had before, and their answers."},
     {"name": "operations", "description": "For whoever runs the service."},
@@ -65,7 +67,7 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
         lifespan=lifespan,
         redirect_slashes=False,
         strict_content_type=False,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=by_name,
     )
     problems.install(app)
     app.add_middleware(BodyLimit)
@@ -125,6 +127,9 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
         if "data" in schema.get("properties", ()) and "$ref" in schema["properties"]["data"].get("items", ()):
             item = schemas[schema["properties"]["data"]["items"]["$ref"].rpartition("/")[2]]
             schema["examples"] = [{"data": item["examples"], "next": None}]
+    for schema in _answers(document):
+        if schema.get("type") == "array" and "$ref" in schema["items"]:
+            schema["examples"] = [schemas[schema["items"]["$ref"].rpartition("/")[2]]["examples"]]
     for operation in (each for path in document["paths"].values() for each in path.values()):
         for requirement in operation.get("security", ()):
             # Scopes belong to keys; a user token says what it may by saying whose it is.
@@ -132,6 +137,13 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
     document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"
     return document
+
+
+def _answers(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for operation in (each for path in document["paths"].values() for each in path.values()):
+        for answer in operation["responses"].values():
+            for content in answer.get("content", {}).values():
+                yield content.get("schema", {})
 
 
 def _shapes(root: type[BaseModel]) -> Iterator[type[BaseModel]]:

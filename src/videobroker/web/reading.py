@@ -107,6 +107,11 @@ def _misleading(scope: Scope) -> str | None:
     return None
 
 
+def by_name(route: APIRoute) -> str:
+    """The name of an operation, in the contract and in the log: that of its function."""
+    return route.name
+
+
 class BodyLimit:
     """ASGI middleware that refuses bodies larger than `LARGEST_BODY` without keeping them."""
 

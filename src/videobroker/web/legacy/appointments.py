@@ -15,6 +15,7 @@ from videobroker.web.auth import AUTH_PROBLEMS, SessionsAuthor, SessionsReader
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
+from videobroker.web.reading import by_name
 from videobroker.web.v1.bookings import Minutes
 
 FAMILY = "appointment"
@@ -60,8 +61,8 @@ _INFO = OldErrors(
 )
 
 router = APIRouter(tags=["legacy: appointments"])
-_creation = APIRouter(route_class=old_route(_CREATION))
-_info = APIRouter(route_class=old_route(_INFO))
+_creation = APIRouter(route_class=old_route(_CREATION), generate_unique_id_function=by_name)
+_info = APIRouter(route_class=old_route(_INFO), generate_unique_id_function=by_name)
 
 OldType = Literal["VIRTUAL", "PHYSICAL"]
 

@@ -18,6 +18,7 @@ from videobroker.usecases.entering import Visitor, guest_id, join
 from videobroker.web.auth import AUTH_PROBLEMS, Caller, Joiner
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.problems import STATUS
+from videobroker.web.reading import by_name
 
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?:X{8}-X{4}-X{4}-X{4}-X{12})|\{X{8}-X{4}-X{4}-X{4}-X{12}\}|X{32}".replace("X", "[0-9a-f]"),
@@ -136,8 +137,12 @@ _GUEST_BODY = {
 
 _PREFIX = "/api/messenger/groups/{group_id}/video"
 _TAGS = ["legacy: groups"]
-_members = APIRouter(prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(MEMBER_ERRORS))
-_guests = APIRouter(prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(GUEST_ERRORS))
+_members = APIRouter(
+    prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(MEMBER_ERRORS), generate_unique_id_function=by_name
+)
+_guests = APIRouter(
+    prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(GUEST_ERRORS), generate_unique_id_function=by_name
+)
 
 
 @_members.post("/token", summary="Get a 100ms token for a group", responses=MEMBER_ERRORS.described(*_MEMBER_CODES))

@@ -23,6 +23,7 @@ from videobroker.web.auth import AUTH_PROBLEMS, Caller, CallsReader, CallsWriter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
+from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, storable
 from videobroker.web.v1.bookings import Minutes
 
@@ -46,9 +47,11 @@ _BODY = (*_COMMON, "malformed_json", "body_too_large")
 _VENDOR_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 
 router = APIRouter(tags=["legacy: therapy"])
-_reading = APIRouter(prefix="/api/video-calls", route_class=old_route(_READING))
-_writing = APIRouter(prefix="/api/video-calls", route_class=old_route(_WRITING))
-_resolving = APIRouter(prefix="/api/video-calls", route_class=old_route(_RESOLVING))
+_reading = APIRouter(prefix="/api/video-calls", route_class=old_route(_READING), generate_unique_id_function=by_name)
+_writing = APIRouter(prefix="/api/video-calls", route_class=old_route(_WRITING), generate_unique_id_function=by_name)
+_resolving = APIRouter(
+    prefix="/api/video-calls", route_class=old_route(_RESOLVING), generate_unique_id_function=by_name
+)
 
 OldStatus = Literal["scheduled", "in-progress", "completed", "cancelled"]
 _STEPS: dict[OldStatus, Step] = {

@@ -16,6 +16,7 @@ from videobroker.usecases.doors import look_at
 from videobroker.usecases.entering import Joined, Visitor, join
 from videobroker.web.auth import AUTH_PROBLEMS, Caller, CallsWriter, Joiner
 from videobroker.web.legacy.answers import OldErrors, old_route
+from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, Moment
 
 ERRORS = OldErrors(
@@ -162,7 +163,9 @@ class VideoSession(_OldAnswer):
     )
 
 
-router = APIRouter(prefix="/api", tags=["legacy: tutoring"], route_class=old_route(ERRORS))
+router = APIRouter(
+    prefix="/api", tags=["legacy: tutoring"], route_class=old_route(ERRORS), generate_unique_id_function=by_name
+)
 
 
 @router.post("/100ms/token", summary="Get a 100ms token for a booking", responses=_TOKEN_ERRORS)

@@ -19,7 +19,7 @@ from videobroker.usecases import registering
 from videobroker.web.auth import SessionsReader, SessionsWriter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
+from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Identifier, Metadata, Moment, Name, Shape, sensible
 from videobroker.web.v1.sessions import (
     LIST_RESPONSES,
@@ -39,7 +39,7 @@ from videobroker.web.v1.sessions import (
     session_key,
 )
 
-router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute)
+router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 _EXAMPLE: dict[str, Any] = {
     "title": "Algebra, lesson 1",

@@ -13,11 +13,11 @@ from videobroker.domain.sessions import Session, SessionKind
 from videobroker.usecases import calls
 from videobroker.web.auth import CallsReader
 from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
+from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Moment
 from videobroker.web.v1.sessions import COMMON_PROBLEMS
 
-router = APIRouter(prefix="/calls", tags=["calls"], route_class=JsonRoute)
+router = APIRouter(prefix="/calls", tags=["calls"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 
 class SessionRef(BaseModel):

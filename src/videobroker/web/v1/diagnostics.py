@@ -9,10 +9,12 @@ from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
 from videobroker.usecases.examining import examine_app, examine_database
 from videobroker.web.auth import Examiner
 from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
+from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.v1.sessions import COMMON_PROBLEMS
 
-router = APIRouter(prefix="/diagnostics", tags=["operations"], route_class=JsonRoute)
+router = APIRouter(
+    prefix="/diagnostics", tags=["operations"], route_class=JsonRoute, generate_unique_id_function=by_name
+)
 
 _EXAMPLE: dict[str, Any] = {
     "check": "100ms roles",

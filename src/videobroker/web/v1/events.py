@@ -12,12 +12,12 @@ from videobroker.errors import InvalidInput
 from videobroker.usecases.reading import read_journal
 from videobroker.web.auth import EventsReader
 from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
+from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Identifier, Moment
 from videobroker.web.v1.calls import SessionRef
 from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
 
-router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute)
+router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 
 class EventOut(BaseModel):
