@@ -42,6 +42,12 @@ class MovableClock:
         self._moved = timedelta()
 
 
+def code_of(answer: httpx.Response) -> str:
+    """Our stable code for an error: in a problem document, or beside an old answer."""
+    beside = answer.headers.get("Videobroker-Code")
+    return str(answer.json()["code"]) if beside is None else beside
+
+
 def free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.socket() as probe:

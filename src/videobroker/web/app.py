@@ -78,7 +78,7 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
             allow_origins=list(allowed_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-User-Id"],
-            expose_headers=["Retry-After", "Idempotency-Replayed"],
+            expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
             max_age=CORS_SECONDS,
         )
     app.add_middleware(RequestsLog)

@@ -24,16 +24,15 @@ from videobroker.web.problems import (
 )
 from videobroker.web.reading import JsonRoute
 
+CODE_HEADER = "Videobroker-Code"
+
 
 class OldError(BaseModel):
     """An error in the family's words."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"error": "Booking not found", "code": "session_not_found"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"error": "Booking not found"}]})
 
-    error: str = Field(description="A sentence.")
-    code: str = Field(description="Our stable code for it; old clients need not read it.")
+    error: str = Field(description="A sentence. Our stable code for it stands in the header `Videobroker-Code`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,12 @@ class OldErrors:
     def response(self, error: BrokerError) -> JSONResponse:
         """The error in the family's words; what the table does not name keeps our status and sentence.
 
-        Our stable code stands beside it as `code`, and the access decision is not repeated: old clients read `error`.
+        The body is the old one and nothing more. Our stable code stands in the header `Videobroker-Code`.
         """
         code = code_of(error)
         status, sentence = self.table.get(code, (status_of(error), error.detail))
-        return JSONResponse(
-            {"error": sentence or error.detail, "code": code}, status, headers=headers_of(error, status)
-        )
+        headers = headers_of(error, status) | {CODE_HEADER: code}
+        return JSONResponse({"error": sentence or error.detail}, status, headers=headers)
 
     def described(self, *codes: str) -> dict[int | str, dict[str, Any]]:
         """For the OpenAPI document: the errors an operation may answer with, by status.
