@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.sessions import (
@@ -16,30 +16,20 @@ from videobroker.domain.sessions import (
     SessionTerms,
 )
 from videobroker.usecases import registering
-from videobroker.web.auth import SessionsReader, SessionsWriter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
+from videobroker.web.auth import SessionsReader
 from videobroker.web.shapes import Identifier, Metadata, Moment, Name, Shape, sensible
+from videobroker.web.v1.registers import register_routes
 from videobroker.web.v1.sessions import (
     LIST_RESPONSES,
-    READ_RESPONSES,
-    SESSION_PROBLEMS,
-    WRITE_PROBLEMS,
     Cursor,
     Limit,
     PolicyIn,
     Providers,
-    Reference,
     SessionIn,
     SessionOut,
     common_fields,
     listed_participant,
-    readable_session,
-    session_key,
 )
-
-router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 _EXAMPLE: dict[str, Any] = {
     "title": "Algebra, lesson 1",
@@ -192,50 +182,12 @@ def booking_out(registered: Registered) -> BookingOut:
     )
 
 
-@router.put(
-    "/{reference}",
-    summary="Register or replace a booking",
-    status_code=200,
-    responses={201: {"model": BookingOut, "description": "Registered"}, **described(*WRITE_PROBLEMS)},
+router = register_routes(
+    SessionKind.BOOKING, registration=BookingIn, amendment=BookingPatch, shape=BookingOut, show=booking_out
 )
-async def put_booking(caller: SessionsWriter, reference: Reference, body: BookingIn, response: Response) -> BookingOut:
-    """201 when the booking is new, 200 when it replaced the former one or was the same: the same body again changes
-    nothing, not even `updated_at`."""
-    registered = await registering.register(
-        caller.broker,
-        caller.app,
-        session_key(caller, SessionKind.BOOKING, reference),
-        body.terms(),
-        body.people(),
-        asker=caller.asker,
-        now=caller.now,
-    )
-    response.status_code = 201 if registered.created else 200
-    return booking_out(registered)
 
 
-@router.get("/{reference}", summary="Read a booking", responses=READ_RESPONSES)
-async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOut:
-    """The booking with its roster."""
-    key = await readable_session(caller, SessionKind.BOOKING, reference)
-    return booking_out(await registering.find(caller.broker, key))
-
-
-@router.patch("/{reference}", summary="Change a booking", responses=described(*WRITE_PROBLEMS, "session_not_found"))
-async def patch_booking(caller: SessionsWriter, reference: Reference, body: BookingPatch) -> BookingOut:
-    """Changes what is named. Rescheduling keeps the reference, the roster and the room."""
-    registered = await registering.amend(
-        caller.broker,
-        caller.app,
-        session_key(caller, SessionKind.BOOKING, reference),
-        body.amend,
-        asker=caller.asker,
-        now=caller.now,
-    )
-    return booking_out(registered)
-
-
-@router.get("", summary="List bookings", responses=LIST_RESPONSES)
+@router.get("", operation_id="list_bookings", summary="List bookings", responses=LIST_RESPONSES)
 async def list_bookings(
     caller: SessionsReader,
     participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,
@@ -255,20 +207,3 @@ async def list_bookings(
         cursor=cursor,
     )
     return BookingPage(data=[booking_out(each) for each in found], next=following)
-
-
-@router.post(
-    "/{reference}/cancel",
-    summary="Cancel a booking",
-    responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
-    response_model=BookingOut,
-)
-async def cancel_booking(caller: SessionsWriter, reference: Reference, once: OnceOnly) -> Any:
-    """Nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same as once."""
-
-    async def cancelled() -> BookingOut:
-        key = session_key(caller, SessionKind.BOOKING, reference)
-        registered = await registering.cancel(caller.broker, caller.app, key, asker=caller.asker, now=caller.now)
-        return booking_out(registered)
-
-    return await once.answer(caller, cancelled)

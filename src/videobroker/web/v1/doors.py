@@ -1,12 +1,17 @@
 """Entering a session: the access decision, join credentials, and the start and end of a call."""
 
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from videobroker.broker import Broker
 from videobroker.domain.access import Reason
-from videobroker.domain.sessions import SessionKind
+from videobroker.domain.apps import App
+from videobroker.domain.calls import Call
+from videobroker.domain.journal import Asker
+from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases import calls
 from videobroker.usecases.doors import access
@@ -237,6 +242,15 @@ def join_out(joined: Joined) -> JoinOut:
     )
 
 
+class CallChange(Protocol):
+    """Starting a call, or ending it."""
+
+    async def __call__(
+        self, broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+    ) -> tuple[Session, Call]:
+        """The session, and its call afterwards."""
+
+
 def door_routes(kind: SessionKind) -> APIRouter:
     """The routes at the door of one kind of session."""
     router = APIRouter(
@@ -257,6 +271,14 @@ def door_routes(kind: SessionKind) -> APIRouter:
             now=caller.now,
         )
         return join_out(joined)
+
+    async def turn(change: CallChange, caller: Caller, reference: str, body: CallerOfCall | None) -> CallOut:
+        user_id = caller.speaks_for(body.user_id if body else None)
+        key = session_key(caller, kind, reference)
+        session, call = await change(
+            caller.broker, caller.app, key, user_id=user_id, asker=caller.asker, now=caller.now
+        )
+        return call_out(session, call)
 
     @router.post("/access", summary="Ask who may enter now", responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS))
     async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
@@ -296,19 +318,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> Any:
         """Opens the room and a call in it. A call that runs already is the answer."""
 
-        async def started() -> CallOut:
-            key = session_key(caller, kind, reference)
-            session, call = await calls.start_call(
-                caller.broker,
-                caller.app,
-                key,
-                user_id=caller.speaks_for(body.user_id if body else None),
-                asker=caller.asker,
-                now=caller.now,
-            )
-            return call_out(session, call)
-
-        return await once.answer(caller, started)
+        return await once.answer(caller, lambda: turn(calls.start_call, caller, reference, body))
 
     @router.post(
         "/end",
@@ -328,19 +338,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> Any:
         """Ends the call for everybody and shuts the room. When no call runs, the answer is the last one."""
 
-        async def ended() -> CallOut:
-            key = session_key(caller, kind, reference)
-            session, call = await calls.end_call(
-                caller.broker,
-                caller.app,
-                key,
-                user_id=caller.speaks_for(body.user_id if body else None),
-                asker=caller.asker,
-                now=caller.now,
-            )
-            return call_out(session, call)
-
-        return await once.answer(caller, ended)
+        return await once.answer(caller, lambda: turn(calls.end_call, caller, reference, body))
 
     @router.get(
         "/calls", summary="List the calls of a session", responses=described(*SESSION_PROBLEMS, "invalid_cursor")

@@ -3,35 +3,25 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.sessions import Registered, SessionFilter, SessionKind, SessionStatus, SessionTerms
 from videobroker.usecases import registering
-from videobroker.web.auth import SessionsReader, SessionsWriter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
+from videobroker.web.auth import SessionsReader
 from videobroker.web.shapes import Identifier, Metadata, Name, Shape
+from videobroker.web.v1.registers import register_routes
 from videobroker.web.v1.sessions import (
     LIST_RESPONSES,
-    READ_RESPONSES,
-    SESSION_PROBLEMS,
-    WRITE_PROBLEMS,
     Cursor,
     Limit,
     PolicyIn,
     Providers,
-    Reference,
     SessionIn,
     SessionOut,
     common_fields,
     listed_participant,
-    readable_session,
-    session_key,
 )
-
-router = APIRouter(prefix="/groups", tags=["groups"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 _EXAMPLE: dict[str, Any] = {
     "title": "Evening circle",
@@ -127,50 +117,10 @@ def group_out(registered: Registered) -> GroupOut:
     )
 
 
-@router.put(
-    "/{reference}",
-    summary="Register or replace a group",
-    status_code=200,
-    responses={201: {"model": GroupOut, "description": "Registered"}, **described(*WRITE_PROBLEMS)},
-)
-async def put_group(caller: SessionsWriter, reference: Reference, body: GroupIn, response: Response) -> GroupOut:
-    """201 when the group is new, 200 when it replaced the former one or was the same: the same body again changes
-    nothing, not even `updated_at`."""
-    registered = await registering.register(
-        caller.broker,
-        caller.app,
-        session_key(caller, SessionKind.GROUP, reference),
-        body.terms(),
-        body.people(),
-        asker=caller.asker,
-        now=caller.now,
-    )
-    response.status_code = 201 if registered.created else 200
-    return group_out(registered)
+router = register_routes(SessionKind.GROUP, registration=GroupIn, amendment=GroupPatch, shape=GroupOut, show=group_out)
 
 
-@router.get("/{reference}", summary="Read a group", responses=READ_RESPONSES)
-async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
-    """The group with its roster."""
-    key = await readable_session(caller, SessionKind.GROUP, reference)
-    return group_out(await registering.find(caller.broker, key))
-
-
-@router.patch("/{reference}", summary="Change a group", responses=described(*WRITE_PROBLEMS, "session_not_found"))
-async def patch_group(caller: SessionsWriter, reference: Reference, body: GroupPatch) -> GroupOut:
-    """Changes what is named."""
-    registered = await registering.amend(
-        caller.broker,
-        caller.app,
-        session_key(caller, SessionKind.GROUP, reference),
-        body.amend,
-        asker=caller.asker,
-        now=caller.now,
-    )
-    return group_out(registered)
-
-
-@router.get("", summary="List groups", responses=LIST_RESPONSES)
+@router.get("", operation_id="list_groups", summary="List groups", responses=LIST_RESPONSES)
 async def list_groups(
     caller: SessionsReader,
     participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,
@@ -187,19 +137,3 @@ async def list_groups(
         cursor=cursor,
     )
     return GroupPage(data=[group_out(each) for each in found], next=following)
-
-
-@router.post(
-    "/{reference}/cancel",
-    summary="Cancel a group",
-    responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
-    response_model=GroupOut,
-)
-async def cancel_group(caller: SessionsWriter, reference: Reference, once: OnceOnly) -> Any:
-    """Nobody is admitted any more, the call ends, the room is shut. Registering the group again reopens it."""
-
-    async def cancelled() -> GroupOut:
-        key = session_key(caller, SessionKind.GROUP, reference)
-        return group_out(await registering.cancel(caller.broker, caller.app, key, asker=caller.asker, now=caller.now))
-
-    return await once.answer(caller, cancelled)

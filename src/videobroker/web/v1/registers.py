@@ -1,0 +1,122 @@
+"""Registering, reading, changing and cancelling a session: one set of routes, mounted for each kind."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Response
+
+from videobroker.domain.sessions import Participant, Registered, SessionKind, SessionTerms
+from videobroker.usecases import registering
+from videobroker.web.auth import SessionsReader, SessionsWriter
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute
+from videobroker.web.v1.sessions import (
+    READ_RESPONSES,
+    SESSION_PROBLEMS,
+    WRITE_PROBLEMS,
+    Reference,
+    SessionOut,
+    readable_session,
+    session_key,
+)
+
+
+class Registration(Protocol):
+    """The body that registers a session of some kind."""
+
+    def terms(self) -> SessionTerms:
+        """What it says, in our words."""
+
+    def people(self) -> list[Participant] | None:
+        """The roster, where one was sent."""
+
+
+class Amendment(Protocol):
+    """The body that changes a session of some kind."""
+
+    def amend(self, terms: SessionTerms) -> SessionTerms:
+        """The terms with these changes."""
+
+
+def register_routes(
+    kind: SessionKind,
+    *,
+    registration: type[Registration],
+    amendment: type[Amendment],
+    shape: type[SessionOut],
+    show: Callable[[Registered], SessionOut],
+) -> APIRouter:
+    """The routes for one kind of session, which reads and answers these shapes."""
+    router = APIRouter(
+        prefix=f"/{kind}s",
+        tags=[f"{kind}s"],
+        route_class=JsonRoute,
+        generate_unique_id_function=lambda route: f"{route.name}_{kind}",
+    )
+
+    async def put(caller: SessionsWriter, reference: Reference, body: Registration, response: Response) -> SessionOut:
+        """201 when it is new, 200 when it replaced the former one or was the same: the same body again changes nothing,
+        not even `updated_at`."""
+        registered = await registering.register(
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            body.terms(),
+            body.people(),
+            asker=caller.asker,
+            now=caller.now,
+        )
+        response.status_code = 201 if registered.created else 200
+        return show(registered)
+
+    async def patch(caller: SessionsWriter, reference: Reference, body: Amendment) -> SessionOut:
+        """Changes what is named. The reference, the roster and the room stay."""
+        registered = await registering.amend(
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            body.amend,
+            asker=caller.asker,
+            now=caller.now,
+        )
+        return show(registered)
+
+    # The framework reads the shape of a body from its annotation, and the two kinds have different ones.
+    put.__annotations__["body"] = registration
+    patch.__annotations__["body"] = amendment
+    router.put(
+        "/{reference}",
+        summary=f"Register or replace a {kind}",
+        response_model=shape,
+        responses={201: {"model": shape, "description": "Registered"}, **described(*WRITE_PROBLEMS)},
+    )(put)
+    router.patch(
+        "/{reference}",
+        summary=f"Change a {kind}",
+        response_model=shape,
+        responses=described(*WRITE_PROBLEMS, "session_not_found"),
+    )(patch)
+
+    @router.get("/{reference}", summary=f"Read a {kind}", response_model=shape, responses=READ_RESPONSES)
+    async def get(caller: SessionsReader, reference: Reference) -> SessionOut:
+        """With its roster."""
+        return show(await registering.find(caller.broker, await readable_session(caller, kind, reference)))
+
+    @router.post(
+        "/{reference}/cancel",
+        summary=f"Cancel a {kind}",
+        response_model=shape,
+        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
+    )
+    async def cancel(caller: SessionsWriter, reference: Reference, once: OnceOnly) -> Any:
+        """Nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same as once;
+        registering again reopens it."""
+
+        async def cancelled() -> SessionOut:
+            key = session_key(caller, kind, reference)
+            return show(await registering.cancel(caller.broker, caller.app, key, asker=caller.asker, now=caller.now))
+
+        return await once.answer(caller, cancelled)
+
+    return router
