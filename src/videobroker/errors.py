@@ -25,7 +25,6 @@
     │   ├── ParticipantNotFound
     │   └── CallNotFound
     ├── Conflict
-    │   ├── SessionClosed
     │   └── RequestInFlight
     ├── AccessDenied             the access decision, as an error
     ├── ProviderError            the far side
@@ -203,12 +202,6 @@ class Conflict(BrokerError):
     """The present state does not allow this."""
 
     code = "conflict"
-
-
-class SessionClosed(Conflict):
-    """No call can be opened in this session."""
-
-    code = "session_closed"
 
 
 class RequestInFlight(Conflict):

@@ -293,7 +293,15 @@ class TestPublishedKeys:
         for number in range(20):
             with pytest.raises(Exception, match="kid"):
                 await user_tokens.user_id(RULES, publisher.token("rsa", kid=f"made-up-{number}"), NOW)
-        assert publisher.asked == 1
+        assert publisher.asked == 2  # at first, and once for a key that might have been new
+
+    async def test_a_key_that_replaces_another_right_away_is_taken(
+        self, publisher: Publisher, user_tokens: JwtUserTokens
+    ) -> None:
+        publisher.published = ["rsa"]
+        await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        publisher.published = ["ec"]
+        assert await user_tokens.user_id(RULES, publisher.token("ec"), NOW) == "ada"
 
     async def test_a_public_key_is_no_shared_secret(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
         public = json.dumps(publisher.document()["keys"][0])

@@ -74,6 +74,11 @@ class SessionTerms:
     policy: PolicyPatch = field(default_factory=lambda: NOTHING)
     metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
+    @property
+    def is_shut(self) -> bool:
+        """Nobody will be admitted on these terms: calls end, and rooms are shut."""
+        return not self.video or self.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED}
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

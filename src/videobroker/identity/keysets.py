@@ -75,7 +75,9 @@ class KeySets:
         asked_at = self._asked_at.get(url)
         if asked_at is not None and now - asked_at < ASK_AGAIN:
             return None
-        self._asked_at[url] = now
+        if url in self._kept:
+            # Not after the first time: the first key that is missing then may be one that was just published.
+            self._asked_at[url] = now
         task = asyncio.create_task(self._fetch(url, now))
         self._fetching[url] = task
         task.add_done_callback(lambda _: self._fetching.pop(url, None))
@@ -88,6 +90,7 @@ class KeySets:
             keys = _signing_keys(json.loads(content))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
             log.warning("the keys of an identity provider could not be fetched", error=type(error).__name__)
+            self._asked_at[url] = now
             return
         self._kept[url] = _KeySet(keys, now)
 

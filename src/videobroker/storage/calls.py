@@ -48,11 +48,12 @@ async def end_call(
 
 
 async def latest(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Call | None:
-    """The newest call of the session, open or ended."""
+    """The open call of the session; where none is open, the one that ended last."""
     statement = (
         select(calls)
         .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
-        .order_by(calls.c.id.desc())
+        # By what happened, not by the ids: these carry the clock of the replica that made them.
+        .order_by(calls.c.ended_at.desc().nulls_first(), calls.c.id.desc())
         .limit(1)
     )
     row = (await connection.execute(statement)).one_or_none()

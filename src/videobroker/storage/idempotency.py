@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, delete, func, literal, select, update
+from sqlalchemy import Interval, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,8 @@ from videobroker.storage.tables import idempotency
 
 KEPT = timedelta(hours=24)
 """How long an answer is repeated."""
+FORGOTTEN_AT_ONCE = 20
+"""So many expired answers are deleted with every new one: more than come in, so that they run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ async def claim(
 
     A key is free when it is new, when its answer is no longer kept, and when its request died without an answer.
     """
+    await _forget_expired(connection)
     alive = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
@@ -65,6 +68,17 @@ async def claim(
         await connection.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
     ).one()
     return Remembered(row.fingerprint, row.status, row.sealed_answer)
+
+
+async def _forget_expired(connection: AsyncConnection) -> None:
+    # A few each time, passing by what others hold: answers hold credentials, and must not stay for good.
+    expired = (
+        select(idempotency.c.app_id, idempotency.c.key)
+        .where(idempotency.c.expires_at < func.clock_timestamp())
+        .limit(FORGOTTEN_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    await connection.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))
 
 
 async def renew(connection: AsyncConnection, app_id: AppId, key: str, holder: UUID) -> None:

@@ -17,7 +17,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.storage.listener import notify, room_topic
-from videobroker.storage.tables import rooms
+from videobroker.storage.tables import calls, rooms
 
 LEASE = timedelta(seconds=3)
 """After a crash nobody touches the room for so long. The holder renews three times as often."""
@@ -33,6 +33,8 @@ class Claim:
     """Counts the leases of this room."""
     failure: Mapping[str, Any] | None
     """How the attempt with this number failed; None while it is under way, and after success."""
+    free: bool = False
+    """Nobody has the lease."""
 
 
 async def claim_opening(
@@ -80,16 +82,16 @@ async def claim_opening(
     row = (await connection.execute(statement)).one_or_none()
     if row is not None:
         return Claim(room_from(row._mapping), mine=True, attempt=row.attempt, failure=None)
-    row = (
-        await connection.execute(
-            select(rooms).where(
-                rooms.c.app_id == app_id,
-                rooms.c.session_id == room.session_id,
-                rooms.c.provider == room.provider,
-            )
-        )
-    ).one()
-    return Claim(room_from(row._mapping), mine=False, attempt=row.attempt, failure=row.failure)
+    return await look(connection, app_id, room)
+
+
+async def look(connection: AsyncConnection, app_id: AppId, room: Room) -> Claim:
+    """How the session's room at this provider stands, without taking anything. It has to exist."""
+    statement = select(rooms, _lease_is_free().label("free")).where(
+        rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
+    )
+    row = (await connection.execute(statement)).one()
+    return Claim(room_from(row._mapping), mine=False, attempt=row.attempt, failure=row.failure, free=row.free)
 
 
 async def claim_closing(
@@ -97,7 +99,9 @@ async def claim_closing(
 ) -> Room | None:
     """Take the lease to close the session's room, and say so in its state. None when there is nothing to close.
 
-    A room that somebody else is opening right now is left to them: they opened it after the call had ended.
+    A room with an open call is not closed: the call began after the one that ended. A room that somebody else is
+    opening right now is left to them: they look at the session once more when it is open. Whoever adds codes to an
+    open room loses the lease, and begins anew.
     """
     statement = (
         update(rooms)
@@ -105,7 +109,10 @@ async def claim_closing(
             rooms.c.app_id == app_id,
             rooms.c.session_id == session_id,
             rooms.c.state.in_([RoomState.READY, RoomState.CLOSING]),
-            _lease_is_free(),
+            _lease_is_free() | (rooms.c.state == RoomState.READY),
+            ~select(calls.c.id)
+            .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
+            .exists(),
         )
         .values(
             state=RoomState.CLOSING,

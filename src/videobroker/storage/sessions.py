@@ -71,8 +71,13 @@ async def save_terms(connection: AsyncConnection, session: Session) -> None:
     )
 
 
-async def stick_to(connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName) -> bool:
-    """Bind the session to a provider for everybody. False when it is bound to another one already."""
+async def stick_to(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName
+) -> Session | None:
+    """Bind the session to a provider for everybody; the session as it then stands. None when it is bound to another.
+
+    Nobody else changes the session until this transaction ends.
+    """
     statement = (
         update(sessions)
         .where(
@@ -81,9 +86,10 @@ async def stick_to(connection: AsyncConnection, app_id: AppId, session_id: Sessi
             sessions.c.provider.is_(None) | (sessions.c.provider == provider),
         )
         .values(provider=provider)
-        .returning(sessions.c.id)
+        .returning(sessions)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else session_from(row)
 
 
 async def page(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
@@ -52,7 +52,7 @@ async def key_of_code(connection: AsyncConnection, app_id: AppId, code: str, rol
     statement = (
         select(sessions)
         .join(rooms, and_(rooms.c.app_id == sessions.c.app_id, rooms.c.session_id == sessions.c.id))
-        .where(sessions.c.app_id == app_id, or_(*(rooms.c.codes.contains({role: code}) for role in roles)))
+        .where(sessions.c.app_id == app_id, or_(false(), *(rooms.c.codes.contains({role: code}) for role in roles)))
         .order_by(sessions.c.id.desc())
         .limit(1)
     )

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Admit, Decision, decide, may_meet
+from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, may_meet
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.errors import CallNotFound, ParticipantNotFound, RoleMayNot
+from videobroker.errors import CallNotFound, RoleMayNot, RoomNotReady
 from videobroker.providers.contract import Surface
 from videobroker.storage import calls, sessions
 from videobroker.storage.journal import record
@@ -31,7 +31,7 @@ async def start_call(
     decision = _may_start(app, entrance, user_id, now)
     if not isinstance(decision, Admit):
         raise denial(decision)
-    _require_call_role(app, entrance, asker)
+    require_call_role(app, entrance, asker)
     session, call = entrance.session, entrance.call
     if call is not None and entrance.ready_room is not None:
         return session, call
@@ -41,8 +41,8 @@ async def start_call(
     return session, call
 
 
-def _require_call_role(app: App, entrance: Entrance, asker: Asker) -> None:
-    """A backend may do what it wants; a user only what the policy gives their role."""
+def require_call_role(app: App, entrance: Entrance, asker: Asker) -> None:
+    """A backend may do what it wants; a user only what the policy gives their role. Raises `RoleMayNot`."""
     if asker.user_id is None:
         return
     roles = app.policy_for(entrance.session.terms.policy).call_roles
@@ -67,7 +67,13 @@ async def open_call(
     asker: Asker,
     now: datetime,
 ) -> Call:
-    """The open call of the session; a new one when there was none."""
+    """The open call of the session; a new one when there was none.
+
+    Raises `RoomNotReady` when the session was shut meanwhile: asking again gives the reason.
+    """
+    locked = await sessions.lock(transaction, session.key)
+    if locked is None or locked.terms.is_shut:
+        raise RoomNotReady("The session was changed while its call was being opened. Ask again.", retry_after=1)
     call = Call(CallId(uuid7(now)), session.id, provider, started_at=now, started_by=by)
     if await calls.open_call(transaction, app.id, call):
         data = {"call": str(call.id), "provider": provider}
@@ -96,11 +102,11 @@ async def _end_open_call(
     entrance = await look_at(broker, key, user_id)
     session = entrance.session
     if user_id is not None and entrance.participant is None:
-        raise ParticipantNotFound(f"{user_id!r} is not on the roster of {key.label}.")
-    _require_call_role(app, entrance, asker)
+        raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
+    require_call_role(app, entrance, asker)
     async with broker.store.transaction() as transaction:
-        await end_open_call(transaction, app, session, by=user_id, asker=asker, now=now)
-        latest = await calls.latest(transaction, app.id, session.id)
+        ended = await end_open_call(transaction, app, session, by=user_id, asker=asker, now=now)
+        latest = ended or await calls.latest(transaction, app.id, session.id)
     if latest is None:
         raise CallNotFound(f"There has been no call in {key.label} yet.")
     return session, latest
@@ -108,12 +114,13 @@ async def _end_open_call(
 
 async def end_open_call(
     transaction: Transaction, app: App, session: Session, *, by: str | None, asker: Asker, now: datetime
-) -> None:
-    """End the session's open call, if there is one, and say so in the journal."""
+) -> Call | None:
+    """End the session's open call, if there is one, and say so in the journal; the call that ended."""
     ended = await calls.end_call(transaction, app.id, session.id, by=by, now=now)
     if ended is not None:
         data = {"call": str(ended.id), "provider": ended.provider, "duration_seconds": ended.duration_seconds}
         await record(transaction, about(session, EventType.CALL_ENDED, asker=asker, now=now, user_id=by, data=data))
+    return ended
 
 
 async def list_calls(

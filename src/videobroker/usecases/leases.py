@@ -22,8 +22,10 @@ async def kept(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        # Waited for, not awaited: our own cancellation passes, and what became of the task does not undo the work.
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("a lease was not kept to the end", error=type(error).__name__)
 
 
 async def _renew_again_and_again(renew: Callable[[], Awaitable[None]]) -> None:

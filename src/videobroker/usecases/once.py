@@ -28,7 +28,8 @@ async def once(
     """The answer to the request with this key: made now, or the one that was made before.
 
     `fingerprint` tells requests apart. Only answers are kept; an error leaves the key free, so that the request can
-    be repeated when its cause is gone. Raises `IdempotencyKeyReused` for another request under the same key, and
+    be repeated when its cause is gone. The same goes for an answer that could not be kept because the database went
+    away right after the work. Raises `IdempotencyKeyReused` for another request under the same key, and
     `RequestInFlight` while the first one runs.
     """
     holder = uuid4()

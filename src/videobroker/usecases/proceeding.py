@@ -13,7 +13,7 @@ from videobroker.domain.standing import Standing, Step
 from videobroker.errors import SessionNotFound
 from videobroker.storage import standings
 from videobroker.usecases import registering
-from videobroker.usecases.calls import end_call, start_call
+from videobroker.usecases.calls import end_call, require_call_role, start_call
 from videobroker.usecases.doors import access, look_at, require_on_roster
 
 
@@ -46,7 +46,11 @@ async def admission(broker: Broker, app: App, key: SessionKey, *, user_id: str |
 async def take(
     broker: Broker, app: App, key: SessionKey, step: Step, *, user_id: str | None, asker: Asker, now: datetime
 ) -> None:
-    """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise."""
+    """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise.
+
+    Every step but the start may end a call, so a user needs a role that may.
+    """
+    require_call_role(app, await look_at(broker, key, user_id), asker)
     match step:
         case Step.START:
             await start_call(broker, app, key, user_id=user_id, asker=asker, now=now)

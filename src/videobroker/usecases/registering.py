@@ -7,6 +7,7 @@ from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.entrance import providers_of
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.sessions import (
@@ -33,7 +34,6 @@ from videobroker.usecases.calls import end_open_call
 from videobroker.usecases.entering import provider_role
 from videobroker.usecases.rooms import close_room
 
-_SHUT = frozenset({SessionStatus.CANCELLED, SessionStatus.COMPLETED})
 LONGEST_ROSTER = 10_000
 
 
@@ -138,19 +138,30 @@ async def _change(
     if session is None:
         raise _no_session(key)
     terms = amendment(session.terms)
-    check_terms(app, terms)
     former = await sessions.roster(transaction, app.id, session.id)
     wanted = former if people is None else _sorted(people)
-    check_people(app, providers_named(app, terms), wanted)
+    _check_change(app, session, terms, former, wanted)
     if _say_the_same(terms, session.terms) and wanted == former:
         return Registered(session, former)
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
     await sessions.save_terms(transaction, changed)
     await _replace_roster(transaction, changed, former, wanted)
-    if terms.status in _SHUT:
+    if terms.is_shut:
         await end_open_call(transaction, app, changed, by=None, asker=asker, now=now)
     await record(transaction, _about(changed, _kind_of_change(session, changed), asker, now))
     return Registered(changed, wanted, changed=True)
+
+
+def _check_change(
+    app: App, session: Session, terms: SessionTerms, former: Sequence[Participant], wanted: Sequence[Participant]
+) -> None:
+    """Only what is new has to fit what the app has now: an app that changed its set-up can still cancel."""
+    check_schedule(terms)
+    moved = terms.providers != session.terms.providers
+    if moved:
+        check_accounts(app, terms)
+    known = set() if moved else set(former)
+    check_people(app, providers_of(app, replace(session, terms=terms)), wanted, known=known)
 
 
 async def _replace_roster(
@@ -174,7 +185,7 @@ def _kind_of_change(before: Session, after: Session) -> EventType:
 
 
 async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, asker: Asker, now: datetime) -> None:
-    if registered.session.terms.status in _SHUT:
+    if registered.session.terms.is_shut:
         await close_room(broker, app, registered.session, asker=asker, now=now)
 
 
@@ -228,7 +239,7 @@ async def put_participant(
         session = await sessions.lock(transaction, key)
         if session is None:
             raise _no_session(key)
-        check_people(app, providers_named(app, session.terms), [person])
+        check_people(app, providers_of(app, session), [person])
         former = await sessions.find_participant(transaction, app.id, session.id, person.user_id)
         if former != person:
             await sessions.put_participants(transaction, app.id, session.id, [person])
@@ -259,10 +270,20 @@ def providers_named(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
 
 def check_terms(app: App, terms: SessionTerms) -> None:
     """Raise unless the app can have a session on these terms."""
+    check_schedule(terms)
+    check_accounts(app, terms)
+
+
+def check_schedule(terms: SessionTerms) -> None:
+    """Raise unless the end lies behind the start."""
     if terms.starts_at is not None and terms.ends_at is not None and terms.ends_at <= terms.starts_at:
         raise InvalidInput(
             "`ends_at` must be after `starts_at`. When you move the start, send `ends_at` or `duration_minutes` too."
         )
+
+
+def check_accounts(app: App, terms: SessionTerms) -> None:
+    """Raise unless the app has an account with every provider that is named."""
     for name in terms.providers:
         if name not in app.accounts:
             having = ", ".join(app.default_providers) or "none"
@@ -271,8 +292,17 @@ def check_terms(app: App, terms: SessionTerms) -> None:
             )
 
 
-def check_people(app: App, providers: Iterable[ProviderName], people: Collection[Participant]) -> None:
-    """Raise unless everybody stands on the roster once, with a role that every provider knows."""
+def check_people(
+    app: App,
+    providers: Iterable[ProviderName],
+    people: Collection[Participant],
+    *,
+    known: Collection[Participant] = frozenset(),
+) -> None:
+    """Raise unless everybody stands on the roster once, and has a role that every provider knows.
+
+    The roles of those who are `known` were checked when they came.
+    """
     if len(people) > LONGEST_ROSTER:
         raise InvalidInput(f"A roster has at most {LONGEST_ROSTER} participants.")
     seen: set[str] = set()
@@ -281,7 +311,7 @@ def check_people(app: App, providers: Iterable[ProviderName], people: Collection
             raise DuplicateParticipant(f"{person.user_id!r} stands on the roster twice. List every participant once.")
         seen.add(person.user_id)
     for provider in providers:
-        for role in {person.role for person in people}:
+        for role in {person.role for person in people if person not in known}:
             provider_role(app, provider, role)
 
 

@@ -7,6 +7,7 @@ name of the room is always the same, so the provider answers with the same room.
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ from videobroker.storage.listener import room_topic
 from videobroker.storage.rooms import Claim
 from videobroker.usecases.leases import kept
 
-LOOK_AGAIN_SECONDS = 0.25
-"""How long to wait for a wake-up before looking by oneself."""
+LOOK_AGAIN_SECONDS = 1.0
+"""How long to wait for a wake-up before looking by oneself; give or take a half, lest a crowd looks at once."""
 WAIT_SECONDS = 12.0
 """How long to wait for somebody else's room. The provider client gives up sooner: waiting longer helps nobody."""
 
@@ -112,9 +113,11 @@ async def _open_at(opening: _Opening) -> Room:
             if time.monotonic() > deadline:
                 raise RoomNotReady("The room is still being prepared. Ask again in a moment.", retry_after=1)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS)
+                await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS * random.uniform(0.5, 1.5))
             woken.clear()
-            claim = await _claim(opening, wanted, awaited=awaited)
+            claim = await _look(opening, wanted)
+            if claim.free:
+                claim = await _claim(opening, wanted, awaited=awaited)
 
 
 async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Claim:
@@ -130,6 +133,12 @@ async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Cla
         )
 
 
+async def _look(opening: _Opening, wanted: Room) -> Claim:
+    # Only reading: hundreds of waiters must not stand in the way of the one who works.
+    async with opening.broker.store.transaction() as transaction:
+        return await rooms.look(transaction, opening.app.id, wanted)
+
+
 def _failure_again(claim: Claim) -> ProviderError:
     failure = claim.failure or {}
     error = _FAILURES.get(failure.get("code", ""), ProviderUnavailable)
@@ -143,6 +152,10 @@ async def _ask_provider(opening: _Opening, room: Room) -> Room:
             codes = await opening.provider.issue_codes(provider_room_id) if opening.with_codes else {}
     except ProviderError as error:
         await _give_up(opening.broker, opening.app, room, opening.holder, error)
+        raise
+    except asyncio.CancelledError:
+        # Nobody has to wait for a lease to run out because its holder was told to stop.
+        await asyncio.shield(_give_up(opening.broker, opening.app, room, opening.holder, None))
         raise
     return await _write_open(opening, room, provider_room_id, codes)
 
@@ -165,10 +178,15 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             codes=codes,
             now=opening.now,
         )
-        if opened is None or not await sessions.stick_to(transaction, app_id, session.id, room.provider):
+        bound = await sessions.stick_to(transaction, app_id, session.id, room.provider)
+        if opened is None or bound is None:
             raise RoomNotReady("Somebody else prepared the room meanwhile. Ask again.", retry_after=1)
         if room.state is not RoomState.READY:
             await record(transaction, *_opened_events(opening, opened))
+    if bound.terms.is_shut:
+        # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
+        await close_room(opening.broker, opening.app, bound, asker=opening.asker, now=opening.now)
+        raise RoomNotReady("The session was changed while its room was being opened. Ask again.", retry_after=1)
     return opened
 
 

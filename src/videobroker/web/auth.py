@@ -112,7 +112,9 @@ async def identify(
     if credentials is None:
         raise ApiKeyMissing("Send an API key, or a user token: `Authorization: Bearer ...`.")
     if _is_user_token(credentials.credentials):
-        return await _user(request, credentials.credentials)
+        caller = await _user(request, credentials.credentials)
+        caller.speaks_for(acting_for)
+        return caller
     return await _backend(request, needed, credentials.credentials, acting_for)
 
 

@@ -39,9 +39,9 @@ class Once:
         """What `produce` returns, as a response; for a request that came before, what was answered then."""
         if self.key is None:
             return _respond(await _produced(produce, status))
-        answer = await once(
-            caller.broker, caller.app.id, self.key, self.fingerprint, lambda: _produced(produce, status)
-        )
+        # A key belongs to whoever asks: the answer may hold credentials, and two browsers may choose the same key.
+        key = self.key if caller.user_id is None else f"{self.key}\n{caller.user_id}"
+        answer = await once(caller.broker, caller.app.id, key, self.fingerprint, lambda: _produced(produce, status))
         return _respond(answer)
 
 

@@ -81,5 +81,5 @@ def call_out(session: Session, call: Call) -> CallOut:
 @router.get("/{call_id}", summary="Read a call", responses=described(*COMMON_PROBLEMS, "call_not_found"))
 async def get_call(caller: CallsReader, call_id: Annotated[UUID, Path(description="The `id` of the call.")]) -> CallOut:
     """One call with its duration."""
-    for_user = caller.must_speak_for(None) if caller.is_user else None
-    return call_out(*await calls.find_call(caller.broker, caller.app, CallId(call_id), for_user=for_user))
+    found = await calls.find_call(caller.broker, caller.app, CallId(call_id), for_user=caller.user_id)
+    return call_out(*found)

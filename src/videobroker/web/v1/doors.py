@@ -289,11 +289,12 @@ def door_routes(kind: SessionKind) -> APIRouter:
         )
 
     @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
-    async def join_session(caller: Joiner, reference: Reference, body: JoinIn, once: OnceOnly) -> Any:
+    async def join_session(caller: Joiner, reference: Reference, once: OnceOnly, body: JoinIn | None = None) -> Any:
         """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
         repeats the decision and renews the credentials."""
-        visitor = Visitor(caller.must_speak_for(body.user_id), body.display_name)
-        return await once.answer(caller, lambda: enter(caller, reference, visitor, body.surface))
+        wish = body or JoinIn()
+        visitor = Visitor(caller.must_speak_for(wish.user_id), wish.display_name)
+        return await once.answer(caller, lambda: enter(caller, reference, visitor, wish.surface))
 
     @router.post(
         "/guests", summary="Get join credentials for a guest", responses=_JOIN_RESPONSES, response_model=JoinResponse

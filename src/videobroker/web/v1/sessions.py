@@ -197,13 +197,13 @@ def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey
 
 
 async def readable_session(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
-    """The same, for somebody who wants to read it: a user sees only sessions whose roster they are on."""
+    """The same, for somebody who wants to read it: for a user, only sessions whose roster they are on exist."""
     key = session_key(caller, kind, reference)
-    if caller.is_user:
-        await require_on_roster(caller.broker, key, caller.must_speak_for(None))
+    if caller.user_id is not None:
+        await require_on_roster(caller.broker, key, caller.user_id)
     return key
 
 
 def listed_participant(caller: Caller, participant: str | None) -> str | None:
-    """Whose sessions a list shows: a user sees only their own."""
-    return caller.must_speak_for(participant) if caller.is_user else participant
+    """Whose sessions a list shows: for a user, their own."""
+    return caller.speaks_for(participant)

@@ -1,0 +1,196 @@
+"""Things that happen at the same moment, or in the wrong order."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.domain.users import TokenRules
+from videobroker.errors import StorageUnavailable
+from videobroker.storage import rooms, sessions
+from videobroker.usecases import tenants
+from videobroker.usecases.leases import kept
+
+LESSON_1 = "/v1/bookings/lesson-1"
+
+
+async def reached(sandbox: Sandbox, operation: str) -> None:
+    while operation not in await sandbox.counters():
+        await asyncio.sleep(0.01)
+
+
+async def open_calls(tenant: Tenant) -> int:
+    calls = (await tenant.get(f"{LESSON_1}/calls")).json()["data"]
+    return sum(call["ended_at"] is None for call in calls)
+
+
+Shut = Callable[[Tenant], Any]
+
+
+class TestShutWhileTheRoomIsOpened:
+    @pytest.mark.parametrize(
+        "shut",
+        [
+            lambda tenant: tenant.post(f"{LESSON_1}/cancel"),
+            lambda tenant: tenant.send("PATCH", LESSON_1, json={"status": "completed"}),
+            lambda tenant: tenant.send("PATCH", LESSON_1, json={"modality": "physical"}),
+        ],
+        ids=["cancelled", "completed", "made physical"],
+    )
+    @pytest.mark.parametrize("way", ["join", "start"])
+    async def test_nobody_gets_in_and_nothing_stays_open(
+        self, tutoring: Tenant, sandbox: Sandbox, shut: Shut, way: str
+    ) -> None:
+        await tutoring.book()
+        await sandbox.fault("latency", operation="create_room", milliseconds=400)
+        entering = asyncio.create_task(tutoring.post(f"{LESSON_1}/{way}", {"user_id": "tutor-1"}))
+        await reached(sandbox, "create_room")
+        assert (await shut(tutoring)).status_code == 200
+        answer = await entering
+        assert (answer.status_code, answer.json()["code"]) == (503, "room_not_ready")
+        assert (await tutoring.join()).status_code == 403
+        assert await open_calls(tutoring) == 0
+        assert not await tutoring.events("credentials.issued")
+        assert len(await tutoring.events("room.closed")) == 1
+
+    async def test_switching_video_off_ends_the_call_and_shuts_the_room(
+        self, tutoring: Tenant, sandbox: Sandbox
+    ) -> None:
+        await tutoring.gather()
+        joined = (await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
+        await tutoring.send("PATCH", "/v1/groups/circle", json={"video_enabled": False})
+        peers = f"/_sandbox/rooms/{joined['room_id']}/peers"
+        assert (await sandbox.client.post(peers, json={"token": joined["token"], "name": "Ada"})).status_code == 403
+        (call,) = (await tutoring.get("/v1/groups/circle/calls")).json()["data"]
+        assert call["ended_at"]
+
+
+async def test_the_end_of_a_call_does_not_shut_the_room_of_the_next_one(tutoring: Tenant) -> None:
+    await tutoring.book()
+    await tutoring.join()
+    key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
+    async with tutoring.broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, key)
+        assert session is not None
+        claimed = await rooms.claim_closing(
+            transaction, tutoring.app.id, session.id, holder=session.id, now=tutoring.broker.now()
+        )
+    assert claimed is None
+
+
+async def test_replicas_whose_clocks_differ_agree_on_the_last_call(tutoring: Tenant, clock: MovableClock) -> None:
+    await tutoring.book()
+    ended: list[str] = []
+    for _ in range(2):
+        await tutoring.post(f"{LESSON_1}/start")
+        clock.move(seconds=3)
+        ended.append((await tutoring.post(f"{LESSON_1}/end")).json()["id"])
+        clock.move(seconds=-3.5)
+    assert ended[0] != ended[1]
+
+
+async def test_a_key_chosen_by_two_users_gives_each_their_own_answer(tutoring: Tenant) -> None:
+    secret = f"a-secret-of-the-apps-identity-provider-{tutoring.app.id}"
+    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=tutoring.broker.now())
+    await tutoring.book()
+
+    async def join_as(user_id: str) -> httpx.Response:
+        token = jwt.encode({"sub": user_id, "exp": tutoring.broker.now().timestamp() + 60}, secret)
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "1"}
+        return await tutoring.api.post(f"{LESSON_1}/join", headers=headers)
+
+    tutor, student, stranger = [await join_as(who) for who in ("tutor-1", "student-1", "stranger")]
+    assert (tutor.json()["user_id"], student.json()["user_id"]) == ("tutor-1", "student-1")
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "not_a_participant")
+    assert (await join_as("tutor-1")).json() == tutor.json()
+
+
+class TestAppsThatChange:
+    async def test_a_session_can_be_cancelled_although_its_roles_are_gone(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tenants.change_app(
+            tutoring.broker, tutoring.app, policy={}, role_maps={ProviderName.HMS: {"coach": "teacher"}}
+        )
+        cancelled = await tutoring.post(f"{LESSON_1}/cancel")
+        assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+
+    async def test_a_new_account_does_not_stand_in_the_way_of_old_sessions(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        agora = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
+        now = tutoring.broker.now()
+        await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.AGORA, agora, now=now)
+        assert (await tutoring.send("PATCH", LESSON_1, json={"title": "New"})).status_code == 200
+        path = f"{LESSON_1}/participants/student-2"
+        assert (await tutoring.send("PUT", path, json={"role": "student"})).status_code == 201
+
+    async def test_who_is_new_has_to_have_a_role_that_is_mapped(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        people = [*LESSON, {"user_id": "janitor", "role": "janitor"}]
+        body = {"starts_at": "2030-01-01T00:00:00Z", "duration_minutes": 5, "participants": people}
+        answer = await tutoring.send("PUT", LESSON_1, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "role_not_mapped")
+
+    async def test_an_app_without_roles_knows_no_room_codes(
+        self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+    ) -> None:
+        accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+        tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+        await tenant.book()
+        await tenant.join()
+        await tenants.change_app(broker, tenant.app, policy={}, role_maps={})
+        assert (await tenant.get("/api/video-calls/rooms/any-code-xyz")).status_code == 404
+
+
+async def test_a_crowd_that_waits_for_a_slow_vendor_does_not_stand_in_the_way_of_whoever_asks_it(
+    tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await tutoring.book()
+    await sandbox.fault("latency", operation="create_room", milliseconds=3500)
+    answers = await asyncio.gather(*(tutoring.join() for _ in range(300)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert (await sandbox.counters())["create_room"] == 1
+
+
+class TestLeases:
+    async def test_a_cancelled_holder_stops_there(self) -> None:
+        begun = asyncio.Event()
+        finished = False
+
+        async def slow_renewal() -> None:
+            await asyncio.sleep(60)
+
+        async def work() -> None:
+            nonlocal finished
+            async with kept(slow_renewal):
+                begun.set()
+                await asyncio.sleep(60)
+                finished = True
+
+        task = asyncio.create_task(work())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not finished
+
+    async def test_a_renewal_that_fails_does_not_undo_what_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("videobroker.usecases.leases.RENEW_EVERY_SECONDS", 0.0)
+        failures = iter([StorageUnavailable("away"), KeyError("unexpected")])
+        done = asyncio.Event()
+
+        async def failing() -> None:
+            error = next(failures)
+            if isinstance(error, KeyError):
+                done.set()
+            raise error
+
+        async with kept(failing):
+            await done.wait()
