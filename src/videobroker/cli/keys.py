@@ -75,7 +75,7 @@ def _row(key: ApiKey) -> dict[str, Any]:
     return {
         "id": str(key.id),
         "name": key.name,
-        "key": f"{key.shown}...",
+        "begins_with": key.shown,
         "scopes": sorted(scope.value for scope in key.scopes),
         "created_at": rfc3339(key.created_at),
         "expires_at": key.expires_at and rfc3339(key.expires_at),

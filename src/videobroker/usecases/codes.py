@@ -1,5 +1,6 @@
 """Hands out room codes. A code never expires and admits whoever has it, so the journal knows who got it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -7,9 +8,11 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Refuse, may_meet, ruled_out
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import Entrance
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.ids import SessionId
+from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.rooms import Room, code_behind, code_id
 from videobroker.domain.sessions import Session, SessionKey
+from videobroker.domain.standing import Standing
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
 from videobroker.storage import standings
@@ -41,6 +44,34 @@ async def hand_out_code(
     code = room_code(room, provider_role(app, room.provider, role))
     await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
     return entrance.session, code
+
+
+async def hand_out_known_codes(
+    broker: Broker,
+    app: App,
+    found: Sequence[Standing],
+    *,
+    role: str,
+    user_id: str | None,
+    asker: Asker,
+    now: datetime,
+) -> dict[SessionId, str]:
+    """The codes for an app role that these sessions have already; none is made.
+
+    The code of a shut session is among them, and opens nothing.
+    """
+    codes: dict[SessionId, str] = {}
+    events: list[Event] = []
+    for standing in found:
+        room, session = standing.room, standing.session
+        code = None if room is None else room.codes.get(app.provider_role(room.provider, role) or "")
+        if room is not None and code is not None:
+            codes[session.id] = code
+            events.append(_issued(session, room, code, user_id=user_id, asker=asker, now=now))
+    if events:
+        async with broker.store.transaction() as transaction:
+            await record(transaction, *events)
+    return codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +143,11 @@ async def _room_with_codes(
 async def _record_issued(
     broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, asker: Asker, now: datetime
 ) -> None:
+    async with broker.store.transaction() as transaction:
+        await record(transaction, _issued(session, room, code, user_id=user_id, asker=asker, now=now))
+
+
+def _issued(session: Session, room: Room, code: str, *, user_id: str | None, asker: Asker, now: datetime) -> Event:
     data = {
         "provider": room.provider,
         "surface": Surface.PREBUILT,
@@ -120,9 +156,7 @@ async def _record_issued(
         "token_id": code_id(code),
         "expires_at": None,
     }
-    event = about(session, EventType.CREDENTIALS_ISSUED, asker=asker, now=now, user_id=user_id, data=data)
-    async with broker.store.transaction() as transaction:
-        await record(transaction, event)
+    return about(session, EventType.CREDENTIALS_ISSUED, asker=asker, now=now, user_id=user_id, data=data)
 
 
 def code_prefix(app: App) -> str | None:

@@ -22,7 +22,7 @@ async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entra
     async with broker.store.transaction() as transaction:
         entrance = await look(transaction, key, user_id)
     if entrance is None:
-        raise _not_found(key)
+        raise no_session(key)
     return entrance
 
 
@@ -30,10 +30,11 @@ async def require_on_roster(broker: Broker, key: SessionKey, user_id: str) -> No
     """Raise `SessionNotFound` for everybody who is not on the roster: to them the session does not exist."""
     entrance = await look_at(broker, key, user_id)
     if entrance.participant is None:
-        raise _not_found(key)
+        raise no_session(key)
 
 
-def _not_found(key: SessionKey) -> SessionNotFound:
+def no_session(key: SessionKey) -> SessionNotFound:
+    """What is said of a session that does not exist, and of one that does not exist for whoever asks."""
     return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 

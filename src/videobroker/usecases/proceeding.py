@@ -10,11 +10,10 @@ from videobroker.domain.apps import App
 from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.domain.standing import Standing, Step
-from videobroker.errors import SessionNotFound
 from videobroker.storage import standings
 from videobroker.usecases import registering
 from videobroker.usecases.calls import end_call, require_call_role, start_call
-from videobroker.usecases.doors import access, look_at, require_on_roster
+from videobroker.usecases.doors import access, look_at, no_session, require_on_roster
 
 
 async def standing_of(broker: Broker, key: SessionKey, *, for_user: str | None) -> Standing:
@@ -24,7 +23,7 @@ async def standing_of(broker: Broker, key: SessionKey, *, for_user: str | None) 
     async with broker.store.transaction() as transaction:
         found = await standings.find_one(transaction, key)
     if found is None:
-        raise SessionNotFound(f"This app has no {key.label}.")
+        raise no_session(key)
     return found
 
 
@@ -36,7 +35,7 @@ async def newest_bookings(
         return await standings.newest(transaction, app.id, SessionKind.BOOKING, people, limit=limit)
 
 
-async def admission(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:
+async def may_enter_now(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:
     """May this person enter now? Without a `user_id`: may the session meet now, whoever comes?"""
     if user_id is not None:
         return await access(broker, app, key, user_id=user_id, now=now)

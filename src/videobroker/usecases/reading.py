@@ -7,8 +7,8 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
-from videobroker.errors import SessionNotFound
 from videobroker.storage import journal, sessions
+from videobroker.usecases.doors import no_session
 
 
 async def read_journal(
@@ -28,7 +28,7 @@ async def read_journal(
         if session is not None:
             found = await sessions.find(transaction, session)
             if found is None:
-                raise SessionNotFound(f"This app has no {session.label}.")
+                raise no_session(session)
             session_id = found.id
         return await journal.page(
             transaction,

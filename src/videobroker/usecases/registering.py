@@ -24,13 +24,13 @@ from videobroker.errors import (
     DuplicateParticipant,
     InvalidInput,
     ParticipantNotFound,
-    SessionNotFound,
     UnknownProvider,
 )
 from videobroker.storage import sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
 from videobroker.usecases.calls import end_open_call
+from videobroker.usecases.doors import no_session
 from videobroker.usecases.entering import provider_role
 from videobroker.usecases.rooms import close_room
 
@@ -136,7 +136,7 @@ async def _change(
 ) -> Registered:
     session = await sessions.lock(transaction, key)
     if session is None:
-        raise _no_session(key)
+        raise no_session(key)
     terms = amendment(session.terms)
     former = await sessions.roster(transaction, app.id, session.id)
     wanted = former if people is None else _sorted(people)
@@ -194,7 +194,7 @@ async def find(broker: Broker, key: SessionKey) -> Registered:
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise _no_session(key)
+            raise no_session(key)
         return Registered(session, await sessions.roster(transaction, key.app_id, session.id))
 
 
@@ -215,7 +215,7 @@ async def list_participants(
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise _no_session(key)
+            raise no_session(key)
         return await sessions.roster_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
 
 
@@ -224,7 +224,7 @@ async def find_participant(broker: Broker, key: SessionKey, user_id: str) -> Par
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise _no_session(key)
+            raise no_session(key)
         person = await sessions.find_participant(transaction, key.app_id, session.id, user_id)
     if person is None:
         raise _no_participant(key, user_id)
@@ -238,7 +238,7 @@ async def put_participant(
     async with broker.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
-            raise _no_session(key)
+            raise no_session(key)
         check_people(app, providers_of(app, session), [person])
         former = await sessions.find_participant(transaction, app.id, session.id, person.user_id)
         if former != person:
@@ -255,7 +255,7 @@ async def drop_participant(
     async with broker.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
-            raise _no_session(key)
+            raise no_session(key)
         person = await sessions.find_participant(transaction, app.id, session.id, user_id)
         if person is None:
             raise _no_participant(key, user_id)
@@ -332,10 +332,6 @@ def _alike(one: Any, other: Any) -> bool:
 
 def _sorted(people: Iterable[Participant]) -> tuple[Participant, ...]:
     return tuple(sorted(people, key=lambda person: person.user_id))
-
-
-def _no_session(key: SessionKey) -> SessionNotFound:
-    return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 
 def _no_participant(key: SessionKey, user_id: str) -> ParticipantNotFound:

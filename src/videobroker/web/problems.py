@@ -208,7 +208,7 @@ def _said(part: Mapping[str, Any]) -> str:
     # The values that were sent stay out of it: they may be personal, and they may not be encodable.
     match part["type"]:
         case "extra_forbidden":
-            return "there is no such field; check its spelling"
+            return "there is no such field here; check its spelling"
         case "missing":
             return "this field is required"
         case "string_pattern_mismatch":

@@ -1,5 +1,6 @@
 """Video calls of therapists and clients: sessions with a progress, a lobby and a call log."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from videobroker.domain.access import Admit
 from videobroker.domain.access import Reason as AccessReason
+from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.rooms import code_alias
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
@@ -17,7 +19,7 @@ from videobroker.domain.standing import Standing, Step
 from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
 from videobroker.usecases import proceeding, registering, reporting
 from videobroker.usecases.appointing import book
-from videobroker.usecases.codes import code_prefix, hand_out_code, resolve_code
+from videobroker.usecases.codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
 from videobroker.usecases.doors import require_on_roster
 from videobroker.web.auth import AUTH_PROBLEMS, Caller, CallsReader, CallsWriter, Joiner, SessionsAuthor, SessionsReader
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
@@ -295,12 +297,6 @@ def _old_status(standing: Standing) -> OldStatus:
             return "in-progress" if standing.call_running else "scheduled"
 
 
-def _known_code(caller: Caller, standing: Standing) -> str | None:
-    room = standing.room
-    role = None if room is None else caller.app.provider_role(room.provider, CLIENT)
-    return None if room is None or role is None else room.codes.get(role)
-
-
 async def _code(caller: Caller, standing: Standing) -> str | None:
     """The client's code, made now if need be. What keeps it from being made does not keep the call from being shown."""
     try:
@@ -317,8 +313,20 @@ async def _code(caller: Caller, standing: Standing) -> str | None:
         raise
     except BrokerError as error:
         log.info("a video call has no room code yet", session_id=str(standing.session.id), error=error.code)
-        return _known_code(caller, standing)
+        return (await _known_codes(caller, [standing])).get(standing.session.id)
     return code
+
+
+async def _known_codes(caller: Caller, found: Sequence[Standing]) -> dict[SessionId, str]:
+    return await hand_out_known_codes(
+        caller.broker,
+        caller.app,
+        found,
+        role=CLIENT,
+        user_id=caller.user_id,
+        asker=caller.asker,
+        now=caller.now,
+    )
 
 
 def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, Any]:
@@ -341,7 +349,7 @@ def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, A
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
     standing = await proceeding.standing_of(caller.broker, key, for_user=caller.user_id)
     code = await _code(caller, standing)
-    decision = await proceeding.admission(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
+    decision = await proceeding.may_enter_now(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
     return VideoCallNow(
         **_fields(caller, standing, code), can_join=isinstance(decision, Admit), opens_at=decision.opens_at
     )
@@ -405,7 +413,8 @@ async def list_video_calls(
     were not made yet are null here: reading one video call makes its code."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
     found = await proceeding.newest_bookings(caller.broker, caller.app, names.people(caller), limit=LONGEST_LIST)
-    return [VideoCall(**_fields(caller, standing, _known_code(caller, standing))) for standing in found]
+    codes = await _known_codes(caller, found)
+    return [VideoCall(**_fields(caller, standing, codes.get(standing.session.id))) for standing in found]
 
 
 @_resolving.get(
