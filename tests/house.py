@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -40,6 +40,11 @@ class MovableClock:
     def reset(self) -> None:
         """Back to the real time."""
         self._moved = timedelta()
+
+
+def moment_of(identifier: UUID) -> datetime:
+    """The millisecond at which a UUIDv7 was made, in UTC (RFC 9562, section 5.7)."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)
 
 
 def code_of(answer: httpx.Response) -> str:

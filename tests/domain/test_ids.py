@@ -6,7 +6,8 @@ from uuid import RFC_4122, UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from videobroker.domain.ids import moment_of, uuid7
+from house import moment_of
+from videobroker.domain.ids import uuid7
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)

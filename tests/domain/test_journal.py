@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from videobroker.domain.ids import AppId, KeyId, SessionId, moment_of
+from house import moment_of
+from videobroker.domain.ids import AppId, KeyId, SessionId
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 

@@ -9,7 +9,6 @@ from rich.text import Text
 from videobroker import wiring
 from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
-from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
 from videobroker.usecases import tenants
 from videobroker.usecases.examining import examine_app, examine_database
@@ -42,10 +41,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
         findings: list[tuple[str | None, Finding]] = [(None, each) for each in await examine_database(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
-        try:
-            apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
-        except StorageUnavailable:
-            return findings
+        apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
         for app in apps:
             findings += [(app.name, each) for each in await examine_app(broker, app)]
     return findings

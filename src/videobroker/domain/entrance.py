@@ -6,7 +6,7 @@ from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.rooms import Room, RoomState
-from videobroker.domain.sessions import Participant, Session
+from videobroker.domain.sessions import Participant, Session, SessionTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,13 @@ class Entrance:
         return self.room if self.room is not None and self.room.state is RoomState.READY else None
 
 
+def providers_named(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
+    """Where a session on these terms may take place, best first."""
+    return terms.providers or app.default_providers
+
+
 def providers_of(app: App, session: Session) -> tuple[ProviderName, ...]:
     """Where the session may take place, best first. A session that has a room stays where it is."""
     if session.provider is not None:
         return (session.provider,)
-    return session.terms.providers or app.default_providers
+    return providers_named(app, session.terms)

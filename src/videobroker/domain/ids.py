@@ -1,7 +1,7 @@
 """Our identifiers: UUIDv7 (RFC 9562), one type for each kind of thing, so that a call is never taken for a session."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NewType
 from uuid import UUID
 
@@ -20,8 +20,3 @@ def uuid7(now: datetime) -> UUID:
     random_bits = secrets.randbits(74)
     high, low = random_bits >> 62, random_bits & (1 << 62) - 1
     return UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
-
-
-def moment_of(identifier: UUID) -> datetime:
-    """The millisecond at which a UUIDv7 was made, in UTC."""
-    return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)

@@ -89,7 +89,8 @@ async def end_call(
     """End the open call and shut the room; without an open call, the answer is the last one.
 
     A provider that cannot be reached does not keep the call open: the room stays marked as `closing`, and ending the
-    call once more tries again. Raises `SessionNotFound`, and `CallNotFound` when there never was a call.
+    call once more tries again. Raises `SessionNotFound`, `AccessDenied` for a `user_id` that is not on the roster,
+    `RoleMayNot`, and `CallNotFound` when there never was a call.
     """
     session, call = await _end_open_call(broker, app, key, user_id=user_id, asker=asker, now=now)
     await close_room(broker, app, session, asker=asker, now=now)

@@ -7,7 +7,7 @@ from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.entrance import providers_of
+from videobroker.domain.entrance import providers_named, providers_of
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.sessions import (
@@ -261,11 +261,6 @@ async def drop_participant(
             raise _no_participant(key, user_id)
         await sessions.drop_participants(transaction, app.id, session.id, [user_id])
         await record(transaction, _about(session, EventType.PARTICIPANT_DROPPED, asker, now, person))
-
-
-def providers_named(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
-    """The providers at which the session may take place."""
-    return terms.providers or app.default_providers
 
 
 def check_terms(app: App, terms: SessionTerms) -> None:

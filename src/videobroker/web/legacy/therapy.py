@@ -38,7 +38,6 @@ log = structlog.get_logger(__name__)
 
 _WORDS = {
     "session_not_found": (404, "Booking not found"),
-    "participant_not_found": (404, "Booking not found"),
     "internal_error": (500, "Internal server error"),
 }
 _READING = OldErrors(_WORDS)

@@ -23,7 +23,6 @@ ERRORS = OldErrors(
     {
         "session_not_found": (404, "Booking not found"),
         "call_not_found": (404, "Video session not found"),
-        "participant_not_found": (403, "You are not a participant of this booking"),
         "role_may_not": (403, "You may not start or end the call of this booking"),
         Reason.NOT_A_PARTICIPANT.value: (403, "You are not a participant of this booking"),
         Reason.PARTICIPANT_REMOVED.value: (403, "You were removed from this booking"),
@@ -48,7 +47,7 @@ _PROVIDER = ("provider_unavailable", "provider_refused", "provider_not_configure
 _REASONS = tuple(reason.value for reason in Reason)
 _TOKEN_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_not_mapped", "surface_not_offered")
 _START_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_may_not")
-_END_ERRORS = ERRORS.described(*_COMMON, "participant_not_found", "call_not_found", "role_may_not")
+_END_ERRORS = ERRORS.described(*_COMMON, "not_a_participant", "call_not_found", "role_may_not")
 
 
 def _digits(value: object) -> object:

@@ -328,7 +328,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
             *SESSION_PROBLEMS,
             *_BODY_PROBLEMS,
             *IDEMPOTENCY_PROBLEMS,
-            "participant_not_found",
+            Reason.NOT_A_PARTICIPANT.value,
             "call_not_found",
             "role_may_not",
         ),
