@@ -7,6 +7,7 @@
     │   ├── DuplicateParticipant
     │   ├── SurfaceNotOffered
     │   ├── InvalidCursor
+    │   ├── WebhookUnreadable
     │   └── IdempotencyKeyReused
     ├── NotAuthenticated         who is asking
     │   ├── ApiKeyMissing
@@ -15,7 +16,8 @@
     │   ├── ApiKeyRevoked
     │   ├── UserTokenInvalid
     │   ├── UserTokenExpired
-    │   └── UserTokenNotYetValid
+    │   ├── UserTokenNotYetValid
+    │   └── WebhookRefused       a webhook that the provider may not have sent
     ├── ScopeMissing             asking for more than the key may
     ├── ApiKeyNeeded             a user asking for what only a backend may
     ├── NotYourself              a user asking for somebody else
@@ -23,9 +25,12 @@
     ├── NotFound
     │   ├── SessionNotFound
     │   ├── ParticipantNotFound
-    │   └── CallNotFound
+    │   ├── CallNotFound
+    │   ├── EndpointNotFound
+    │   └── DeliveryNotFound
     ├── Conflict
-    │   └── RequestInFlight
+    │   ├── RequestInFlight
+    │   └── TooManyEndpoints
     ├── AccessDenied             the access decision, as an error
     ├── ProviderError            the far side
     │   ├── ProviderUnavailable  down or overloaded: worth another try
@@ -90,6 +95,12 @@ class InvalidCursor(InvalidInput):
     code = "invalid_cursor"
 
 
+class WebhookUnreadable(InvalidInput):
+    """The webhook cannot be read."""
+
+    code = "webhook_unreadable"
+
+
 class IdempotencyKeyReused(InvalidInput):
     """The idempotency key was used for another request."""
 
@@ -150,6 +161,12 @@ class UserTokenNotYetValid(NotAuthenticated):
     code = "user_token_not_yet_valid"
 
 
+class WebhookRefused(NotAuthenticated):
+    """The webhook does not prove where it comes from."""
+
+    code = "webhook_refused"
+
+
 class ApiKeyNeeded(BrokerError):
     """A user token may not do this."""
 
@@ -198,6 +215,18 @@ class CallNotFound(NotFound):
     code = "call_not_found"
 
 
+class EndpointNotFound(NotFound):
+    """There is no such webhook endpoint for this app."""
+
+    code = "endpoint_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery for this app."""
+
+    code = "delivery_not_found"
+
+
 class Conflict(BrokerError):
     """The present state does not allow this."""
 
@@ -208,6 +237,12 @@ class RequestInFlight(Conflict):
     """The first request with this idempotency key is still running."""
 
     code = "request_in_flight"
+
+
+class TooManyEndpoints(Conflict):
+    """The app has as many webhook endpoints as it can have."""
+
+    code = "too_many_endpoints"
 
 
 class AccessDenied(BrokerError):

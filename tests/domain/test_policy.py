@@ -27,6 +27,11 @@ _values: dict[str, st.SearchStrategy[Any]] = {
     "guests_allowed": st.booleans(),
     "token_seconds": _seconds,
     "guest_token_seconds": _seconds,
+    "late_after_seconds": _seconds,
+    "left_early_before_seconds": _seconds,
+    "minimum_presence_seconds": _seconds,
+    "no_show_after_seconds": _seconds,
+    "empty_seconds": _seconds,
 }
 patches = st.fixed_dictionaries({}, optional=_values)
 """What the database keeps of an app's or a session's own rules."""
@@ -48,6 +53,11 @@ def test_an_app_that_says_nothing_has_the_defaults_of_the_design() -> None:
     assert not policy.guests_allowed
     assert policy.token_life(guest=False, default=DAY) == DAY
     assert policy.token_life(guest=True, default=DAY) == 2 * HOUR
+    assert policy.late_after == timedelta(minutes=5)
+    assert policy.left_early_before == timedelta(minutes=5)
+    assert policy.minimum_presence_seconds == 60
+    assert policy.no_show_after == timedelta(minutes=10)
+    assert policy.empty_for == timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("role", ["tutor", "teacher", "doctor", "therapist", "admin", "host", "moderator"])
@@ -137,6 +147,10 @@ def test_durations_are_whole_seconds(patch: dict[str, Any], role: str) -> None:
     policy = Policy().changed_by(patch)
     assert policy.grace == timedelta(seconds=policy.grace_seconds)
     assert policy.overrun == timedelta(seconds=policy.overrun_seconds)
+    assert policy.late_after == timedelta(seconds=policy.late_after_seconds)
+    assert policy.left_early_before == timedelta(seconds=policy.left_early_before_seconds)
+    assert policy.no_show_after == timedelta(seconds=policy.no_show_after_seconds)
+    assert policy.empty_for == timedelta(seconds=policy.empty_seconds)
     assert policy.opens_before(role) in {
         timedelta(seconds=each) for each in (policy.opens_before_seconds, *policy.opens_before_seconds_by_role.values())
     }

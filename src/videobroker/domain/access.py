@@ -198,13 +198,23 @@ def _seconds(wait: timedelta) -> int:
 
 def may_meet(door: Door, now: datetime) -> Decision:
     """May the session meet now, whoever comes? The question of a backend that opens a call for nobody in particular."""
-    earliest = max((door.policy.opens_before_seconds, *door.policy.opens_before_seconds_by_role.values()))
-    window = replace(door, policy=replace(door.policy, opens_before_seconds=earliest))
+    window = _for_anybody(door)
     return (
         _refused_by_session(window)
         or _outside_window(window, "", now)
         or Admit(None, _until(window, now), window.opens_at(""), window.closes_at)
     )
+
+
+def has_opened(door: Door, now: datetime) -> bool:
+    """Whether the window has opened for anybody; that of a session without a schedule always has."""
+    opens_at = _for_anybody(door).opens_at("")
+    return opens_at is None or now >= opens_at
+
+
+def _for_anybody(door: Door) -> Door:
+    earliest = max((door.policy.opens_before_seconds, *door.policy.opens_before_seconds_by_role.values()))
+    return replace(door, policy=replace(door.policy, opens_before_seconds=earliest))
 
 
 def token_expiry(

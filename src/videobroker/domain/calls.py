@@ -1,10 +1,37 @@
 """A call: one actual meeting of a session, from start to end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.attendance import NOBODY, Summary
 from videobroker.domain.ids import CallId, SessionId
+from videobroker.domain.observations import Observation, Sign
+
+
+class EndReason(StrEnum):
+    """Why a call ended."""
+
+    REQUESTED = "requested"
+    """Somebody ended it."""
+    WINDOW_CLOSED = "window_closed"
+    """The booking's window closed."""
+    SESSION_SHUT = "session_shut"
+    """The session was cancelled or completed, or its video switched off."""
+    SESSION_MOVED = "session_moved"
+    """The booking was moved to another time."""
+    EMPTY = "empty"
+    """Nobody had been in it for a while."""
+
+
+CLOCKS_DIFFER_BY = timedelta(minutes=1)
+"""So far apart the provider's clock and ours may be, before we take one meeting for another."""
+
+
+LATEST_NEWS = timedelta(hours=1)
+"""What happened longer before the call or after it belongs to another meeting, of which we know nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +46,52 @@ class Call:
     """The user whose join or start opened it; None when the backend named nobody."""
     ended_at: datetime | None = None
     ended_by: str | None = None
+    end_reason: EndReason | None = None
+    provider_call_ids: tuple[str, ...] = ()
+    """What the provider calls it: one id for each time that the room filled anew. Agora has none."""
+    attendance: Summary = NOBODY
+    evidence_at: datetime | None = None
+    """When the provider last told us who is in it; None when it never did."""
+    settled_at: datetime | None = None
+    """When its attendance became final."""
 
     @property
     def duration_seconds(self) -> int | None:
         """Whole seconds from start to end; None while the call is open."""
         return None if self.ended_at is None else int((self.ended_at - self.started_at).total_seconds())
+
+    def distance(self, moment: datetime) -> timedelta:
+        """How far outside the call this moment lies; zero inside."""
+        if moment < self.started_at:
+            return self.started_at - moment
+        if self.ended_at is not None and moment > self.ended_at:
+            return moment - self.ended_at
+        return timedelta(0)
+
+
+def call_of(calls: Sequence[Call], provider: ProviderName, each: Observation) -> Call | None:
+    """The call that an observation belongs to; None when it speaks of a meeting that none of these is.
+
+    The provider's own id decides where it is known. Otherwise it is the call that ran at that moment, and failing that
+    the nearest one within an hour: what comes before a call's start or between two calls was told late, or by another
+    clock. Somebody who arrives well after the last call has ended begins a new one.
+    """
+    own = [call for call in calls if call.provider is provider]
+    if each.provider_call_id is not None:
+        for call in own:
+            if each.provider_call_id in call.provider_call_ids:
+                return call
+    moment = each.since or each.at
+    nearest = min(own, key=lambda call: (call.distance(moment), -call.started_at.timestamp()), default=None)
+    if nearest is None or begins_anew(own, each) or nearest.distance(moment) > LATEST_NEWS:
+        return None
+    return nearest
+
+
+def begins_anew(calls: Sequence[Call], each: Observation) -> bool:
+    """Whether an observation tells of a meeting after the last of these calls."""
+    moment = each.since or each.at
+    ends = [call.ended_at for call in calls]
+    if any(end is None for end in ends) or each.sign is Sign.EMPTIED:
+        return False
+    return all(end is not None and moment > end + CLOCKS_DIFFER_BY for end in ends)

@@ -22,23 +22,29 @@ class Entrance:
     """The open call."""
     uid: int | None
     """The person's number in the session, where one was given."""
+    banned: bool = False
+    """The person was removed from the session for good."""
 
     def door(self, app: App) -> Door:
         """The part of it that decides who may enter."""
-        terms = self.session.terms
-        return Door(
-            status=terms.status,
-            video=terms.video,
-            starts_at=terms.starts_at,
-            ends_at=terms.ends_at,
-            policy=app.policy_for(terms.policy),
-            call_running=self.call is not None,
-        )
+        return door_of(app, self.session.terms, call_running=self.call is not None)
 
     @property
     def ready_room(self) -> Room | None:
         """The room, when it can be entered without asking the provider."""
         return self.room if self.room is not None and self.room.state is RoomState.READY else None
+
+
+def door_of(app: App, terms: SessionTerms, *, call_running: bool) -> Door:
+    """What decides who may enter a session on these terms."""
+    return Door(
+        status=terms.status,
+        video=terms.video,
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        policy=app.policy_for(terms.policy),
+        call_running=call_running,
+    )
 
 
 def providers_named(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:

@@ -12,6 +12,9 @@ SessionId = NewType("SessionId", UUID)
 RoomId = NewType("RoomId", UUID)
 CallId = NewType("CallId", UUID)
 EventId = NewType("EventId", UUID)
+NoticeId = NewType("NoticeId", UUID)
+EndpointId = NewType("EndpointId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
 
 
 def uuid7(now: datetime) -> UUID:

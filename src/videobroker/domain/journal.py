@@ -8,6 +8,7 @@ from typing import Any
 
 from videobroker.domain.ids import AppId, EventId, KeyId, SessionId, uuid7
 from videobroker.domain.sessions import Session, SessionKey
+from videobroker.domain.times import rfc3339
 
 
 class EventType(StrEnum):
@@ -21,12 +22,24 @@ class EventType(StrEnum):
     PARTICIPANT_DROPPED = "participant.dropped"
     CREDENTIALS_ISSUED = "credentials.issued"
     CREDENTIALS_DENIED = "credentials.denied"
+    PARTICIPANT_JOINED = "participant.joined"
+    PARTICIPANT_LEFT = "participant.left"
+    PARTICIPANT_REMOVED = "participant.removed"
+    PARTICIPANT_READMITTED = "participant.readmitted"
+    PARTICIPANT_NO_SHOW = "participant.no_show"
+    ATTENDANCE_CORRECTED = "attendance.corrected"
+    ATTENDANCE_RECONCILED = "attendance.reconciled"
+    SESSION_CLOSED = "session.closed"
     CALL_STARTED = "call.started"
     CALL_ENDED = "call.ended"
+    CALL_SETTLED = "call.settled"
     ROOM_OPENED = "room.opened"
     ROOM_CLOSED = "room.closed"
     PROVIDER_SWITCHED = "provider.switched"
+    ENDPOINT_DISABLED = "endpoint.disabled"
     APP_REPORTED = "app.reported"
+    PERSON_ERASED = "person.erased"
+    JOURNAL_RETIRED = "journal.retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +97,23 @@ class Recorded:
 
     event: Event
     cursor: str
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it, and as webhooks and the stream carry it: JSON, moments as RFC 3339."""
+        event, asker = self.event, self.event.asker
+        key = event.session
+        return {
+            "id": str(event.id),
+            "type": event.type.value,
+            "occurred_at": rfc3339(event.occurred_at),
+            "session": None if key is None else {"kind": key.kind.value, "reference": key.reference},
+            "user_id": event.user_id,
+            "asked_by": {
+                "key_id": None if asker.key_id is None else str(asker.key_id),
+                "user_id": asker.user_id,
+                "ip": asker.ip,
+                "user_agent": asker.user_agent,
+            },
+            "data": dict(event.data or {}),
+            "cursor": self.cursor,
+        }

@@ -23,7 +23,10 @@ class Scope(StrEnum):
     JOIN = "join"
     CALLS_READ = "calls:read"
     CALLS_WRITE = "calls:write"
+    MODERATION_WRITE = "moderation:write"
     EVENTS_READ = "events:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     DIAGNOSTICS_READ = "diagnostics:read"
 
 
@@ -33,7 +36,10 @@ SCOPE_MEANINGS = {
     Scope.JOIN: "ask for access decisions and join credentials",
     Scope.CALLS_READ: "read calls",
     Scope.CALLS_WRITE: "start and end calls",
+    Scope.MODERATION_WRITE: "put people out of sessions and let them in again",
     Scope.EVENTS_READ: "read the journal",
+    Scope.WEBHOOKS_READ: "read webhook endpoints and deliveries",
+    Scope.WEBHOOKS_WRITE: "add, change, test and remove webhook endpoints, retry and replay deliveries",
     Scope.DIAGNOSTICS_READ: "examine the app's set-up",
 }
 

@@ -43,6 +43,16 @@ class Policy:
     """Longest life of a participant's token; None leaves it to the provider (100ms 24 h, Agora 1 h)."""
     guest_token_seconds: int = 7200
     """Longest life of a guest's token."""
+    late_after_seconds: int = 300
+    """Who arrives later than this after the start is late."""
+    left_early_before_seconds: int = 300
+    """Who is gone this long before the end has left early."""
+    minimum_presence_seconds: int = 60
+    """Who was there for less was absent."""
+    no_show_after_seconds: int = 600
+    """Who has not been there by then, counted from the start, is reported as missing."""
+    empty_seconds: int = 300
+    """A group's call ends when nobody has been in it for so long."""
 
     def changed_by(self, patch: PolicyPatch) -> "Policy":
         """This policy with the fields of `patch`. Unknown fields are ignored: an older program may read newer rows."""
@@ -67,6 +77,26 @@ class Policy:
     def overrun(self) -> timedelta:
         """How much longer than that while a call is running."""
         return timedelta(seconds=self.overrun_seconds)
+
+    @property
+    def late_after(self) -> timedelta:
+        """How long after the start one is still on time."""
+        return timedelta(seconds=self.late_after_seconds)
+
+    @property
+    def left_early_before(self) -> timedelta:
+        """How long before the end one may go."""
+        return timedelta(seconds=self.left_early_before_seconds)
+
+    @property
+    def no_show_after(self) -> timedelta:
+        """How long after the start missing people are reported."""
+        return timedelta(seconds=self.no_show_after_seconds)
+
+    @property
+    def empty_for(self) -> timedelta:
+        """How long a group's call may be empty."""
+        return timedelta(seconds=self.empty_seconds)
 
     def token_life(self, *, guest: bool, default: timedelta) -> timedelta:
         """The longest life of a token; `default` is the provider's, for a policy that says nothing."""

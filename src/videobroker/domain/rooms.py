@@ -35,6 +35,8 @@ class Room:
     """100ms room id or Agora channel; known once the provider answered."""
     codes: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     """Room codes by provider role; empty until somebody asked for the ready-made page."""
+    closure: str | None = None
+    """What the provider answered when the room was closed; it wants it back to open the room again."""
 
 
 def room_name(app_id: AppId, session_id: SessionId) -> str:

@@ -93,6 +93,10 @@ class Session:
     """Counts the changes, beginning with 1."""
     created_at: datetime
     updated_at: datetime
+    no_shows_reported_for: datetime | None = None
+    """The start for which missing people were reported."""
+    concluded_at: datetime | None = None
+    """When its verdicts became final; None before that."""
 
     @property
     def modality(self) -> Modality:
@@ -108,6 +112,8 @@ class Registered:
     participants: tuple[Participant, ...]
     created: bool = False
     changed: bool = False
+    closes: bool = False
+    """The call ended with the change, and the room is to be shut."""
 
 
 @dataclass(frozen=True, slots=True)

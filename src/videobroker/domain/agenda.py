@@ -1,0 +1,123 @@
+"""What falls due for a session by the mere passing of time, and when.
+
+Everything here follows from facts that are stored anyway: a service that was down for a day looks at the same facts
+afterwards, and finds the same errands, overdue.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from videobroker.domain.access import Door, ruled_out
+from videobroker.domain.calls import EndReason
+from videobroker.domain.sessions import SessionStatus
+
+SETTLING = timedelta(minutes=2)
+"""After a call has ended, the provider's last webhooks may be on their way for so long."""
+
+
+class Errand(StrEnum):
+    """What is to be done."""
+
+    CLOSE = "close"
+    """End the call, shut the room."""
+    REPORT_NO_SHOWS = "report_no_shows"
+    CONCLUDE = "conclude"
+    """Write the verdicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One errand, from when on, and why."""
+
+    at: datetime
+    errand: Errand
+    reason: EndReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affairs:
+    """How a session stands."""
+
+    door: Door
+    shut: bool
+    """Nobody will be admitted on its terms: cancelled, completed, or without video."""
+    created_at: datetime
+    changed_at: datetime
+    call_open: bool = False
+    room_open: bool = False
+    """It has a room that is not shut."""
+    room_closing: bool = False
+    """Somebody began to shut it."""
+    present: int | None = None
+    """How many persons are in the call; None when nobody can tell."""
+    quiet_since: datetime | None = None
+    """Since when nobody has been in the open call, nor asked to get into it."""
+    last_call_ended_at: datetime | None = None
+    no_shows_reported_for: datetime | None = None
+    """The start for which that was done."""
+    concluded: bool = False
+
+
+def agenda(affairs: Affairs) -> tuple[Due, ...]:
+    """Everything that falls due, the earliest first."""
+    return tuple(sorted(_all(affairs), key=lambda due: (due.at, list(Errand).index(due.errand))))
+
+
+def _all(affairs: Affairs) -> Iterator[Due]:
+    closing = _closing(affairs)
+    if closing is not None:
+        yield closing
+    yield from _no_shows(affairs)
+    if not affairs.call_open:
+        for due in _conclusion(affairs):
+            # Closing comes first, but it is not waited for: a room that cannot be shut must not hold up the verdicts.
+            yield due if closing is None else replace(due, at=max(due.at, closing.at))
+
+
+def _closing(affairs: Affairs) -> Due | None:
+    if not (affairs.call_open or affairs.room_open or affairs.room_closing):
+        return None
+    if affairs.shut:
+        return Due(affairs.changed_at, Errand.CLOSE, EndReason.SESSION_SHUT)
+    if affairs.room_closing and not affairs.call_open:
+        return Due(affairs.changed_at, Errand.CLOSE, EndReason.REQUESTED)
+    if affairs.door.closes_at is None:
+        return _closing_of_group(affairs)
+    return Due(_end_of_window(affairs.door.closes_at, affairs), Errand.CLOSE, EndReason.WINDOW_CLOSED)
+
+
+def _end_of_window(closes_at: datetime, affairs: Affairs) -> datetime:
+    if not affairs.call_open or affairs.present == 0:
+        return closes_at
+    return closes_at + affairs.door.policy.overrun
+
+
+def _closing_of_group(affairs: Affairs) -> Due | None:
+    if not affairs.call_open or affairs.present != 0 or affairs.quiet_since is None:
+        return None
+    return Due(affairs.quiet_since + affairs.door.policy.empty_for, Errand.CLOSE, EndReason.EMPTY)
+
+
+def _no_shows(affairs: Affairs) -> Iterator[Due]:
+    door = affairs.door
+    if door.starts_at is None or door.closes_at is None or ruled_out(door, None) is not None:
+        return
+    at = min(door.starts_at + door.policy.no_show_after, door.closes_at)
+    if affairs.no_shows_reported_for != door.starts_at and affairs.created_at <= at:
+        yield Due(at, Errand.REPORT_NO_SHOWS)
+
+
+def _conclusion(affairs: Affairs) -> Iterator[Due]:
+    door = affairs.door
+    if door.closes_at is None or affairs.concluded or not door.video or affairs.created_at > door.closes_at:
+        return
+    if door.status is SessionStatus.COMPLETED:
+        shut_at = min(affairs.changed_at, door.closes_at)
+    elif door.status is SessionStatus.CONFIRMED:
+        shut_at = door.closes_at
+    else:
+        return
+    settled_at = shut_at if affairs.last_call_ended_at is None else affairs.last_call_ended_at + SETTLING
+    yield Due(max(shut_at, settled_at), Errand.CONCLUDE)

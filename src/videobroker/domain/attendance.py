@@ -1,0 +1,379 @@
+"""Who was in a call, and when: a pure fold over everything that was seen of it.
+
+The result depends on the set of observations alone: not on their order, not on how often one of them came. Missing
+ones are made up for as well as possible, and the result says where that was done.
+
+How one connection's signs become stays:
+
+1. Every arrival begins a stay; so does a departure that tells exactly since when. Tellings of the same arrival are one.
+2. A departure ends the stay that it names, or the last one that began before it.
+3. A stay without a departure ends when its person was missed at a roll call, when the provider's call emptied, when the
+   same connection arrived anew, or with our own call: whichever came first after they were last seen.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import zip_longest
+
+from videobroker.domain.observations import Observation, Sign, Source
+
+SAME_MOMENT = timedelta(seconds=1, milliseconds=500)
+"""Two tellings of one arrival lie no further apart: one vendor's page tells it in whole seconds."""
+
+_NAMING_ARRIVALS = {Sign.LEFT, Sign.ROLE_CHANGED}
+
+_TICK = timedelta(microseconds=1)
+
+_RANK = {source: rank for rank, source in enumerate(Source)}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSpan:
+    """A provider role, from a moment on."""
+
+    role: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One device of one person in a call, from its arrival to its departure."""
+
+    connection: str
+    provider_user_id: str
+    joined_at: datetime
+    joined_source: Source
+    left_at: datetime | None
+    """None while they are there."""
+    left_source: Source | None
+    roles: tuple[RoleSpan, ...] = ()
+    """In order; the first holds from the arrival on."""
+    reason: str | None = None
+    """Why they left, in the provider's word."""
+    evidence: tuple[str, ...] = ()
+    """The observations that this was made of: `Observation.evidence`, sorted."""
+
+    @property
+    def source(self) -> Source:
+        """The weaker of what arrival and departure rest on."""
+        return max(self.joined_source, self.left_source or self.joined_source, key=_RANK.__getitem__)
+
+    @property
+    def role(self) -> str | None:
+        """The role they had last."""
+        return self.roles[-1].role if self.roles else None
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """A stay, and whose it is."""
+
+    stay: Stay
+    user_id: str | None
+    """Ours; None for somebody who never got credentials from us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time; without an end it goes on."""
+
+    start: datetime
+    end: datetime | None
+
+    def seconds(self, now: datetime) -> float:
+        """How long it has lasted by `now`."""
+        return max(0.0, ((self.end or now) - self.start).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A call's attendance in numbers."""
+
+    people: int = 0
+    """Different persons."""
+    peak: int = 0
+    """The most persons at one moment."""
+    first_joined_at: datetime | None = None
+    last_left_at: datetime | None = None
+    """None while somebody is there, and when nobody ever was."""
+    present: int = 0
+    """How many persons are there now."""
+
+
+NOBODY = Summary()
+
+
+def fold(observations: Iterable[Observation], *, ended_at: datetime | None = None) -> tuple[Stay, ...]:
+    """Everybody's stays, by arrival. `ended_at` is when our own call ended: nobody stayed any longer."""
+    distinct = sorted(set(observations), key=_position)
+    emptied = _Emptyings.of(each for each in distinct if each.sign is Sign.EMPTIED)
+    by_connection: dict[str, list[Observation]] = defaultdict(list)
+    for each in distinct:
+        if each.connection is not None:
+            by_connection[each.connection].append(each)
+    stays = (stay for signs in by_connection.values() for stay in _stays_of_connection(signs, emptied, ended_at))
+    return tuple(sorted(stays, key=lambda stay: (stay.joined_at, stay.provider_user_id, stay.connection)))
+
+
+def spans_by_person(stays: Iterable[Stay]) -> Mapping[str, tuple[Span, ...]]:
+    """When each person was there with at least one device."""
+    found: dict[str, list[Span]] = defaultdict(list)
+    for stay in stays:
+        found[stay.provider_user_id].append(Span(stay.joined_at, stay.left_at))
+    return {person: merged(spans) for person, spans in found.items()}
+
+
+def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same time without overlaps, in order."""
+    result: list[Span] = []
+    for span in sorted(spans, key=lambda each: (each.start, each.end is None, each.end or each.start)):
+        last = result[-1] if result else None
+        if last is None or (last.end is not None and last.end < span.start):
+            result.append(span)
+        elif last.end is not None and (span.end is None or span.end > last.end):
+            result[-1] = Span(last.start, span.end)
+    return tuple(result)
+
+
+def summary(stays: Iterable[Stay]) -> Summary:
+    """How many, how many at once, from when to when."""
+    return summary_of(spans_by_person(stays))
+
+
+def summary_of(people: Mapping[str, Sequence[Span]]) -> Summary:
+    """The same, when it is known already when each person was there: their spans, without overlaps."""
+    spans = [span for each in people.values() for span in each]
+    if not spans:
+        return NOBODY
+    ends = [span.end for span in spans if span.end is not None]
+    present = len(spans) - len(ends)
+    return Summary(
+        people=len(people),
+        peak=_peak(spans),
+        first_joined_at=min(span.start for span in spans),
+        last_left_at=None if present else max(ends),
+        present=present,
+    )
+
+
+def _peak(spans: Iterable[Span]) -> int:
+    # Who leaves at the moment at which another one comes was never there together with them.
+    steps = sorted(
+        step for span in spans for step in ((span.start, 1), *(((span.end, -1),) if span.end is not None else ()))
+    )
+    count = peak = 0
+    for _, step in steps:
+        count += step
+        peak = max(peak, count)
+    return max(peak, 1)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A stay in the making."""
+
+    tellings: list[Observation]
+    start: Observation
+    end: Observation | None = None
+
+    @property
+    def joined_at(self) -> datetime:
+        """When it begins."""
+        return _arrival_moment(self.start)
+
+    @property
+    def first_told(self) -> datetime:
+        """The earliest moment that any telling of its beginning names."""
+        return _arrival_moment(self.tellings[0])
+
+
+def _stays_of_connection(
+    signs: Sequence[Observation], emptied: "_Emptyings", ended_at: datetime | None
+) -> Iterable[Stay]:
+    ordered = _in_order(signs)
+    drafts = _begin(ordered)
+    _depart(drafts, ordered)
+    drafts.sort(key=lambda draft: (draft.joined_at, draft.start.order or 0))
+    glimpses = [each for each in ordered if each.sign in {Sign.ABSENT, Sign.PRESENT}]
+    changes = [each for each in ordered if each.sign is Sign.ROLE_CHANGED]
+    for draft, after in zip_longest(drafts, drafts[1:]):
+        yield _finished(draft, after, _Doubts(glimpses, emptied, ended_at), changes)
+
+
+def _position(each: Observation) -> tuple[object, ...]:
+    # Of tellings of the same thing, the best evidence comes first.
+    return (each.at, each.order or 0, _RANK[each.source], each.sign, each.connection or "", each.evidence)
+
+
+def _in_order(signs: Sequence[Observation]) -> list[Observation]:
+    """By the provider's own numbers where it has some; the others by their time among them."""
+    numbered = sorted(
+        (each for each in signs if each.order is not None), key=lambda each: (each.order, _position(each))
+    )
+    placed: list[tuple[datetime, int, Observation]] = []
+    latest: datetime | None = None
+    for number, each in enumerate(numbered):
+        # Its servers' clocks may differ by a little: the numbers are right.
+        latest = each.at if latest is None else max(latest, each.at)
+        placed.append((latest, number, each))
+    placed += [(each.at, len(numbered), each) for each in signs if each.order is None]
+    return [each for *_, each in sorted(placed, key=lambda item: (item[0], item[1], _position(item[2])))]
+
+
+def _begin(ordered: Sequence[Observation]) -> list[_Draft]:
+    """One draft for each arrival that somebody told of, by time."""
+    drafts: list[_Draft] = []
+    told = [each for each in ordered if each.sign is Sign.ARRIVED or tells_arrival(each)]
+    for each in sorted(told, key=lambda one: (_arrival_moment(one), one.sign is not Sign.ARRIVED, _position(one))):
+        known = _same_arrival(drafts, each)
+        if known is None:
+            drafts.append(_Draft([each], each))
+        else:
+            known.tellings.append(each)
+            if _RANK[each.source] < _RANK[known.start.source]:
+                known.start = each
+    return drafts
+
+
+def tells_arrival(each: Observation) -> bool:
+    """Whether it names the very moment at which its person had arrived."""
+    return each.sign in _NAMING_ARRIVALS and each.since is not None and each.since_is_exact
+
+
+def _arrival_moment(each: Observation) -> datetime:
+    return each.since if each.sign in _NAMING_ARRIVALS and each.since is not None else each.at
+
+
+def _same_arrival(drafts: Sequence[_Draft], each: Observation) -> _Draft | None:
+    for draft in reversed(drafts):
+        if _arrival_moment(each) - draft.first_told > SAME_MOMENT:
+            return None
+        numbers = {one.order for one in (*draft.tellings, each) if one.sign is Sign.ARRIVED and one.order is not None}
+        if len(numbers) <= 1:
+            return draft
+    return None
+
+
+def _depart(drafts: list[_Draft], ordered: Sequence[Observation]) -> None:
+    """Give every departure to the stay that it ended; one that belongs to none makes a stay of its own."""
+    named = {id(telling): draft for draft in drafts for telling in draft.tellings if tells_arrival(telling)}
+    begun = {id(draft.start): draft for draft in drafts}
+    latest: _Draft | None = None
+    for each in ordered:
+        latest = begun.get(id(each), latest)
+        if each.sign is not Sign.LEFT:
+            continue
+        draft = named.get(id(each)) or _ended_by(latest, each)
+        if draft is None:
+            latest = _Draft([each], each, each)
+            drafts.append(latest)
+            continue
+        if id(each) not in named:
+            draft.tellings.append(each)
+        if draft.end is None or _position_of_end(each) < _position_of_end(draft.end):
+            draft.end = each
+
+
+def _ended_by(latest: _Draft | None, each: Observation) -> _Draft | None:
+    """The stay that began last, unless its end is known and this is another one."""
+    if latest is None or latest.end is None:
+        return latest
+    same = each.order == latest.end.order or _RANK[each.source] != _RANK[latest.end.source]
+    return latest if same else None
+
+
+def _position_of_end(each: Observation) -> tuple[int, datetime, str]:
+    return _RANK[each.source], each.at, each.evidence
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubts:
+    """What may end a stay whose departure nobody told."""
+
+    glimpses: Sequence[Observation]
+    emptied: "_Emptyings"
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Emptyings:
+    """When the provider's meetings emptied, in order: by their ids, and of those without one."""
+
+    named: Mapping[str, Sequence[Observation]]
+    nameless: Sequence[Observation]
+
+    @classmethod
+    def of(cls, emptied: Iterable[Observation]) -> "_Emptyings":
+        """Sorted by `emptied`'s own order, which is that of time."""
+        named: dict[str, list[Observation]] = defaultdict(list)
+        nameless: list[Observation] = []
+        for each in emptied:
+            (nameless if each.provider_call_id is None else named[each.provider_call_id]).append(each)
+        return cls(named, nameless)
+
+    def first_for(self, draft: _Draft, last_seen: datetime) -> Observation | None:
+        """The first that put an end to this stay."""
+        names = {each.provider_call_id for each in draft.tellings if each.provider_call_id is not None}
+        found = [each for name in names for each in self.named.get(name, ()) if each.at >= last_seen][:1]
+        # Told in whole seconds: somebody may have come within the second in which the last one left.
+        place = bisect_right(self.nameless, max(draft.joined_at, last_seen - _TICK), key=lambda each: each.at)
+        return min([*found, *self.nameless[place : place + 1]], key=lambda each: each.at, default=None)
+
+
+def _finished(draft: _Draft, after: _Draft | None, doubts: _Doubts, changes: Sequence[Observation]) -> Stay:
+    start, joined_at = draft.start, draft.joined_at
+    ending = _told_end(draft) or _concluded_end(draft, after, doubts)
+    left_at = None if ending is None else max(ending.at, joined_at)
+    within = [each for each in changes if each.at >= joined_at and (left_at is None or each.at <= left_at)]
+    tellings = [*draft.tellings, *(ending.evidence if ending else ()), *within]
+    named = next((each for each in draft.tellings if each.provider_user_id is not None), start)
+    return Stay(
+        connection=start.connection or "",
+        provider_user_id=named.provider_user_id or start.connection or "",
+        joined_at=joined_at,
+        joined_source=Source.INFERRED if start.sign is Sign.LEFT and start.since is None else start.source,
+        left_at=left_at,
+        left_source=None if ending is None else ending.source,
+        roles=_roles(draft, within),
+        reason=None if draft.end is None else draft.end.reason,
+        evidence=tuple(sorted({each.evidence for each in tellings if each.evidence})),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    at: datetime
+    source: Source
+    evidence: tuple[Observation, ...] = ()
+
+
+def _told_end(draft: _Draft) -> _Ending | None:
+    return None if draft.end is None else _Ending(draft.end.at, draft.end.source)
+
+
+def _concluded_end(draft: _Draft, after: _Draft | None, doubts: _Doubts) -> _Ending | None:
+    start, until = draft.joined_at, None if after is None else after.joined_at
+    during = [each for each in doubts.glimpses if each.at > start and (until is None or each.at < until)]
+    last_seen = max((each.at for each in during if each.sign is Sign.PRESENT), default=start)
+    endings = [
+        _Ending(each.at, each.source, (each,)) for each in during if each.sign is Sign.ABSENT and each.at > last_seen
+    ][:1]
+    emptied = doubts.emptied.first_for(draft, last_seen)
+    endings += [] if emptied is None else [_Ending(emptied.at, Source.INFERRED, (emptied,))]
+    endings += [] if after is None else [_Ending(after.joined_at, Source.INFERRED, (after.start,))]
+    endings += [] if doubts.ended_at is None else [_Ending(max(doubts.ended_at, last_seen), Source.INFERRED)]
+    return min(endings, key=lambda ending: (ending.at, _RANK[ending.source]), default=None)
+
+
+def _roles(draft: _Draft, changes: Sequence[Observation]) -> tuple[RoleSpan, ...]:
+    told = [each.role for each in draft.tellings if each.sign is Sign.ARRIVED and each.role]
+    told += [each.former_role for each in changes[:1] if each.former_role]
+    told += [each.role for each in draft.tellings if each.role]
+    spans = [RoleSpan(told[0], draft.joined_at)] if told else []
+    for each in changes:
+        if each.role and (not spans or spans[-1].role != each.role):
+            spans.append(RoleSpan(each.role, each.at))
+    return tuple(spans)

@@ -1,0 +1,107 @@
+"""The canonical form of JSON: one text for one value, so that it can be hashed.
+
+RFC 8785 (JSON Canonicalization Scheme), with one difference: it rounds every number to a double. Here, an integer is
+written with all its digits, and so is a fraction that no double holds exactly: a changed digit must never be rounded
+away.
+"""
+
+import json
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import Any
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+class _Fraction(Exception):
+    """There is a number with a fraction: Python would write it otherwise than the RFC."""
+
+
+def _interrupt(_: str) -> Any:
+    raise _Fraction
+
+
+def _exact(token: str) -> float | int | Decimal:
+    number = Decimal(token)
+    if number == number.to_integral_value():
+        # An exponent can be short and its number long.
+        if number.adjusted() > 4_000:
+            raise ValueError("a number with thousands of digits")
+        return int(number)
+    nearest = float(token)
+    return nearest if Decimal(repr(nearest)) == number else number
+
+
+def _refuse(token: str) -> Any:
+    raise ValueError(f"{token} is no JSON")
+
+
+text = encode_basestring
+"""The canonical form of a text, with its quotation marks (RFC 8785, section 3.2.2.2)."""
+
+_PLAIN_READER = json.JSONDecoder(parse_float=_interrupt, parse_constant=_refuse)
+_EXACT_READER = json.JSONDecoder(parse_float=_exact, parse_constant=_refuse)
+
+
+def read(source: str) -> tuple[Any, bool]:
+    """The value of a JSON text, and whether it is plain: `canonical` is much faster then.
+
+    Numbers are exact: a fraction that no double holds is a `Decimal`. Raises `ValueError` for what is not JSON and for
+    numbers of thousands of digits, `RecursionError` for what is nested a thousand times.
+    """
+    try:
+        value, end = _PLAIN_READER.raw_decode(source)
+        if end == len(source):
+            return value, source.isascii() and "\\u" not in source
+    except (_Fraction, ValueError):
+        # There is a fraction, or white space, or it is not JSON at all.
+        pass
+    return _EXACT_READER.decode(source), False
+
+
+def canonical(value: Any, *, plain: bool = False) -> str:
+    """The canonical form. `plain`: every text in it is ASCII, and no number has a fraction."""
+    if isinstance(value, str):
+        return text(value)
+    return _WRITER.encode(value) if plain else "".join(_pieces(value))
+
+
+def _pieces(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [text(value)]
+    if isinstance(value, dict):
+        # By UTF-16 code units (section 3.2.3), which is not the order of code points beyond the Basic Plane.
+        members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be", "surrogatepass"))
+        inner = [[text(key), ":", *_pieces(member)] for key, member in members]
+        return _between("{", inner, "}")
+    if isinstance(value, list | tuple):
+        return _between("[", [_pieces(member) for member in value], "]")
+    if isinstance(value, float | Decimal):
+        return [_number(value)]
+    return [_WRITER.encode(value)]
+
+
+def _between(opening: str, inner: list[list[str]], closing: str) -> list[str]:
+    pieces = [opening]
+    for position, each in enumerate(inner):
+        pieces += [",", *each] if position else each
+    return [*pieces, closing]
+
+
+def _number(value: float | Decimal) -> str:
+    """A number with a fraction, as ECMAScript writes it (ECMA-262, Number::toString)."""
+    number = Decimal(repr(value)) if isinstance(value, float) else value
+    if not number.is_finite():
+        raise ValueError(f"{value} is no JSON")
+    if number == number.to_integral_value():
+        return str(int(number))
+    sign, digits, exponent = number.normalize().as_tuple()
+    shown = "".join(map(str, digits))
+    point = len(shown) + int(exponent)
+    minus = "-" if sign else ""
+    if point > 0:
+        return f"{minus}{shown[:point]}.{shown[point:]}"
+    if point > -6:
+        return f"{minus}0.{'0' * -point}{shown}"
+    fraction = f".{shown[1:]}" if len(shown) > 1 else ""
+    return f"{minus}{shown[0]}{fraction}e{point - 1}"

@@ -1,0 +1,66 @@
+"""What of the journal is about a person, and how the journal says that it was taken out."""
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from videobroker.domain.canonical import read
+from videobroker.domain.proof import REPORTED, Row, parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Somebody who is to be forgotten."""
+
+    user_id: str
+    names: Mapping[str, Collection[str]]
+    """What providers call them, by the id of the session: a number may be somebody else's in another one."""
+    references: Collection[str] = ()
+    """References of sessions that are to be forgotten with them, where these tell who they are."""
+
+    def pointers(self, row: Row) -> list[str]:
+        """Which personal parts of a row tell of this person: JSON Pointers."""
+        return [pointer for pointer, value in parts_of(row).personal if self._is_about(row, pointer, read(value)[0])]
+
+    def _is_about(self, row: Row, pointer: str, value: Any) -> bool:
+        asked = row.asked_by_user_id == self.user_id
+        is_theirs = asked or row.user_id == self.user_id
+        match pointer.rpartition("/")[2]:
+            # The address of a backend that asked for them is the backend's.
+            case "ip" | "user_agent" if not pointer.startswith("/data"):
+                return asked
+            case "reference" if not pointer.startswith("/data"):
+                return value in self.references
+            case "provider_user_id":
+                return self.user_id in {value, row.user_id} or value in self._called(row)
+            case last if last == REPORTED:
+                return is_theirs or self._is_named_in(value)
+        return bool(value == self.user_id)
+
+    def _called(self, row: Row) -> Collection[str]:
+        return self.names.get(row.session_id or "", ())
+
+    def _is_named_in(self, value: Any) -> bool:
+        if isinstance(value, dict):
+            return any(self._is_named_in(each) for member in value.items() for each in member)
+        if isinstance(value, list):
+            return any(self._is_named_in(member) for member in value)
+        return bool(value == self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonym:
+    """Stands for a person in the event that says they were erased."""
+
+    value: str
+    """64 hexadecimal digits, the same for nobody else: SHA-256(receipt || user id)."""
+    receipt: str
+    """64 hexadecimal digits that are kept nowhere here. Whoever has them can show whom the event is about."""
+
+
+def pseudonym_of(user_id: str) -> Pseudonym:
+    """A new one. Without the receipt nobody can find out whom it stands for, not even by trying all user ids."""
+    receipt = secrets.token_bytes(32)
+    return Pseudonym(sha256(receipt + user_id.encode()).hexdigest(), receipt.hex())

@@ -1,0 +1,354 @@
+"""A journal in a file that proves itself: JSON Lines, checked without a database. `docs/journal.md` describes it.
+
+Every line is canonical JSON, one object with one of these members:
+
+    journal   the first line: whose journal, in which format, and whether it is complete
+    event     what a leaf was made of; the leaves of a seal stand before it, in order
+    retired   a leaf whose row was taken out of the journal
+    seal      a seal, with its hash
+    pending   an event behind the last seal that accounts for something that was taken out
+    end       the last line: how much there was
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from videobroker.domain import merkle
+from videobroker.domain.auditing import MOST_FINDINGS, Chain, Finding, Head, Ledger, Verdict, Wrong, place_of
+from videobroker.domain.canonical import canonical, read
+from videobroker.domain.proof import (
+    WHOLE,
+    JournalSeal,
+    Leaf,
+    Position,
+    ProofEvent,
+    Redaction,
+    Row,
+    moment,
+    parts_of,
+    public_row,
+    salt_of,
+)
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What of a journal goes into the file."""
+
+    name: str
+    """Of the app."""
+    app_id: str
+    personal: bool = True
+    """False: values of personal parts are withheld, and the file proves everything else."""
+    reference: str | None = None
+    """Only events about sessions with this reference, each with its way up to the root of its seal."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Every event is in it."""
+        return self.reference is None
+
+    def takes(self, row: Row) -> bool:
+        """Whether this row goes into the file."""
+        return self.is_complete or row.reference == self.reference
+
+
+def first_line(extract: Extract, now: datetime) -> str:
+    """Whose journal it is."""
+    about = {"app": extract.app_id, "complete": extract.is_complete, "exported_at": moment(now), "format": FORMAT}
+    return _line("journal", {**about, "name": extract.name})
+
+
+def event_line(
+    extract: Extract, leaf: Leaf, row: Row, redactions: Sequence[Redaction], *, index: int, path: Sequence[bytes] | None
+) -> str:
+    """A row, as its leaf was made of it."""
+    salts = row.salts or b""
+    shown = [(pointer, salt_of(salts, number), value) for number, (pointer, value) in enumerate(parts_of(row).personal)]
+    event: dict[str, Any] = {
+        "digest": leaf.digest.hex(),
+        "erased": {
+            each.pointer: {"by": each.entry_id, "commitment": each.commitment and each.commitment.hex()}
+            for each in redactions
+        },
+        "index": index,
+        "public": public_row(extract.app_id, row),
+    }
+    if extract.personal:
+        event["shown"] = {pointer: {"salt": salt.hex(), "value": read(value)[0]} for pointer, salt, value in shown}
+    else:
+        event["withheld"] = {pointer: sha256(salt + value.encode()).hexdigest() for pointer, salt, value in shown}
+    if path is not None:
+        event["path"] = [each.hex() for each in path]
+    return _line("event", event)
+
+
+def retired_line(leaf: Leaf, redaction: Redaction, earlier: Sequence[Redaction], *, index: int) -> str:
+    """A row that was taken out, perhaps after some of its parts."""
+    erased = {
+        each.pointer: {"by": each.entry_id, "commitment": each.commitment and each.commitment.hex()} for each in earlier
+    }
+    retired = {"by": redaction.entry_id, "digest": leaf.digest.hex(), "erased": erased, "id": leaf.event_id}
+    return _line("retired", {**retired, "index": index, "position": list(leaf[:2])})
+
+
+def seal_line(seal: JournalSeal, stored: bytes) -> str:
+    """A seal."""
+    return _line("seal", {"hash": stored.hex(), "says": seal.public()})
+
+
+def pending_line(entry_id: str, data: Mapping[str, Any], behind: Sequence[Redaction]) -> str:
+    """An event that is not sealed yet, and what it took out of rows that are not sealed either."""
+    parts = [
+        [*each.position, each.pointer, each.commitment and each.commitment.hex()]
+        for each in sorted(behind, key=lambda each: each.order)
+        if each.entry_id == entry_id
+    ]
+    return _line("pending", {"behind": parts, "data": data, "id": entry_id})
+
+
+def last_line(head: Head | None, events: int) -> str:
+    """How much there was."""
+    number = 0 if head is None else head.number
+    return _line("end", {"events": events, "head": None if head is None else head.hash.hex(), "seals": number})
+
+
+def _line(kind: str, value: Mapping[str, Any]) -> str:
+    return canonical({kind: value}) + "\n"
+
+
+class Unreadable(Exception):
+    """A line that is not of the format."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A leaf of the seal that is yet to come."""
+
+    line: int
+    event_id: str
+    position: Position
+    index: int
+    digest: bytes
+    path: Sequence[bytes] | None = None
+
+    @property
+    def place(self) -> str:
+        """How findings name it."""
+        return f"{place_of(self.event_id, self.position)} (line {self.line})"
+
+
+class Check:
+    """Takes the lines of a file, and says in the end what is wrong with it."""
+
+    def __init__(self, *, head: bytes | None = None) -> None:
+        """`head` is the hash of some seal, kept elsewhere: it must be there."""
+        self._wanted = head
+        self._chain: Chain | None = None
+        self._app_id = ""
+        self.complete = True
+        self._ledger = Ledger()
+        self._seen: list[_Seen] = []
+        self._events = self._lines = self._seals = self._pending = 0
+        self._ended = False
+        self._findings: list[Finding] = []
+        self._counts: Counter[Wrong] = Counter()
+
+    def take(self, number: int, line: str) -> None:
+        """The next line, the first being 1. Raises `Unreadable` when the file is none of ours."""
+        line = line.removesuffix("\n")
+        try:
+            value, plain = read(line)
+            ((kind, what),) = value.items()
+            if canonical(value, plain=plain) != line:
+                self._find(Wrong.CHANGED, f"Line {number} is not in canonical form.")
+            if self._chain is None and kind != "journal":
+                raise Unreadable("The file does not begin with a line that says whose journal it is.")
+            if self._ended:
+                self._find(Wrong.INSERTED, f"Line {number} stands behind the end.")
+            self._readers[kind](self, number, what)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            if self._chain is None:
+                raise Unreadable("The file is not an export of a journal.") from error
+            self._find(Wrong.CHANGED, f"Line {number} cannot be read.")
+
+    def close(self) -> Verdict:
+        """There are no more lines: what came of it. Raises `Unreadable` for an empty file."""
+        if self._chain is None:
+            raise Unreadable("The file is empty.")
+        if not self._ended:
+            self._find(Wrong.REMOVED, "The end of the file is not there.")
+        if self._seen:
+            self._find(Wrong.SEAL_BROKEN, "The last events have no seal.")
+        if self.complete:
+            for finding in self._ledger.unaccounted():
+                self._note(finding)
+        if self._wanted is not None and self._wanted not in self._chain.seen:
+            self._find(Wrong.HEAD_MISSING, f"No seal has the hash {self._wanted.hex()}.")
+        return Verdict(
+            rows=self._events,
+            seals=self._seals,
+            unsealed=self._pending,
+            erased=self._ledger.erased,
+            retired=self._ledger.retired,
+            head=self._chain.head,
+            findings=tuple(self._findings),
+            counts=dict(self._counts),
+        )
+
+    def _journal(self, number: int, what: Mapping[str, Any]) -> None:
+        if self._chain is not None:
+            self._find(Wrong.INSERTED, f"Line {number} begins another journal.")
+            return
+        if what["format"] != FORMAT:
+            raise Unreadable(f"The file has the format {what['format']}; this program reads format {FORMAT}.")
+        self._app_id, self.complete = what["app"], what["complete"]
+        self._chain = Chain(self._app_id)
+
+    def _event(self, number: int, what: Mapping[str, Any]) -> None:
+        self._lines += 1
+        public, given = what["public"], bytes.fromhex(what["digest"])
+        event_id, position = str(public["id"]), _position(public["position"])
+        digest = digest_of(what)
+        if digest != given:
+            sentence = f"{place_of(event_id, position)} (line {number}) is not as it was sealed."
+            self._note(Finding(Wrong.CHANGED, sentence, event_id, position))
+        else:
+            self._events += 1
+        self._take_out(event_id, position, what["erased"])
+        if digest == given and public["type"] in set(ProofEvent):
+            # It accounts for what stands before it; the seal comes later, and covers both.
+            self._ledger.settle(event_id, public["data"])
+        path = [bytes.fromhex(each) for each in what.get("path", ())]
+        self._seen.append(_Seen(number, event_id, position, int(what["index"]), given, path))
+
+    def _retired(self, number: int, what: Mapping[str, Any]) -> None:
+        position, digest = _position(what["position"]), bytes.fromhex(what["digest"])
+        taken = {**what["erased"], WHOLE: {"by": what["by"], "commitment": what["digest"]}}
+        self._take_out(what["id"], position, taken)
+        self._seen.append(_Seen(number, what["id"], position, int(what["index"]), digest))
+
+    def _take_out(self, event_id: str, position: Position, taken: Mapping[str, Mapping[str, Any]]) -> None:
+        for pointer, each in sorted(taken.items()):
+            commitment = None if each["commitment"] is None else bytes.fromhex(each["commitment"])
+            self._ledger.take_out(Redaction(position, pointer, commitment, each["by"]), event_id)
+
+    def _seal(self, number: int, what: Mapping[str, Any]) -> None:
+        seal, seen = _seal_of(what["says"]), self._seen
+        self._seals, self._seen = self._seals + 1, []
+        complaint = self._chain.add(seal, bytes.fromhex(what["hash"]), self._wanted) if self._chain else None
+        if canonical(seal.public()) != canonical(what["says"]):
+            complaint = f"Seal {seal.number} was rewritten: it says the same in other words."
+        if complaint is None:
+            complaint = self._root_complaint(seal, seen) if self.complete else _path_complaint(seal, seen)
+        if complaint is not None:
+            self._note(Finding(Wrong.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
+
+    def _root_complaint(self, seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
+        """Name what is missing, out of order or too much among the leaves of a seal; what is wrong with the seal."""
+        leaves: dict[int, bytes] = {}
+        reached = -1
+        for each in seen:
+            if each.index in leaves or not 0 <= each.index < seal.count:
+                sentence = f"{each.place} was not sealed there: it was inserted."
+                self._note(Finding(Wrong.INSERTED, sentence, each.event_id, each.position))
+                continue
+            if each.index < reached:
+                sentence = f"{each.place} stands behind events that it was sealed before."
+                self._note(Finding(Wrong.REORDERED, sentence, each.event_id, each.position))
+            reached = max(reached, each.index)
+            leaves[each.index] = each.digest
+        for index in range(min(seal.count, reached + MOST_FINDINGS)):
+            if index not in leaves:
+                sentence = f"Event {index} of seal {seal.number}, counted from 0, is not there."
+                self._note(Finding(Wrong.REMOVED, sentence, seal=seal.number))
+        if len(leaves) < seal.count or merkle.root([leaves[index] for index in range(seal.count)]) == seal.root:
+            return None
+        return f"The events before seal {seal.number} do not give its root."
+
+    def _is_pending(self, _: int, what: Mapping[str, Any]) -> None:
+        self._pending += 1
+        for xid, seq, pointer, commitment in what["behind"]:
+            known = None if commitment is None else bytes.fromhex(commitment)
+            self._ledger.take_out(Redaction((xid, seq), pointer, known, what["id"]), None)
+        self._ledger.settle(what["id"], what["data"])
+
+    def _end(self, number: int, what: Mapping[str, Any]) -> None:
+        self._ended = True
+        head = self._chain.head if self._chain else None
+        if what["events"] != self._lines and not self._counts:
+            self._find(Wrong.REMOVED, f"The file says that it has {what['events']} events, and has {self._lines}.")
+        if what["seals"] != self._seals or what["head"] != (None if head is None else head.hash.hex()):
+            sentence = f"The file says that it ends with seal {what['seals']} (line {number}), and ends otherwise."
+            self._find(Wrong.REMOVED, sentence)
+
+    _readers: Mapping[str, Callable[["Check", int, Mapping[str, Any]], None]] = {
+        "journal": _journal,
+        "event": _event,
+        "retired": _retired,
+        "seal": _seal,
+        "pending": _is_pending,
+        "end": _end,
+    }
+
+    def _find(self, wrong: Wrong, sentence: str) -> None:
+        self._note(Finding(wrong, sentence))
+
+    def _note(self, finding: Finding) -> None:
+        self._counts[finding.wrong] += 1
+        if len(self._findings) < MOST_FINDINGS:
+            self._findings.append(finding)
+
+
+def _path_complaint(seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
+    for each in seen:
+        if merkle.root_by_proof(each.digest, each.index, seal.count, each.path or ()) != seal.root:
+            return f"The way up from {each.place} does not lead to the root of seal {seal.number}."
+    return None
+
+
+def digest_of(event: Mapping[str, Any]) -> bytes:
+    """The leaf of an event as it stands in a file."""
+    commitments = {
+        pointer: sha256(bytes.fromhex(each["salt"]) + canonical(each["value"]).encode()).hexdigest()
+        for pointer, each in event.get("shown", {}).items()
+    }
+    erased = {
+        pointer: each["commitment"] for pointer, each in event["erased"].items() if each["commitment"] is not None
+    }
+    entry = {**event["public"], "commitments": {**commitments, **event.get("withheld", {}), **erased}}
+    return merkle.leaf_hash(canonical(entry).encode())
+
+
+def _position(value: Sequence[int]) -> Position:
+    xid, seq = value
+    return int(xid), int(seq)
+
+
+def _seal_of(says: Mapping[str, Any]) -> JournalSeal:
+    return JournalSeal(
+        app_id=says["app"],
+        number=says["number"],
+        first=_position(says["first"]),
+        last=_position(says["last"]),
+        count=says["count"],
+        oldest_at=datetime.fromisoformat(says["oldest_at"]),
+        newest_at=datetime.fromisoformat(says["newest_at"]),
+        root=bytes.fromhex(says["root"]),
+        previous=bytes.fromhex(says["previous"]),
+        sealed_at=datetime.fromisoformat(says["sealed_at"]),
+    )
+
+
+def check(lines: Iterable[str], *, head: bytes | None = None) -> Verdict:
+    """Whether a file is whole. Raises `Unreadable` when it is no export of a journal."""
+    checking = Check(head=head)
+    for number, line in enumerate(lines, 1):
+        checking.take(number, line)
+    return checking.close()

@@ -1,0 +1,310 @@
+"""How the journal proves itself: what is hashed of a row, what a seal says, and what may be missing and why.
+
+A row has public parts and personal ones. The row's leaf holds the public parts as they are, and of each personal part
+only a commitment, SHA-256(salt || canonical JSON of the value). Whoever has the salt can show that the value is the
+right one; when salt and value are gone, nobody can guess it, and the leaf stays what it was.
+
+A seal stands for the rows since the seal before it: the root of their Merkle tree, and the hash of that other seal.
+`docs/journal.md` describes all of it for those who check an export without this program.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from videobroker.domain import merkle
+from videobroker.domain.canonical import canonical, read, text
+from videobroker.domain.times import utc
+
+SALT_BYTES = 32
+GENESIS = bytes(32)
+"""What the first seal of an app names as the hash of the one before."""
+LARGEST_SEAL = 10_000
+"""Rows."""
+
+Position = tuple[int, int]
+"""The place of a row in its app's journal: transaction id and number."""
+
+PERSONAL_IN_DATA = frozenset({"user_id", "provider_user_id"})
+"""Members of `data`, at any depth, that name a person when they are texts."""
+REPORTED = "details"
+"""The member of `data` that holds what the app reported: anything, so all of it is taken as personal."""
+WHOLE = ""
+"""The JSON Pointer of a whole row."""
+
+
+class Row(NamedTuple):
+    """A row of the journal, as the database has it; ids as text."""
+
+    xid: int
+    seq: int
+    id: str
+    type: str
+    occurred_at: datetime
+    session_id: str | None
+    kind: str | None
+    reference: str | None
+    user_id: str | None
+    key_id: str | None
+    ip: str | None
+    user_agent: str | None
+    asked_by_user_id: str | None
+    data: str
+    """JSON, as a text."""
+    salts: bytes | None
+    """The salts of its personal parts, in the order of their pointers; None when it has none."""
+
+    @property
+    def position(self) -> Position:
+        """Its place."""
+        return self.xid, self.seq
+
+
+class Leaf(NamedTuple):
+    """What a seal holds of one row."""
+
+    xid: int
+    seq: int
+    event_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Something that was taken out of the journal: one personal part of a row, or a whole row."""
+
+    position: Position
+    pointer: str
+    """Which part: a JSON Pointer (RFC 6901) such as `/user_id` or `/data/provider_user_id`; `WHOLE` for the row."""
+    commitment: bytes | None
+    """Stands in the leaf for the part; for a whole row, the leaf itself. None: gone before the row was sealed."""
+    entry_id: str
+    """The event that says so: `person.erased` or `journal.retired`."""
+
+    def line(self) -> bytes:
+        """As the event accounts for it."""
+        commitment = "-" if self.commitment is None else self.commitment.hex()
+        return f"{self.position[0]}.{self.position[1]} {self.pointer} {commitment}\n".encode()
+
+    @property
+    def order(self) -> tuple[Position, str]:
+        """The order in which an event accounts for what was taken out."""
+        return self.position, self.pointer
+
+
+def account(redactions: Sequence[Redaction]) -> str:
+    """What the event says about everything that it took out: SHA-256 over the lines in order, as hex."""
+    return sha256(b"".join(each.line() for each in sorted(redactions, key=lambda each: each.order))).hexdigest()
+
+
+class ProofEvent(StrEnum):
+    """The types of events that account for what is missing; the proof rests on them."""
+
+    ERASED = "person.erased"
+    RETIRED = "journal.retired"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSeal:
+    """What stands for some rows of an app's journal, and for all rows before them."""
+
+    app_id: str
+    number: int
+    """1 for the first."""
+    first: Position
+    last: Position
+    count: int
+    oldest_at: datetime
+    """When the oldest of its rows happened."""
+    newest_at: datetime
+    root: bytes
+    previous: bytes
+    """The hash of the seal before."""
+    sealed_at: datetime
+
+    def public(self) -> dict[str, Any]:
+        """What is hashed."""
+        return {
+            "app": self.app_id,
+            "count": self.count,
+            "first": list(self.first),
+            "last": list(self.last),
+            "newest_at": moment(self.newest_at),
+            "number": self.number,
+            "oldest_at": moment(self.oldest_at),
+            "previous": self.previous.hex(),
+            "root": self.root.hex(),
+            "sealed_at": moment(self.sealed_at),
+            "v": 1,
+        }
+
+    def hash(self) -> bytes:
+        """SHA-256 over the canonical JSON: 32 bytes."""
+        return sha256(canonical(self.public()).encode()).digest()
+
+
+def moment(at: datetime) -> str:
+    """RFC 3339 in UTC, always with six digits of microseconds: one text for one moment."""
+    # Without the offset, which is +00:00.
+    return (at if at.tzinfo is UTC else utc(at)).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+class Parts(NamedTuple):
+    """A row, taken apart."""
+
+    personal: tuple[tuple[str, str], ...]
+    """JSON Pointers of the personal parts and the canonical JSON of their values, by pointer."""
+    data: str
+    """The canonical JSON of the rest of `data`."""
+
+
+def parts_of(row: Row) -> Parts:
+    """What of the row is personal, and the rest of its data."""
+    inside, rest = _data_parts(row.data)
+    # By pointer, since these names are: `/asked_by_user_id`, `/data/...`, `/ip`, ...
+    personal = [("/asked_by_user_id", text(row.asked_by_user_id))] if row.asked_by_user_id is not None else []
+    personal += inside
+    if row.ip is not None:
+        personal.append(("/ip", text(row.ip)))
+    if row.reference is not None:
+        personal.append(("/reference", text(row.reference)))
+    if row.user_agent is not None:
+        personal.append(("/user_agent", text(row.user_agent)))
+    if row.user_id is not None:
+        personal.append(("/user_id", text(row.user_id)))
+    return Parts(tuple(personal), rest)
+
+
+def _data_parts(data: str) -> tuple[list[tuple[str, str]], str]:
+    try:
+        value, plain = read(data)
+        found: list[tuple[str, Any]] = []
+        if 'user_id"' in data or f'"{REPORTED}"' in data or "\\" in data:
+            value = _without_personal(value, "/data", found)
+        return sorted((pointer, canonical(part, plain=plain)) for pointer, part in found), canonical(value, plain=plain)
+    except (ValueError, RecursionError):
+        # Numbers with thousands of digits, or a thousand brackets: nothing of ours. The text itself will do.
+        return [], text(data)
+
+
+def _without_personal(value: Any, pointer: str, found: list[tuple[str, Any]]) -> Any:
+    if isinstance(value, list):
+        return [_without_personal(member, f"{pointer}/{index}", found) for index, member in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    rest = {}
+    for key, member in value.items():
+        names = key in PERSONAL_IN_DATA and isinstance(member, str)
+        if names or (key == REPORTED and pointer == "/data" and member is not None):
+            found.append((f"{pointer}/{key}", member))
+        elif isinstance(member, (list, dict)):
+            step = key.replace("~", "~0").replace("/", "~1")
+            rest[key] = _without_personal(member, f"{pointer}/{step}", found)
+        else:
+            rest[key] = member
+    return rest
+
+
+def commitment(salt: bytes, value: str) -> bytes:
+    """What stands for a personal part: `value` is its canonical JSON."""
+    return sha256(salt + value.encode()).digest()
+
+
+def salt_of(salts: bytes, index: int) -> bytes:
+    """One salt out of many."""
+    return salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]
+
+
+def leaf_digest(app_id: str, row: Row, withheld: Mapping[str, bytes] | None = None) -> bytes | None:
+    """The leaf of a row: 32 bytes. `withheld` are the commitments of parts that were taken out of it.
+
+    None when the salts do not belong to its personal parts: then it is not as it was sealed.
+    """
+    return _leaf_digest(app_id, row, parts_of(row), row.salts or b"", withheld)
+
+
+def _leaf_digest(
+    app_id: str, row: Row, parts: Parts, salts: bytes, withheld: Mapping[str, bytes] | None = None
+) -> bytes | None:
+    if len(salts) != SALT_BYTES * len(parts.personal):
+        return None
+    commitments = [
+        (pointer, sha256(salts[at : at + SALT_BYTES] + value.encode()).hexdigest())
+        for at, (pointer, value) in zip(range(0, len(salts), SALT_BYTES), parts.personal, strict=True)
+    ]
+    if withheld:
+        commitments = sorted([*commitments, *((pointer, each.hex()) for pointer, each in withheld.items())])
+    return _digest(app_id, row, commitments, parts.data)
+
+
+def _digest(app_id: str, row: Row, commitments: Sequence[tuple[str, str]], data: str) -> bytes:
+    """The leaf of `public_row` with the commitments. Written out, for it runs a million times."""
+    promised = ",".join([f'{text(pointer)}:"{each}"' for pointer, each in commitments])
+    entry = (
+        f'{{"app":"{app_id}","commitments":{{{promised}}},"data":{data},"id":"{row.id}",'
+        f'"key_id":{_text(row.key_id)},"kind":{_text(row.kind)},"occurred_at":"{moment(row.occurred_at)}",'
+        f'"position":[{row.xid},{row.seq}],"session_id":{_text(row.session_id)},"type":{text(row.type)},"v":1}}'
+    )
+    return sha256(b"\x00" + entry.encode()).digest()
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else text(value)
+
+
+def public_row(app_id: str, row: Row) -> dict[str, Any]:
+    """The parts of a row that everybody may know: its leaf's entry without the commitments."""
+    return {
+        "app": app_id,
+        "data": read(parts_of(row).data)[0],
+        "id": row.id,
+        "key_id": row.key_id,
+        "kind": row.kind,
+        "occurred_at": moment(row.occurred_at),
+        "position": [row.xid, row.seq],
+        "session_id": row.session_id,
+        "type": row.type,
+        "v": 1,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A new seal, and what has to be kept with it."""
+
+    seal: JournalSeal
+    leaves: tuple[Leaf, ...]
+    salts: tuple[tuple[Position, bytes], ...]
+    """Of the rows that have personal parts."""
+
+
+def seal_rows(app_id: str, rows: Sequence[Row], previous: tuple[int, bytes] | None, *, now: datetime) -> Sealed:
+    """Seal rows, which are in order and at least one; `previous` are number and hash of the seal before.
+
+    They get new salts.
+    """
+    number, previous_hash = previous or (0, GENESIS)
+    leaves, salted = [], []
+    for row in rows:
+        parts = parts_of(row)
+        salts = secrets.token_bytes(SALT_BYTES * len(parts.personal))
+        leaves.append(Leaf(row.xid, row.seq, row.id, _leaf_digest(app_id, row, parts, salts) or b""))
+        if salts:
+            salted.append((row.position, salts))
+    seal = JournalSeal(
+        app_id=app_id,
+        number=number + 1,
+        first=rows[0].position,
+        last=rows[-1].position,
+        count=len(rows),
+        oldest_at=min(row.occurred_at for row in rows),
+        newest_at=max(row.occurred_at for row in rows),
+        root=merkle.root([leaf.digest for leaf in leaves]),
+        previous=previous_hash,
+        sealed_at=now,
+    )
+    return Sealed(seal, tuple(leaves), tuple(salted))

@@ -1,0 +1,188 @@
+"""Whether somebody attended a booking: the verdict, the numbers, and the rule that decided."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from videobroker.domain.attendance import Span, Stay, merged
+from videobroker.domain.observations import Source
+from videobroker.domain.policy import Policy
+from videobroker.domain.sessions import SessionStatus, SessionTerms
+
+
+class Verdict(StrEnum):
+    """How somebody attended."""
+
+    ATTENDED = "attended"
+    LATE = "late"
+    LEFT_EARLY = "left_early"
+    ABSENT = "absent"
+
+
+class Rule(StrEnum):
+    """What decided. These are stable names of the API."""
+
+    THERE_IN_TIME = "there_in_time"
+    """`attended`: came in time and stayed."""
+    LATE_AFTER = "late_after"
+    """`late`: came later than `late_after_seconds` after the start."""
+    LEFT_EARLY_BEFORE = "left_early_before"
+    """`left_early`: was gone `left_early_before_seconds` before the end."""
+    MINIMUM_PRESENCE = "minimum_presence"
+    """`absent`: was there for less than `minimum_presence_seconds` between start and end."""
+    NEVER_THERE = "never_there"
+    """`absent`."""
+    CANCELLED = "cancelled"
+    """No verdict: the booking was cancelled."""
+    NOT_CONFIRMED = "not_confirmed"
+    """No verdict: the booking was never confirmed."""
+    VIDEO_DISABLED = "video_disabled"
+    """No verdict: it did not take place on video."""
+    REMOVED = "removed"
+    """No verdict: they were put out and banned."""
+    NOT_OVER = "not_over"
+    """No verdict yet."""
+    NO_EVIDENCE = "no_evidence"
+    """No verdict: there was a call, and nobody could tell us who was in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """What is known about a booking when its people are judged."""
+
+    terms: SessionTerms
+    policy: Policy
+    now: datetime
+    shut: bool = False
+    """Nobody comes in any more: what is judged now is final."""
+    ended_at: datetime | None = None
+    """When the last call was ended on request; nobody can be blamed for leaving then."""
+    requested_ends: tuple[datetime, ...] = ()
+    """When calls were ended on request: who stayed until one of them did not leave early."""
+    evidence: bool = True
+    """Somebody could tell us who was there."""
+    removed: bool = False
+    """This person was put out and banned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One person's attendance."""
+
+    verdict: Verdict | None
+    rule: Rule
+    present_seconds: int = 0
+    """In the call, with at least one device, from first to last."""
+    late_by_seconds: int = 0
+    """How long after the start they came; 0 for who came before it."""
+    left_early_by_seconds: int = 0
+    """How long before the end they had gone."""
+    first_joined_at: datetime | None = None
+    last_left_at: datetime | None = None
+    """None while they are there."""
+    source: Source | None = None
+    """The weakest evidence that it rests on; None without any stay."""
+    spans: tuple[Span, ...] = ()
+
+
+def judge(hearing: Hearing, stays: Iterable[Stay]) -> Judgement:
+    """The verdict on one person, whose stays in all of the booking's calls these are."""
+    own = tuple(stays)
+    spans = merged(Span(stay.joined_at, stay.left_at) for stay in own)
+    starts_at, ends_at = hearing.terms.starts_at, hearing.terms.ends_at
+    no_verdict = _no_verdict(hearing, present=bool(spans))
+    if starts_at is None or ends_at is None:
+        raise ValueError("only bookings are judged: a group has no schedule")
+    end = min(ends_at, hearing.ended_at or ends_at)
+    counted = spans if end <= starts_at else _from(spans, starts_at)
+    late_by = _seconds_between(starts_at, counted[0].start) if counted else 0
+    early_by = 0 if _stayed_to_an_end(hearing, counted) else _seconds_between(counted[-1].end, end)
+    # Nobody can have been there for longer than it lasted.
+    lasted = int((end - starts_at).total_seconds())
+    needed = min(hearing.policy.minimum_presence_seconds, lasted if lasted > 0 else 1)
+    during = _total(_until(counted, end) if end > starts_at else counted, hearing.now)
+    verdict, rule = (
+        (None, no_verdict)
+        if no_verdict
+        else _decided(hearing, counted, during, late_by, early_by, needed=needed, was_there=bool(spans))
+    )
+    return Judgement(
+        verdict=verdict,
+        rule=rule,
+        present_seconds=_total(spans, hearing.now),
+        late_by_seconds=late_by,
+        left_early_by_seconds=early_by,
+        first_joined_at=spans[0].start if spans else None,
+        last_left_at=spans[-1].end if spans else None,
+        source=max((stay.source for stay in own), key=list(Source).index, default=None),
+        spans=spans,
+    )
+
+
+def _no_verdict(hearing: Hearing, *, present: bool) -> Rule | None:
+    match hearing.terms.status:
+        case SessionStatus.CANCELLED:
+            return Rule.CANCELLED
+        case SessionStatus.PENDING:
+            return Rule.NOT_CONFIRMED
+        case _ if not hearing.terms.video:
+            return Rule.VIDEO_DISABLED
+        case _ if hearing.removed:
+            return Rule.REMOVED
+    over = hearing.shut or (hearing.terms.ends_at is not None and hearing.now >= hearing.terms.ends_at)
+    if not over:
+        return Rule.NOT_OVER
+    return None if present or hearing.evidence else Rule.NO_EVIDENCE
+
+
+def _decided(
+    hearing: Hearing,
+    counted: Sequence[Span],
+    during: int,
+    late_by: int,
+    early_by: int,
+    *,
+    needed: int,
+    was_there: bool,
+) -> tuple[Verdict, Rule]:
+    policy = hearing.policy
+    if not was_there:
+        return Verdict.ABSENT, Rule.NEVER_THERE
+    if not counted or during < needed:
+        return Verdict.ABSENT, Rule.MINIMUM_PRESENCE
+    if late_by > policy.late_after_seconds:
+        return Verdict.LATE, Rule.LATE_AFTER
+    if early_by > policy.left_early_before_seconds:
+        return Verdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE
+    return Verdict.ATTENDED, Rule.THERE_IN_TIME
+
+
+def _stayed_to_an_end(hearing: Hearing, counted: Sequence[Span]) -> bool:
+    """Whether they are there still, were never there, or stayed until a call was ended for everybody."""
+    if not counted or counted[-1].end is None:
+        return True
+    slack = hearing.policy.left_early_before
+    return any(
+        span.start <= end and span.end is not None and span.end >= end - slack
+        for span in counted
+        for end in hearing.requested_ends
+    )
+
+
+def _from(spans: Iterable[Span], start: datetime) -> tuple[Span, ...]:
+    """What of the spans lies after the start: waiting for the others is not attending."""
+    return tuple(Span(max(span.start, start), span.end) for span in spans if span.end is None or span.end > start)
+
+
+def _until(spans: Iterable[Span], end: datetime) -> tuple[Span, ...]:
+    """What of the spans lies before the end: who comes when it is over has not attended."""
+    return tuple(Span(span.start, min(span.end or end, end)) for span in spans if span.start < end)
+
+
+def _total(spans: Iterable[Span], now: datetime) -> int:
+    return int(sum(span.seconds(now) for span in spans))
+
+
+def _seconds_between(earlier: datetime | None, later: datetime) -> int:
+    return 0 if earlier is None else max(0, int((later - earlier).total_seconds()))

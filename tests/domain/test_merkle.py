@@ -1,0 +1,81 @@
+"""Merkle trees, against the published vectors and their own definition."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain import merkle
+
+# The tree that the Certificate Transparency project tests itself with; roots of its first n entries.
+ENTRIES = [
+    bytes.fromhex(each)
+    for each in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+]
+ROOTS = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+some_leaves = st.lists(st.binary(max_size=8).map(merkle.leaf_hash), min_size=1, max_size=70)
+
+
+def by_definition(leaves: list[bytes]) -> bytes:
+    """The root as RFC 6962, section 2.1, defines it: by splitting."""
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return merkle.node_hash(by_definition(leaves[:split]), by_definition(leaves[split:]))
+
+
+@pytest.mark.parametrize("size", range(9))
+def test_the_published_roots(size: int) -> None:
+    assert merkle.root([merkle.leaf_hash(entry) for entry in ENTRIES[:size]]).hex() == ROOTS[size]
+
+
+@given(some_leaves)
+def test_the_root_is_the_one_of_the_definition(leaves: list[bytes]) -> None:
+    assert merkle.root(leaves) == by_definition(leaves)
+
+
+@given(some_leaves, st.data())
+def test_a_leaf_is_proved_at_its_own_place_and_at_no_other(leaves: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    path = merkle.inclusion_proof(leaves, index)
+    root, count = merkle.root(leaves), len(leaves)
+    assert merkle.root_by_proof(leaves[index], index, count, path) == root
+    other = data.draw(st.integers(-1, count))
+    if other != index and not (0 <= other < count and leaves[other] == leaves[index]):
+        assert merkle.root_by_proof(leaves[index], other, count, path) != root
+    assert merkle.root_by_proof(merkle.leaf_hash(b"another entry"), index, count, path) != root
+    assert merkle.root_by_proof(leaves[index], index, count, [*path, root]) is None
+    if path:
+        assert merkle.root_by_proof(leaves[index], index, count, path[:-1]) is None
+        assert merkle.root_by_proof(leaves[index], index, count, [path[0][::-1], *path[1:]]) != root
+
+
+@given(some_leaves, st.data())
+def test_every_change_of_the_leaves_changes_the_root(leaves: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    root, new = merkle.root(leaves), merkle.leaf_hash(b"a new entry")
+    assert merkle.root([*leaves[:index], new, *leaves[index + 1 :]]) != root
+    assert merkle.root([*leaves[:index], new, *leaves[index:]]) != root
+    assert merkle.root(leaves[:index] + leaves[index + 1 :]) != root
+
+
+def test_a_node_is_no_leaf() -> None:
+    first, second = merkle.leaf_hash(b"a"), merkle.leaf_hash(b"b")
+    assert merkle.root([merkle.leaf_hash(first + second)]) != merkle.root([first, second])
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_there_is_no_proof_of_a_leaf_that_is_not_there(index: int) -> None:
+    with pytest.raises(IndexError):
+        merkle.inclusion_proof([merkle.leaf_hash(b"x")] * 3, index)

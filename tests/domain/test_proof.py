@@ -1,0 +1,504 @@
+"""What is hashed of the journal, its canonical form, and that no change of it goes unnoticed."""
+
+import json
+import math
+import re
+import runpy
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain import journal_file, merkle, proof
+from videobroker.domain.auditing import Audit, Batch, Finding, Rest, Verdict, Wrong
+from videobroker.domain.canonical import canonical, read
+from videobroker.domain.erasure import Subject, pseudonym_of
+from videobroker.domain.proof import JournalSeal, Leaf, Redaction, Row, commitment, leaf_digest, parts_of, seal_rows
+
+APP = str(UUID(int=10))
+AT = datetime(2026, 3, 12, 14, tzinfo=UTC)
+DOCUMENT = Path(__file__).parents[2] / "docs" / "journal.md"
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+# PostgreSQL takes neither NUL nor halves of surrogate pairs.
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=6)
+people = st.sampled_from(["ada", "ben", 'e"v\\e', "Žofie", "😀"])
+data_texts = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"role": words}, optional={"provider_user_id": people, "n": st.floats(-9, 9)}),
+    st.fixed_dictionaries(
+        {"verdicts": st.lists(st.fixed_dictionaries({"user_id": people, "rule": words}), max_size=2)}
+    ),
+    st.fixed_dictionaries({"details": st.dictionaries(words, st.integers() | words, max_size=2)}),
+).map(lambda value: json.dumps(value, ensure_ascii=False))
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Row]:
+    """Rows in order."""
+    return [_row(draw, number) for number in range(draw(st.integers(1, 12)))]
+
+
+def _row(draw: st.DrawFn, number: int) -> Row:
+    maybe = st.none() | people
+    return Row(
+        100 + number // 3,
+        number,
+        str(UUID(int=1000 + number)),
+        draw(st.sampled_from(["credentials.issued", "call.started", "app.reported"])),
+        AT + timedelta(microseconds=draw(st.integers(0, 10**9))),
+        draw(st.none() | st.just(str(UUID(int=20)))),
+        draw(st.sampled_from([None, "booking", "group"])),
+        draw(maybe),
+        draw(maybe),
+        draw(st.none() | st.just(str(UUID(int=30)))),
+        draw(st.none() | st.just("192.0.2.7")),
+        draw(maybe),
+        draw(maybe),
+        draw(data_texts),
+        None,
+    )
+
+
+def sealed_in_batches(rows: list[Row], size: int) -> list[Batch]:
+    """A journal as storage hands it out: a batch for every seal."""
+    batches, previous = [], None
+    for begin in range(0, len(rows), size):
+        sealed = seal_rows(APP, rows[begin : begin + size], previous, now=AT)
+        salts = dict(sealed.salts)
+        salted = [row._replace(salts=salts.get(row.position)) for row in rows[begin : begin + size]]
+        previous = (sealed.seal.number, sealed.seal.hash())
+        batches.append(Batch([sealed.seal], [sealed.seal.hash()], sealed.leaves, salted, []))
+    return batches
+
+
+def audited(batches: list[Batch], *, head: bytes | None = None) -> Verdict:
+    """What is wrong with it."""
+    audit = Audit(APP, head=head)
+    for batch in batches:
+        audit.take(batch)
+    return audit.close(Rest(0, {}, []))
+
+
+# -- canonical form
+
+
+@pytest.mark.parametrize(
+    ("bits", "text"),
+    [
+        # RFC 8785, appendix B, as far as it has fractions; its integers are another matter.
+        ("0000000000000001", "5e-324"),
+        ("8000000000000001", "-5e-324"),
+        ("7fefffffffffffff", "17976931348623157" + "0" * 292),
+        ("41b3de4355555553", "333333333.3333332"),
+        ("41b3de4355555554", "333333333.33333325"),
+        ("41b3de4355555555", "333333333.3333333"),
+        ("41b3de4355555556", "333333333.3333334"),
+        ("41b3de4355555557", "333333333.33333343"),
+        ("becbf647612f3696", "-0.0000033333333333333333"),
+        ("3e7ad7f29abcaf48", "1e-7"),
+        ("3eb0c6f7a0b5ed8d", "0.000001"),
+    ],
+)
+def test_fractions_are_written_as_the_rfc_has_them(bits: str, text: str) -> None:
+    (value,) = struct.unpack(">d", bytes.fromhex(bits))
+    assert canonical(value) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        # RFC 8785, sections 3.2.2 and 3.2.3. No double holds the first number exactly: here it keeps its digits.
+        ("[333333333.33333329, 1E30, 4.50, 2e-3]", f"[333333333.33333329,1{'0' * 30},4.5,0.002]"),
+        ("0.000000000000000000000000001", "1e-27"),
+        (r'"\u20ac$\u000F\u000aA' + "'" + r'\u0042\u0022\u005c\\\"\/"', '"€$\\u000f\\nA' + "'" + 'B\\"\\\\\\\\\\"/"'),
+        (
+            r'{"\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\ud83d\ude00": 5, "\u0080": 6, "\u00f6": 7}',
+            '{"\\r":2,"1":4,"\x80":6,"ö":7,"€":1,"😀":5,"\ufb33":3}',
+        ),
+        ("9007199254740993", "9007199254740993"),
+        ("-0.0", "0"),
+        ("1.0", "1"),
+        ("0.10000000000000000001", "0.10000000000000000001"),
+        (" [ null , true ,\tfalse ] ", "[null,true,false]"),
+    ],
+)
+def test_one_text_for_one_value(source: str, text: str) -> None:
+    value, plain = read(source)
+    assert canonical(value, plain=plain) == text
+
+
+@given(values)
+def test_whatever_is_written_is_read_again_and_written_the_same(value: Any) -> None:
+    try:
+        text = canonical(value)
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    again, plain = read(text)
+    assert canonical(again, plain=plain) == text
+    assert canonical(read(json.dumps(value))[0]) == text
+
+
+@given(values)
+def test_the_fast_way_writes_the_same(value: Any) -> None:
+    found, plain = read(json.dumps(value, ensure_ascii=False))
+    if plain:
+        assert canonical(found, plain=True) == canonical(found)
+
+
+@pytest.mark.parametrize("source", ["NaN", "Infinity", "[1", "", "1 2", "1e99999"])
+def test_what_is_not_json_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        read(source)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_cannot_be_written_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="no JSON"):
+        canonical(value)
+
+
+# -- leaves
+
+
+@given(journals())
+def test_a_leaf_is_the_hash_of_what_the_document_says(rows: list[Row]) -> None:
+    for batch in sealed_in_batches(rows, 5):
+        for leaf, row in zip(batch.leaves, batch.rows, strict=True):
+            salts = row.salts or b""
+            commitments = {
+                pointer: commitment(proof.salt_of(salts, number), value).hex()
+                for number, (pointer, value) in enumerate(parts_of(row).personal)
+            }
+            entry = {**proof.public_row(APP, row), "commitments": commitments}
+            assert leaf.digest == merkle.leaf_hash(canonical(entry).encode()) == leaf_digest(APP, row)
+
+
+def test_personal_parts_are_found_wherever_they_stand() -> None:
+    data = {
+        "user_id": 7,
+        "provider_user_id": "p",
+        "a/b~c": [{"user_id": "u"}, {"n": 1}],
+        "details": {"user_id": "inside"},
+        "n": {"details": 1},
+    }
+    row = Row(1, 1, "id", "t.t", AT, None, None, "r", "u", None, "i", "b", "q", json.dumps(data), None)
+    parts = parts_of(row)
+    assert [pointer for pointer, _ in parts.personal] == [
+        "/asked_by_user_id",
+        "/data/a~1b~0c/0/user_id",
+        "/data/details",
+        "/data/provider_user_id",
+        "/ip",
+        "/reference",
+        "/user_agent",
+        "/user_id",
+    ]
+    assert parts.data == '{"a/b~c":[{},{"n":1}],"n":{"details":1},"user_id":7}'
+
+
+def test_data_that_nobody_can_read_is_taken_as_a_text() -> None:
+    for data in ("1" * 5000, "[" * 5000 + "]" * 5000):
+        row = Row(1, 1, "id", "t.t", AT, None, None, None, None, None, None, None, None, data, None)
+        assert parts_of(row) == ((), json.dumps(data))
+
+
+def test_the_same_value_has_another_commitment_every_time() -> None:
+    row = Row(1, 1, "id", "t.t", AT, None, None, None, "u", None, None, None, None, "{}", None)
+    digests = {seal_rows(APP, [row], None, now=AT).leaves[0].digest for _ in range(20)}
+    assert len(digests) == 20
+
+
+# -- any single change is found
+
+
+def _other(value: str | None) -> str | None:
+    return "x" if value is None else None if value == "x" else "x" + value
+
+
+FIELDS: dict[str, Callable[[Row], Row]] = {
+    "type": lambda row: row._replace(type=row.type + "x"),
+    "occurred_at": lambda row: row._replace(occurred_at=row.occurred_at + timedelta(microseconds=1)),
+    "session_id": lambda row: row._replace(session_id=_other(row.session_id)),
+    "kind": lambda row: row._replace(kind=_other(row.kind)),
+    "reference": lambda row: row._replace(reference=_other(row.reference)),
+    "user_id": lambda row: row._replace(user_id=_other(row.user_id)),
+    "key_id": lambda row: row._replace(key_id=_other(row.key_id)),
+    "ip": lambda row: row._replace(ip=_other(row.ip)),
+    "user_agent": lambda row: row._replace(user_agent=_other(row.user_agent)),
+    "asked_by_user_id": lambda row: row._replace(asked_by_user_id=_other(row.asked_by_user_id)),
+    "data": lambda row: row._replace(data='{"new":1}'),
+    "salts": lambda row: row._replace(salts=(row.salts or b"") + bytes(32)),
+}
+
+
+@given(journals(), st.integers(1, 5))
+def test_a_journal_that_was_not_touched_is_whole(rows: list[Row], size: int) -> None:
+    verdict = audited(sealed_in_batches(rows, size))
+    assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, len(rows), math.ceil(len(rows) / size))
+
+
+@given(journals(), st.integers(1, 5), st.sampled_from(sorted(FIELDS)), st.data())
+def test_a_changed_field_is_found_and_its_row_named(
+    rows: list[Row], size: int, field: str, data: st.DataObject
+) -> None:
+    batches = sealed_in_batches(rows, size)
+    batch = data.draw(st.sampled_from(batches))
+    place = data.draw(st.integers(0, len(batch.rows) - 1))
+    changed = list(batch.rows)
+    changed[place] = FIELDS[field](changed[place])
+    batches[batches.index(batch)] = replace(batch, rows=changed)
+    (finding,) = audited(batches).findings
+    assert (finding.wrong, finding.event_id) == (Wrong.CHANGED, changed[place].id)
+
+
+@given(journals(), st.integers(1, 5), st.data())
+def test_a_flipped_bit_of_a_salt_or_a_leaf_is_found(rows: list[Row], size: int, data: st.DataObject) -> None:
+    batches = sealed_in_batches(rows, size)
+    number = data.draw(st.integers(0, len(batches) - 1))
+    batch = batches[number]
+    place = data.draw(st.integers(0, len(batch.rows) - 1))
+    salts = batch.rows[place].salts
+    if salts and data.draw(st.booleans()):
+        salted = list(batch.rows)
+        salted[place] = salted[place]._replace(salts=_flipped(salts, data.draw(st.integers(0, len(salts) * 8 - 1))))
+        batches[number] = replace(batch, rows=salted)
+        expected = Wrong.CHANGED
+    else:
+        leaves = list(batch.leaves)
+        leaves[place] = leaves[place]._replace(digest=_flipped(leaves[place].digest, data.draw(st.integers(0, 255))))
+        batches[number] = replace(batch, leaves=leaves)
+        expected = Wrong.SEAL_BROKEN
+    (finding,) = audited(batches).findings
+    assert finding.wrong is expected
+    assert batch.rows[place].id in finding.sentence
+
+
+def _flipped(value: bytes, bit: int) -> bytes:
+    changed = bytearray(value)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+@given(journals(), st.integers(1, 5), st.data())
+def test_a_removed_row_is_named(rows: list[Row], size: int, data: st.DataObject) -> None:
+    batches = sealed_in_batches(rows, size)
+    gone = data.draw(st.sampled_from(rows))
+    batches = [replace(batch, rows=[row for row in batch.rows if row.id != gone.id]) for batch in batches]
+    assert _named(audited(batches)) == [(Wrong.REMOVED, gone.id)]
+
+
+@given(journals(), st.integers(1, 5), st.data())
+def test_an_inserted_row_is_named(rows: list[Row], size: int, data: st.DataObject) -> None:
+    batches = sealed_in_batches(rows, size)
+    number = data.draw(st.integers(0, len(batches) - 1))
+    like = data.draw(st.sampled_from(batches[number].rows))
+    new = like._replace(seq=like.seq - 1000, id=data.draw(st.sampled_from([str(UUID(int=1)), like.id])))
+    batches[number] = replace(batches[number], rows=[*batches[number].rows, new])
+    assert _named(audited(batches)) == [(Wrong.INSERTED, new.id)]
+
+
+@given(journals(), st.integers(1, 5), st.data())
+def test_two_swapped_rows_are_named(rows: list[Row], size: int, data: st.DataObject) -> None:
+    if len(rows) < 2:
+        return
+    one, other = data.draw(st.lists(st.sampled_from(rows), min_size=2, max_size=2, unique_by=lambda row: row.id))
+    batches = sealed_in_batches(rows, size)
+    salted = {row.id: row for batch in batches for row in batch.rows}
+    places = {one.id: salted[other.id], other.id: salted[one.id]}
+    batches = [
+        replace(
+            batch,
+            rows=[places[row.id]._replace(xid=row.xid, seq=row.seq) if row.id in places else row for row in batch.rows],
+        )
+        for batch in batches
+    ]
+    assert sorted(_named(audited(batches))) == sorted([(Wrong.REORDERED, one.id), (Wrong.REORDERED, other.id)])
+
+
+SEAL_CHANGES: list[Callable[[JournalSeal], JournalSeal]] = [
+    lambda seal: replace(seal, root=_flipped(seal.root, 7)),
+    lambda seal: replace(seal, previous=_flipped(seal.previous, 7)),
+    lambda seal: replace(seal, count=seal.count + 1),
+    lambda seal: replace(seal, first=(seal.first[0] - 1, 0)),
+    lambda seal: replace(seal, sealed_at=seal.sealed_at + timedelta(microseconds=1)),
+    lambda seal: replace(seal, oldest_at=seal.oldest_at - timedelta(days=1)),
+    lambda seal: replace(seal, newest_at=seal.newest_at + timedelta(days=1)),
+    lambda seal: replace(seal, app_id=str(UUID(int=11))),
+]
+
+
+@given(journals(), st.integers(1, 5), st.sampled_from(SEAL_CHANGES), st.booleans(), st.data())
+def test_a_rewritten_seal_is_found(
+    rows: list[Row], size: int, change: Callable[[JournalSeal], JournalSeal], hashed_anew: bool, data: st.DataObject
+) -> None:
+    batches = sealed_in_batches(rows, size)
+    number = data.draw(st.integers(0, len(batches) - 1))
+    head = batches[-1].seals[-1].hash()
+    seal = change(batches[number].seals[0])
+    stored = seal.hash() if hashed_anew else batches[number].hashes[0]
+    batches[number] = replace(batches[number], seals=[seal], hashes=[stored])
+    verdict = audited(batches, head=head)
+    assert not verdict.is_whole
+    broken = [finding.seal for finding in verdict.findings if finding.wrong is Wrong.SEAL_BROKEN]
+    if not hashed_anew:
+        assert broken == [number + 1]
+    # Hashed anew it contradicts the next one; the newest contradicts only the hash that was kept elsewhere.
+    elif number + 1 < len(batches):
+        assert set(broken) & {number + 1, number + 2}
+    else:
+        assert Wrong.HEAD_MISSING in verdict.counts
+
+
+@given(journals(), st.integers(1, 5), st.data())
+def test_a_removed_seal_is_found(rows: list[Row], size: int, data: st.DataObject) -> None:
+    batches = sealed_in_batches(rows, size)
+    number = data.draw(st.integers(0, len(batches) - 1))
+    head = batches[-1].hashes[0]
+    del batches[number]
+    wrong = set(audited(batches, head=head).counts)
+    assert wrong == ({Wrong.HEAD_MISSING} if number == len(batches) else {Wrong.SEAL_BROKEN})
+
+
+def _named(verdict: Verdict) -> list[tuple[Wrong, str | None]]:
+    return [(finding.wrong, finding.event_id) for finding in verdict.findings]
+
+
+def test_findings_are_counted_when_they_are_too_many_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videobroker.domain.auditing.MOST_FINDINGS", 2)
+    rows = [
+        Row(1, seq, str(UUID(int=seq)), "t.t", AT, None, None, None, None, None, None, None, None, "{}", None)
+        for seq in range(5)
+    ]
+    (batch,) = sealed_in_batches(rows, 5)
+    verdict = audited([replace(batch, rows=[])])
+    assert (len(verdict.findings), verdict.counts) == (2, {Wrong.REMOVED: 5})
+
+
+# -- forgetting
+
+
+def test_what_is_erased_is_proved_by_its_commitment_alone() -> None:
+    row = Row(1, 1, "id", "t.t", AT, None, None, "r", "zoe", None, None, None, None, "{}", None)
+    sealed = seal_rows(APP, [row], None, now=AT)
+    salts = sealed.salts[0][1]
+    kept = commitment(proof.salt_of(salts, 1), '"zoe"')
+    erased = row._replace(user_id=None, salts=proof.salt_of(salts, 0))
+    assert leaf_digest(APP, erased, {"/user_id": kept}) == sealed.leaves[0].digest
+    assert leaf_digest(APP, erased) != sealed.leaves[0].digest
+    assert leaf_digest(APP, erased._replace(user_id="zoe"), {"/user_id": kept}) is None
+
+
+def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
+    row = Row(1, 1, "id", "t.t", AT, None, None, None, "zoe", None, None, None, None, "{}", None)
+    (batch,) = sealed_in_batches([row], 1)
+    kept = commitment((batch.rows[0].salts or b""), '"zoe"')
+    redaction = Redaction((1, 1), "/user_id", kept, "entry")
+    erased = replace(batch, rows=[row._replace(user_id=None)], redactions=[redaction])
+    for entries, wrong in (
+        ({"entry": {"digest": proof.account([redaction])}}, {}),
+        ({"entry": {"digest": "0" * 64}}, {Wrong.CHANGED: 1}),
+        ({"other": {"digest": proof.account([redaction])}}, {Wrong.CHANGED: 1}),
+        ({}, {Wrong.CHANGED: 1}),
+    ):
+        audit = Audit(APP)
+        audit.take(erased)
+        verdict = audit.close(Rest(0, entries, []))
+        assert (verdict.counts, verdict.rows) == (wrong, 1)
+
+
+def test_an_address_is_theirs_only_when_they_asked_themselves() -> None:
+    subject = Subject("zoe", {})
+    row = Row(1, 1, "id", "t.t", AT, None, None, "r", "zoe", None, "i", "b", None, "{}", None)
+    assert subject.pointers(row) == ["/user_id"]
+    asked = ["/asked_by_user_id", "/ip", "/user_agent", "/user_id"]
+    assert subject.pointers(row._replace(asked_by_user_id="zoe")) == asked
+
+
+def test_a_pseudonym_can_be_shown_with_its_receipt_and_guessed_by_nobody() -> None:
+    first, second = pseudonym_of("zoe"), pseudonym_of("zoe")
+    assert first.value != second.value
+    assert first.value == sha256(bytes.fromhex(first.receipt) + b"zoe").hexdigest()
+
+
+# -- the document
+
+
+def _block(language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_the_example_of_the_document_is_whole_and_its_hashes_are_right() -> None:
+    lines = _block("jsonl").splitlines(keepends=True)
+    verdict = journal_file.check(lines)
+    assert (verdict.findings, verdict.rows, verdict.seals) == ((), 2, 1)
+    first, second, seal = (json.loads(line) for line in lines[1:4])
+    digests = [bytes.fromhex(each["event"]["digest"]) for each in (first, second)]
+    assert sha256(b"\x01" + digests[0] + digests[1]).hexdigest() == seal["seal"]["says"]["root"]
+    reference = sha256(bytes([0x11]) * 32 + b'"lesson-1"').hexdigest()
+    entry = {**first["event"]["public"], "commitments": {"/reference": reference}}
+    text = json.dumps(entry, sort_keys=True, separators=(",", ":"))
+    assert sha256(b"\x00" + text.encode()).digest() == digests[0]
+
+
+def _run_the_document_s_program(
+    lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    program, file = tmp_path / "check.py", tmp_path / "journal.jsonl"
+    # A program's file is closed when it ends; this one goes on.
+    program.write_text(_block("python").replace('open(sys.argv[1], "rb")', "_lines(sys.argv[1])"))
+    file.write_text("".join(lines), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["check.py", str(file)])
+    runpy.run_path(str(program), {"_lines": lambda path: Path(path).read_bytes().splitlines(keepends=True)})
+    return capsys.readouterr().out
+
+
+def test_the_document_s_program_comes_to_the_same_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = _block("jsonl").splitlines(keepends=True)
+    head = journal_file.check(lines).head
+    assert head is not None
+    assert head.hash.hex() in _run_the_document_s_program(lines, tmp_path, monkeypatch, capsys)
+    for changed in (
+        [line.replace("student", "teacher") for line in lines],
+        [line.replace('"ben"', '"eve"') for line in lines],
+        [line.replace("13:55:10", "13:55:11") for line in lines],
+        [*lines[:1], *lines[2:]],
+        [lines[0], lines[2], lines[1], *lines[3:]],
+    ):
+        assert not journal_file.check(changed).is_whole
+        with pytest.raises(AssertionError):
+            _run_the_document_s_program(changed, tmp_path, monkeypatch, capsys)
+
+
+@given(st.data())
+def test_any_changed_character_of_a_file_is_found(data: st.DataObject) -> None:
+    text = _block("jsonl")
+    # The time of the export, the app's name and how often something stands there are not part of the proof.
+    free = text.index('{"event"')
+    place = data.draw(st.integers(free, len(text) - 2))
+    new = data.draw(st.sampled_from([each for each in '0a"{}:,[]Z ' if each != text[place]]))
+    changed = text[:place] + new + text[place + 1 :]
+    verdict = journal_file.check(changed.splitlines(keepends=True))
+    assert not verdict.is_whole
+    assert all(isinstance(finding, Finding) for finding in verdict.findings)
+
+
+def test_a_leaf_is_a_tuple_of_place_name_and_digest() -> None:
+    assert Leaf(1, 2, "id", b"d")[:2] == (1, 2)

@@ -1,0 +1,274 @@
+"""When a delivery is tried again, to which URLs events may be sent, and which secrets sign."""
+
+import base64
+import random
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.ids import AppId, EndpointId
+from videobroker.domain.journal import EventType
+from videobroker.domain.webhooks import (
+    JITTER,
+    LONGEST_RETRY_AFTER,
+    LONGEST_URL,
+    MOST_SECRETS,
+    RETRY_AFTER,
+    Attempt,
+    Endpoint,
+    Secret,
+    checked_url,
+    new_secret,
+    next_attempt_at,
+)
+from videobroker.errors import InvalidInput
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+
+
+def endpoint(*types: EventType, secrets: tuple[Secret, ...] = ()) -> Endpoint:
+    return Endpoint(
+        id=EndpointId(UUID(int=1)),
+        app_id=AppId(UUID(int=2)),
+        url="https://backend.example/hooks",
+        description="",
+        types=frozenset(types),
+        ordered=False,
+        disabled=None,
+        created_at=NOW,
+        secrets=secrets,
+    )
+
+
+class Die(random.Random):
+    """Always falls on the same side."""
+
+    def __init__(self, side: float) -> None:
+        super().__init__(0)
+        self._side = side
+
+    def uniform(self, a: float, b: float) -> float:
+        return a + (b - a) * self._side
+
+
+class TestTheSchedule:
+    def moments(self, dice: random.Random) -> list[datetime]:
+        """When a delivery is attempted that always fails at once."""
+        moments = [NOW]
+        while (following := next_attempt_at(len(moments), moments[-1], asked=None, dice=dice)) is not None:
+            moments.append(following)
+        return moments
+
+    def test_is_five_seconds_five_minutes_and_then_ever_longer(self) -> None:
+        moments = self.moments(Die(0.5))
+        waits = [later - earlier for earlier, later in pairwise(moments)]
+        assert waits == list(RETRY_AFTER)
+        assert waits == sorted(waits)
+        assert waits[0] == timedelta(seconds=5)
+
+    @given(st.randoms(use_true_random=False))
+    def test_reaches_beyond_a_day_however_the_dice_fall(self, dice: random.Random) -> None:
+        moments = self.moments(dice)
+        assert len(moments) == 8
+        assert timedelta(hours=24) < moments[-1] - moments[0] < timedelta(hours=31)
+
+    def test_takes_27_hours_and_35_minutes_in_the_middle(self) -> None:
+        moments = self.moments(Die(0.5))
+        assert moments[-1] - moments[0] == timedelta(hours=27, minutes=35, seconds=5)
+
+    @given(st.integers(1, len(RETRY_AFTER)), st.randoms(use_true_random=False))
+    def test_waits_a_tenth_more_or_less(self, failures: int, dice: random.Random) -> None:
+        following = next_attempt_at(failures, NOW, asked=None, dice=dice)
+        assert following is not None
+        wait = RETRY_AFTER[failures - 1]
+        assert wait * (1 - JITTER) <= following - NOW <= wait * (1 + JITTER)
+
+    def test_spreads_what_failed_together(self) -> None:
+        dice = random.Random(1)
+        assert len({next_attempt_at(2, NOW, asked=None, dice=dice) for _ in range(100)}) == 100
+
+    @pytest.mark.parametrize("asked", [None, timedelta(0), timedelta(minutes=5)])
+    def test_comes_to_an_end(self, asked: timedelta | None) -> None:
+        assert next_attempt_at(len(RETRY_AFTER) + 1, NOW, asked=asked, dice=random.Random(1)) is None
+
+    @pytest.mark.parametrize(
+        ("failures", "asked", "waits"),
+        [
+            (1, timedelta(seconds=1), timedelta(seconds=5)),
+            (1, timedelta(minutes=2), timedelta(minutes=2)),
+            (1, timedelta(days=365), LONGEST_RETRY_AFTER),
+            (3, timedelta(minutes=1), timedelta(minutes=30)),
+            (7, timedelta(days=365), timedelta(hours=10)),
+        ],
+        ids=["never shorter", "longer", "up to an hour", "never shorter, later on", "an hour is short by then"],
+    )
+    def test_follows_the_receivers_wish_within_bounds(self, failures: int, asked: timedelta, waits: timedelta) -> None:
+        assert next_attempt_at(failures, NOW, asked=asked, dice=Die(0.5)) == NOW + waits
+
+
+class TestAUrl:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://backend.example",
+            "https://backend.example/",
+            "https://backend.example:8443/hooks;v=1?tenant=1&x=%2F",
+            "HTTPS://Backend.Example/Hooks",
+            "https://8.8.8.8/hooks",
+            "https://[2606:4700::1111]/hooks",
+            "https://xn--bcher-kva.example/",
+            "https://localhost.example/",
+        ],
+    )
+    def test_of_the_internet_is_taken_as_it_is(self, url: str) -> None:
+        assert checked_url(url, anywhere=False) == url
+
+    @pytest.mark.parametrize(
+        ("url", "why"),
+        [
+            ("http://backend.example/", "https://"),
+            ("ftp://backend.example/", "https://"),
+            ("file:///etc/passwd", "https://"),
+            ("gopher://backend.example/", "https://"),
+            ("javascript:alert(1)", "https://"),
+            ("//backend.example/", "https://"),
+            ("backend.example", "https://"),
+            ("https://", "https://"),
+            ("https:///hooks", "https://"),
+            ("", "https://"),
+            ("https://user@backend.example/", "user name"),
+            ("https://user:pass@backend.example/", "user name"),
+            ("https://:pass@backend.example/", "user name"),
+            ("https://@backend.example/", "user name"),
+            ("https://8.8.8.8@127.0.0.1/", "user name"),
+            ("https://backend.example/#part", "fragment"),
+            ("https://backend.example:99999/", "not a URL"),
+            ("https://backend.example:port/", "not a URL"),
+            ("https://[::1/", "not a URL"),
+            ("https://backend.example/ hooks", "printable"),
+            ("https://backend.example/\thooks", "printable"),
+            ("https://backend.example/\r\nx-injected: 1", "printable"),
+            ("https://backend.example/ü", "printable"),
+            ("https://①②⑦.⓪.⓪.①/", "printable"),
+            ("https://127。0。0。1/", "printable"),
+            ("https://backend.example/" + "x" * LONGEST_URL, "characters"),
+            ("https://localhost/", "private"),
+            ("https://LOCALHOST/", "private"),
+            ("https://localhost./", "private"),
+            ("https://api.localhost/", "private"),
+            ("https://printer.local/", "private"),
+            ("https://metadata.google.internal/", "private"),
+            ("https://metadata.google.internal./", "private"),
+            ("https://127.0.0.1/", "private"),
+            ("https://127.0.0.1./", "private"),
+            ("https://127.1/", "private"),
+            ("https://2130706433/", "private"),
+            ("https://0x7f000001/", "private"),
+            ("https://0177.0.0.1/", "private"),
+            ("https://0/", "private"),
+            ("https://10.0.0.1:8443/", "private"),
+            ("https://169.254.169.254/latest/meta-data/", "private"),
+            ("https://192.168.1.1/", "private"),
+            ("https://[::1]/", "private"),
+            ("https://[::ffff:127.0.0.1]/", "private"),
+            ("https://[fd00:ec2::254]/", "private"),
+            ("https://[fe80::1%25eth0]/", "private"),
+        ],
+    )
+    def test_that_leads_elsewhere_is_refused_with_a_sentence(self, url: str, why: str) -> None:
+        with pytest.raises(InvalidInput, match=why):
+            checked_url(url, anywhere=False)
+
+    @pytest.mark.parametrize(
+        "url", ["http://localhost:3000/hooks", "http://127.0.0.1/", "https://[::1]/", "http://10.0.0.1/"]
+    )
+    def test_of_this_machine_is_taken_in_development(self, url: str) -> None:
+        assert checked_url(url, anywhere=True) == url
+
+    @pytest.mark.parametrize("url", ["ftp://localhost/", "http://user@localhost/", "http://", "http://localhost/#x"])
+    def test_is_refused_for_anything_else_in_development_too(self, url: str) -> None:
+        with pytest.raises(InvalidInput):
+            checked_url(url, anywhere=True)
+
+    @given(st.text(max_size=60) | st.text("htps:/[]@#.0127x%?", max_size=40).map("https://".__add__))
+    def test_is_taken_or_refused_and_nothing_else(self, url: str) -> None:
+        with suppress(InvalidInput):
+            assert checked_url(url, anywhere=False) == url
+
+
+class TestASecret:
+    def test_is_256_random_bits_as_the_standard_writes_them(self) -> None:
+        secret = new_secret()
+        assert secret.startswith("whsec_")
+        assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
+        assert new_secret() != secret
+
+    def test_is_not_shown(self) -> None:
+        secret = new_secret()
+        assert secret not in repr(Secret(secret))
+        assert secret not in repr(endpoint(secrets=(Secret(secret),)))
+
+    def test_signs_with_the_former_one_until_the_overlap_is_over(self) -> None:
+        before = endpoint(secrets=(Secret("whsec_old"),))
+        rotated = endpoint(secrets=before.rotated(NOW, overlap=timedelta(hours=24)))
+        fresh = rotated.secrets[0].value
+        assert fresh not in before.signing_secrets(NOW)
+        assert rotated.signing_secrets(NOW) == (fresh, "whsec_old")
+        assert rotated.signing_secrets(NOW + timedelta(hours=24, seconds=-1)) == (fresh, "whsec_old")
+        assert rotated.signing_secrets(NOW + timedelta(hours=24)) == (fresh,)
+
+    def test_stops_at_once_where_nothing_overlaps(self) -> None:
+        rotated = endpoint(secrets=endpoint(secrets=(Secret("whsec_old"),)).rotated(NOW, overlap=timedelta(0)))
+        assert "whsec_old" not in rotated.signing_secrets(NOW)
+
+    def test_does_not_come_back_with_a_second_rotation(self) -> None:
+        once = endpoint(secrets=endpoint(secrets=(Secret("whsec_old"),)).rotated(NOW, overlap=timedelta(hours=24)))
+        later = NOW + timedelta(hours=25)
+        twice = endpoint(secrets=once.rotated(later, overlap=timedelta(hours=24)))
+        assert len(twice.signing_secrets(later)) == 2
+        assert "whsec_old" not in twice.signing_secrets(later)
+
+    def test_signs_for_as_long_as_was_promised_although_another_rotation_follows(self) -> None:
+        """A receiver that was told "24 hours" must not be cut off by the next rotation."""
+        once = endpoint(secrets=endpoint(secrets=(Secret("whsec_old"),)).rotated(NOW, overlap=timedelta(hours=24)))
+        twice = endpoint(secrets=once.rotated(NOW + timedelta(hours=1), overlap=timedelta(hours=24)))
+        assert "whsec_old" in twice.signing_secrets(NOW + timedelta(hours=2))
+        assert "whsec_old" not in twice.signing_secrets(NOW + timedelta(hours=24))
+
+    def test_signs_beside_a_few_others_only(self) -> None:
+        secrets: tuple[Secret, ...] = (Secret("whsec_old"),)
+        for _ in range(50):
+            secrets = endpoint(secrets=secrets).rotated(NOW, overlap=timedelta(days=7))
+        assert len(secrets) == MOST_SECRETS
+
+
+class TestAnEndpoint:
+    def test_wants_everything_unless_it_names_types(self) -> None:
+        assert all(endpoint().wants(each) for each in EventType)
+        choosy = endpoint(EventType.CALL_STARTED, EventType.CALL_ENDED)
+        assert {each for each in EventType if choosy.wants(each)} == {EventType.CALL_STARTED, EventType.CALL_ENDED}
+
+
+class TestAnAttempt:
+    @pytest.mark.parametrize(
+        ("status", "taken", "gone"),
+        [
+            (None, False, False),
+            (199, False, False),
+            (200, True, False),
+            (204, True, False),
+            (299, True, False),
+            (300, False, False),
+            (404, False, False),
+            (410, False, True),
+            (500, False, False),
+        ],
+    )
+    def test_means_what_its_status_says(self, status: int | None, taken: bool, gone: bool) -> None:
+        attempt = Attempt(1, NOW, status, 12, "")
+        assert (attempt.taken, attempt.gone) == (taken, gone)
