@@ -1,17 +1,24 @@
 """What every provider promises, said once and held against each of them."""
 
+import asyncio
+import contextlib
+import hmac
+import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from house import MovableClock, Sandbox
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
+from videobroker.domain.observations import Sign, Source
 from videobroker.domain.rooms import room_name
-from videobroker.errors import ProviderNotConfigured, ProviderRefused
-from videobroker.providers.contract import Capability, ChannelCredentials, Provider, Seat
+from videobroker.errors import ProviderNotConfigured, ProviderRefused, WebhookRefused, WebhookUnreadable
+from videobroker.providers.contract import Capability, ChannelCredentials, Provider, Seat, TokenCredentials
 from videobroker.wiring import Directory
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
@@ -19,14 +26,27 @@ ROLES = {ProviderName.HMS: "teacher", ProviderName.AGORA: "publisher"}
 SECRETS = {ProviderName.HMS: "secret", ProviderName.AGORA: "app_certificate"}
 
 
-@pytest.fixture(params=list(ProviderName))
+HOOK_SECRET = "secret-of-the-webhooks"
+AGORA = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
+
+
+@pytest.fixture(params=["100ms", "100ms with everything", "agora", "agora with everything"])
 def account(request: pytest.FixtureRequest, sandbox: Sandbox) -> ProviderAccount:
+    """Accounts that claim as little as can be, and as much."""
     settings = {
-        ProviderName.HMS: sandbox.account("tutoring", prebuilt=True),
-        ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},
+        "100ms": sandbox.account("tutoring"),
+        "100ms with everything": {**sandbox.account("tutoring", prebuilt=True), "webhook_secret": HOOK_SECRET},
+        "agora": AGORA,
+        "agora with everything": {
+            **AGORA,
+            "customer_id": "5a0db0c5c057000000000000000a60a0",
+            "customer_secret": "sandbox-secret-of-the-agora-customer-not-a-real-one",
+            "notifications_secret": HOOK_SECRET,
+            "api_url": sandbox.url,
+        },
     }
-    name: ProviderName = request.param
-    return ProviderAccount(AccountId(uuid7(NOW)), name, settings[name])
+    name = ProviderName(request.param.split()[0])
+    return ProviderAccount(AccountId(uuid7(NOW)), name, settings[request.param])
 
 
 @pytest.fixture
@@ -36,16 +56,72 @@ async def provider(account: ProviderAccount, clock: MovableClock) -> AsyncIterat
     await directory.aclose()
 
 
-@pytest.fixture
-def seat(provider: Provider) -> Seat:
+def make_seat(provider: Provider, clock: MovableClock, user_id: str, uid: int) -> Seat:
     return Seat(
-        user_id="ada",
+        user_id=user_id,
         role=ROLES[provider.name],
-        display_name="Ada",
-        issued_at=NOW,
-        expires_at=NOW + timedelta(minutes=80),
-        uid=42 if provider.needs_uid else None,
+        display_name=user_id.capitalize(),
+        issued_at=clock(),
+        expires_at=clock() + timedelta(minutes=80),
+        uid=uid if provider.needs_uid else None,
     )
+
+
+@pytest.fixture
+def seat(provider: Provider, clock: MovableClock) -> Seat:
+    return make_seat(provider, clock, "ada", 42)
+
+
+@pytest.fixture
+def another(provider: Provider, clock: MovableClock) -> Seat:
+    return make_seat(provider, clock, "ben", 43)
+
+
+@dataclass(frozen=True)
+class FarSide:
+    """What people do at the vendor."""
+
+    provider: Provider
+    sandbox: Sandbox
+
+    async def enter(self, room_id: str, seat: Seat) -> str | None:
+        """Enter with the signed credentials: the connection, or None when the vendor lets nobody in."""
+        credentials = self.provider.sign(room_id, seat).credentials
+        if isinstance(credentials, ChannelCredentials):
+            body = {"uid": credentials.uid, "token": credentials.token}
+            answer = await self.sandbox.client.post(f"/_sandbox/agora/{room_id}/users", json=body)
+            return str(credentials.uid) if answer.is_success else None
+        assert isinstance(credentials, TokenCredentials)
+        answer = await self.sandbox.client.post(
+            f"/_sandbox/rooms/{room_id}/peers", json={"token": credentials.token, "name": seat.display_name}
+        )
+        return str(answer.json()["peer"]["id"]) if answer.is_success else None
+
+    async def opens(self, code: str, user_id: str = "eve") -> bool:
+        """Whether a room code opens anything."""
+        answer = await self.sandbox.client.post("/v2/token", json={"code": code, "user_id": user_id})
+        return answer.is_success and "token" in answer.json()
+
+    async def present(self, room_id: str) -> set[str]:
+        """Who is there, in the provider's words."""
+        rolls = await self.provider.call_roll(room_id, since=NOW)
+        return {person.provider_user_id for roll in rolls for person in roll.people if person.left_at is None}
+
+    async def until_present(self, room_id: str, people: set[str]) -> None:
+        """Wait until exactly these are there: vendors send people out soon, not at once."""
+        async with asyncio.timeout(5):
+            while await self.present(room_id) != people:
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def far_side(provider: Provider, sandbox: Sandbox) -> FarSide:
+    return FarSide(provider, sandbox)
+
+
+def named(seat: Seat) -> str:
+    """What the provider calls the person."""
+    return seat.user_id if seat.uid is None else str(seat.uid)
 
 
 @pytest.fixture
@@ -87,35 +163,237 @@ async def test_a_role_without_a_name_is_never_signed_for(provider: Provider, sea
         provider.sign("65f0c1a2b3d4e5f60718293a", replace(seat, role=""))
 
 
-async def test_a_room_can_be_closed_twice_and_opened_again_where_closing_is_claimed(
-    provider: Provider, fresh_name: Callable[[], str]
+async def test_a_closed_room_holds_nobody_and_lets_nobody_in_until_it_is_opened_again(
+    provider: Provider, far_side: FarSide, seat: Seat, another: Seat, fresh_name: Callable[[], str]
 ) -> None:
     name = fresh_name()
     room_id = await provider.open_room(name)
-    if Capability.CLOSE_ROOM in provider.capabilities:
-        await provider.close_room(room_id)
-        await provider.close_room(room_id)
-        assert await provider.open_room(name) == room_id
-    else:
+    if Capability.CLOSE_ROOM not in provider.capabilities:
         with pytest.raises(ProviderRefused):
             await provider.close_room(room_id)
+        return
+    assert await far_side.enter(room_id, seat)
+    closure = await provider.close_room(room_id)
+    await far_side.until_present(room_id, set())
+    assert not await far_side.enter(room_id, seat)
+    assert not await far_side.enter(room_id, another)
+    assert await provider.open_room(name, closure=closure) == room_id
+    assert await provider.open_room(name, closure=closure) == room_id
+    assert await far_side.enter(room_id, seat)
+
+
+async def test_an_idle_room_can_be_closed_twice_and_opened_with_either_answer(
+    provider: Provider, far_side: FarSide, seat: Seat, fresh_name: Callable[[], str]
+) -> None:
+    if Capability.CLOSE_ROOM not in provider.capabilities:
+        return
+    for chosen in (0, 1):
+        name = fresh_name()
+        room_id = await provider.open_room(name)
+        closures = [await provider.close_room(room_id), await provider.close_room(room_id)]
+        assert await provider.open_room(name, closure=closures[chosen]) == room_id
+        assert await far_side.enter(room_id, seat)
 
 
 async def test_codes_stay_the_same_and_lead_to_a_page_where_the_page_is_claimed(
     provider: Provider, seat: Seat, fresh_name: Callable[[], str]
 ) -> None:
     room_id = await provider.open_room(fresh_name())
+    if Capability.ROOM_CODES not in provider.capabilities:
+        with pytest.raises(ProviderRefused):
+            await provider.issue_codes(room_id)
+        with pytest.raises(ProviderRefused):
+            await provider.replace_code(room_id, seat.role, "abc")
+        with pytest.raises(ProviderRefused):
+            provider.prebuilt(room_id, "abc", seat)
+        return
+    codes = await provider.issue_codes(room_id)
+    assert codes == await provider.issue_codes(room_id)
     if Capability.PREBUILT in provider.capabilities:
-        codes = await provider.issue_codes(room_id)
-        assert codes == await provider.issue_codes(room_id)
         signed = provider.prebuilt(room_id, codes[seat.role], seat)
         assert codes[seat.role] in getattr(signed.credentials, "url", "")
         assert codes[seat.role] not in signed.token_id
     else:
+        with pytest.raises(ProviderNotConfigured):
+            provider.prebuilt(room_id, codes[seat.role], seat)
+
+
+async def test_a_replaced_code_opens_nothing_and_the_new_one_stays(
+    provider: Provider, far_side: FarSide, seat: Seat, fresh_name: Callable[[], str]
+) -> None:
+    if Capability.ROOM_CODES not in provider.capabilities:
+        return
+    room_id = await provider.open_room(fresh_name())
+    before = await provider.issue_codes(room_id)
+    old = before[seat.role]
+    assert await far_side.opens(old)
+    new = await provider.replace_code(room_id, seat.role, old)
+    assert await provider.replace_code(room_id, seat.role, old) == new != old
+    assert (await far_side.opens(old), await far_side.opens(new)) == (False, True)
+    assert await provider.issue_codes(room_id) == {**before, seat.role: new}
+
+
+async def test_no_code_from_before_a_closing_opens_anything_afterwards(
+    provider: Provider, far_side: FarSide, seat: Seat, fresh_name: Callable[[], str]
+) -> None:
+    if Capability.ROOM_CODES not in provider.capabilities:
+        return
+    name = fresh_name()
+    room_id = await provider.open_room(name)
+    before = await provider.issue_codes(room_id)
+    closure = await provider.close_room(room_id, codes=[before[seat.role]])
+    assert not [code for code in before.values() if await far_side.opens(code)]
+    await provider.open_room(name, closure=closure)
+    after = await provider.issue_codes(room_id)
+    assert not set(after.values()) & set(before.values())
+    assert not [code for code in before.values() if await far_side.opens(code)]
+    assert await far_side.opens(after[seat.role])
+
+
+async def test_somebody_put_out_is_gone_and_the_others_stay(
+    provider: Provider, far_side: FarSide, seat: Seat, another: Seat, fresh_name: Callable[[], str]
+) -> None:
+    room_id = await provider.open_room(fresh_name())
+    if Capability.REMOVE_PERSON not in provider.capabilities:
         with pytest.raises(ProviderRefused):
-            await provider.issue_codes(room_id)
+            await provider.remove_person(room_id, named(seat), until=None)
+        return
+    await provider.remove_person(room_id, named(seat), until=None)
+    assert await far_side.enter(room_id, seat)
+    assert await far_side.enter(room_id, another)
+    await provider.remove_person(room_id, named(seat), until=None)
+    await far_side.until_present(room_id, {named(another)})
+    assert await far_side.enter(room_id, seat)
+
+
+async def test_somebody_kept_out_stays_out_and_nobody_else(
+    provider: Provider,
+    far_side: FarSide,
+    seat: Seat,
+    another: Seat,
+    clock: MovableClock,
+    fresh_name: Callable[[], str],
+) -> None:
+    if Capability.KEEP_OUT not in provider.capabilities:
+        return
+    room_id = await provider.open_room(fresh_name())
+    assert await far_side.enter(room_id, seat)
+    await provider.remove_person(room_id, named(seat), until=clock() + timedelta(minutes=5))
+    await far_side.until_present(room_id, set())
+    assert not await far_side.enter(room_id, seat)
+    assert await far_side.enter(room_id, another)
+
+
+async def test_a_ban_ends_by_itself(
+    provider: Provider, far_side: FarSide, seat: Seat, clock: MovableClock, fresh_name: Callable[[], str]
+) -> None:
+    if Capability.KEEP_OUT not in provider.capabilities:
+        return
+    room_id = await provider.open_room(fresh_name())
+    await provider.remove_person(room_id, named(seat), until=clock() + timedelta(minutes=5))
+    clock.move(minutes=6)
+    assert await far_side.enter(room_id, seat)
+
+
+async def test_a_roll_call_names_who_is_there(
+    provider: Provider,
+    far_side: FarSide,
+    seat: Seat,
+    another: Seat,
+    clock: MovableClock,
+    fresh_name: Callable[[], str],
+) -> None:
+    room_id = await provider.open_room(fresh_name())
+    if Capability.ROLL_CALL not in provider.capabilities:
         with pytest.raises(ProviderRefused):
-            provider.prebuilt(room_id, "abc", seat)
+            await provider.call_roll(room_id, since=NOW)
+        return
+    before = clock()
+    assert [roll.people for roll in await provider.call_roll(room_id, since=before)] in ([], [()])
+    connections = {await far_side.enter(room_id, seat), await far_side.enter(room_id, another)}
+    [roll] = await provider.call_roll(room_id, since=before)
+    assert {person.connection for person in roll.people} == connections
+    assert {person.provider_user_id for person in roll.people} == {named(seat), named(another)}
+    assert {person.role for person in roll.people} == {seat.role}
+    assert roll.ended_at is None
+    assert before - timedelta(milliseconds=1) <= roll.taken_at <= clock()
+    for person in roll.people:
+        assert person.left_at is None
+        assert person.joined_at is not None
+        assert before - timedelta(seconds=1) <= person.joined_at <= clock()
+        assert person.joined_at.microsecond % 1000 == roll.taken_at.microsecond % 1000 == 0
+
+
+ARRIVAL = {
+    ProviderName.HMS: {
+        "id": "0c5e7a44-2b1d-4f0e-9a77-5d2f6c3b8e90",
+        "timestamp": "2026-03-12T14:00:00Z",
+        "type": "peer.join.success",
+        "data": {
+            "room_id": "room-1",
+            "session_id": "s",
+            "peer_id": "42",
+            "user_id": "42",
+            "role": "teacher",
+            "joined_at": "2026-03-12T14:00:00Z",
+        },
+    },
+    ProviderName.AGORA: {
+        "noticeId": "n-1",
+        "productId": 1,
+        "eventType": 103,
+        "notifyMs": int(NOW.timestamp() * 1000),
+        "payload": {"channelName": "room-1", "uid": 42, "clientSeq": 1, "ts": int(NOW.timestamp())},
+    },
+}
+
+
+def shown(provider: Provider, body: bytes) -> dict[str, str]:
+    """The headers with which the vendor sends a webhook."""
+    if provider.name is ProviderName.HMS:
+        return {"videobroker-hook-secret": HOOK_SECRET}
+    return {"agora-signature-v2": hmac.new(HOOK_SECRET.encode(), body, "sha256").hexdigest()}
+
+
+def test_a_webhook_is_taken_from_the_vendor_and_from_nobody_else(provider: Provider) -> None:
+    body = json.dumps(ARRIVAL[provider.name]).encode()
+    if Capability.WEBHOOKS in provider.capabilities:
+        assert provider.verify(shown(provider, body), body, now=NOW) == provider.read(body)
+    else:
+        with pytest.raises(WebhookRefused):
+            provider.verify(shown(provider, body), body, now=NOW)
+    with pytest.raises(WebhookRefused):
+        provider.verify({}, body, now=NOW)
+    with pytest.raises(WebhookRefused):
+        provider.verify({name: "0" * len(value) for name, value in shown(provider, body).items()}, body, now=NOW)
+
+
+@pytest.mark.parametrize("days", [-1, 31])
+def test_a_webhook_from_another_time_is_not_taken_and_can_still_be_read(provider: Provider, days: int) -> None:
+    body = json.dumps(ARRIVAL[provider.name]).encode()
+    if Capability.WEBHOOKS in provider.capabilities:
+        with pytest.raises(WebhookUnreadable):
+            provider.verify(shown(provider, body), body, now=NOW + timedelta(days=days))
+    assert provider.read(body).observation is not None
+
+
+def test_a_webhook_says_the_same_thing_in_one_form(provider: Provider) -> None:
+    notice = provider.read(json.dumps(ARRIVAL[provider.name]).encode())
+    seen = notice.observation
+    assert seen is not None
+    assert (seen.sign, seen.at, seen.connection, seen.provider_user_id) == (Sign.ARRIVED, NOW, "42", "42")
+    assert (seen.role, seen.source, notice.room_id) == (ROLES[provider.name], Source.OBSERVED, "room-1")
+    assert notice.likeness is not None
+
+
+@given(st.binary())
+def test_no_bytes_are_read_with_another_error(body: bytes) -> None:
+    for name, settings in ((ProviderName.AGORA, AGORA), (ProviderName.HMS, {"access_key": "k", "secret": "s"})):
+        provider = Directory(lambda: NOW).provider(ProviderAccount(AccountId(uuid7(NOW)), name, settings))
+        with contextlib.suppress(WebhookUnreadable):
+            provider.read(body)
+        with pytest.raises(WebhookRefused):
+            provider.verify({}, body, now=NOW)
 
 
 async def test_nothing_secret_is_ever_printed(
@@ -123,7 +401,8 @@ async def test_nothing_secret_is_ever_printed(
 ) -> None:
     signed = provider.sign(await provider.open_room(fresh_name()), seat)
     printed = f"{provider!r} {account!r} {signed!r}"
-    assert account.settings[SECRETS[account.provider]] not in printed
+    for name in account.settings.keys() & {SECRETS[account.provider], "customer_secret", "webhook_secret"}:
+        assert account.settings[name] not in printed
     assert getattr(signed.credentials, "token", "?") not in printed
 
 

@@ -4,7 +4,7 @@ A provider is bound to one account (one app's credentials with one vendor). Ever
 does not claim; the behaviour that every provider promises is stated once, in `tests/providers/test_every_provider.py`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.diagnosis import Finding
+from videobroker.domain.observations import Observation, RollCall
 
 
 class Surface(StrEnum):
@@ -30,6 +31,14 @@ class Capability(StrEnum):
     """Gives room codes; the page that takes them may be the app's own."""
     CLOSE_ROOM = "close_room"
     """Can end a running call and keep the room shut."""
+    REMOVE_PERSON = "remove_person"
+    """Can put somebody out of a running call."""
+    KEEP_OUT = "keep_out"
+    """Can refuse somebody who has valid credentials, for a while."""
+    ROLL_CALL = "roll_call"
+    """Can tell who is in a room."""
+    WEBHOOKS = "webhooks"
+    """Tells us who comes and goes, in a way that we can verify."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,23 @@ class Signed:
     token_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A webhook of the provider, read."""
+
+    id: str
+    """The provider's id of it."""
+    likeness: str | None
+    """The same for all notices of the same happening, also under another id; None where nothing tells."""
+    type: str
+    """In the provider's word."""
+    sent_at: datetime | None
+    room_id: str | None
+    """Which room it is about; None for what is about none."""
+    observation: Observation | None = None
+    """What it says about a call; None for what does not matter to calls, and for recorders."""
+
+
 class Provider(Protocol):
     """One account with one vendor."""
 
@@ -120,8 +146,11 @@ class Provider(Protocol):
     token_rule: TokenRule
     needs_uid: bool
 
-    async def open_room(self, name: str) -> str:
+    async def open_room(self, name: str, *, closure: str | None = None) -> str:
         """The vendor's id of the room called `name`, which is open afterwards. Asking again gives the same room.
+
+        `closure` is what `close_room` answered when this room was closed; empty when it may have been closed, and the
+        answer is not known; None for a room that never was.
 
         Raises `ProviderUnavailable` when another try may help, `ProviderRefused` when it will not.
         """
@@ -131,11 +160,43 @@ class Provider(Protocol):
         """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.ROOM_CODES`."""
         ...
 
-    async def close_room(self, room_id: str) -> None:
+    async def replace_code(self, room_id: str, role: str, code: str) -> str:
+        """A new room code for the role; the old one opens nothing any more. Needs `Capability.ROOM_CODES`."""
+        ...
+
+    async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
         """End what runs in the room and let nobody in until it is opened again. Needs `Capability.CLOSE_ROOM`.
 
-        Closing a room that is idle or already closed is not an error.
+        No code of the room opens anything afterwards: neither one of these, nor any other. Closing a room that is idle
+        or already closed is not an error. What it answers is for `open_room`.
         """
+        ...
+
+    async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
+        """Put every device of this person out of the room. Needs `Capability.REMOVE_PERSON`.
+
+        `until` asks to keep them out so long, also with valid credentials; a provider without `Capability.KEEP_OUT`
+        does not. Somebody who is not there is not an error.
+        """
+        ...
+
+    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[RollCall]:
+        """Who is in the room now, and who was in it since then, as far as the vendor tells. Needs `ROLL_CALL`.
+
+        One for each meeting that the vendor knows of. Where it knows of none, there is one that names nobody, or none
+        at all.
+        """
+        ...
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Notice:
+        """Read a webhook after making sure that the vendor sent it, lately. Names of headers are in lower case.
+
+        Raises `WebhookRefused` when it may be forged, `WebhookUnreadable` when it cannot be read or is too old.
+        """
+        ...
+
+    def read(self, body: bytes) -> Notice:
+        """Read a webhook that was verified before. Raises `WebhookUnreadable`."""
         ...
 
     def sign(self, room_id: str, seat: Seat) -> Signed:

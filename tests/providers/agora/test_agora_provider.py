@@ -29,7 +29,7 @@ SEAT = Seat(
 
 @pytest.fixture
 def agora() -> AgoraProvider:
-    return AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, draw_salt=lambda: 4711)
+    return AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, clock=lambda: NOON, draw_salt=lambda: 4711)
 
 
 def credentials_of(signed: Signed) -> ChannelCredentials:
@@ -154,7 +154,7 @@ class TestSigning:
         assert signed.token_id == f"{int(NOON.timestamp())}-4711" == f"{token.issue_ts}-{token.salt}"
 
     def test_signing_again_draws_another_salt(self) -> None:
-        agora = AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE)
+        agora = AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, clock=lambda: NOON)
         signed = [agora.sign("room-1", SEAT) for _ in range(3)]
         assert len({each.token_id for each in signed}) == 3
         assert all(parsed_token(each).token.expire == 3600 for each in signed)
@@ -165,7 +165,7 @@ class TestSigning:
 
 class TestSettings:
     def test_an_account_with_its_settings_signs(self) -> None:
-        signed = AgoraProvider.from_settings(SETTINGS | {"customer_id": "unused"}).sign("room-1", SEAT)
+        signed = AgoraProvider.from_settings(SETTINGS, clock=lambda: NOON).sign("room-1", SEAT)
         assert service_of(signed).channel == "room-1"
 
     @pytest.mark.parametrize("setting", SETTINGS)
@@ -175,13 +175,13 @@ class TestSettings:
         if empty is not None:
             settings[setting] = empty
         with pytest.raises(ProviderNotConfigured, match=f"lacks the setting {setting}\\."):
-            AgoraProvider.from_settings(settings)
+            AgoraProvider.from_settings(settings, clock=lambda: NOON)
 
     @pytest.mark.parametrize("setting", SETTINGS)
     @pytest.mark.parametrize("value", ["5ecret", "z" * 32, "5" * 31 + "\n", "5" * 33])
     def test_a_malformed_setting_is_named_and_not_repeated(self, setting: str, value: str) -> None:
         with pytest.raises(ProviderNotConfigured, match=f"The setting {setting} ") as refusal:
-            AgoraProvider.from_settings(SETTINGS | {setting: value})
+            AgoraProvider.from_settings(SETTINGS | {setting: value}, clock=lambda: NOON)
         assert value not in refusal.value.detail
 
 

@@ -69,7 +69,7 @@ def read_by_the_official_parser(text: str, certificate: str = CERTIFICATE) -> di
 def test_the_official_parser_reads_a_signed_seat(role: str, privileges: dict[str, int]) -> None:
     now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     seat = Seat("tutor-7", role, "Ada", issued_at=now, expires_at=now + timedelta(minutes=30), uid=2**32 - 1)
-    agora = AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, draw_salt=lambda: 99_999_999)
+    agora = AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, clock=lambda: now, draw_salt=lambda: 99_999_999)
     credentials = agora.sign("vb room-1!", seat).credentials
     assert isinstance(credentials, ChannelCredentials)
     assert read_by_the_official_parser(credentials.token) == {

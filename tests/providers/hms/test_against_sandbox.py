@@ -1,5 +1,7 @@
 """The provider against the pretend vendor: whole stories, with the vendor's own opinion of what we send."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from videobroker.domain.observations import Sign
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import PrebuiltCredentials, Seat, TokenCredentials
 from videobroker.providers.hms.provider import HmsProvider
@@ -52,6 +55,25 @@ class Control:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+class Dying(Line):
+    """The same, until the caller dies: after so many requests, and before the answer to the last one."""
+
+    def __init__(self, line: Line, requests: int) -> None:
+        super().__init__(line.app)
+        self._left = requests
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        self._left -= 1
+        if self._left == 0:
+            raise Death
+        return response
+
+
+class Death(BaseException):
+    """The caller is no more."""
 
 
 @pytest.fixture
@@ -159,6 +181,75 @@ async def test_codes_of_a_closed_room_open_it(provider: HmsProvider, control: Co
     await provider.close_room(room_id)
     assert await provider.issue_codes(room_id)
     assert (await control.join(room_id, token_for(provider, room_id, seat))).status_code == 200
+
+
+@pytest.mark.parametrize("requests", range(1, 6))
+async def test_a_closing_that_was_cut_short_is_finished_by_repeating_it(
+    settings: dict[str, str],
+    clock: Clock,
+    line: Line,
+    provider: HmsProvider,
+    control: Control,
+    seat: Seat,
+    requests: int,
+) -> None:
+    room_id = await provider.open_room("lesson")
+    token, codes = token_for(provider, room_id, seat), await provider.issue_codes(room_id)
+    assert (await control.join(room_id, token)).status_code == 200
+    dying = HmsProvider.from_settings(settings, clock=clock, transport=Dying(line, requests))
+    with contextlib.suppress(Death):
+        await dying.close_room(room_id, codes=[codes["teacher"]])
+    await dying.aclose()
+    await provider.close_room(room_id, codes=[codes["teacher"]])
+    assert (await control.join(room_id, token)).status_code == 403
+    await provider.open_room("lesson")
+    assert not set((await provider.issue_codes(room_id)).values()) & set(codes.values())
+    for code in codes.values():
+        exchanged = await control.ask("POST", "/v2/token", {"code": code, "user_id": "eve"})
+        assert not exchanged.is_success
+
+
+async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
+    settings: dict[str, str], config: SandboxConfig, clock: Clock, seat: Seat
+) -> None:
+    sent: list[httpx.Request] = []
+
+    def take(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200)
+
+    hook = {"webhook_secret": "secret-of-the-hook", "webhook_url": "https://broker.example/hooks/100ms"}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(take)) as receiver:
+        line = Line(create_sandbox(config, SandboxState(config, now=clock), receiver))
+        provider = HmsProvider.from_settings({**settings, **hook}, clock=clock, transport=line)
+        control = Control(line)
+        room_id = await provider.open_room("lesson")
+        await control.join(room_id, token_for(provider, room_id, seat))
+        await control.ask("POST", f"/_sandbox/rooms/{room_id}/recorder")
+        clock.advance(timedelta(minutes=45))
+        await provider.close_room(room_id)
+        # Whoever is sent out leaves soon, and not at once.
+        async with asyncio.timeout(5):
+            while not any(b"session.close.success" in request.content for request in sent):
+                await asyncio.sleep(0.02)
+                await control.ask("POST", "/_sandbox/webhooks/flush")
+        await control.aclose()
+        await provider.aclose()
+    notices = [
+        provider.verify({name.lower(): value for name, value in request.headers.items()}, request.content, now=clock())
+        for request in sent
+    ]
+    assert {notice.room_id for notice in notices} == {room_id}
+    seen = sorted(
+        (notice.observation for notice in notices if notice.observation is not None),
+        key=lambda each: list(Sign).index(each.sign),
+    )
+    assert [each.sign for each in seen] == [Sign.ARRIVED, Sign.LEFT, Sign.OPENED, Sign.EMPTIED]
+    arrived, left, *_ = seen
+    assert (arrived.provider_user_id, arrived.role) == (seat.user_id, seat.role)
+    assert (left.connection, left.since) == (arrived.connection, arrived.at)
+    assert left.at - arrived.at == timedelta(minutes=45)
+    assert len({each.provider_call_id for each in seen}) == 1
 
 
 @pytest.mark.parametrize(

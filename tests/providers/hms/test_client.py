@@ -13,8 +13,9 @@ import pytest
 import respx
 
 from videobroker.errors import ProviderRefused, ProviderUnavailable
+from videobroker.providers.attempts import Patience
 from videobroker.providers.hms.answers import ActiveRoom, RoomCode, Template
-from videobroker.providers.hms.client import HmsClient, Patience
+from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent, Forbidden
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 

@@ -10,16 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.errors import ProviderRefused, ProviderUnavailable
+from videobroker.providers.attempts import LONGEST_MESSAGE, AttemptError, answer, asked_wait
 from videobroker.providers.hms.answers import Room
-from videobroker.providers.hms.errors import (
-    LONGEST_MESSAGE,
-    Absent,
-    AttemptError,
-    Forbidden,
-    answer,
-    asked_wait,
-    provider_error,
-)
+from videobroker.providers.hms.errors import Absent, Forbidden, provider_error
 
 from .conftest import START
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.diagnosis import Verdict
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import (
     Capability,
@@ -33,6 +34,7 @@ ROOM = "65f0c1a2b3d4e5f60718293a"
 CODE = "qzt-mbwr-kfa"
 NOT_FOUND = {"code": 404, "message": "session not found"}
 DISABLED = {"code": 403, "message": "Room is disabled"}
+ALWAYS = {Capability.ROOM_CODES, Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.ROLL_CALL}
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -66,7 +68,7 @@ def test_it_is_a_provider(provider: HmsProvider) -> None:
     contract: Provider = provider
     assert contract.name is ProviderName.HMS
     assert contract.needs_uid is False
-    assert contract.capabilities == {Capability.PREBUILT, Capability.ROOM_CODES, Capability.CLOSE_ROOM}
+    assert contract.capabilities == ALWAYS | {Capability.PREBUILT}
 
 
 def test_tokens_outlive_every_call_because_the_sdk_joins_again_with_the_first(provider: HmsProvider) -> None:
@@ -113,7 +115,7 @@ async def test_a_transport_takes_the_place_of_the_network(settings: dict[str, st
 def test_an_account_without_a_page_does_not_claim_one(settings: dict[str, str], clock: Clock, seat: Seat) -> None:
     del settings["subdomain"]
     provider = HmsProvider.from_settings(settings, clock=clock)
-    assert provider.capabilities == {Capability.ROOM_CODES, Capability.CLOSE_ROOM}
+    assert provider.capabilities == ALWAYS
     with pytest.raises(ProviderNotConfigured, match="subdomain"):
         provider.prebuilt(ROOM, CODE, seat)
 
@@ -220,23 +222,104 @@ async def test_a_403_that_stays_is_a_refusal(provider: HmsProvider, vendor: resp
 # --- closing
 
 
-async def test_closing_ends_the_call_and_locks_the_room(provider: HmsProvider, vendor: respx.MockRouter) -> None:
-    vendor.post(f"/active-rooms/{ROOM}/end-room").respond(json={"message": "session is ending"})
+LOCK = (f"/active-rooms/{ROOM}/end-room", {"reason": "The session has ended.", "lock": True})
+
+
+@pytest.fixture
+def codes(vendor: respx.MockRouter) -> respx.Route:
+    """What the list of enabled codes answers: none, unless a test says otherwise."""
+    return vendor.get(f"/room-codes/room/{ROOM}").respond(json={"limit": 100, "data": None, "last": ""})
+
+
+def off(value: str) -> tuple[str, Any]:
+    return ("/room-codes/code", {"code": value, "enabled": False})
+
+
+async def test_closing_disables_every_code_then_ends_the_call_and_locks_the_room(
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
+) -> None:
+    codes.respond(json={"limit": 100, "data": [code("teacher", "aaa-aaaa-aaa"), code("student", CODE)], "last": ""})
+    vendor.post("/room-codes/code").respond(json=code("teacher", CODE, enabled=False))
+    vendor.post(LOCK[0]).respond(json={"message": "session is ending"})
+    assert await provider.close_room(ROOM, codes=[CODE, "old-olds-old"]) is None
+    listing, *rest = sent(vendor)
+    assert listing == (f"/room-codes/room/{ROOM}", None)
+    assert rest == [off("aaa-aaaa-aaa"), off("old-olds-old"), off(CODE), LOCK]
+    assert dict(codes.calls.last.request.url.params) == {"enabled": "true", "limit": "100"}
+
+
+async def test_the_list_of_codes_is_read_to_its_end(
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
+) -> None:
+    """The vendor may give fewer at once than it was asked for."""
+    first = [code("teacher", f"aaa-aaaa-a{number:02}") for number in range(20)]
+    codes.side_effect = [
+        httpx.Response(200, json={"limit": 20, "data": first, "last": "one"}),
+        httpx.Response(200, json={"limit": 20, "data": [code("student", CODE)], "last": "two"}),
+    ]
+    vendor.post("/room-codes/code").respond(json=code("teacher", CODE, enabled=False))
+    vendor.post(LOCK[0]).respond(json={"message": "session is ending"})
     await provider.close_room(ROOM)
-    assert sent(vendor) == [(f"/active-rooms/{ROOM}/end-room", {"reason": "The session has ended.", "lock": True})]
+    assert codes.calls.last.request.url.params["start"] == "one"
+    assert len([path for path, _ in sent(vendor) if path == "/room-codes/code"]) == 21
+
+
+async def test_a_list_that_never_ends_is_left(
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
+) -> None:
+    codes.respond(json={"limit": 1, "data": [code("student", CODE)], "last": "the same"})
+    vendor.post("/room-codes/code").respond(json=code("teacher", CODE, enabled=False))
+    vendor.post(LOCK[0]).respond(json={"message": "session is ending"})
+    await provider.close_room(ROOM)
+    assert codes.call_count == 2
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_codes_that_cannot_be_listed_or_are_gone_hinder_nothing(
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route, status: int
+) -> None:
+    codes.respond(status, json={"code": status, "message": "no"})
+    vendor.post("/room-codes/code").respond(status, json={"code": status, "message": "no"})
+    vendor.post(LOCK[0]).respond(json={"message": "session is ending"})
+    await provider.close_room(ROOM, codes=[CODE])
+    assert sent(vendor)[1:] == [off(CODE), LOCK]
+
+
+async def test_a_room_whose_codes_may_still_open_it_is_not_called_closed(
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
+) -> None:
+    codes.respond(json={"limit": 100, "data": [code("student", CODE)], "last": ""})
+    vendor.post("/room-codes/code").respond(500)
+    with pytest.raises(ProviderUnavailable):
+        await provider.close_room(ROOM)
+
+
+async def test_a_room_that_all_sessions_share_is_never_closed(
+    settings: dict[str, str], clock: Clock, vendor: respx.MockRouter
+) -> None:
+    provider = HmsProvider.from_settings({**settings, "room_id": ROOM}, clock=clock)
+    assert Capability.CLOSE_ROOM not in provider.capabilities
+    assert {Capability.REMOVE_PERSON, Capability.ROLL_CALL} <= provider.capabilities
+    with pytest.raises(ProviderRefused, match="share"):
+        await provider.close_room(ROOM)
+    assert sent(vendor) == []
+    await provider.aclose()
 
 
 @pytest.mark.parametrize("body", [(404, NOT_FOUND), (403, DISABLED)])
 async def test_closing_an_idle_room_disables_it(
-    provider: HmsProvider, vendor: respx.MockRouter, body: tuple[int, dict[str, object]]
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route, body: tuple[int, dict[str, object]]
 ) -> None:
     vendor.post(f"/active-rooms/{ROOM}/end-room").respond(body[0], json=body[1])
     vendor.post(f"/rooms/{ROOM}").respond(json=room(enabled=False))
     await provider.close_room(ROOM)
-    assert sent(vendor)[1:] == [(f"/rooms/{ROOM}", {"enabled": False})]
+    assert sent(vendor)[2:] == [(f"/rooms/{ROOM}", {"enabled": False})]
 
 
-async def test_closing_a_room_that_100ms_does_not_know_is_fine(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_closing_a_room_that_100ms_does_not_know_is_fine(
+    provider: HmsProvider, vendor: respx.MockRouter, codes: respx.Route
+) -> None:
+    codes.respond(404, json={"code": 404, "message": "Error: Room not found"})
     vendor.post(f"/active-rooms/{ROOM}/end-room").respond(404, json=NOT_FOUND)
     vendor.post(f"/rooms/{ROOM}").respond(404, json={"code": 404, "message": "Error: Room not found"})
     await provider.close_room(ROOM)
@@ -246,6 +329,164 @@ async def test_closing_without_permission_is_a_refusal(provider: HmsProvider, ve
     vendor.route().respond(403, json={"code": 403, "message": "insufficient permissions"})
     with pytest.raises(ProviderRefused):
         await provider.close_room(ROOM)
+
+
+# --- replacing a code
+
+
+async def test_a_replaced_code_is_off_before_another_one_is_asked_for(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
+    vendor.post("/room-codes/code").respond(json=code("teacher", CODE, enabled=False))
+    data = [
+        code("teacher", CODE, enabled=False),
+        code("teacher", "off-offs-off", enabled=False),
+        code("student", "stu-dent-aaa"),
+        code("teacher", "new-news-new"),
+    ]
+    vendor.post(f"/room-codes/room/{ROOM}").respond(json={"data": data})
+    assert await provider.replace_code(ROOM, "teacher", CODE) == "new-news-new"
+    assert sent(vendor) == [off(CODE), (f"/room-codes/room/{ROOM}", None)]
+
+
+async def test_where_the_list_brings_no_new_code_the_role_is_asked_for_one(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
+    vendor.post("/room-codes/code").respond(404, json={"code": 404, "message": "Code not found"})
+    vendor.post(f"/room-codes/room/{ROOM}").respond(json={"data": [code("teacher", CODE)]})
+    vendor.post(f"/room-codes/room/{ROOM}/role/co%20host").respond(json=code("co host", "new-news-new"))
+    assert await provider.replace_code(ROOM, "co host", CODE) == "new-news-new"
+
+
+async def test_a_code_that_may_still_open_the_room_is_not_replaced(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
+    vendor.post("/room-codes/code").respond(500)
+    with pytest.raises(ProviderUnavailable):
+        await provider.replace_code(ROOM, "teacher", CODE)
+
+
+# --- putting somebody out
+
+
+def peer(peer_id: str, user_id: str | None) -> dict[str, object]:
+    return {"id": peer_id, "user_id": user_id, "role": "student", "joined_at": "2026-03-12T21:00:00.1Z"}
+
+
+PEERS = f"/active-rooms/{ROOM}/peers"
+REMOVE = f"/active-rooms/{ROOM}/remove-peers"
+UNTIL = START + timedelta(hours=1)
+
+
+async def test_every_device_of_a_person_is_put_out_and_nobody_elses(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
+    """Also when the vendor answers with more people than it was asked for."""
+    peers = {each: peer(each, user) for each, user in [("p1", "u 1"), ("p2", "other"), ("p3", "u 1"), ("p4", None)]}
+    listing = vendor.get(PEERS).respond(json={"peers": peers})
+    vendor.post(REMOVE).respond(json={"message": "peer remove request submitted"})
+    await provider.remove_person(ROOM, "u 1", until=UNTIL)
+    assert listing.calls.last.request.url.params["user_id"] == "u 1"
+    reason = "You were removed from the session."
+    assert sent(vendor)[1:] == [(REMOVE, {"peer_id": each, "reason": reason}) for each in ("p1", "p3")]
+
+
+@pytest.mark.parametrize("peers", [{}, None, []])
+async def test_somebody_who_is_not_there_is_no_error(
+    provider: HmsProvider, vendor: respx.MockRouter, peers: object
+) -> None:
+    vendor.get(PEERS).respond(json={"peers": peers})
+    await provider.remove_person(ROOM, "u-1", until=None)
+    assert len(sent(vendor)) == 1
+
+
+async def test_an_idle_room_holds_nobody_to_put_out(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+    vendor.get(PEERS).respond(404, json=NOT_FOUND)
+    await provider.remove_person(ROOM, "u-1", until=None)
+
+
+async def test_who_goes_just_now_does_not_keep_the_next_one_in(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+    vendor.get(PEERS).respond(json={"peers": [peer("p1", "u-1"), peer("p2", "u-1")]})
+    gone, done = httpx.Response(404, json=NOT_FOUND), httpx.Response(200, json={"message": "submitted"})
+    route = vendor.post(REMOVE)
+    route.side_effect = [gone, done]
+    await provider.remove_person(ROOM, "u-1", until=None)
+    assert route.call_count == 2
+
+
+async def test_nobody_is_put_out_by_an_empty_name_and_nobody_is_kept_out(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
+    with pytest.raises(ProviderRefused):
+        await provider.remove_person(ROOM, "", until=None)
+    assert Capability.KEEP_OUT not in provider.capabilities
+    assert sent(vendor) == []
+
+
+# --- webhooks
+
+
+HOOK = {"webhook_secret": "s3cr3t-of-the-hook", "webhook_url": "https://broker.example/hooks/100ms"}
+
+
+async def test_a_room_is_told_where_its_webhooks_go(
+    settings: dict[str, str], clock: Clock, vendor: respx.MockRouter
+) -> None:
+    provider = HmsProvider.from_settings({**settings, **HOOK}, clock=clock)
+    assert Capability.WEBHOOKS in provider.capabilities
+    vendor.post("/rooms").respond(json=room())
+    await provider.open_room("lesson", closure="whatever")
+    [(_, body)] = sent(vendor)
+    assert body["webhook"] == {
+        "url": "https://broker.example/hooks/100ms",
+        "headers": {"Videobroker-Hook-Secret": "s3cr3t-of-the-hook"},
+    }
+    assert "s3cr3t" not in repr(provider.__dict__)
+    await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"webhook_url": "https://broker.example"}, "webhook_secret"),
+        ({"webhook_url": "https://broker.example", "webhook_signing_secret": "s"}, "webhook_secret"),
+        ({**HOOK, "webhook_url": "broker.example"}, "webhook_url"),
+        ({"webhook_secret": "two words"}, "webhook_secret"),
+        ({"webhook_secret": "Schlüssel"}, "webhook_secret"),
+    ],
+)
+def test_a_wrong_set_up_is_named_and_not_repeated(
+    settings: dict[str, str], clock: Clock, wrong: dict[str, str], named: str
+) -> None:
+    with pytest.raises(ProviderNotConfigured, match=named) as refused:
+        HmsProvider.from_settings({**settings, **wrong}, clock=clock)
+    assert "Schl" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "verdict", "says"),
+    [
+        ({}, Verdict.WARNING, "None are taken"),
+        ({"webhook_secret": "s"}, Verdict.WARNING, "the dashboard has to"),
+        ({"webhook_signing_secret": "s"}, Verdict.WARNING, "signature"),
+        (HOOK, Verdict.OK, "https://broker.example/hooks/100ms"),
+        ({**HOOK, "room_id": ROOM}, Verdict.WARNING, "fixed room"),
+    ],
+)
+async def test_the_examination_looks_at_the_webhooks(
+    settings: dict[str, str],
+    clock: Clock,
+    vendor: respx.MockRouter,
+    given_settings: dict[str, str],
+    verdict: Verdict,
+    says: str,
+) -> None:
+    vendor.route().respond(404, json={"code": 404, "message": "no"})
+    provider = HmsProvider.from_settings({**settings, **given_settings}, clock=clock)
+    [finding] = [each for each in await provider.examine([]) if each.check == "100ms webhooks"]
+    assert finding.verdict is verdict
+    assert says in finding.sentence
+    await provider.aclose()
 
 
 # --- credentials

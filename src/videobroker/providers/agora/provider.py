@@ -1,24 +1,49 @@
 """Agora as a provider.
 
-A channel exists as soon as somebody joins it, so everything here happens without asking anybody.
+A channel exists as soon as somebody joins it, so opening one and signing for it asks nobody. Shutting it, putting
+people out and seeing who is there goes through the REST API, which takes credentials of its own.
 """
 
+import re
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+import httpx
+
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnosis import Finding, failed, ok, warning
+from videobroker.domain.diagnosis import Finding, ok
+from videobroker.domain.observations import RollCall
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.agora import wire
-from videobroker.providers.agora.rtc import LARGEST_SALT, LONGEST_SECONDS, Role, checked_channel, rtc_token
+from videobroker.providers.agora.client import HOSTS, AgoraClient, CustomerKeys
+from videobroker.providers.agora.examination import examine_rest, examine_roles, examine_webhooks
+from videobroker.providers.agora.rolls import call_roll
+from videobroker.providers.agora.rtc import (
+    LARGEST_SALT,
+    LARGEST_UID,
+    LONGEST_SECONDS,
+    Role,
+    checked_channel,
+    rtc_token,
+)
 from videobroker.providers.agora.token import AccessToken
+from videobroker.providers.agora.webhooks import read_webhook, verify_webhook
 from videobroker.providers.agora.wire import TokenInputError
-from videobroker.providers.contract import Capability, ChannelCredentials, Seat, Signed, TokenRule
+from videobroker.providers.contract import Capability, ChannelCredentials, Notice, Seat, Signed, TokenRule
+
+SHORTEST_BAN = 10
+"""Seconds; Agora lengthens what is shorter."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_UID = re.compile(r"[1-9][0-9]{0,9}")
+_RULE_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+
+_NEED_REST = frozenset({Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.KEEP_OUT, Capability.ROLL_CALL})
+_NO_CODES = "Agora has no room codes. Ask for the surface sdk."
 
 
 def secure_salt() -> int:
@@ -34,7 +59,6 @@ class AgoraProvider:
     """
 
     name: ProviderName = ProviderName.AGORA
-    capabilities: frozenset[Capability] = frozenset()
     token_rule: TokenRule = TokenRule(
         default=timedelta(hours=1),
         longest=timedelta(seconds=LONGEST_SECONDS),
@@ -42,40 +66,123 @@ class AgoraProvider:
     )
     needs_uid: bool = True
 
-    def __init__(self, *, app_id: str, app_certificate: str, draw_salt: Callable[[], int] = secure_salt) -> None:
-        """Both are 32 hexadecimal characters, from the project's page in the console.
+    def __init__(
+        self,
+        *,
+        app_id: str,
+        app_certificate: str,
+        clock: Callable[[], datetime],
+        draw_salt: Callable[[], int] = secure_salt,
+        client: AgoraClient | None = None,
+        notifications_secret: str | None = None,
+    ) -> None:
+        """App id and certificate are 32 hexadecimal characters, from the project's page in the console.
 
-        `draw_salt` gives a new number from 1 to 99999999 for each token. Raises `ProviderNotConfigured`.
+        `clock` tells the present moment, aware, in UTC; `draw_salt` gives a new number from 1 to 99999999 for each
+        token. Without `client`, the way to the REST API, channels are never shut. Raises `ProviderNotConfigured`.
         """
         self._app_id = _hex_32("app_id", app_id)
         self._app_certificate = _hex_32("app_certificate", app_certificate)
         self._draw_salt = draw_salt
+        self._client = client
+        self._clock = clock
+        self._notifications_secret = notifications_secret
+        webhooks = {Capability.WEBHOOKS} if notifications_secret is not None else set()
+        self.capabilities: frozenset[Capability] = frozenset((_NEED_REST if client is not None else set()) | webhooks)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, str]) -> "AgoraProvider":
-        """The provider for the settings "app_id" and "app_certificate". Raises `ProviderNotConfigured`."""
-        return cls(app_id=_setting(settings, "app_id"), app_certificate=_setting(settings, "app_certificate"))
+    def from_settings(
+        cls,
+        settings: Mapping[str, str],
+        *,
+        clock: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> "AgoraProvider":
+        """The provider of an account.
+
+        Required settings: `app_id`, `app_certificate`. Optional: `customer_id` and `customer_secret` (both or
+        neither; else no channel can be shut), `notifications_secret` (else no webhooks), `api_url` (of the REST API).
+        Empty counts as missing. `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
+        Raises `ProviderNotConfigured` naming what is wrong.
+        """
+        given = {key: value.strip() for key, value in settings.items() if value.strip()}
+        app_id, keys = _hex_32("app_id", _setting(given, "app_id")), _customer_keys(given)
+        hosts = _hosts(given)
+        return cls(
+            app_id=app_id,
+            app_certificate=_setting(given, "app_certificate"),
+            clock=clock,
+            client=None if keys is None else AgoraClient(app_id, keys, clock, hosts=hosts, transport=transport),
+            notifications_secret=given.get("notifications_secret"),
+        )
 
     def __repr__(self) -> str:
         return f"AgoraProvider(app_id={self._app_id!r})"
 
-    async def open_room(self, name: str) -> str:
-        """`name` itself: a channel needs no preparation.
+    async def open_room(self, name: str, *, closure: str | None = None) -> str:
+        """`name` itself: a channel needs no preparation. One that was closed is let go of first.
 
+        With `closure` every rule that shuts the channel is lifted: those it names, and any other that Agora lists,
+        for closing twice makes two. Source: the pages "Delete banning rule" and "Get banning rules" of the Agora docs.
         Raises `ProviderRefused` when a channel cannot be called that.
         """
-        try:
-            return checked_channel(name)
-        except TokenInputError as error:
-            raise ProviderRefused(f"Agora cannot open this room: {error}.") from error
+        channel = _channel(name)
+        # Without customer credentials nothing can have been shut of which we do not know.
+        if closure or (closure is not None and self._client is not None):
+            await self._let_in(channel, [_rule_id(part) for part in closure.split(",")] if closure else [])
+        return channel
 
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
         """Refused: Agora knows no room codes."""
-        raise ProviderRefused("Agora has no room codes. Ask for the surface sdk.")
+        raise ProviderRefused(_NO_CODES)
 
-    async def close_room(self, room_id: str) -> None:
-        """Refused: a channel is never shut, it empties. Tokens that were issued hold until they expire."""
-        raise ProviderRefused("Agora cannot close a channel. Let the tokens expire: keep their lifetime short.")
+    async def replace_code(self, room_id: str, role: str, code: str) -> str:
+        """Refused: Agora knows no room codes."""
+        raise ProviderRefused(_NO_CODES)
+
+    async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
+        """Put everybody out of the channel and keep it shut for a day: no token that was issued lives longer.
+
+        Answers the id of the rule. Closing again makes another rule, of another id; `open_room` finds both. There are
+        no codes. Source: the page "Create banning rule" of the Agora docs.
+        Refused without customer credentials: then a channel is never shut, it empties.
+        """
+        client = self._rest("close a channel")
+        return str(await client.keep_out(_channel(room_id), None, LONGEST_SECONDS))
+
+    async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
+        """Disconnect this uid from the channel and, with `until`, keep it out: 10 seconds at least, a day at most.
+
+        The rule ends by itself. Somebody who is disconnected just now is missed when nothing keeps them out.
+        Source: the page "Create banning rule" of the Agora docs.
+        Refused without customer credentials, and for anything but a uid from 1 to 2^32-1: the rule would hit everybody.
+        """
+        client, channel, uid = self._rest("put somebody out"), _channel(room_id), _uid(provider_user_id)
+        if until is None:
+            await client.kick(channel, uid)
+            return
+        seconds = -((self._clock() - until) // _SECOND)
+        await client.keep_out(channel, uid, min(max(seconds, SHORTEST_BAN), LONGEST_SECONDS))
+
+    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[RollCall]:
+        """Who is in the channel now; always one, with nobody in it when the channel is empty.
+
+        Agora tells nothing of the past, so `since` asks for nothing. When they came is told for the first 50 people.
+        Source: the pages "Query user list" and "Query user status" of the Agora docs.
+        """
+        return [await call_roll(self._rest("tell who is there"), _channel(room_id), taken_at=self._clock())]
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Notice:
+        """Read a webhook with a good signature that was sent within the last hour.
+
+        `Agora-Signature-V2` counts where it is there, else `Agora-Signature`. Source: the page "Receive notifications
+        about channel events" of the Agora docs.
+        """
+        return verify_webhook(self._notifications_secret, headers, body, now=now)
+
+    def read(self, body: bytes) -> Notice:
+        """Read a webhook that was verified before, however old. Source: the page "Channel event types"."""
+        return read_webhook(body)
 
     def sign(self, room_id: str, seat: Seat) -> Signed:
         """Credentials for exactly this channel and uid, over by `seat.expires_at` at the latest.
@@ -101,29 +208,34 @@ class AgoraProvider:
         raise ProviderRefused("Agora has no ready-made page. Ask for the surface sdk.")
 
     async def examine(self, roles: Collection[str]) -> list[Finding]:
-        """The roles, and what nobody can see from here: Agora checks the account only when somebody joins."""
-        unknown = sorted(set(roles) - {role.value for role in Role})
-        findings = [ok("agora account", "App id and certificate have the right form.")]
-        if unknown:
-            findings.append(
-                failed(
-                    "agora roles",
-                    f"Agora has no role {', '.join(unknown)}.",
-                    "Map every role of the app to publisher or subscriber.",
-                )
-            )
-        if Role.SUBSCRIBER in roles:
-            findings.append(
-                warning(
-                    "agora co-host authentication",
-                    "Subscribers can publish until co-host authentication is on for the project.",
-                    "Switch it on in Agora's console; it cannot be seen from here.",
-                )
-            )
-        return findings
+        """The roles, the customer credentials, the webhooks. The certificate is checked only when somebody joins."""
+        return [
+            ok("agora account", "App id and certificate have the right form."),
+            *examine_roles(roles),
+            await examine_rest(self._client),
+            examine_webhooks(self._notifications_secret),
+        ]
 
     async def aclose(self) -> None:
-        """Nothing is held open."""
+        """Close the connections to Agora."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _rest(self, purpose: str) -> AgoraClient:
+        if self._client is None:
+            raise ProviderRefused(
+                f"This Agora account cannot {purpose}: set its customer_id and customer_secret. Until then, let the "
+                "tokens expire: keep their lifetime short."
+            )
+        return self._client
+
+    async def _let_in(self, channel: str, known: Collection[int]) -> None:
+        client = self._rest("open a channel that was closed")
+        for rule in known:
+            await client.lift(rule)
+        for listed in await client.list_rules():
+            if listed.shuts(channel, None) and listed.id not in known:
+                await client.lift(listed.id)
 
     def _token(self, room_id: str, seat: Seat, uid: int) -> AccessToken:
         issued_at, expires_at = utc(seat.issued_at), utc(seat.expires_at)
@@ -144,6 +256,46 @@ def _role(name: str) -> Role:
     except ValueError as error:
         allowed = " and ".join(Role)
         raise ProviderRefused(f"Agora has the roles {allowed}. Map the app's role to one of them.") from error
+
+
+def _channel(name: str) -> str:
+    try:
+        channel = checked_channel(name)
+    except TokenInputError as error:
+        raise ProviderRefused(f"Agora cannot open this room: {error}.") from error
+    if set(channel) == {"."}:
+        # In the path of a request it would mean another place.
+        raise ProviderRefused("Agora cannot open this room: the name of a channel is not only dots.")
+    return channel
+
+
+def _uid(text: str) -> int:
+    if not _UID.fullmatch(text) or int(text) > LARGEST_UID:
+        raise ProviderRefused(f"Agora knows people by a uid from 1 to {LARGEST_UID}, in decimal digits.")
+    return int(text)
+
+
+def _rule_id(text: str) -> int:
+    if not _RULE_ID.fullmatch(text):
+        raise ProviderRefused("This is no id of a rule of Agora's: it has to be a whole number.")
+    return int(text)
+
+
+def _customer_keys(given: Mapping[str, str]) -> CustomerKeys | None:
+    names = ("customer_id", "customer_secret")
+    if not any(name in given for name in names):
+        return None
+    return CustomerKeys(*(_setting(given, name) for name in names))
+
+
+def _hosts(given: Mapping[str, str]) -> tuple[str, ...]:
+    address = given.get("api_url")
+    if address is None:
+        return HOSTS
+    if not address.startswith(("https://", "http://")):
+        raise ProviderNotConfigured("api_url of the Agora account has to start with https:// (or http://).")
+    # The other host serves the same accounts as the default one, and no others.
+    return HOSTS if address.rstrip("/") == HOSTS[0] else (address.rstrip("/"),)
 
 
 def _setting(settings: Mapping[str, str], name: str) -> str:

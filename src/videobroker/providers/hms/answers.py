@@ -4,16 +4,41 @@ The raw objects hold bucket credentials and webhook headers, and differ in shape
 further than this module. Source: the pages under server-side/v2/api-reference of the 100ms docs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Generic, TypeVar
 
-Body = Mapping[str, Any]
-"""A JSON object as it came."""
+from videobroker.providers.attempts import AnswerError, Body
+from videobroker.providers.hms.moments import told_moment
+from videobroker.providers.notices import text
+
+T = TypeVar("T")
 
 
-class AnswerError(ValueError):
-    """The answer is JSON, and not what the page of the operation promises."""
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list."""
+
+    items: tuple[T, ...]
+    limit: int | None
+    """As many the server tried to find, which may be fewer than it was asked for."""
+    last: str | None
+    """Where the next page starts; None or empty at the end."""
+
+    @classmethod
+    def of(cls, read: Callable[[Body], T], body: Body) -> "Page[T]":
+        """`data` may be null."""
+        limit, last = body.get("limit"), body.get("last")
+        return cls(
+            items=tuple(read(item) for item in _list(body)),
+            limit=limit if isinstance(limit, int) and limit > 0 else None,
+            last=last if isinstance(last, str) else None,
+        )
+
+    def is_last(self, asked: int) -> bool:
+        """Whether the list ends here, when so many items were asked for."""
+        return not self.last or len(self.items) < (self.limit or asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +76,12 @@ class RoomCode:
     @classmethod
     def read_all(cls, body: Body) -> "tuple[RoomCode, ...]":
         """The codes under `data`, in the order given; `data` may be null."""
-        data = body.get("data") or []
-        if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
-            raise AnswerError("data is not a list of room codes")
-        return tuple(cls.read(item) for item in data)
+        return tuple(cls.read(item) for item in _list(body))
+
+    @classmethod
+    def read_page(cls, body: Body) -> "Page[RoomCode]":
+        """The same, as part of a list."""
+        return Page.of(cls.read, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +112,72 @@ class ActiveRoom:
         return cls(session_id=_text(session, "id"), peer_ids=tuple(session.get("peers") or ()))
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One device of one person. It gets another id when the person leaves and comes again."""
+
+    id: str
+    user_id: str | None
+    role: str | None
+    joined_at: datetime | None
+    left_at: datetime | None
+    """None while it is there."""
+
+    @classmethod
+    def read(cls, body: Body) -> "Peer":
+        """Only the id is always there. Moments are told to the millisecond; the zero time means none."""
+        return cls(
+            id=_text(body, "id"),
+            user_id=text(body, "user_id"),
+            role=text(body, "role"),
+            joined_at=told_moment(body.get("joined_at")),
+            left_at=told_moment(body.get("left_at")),
+        )
+
+    @property
+    def person(self) -> str:
+        """What 100ms calls the person: without a user id, the device stands for them."""
+        return self.user_id or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One meeting: from the first person's coming until the last one's leaving."""
+
+    id: str
+    room_id: str | None
+    began_at: datetime | None
+    ended_at: datetime | None
+    """None while it runs: only of a closed session `updated_at` is its end."""
+    peers: tuple[Peer, ...]
+
+    @classmethod
+    def read(cls, body: Body) -> "Session":
+        """Only the id is always there. Devices that have left stay among `peers`."""
+        return cls(
+            id=_text(body, "id"),
+            room_id=_optional_text(body, "room_id"),
+            began_at=told_moment(body.get("created_at")),
+            ended_at=told_moment(body.get("updated_at")) if body.get("active") is False else None,
+            peers=listed_peers(body),
+        )
+
+    @classmethod
+    def read_page(cls, body: Body) -> "Page[Session]":
+        """Part of a list."""
+        return Page.of(cls.read, body)
+
+
+def listed_peers(body: Body) -> tuple[Peer, ...]:
+    """The devices under `peers`: a map by id in the samples, an array in the prose, perhaps null, perhaps only ids.
+
+    What cannot be read is left out: one odd entry must not hide everybody else.
+    """
+    peers = body.get("peers")
+    items = peers.values() if isinstance(peers, Mapping) else peers if isinstance(peers, list) else ()
+    return tuple(Peer.read(item) for item in items if isinstance(item, Mapping) and _optional_text(item, "id"))
+
+
 def nothing(_: Body) -> None:
     """For answers that only say that the work was accepted."""
 
@@ -101,3 +194,15 @@ def _object(body: Body, key: str) -> Body:
     if not isinstance(value, Mapping):
         raise AnswerError(f"{key} is missing")
     return value
+
+
+def _optional_text(body: Body, key: str) -> str | None:
+    value = body.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _list(body: Body) -> list[Body]:
+    data = body.get("data") or []
+    if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
+        raise AnswerError("data is not a list of objects")
+    return data

@@ -1,29 +1,36 @@
 """The REST API of 100ms: the operations we use, each tried a few times within a bounded while.
 
 Every operation here is safe to repeat: creating a room is an upsert by name, creating codes gives the same
-codes again, the others read or set a state.
+codes again, removing somebody who is gone does nothing, the others read or set a state. The one exception is
+`create_code`, which may then leave one code more than is known.
 Source: the pages under server-side/v2/api-reference of the 100ms docs.
 """
 
-import asyncio
 import contextlib
-import logging
-import ssl
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import httpx
-import stamina
-import stamina.instrumentation
 import structlog
 
-from videobroker.providers.hms.answers import ActiveRoom, Body, Room, RoomCode, Template, nothing
-from videobroker.providers.hms.errors import Absent, AttemptError, answer, provider_error
+from videobroker.providers.attempts import AttemptError, Body, Errand, Patience, answer, persist, tls
+from videobroker.providers.hms.answers import (
+    ActiveRoom,
+    Page,
+    Peer,
+    Room,
+    RoomCode,
+    Session,
+    Template,
+    listed_peers,
+    nothing,
+)
+from videobroker.providers.hms.errors import Absent, provider_error
+from videobroker.providers.hms.moments import asked_moment
 from videobroker.providers.hms.tokens import ManagementTokens
 
 CONNECT_SECONDS = 2.0
@@ -38,29 +45,23 @@ POOL_SECONDS = 5.0
 CONNECTIONS = 20
 """At one time, per account: 100ms documents no limit to lean on, and a rush must not look like an attack."""
 
-log = structlog.get_logger(__name__)
+PAGE_SIZE = 100
+"""The most that 100ms gives at once."""
 
-# Each failed attempt is logged below, under the name of its operation. Stamina would log and count it again,
-# with "<context block>" for a name.
-stamina.instrumentation.set_on_retry_hooks(())
+MOST_PAGES = 100
+"""A room with more sessions or codes than fit on so many pages is not ours."""
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one operation is tried. All but `attempts` are seconds."""
+class Webhook:
+    """Where 100ms sends the webhooks of a room, instead of where those of the workspace go."""
 
-    attempts: int = 4
-    """Two failures in a row happen; four mean that it is down."""
-    first_wait: float = 0.1
-    longest_wait: float = 1.0
-    jitter: float = 0.4
-    """Up to this much is added to each wait, so that those who failed together do not come back together."""
-    longest_asked_wait: float = 3.0
-    """When 100ms asks for more, the caller is told so instead: a person waits at the other end."""
-    total: float = 8.0
-    """Everything together: waits, attempts and signing anew. Shorter than common gateway timeouts."""
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Operation(Generic[T]):
     method: str
     path: str
     read: Callable[[Body], T]
-    body: Mapping[str, str | bool] | None = None
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class HmsClient:
@@ -101,16 +103,21 @@ class HmsClient:
             auth=ManagementAuth(tokens),
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=POOL_SECONDS),
             limits=httpx.Limits(max_connections=CONNECTIONS),
-            verify=_tls(),
+            verify=tls(),
             transport=transport,
         )
 
-    async def create_room(self, name: str, template_id: str | None) -> Room:
-        """The room called `name`, made if there is none. An existing room takes the template over.
+    async def create_room(self, name: str, template_id: str | None, webhook: Webhook | None = None) -> Room:
+        """The room called `name`, made if there is none. An existing room takes template and webhook over.
 
-        Names compare case-insensitively. Without `template_id` a new room has the workspace's default one.
+        Names compare case-insensitively. Without `template_id` a new room has the workspace's default one. A room
+        that was once given a webhook keeps it: how to take it away is not documented.
         """
-        body = {"name": name} if template_id is None else {"name": name, "template_id": template_id}
+        body: dict[str, Any] = {"name": name}
+        if template_id is not None:
+            body["template_id"] = template_id
+        if webhook is not None:
+            body["webhook"] = {"url": webhook.url, "headers": dict(webhook.headers)}
         return await self._perform(Operation("create_room", "POST", _path("rooms"), Room.read, body))
 
     async def enable_room(self, room_id: str) -> Room:
@@ -131,6 +138,22 @@ class HmsClient:
             Operation("create_codes", "POST", _path("room-codes", "room", room_id), RoomCode.read_all)
         )
 
+    async def list_codes(self, room_id: str) -> tuple[RoomCode, ...]:
+        """All enabled codes of the room. `Forbidden` while the room is disabled."""
+        path, query = _path("room-codes", "room", room_id), {"enabled": "true"}
+        operation = Operation("list_codes", "GET", path, RoomCode.read_page, query=query)
+        return tuple([code async for code in self._pages(operation)])
+
+    async def create_code(self, room_id: str, role: str) -> RoomCode:
+        """A code for the role. Whether it is a new one when the role has one already is not documented."""
+        path = _path("room-codes", "room", room_id, "role", role)
+        return await self._perform(Operation("create_code", "POST", path, RoomCode.read))
+
+    async def disable_code(self, code: str) -> None:
+        """Let nobody in with this code any more. `Absent` when there is no such code."""
+        body = {"code": code, "enabled": False}
+        await self._perform(Operation("disable_code", "POST", _path("room-codes", "code"), nothing, body))
+
     async def end_room(self, room_id: str, reason: str, *, lock: bool) -> None:
         """Send everybody out, soon after the answer. With `lock` the room is also disabled.
 
@@ -138,6 +161,28 @@ class HmsClient:
         """
         path = _path("active-rooms", room_id, "end-room")
         await self._perform(Operation("end_room", "POST", path, nothing, {"reason": reason, "lock": lock}))
+
+    async def list_peers(self, room_id: str, user_id: str) -> tuple[Peer, ...]:
+        """The devices in the room that 100ms takes for this user's. `Absent` when the room is idle or unknown."""
+        path, query = _path("active-rooms", room_id, "peers"), {"user_id": user_id}
+        return await self._perform(Operation("list_peers", "GET", path, listed_peers, query=query))
+
+    async def remove_peer(self, room_id: str, peer_id: str, reason: str) -> None:
+        """Put one device out of the room, soon after the answer. `Absent` when it is not there."""
+        path, body = _path("active-rooms", room_id, "remove-peers"), {"peer_id": peer_id, "reason": reason}
+        await self._perform(Operation("remove_peer", "POST", path, nothing, body))
+
+    async def list_sessions(self, room_id: str, *, active: bool, after: datetime | None = None) -> tuple[Session, ...]:
+        """The meetings in the room that run (`active`) or are over; `after` limits when they began."""
+        query = {"room_id": room_id, "active": "true" if active else "false"}
+        if after is not None:
+            query["after"] = asked_moment(after)
+        operation = Operation("list_sessions", "GET", _path("sessions"), Session.read_page, query=query)
+        return tuple([session async for session in self._pages(operation)])
+
+    async def get_session(self, session_id: str) -> Session:
+        """One meeting, with everybody who was in it. `Absent` when there is none."""
+        return await self._perform(Operation("get_session", "GET", _path("sessions", session_id), Session.read))
 
     async def get_template(self, template_id: str) -> Template:
         """The template and its roles."""
@@ -156,56 +201,28 @@ class HmsClient:
         await self._http.aclose()
 
     async def _perform(self, operation: Operation[T]) -> T:
+        errand = Errand("100ms", operation.name, operation.path)
         try:
-            async with asyncio.timeout(self._patience.total):
-                return await self._try_repeatedly(operation)
+            return await persist(errand, self._patience, lambda _: self._send(operation))
         except AttemptError as failure:
             raise provider_error(failure, operation.name) from failure
-        except TimeoutError as error:
-            late = AttemptError(f"not done within {self._patience.total:g} s")
-            log.warning("100ms took too long", operation=operation.name, path=operation.path)
-            raise provider_error(late, operation.name) from error
 
-    async def _try_repeatedly(self, operation: Operation[T]) -> T:
-        attempts = stamina.retry_context(
-            on=self._wait_after,
-            attempts=self._patience.attempts,
-            timeout=None,
-            wait_initial=self._patience.first_wait,
-            wait_max=self._patience.longest_wait,
-            wait_jitter=self._patience.jitter,
-        )
-        async for attempt in attempts:
-            with attempt:
-                return await self._try_once(operation, attempt.num)
-        raise AssertionError("the last attempt returns or raises")
-
-    def _wait_after(self, error: Exception) -> bool | float:
-        """Seconds until the next attempt; True for the usual wait, False for giving up."""
-        if not isinstance(error, AttemptError) or not error.transient:
-            return False
-        if error.asked_wait is None:
-            return True
-        return error.asked_wait if error.asked_wait <= self._patience.longest_asked_wait else False
-
-    async def _try_once(self, operation: Operation[T], attempt: int) -> T:
-        try:
-            return await self._send(operation)
-        except AttemptError as failure:
-            log.log(
-                logging.WARNING if failure.transient else logging.INFO,
-                "100ms did not do what was asked",
-                operation=operation.name,
-                path=operation.path,
-                attempt=attempt,
-                status=failure.status,
-                problem=failure.message,
-            )
-            raise
+    async def _pages(self, operation: Operation[Page[T]]) -> AsyncIterator[T]:
+        start: str | None = None
+        for _ in range(MOST_PAGES):
+            query = {**operation.query, "limit": str(PAGE_SIZE), **({"start": start} if start else {})}
+            page = await self._perform(replace(operation, query=query))
+            for item in page.items:
+                yield item
+            if page.is_last(PAGE_SIZE) or page.last == start:
+                return
+            start = page.last
 
     async def _send(self, operation: Operation[T]) -> T:
         try:
-            response = await self._http.request(operation.method, operation.path, json=operation.body)
+            response = await self._http.request(
+                operation.method, operation.path, json=operation.body, params=operation.query or None
+            )
         except httpx.RequestError as error:
             raise AttemptError.without_answer(error) from error
         self._compare_clocks(response)
@@ -236,12 +253,6 @@ class ManagementAuth(httpx.Auth):
             log.warning("100ms did not accept the management token, signing anew", path=request.url.path)
             self._tokens.discard(token)
             yield _bearing(request, self._tokens.current())
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """One for all accounts: loading the certificates holds up the event loop for 20 ms."""
-    return httpx.create_ssl_context()
 
 
 def _bearing(request: httpx.Request, token: str) -> httpx.Request:

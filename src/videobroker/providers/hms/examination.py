@@ -8,6 +8,7 @@ from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent
+from videobroker.providers.hms.webhooks import SECRET_HEADER, WebhookKeys
 
 UNKNOWN_ROOM = "0" * 24
 """An id that no room has: asking for it shows whether the credentials are good."""
@@ -86,3 +87,23 @@ def examine_given_token(expires_at: datetime | None, now: datetime) -> list[Find
     if expires_at - now < WARNED_BEFORE:
         return [warning(check, f"It expires at {rfc3339(expires_at)}; own ones are used from then on.", step)]
     return [ok(check, f"It is used until {rfc3339(expires_at)}.")]
+
+
+def examine_webhooks(keys: WebhookKeys, *, url: str | None, has_fixed_room: bool) -> Finding:
+    """Whether 100ms can tell us who comes and goes. What its dashboard holds cannot be seen from here."""
+    check = "100ms webhooks"
+    if not keys:
+        return warning(
+            check,
+            "None are taken: who comes and goes is only known by asking.",
+            "Set HMS_WEBHOOK_SECRET, and HMS_WEBHOOK_URL to the address at which 100ms reaches this service.",
+        )
+    if url is not None and not has_fixed_room:
+        return ok(check, f"New rooms send them to {url}, with the secret.")
+    proof = f"the header {SECRET_HEADER}" if keys.header_secret is not None else "their signature"
+    reason = "Nobody tells the fixed room where to" if url is not None else "No room is told where to"
+    return warning(
+        check,
+        f"They are taken with {proof}. {reason} send them, so the dashboard has to.",
+        "Look in 100ms' dashboard whether the URL and the header are set under Developer, Webhooks.",
+    )

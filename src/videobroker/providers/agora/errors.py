@@ -1,0 +1,47 @@
+"""Which of our errors a failure of Agora's REST API becomes.
+
+Source: the pages "Response status codes" and "Ensure service reliability" of the Agora docs.
+"""
+
+from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailable
+from videobroker.providers.attempts import DEFAULT_RETRY_AFTER, AttemptError
+
+_ADVICE = {
+    400: "check app_id (AGORA_APP_ID): it has to be a project of the account",
+    401: "check the customer id and secret (AGORA_CUSTOMER_ID, AGORA_CUSTOMER_SECRET), and that the app id is of "
+    "the same account",
+    403: "the customer id lacks the permission",
+    404: "check api_url (AGORA_API_URL)",
+}
+_OTHER_ADVICE = "sending the same again will not help"
+
+
+class Absent(ProviderRefused):
+    """The video provider does not know this."""
+
+
+class Malformed(ProviderRefused):
+    """The video provider does not understand this."""
+
+
+class WrongCredentials(ProviderRefused):
+    """The video provider does not accept the account's credentials."""
+
+
+_REFUSALS: dict[int | None, type[ProviderRefused]] = {
+    400: Malformed,
+    401: WrongCredentials,
+    403: WrongCredentials,
+    404: Absent,
+}
+
+
+def provider_error(failure: AttemptError, operation: str) -> ProviderError:
+    """Our error for an operation whose last attempt ended in `failure`."""
+    if failure.transient:
+        return ProviderUnavailable(
+            f"Agora did not complete {operation} ({failure}). Try again later.",
+            retry_after=failure.asked_wait or DEFAULT_RETRY_AFTER,
+        )
+    advice = _ADVICE.get(failure.status or 0, _OTHER_ADVICE)
+    return _REFUSALS.get(failure.status, ProviderRefused)(f"Agora refused {operation} ({failure}): {advice}.")

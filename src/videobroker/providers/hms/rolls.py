@@ -1,0 +1,70 @@
+"""Who is in a room at 100ms, and who was.
+
+Source: api-reference/Sessions/list-sessions and api-reference/Sessions/retrieve-a-session of the 100ms docs.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from videobroker.domain.observations import RollCall, Seen, truncated
+from videobroker.providers.hms.answers import Peer, Session
+from videobroker.providers.hms.client import HmsClient
+from videobroker.providers.hms.errors import Absent
+
+LONGEST_SESSION = timedelta(hours=12)
+"""The platform ends every session after that."""
+
+
+async def call_roll(
+    client: HmsClient, room_id: str, since: datetime, recorder_roles: Collection[str], *, taken_at: datetime
+) -> list[RollCall]:
+    """The room's meetings that run, or ended at `since` or later, as 100ms knows them after `taken_at`."""
+    sessions = [await _whole(client, brief.id) for brief in await _briefs(client, room_id, since)]
+    return [
+        _roll(session, recorder_roles, truncated(taken_at))
+        for session in sessions
+        if session is not None and session.room_id in (None, room_id) and _reaches(session, since)
+    ]
+
+
+async def _briefs(client: HmsClient, room_id: str, since: datetime) -> list[Session]:
+    """Each meeting once: one that ends between the two questions is in both answers."""
+    # The filter goes by the start: without the margin, a meeting that was running at `since` would be missed.
+    earliest = since - LONGEST_SESSION
+    try:
+        running = await client.list_sessions(room_id, active=True)
+        over = await client.list_sessions(room_id, active=False, after=earliest)
+    except Absent:
+        return []
+    return list({session.id: session for session in (*running, *over) if _reaches(session, since)}.values())
+
+
+async def _whole(client: HmsClient, session_id: str) -> Session | None:
+    try:
+        return await client.get_session(session_id)
+    except Absent:
+        return None
+
+
+def _reaches(session: Session, since: datetime) -> bool:
+    return session.ended_at is None or session.ended_at >= truncated(since)
+
+
+def _roll(session: Session, recorder_roles: Collection[str], taken_at: datetime) -> RollCall:
+    return RollCall(
+        taken_at=taken_at,
+        provider_call_id=session.id,
+        began_at=session.began_at,
+        ended_at=session.ended_at,
+        people=tuple(_seen(peer) for peer in session.peers if peer.role not in recorder_roles),
+    )
+
+
+def _seen(peer: Peer) -> Seen:
+    return Seen(
+        connection=peer.id,
+        provider_user_id=peer.person,
+        role=peer.role,
+        joined_at=peer.joined_at,
+        left_at=peer.left_at,
+    )

@@ -1,0 +1,161 @@
+"""The webhooks of 100ms: how they prove where they come from, and what they say about a call.
+
+Source: server-side/v2/how-to-guides/configure-webhooks/{overview,webhook,secure-webhooks} of the 100ms docs, and its
+page on HIPAA workspaces for the signature.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from videobroker.domain.observations import Observation, Sign
+from videobroker.errors import WebhookRefused
+from videobroker.providers.contract import Notice
+from videobroker.providers.hms.moments import told_moment
+from videobroker.providers.notices import (
+    Json,
+    json_object,
+    needed_object,
+    needed_text,
+    require_digest,
+    require_equal,
+    require_fresh,
+    text,
+)
+
+SECRET_HEADER = "Videobroker-Hook-Secret"  # noqa: S105  # the name of the header, not the secret
+"""The header in which 100ms shows us `webhook_secret`: set beside the URL, by `open_room` or in the dashboard."""
+
+SIGNATURE_HEADER = "x-100ms-signature"
+"""Sent by HIPAA workspaces: hex HMAC-SHA256 of the raw body."""
+
+RECORDER_ROLE = "__internal_recorder"
+"""The role of the vendor's own recorder bot. Nobody enters with it."""
+
+LONGEST_UNDERWAY = timedelta(hours=24)
+"""100ms gives up after 14 seconds; what is older was kept by somebody."""
+
+LONGEST_REPLAYED = timedelta(days=30)
+"""Replays reach back so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookKeys:
+    """What a webhook has to show. Each may be missing; those that are there must all hold."""
+
+    header_secret: str | None = field(default=None, repr=False)
+    signing_secret: str | None = field(default=None, repr=False)
+
+    def __bool__(self) -> bool:
+        return self.header_secret is not None or self.signing_secret is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a type of webhook says."""
+
+    sign: Sign
+    moment: str
+    """Which field tells when it happened."""
+    personal: bool = True
+
+
+_MEANINGS: Mapping[str, _Meaning] = {
+    "session.open.success": _Meaning(Sign.OPENED, "session_started_at", personal=False),
+    "session.close.success": _Meaning(Sign.EMPTIED, "session_stopped_at", personal=False),
+    "peer.join.success": _Meaning(Sign.ARRIVED, "joined_at"),
+    "peer.leave.success": _Meaning(Sign.LEFT, "left_at"),
+    "role.change.success": _Meaning(Sign.ROLE_CHANGED, "role_changed_at"),
+}
+
+
+def verify_webhook(
+    keys: WebhookKeys, headers: Mapping[str, str], body: bytes, *, recorder_roles: Collection[str], now: datetime
+) -> Notice:
+    """Read a webhook after making sure that it comes from 100ms, lately: within a day, a replay within 30 days.
+
+    Names of headers are in lower case. Raises `WebhookRefused` and `WebhookUnreadable`.
+    """
+    _require_origin(keys, headers, body)
+    envelope = json_object(body)
+    notice = _notice(envelope, recorder_roles)
+    require_fresh(notice.sent_at, LONGEST_REPLAYED if _is_replay(envelope) else LONGEST_UNDERWAY, now)
+    return notice
+
+
+def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> Notice:
+    """What the webhook says, whoever sent it and when. Raises `WebhookUnreadable`.
+
+    Webhooks about anything but people coming, going and changing roles say nothing about a call, nor do those about
+    recorders and those that lack what matters: the dashboard's test has no room.
+    """
+    return _notice(json_object(body), recorder_roles)
+
+
+def _require_origin(keys: WebhookKeys, headers: Mapping[str, str], body: bytes) -> None:
+    if not keys:
+        raise WebhookRefused(
+            "The 100ms account takes no webhooks. Set its webhook_secret, and the same value at 100ms as the header "
+            f"{SECRET_HEADER} beside the webhook URL."
+        )
+    if keys.header_secret is not None:
+        require_equal(headers.get(SECRET_HEADER.lower()), keys.header_secret)
+    if keys.signing_secret is not None:
+        require_digest(headers.get(SIGNATURE_HEADER), keys.signing_secret, body, "sha256")
+
+
+def _is_replay(envelope: Json) -> bool:
+    # The page does not say whether the mark stands in the envelope or in its data.
+    return envelope.get("is_replay") is True or needed_object(envelope, "data").get("is_replay") is True
+
+
+def _notice(envelope: Json, recorder_roles: Collection[str]) -> Notice:
+    kind, data = needed_text(envelope, "type"), needed_object(envelope, "data")
+    observation = _observation(kind, data)
+    is_recorder = observation is not None and observation.role in recorder_roles
+    return Notice(
+        id=needed_text(envelope, "id"),
+        likeness=None if observation is None else _likeness(kind, observation),
+        type=kind,
+        sent_at=told_moment(envelope.get("timestamp")),
+        room_id=text(data, "room_id"),
+        observation=None if is_recorder else observation,
+    )
+
+
+def _observation(kind: str, data: Json) -> Observation | None:
+    meaning = _MEANINGS.get(kind)
+    at = None if meaning is None else told_moment(data.get(meaning.moment))
+    if meaning is None or at is None or text(data, "room_id") is None:
+        return None
+    if not meaning.personal:
+        return Observation(sign=meaning.sign, at=at, provider_call_id=text(data, "session_id"))
+    return _personal(meaning.sign, at, data)
+
+
+def _personal(sign: Sign, at: datetime, data: Json) -> Observation | None:
+    peer = text(data, "peer_id")
+    if peer is None:
+        return None
+    left = sign is Sign.LEFT
+    return Observation(
+        sign=sign,
+        at=at,
+        provider_call_id=text(data, "session_id"),
+        connection=peer,
+        # Whoever came with a room code alone may have no user id: then the device stands for the person.
+        provider_user_id=text(data, "user_id") or peer,
+        role=text(data, "role"),
+        former_role=text(data, "previous_role") if sign is Sign.ROLE_CHANGED else None,
+        since=None if sign is Sign.ARRIVED else told_moment(data.get("joined_at")),
+        reason=text(data, "reason") if left else None,
+    )
+
+
+def _likeness(kind: str, seen: Observation) -> str | None:
+    """Whether the id of a webhook stays the same when it is sent again is not documented; what it tells does."""
+    if seen.provider_call_id is None and seen.connection is None:
+        return None
+    parts = (kind, seen.provider_call_id or "", seen.connection or "", seen.at.isoformat(timespec="milliseconds"))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,173 @@
+"""The provider against the pretend vendor: whole stories, with the vendor's own opinion of what we send."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from videobroker.domain.diagnosis import Verdict
+from videobroker.domain.observations import Observation, Sign
+from videobroker.errors import ProviderUnavailable
+from videobroker.providers.agora.provider import AgoraProvider
+from videobroker.providers.contract import ChannelCredentials, Seat
+from videobroker.sandbox import SandboxState, create_sandbox, demo_config
+
+from .far_side import NOON
+
+HOST = "http://sandbox.test"
+HOOK = "https://broker.example/hooks/agora"
+
+pytestmark = pytest.mark.usefixtures("waits")
+
+
+class Line(httpx.ASGITransport):
+    """Calls the sandbox in the same process. Where it hangs up, the caller sees a broken connection."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except ConnectionResetError as error:
+            raise httpx.ReadError(str(error)) from error
+
+
+class FarSide:
+    """The sandbox, what it sends, and the people in its channels."""
+
+    def __init__(self) -> None:
+        config = demo_config()
+        assert config.agora is not None
+        self.now = NOON
+        self.sent: list[httpx.Request] = []
+        self._receiver = httpx.AsyncClient(transport=httpx.MockTransport(self._take))
+        self.line = Line(create_sandbox(config, SandboxState(config, now=lambda: self.now), self._receiver))
+        self._http = httpx.AsyncClient(base_url=HOST, transport=self.line)
+        self.settings = {
+            "app_id": config.agora.app_id,
+            "app_certificate": config.agora.app_certificate,
+            "customer_id": config.agora.customer_id,
+            "customer_secret": config.agora.customer_secret,
+            "notifications_secret": config.agora.notifications_secret,
+            "api_url": HOST,
+        }
+
+    def _take(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        return httpx.Response(200, json={})
+
+    async def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return await self._http.request(method, f"/_sandbox{path}", json=body)
+
+    async def enter(self, provider: AgoraProvider, uid: int, **how: object) -> bool:
+        seat = Seat("ada", "publisher", "Ada", issued_at=self.now, expires_at=self.now + timedelta(hours=2), uid=uid)
+        credentials = provider.sign("room-1", seat).credentials
+        assert isinstance(credentials, ChannelCredentials)
+        body = {"uid": uid, "token": credentials.token, **how}
+        return (await self.ask("POST", "/agora/room-1/users", body)).is_success
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+        await self._receiver.aclose()
+
+
+@pytest.fixture
+async def far_side() -> AsyncIterator[FarSide]:
+    far_side = FarSide()
+    yield far_side
+    await far_side.aclose()
+
+
+@pytest.fixture
+async def provider(far_side: FarSide) -> AsyncIterator[AgoraProvider]:
+    provider = AgoraProvider.from_settings(far_side.settings, clock=lambda: far_side.now, transport=far_side.line)
+    yield provider
+    await provider.aclose()
+
+
+@pytest.mark.parametrize("fault", [{"kind": "drop", "after": True}, {"kind": "status", "status": 504, "after": True}])
+async def test_an_answer_that_is_lost_makes_no_second_rule(
+    provider: AgoraProvider, far_side: FarSide, fault: dict[str, object]
+) -> None:
+    answer = await far_side.ask("POST", "/faults", {"operation": "agora_create_rule", "times": 1, **fault})
+    assert answer.is_success
+    closure = await provider.close_room("room-1")
+    assert closure is not None
+    counters = (await far_side.ask("GET", "/counters")).json()
+    assert counters["agora_create_rule"] == 1
+    assert not await far_side.enter(provider, 42)
+    await provider.open_room("room-1", closure=closure)
+    assert await far_side.enter(provider, 42)
+
+
+async def test_a_rule_that_nobody_knows_of_any_more_is_lifted_as_well(
+    provider: AgoraProvider, far_side: FarSide
+) -> None:
+    await provider.close_room("room-1")
+    closure = await provider.close_room("room-1")
+    await provider.remove_person("room-1", "43", until=far_side.now + timedelta(hours=1))
+    await provider.open_room("room-1", closure=closure)
+    assert await far_side.enter(provider, 42)
+    assert not await far_side.enter(provider, 43)
+
+
+async def test_the_rule_of_a_closing_outlives_every_token(provider: AgoraProvider, far_side: FarSide) -> None:
+    closure = await provider.close_room("room-1")
+    far_side.now += timedelta(hours=23, minutes=59)
+    assert not await far_side.enter(provider, 42)
+    far_side.now += timedelta(minutes=2)
+    assert await provider.open_room("room-1", closure=closure) == "room-1"
+
+
+async def test_a_vendor_that_stays_down_is_unavailable(provider: AgoraProvider, far_side: FarSide) -> None:
+    await far_side.ask("POST", "/faults", {"kind": "drop"})
+    with pytest.raises(ProviderUnavailable):
+        await provider.call_roll("room-1", since=NOON)
+
+
+async def test_a_roll_call_of_people_and_a_recorder(provider: AgoraProvider, far_side: FarSide) -> None:
+    for uid in (42, 43, 2_000_000_001):
+        assert await far_side.enter(provider, uid)
+    [roll] = await provider.call_roll("room-1", since=NOON)
+    assert [(person.connection, person.joined_at) for person in roll.people] == [("42", NOON), ("43", NOON)]
+
+
+async def test_the_examination_takes_good_credentials_and_names_bad_ones(
+    provider: AgoraProvider, far_side: FarSide
+) -> None:
+    assert {finding.verdict for finding in await provider.examine(["publisher"])} == {Verdict.OK}
+    settings = {**far_side.settings, "customer_secret": "wrong"}
+    other = AgoraProvider.from_settings(settings, clock=lambda: far_side.now, transport=far_side.line)
+    findings = {finding.check: finding for finding in await other.examine(["publisher"])}
+    assert findings["agora customer credentials"].verdict is Verdict.FAILED
+    await other.aclose()
+
+
+async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
+    provider: AgoraProvider, far_side: FarSide
+) -> None:
+    assert (await far_side.ask("PUT", "/agora/notifications", {"url": HOOK})).is_success
+    assert await far_side.enter(provider, 42)
+    assert await far_side.enter(provider, 43, platform=6, client_type=10)
+    far_side.now += timedelta(minutes=45)
+    await provider.remove_person("room-1", "43", until=None)
+    await provider.remove_person("room-1", "42", until=None)
+    await far_side.ask("POST", "/webhooks/flush")
+    notices = [
+        provider.verify(
+            {name.lower(): value for name, value in request.headers.items()}, request.content, now=far_side.now
+        )
+        for request in far_side.sent
+    ]
+    assert {notice.room_id for notice in notices} == {"room-1"}
+    seen: dict[Sign, Observation] = {
+        notice.observation.sign: notice.observation for notice in notices if notice.observation is not None
+    }
+    assert set(seen) == {Sign.OPENED, Sign.ARRIVED, Sign.LEFT, Sign.EMPTIED}
+    arrived, left = seen[Sign.ARRIVED], seen[Sign.LEFT]
+    assert arrived.connection == left.connection == "42"
+    assert (left.since, left.at - arrived.at, left.reason) == (arrived.at, timedelta(minutes=45), "3")
+    assert arrived.order is not None
+    assert left.order is not None
+    assert arrived.order < left.order
+    assert len({notice.likeness for notice in notices}) == len(notices)

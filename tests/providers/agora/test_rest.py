@@ -1,0 +1,424 @@
+"""What goes over the wire to Agora's REST API, and what is made of its answers."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from structlog.testing import capture_logs
+
+from videobroker.domain.diagnosis import Verdict
+from videobroker.domain.observations import RollCall, Seen
+from videobroker.domain.rooms import UID_LIMIT
+from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
+from videobroker.providers.agora.client import AgoraClient, CustomerKeys
+from videobroker.providers.agora.errors import WrongCredentials
+from videobroker.providers.agora.pace import Pace
+from videobroker.providers.agora.provider import AgoraProvider
+from videobroker.providers.contract import Capability
+
+from .far_side import API, APP_ID, CERTIFICATE, CUSTOMER, FALLBACK, NOON, PROJECT, RULES, account, sent
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "agora.json").read_text())
+MADE = {"status": "success", "id": 1953}
+SHUT = {"appid": APP_ID, "cname": "room-1", "privileges": ["join_channel"], "time_in_seconds": 86_400}
+
+pytestmark = pytest.mark.usefixtures("waits")
+
+
+def rule(number: int, **fields: object) -> dict[str, object]:
+    return {"id": number, "appid": APP_ID, "cname": "room-1", "privileges": ["join_channel"], **fields}
+
+
+def rules(*listed: object) -> dict[str, object]:
+    return {"status": "success", "rules": list(listed)}
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[AgoraClient]:
+    client = AgoraClient(APP_ID, CustomerKeys(**CUSTOMER), lambda: NOON)
+    yield client
+    await client.aclose()
+
+
+# --- the account
+
+
+def test_customer_credentials_bring_four_capabilities(rest: AgoraProvider) -> None:
+    assert rest.capabilities == {
+        Capability.CLOSE_ROOM,
+        Capability.REMOVE_PERSON,
+        Capability.KEEP_OUT,
+        Capability.ROLL_CALL,
+    }
+
+
+@pytest.mark.parametrize("missing", CUSTOMER)
+def test_half_of_the_credentials_are_none(missing: str) -> None:
+    with pytest.raises(ProviderNotConfigured, match=f"lacks the setting {missing}") as refused:
+        account(**{missing: "  "})
+    assert not any(value in refused.value.detail for value in CUSTOMER.values())
+
+
+def test_an_address_without_a_scheme_is_refused() -> None:
+    with pytest.raises(ProviderNotConfigured, match="api_url"):
+        account(api_url="api.agora.io")
+
+
+@pytest.mark.parametrize("vector", VECTORS["rest_basic_auth"])
+async def test_the_credentials_are_shown_as_the_vector_says(vector: dict[str, str], vendor: respx.MockRouter) -> None:
+    provider = account(customer_id=vector["customer_id"], customer_secret=vector["customer_secret"])
+    vendor.post(RULES).respond(json=MADE)
+    await provider.close_room("room-1")
+    request = vendor.calls.last.request
+    assert request.headers[vector["header"]] == vector["value"]
+    assert request.headers["Content-Type"] == "application/json"
+    await provider.aclose()
+
+
+async def test_another_address_has_no_fallback(vendor: respx.MockRouter) -> None:
+    provider = account(api_url="http://sandbox.test:9000/")
+    route = vendor.post("http://sandbox.test:9000/dev/v1/kicking-rule").respond(429)
+    with pytest.raises(ProviderUnavailable):
+        await provider.close_room("room-1")
+    assert route.call_count == len(vendor.calls) == 4
+    await provider.aclose()
+
+
+# --- closing and opening
+
+
+async def test_closing_keeps_everybody_out_for_a_day(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.post(RULES).respond(json=MADE)
+    assert await rest.close_room("room-1", codes=["ignored"]) == "1953"
+    assert sent(vendor) == [("POST", "/kicking-rule", SHUT)]
+
+
+async def test_opening_lifts_the_rule_and_every_other_that_shuts_the_channel(
+    rest: AgoraProvider, vendor: respx.MockRouter
+) -> None:
+    """Closing twice makes two, and a crash may leave one of which nobody knows."""
+    vendor.delete(RULES).respond(json={"status": "success", "id": 1})
+    listed = [
+        rule(7, uid=0, ip=""),
+        rule(8, uid=None, ip=None),
+        rule(9, uid=42),
+        rule(10, cname="room-2"),
+        rule(11, ip="203.0.113.7"),
+        rule(12, privileges=["publish_audio"]),
+        rule(1),
+        "no rule",
+        {"id": None},
+    ]
+    vendor.get(RULES, params={"appid": APP_ID}).respond(json=rules(*listed))
+    assert await rest.open_room("room-1", closure="1,2") == "room-1"
+    lifted = [body for method, _, body in sent(vendor) if method == "DELETE"]
+    assert lifted == [{"appid": APP_ID, "id": number} for number in (1, 2, 7, 8)]
+
+
+async def test_opening_what_was_not_closed_asks_nobody(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    assert await rest.open_room("room-1") == "room-1"
+    assert sent(vendor) == []
+
+
+@pytest.mark.parametrize("status", [404, 400])
+async def test_a_rule_that_is_over_is_no_error(client: AgoraClient, vendor: respx.MockRouter, status: int) -> None:
+    vendor.delete(RULES).respond(status, json={"message": "rule not found"})
+    vendor.get(RULES).respond(json=rules(rule(5)))
+    await client.lift(1953)
+
+
+async def test_a_rule_that_stays_is_an_error(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.delete(RULES).respond(400, json={"message": "invalid appid"})
+    vendor.get(RULES).respond(json=rules(rule(1953)))
+    with pytest.raises(ProviderRefused, match="invalid appid"):
+        await rest.open_room("room-1", closure="1953")
+
+
+@pytest.mark.parametrize("closure", ["0", "-1", "1,", "abc", "1.5", "1;2", "٣"])
+async def test_a_closure_that_is_none_is_refused_unasked(
+    rest: AgoraProvider, vendor: respx.MockRouter, closure: str
+) -> None:
+    with pytest.raises(ProviderRefused, match="rule"):
+        await rest.open_room("room-1", closure=closure)
+    assert sent(vendor) == []
+
+
+async def test_a_channel_that_may_have_been_closed_is_let_go_of_by_all_rules_that_are_listed(
+    rest: AgoraProvider, vendor: respx.MockRouter
+) -> None:
+    """Also of one whose id was lost with the answer."""
+    vendor.get(RULES).respond(json=rules(rule(7), rule(8, uid=42), rule(9, cname="room-2")))
+    vendor.delete(RULES).respond(json={"status": "success", "id": 7})
+    await rest.open_room("room-1", closure="")
+    assert sent(vendor)[1:] == [("DELETE", "/kicking-rule", {"appid": APP_ID, "id": 7})]
+
+
+async def test_without_customer_credentials_nothing_can_have_been_closed_of_which_we_do_not_know() -> None:
+    provider = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
+    assert await provider.open_room("room-1", closure="") == "room-1"
+
+
+async def test_a_closed_channel_is_not_called_open_when_nobody_can_open_it() -> None:
+    provider = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
+    with pytest.raises(ProviderRefused, match="customer_id"):
+        await provider.open_room("room-1", closure="1953")
+
+
+@pytest.mark.parametrize("doubt", [httpx.ReadTimeout(""), httpx.Response(504), httpx.Response(200, text="{")])
+async def test_after_a_doubtful_attempt_the_rules_are_searched_before_another_is_made(
+    rest: AgoraProvider, vendor: respx.MockRouter, doubt: Any
+) -> None:
+    vendor.post(RULES).side_effect = [doubt]
+    vendor.get(f"{FALLBACK}/kicking-rule").respond(json=rules(rule(3), rule(4), rule(5, uid=42)))
+    assert await rest.close_room("room-1") == "4"
+    assert [method for method, *_ in sent(vendor)] == ["POST", "GET"]
+
+
+async def test_where_no_rule_is_found_another_is_made(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.post(RULES).side_effect = [httpx.ReadError("")]
+    vendor.get(f"{FALLBACK}/kicking-rule").respond(json=rules(rule(3, uid=42)))
+    vendor.post(f"{FALLBACK}/kicking-rule").respond(json=MADE)
+    assert await rest.close_room("room-1") == "1953"
+    assert [method for method, *_ in sent(vendor)] == ["POST", "GET", "POST"]
+
+
+@pytest.mark.parametrize("unsent", [httpx.ConnectError(""), httpx.ConnectTimeout(""), httpx.Response(429)])
+async def test_what_did_not_arrive_is_sent_again_at_the_other_host(
+    rest: AgoraProvider, vendor: respx.MockRouter, unsent: Any
+) -> None:
+    vendor.post(RULES).side_effect = [unsent]
+    vendor.post(f"{FALLBACK}/kicking-rule").respond(json=MADE)
+    assert await rest.close_room("room-1") == "1953"
+    assert [method for method, *_ in sent(vendor)] == ["POST", "POST"]
+
+
+# --- people
+
+
+async def test_putting_somebody_out_lets_them_back_in(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.post(RULES).respond(json={"status": "success"})
+    await rest.remove_person("room-1", "42", until=None)
+    body = {"appid": APP_ID, "cname": "room-1", "uid": 42, "privileges": ["join_channel"], "time": 0}
+    assert sent(vendor) == [("POST", "/kicking-rule", body)]
+
+
+@pytest.mark.parametrize(
+    ("after", "seconds"),
+    [
+        (timedelta(minutes=10), 600),
+        (timedelta(seconds=30, microseconds=1), 31),
+        (timedelta(seconds=1), 10),
+        (timedelta(hours=-1), 10),
+        (timedelta(days=7), 86_400),
+    ],
+)
+async def test_keeping_somebody_out_lasts_as_long_as_asked_and_no_longer_than_a_day(
+    rest: AgoraProvider, vendor: respx.MockRouter, after: timedelta, seconds: int
+) -> None:
+    vendor.post(RULES).respond(json=MADE)
+    await rest.remove_person("room-1", str(2**32 - 1), until=NOON + after)
+    [(_, _, body)] = sent(vendor)
+    assert body == {**SHUT, "uid": 2**32 - 1, "time_in_seconds": seconds}
+
+
+@pytest.mark.parametrize("uid", ["", "0", "00", "007", "-1", "1.0", " 1", "1\n", "4294967296", "ada", "٣", "1e3"])
+@pytest.mark.parametrize("until", [None, NOON + timedelta(hours=1)])
+async def test_a_uid_that_is_none_would_hit_everybody_and_is_refused_unasked(
+    rest: AgoraProvider, vendor: respx.MockRouter, uid: str, until: datetime | None
+) -> None:
+    with pytest.raises(ProviderRefused, match="uid"):
+        await rest.remove_person("room-1", uid, until=until)
+    assert sent(vendor) == []
+
+
+@pytest.mark.parametrize("channel", ["", "a/b", "*", ".", "..", "канал"])
+async def test_a_channel_that_cannot_be_is_refused_unasked(
+    rest: AgoraProvider, vendor: respx.MockRouter, channel: str
+) -> None:
+    with pytest.raises(ProviderRefused, match="channel"):
+        await rest.close_room(channel)
+    with pytest.raises(ProviderRefused, match="channel"):
+        await rest.remove_person(channel, "42", until=None)
+    with pytest.raises(ProviderRefused, match="channel"):
+        await rest.call_roll(channel, since=NOON)
+    assert sent(vendor) == []
+
+
+# --- who is there
+
+
+def users(**data: object) -> dict[str, object]:
+    return {"success": True, "data": {"channel_exist": True, **data}}
+
+
+def there(join: int, role: int) -> dict[str, object]:
+    return {"success": True, "data": {"in_channel": True, "join": join, "role": role, "platform": 7}}
+
+
+def property_of(uid: int, channel: str = "room-1") -> str:
+    return f"{API}/channel/user/property/{APP_ID}/{uid}/{channel}"
+
+
+CAME = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
+CAME_UNIX = int(CAME.timestamp())
+
+
+async def test_a_live_channel_has_hosts_and_an_audience(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(
+        json=users(mode=2, broadcasters=[1, 2], audience=[3, 2, 4, 5, UID_LIMIT + 1], audience_total=5)
+    )
+    vendor.get(property_of(1)).respond(json=there(CAME_UNIX, 2))
+    vendor.get(property_of(2)).respond(json=there(CAME_UNIX, 3))
+    vendor.get(property_of(3)).respond(json=there(0, 0))
+    vendor.get(property_of(4)).respond(json=there(CAME_UNIX, 3))
+    vendor.get(property_of(5)).respond(json={"success": True, "data": {"in_channel": False}})
+    assert await rest.call_roll("room-1", since=NOON) == [
+        RollCall(
+            taken_at=NOON,
+            people=(
+                Seen(connection="1", provider_user_id="1", role="publisher", joined_at=CAME),
+                Seen(connection="2", provider_user_id="2", role="subscriber", joined_at=CAME),
+                Seen(connection="3", provider_user_id="3", role="subscriber"),
+                Seen(connection="4", provider_user_id="4", role="subscriber", joined_at=CAME),
+            ),
+        )
+    ]
+
+
+async def test_a_communication_channel_has_users(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.get(f"{API}/channel/user/{APP_ID}/a%20%23%3F%25%26b").respond(json=users(mode=1, total=1, users=[42]))
+    vendor.get(property_of(42, "a%20%23%3F%25%26b")).respond(json=there(CAME_UNIX, 1))
+    [roll] = await rest.call_roll("a #?%&b", since=NOON)
+    assert roll.people == (Seen(connection="42", provider_user_id="42", role="publisher", joined_at=CAME),)
+    paths = [path for _, path, _ in sent(vendor)]
+    assert all(path.endswith("/a%20%23%3F%25%26b") for path in paths)
+
+
+async def test_no_channel_is_an_empty_one(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(json={"success": True, "data": {"channel_exist": False}})
+    assert await rest.call_roll("room-1", since=NOON) == [RollCall(taken_at=NOON)]
+
+
+async def test_of_a_crowd_only_the_first_fifty_are_asked_when_they_came(
+    rest: AgoraProvider, vendor: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("videobroker.providers.agora.pace.WINDOW", 0.0)
+    vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(
+        json=users(mode=2, broadcasters=[900], audience=list(range(1, 80)))
+    )
+    asked = vendor.get(url__startswith=f"{API}/channel/user/property/").respond(json=there(CAME_UNIX, 3))
+    [roll] = await rest.call_roll("room-1", since=NOON)
+    assert asked.call_count == 50
+    assert len(roll.people) == 80
+    assert roll.people[0].connection == "900"
+    assert sum(person.joined_at is None for person in roll.people) == 30
+    assert {person.role for person in roll.people[50:]} == {"subscriber"}
+
+
+async def test_what_is_not_known_is_not_called_empty(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+    unusable: list[object] = [{"success": False}, {"data": None}, []]
+    for body in unusable:
+        vendor.get(url__startswith="https://").respond(json=body)
+        with pytest.raises(ProviderUnavailable, match="unusable"):
+            await rest.call_roll("room-1", since=NOON)
+
+
+# --- trying again
+
+
+async def test_hosts_take_turns_and_waits_grow(
+    client: AgoraClient, vendor: respx.MockRouter, waits: list[float]
+) -> None:
+    vendor.delete(url__regex=".*").respond(500)
+    with pytest.raises(ProviderUnavailable) as refused:
+        await client.lift(1)
+    hosts = [call.request.url.host for call in vendor.calls]
+    assert hosts == ["api.agora.io", "api.sd-rtn.com"] * 2
+    assert [1 <= waits[0] <= 1.4, 2 <= waits[1] <= 2.4, 4 <= waits[2] <= 4.4] == [True] * 3
+    assert refused.value.retry_after == 5
+
+
+async def test_retry_after_is_honoured(client: AgoraClient, vendor: respx.MockRouter, waits: list[float]) -> None:
+    vendor.delete(RULES).respond(429, headers={"Retry-After": "2"})
+    vendor.delete(f"{FALLBACK}/kicking-rule").respond(json={"status": "success"})
+    await client.lift(1)
+    assert waits == [2.0]
+
+
+async def test_a_long_retry_after_is_handed_to_the_caller(
+    client: AgoraClient, vendor: respx.MockRouter, waits: list[float]
+) -> None:
+    vendor.delete(RULES).respond(429, headers={"Retry-After": "45"})
+    with pytest.raises(ProviderUnavailable) as refused:
+        await client.lift(1)
+    assert (refused.value.retry_after, waits) == (45, [])
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 415])
+async def test_a_refusal_is_not_repeated(rest: AgoraProvider, vendor: respx.MockRouter, status: int) -> None:
+    route = vendor.post(RULES).respond(status, json={"message": "no"})
+    with pytest.raises(ProviderRefused):
+        await rest.close_room("room-1")
+    assert route.call_count == 1
+
+
+async def test_ten_a_second_and_no_more() -> None:
+    pace, begun = Pace(10), time.monotonic()
+    await asyncio.gather(*(pace.wait() for _ in range(10)))
+    assert time.monotonic() - begun < 0.5
+    await pace.wait()
+    assert time.monotonic() - begun >= 1
+
+
+async def test_nothing_secret_is_logged_printed_or_raised(
+    rest: AgoraProvider, vendor: respx.MockRouter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    vendor.post(RULES).respond(401, json={"message": "Invalid authentication credentials"})
+    with capture_logs() as logs, pytest.raises(WrongCredentials, match="AGORA_CUSTOMER_SECRET") as refused:
+        await rest.close_room("room-1")
+    assert [(entry["operation"], entry["status"], entry["event"]) for entry in logs] == [
+        ("keep_out", 401, "Agora did not do what was asked")
+    ]
+    shown = vendor.calls.last.request.headers["Authorization"].split(" ")[1]
+    said = f"{logs} {caplog.text} {refused.value!r} {refused.value.detail} {rest!r} {rest.__dict__}"
+    for secret in (CUSTOMER["customer_secret"], shown):
+        assert secret not in said
+    assert CERTIFICATE not in f"{logs} {caplog.text} {refused.value!r} {refused.value.detail} {rest!r}"
+
+
+# --- the examination
+
+
+async def verdicts(provider: AgoraProvider) -> dict[str, Verdict]:
+    return {finding.check: finding.verdict for finding in await provider.examine(["publisher"])}
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [(200, Verdict.OK), (401, Verdict.FAILED), (403, Verdict.FAILED), (500, Verdict.FAILED)]
+)
+async def test_the_examination_asks_for_the_channels_once(
+    rest: AgoraProvider, vendor: respx.MockRouter, status: int, verdict: Verdict
+) -> None:
+    vendor.get(url__startswith="https://").respond(status, json={"success": True, "data": {"channels": []}})
+    assert (await verdicts(rest))["agora customer credentials"] is verdict
+    assert sent(vendor)[0][:2] == ("GET", f"/channel/{APP_ID}?page_no=0&page_size=1")
+
+
+async def test_the_examination_names_what_is_not_set_up() -> None:
+    bare = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
+    assert await verdicts(bare) == {
+        "agora account": Verdict.OK,
+        "agora customer credentials": Verdict.WARNING,
+        "agora webhooks": Verdict.WARNING,
+    }
+    told = AgoraProvider.from_settings({**PROJECT, "notifications_secret": "s"}, clock=lambda: NOON)
+    assert told.capabilities == {Capability.WEBHOOKS}
+    assert (await verdicts(told))["agora webhooks"] is Verdict.OK

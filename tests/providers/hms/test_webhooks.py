@@ -1,0 +1,395 @@
+"""What 100ms tells us: how it proves itself, and what is made of it."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.observations import Observation, Sign
+from videobroker.errors import WebhookRefused, WebhookUnreadable
+from videobroker.providers.contract import Capability, Notice
+from videobroker.providers.hms.provider import HmsProvider
+
+from .conftest import Clock
+
+SECRET, SIGNING = "secret-of-the-header", "secret-of-the-signature"
+ACCOUNT = {"access_key": "65f0c1a2b3d4e5f607182900", "secret": "s" * 32}
+SENT = datetime(2026, 3, 12, 22, 31, 4, tzinfo=UTC)
+ROOM, SESSION, PEER = "65f0c1a2b3d4e5f60718293a", "65f0c9d4b3d4e5f607182a01", "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"
+ZERO = "0001-01-01T00:00:00Z"
+DATA: dict[str, Any] = {
+    "room_id": ROOM,
+    "room_name": "lesson-0042",
+    "template_id": "64d1f1b23c5b7e9012ab34d0",
+    "session_id": SESSION,
+    "session_started_at": "2026-03-12T21:47:00.19712Z",
+    "peer_id": PEER,
+    "user_id": "u-1842",
+    "user_name": "Asha",
+    "user_data": "",
+    "role": "teacher",
+    "type": "regular",
+    "joined_at": "2026-03-12T21:47:00.19412Z",
+    "left_at": "2026-03-12T22:31:04.00931Z",
+    "duration": 2643,
+    "reason": "client request",
+    "message": "",
+}
+JOINED = datetime(2026, 3, 12, 21, 47, 0, 194_000, tzinfo=UTC)
+LEFT = datetime(2026, 3, 12, 22, 31, 4, 9_000, tzinfo=UTC)
+
+
+def envelope(kind: str = "peer.leave.success", data: Mapping[str, Any] = DATA, **fields: Any) -> dict[str, Any]:
+    return {
+        "version": "2.0",
+        "id": "0c5e7a44-2b1d-4f0e-9a77-5d2f6c3b8e90",
+        "account_id": "64d1f0aa3c5b7e9012ab34c1",
+        "timestamp": "2026-03-12T22:31:04Z",
+        "type": kind,
+        "data": dict(data),
+        **fields,
+    }
+
+
+def body_of(*args: Any, **fields: Any) -> bytes:
+    return json.dumps(envelope(*args, **fields)).encode()
+
+
+def account(**settings: str) -> HmsProvider:
+    return HmsProvider.from_settings({**ACCOUNT, **settings}, clock=Clock())
+
+
+def signature(body: bytes, secret: str = SIGNING) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def provider() -> HmsProvider:
+    return account(webhook_secret=SECRET, recorder_roles="cam-bot, notes ,")
+
+
+def shown(body: bytes, provider: HmsProvider, *, now: datetime = SENT, **headers: str) -> Notice:
+    given_headers = {
+        "videobroker-hook-secret": SECRET,
+        **{key.replace("_", "-"): value for key, value in headers.items()},
+    }
+    return provider.verify(given_headers, body, now=now)
+
+
+def read(provider: HmsProvider, *args: Any, **fields: Any) -> Observation:
+    observation = provider.read(body_of(*args, **fields)).observation
+    assert observation is not None
+    return observation
+
+
+# --- where it comes from
+
+
+def test_the_secret_in_the_header_suffices(provider: HmsProvider) -> None:
+    notice = shown(body_of(), provider)
+    assert notice.id == "0c5e7a44-2b1d-4f0e-9a77-5d2f6c3b8e90"
+    assert (notice.type, notice.room_id, notice.sent_at) == ("peer.leave.success", ROOM, SENT)
+    assert notice == provider.read(body_of())
+
+
+@pytest.mark.parametrize("header", ["", "another", SECRET + "x", SECRET[:-1], SECRET.upper(), "Schlüssel\ud800"])
+def test_another_secret_is_refused(provider: HmsProvider, header: str) -> None:
+    with pytest.raises(WebhookRefused) as refused:
+        shown(body_of(), provider, videobroker_hook_secret=header)
+    assert SECRET not in refused.value.detail
+    assert not header or header not in refused.value.detail
+
+
+def test_no_header_is_refused(provider: HmsProvider) -> None:
+    with pytest.raises(WebhookRefused):
+        provider.verify({}, body_of(), now=SENT)
+
+
+def test_an_account_without_secrets_takes_nothing_and_says_what_to_set() -> None:
+    provider = account()
+    assert Capability.WEBHOOKS not in provider.capabilities
+    with pytest.raises(WebhookRefused, match=r"webhook_secret.*Videobroker-Hook-Secret"):
+        provider.verify({"videobroker-hook-secret": ""}, body_of(), now=SENT)
+
+
+def test_what_is_forged_is_refused_before_it_is_read(provider: HmsProvider) -> None:
+    with pytest.raises(WebhookRefused):
+        provider.verify({}, b"no JSON at all", now=SENT)
+
+
+def test_a_signature_is_checked_over_the_very_bytes() -> None:
+    provider = account(webhook_signing_secret=SIGNING)
+    assert Capability.WEBHOOKS in provider.capabilities
+    body = body_of()
+    assert provider.verify({"x-100ms-signature": signature(body)}, body, now=SENT).room_id == ROOM
+    pretty = json.dumps(envelope(), indent=2).encode()
+    for wrong in ({}, {"x-100ms-signature": signature(pretty)}, {"x-100ms-signature": signature(body, SECRET)}):
+        with pytest.raises(WebhookRefused):
+            provider.verify(wrong, body, now=SENT)
+
+
+def test_where_both_are_set_both_must_hold() -> None:
+    provider, body = account(webhook_secret=SECRET, webhook_signing_secret=SIGNING), body_of()
+    both = {"videobroker-hook-secret": SECRET, "x-100ms-signature": signature(body)}
+    assert provider.verify(both, body, now=SENT).room_id == ROOM
+    for missing in both:
+        with pytest.raises(WebhookRefused):
+            provider.verify({key: value for key, value in both.items() if key != missing}, body, now=SENT)
+
+
+# --- how old it is
+
+
+@pytest.mark.parametrize(
+    ("age", "fields"),
+    [
+        (timedelta(hours=24), {}),
+        (timedelta(minutes=-10), {}),
+        (timedelta(days=30), {"is_replay": True}),
+        (timedelta(days=30), {"data": {**DATA, "is_replay": True}}),
+        (timedelta(days=3000), {"timestamp": None}),
+        (timedelta(days=3000), {"timestamp": ZERO}),
+        (timedelta(days=3000), {"timestamp": "soon"}),
+    ],
+)
+def test_what_is_fresh_enough_is_taken(provider: HmsProvider, age: timedelta, fields: dict[str, Any]) -> None:
+    assert shown(body_of(**fields), provider, now=SENT + age).room_id == ROOM
+
+
+@pytest.mark.parametrize(
+    ("age", "fields", "says"),
+    [
+        (timedelta(hours=24, seconds=1), {}, "older"),
+        (timedelta(hours=24, seconds=1), {"is_replay": "true"}, "older"),
+        (timedelta(days=30, seconds=1), {"is_replay": True}, "older"),
+        (timedelta(minutes=-10, seconds=-1), {}, "future"),
+    ],
+)
+def test_what_is_too_old_or_not_yet_is_not(
+    provider: HmsProvider, age: timedelta, fields: dict[str, Any], says: str
+) -> None:
+    body = body_of(**fields)
+    with pytest.raises(WebhookUnreadable, match=says):
+        shown(body, provider, now=SENT + age)
+    assert provider.read(body).room_id == ROOM
+
+
+# --- what it says
+
+
+def test_somebody_left(provider: HmsProvider) -> None:
+    assert read(provider) == Observation(
+        sign=Sign.LEFT,
+        at=LEFT,
+        provider_call_id=SESSION,
+        connection=PEER,
+        provider_user_id="u-1842",
+        role="teacher",
+        since=JOINED,
+        reason="client request",
+    )
+
+
+def test_somebody_came(provider: HmsProvider) -> None:
+    assert read(provider, "peer.join.success") == Observation(
+        sign=Sign.ARRIVED,
+        at=JOINED,
+        provider_call_id=SESSION,
+        connection=PEER,
+        provider_user_id="u-1842",
+        role="teacher",
+    )
+
+
+def test_somebody_has_another_role(provider: HmsProvider) -> None:
+    data = {**DATA, "previous_role": "student", "role_changed_at": "2026-03-12T22:00:00.999999999Z"}
+    assert read(provider, "role.change.success", data) == Observation(
+        sign=Sign.ROLE_CHANGED,
+        at=datetime(2026, 3, 12, 22, 0, 0, 999_000, tzinfo=UTC),
+        provider_call_id=SESSION,
+        connection=PEER,
+        provider_user_id="u-1842",
+        role="teacher",
+        former_role="student",
+        since=JOINED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign", "field"),
+    [
+        ("session.open.success", Sign.OPENED, "session_started_at"),
+        ("session.close.success", Sign.EMPTIED, "session_stopped_at"),
+    ],
+)
+def test_a_meeting_begins_and_ends(provider: HmsProvider, kind: str, sign: Sign, field: str) -> None:
+    data = {"room_id": ROOM, "session_id": SESSION, field: "2026-03-12T21:47:00.5+01:00"}
+    at = datetime(2026, 3, 12, 20, 47, 0, 500_000, tzinfo=UTC)
+    assert read(provider, kind, data) == Observation(sign=sign, at=at, provider_call_id=SESSION)
+
+
+def test_a_device_without_a_user_id_stands_for_its_person(provider: HmsProvider) -> None:
+    for nobody in ({"user_id": ""}, {"user_id": None}, {"user_id": 7}):
+        assert read(provider, data={**DATA, **nobody}).provider_user_id == PEER
+
+
+def test_a_name_that_no_database_takes_is_made_fit(provider: HmsProvider) -> None:
+    seen = read(provider, data={**DATA, "user_id": "a\0b\ud800c", "reason": "\0"})
+    assert (seen.provider_user_id, seen.reason) == ("a\ufffdb?c", "\ufffd")
+
+
+@pytest.mark.parametrize("role", ["__internal_recorder", "cam-bot", "notes"])
+@pytest.mark.parametrize("kind", ["peer.join.success", "peer.leave.success"])
+def test_recorders_are_nobody(provider: HmsProvider, kind: str, role: str) -> None:
+    notice = provider.read(body_of(kind, {**DATA, "role": role}))
+    assert (notice.observation, notice.room_id) == (None, ROOM)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "room.end.success",
+        "room.end.failure",
+        "peer.join.failure",
+        "beam.started.success",
+        "anything.new",
+        "session.open",
+    ],
+)
+def test_everything_else_says_nothing_about_a_call(provider: HmsProvider, kind: str) -> None:
+    notice = provider.read(body_of(kind))
+    assert (notice.type, notice.observation, notice.likeness) == (kind, None, None)
+
+
+@pytest.mark.parametrize(
+    "at", [ZERO, None, "", "yesterday", 7, "2026-03-12", "2026-03-12T22:31:04", "9999-12-31T23:59:59-23:59"]
+)
+def test_what_lacks_its_moment_says_nothing(provider: HmsProvider, at: object) -> None:
+    notice = provider.read(body_of(data={**DATA, "left_at": at}))
+    assert (notice.observation, notice.likeness) == (None, None)
+
+
+def test_a_departure_that_does_not_tell_the_arrival_is_one_all_the_same(provider: HmsProvider) -> None:
+    assert read(provider, data={**DATA, "joined_at": ZERO}).since is None
+
+
+@pytest.mark.parametrize("missing", ["room_id", "peer_id"])
+def test_what_lacks_its_room_or_device_says_nothing(provider: HmsProvider, missing: str) -> None:
+    """The dashboard's test has no room."""
+    assert provider.read(body_of(data={key: DATA[key] for key in DATA if key != missing})).observation is None
+
+
+@pytest.mark.parametrize("kind", ["peer.join.success", "session.open.success"])
+def test_the_dashboards_test_is_taken(provider: HmsProvider, kind: str) -> None:
+    notice = shown(body_of(kind, {}), provider)
+    assert (notice.room_id, notice.observation, notice.likeness) == (None, None, None)
+
+
+# --- what is the same
+
+
+def test_the_same_happening_has_the_same_likeness_under_another_id(provider: HmsProvider) -> None:
+    first = provider.read(body_of())
+    finer = {**DATA, "left_at": "2026-03-12T22:31:04.009Z", "reason": "other", "is_replay": True}
+    again = provider.read(body_of(data=finer, id="another", timestamp="2026-03-13T22:31:04Z"))
+    assert first.id != again.id
+    assert first.likeness == again.likeness is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("peer.join.success", {}),
+        ("peer.leave.success", {"session_id": "another"}),
+        ("peer.leave.success", {"peer_id": "another"}),
+        ("peer.leave.success", {"left_at": "2026-03-12T22:31:04.010Z"}),
+    ],
+)
+def test_another_happening_has_another(provider: HmsProvider, kind: str, change: dict[str, Any]) -> None:
+    assert provider.read(body_of(kind, {**DATA, **change})).likeness != provider.read(body_of()).likeness
+
+
+# --- what cannot be read
+
+NESTED = b"[" * 200_000
+BROKEN: list[bytes] = [
+    b"",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"7",
+    body_of()[:-1],
+    body_of()[:100],
+    NESTED,
+    b'{"data":' * 100_000,
+    b'{"id":"a","type":"b","data":{"left_at":NaN}}',
+    b'{"id":"a","type":"b","data":{"x":' + b"9" * 10_000 + b"}}",
+    "\ufeff{}".encode(),
+    json.dumps(envelope()).encode("utf-16"),
+]
+
+
+@pytest.mark.parametrize("body", BROKEN, ids=lambda body: str(body[:20]))
+def test_what_is_no_json_object_is_unreadable(provider: HmsProvider, body: bytes) -> None:
+    for reading in (provider.read, lambda given_body: shown(given_body, provider)):
+        with pytest.raises(WebhookUnreadable):
+            reading(body)
+
+
+@pytest.mark.parametrize("field", ["id", "type", "data"])
+@pytest.mark.parametrize("value", [None, "", 7, True, [], ["x"], "x" * 10_000])
+def test_what_lacks_a_field_is_unreadable(provider: HmsProvider, field: str, value: object) -> None:
+    with pytest.raises(WebhookUnreadable, match=field):
+        provider.read(json.dumps({**envelope(), field: value}).encode())
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.datetimes().map(datetime.isoformat),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(DATA)), inner, max_size=5),
+    max_leaves=8,
+)
+KINDS = st.sampled_from(["peer.join.success", "peer.leave.success", "role.change.success", "session.close.success"])
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_no_bytes_bring_another_error(body: bytes) -> None:
+    provider = account(webhook_secret=SECRET)
+    for reading in (provider.read, lambda given_body: shown(given_body, provider)):
+        with contextlib.suppress(WebhookUnreadable):
+            assert isinstance(reading(body), Notice)
+
+
+@given(
+    kind=KINDS,
+    data=st.dictionaries(st.sampled_from(sorted(DATA)), JSON),
+    fields=st.fixed_dictionaries({}, optional={"timestamp": JSON, "is_replay": JSON}),
+)
+def test_no_field_brings_another_error(kind: str, data: dict[str, Any], fields: dict[str, Any]) -> None:
+    provider = account(webhook_secret=SECRET)
+    body = body_of(kind, {**DATA, **data}, **fields)
+    assert provider.read(body).type == kind
+    with contextlib.suppress(WebhookUnreadable):
+        shown(body, provider)
+
+
+@given(
+    headers=st.dictionaries(st.sampled_from(["videobroker-hook-secret", "x-100ms-signature"]), st.text()),
+    body=st.binary(),
+)
+def test_no_header_opens_without_the_secret(headers: dict[str, str], body: bytes) -> None:
+    provider = account(webhook_secret=SECRET, webhook_signing_secret=SIGNING)
+    with pytest.raises(WebhookRefused):
+        provider.verify(headers, body, now=SENT)
