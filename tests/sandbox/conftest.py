@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from sandbox.receiver import Receiver
 from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config
 
 
@@ -56,8 +57,17 @@ def state(config: SandboxConfig, clock: Clock) -> SandboxState:
 
 
 @pytest.fixture
-def app(config: SandboxConfig, state: SandboxState) -> FastAPI:
-    return create_sandbox(config, state)
+def receiver() -> Receiver:
+    """Gets webhooks when they are sent to `http://receiver`."""
+    return Receiver()
+
+
+@pytest.fixture
+async def app(config: SandboxConfig, state: SandboxState, receiver: Receiver) -> AsyncIterator[FastAPI]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=receiver)) as webhook_client:
+        app = create_sandbox(config, state, webhook_client)
+        async with app.router.lifespan_context(app):
+            yield app
 
 
 @pytest.fixture

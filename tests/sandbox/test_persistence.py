@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.agora_tokens import make_token
 from videobroker.sandbox import DamagedSnapshot, SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config
+from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarget
 
 
 @pytest.fixture
@@ -42,6 +44,49 @@ async def test_rooms_codes_and_sessions_survive_a_restart(
         assert (await client.get("/_sandbox/counters")).json()["rooms_created"] == 0
 
 
+async def test_targets_channels_and_rules_survive_a_restart(
+    stranger: httpx.AsyncClient, config: SandboxConfig, clock: Any
+) -> None:
+    project = config.agora
+    auth = httpx.BasicAuth(project.customer_id, project.customer_secret)
+    await stranger.put("/_sandbox/webhooks", json={"url": "http://receiver/1", "headers": {"x-a": "b"}})
+    await stranger.put("/_sandbox/agora/notifications", json={"url": "http://receiver/2", "secret": "s"})
+    await stranger.put("/_sandbox/agora/c-2/profile", json={"profile": "communication"})
+    token = make_token(project, "c-1", 7, int(clock().timestamp()))
+    await stranger.post("/_sandbox/agora/c-1/users", json={"token": token, "uid": 7, "platform": 6, "client_type": 10})
+    rule = {"appid": project.app_id, "uid": 9, "privileges": ["join_channel", "publish_audio"]}
+    assert (await stranger.post("/dev/v1/kicking-rule", json=rule, auth=auth)).status_code == 200
+    paths = ["/_sandbox/agora/c-1", "/_sandbox/agora/c-2", f"/dev/v1/kicking-rule?appid={project.app_id}"]
+    before = [(await stranger.get(path, auth=auth)).json() for path in paths]
+
+    state = SandboxState(config, clock)
+    restarted = httpx.ASGITransport(app=create_sandbox(config, state))
+    async with httpx.AsyncClient(transport=restarted, base_url="http://sandbox", auth=auth) as client:
+        assert [(await client.get(path)).json() for path in paths] == before
+    assert state.targets == Targets(
+        WebhookTarget("http://receiver/1", {"x-a": "b"}), NotificationTarget("http://receiver/2", "s")
+    )
+
+
+async def test_a_removed_webhook_does_not_come_back_with_the_configuration(
+    stranger: httpx.AsyncClient, config: SandboxConfig
+) -> None:
+    configured = replace(config, webhook=WebhookTarget("http://receiver/1"))
+    assert SandboxState(configured).targets.webhook is not None
+    await stranger.delete("/_sandbox/webhooks")
+    assert SandboxState(configured).targets.webhook is None
+
+
+async def test_a_state_from_before_webhooks_is_read(
+    room: dict[str, Any], config: SandboxConfig, kept: Path, workspace: Workspace
+) -> None:
+    old = {name: value for name, value in _read(kept).items() if name in ("rooms", "codes", "sessions")}
+    _write(kept, {"format": 1} | old)
+    state = SandboxState(config)
+    assert [each.id for each in state.rooms_of(workspace)] == [room["id"]]
+    assert (state.targets, state.agora.channels()) == (Targets(), ())
+
+
 async def test_a_lost_answer_was_kept_before_it_was_lost(vendor: httpx.AsyncClient, kept: Path) -> None:
     await vendor.post("/_sandbox/faults", json={"kind": "status", "operation": "create_room", "after": True})
     assert (await vendor.post("/v2/rooms", json={"name": "a"})).status_code == 500
@@ -73,7 +118,25 @@ def _without_sessions(state: dict[str, Any]) -> None:
     del state["sessions"]
 
 
-@pytest.mark.parametrize("damage", [_without_a_name, _with_another_format, _with_a_broken_time, _without_sessions])
+def _without_agora(state: dict[str, Any]) -> None:
+    del state["agora"]
+
+
+def _with_an_unknown_profile(state: dict[str, Any]) -> None:
+    state["agora"]["channels"] = [{"name": "c-1", "profile": "deaf", "users": []}]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _without_a_name,
+        _with_another_format,
+        _with_a_broken_time,
+        _without_sessions,
+        _without_agora,
+        _with_an_unknown_profile,
+    ],
+)
 async def test_a_damaged_state_stops_the_start_and_names_the_file(
     room: dict[str, Any], config: SandboxConfig, kept: Path, damage: Any
 ) -> None:

@@ -1,11 +1,12 @@
 """Who may enter a room, and what happens when they come and go.
 
-`join`, `leave`, `remove` and `end` return what they changed, for those who want to tell others about it.
+`join`, `leave` and `end` return what they changed, and tell the state's listener what happened.
 """
 
 import uuid
 from dataclasses import dataclass, replace
 
+from videobroker.sandbox import events
 from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.ids import new_object_id
 from videobroker.sandbox.problems import Problem
@@ -33,6 +34,14 @@ class Joined:
     """Whether this peer was the first, and so opened the session."""
 
 
+class NotLetIn(Problem):
+    """Somebody with a good token finds no place; `cause` is what the vendor's webhooks call it."""
+
+    def __init__(self, status: int, message: str, *, cause: str) -> None:
+        super().__init__(status, message)
+        self.cause = cause
+
+
 def identify(state: SandboxState, authorization: str | None) -> Admission:
     """Whom an app token names. A token not believed, or naming what does not exist, is refused (401)."""
     try:
@@ -55,38 +64,55 @@ def join(
     state: SandboxState, admission: Admission, *, name: str, peer_id: str | None = None, metadata: str = ""
 ) -> Joined:
     """Put somebody into a room; the first one opens a session."""
-    now = state.now()
-    running = state.active_session(admission.room)
-    _refuse_crowds(state, admission, running)
-    if running and peer_id and running.present_peer(peer_id):
-        raise Problem(400, "Peer already joined")
     peer = Peer(
         id=peer_id or str(uuid.uuid4()),
         name=name,
         role=admission.role,
         user_id=admission.user_id,
         metadata=metadata,
-        joined_at=now,
+        joined_at=state.now(),
     )
-    session = running or Session(new_object_id(now), admission.room.id, created_at=now, updated_at=now)
+    try:
+        _refuse_crowds(state, admission.room, peer)
+    except NotLetIn as refusal:
+        state.tell(events.join_failed(admission.room, peer, refusal.cause))
+        raise
+    return enter(state, admission.room, peer)
+
+
+def enter(state: SandboxState, room: Room, peer: Peer) -> Joined:
+    """Put a peer into a room, whether or not there is a place for it."""
+    running = state.active_session(room)
+    session = running or Session(
+        new_object_id(peer.joined_at), room.id, created_at=peer.joined_at, updated_at=peer.joined_at
+    )
     session = session.joined_by(peer)
     state.keep(session)
+    if running is None:
+        state.tell(events.session_opened(room, session))
+    state.tell(events.peer_joined(room, session, peer))
     return Joined(session=session, peer=peer, opened=running is None)
 
 
-def leave(state: SandboxState, session: Session, peers: tuple[Peer, ...]) -> Session:
-    """Take `peers` out of a session; the last one closes it. Whether they went or were sent is not kept."""
+def leave(
+    state: SandboxState, room: Room, session: Session, peers: tuple[Peer, ...], *, reason: str, message: str = ""
+) -> Session:
+    """Take `peers` out of a session; the last one closes it."""
     after = session.left_by(peers, state.now())
     state.keep(after)
+    _tell_departures(state, room, session, after, reason=reason, message=message)
     return after
 
 
-def end(state: SandboxState, room: Room, session: Session, *, lock: bool) -> Session:
+def end(state: SandboxState, room: Room, session: Session, *, lock: bool, reason: str = "") -> Session:
     """Send everybody out of a room; with `lock`, also disable it."""
     now = state.now()
     after = session.left_by(session.present, now)
     changed = [replace(room, enabled=False, updated_at=now)] if lock else []
     state.keep(after, *changed)
+    state.tell(events.room_ended(room, session, now, lock=lock, reason=reason))
+    # The vendor does not say which reason those leave with whose room was ended; it says that they are kicked.
+    _tell_departures(state, room, session, after, reason=events.KICKED, message=reason)
     return after
 
 
@@ -115,12 +141,31 @@ def _claimed_room(state: SandboxState, claims: AppClaims) -> Room:
     return room
 
 
-def _refuse_crowds(state: SandboxState, admission: Admission, running: Session | None) -> None:
-    present = running.present if running else ()
-    if admission.room.size and len(present) >= admission.room.size:
-        raise Problem(403, "room limit reached")
-    limit = state.template_of(admission.room).max_peers.get(admission.role, 0)
-    in_role = sum(peer.role == admission.role for peer in present)
+def role_is_full(state: SandboxState, room: Room, role: str) -> bool:
+    """Whether a room has no place for one more peer of this role."""
+    limit = state.template_of(room).max_peers.get(role, 0)
+    running = state.active_session(room)
+    in_role = sum(peer.role == role for peer in (running.present if running else ()))
     # The vendor's way to write a role which nobody may take is a limit of minus one.
-    if limit and in_role >= max(limit, 0):
-        raise Problem(403, "role limit reached")
+    return limit != 0 and in_role >= max(limit, 0)
+
+
+def _refuse_crowds(state: SandboxState, room: Room, peer: Peer) -> None:
+    running = state.active_session(room)
+    if room.size and running and len(running.present) >= room.size:
+        raise NotLetIn(403, "room limit reached", cause="room limit reached")
+    if role_is_full(state, room, peer.role):
+        forbidden = state.template_of(room).max_peers[peer.role] < 0
+        raise NotLetIn(403, "role limit reached", cause="role not allowed" if forbidden else "role limit reached")
+    if running and running.present_peer(peer.id):
+        raise NotLetIn(400, "Peer already joined", cause="duplicate peer id")
+
+
+def _tell_departures(
+    state: SandboxState, room: Room, before: Session, after: Session, *, reason: str, message: str
+) -> None:
+    for was, peer in zip(before.peers, after.peers, strict=True):
+        if was.present and not peer.present:
+            state.tell(events.peer_left(room, after, peer, reason=reason, message=message))
+    if before.active and not after.active:
+        state.tell(events.session_closed(room, after))

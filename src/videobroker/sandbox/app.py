@@ -1,35 +1,80 @@
 """Putting the pretend vendor together."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
 from fastapi import FastAPI
 
+from videobroker.sandbox.agora.notifications import Notifications
+from videobroker.sandbox.agora.rest import agora_operations
+from videobroker.sandbox.background import Background
 from videobroker.sandbox.config import SandboxConfig
-from videobroker.sandbox.control import control_routes
+from videobroker.sandbox.control.agora import agora_routes
+from videobroker.sandbox.control.notifications import notification_routes
+from videobroker.sandbox.control.outbox import outbox_routes
+from videobroker.sandbox.control.people import people_routes
+from videobroker.sandbox.control.traffic import fault_routes, traffic_routes
 from videobroker.sandbox.exchange import exchange_operations
 from videobroker.sandbox.operations import Vendor
+from videobroker.sandbox.outbox import Outbox
 from videobroker.sandbox.pages import page_routes
 from videobroker.sandbox.problems import answer_problems
 from videobroker.sandbox.rest import rest_operations
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.traffic import Listening, RequestLog
+from videobroker.sandbox.webhooks import Webhooks
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_sandbox(config: SandboxConfig, state: SandboxState | None = None) -> FastAPI:
-    """A pretend vendor with the workspaces of `config`.
+def create_sandbox(
+    config: SandboxConfig, state: SandboxState | None = None, webhook_client: httpx.AsyncClient | None = None
+) -> FastAPI:
+    """A pretend vendor with the workspaces and the Agora project of `config`.
 
     Hand in a `state` to keep hold of it, or to give the sandbox another clock. Without one, the state file of
-    `config` is read, if it names one; `DamagedSnapshot` is raised when the file makes no sense.
+    `config` is read, if it names one; `DamagedSnapshot` is raised when the file makes no sense. Webhooks are sent
+    with `webhook_client` if there is one; it is not closed.
     """
     if state is None:
         state = SandboxState(config)
     vendor, log = Vendor(), RequestLog()
-    operations = [*rest_operations(state, vendor), *exchange_operations(state, vendor)]
+    outbox, background = Outbox(webhook_client, config.retry_scale), Background()
+    state.listener = Webhooks(state, outbox).tell
+    state.agora.listener = Notifications(state, outbox).tell
+    operations = [
+        *rest_operations(state, vendor),
+        *exchange_operations(state, vendor),
+        *agora_operations(state, vendor),
+    ]
     names = frozenset(operation.name for operation in operations)
     app = FastAPI(
         title="videobroker sandbox",
         openapi_url=None,
         redirect_slashes=False,
-        routes=[*operations, *control_routes(state, vendor, log, names), *page_routes(state)],
+        lifespan=_until_shutdown(outbox, background),
+        routes=[
+            *operations,
+            *people_routes(state, background),
+            *traffic_routes(state, vendor, log),
+            *fault_routes(vendor, names),
+            *outbox_routes(state, outbox),
+            *notification_routes(state),
+            *agora_routes(state),
+            *page_routes(state),
+        ],
     )
     app.add_middleware(Listening, log=log)
     answer_problems(app)
     return app
+
+
+def _until_shutdown(outbox: Outbox, background: Background) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await background.stop()
+        await outbox.clear()
+
+    return lifespan

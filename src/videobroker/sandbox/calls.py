@@ -46,6 +46,11 @@ class Session:
         """This session with one more peer."""
         return replace(self, peers=(*self.peers, peer), updated_at=peer.joined_at)
 
+    def with_peer(self, changed: Peer, now: datetime) -> "Session":
+        """This session with another version of a present peer."""
+        kept = tuple(changed if peer.present and peer.id == changed.id else peer for peer in self.peers)
+        return replace(self, peers=kept, updated_at=now)
+
     def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "Session":
         """This session without `peers`; closed when that leaves nobody."""
         gone = {peer.id for peer in peers}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from videobroker.sandbox.ids import is_object_id, object_id_from
+from videobroker.sandbox.targets import WebhookTarget
 
 RECORDER_ROLE = "__internal_recorder"
 """Every template has this role; nobody gets a room code for it."""
@@ -67,11 +68,41 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
+class AgoraProject:
+    """One project at Agora, with the secrets of its owner's account."""
+
+    app_id: str
+    app_certificate: str = field(repr=False)
+    customer_id: str
+    customer_secret: str = field(repr=False)
+    notifications_secret: str = field(repr=False)
+    """Signs the notifications, unless whoever sets their target brings another one."""
+
+
+DEMO_PROJECT = AgoraProject(
+    app_id="a60a" * 8,
+    app_certificate="d3300000" * 4,
+    customer_id="5a0db0c5c057000000000000000a60a0",
+    customer_secret="sandbox-secret-of-the-agora-customer-not-a-real-one",  # noqa: S106 - invented
+    notifications_secret="sandbox-secret-of-the-notifications-not-a-real-one",  # noqa: S106 - invented
+)
+"""A project that exists nowhere; its ids and secrets are the same every time."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """The workspaces of a sandbox. With a `state_path`, what happened in them survives a restart."""
+    """The workspaces of a sandbox, and its project at Agora.
+
+    With a `state_path`, what happened in them survives a restart.
+    """
 
     workspaces: tuple[Workspace, ...]
     state_path: Path | None = None
+    agora: AgoraProject = DEMO_PROJECT
+    webhook: WebhookTarget | None = None
+    """The webhook of every workspace, as long as the control API sets no other one."""
+    retry_scale: float = 1.0
+    """What the waits before retries of webhooks are multiplied by."""
 
     def __post_init__(self) -> None:
         keys = [workspace.access_key for workspace in self.workspaces]
@@ -84,7 +115,7 @@ class SandboxConfig:
 
 
 def demo_config(state_path: Path | None = None) -> SandboxConfig:
-    """One workspace with a template for each kind of app. The keys and ids are the same every time."""
+    """One workspace with a template for each kind of app, and a project at Agora. All ids are the same every time."""
     workspace = Workspace(
         access_key="5a0db0c5000000000000d03a",
         secret="sandbox-secret-of-the-demo-workspace-not-a-real-one",  # noqa: S106 - invented, and says so

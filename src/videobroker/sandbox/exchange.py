@@ -16,7 +16,7 @@ def exchange_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
     """The routes for browsers. None of them wants a management token."""
 
     async def exchange_code(request: Request) -> Response:
-        return JSONResponse(_exchanged(state, await read_object(request)))
+        return JSONResponse({"token": token_for_code(state, await read_object(request))})
 
     async def init(request: Request) -> Response:
         admit(state, request.headers.get("authorization"))
@@ -48,16 +48,16 @@ def usable_code(state: SandboxState, text: str) -> tuple[RoomCode, Room]:
     return code, room
 
 
-def _exchanged(state: SandboxState, body: JsonObject) -> JsonObject:
+def token_for_code(state: SandboxState, body: JsonObject) -> str:
+    """The token for the `code` of a request, in the name of its `user_id` if it has one."""
     code, room = usable_code(state, required_string(body, "code"))
-    token = new_app_token(
+    return new_app_token(
         state.workspace_of(room),
         room_id=room.id,
         role=code.role,
         user_id=optional_string(body, "user_id"),
         now=state.now(),
     )
-    return {"token": token}
 
 
 def _connection(endpoint: str) -> JsonObject:

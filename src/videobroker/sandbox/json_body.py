@@ -41,3 +41,37 @@ def required_string(body: JsonObject, field: str) -> str:
     if not value:
         raise Problem(400, "Invalid body param", f"Invalid body param: {field} is required")
     return value
+
+
+async def read_optional_object(request: Request) -> JsonObject:
+    """As `read_object`, and no body at all is an empty object."""
+    return await read_object(request) if (await request.body()).strip() else {}
+
+
+def optional_seconds(body: JsonObject, field: str, default: float) -> float:
+    """The number of seconds under `field`; anything but zero to an hour is refused."""
+    value = body.get(field)
+    if value is None:
+        return default
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 3_600:
+        raise Problem(400, "Invalid body param", f"Invalid body param: {field} must be a number from 0 to 3600")
+    return float(value)
+
+
+def optional_whole_number(body: JsonObject, field: str, *, low: int, high: int) -> int | None:
+    """The whole number under `field`, None when it is absent or null; anything else is refused."""
+    value = body.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        message = f"Invalid body param: {field} must be a whole number from {low} to {high}"
+        raise Problem(400, "Invalid body param", message)
+    return value
+
+
+def required_url(body: JsonObject, field: str) -> str:
+    """The web address under `field`; absent, or of another kind, it is refused."""
+    url = required_string(body, field)
+    if not url.startswith(("http://", "https://")):
+        raise Problem(400, "Invalid body param", f"Invalid body param: {field} must begin with http:// or https://")
+    return url

@@ -53,7 +53,7 @@ def page_routes(state: SandboxState) -> list[Route]:
 
 def _welcome(config: SandboxConfig) -> JsonObject:
     return {
-        "what": "A pretend 100ms for development. Nothing here is real, and nothing leaves this machine.",
+        "what": "A pretend 100ms and Agora for development. Nothing here is real, and nothing leaves this machine.",
         "templates": [_template_card(template) for workspace in config.workspaces for template in workspace.templates],
         "links": {
             "rest": "/v2",
@@ -62,6 +62,8 @@ def _welcome(config: SandboxConfig) -> JsonObject:
             "counters": "/_sandbox/counters",
             "requests": "/_sandbox/requests",
             "faults": "/_sandbox/faults",
+            "webhooks": "/_sandbox/webhooks",
+            "agora": "/dev/v1",
             "health": "/healthz",
         },
     }

@@ -3,17 +3,21 @@
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from videobroker.sandbox.agora.channels import AgoraUser, Channel, KeptAgora, KickingRule, Profile, UserRole
 from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.rooms import Room, RoomCode
+from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarget
 
-FORMAT = 1
+FORMAT = 2
+FORMAT_OF_ROOMS_ALONE = 1
+"""Files in this format know neither targets nor Agora; they are read as if nothing had happened there."""
 
-T = TypeVar("T", Room, RoomCode, Peer)
+T = TypeVar("T", Room, RoomCode, Peer, AgoraUser, KickingRule, WebhookTarget, NotificationTarget)
 V = TypeVar("V")
 
 
@@ -28,6 +32,9 @@ class Snapshot:
     rooms: tuple[Room, ...] = ()
     codes: tuple[RoomCode, ...] = ()
     sessions: tuple[Session, ...] = ()
+    targets: Targets | None = None
+    """None as long as those of the configuration hold."""
+    agora: KeptAgora = field(default_factory=KeptAgora)
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -64,12 +71,15 @@ def _damaged(path: Path, cause: Exception) -> DamagedSnapshot:
 
 
 def _snapshot(kept: dict[str, Any]) -> Snapshot:
-    if kept["format"] != FORMAT:
-        raise ValueError(f"its format is {kept['format']!r}, this program reads {FORMAT}")
+    if kept["format"] not in (FORMAT, FORMAT_OF_ROOMS_ALONE):
+        raise ValueError(f"its format is {kept['format']!r}, this program reads {FORMAT_OF_ROOMS_ALONE} and {FORMAT}")
+    newer = kept["format"] == FORMAT
     return Snapshot(
         rooms=_all(kept["rooms"], _room),
         codes=_all(kept["codes"], lambda row: _revived(RoomCode, row)),
         sessions=_all(kept["sessions"], _session),
+        targets=_targets(kept["targets"]) if newer else None,
+        agora=_agora(kept["agora"]) if newer else KeptAgora(),
     )
 
 
@@ -86,8 +96,30 @@ def _session(row: dict[str, Any]) -> Session:
     return Session(**_moments(row) | {"peers": peers})
 
 
+def _targets(row: dict[str, Any] | None) -> Targets | None:
+    if row is None:
+        return None
+    webhook, notifications = row["webhook"], row["notifications"]
+    return Targets(
+        webhook=webhook and _revived(WebhookTarget, webhook),
+        notifications=notifications and _revived(NotificationTarget, notifications),
+    )
+
+
+def _agora(row: dict[str, Any]) -> KeptAgora:
+    return KeptAgora(
+        channels=_all(row["channels"], _channel),
+        rules=_all(row["rules"], lambda rule: _revived(KickingRule, rule | {"privileges": tuple(rule["privileges"])})),
+    )
+
+
+def _channel(row: dict[str, Any]) -> Channel:
+    users = _all(row["users"], lambda user: _revived(AgoraUser, user | {"role": UserRole(user["role"])}))
+    return Channel(name=row["name"], profile=Profile(row["profile"]), users=users)
+
+
 def _revived(kind: type[T], row: dict[str, Any]) -> T:
-    absent = {field.name for field in fields(kind)} - row.keys()
+    absent = {each.name for each in fields(kind)} - row.keys()
     if absent:
         raise ValueError(f"a {kind.__name__} lacks {', '.join(sorted(absent))}")
     return kind(**_moments(row))

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from videobroker.sandbox.calls import Session
+from videobroker.sandbox.agora.memory import AgoraMemory
+from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.config import SandboxConfig, Template, Workspace
+from videobroker.sandbox.events import Event
+from videobroker.sandbox.messages import SentMessage
 from videobroker.sandbox.rooms import Room, RoomCode
 from videobroker.sandbox.snapshot import DamagedSnapshot, Snapshot, read_snapshot, write_snapshot
+from videobroker.sandbox.targets import Targets
 from videobroker.sandbox.times import utc_now
 
 
@@ -22,10 +26,16 @@ class SandboxState:
         self.now = now
         self.rooms_created = 0
         """How many rooms came into being since the start, or since somebody set this back to zero."""
+        self.messages: list[SentMessage] = []
+        """What the REST API had said in rooms since the start."""
+        self.listener: Callable[[Event], None] | None = None
+        """Who is told what happens in rooms."""
         before = read_snapshot(config.state_path) if config.state_path else Snapshot()
         self._rooms = {room.id: room for room in before.rooms}
         self._codes = {code.code: code for code in before.codes}
         self._sessions = {session.id: session for session in before.sessions}
+        self._chosen_targets = before.targets
+        self.agora = AgoraMemory(before.agora, self._write)
         self._refuse_orphans()
 
     def keep(self, *things: Room | RoomCode | Session) -> None:
@@ -39,8 +49,22 @@ class SandboxState:
                     self._codes[thing.code] = thing
                 case Session():
                     self._sessions[thing.id] = thing
-        if self.config.state_path:
-            write_snapshot(self.config.state_path, self._snapshot())
+        self._write()
+
+    @property
+    def targets(self) -> Targets:
+        """Who is told what happens: as the configuration says, until somebody chose."""
+        return self._chosen_targets or Targets(webhook=self.config.webhook)
+
+    def send_to(self, targets: Targets) -> None:
+        """Tell somebody else from now on."""
+        self._chosen_targets = targets
+        self._write()
+
+    def tell(self, event: Event) -> None:
+        """Let the listener know, if there is one."""
+        if self.listener is not None:
+            self.listener(event)
 
     def workspace_of(self, room: Room) -> Workspace:
         """The workspace which owns `room`."""
@@ -85,16 +109,28 @@ class SandboxState:
         """The session which runs in a room now."""
         return next((s for s in self._sessions.values() if s.room_id == room.id and s.active), None)
 
+    def departed_peer(self, room: Room, peer_id: str) -> Peer | None:
+        """The peer with this id who was in a room once and left."""
+        sessions = (session for session in self._sessions.values() if session.room_id == room.id)
+        peers = (peer for session in sessions for peer in session.peers)
+        return next((peer for peer in peers if peer.id == peer_id and not peer.present), None)
+
     def sessions_of(self, workspace: Workspace) -> tuple[Session, ...]:
         """All sessions in rooms of a workspace, in no promised order."""
         rooms = {room.id for room in self.rooms_of(workspace)}
         return tuple(session for session in self._sessions.values() if session.room_id in rooms)
+
+    def _write(self) -> None:
+        if self.config.state_path:
+            write_snapshot(self.config.state_path, self._snapshot())
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             rooms=tuple(self._rooms.values()),
             codes=tuple(self._codes.values()),
             sessions=tuple(self._sessions.values()),
+            targets=self._chosen_targets,
+            agora=self.agora.kept(),
         )
 
     def _refuse_orphans(self) -> None:

@@ -23,6 +23,11 @@ def live(moment: datetime) -> str:
     return _written(moment, f"{moment.microsecond:06d}{nanoseconds:03d}")
 
 
+def whole_seconds(moment: datetime) -> str:
+    """The form without a fraction, as around webhooks."""
+    return _written(moment, "")
+
+
 def as_stored(moment: datetime) -> datetime:
     """`moment` cut to what `stored` shows, so that filters agree with what callers have read."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

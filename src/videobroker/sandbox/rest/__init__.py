@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from videobroker.sandbox.json_body import JsonObject, read_object
 from videobroker.sandbox.operations import Operation, Vendor
 from videobroker.sandbox.problems import Problem
-from videobroker.sandbox.rest import active_rooms, room_codes, rooms, sessions, templates
+from videobroker.sandbox.rest import active_rooms, peers, room_codes, rooms, sessions, templates
 from videobroker.sandbox.rest.ask import Ask
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.tokens import TokenRejected, believe_management_token
@@ -35,6 +35,9 @@ _VERBS = (
     _Verb("update_room_code", "POST", "/room-codes/code", room_codes.update, reads_body=True),
     _Verb("get_active_room", "GET", "/active-rooms/{room_id}", active_rooms.get),
     _Verb("list_peers", "GET", "/active-rooms/{room_id}/peers", active_rooms.list_peers),
+    _Verb("get_peer", "GET", "/active-rooms/{room_id}/peers/{peer_id}", peers.get),
+    _Verb("update_peer", "POST", "/active-rooms/{room_id}/peers/{peer_id}", peers.update, reads_body=True),
+    _Verb("send_message", "POST", "/active-rooms/{room_id}/send-message", peers.send_message, reads_body=True),
     _Verb("end_room", "POST", "/active-rooms/{room_id}/end-room", active_rooms.end_room, reads_body=True),
     _Verb(
         "remove_peers",

@@ -4,8 +4,8 @@ The vendor only promises that removal was submitted. Here it has happened when t
 tests need not wait for it.
 """
 
-from videobroker.sandbox import admission
-from videobroker.sandbox.calls import Peer
+from videobroker.sandbox import admission, events
+from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.json_body import JsonObject, optional_string
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rest.ask import Ask, room_asked_for
@@ -44,29 +44,36 @@ def list_peers(state: SandboxState, ask: Ask) -> JsonObject:
 
 def end_room(state: SandboxState, ask: Ask) -> JsonObject:
     """Send everybody out; with `lock`, disable the room too."""
-    optional_string(ask.body, "reason")
+    reason = optional_string(ask.body, "reason") or ""
     lock = ask.body.get("lock") or False
     if not isinstance(lock, bool):
         raise Problem(400, "Invalid body param", "Invalid body param: lock must be a boolean")
     room = room_asked_for(state, ask)
-    admission.end(state, room, admission.running_session(state, room), lock=lock)
+    if state.active_session(room) is None:
+        state.tell(events.end_failed(room, state.now(), lock=lock, reason=reason))
+    admission.end(state, room, admission.running_session(state, room), lock=lock, reason=reason)
     return {"message": "session is ending"}
 
 
 def remove_peers(state: SandboxState, ask: Ask) -> JsonObject:
     """Send one person out by `peer_id`, or else all of a `role`."""
-    optional_string(ask.body, "reason")
-    peer_id, role = optional_string(ask.body, "peer_id"), optional_string(ask.body, "role")
-    session = admission.running_session(state, room_asked_for(state, ask))
-    if peer_id:
-        leaving: tuple[Peer, ...] = (admission.present_peer(session, peer_id),)
-    elif role:
-        leaving = tuple(peer for peer in session.present if peer.role == role)
-    else:
+    reason = optional_string(ask.body, "reason") or ""
+    room = room_asked_for(state, ask)
+    session = admission.running_session(state, room)
+    leaving = addressed(session, ask)
+    if leaving is None:
         raise Problem(400, "Invalid body param", "Invalid body param: peer_id or role is required")
     if leaving:
-        admission.leave(state, session, leaving)
+        admission.leave(state, room, session, leaving, reason=events.KICKED, message=reason)
     return {"message": "peer remove request submitted"}
+
+
+def addressed(session: Session, ask: Ask) -> tuple[Peer, ...] | None:
+    """Whom a request means by `peer_id`, or else by `role`; None when it names neither."""
+    peer_id, role = optional_string(ask.body, "peer_id"), optional_string(ask.body, "role")
+    if peer_id:
+        return (admission.present_peer(session, peer_id),)
+    return tuple(peer for peer in session.present if peer.role == role) if role else None
 
 
 def peer_as_json(peer: Peer) -> JsonObject:

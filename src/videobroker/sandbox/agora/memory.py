@@ -1,0 +1,64 @@
+"""What the pretend Agora remembers."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from videobroker.sandbox.agora.channels import Channel, KeptAgora, KickingRule
+from videobroker.sandbox.agora.notices import Notice
+
+
+class AgoraMemory:
+    """All channels and rules. `write` is called after each change, to make it survive a restart."""
+
+    def __init__(self, before: KeptAgora, write: Callable[[], None]) -> None:
+        self.listener: Callable[[Notice], None] | None = None
+        """Who is told what happens in channels."""
+        self._write = write
+        self._channels = {channel.name: channel for channel in before.channels}
+        self._rules = {rule.id: rule for rule in before.rules}
+        self._last_sequence = 0
+
+    def channel(self, name: str) -> Channel:
+        """The channel of this name; one that nobody ever entered is empty."""
+        return self._channels.get(name) or Channel(name)
+
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels with somebody in them, in order of their names."""
+        return tuple(channel for _, channel in sorted(self._channels.items()) if channel.users)
+
+    def keep(self, channel: Channel) -> None:
+        """Remember a channel."""
+        self._channels[channel.name] = channel
+        self._write()
+
+    def rule(self, rule_id: int) -> KickingRule | None:
+        """The rule with this id, None when it was never made or is deleted."""
+        return self._rules.get(rule_id)
+
+    def rules(self, now: datetime) -> tuple[KickingRule, ...]:
+        """The rules that run at this moment, oldest first."""
+        return tuple(rule for rule in self._rules.values() if rule.runs(now))
+
+    def keep_rule(self, rule: KickingRule) -> None:
+        """Remember a rule."""
+        self._rules[rule.id] = rule
+        self._write()
+
+    def forget_rule(self, rule: KickingRule) -> None:
+        """Let a rule be as if it had never been."""
+        del self._rules[rule.id]
+        self._write()
+
+    def next_sequence(self, now: datetime) -> int:
+        """A number for an event, greater than all before; also than those from before a restart."""
+        self._last_sequence = max(self._last_sequence + 1, int(now.timestamp() * 1000))
+        return self._last_sequence
+
+    def tell(self, notice: Notice) -> None:
+        """Let the listener know, if there is one."""
+        if self.listener is not None:
+            self.listener(notice)
+
+    def kept(self) -> KeptAgora:
+        """What survives a restart."""
+        return KeptAgora(channels=tuple(self._channels.values()), rules=tuple(self._rules.values()))

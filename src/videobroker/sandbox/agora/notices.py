@@ -1,0 +1,75 @@
+"""What happens in Agora channels, in the words of its notifications."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
+from videobroker.sandbox.json_body import JsonObject
+
+CHANNEL_CREATED = 101
+CHANNEL_DESTROYED = 102
+LINUX = 6
+"""The platform of servers; only there does a client say of what type it is."""
+
+
+class LeaveReason(IntEnum):
+    """Why somebody left, as far as the sandbox knows reasons of its own."""
+
+    NORMAL = 1
+    REMOVED = 3
+    OTHER_DEVICE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that happened in a channel."""
+
+    event_type: int
+    channel: str
+    payload: JsonObject
+
+
+def channel_created(channel: Channel, now: datetime) -> Notice:
+    """The first user came."""
+    return Notice(CHANNEL_CREATED, channel.name, {"channelName": channel.name, "ts": _seconds(now)})
+
+
+def channel_destroyed(channel: Channel, now: datetime, last: AgoraUser) -> Notice:
+    """The last user went."""
+    payload = {"channelName": channel.name, "ts": _seconds(now), "lastUid": last.uid}
+    return Notice(CHANNEL_DESTROYED, channel.name, payload)
+
+
+def joined(channel: Channel, user: AgoraUser, sequence: int) -> Notice:
+    """Somebody came."""
+    return Notice(_coming(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
+
+
+def left(channel: Channel, user: AgoraUser, sequence: int, now: datetime, reason: int) -> Notice:
+    """Somebody went or was sent."""
+    stay = {"reason": reason, "duration": int((now - user.joined_at).total_seconds())}
+    return Notice(_coming(channel, user) + 1, channel.name, _user(channel, user, sequence, now) | stay)
+
+
+def _coming(channel: Channel, user: AgoraUser) -> int:
+    """The type of the event of coming; that of going is the next one."""
+    if channel.profile is Profile.COMMUNICATION:
+        return 107
+    return 103 if user.role is UserRole.HOST else 105
+
+
+def _user(channel: Channel, user: AgoraUser, sequence: int, at: datetime) -> JsonObject:
+    client = {"clientType": user.client_type} if user.platform == LINUX and user.client_type is not None else {}
+    return {
+        "channelName": channel.name,
+        "uid": user.uid,
+        "platform": user.platform,
+        **client,
+        "clientSeq": sequence,
+        "ts": _seconds(at),
+    }
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,82 @@
+"""Agora's notifications: to whom a notice is told, and in which form."""
+
+import hashlib
+import hmac
+import json
+import uuid
+from http import HTTPStatus
+
+import httpx
+
+from videobroker.sandbox.agora.notices import Notice
+from videobroker.sandbox.outbox import Letter, Outbox, Sheet
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.targets import NotificationTarget
+
+VENDOR = "agora"
+RTC = 1
+"""The product whose channels these are."""
+RETRY_WAITS = (0.0, 2.0, 5.0)
+"""The first retry follows at once; of the others Agora says only that the gaps grow."""
+
+
+class Notifications:
+    """Posts what happens in channels, if there is somebody to tell."""
+
+    def __init__(self, state: SandboxState, outbox: Outbox) -> None:
+        self._state = state
+        self._outbox = outbox
+        self._last_sent_ms = 0
+
+    def tell(self, notice: Notice) -> None:
+        """Tell the receiver of notifications."""
+        target = self._state.targets.notifications
+        if target is not None:
+            self._outbox.post(self._letter(notice, target))
+
+    def _letter(self, notice: Notice, target: NotificationTarget) -> Letter:
+        def write(identity: str, _is_replay: bool) -> Sheet:
+            envelope = {
+                "noticeId": identity,
+                "productId": RTC,
+                "eventType": notice.event_type,
+                "notifyMs": self._send_time(),
+                "payload": notice.payload,
+            }
+            body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+            return Sheet(body, {"content-type": "application/json", **signatures(body, target.secret)})
+
+        return Letter(
+            id=str(uuid.uuid4()),
+            vendor=VENDOR,
+            type=str(notice.event_type),
+            room_id=notice.channel,
+            url=target.url,
+            waits=RETRY_WAITS,
+            write=write,
+            accepted=_200_with_json,
+        )
+
+    def _send_time(self) -> int:
+        # Every attempt has another one, also under a clock that stands still.
+        self._last_sent_ms = max(self._last_sent_ms + 1, int(self._state.now().timestamp() * 1000))
+        return self._last_sent_ms
+
+
+def signatures(body: bytes, secret: str) -> dict[str, str]:
+    """Both headers that prove who sent `body`."""
+    key = secret.encode()
+    return {
+        "Agora-Signature": hmac.new(key, body, hashlib.sha1).hexdigest(),
+        "Agora-Signature-V2": hmac.new(key, body, hashlib.sha256).hexdigest(),
+    }
+
+
+def _200_with_json(answer: httpx.Response) -> bool:
+    if answer.status_code != HTTPStatus.OK:
+        return False
+    try:
+        answer.json()
+    except ValueError:
+        return False
+    return True

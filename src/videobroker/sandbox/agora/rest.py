@@ -1,0 +1,75 @@
+"""Agora's REST API under `/dev/v1`: routes, credentials, refusals."""
+
+import base64
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from videobroker.sandbox.agora import queries, rules
+from videobroker.sandbox.agora.ask import AgoraAsk, AgoraProblem
+from videobroker.sandbox.config import AgoraProject
+from videobroker.sandbox.json_body import JsonObject, read_object
+from videobroker.sandbox.operations import Operation, Vendor
+from videobroker.sandbox.state import SandboxState
+
+_APP_ID = re.compile(r"[0-9a-fA-F]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    name: str
+    method: str
+    path: str
+    answer: Callable[[SandboxState, AgoraAsk], JsonObject]
+    reads_body: bool = False
+
+
+_VERBS = (
+    _Verb("agora_create_rule", "POST", "/kicking-rule", rules.create, reads_body=True),
+    _Verb("agora_list_rules", "GET", "/kicking-rule", rules.list_rules),
+    _Verb("agora_update_rule", "PUT", "/kicking-rule", rules.update, reads_body=True),
+    _Verb("agora_delete_rule", "DELETE", "/kicking-rule", rules.delete, reads_body=True),
+    _Verb("agora_list_channels", "GET", "/channel/{appid}", queries.channels),
+    _Verb("agora_user_property", "GET", "/channel/user/property/{appid}/{uid}/{channel}", queries.user),
+    _Verb("agora_list_users", "GET", "/channel/user/{appid}/{channel}", queries.users),
+    _Verb("agora_list_hosts", "GET", "/channel/user/{appid}/{channel}/hosts_only", queries.hosts),
+)
+
+
+def agora_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
+    """The routes of the REST API."""
+    return [_operation(verb, state.config.agora, state, vendor) for verb in _VERBS]
+
+
+def _operation(verb: _Verb, project: AgoraProject, state: SandboxState, vendor: Vendor) -> Operation:
+    async def endpoint(request: Request) -> Response:
+        _check_credentials(request.headers.get("authorization", ""), project)
+        if verb.reads_body and request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            raise AgoraProblem(415, "the content type must be application/json")
+        ask = AgoraAsk(
+            path=request.path_params,
+            query=request.query_params,
+            body=await read_object(request) if verb.reads_body else {},
+        )
+        _check_app_id(ask.named_app_id, project)
+        return JSONResponse(verb.answer(state, ask))
+
+    return Operation(verb.name, verb.method, f"/dev/v1{verb.path}", endpoint, vendor)
+
+
+def _check_credentials(authorization: str, project: AgoraProject) -> None:
+    right = base64.b64encode(f"{project.customer_id}:{project.customer_secret}".encode()).decode()
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "basic" or not hmac.compare_digest(given.strip().encode(), right.encode()):
+        raise AgoraProblem(401, "Invalid authentication credentials")
+
+
+def _check_app_id(named: object, project: AgoraProject) -> None:
+    if not isinstance(named, str) or not _APP_ID.fullmatch(named):
+        raise AgoraProblem(400, "invalid appid")
+    if named != project.app_id:
+        raise AgoraProblem(401, "the App ID is not of this account")

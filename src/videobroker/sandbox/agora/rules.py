@@ -1,0 +1,120 @@
+"""Kicking rules: sending people out of channels, and keeping them out for a while."""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from videobroker.sandbox.agora import people
+from videobroker.sandbox.agora.ask import AgoraAsk, AgoraProblem
+from videobroker.sandbox.agora.channels import KickingRule
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.state import SandboxState
+
+PRIVILEGES = frozenset({"join_channel", "publish_audio", "publish_video"})
+DEFAULT_LIFE = timedelta(minutes=60)
+_HIGHEST_UID = 2**32 - 1
+_FILTERS = frozenset({frozenset({"ip"}), frozenset({"cname"}), frozenset({"uid"}), frozenset({"cname", "uid"})})
+"""The combinations that Agora documents."""
+
+
+def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+    """Make a rule, and send out whom it fits. One that lasts no time only sends out."""
+    now = state.now()
+    rule = KickingRule(
+        id=secrets.randbelow(2**31),
+        opid=secrets.randbelow(2**31),
+        **_filters(ask.body),
+        privileges=_privileges(ask.body),
+        created_at=now,
+        updated_at=now,
+        ends_at=now + _life(ask.body),
+    )
+    state.agora.keep_rule(rule)
+    people.remove(state, rule)
+    return {"status": "success", "id": rule.id}
+
+
+def list_rules(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+    """The rules that have not ended."""
+    appid = str(ask.named_app_id)
+    return {"status": "success", "rules": [_as_json(rule, appid) for rule in state.agora.rules(state.now())]}
+
+
+def update(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+    """Let a rule end at another time, counted from now."""
+    now = state.now()
+    rule = replace(_rule(state, ask), ends_at=now + _life(ask.body), updated_at=now)
+    state.agora.keep_rule(rule)
+    return {"status": "success", "result": {"id": rule.id, "ts": _written(rule.ends_at)}}
+
+
+def delete(state: SandboxState, ask: AgoraAsk) -> JsonObject:
+    """Let whom a rule keeps out in again."""
+    rule = _rule(state, ask)
+    state.agora.forget_rule(rule)
+    return {"status": "success", "id": rule.id}
+
+
+def _rule(state: SandboxState, ask: AgoraAsk) -> KickingRule:
+    rule_id = ask.body.get("id")
+    if not isinstance(rule_id, int) or isinstance(rule_id, bool):
+        raise AgoraProblem(400, "id must be a number")
+    rule = state.agora.rule(rule_id)
+    if rule is None or not rule.runs(state.now()):
+        raise AgoraProblem(404, "the rule does not exist")
+    return rule
+
+
+def _filters(body: JsonObject) -> dict[str, Any]:
+    given = {name: body[name] for name in ("cname", "uid", "ip") if body.get(name) not in (None, "")}
+    if frozenset(given) not in _FILTERS:
+        raise AgoraProblem(400, "name ip, cname, uid, or cname and uid")
+    if "uid" in given and not (_whole(given["uid"]) and 1 <= given["uid"] <= _HIGHEST_UID):
+        raise AgoraProblem(400, f"uid must be a number from 1 to {_HIGHEST_UID}")
+    if not all(isinstance(given.get(name, ""), str) for name in ("cname", "ip")):
+        raise AgoraProblem(400, "cname and ip must be strings")
+    return {"cname": None, "uid": None, "ip": None} | given
+
+
+def _privileges(body: JsonObject) -> tuple[str, ...]:
+    given = body.get("privileges")
+    if not isinstance(given, list) or not given or not all(each in PRIVILEGES for each in given):
+        raise AgoraProblem(400, f"privileges must be some of {', '.join(sorted(PRIVILEGES))}")
+    return tuple(given)
+
+
+def _life(body: JsonObject) -> timedelta:
+    # Seconds win over minutes; what is out of range is moved to its end; zero is no time at all.
+    for field, unit, low, high in (("time_in_seconds", 1, 10, 86_430), ("time", 60, 1, 1_440)):
+        value = body.get(field)
+        if value is None:
+            continue
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise AgoraProblem(400, f"{field} must be a number")
+        return timedelta(seconds=unit * min(max(value, low), high)) if value else timedelta()
+    return DEFAULT_LIFE
+
+
+def _as_json(rule: KickingRule, appid: str) -> JsonObject:
+    return {
+        "id": rule.id,
+        "appid": appid,
+        "uid": rule.uid,
+        "opid": rule.opid,
+        "cname": rule.cname,
+        "ip": rule.ip,
+        "ts": _written(rule.ends_at),
+        "privileges": list(rule.privileges),
+        "createAt": _written(rule.created_at),
+        "updateAt": _written(rule.updated_at),
+    }
+
+
+def _written(moment: datetime) -> str:
+    milliseconds = moment.microsecond // 1000
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,146 @@
+"""Agora's AccessToken2, version 007: reading one, and deciding whom it lets in."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import struct
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+VERSION = "007"
+LONGEST_SECONDS = 86_400
+"""A longer life than this is packed by builders, and cut by the platform."""
+
+RTC = 1
+RTM = 2
+JOIN, PUBLISH_AUDIO = 1, 2
+_LONGEST_TEXT, _LONGEST_CONTENT = 65_536, 262_144
+
+
+class TokenRefused(Exception):
+    """A token lets nobody in; the message tells why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtcService:
+    """The right to be in one channel, or in all of them when the name is a wildcard."""
+
+    channel: str
+    uid: str
+    privileges: dict[int, int]
+    """Privilege to lifetime, in seconds from the making of the token."""
+
+    def fits(self, channel: str, uid: int) -> bool:
+        """Whether it is about this channel and this user."""
+        return self.channel in ("", "*", channel) and self.uid in ("", "*", str(uid))
+
+
+@dataclass(frozen=True, slots=True)
+class AgoraToken:
+    """What a token says, and what it takes to check that."""
+
+    app_id: str
+    issued: int
+    expire: int
+    salt: int
+    services: tuple[RtcService, ...]
+    signature: bytes
+    body: bytes
+
+    def signed_with(self, certificate: str) -> bool:
+        """Whether the holder of this App Certificate made it."""
+        # The numbers are the keys and the secret is the message: that is Agora's order.
+        key = _hmac(struct.pack("<I", self.issued), certificate.encode())
+        key = _hmac(struct.pack("<I", self.salt), key)
+        return hmac.compare_digest(_hmac(key, self.body), self.signature)
+
+    def ends(self, lifetime: int) -> int:
+        """When something that lives this long ends, in Unix seconds; zero is as long as possible."""
+        life = min(self.expire or LONGEST_SECONDS, LONGEST_SECONDS)
+        return self.issued + min(lifetime or life, life)
+
+
+def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int, now: datetime) -> RtcService:
+    """The right with which `uid` enters `channel`. Raises `TokenRefused`."""
+    token = read_token(text)
+    if token.app_id != app_id:
+        raise TokenRefused("the token is of another App ID")
+    if not token.signed_with(certificate):
+        raise TokenRefused("the signature of the token is wrong")
+    service = next((service for service in token.services if service.fits(channel, uid)), None)
+    if service is None:
+        raise TokenRefused("the token is for another channel or uid")
+    if JOIN not in service.privileges:
+        raise TokenRefused("the token does not let anybody join")
+    if now.timestamp() >= token.ends(service.privileges[JOIN]):
+        raise TokenRefused("the token is expired")
+    return service
+
+
+def read_token(text: str) -> AgoraToken:
+    """What a token says, whoever signed it. Raises `TokenRefused` when it is none."""
+    if len(text) > _LONGEST_TEXT or not text.startswith(VERSION):
+        raise TokenRefused("this is no 007 token")
+    try:
+        return _parsed(_inflated(base64.b64decode(text[len(VERSION) :], validate=True)))
+    except (binascii.Error, zlib.error, struct.error, ValueError) as error:
+        raise TokenRefused("the token is malformed") from error
+
+
+def _inflated(data: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    content = stream.decompress(data, _LONGEST_CONTENT)
+    if not stream.eof or stream.unused_data:
+        raise ValueError("not one whole stream")
+    return content
+
+
+class _Reader:
+    def __init__(self, content: bytes) -> None:
+        self.rest = content
+
+    def number(self, form: str) -> int:
+        size = struct.calcsize(form)
+        (value,) = struct.unpack(form, self.take(size))
+        return int(value)
+
+    def data(self) -> bytes:
+        return self.take(self.number("<H"))
+
+    def text(self) -> str:
+        return self.data().decode()
+
+    def privileges(self) -> dict[int, int]:
+        return {self.number("<H"): self.number("<I") for _ in range(self.number("<H"))}
+
+    def take(self, size: int) -> bytes:
+        if len(self.rest) < size:
+            raise ValueError("cut short")
+        taken, self.rest = self.rest[:size], self.rest[size:]
+        return taken
+
+
+def _parsed(content: bytes) -> AgoraToken:
+    reader = _Reader(content)
+    signature = reader.data()
+    body = reader.rest
+    app_id = reader.text()
+    issued, expire, salt = (reader.number("<I") for _ in range(3))
+    services: list[RtcService] = []
+    for _ in range(reader.number("<H")):
+        kind = reader.number("<H")
+        privileges = reader.privileges()
+        if kind == RTC:
+            services.append(RtcService(reader.text(), reader.text(), privileges))
+        elif kind == RTM:
+            reader.text()
+        else:
+            # What follows cannot be told apart any more; services come in ascending order, so RTC was before it.
+            break
+    return AgoraToken(app_id, issued, expire, salt, tuple(services), signature, body)
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.new(key, message, hashlib.sha256).digest()

@@ -1,0 +1,140 @@
+"""People to move in and out of 100ms rooms."""
+
+import asyncio
+import uuid
+from datetime import datetime, timedelta
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from videobroker.sandbox import admission, events
+from videobroker.sandbox.background import Background
+from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.config import RECORDER_ROLE
+from videobroker.sandbox.control.routes import route
+from videobroker.sandbox.exchange import token_for_code
+from videobroker.sandbox.json_body import (
+    JsonObject,
+    optional_seconds,
+    optional_string,
+    read_object,
+    read_optional_object,
+    required_string,
+)
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rest.active_rooms import peer_as_json
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
+
+LOOK_EVERY_SECONDS = 0.02
+"""How often somebody who waits for the sandbox's clock looks at it: a test may move it at any time."""
+
+
+def people_routes(state: SandboxState, background: Background) -> list[Route]:
+    """Joining, leaving, dropping out, and the bot that records."""
+
+    async def join(request: Request) -> Response:
+        return JSONResponse(_joined(state, _room(state, request), await read_object(request)))
+
+    async def leave(request: Request) -> Response:
+        room = _room(state, request)
+        session, peer = _present(state, room, request.path_params["peer_id"])
+        return _left(admission.leave(state, room, session, (peer,), reason=events.CLIENT_REQUEST))
+
+    async def drop(request: Request) -> Response:
+        room, body = _room(state, request), await read_optional_object(request)
+        session, peer = _present(state, room, request.path_params["peer_id"])
+        reason = optional_string(body, "reason") or events.SOCKET_CLOSED
+        seconds = optional_seconds(body, "after_seconds", 0)
+        if not seconds:
+            return _left(admission.leave(state, room, session, (peer,), reason=reason))
+        background.start(_leave_at(state, room, peer, state.now() + timedelta(seconds=seconds), reason))
+        return _left(session)
+
+    async def start_recorder(request: Request) -> Response:
+        room = _room(state, request)
+        if _recorder(state, room) is not None:
+            raise Problem(409, "beam already started")
+        bot = Peer(str(uuid.uuid4()), "recorder", RECORDER_ROLE, user_id="", metadata="", joined_at=state.now())
+        return JSONResponse(_entered(admission.enter(state, room, bot)))
+
+    async def stop_recorder(request: Request) -> Response:
+        room = _room(state, request)
+        bot = _recorder(state, room)
+        if bot is None:
+            raise Problem(404, "beam not found")
+        session = admission.running_session(state, room)
+        return _left(admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST))
+
+    async def messages(request: Request) -> Response:
+        room = _room(state, request)
+        return JSONResponse({"messages": [sent.as_json() for sent in state.messages if sent.room_id == room.id]})
+
+    return [
+        route("POST", "/rooms/{room_id}/peers", join),
+        route("DELETE", "/rooms/{room_id}/peers/{peer_id}", leave),
+        route("POST", "/rooms/{room_id}/peers/{peer_id}/drop", drop),
+        route("POST", "/rooms/{room_id}/recorder", start_recorder),
+        route("DELETE", "/rooms/{room_id}/recorder", stop_recorder),
+        route("GET", "/rooms/{room_id}/messages", messages),
+    ]
+
+
+def _joined(state: SandboxState, room: Room, body: JsonObject) -> JsonObject:
+    token = token_for_code(state, body) if body.get("code") else required_string(body, "token")
+    admitted = admission.admit(state, f"Bearer {token}")
+    if admitted.room.id != room.id:
+        raise Problem(400, "Room Mismatched with Token")
+    joined = admission.join(
+        state,
+        admitted,
+        name=optional_string(body, "name") or "",
+        peer_id=optional_string(body, "peer_id"),
+        metadata=optional_string(body, "metadata") or "",
+    )
+    return _entered(joined)
+
+
+def _entered(joined: admission.Joined) -> JsonObject:
+    return {
+        "peer": peer_as_json(joined.peer),
+        "session_id": joined.session.id,
+        "session_opened": joined.opened,
+    }
+
+
+def _left(session: Session) -> Response:
+    return JSONResponse({"session_id": session.id, "active": session.active})
+
+
+async def _leave_at(state: SandboxState, room: Room, peer: Peer, due: datetime, reason: str) -> None:
+    while state.now() < due:  # noqa: ASYNC110 - a clock which anybody may move rings no bell
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+    session = state.active_session(room)
+    found = session and session.present_peer(peer.id)
+    # Whoever was sent out meanwhile, or left and came back, is another matter.
+    if session and found and found.joined_at == peer.joined_at:
+        admission.leave(state, room, session, (found,), reason=reason)
+
+
+def _present(state: SandboxState, room: Room, peer_id: str) -> tuple[Session, Peer]:
+    running = state.active_session(room)
+    present = running is not None and running.present_peer(peer_id) is not None
+    if not present and (gone := state.departed_peer(room, peer_id)) is not None:
+        state.tell(events.leave_failed(room, gone, state.now()))
+    session = admission.running_session(state, room)
+    return session, admission.present_peer(session, peer_id)
+
+
+def _recorder(state: SandboxState, room: Room) -> Peer | None:
+    session = state.active_session(room)
+    present = session.present if session else ()
+    return next((peer for peer in present if peer.role == RECORDER_ROLE), None)
+
+
+def _room(state: SandboxState, request: Request) -> Room:
+    room = state.room(request.path_params["room_id"])
+    if room is None:
+        raise Problem(404, "Room not found")
+    return room

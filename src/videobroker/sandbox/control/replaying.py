@@ -1,0 +1,54 @@
+"""Which events a request wants to be sent again."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+
+from videobroker.sandbox.json_body import JsonObject, optional_string
+from videobroker.sandbox.outbox import Kind, Letter, Outbox
+from videobroker.sandbox.outbox.letters import Entry
+from videobroker.sandbox.problems import Problem
+
+_FIELDS = {"ids", "types", "room_id", "state", "new_ids"}
+
+
+def chosen_letters(outbox: Outbox, body: JsonObject) -> list[Letter]:
+    """Each event that fits all of `ids`, `types`, `room_id` and `state`, once; a choice of everything is `{}`.
+
+    An id that the outbox does not know is refused (404). With `new_ids`, the replays carry other ids.
+    """
+    unknown = body.keys() - _FIELDS
+    if unknown:
+        raise Problem(400, f"unknown field {min(unknown)}")
+    ids, types = _strings(body, "ids"), _strings(body, "types")
+    wanted = {"room_id": optional_string(body, "room_id"), "state": optional_string(body, "state")}
+    known = _first_of_each_id(outbox.entries())
+    if absent := (ids or set()) - known.keys():
+        raise Problem(404, f"no event {min(absent)}")
+    chosen = [
+        entry.letter
+        for entry in known.values()
+        if (ids is None or entry.letter.id in ids)
+        # A duplicate with an id of its own is the same event again: it is sent only when it is asked for.
+        and (ids is not None or entry.kind is Kind.ORIGINAL)
+        and (types is None or entry.letter.type in types)
+        and wanted["room_id"] in (None, entry.letter.room_id)
+        and wanted["state"] in (None, entry.state)
+    ]
+    return [replace(letter, id=str(uuid.uuid4())) for letter in chosen] if body.get("new_ids") else chosen
+
+
+def _first_of_each_id(entries: Iterable[Entry]) -> dict[str, Entry]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.letter.id, entry)
+    return first
+
+
+def _strings(body: JsonObject, field: str) -> set[str] | None:
+    value = body.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(each, str | int) for each in value):
+        raise Problem(400, f"{field} must be a list")
+    return {str(each) for each in value}

@@ -1,0 +1,60 @@
+"""Counts and requests to read, faults to order."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from videobroker.sandbox.control.routes import route
+from videobroker.sandbox.faults import read_fault
+from videobroker.sandbox.json_body import read_object
+from videobroker.sandbox.operations import Vendor
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.traffic import RequestLog
+
+
+def traffic_routes(state: SandboxState, vendor: Vendor, log: RequestLog) -> list[Route]:
+    """What was asked of the vendor."""
+
+    def counts() -> Response:
+        return JSONResponse(vendor.counters.as_json() | {"rooms_created": state.rooms_created})
+
+    async def counters(_: Request) -> Response:
+        return counts()
+
+    async def reset(_: Request) -> Response:
+        vendor.counters.reset()
+        state.rooms_created = 0
+        return counts()
+
+    async def requests(_: Request) -> Response:
+        return JSONResponse({"requests": [request.as_json() for request in log.latest()]})
+
+    return [
+        route("GET", "/counters", counters),
+        route("POST", "/counters/reset", reset),
+        route("GET", "/requests", requests),
+    ]
+
+
+def fault_routes(vendor: Vendor, operations: frozenset[str]) -> list[Route]:
+    """Misbehaviour, ordered and shown."""
+
+    def pending() -> Response:
+        return JSONResponse({"faults": [fault.as_json() for fault in vendor.faults.pending()]})
+
+    async def order(request: Request) -> Response:
+        vendor.faults.add(read_fault(await read_object(request), operations))
+        return pending()
+
+    async def show(_: Request) -> Response:
+        return pending()
+
+    async def clear(_: Request) -> Response:
+        vendor.faults.clear()
+        return pending()
+
+    return [
+        route("POST", "/faults", order),
+        route("GET", "/faults", show),
+        route("DELETE", "/faults", clear),
+    ]

@@ -1,0 +1,93 @@
+"""How the outbox is told to misbehave."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.problems import Problem
+
+_MOST = 10_000
+_LONGEST_SECONDS = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Switches of delivery; as they are by default, every event is sent once and in order."""
+
+    duplicates: int = 0
+    """How many more times each event is sent."""
+    new_ids: bool = False
+    """Whether duplicates carry ids of their own."""
+    shuffle: bool = False
+    """Whether held events are sent in random order."""
+    hold: int = 0
+    """How many events are collected before they are sent; with `shuffle`, zero means: until a flush."""
+    seed: int | None = None
+    """What makes the random order the same every time."""
+    drop: int = 0
+    """How many of the next events are never sent."""
+    drop_types: tuple[str, ...] = ()
+    """Events of these types are never sent, and do not count for `drop`."""
+    delay_seconds: float = 0.0
+    retry_scale: float = 1.0
+    """What the waits before retries are multiplied by."""
+    in_order: bool = True
+    """Whether an event of a room waits until the room's earlier ones were delivered or failed."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether events are collected before they are sent."""
+        return self.shuffle or self.hold > 0
+
+    def as_json(self) -> JsonObject:
+        """The form in which the control API shows it."""
+        return asdict(self)
+
+
+def read_behaviour(body: JsonObject, default: Behaviour) -> Behaviour:
+    """The switches which a request to the control API sets; a switch it does not name is as in `default`."""
+    unknown = body.keys() - _READERS.keys()
+    if unknown:
+        raise Problem(400, f"unknown field {min(unknown)}")
+    given = {name: _READERS[name](name, value) for name, value in body.items() if value is not None}
+    return replace(default, **given)
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
+        raise Problem(400, f"{name} must be a whole number from 0 to {_MOST}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Problem(400, f"{name} must be true or false")
+    return value
+
+
+def _seconds(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LONGEST_SECONDS:
+        raise Problem(400, f"{name} must be a number from 0 to {_LONGEST_SECONDS}")
+    return float(value)
+
+
+def _types(name: str, value: Any) -> tuple[str, ...]:
+    # Agora's types are numbers.
+    if not isinstance(value, list) or not all(isinstance(each, str | int) for each in value):
+        raise Problem(400, f"{name} must be a list of event types")
+    return tuple(str(each) for each in value)
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "duplicates": _count,
+    "new_ids": _flag,
+    "shuffle": _flag,
+    "hold": _count,
+    "seed": _count,
+    "drop": _count,
+    "drop_types": _types,
+    "delay_seconds": _seconds,
+    "retry_scale": _seconds,
+    "in_order": _flag,
+}

@@ -1,0 +1,61 @@
+"""Bringing a letter to its address, with the vendor's retries."""
+
+import asyncio
+import functools
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+
+from videobroker.sandbox.outbox.letters import Entry, Kind, LetterState
+
+ANSWER_SECONDS = 10.0
+"""How long a receiver may take."""
+
+
+async def deliver(entry: Entry, client: httpx.AsyncClient, scale: Callable[[], float]) -> None:
+    """Try until the receiver accepts or the retries are used up; `scale` stretches the waits between."""
+    await asyncio.sleep(max(0.0, entry.due - asyncio.get_running_loop().time()))
+    if await _accepted(entry, client):
+        return
+    for wait in entry.letter.waits:
+        await asyncio.sleep(wait * scale())
+        if await _accepted(entry, client):
+            return
+    entry.state = LetterState.FAILED
+
+
+@asynccontextmanager
+async def sender(given: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncClient]:
+    """The client to send with: the given one, or else one whose connections end with the `with`."""
+    if given is not None:
+        yield given
+        return
+    async with httpx.AsyncClient(verify=_trust(), trust_env=False) as client:
+        yield client
+
+
+async def _accepted(entry: Entry, client: httpx.AsyncClient) -> bool:
+    letter = entry.letter
+    entry.attempts += 1
+    entry.last_status = None
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            sheet = letter.write(letter.id, entry.kind is Kind.REPLAY)
+            answer = await client.post(
+                letter.url, content=sheet.body, headers=dict(sheet.headers), timeout=ANSWER_SECONDS
+            )
+    except Exception:  # noqa: BLE001 - a receiver in the same process may raise anything; for a vendor it is silence
+        return False
+    entry.last_status = answer.status_code
+    if not letter.accepted(answer):
+        return False
+    entry.state = LetterState.DELIVERED
+    return True
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    # Made once: it reads all certificates of the machine.
+    return ssl.create_default_context()

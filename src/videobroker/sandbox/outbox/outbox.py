@@ -1,0 +1,135 @@
+"""The outbox: every event that was to be sent, and how it is sent."""
+
+import asyncio
+import random
+import uuid
+from collections import deque
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+
+import httpx
+
+from videobroker.sandbox.background import Background
+from videobroker.sandbox.outbox.behaviour import Behaviour
+from videobroker.sandbox.outbox.delivery import deliver, sender
+from videobroker.sandbox.outbox.letters import Entry, Kind, Letter, LetterState
+
+KEPT_ENTRIES = 5_000
+
+
+class Outbox:
+    """Sends letters in the background, each room's in order, different rooms' at the same time.
+
+    `client` is used for all of them if there is one; it stays open.
+    """
+
+    def __init__(self, client: httpx.AsyncClient | None = None, retry_scale: float = 1.0) -> None:
+        self._client = client
+        self._good = Behaviour(retry_scale=retry_scale)
+        self._background = Background()
+        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
+        self._held: list[Entry] = []
+        self._lines: dict[Hashable, deque[Entry]] = {}
+        self._workers: dict[Hashable, asyncio.Task[None]] = {}
+        self.behave(self._good)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """The switches as they are now: `drop` tells how many are still to be dropped."""
+        return self._behaviour
+
+    @property
+    def good_behaviour(self) -> Behaviour:
+        """The switches as they are when nobody has touched them."""
+        return self._good
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """Deliver like this from now on; what was held is sent."""
+        self._behaviour = behaviour
+        self._random = random.Random(self._behaviour.seed)
+        self.release(in_random_order=False)
+
+    def post(self, letter: Letter) -> None:
+        """Send an event, or do with it what the switches say."""
+        entry = self._noted(Entry(letter))
+        if self._drops(letter):
+            entry.state = LetterState.DROPPED
+            return
+        entries = [entry, *(self._duplicate(letter) for _ in range(self._behaviour.duplicates))]
+        if not self._behaviour.holds:
+            self._send(entries)
+            return
+        self._held += entries
+        originals = sum(held.kind is Kind.ORIGINAL for held in self._held)
+        if self._behaviour.hold and originals >= self._behaviour.hold:
+            self.release(in_random_order=self._behaviour.shuffle)
+
+    def release(self, *, in_random_order: bool | None = None) -> None:
+        """Send what is held, in the order the switches want unless `in_random_order` says otherwise."""
+        held, self._held = self._held, []
+        if self._behaviour.shuffle if in_random_order is None else in_random_order:
+            self._random.shuffle(held)
+        self._send(held)
+
+    def resend(self, letters: Iterable[Letter]) -> list[Entry]:
+        """Send letters again as replays, neither dropped nor doubled nor held."""
+        entries = [self._noted(Entry(letter, Kind.REPLAY)) for letter in letters]
+        self._send(entries)
+        return entries
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The latest entries, oldest first."""
+        return tuple(self._entries)
+
+    @property
+    def held(self) -> int:
+        """How many entries are collected and not on their way yet."""
+        return len(self._held)
+
+    async def settle(self, timeout: float) -> bool:
+        """Wait until nothing is on its way; False when that takes longer than `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while self._workers and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(set(self._workers.values()), timeout=left)
+        return not self._workers
+
+    async def clear(self) -> None:
+        """Stop sending, and forget everything that was or should have been sent."""
+        await self._background.stop()
+        for kept in (self._entries, self._held, self._lines, self._workers):
+            kept.clear()
+
+    def _noted(self, entry: Entry) -> Entry:
+        self._entries.append(entry)
+        return entry
+
+    def _duplicate(self, letter: Letter) -> Entry:
+        copy = replace(letter, id=str(uuid.uuid4())) if self._behaviour.new_ids else letter
+        return self._noted(Entry(copy, Kind.DUPLICATE))
+
+    def _drops(self, letter: Letter) -> bool:
+        if letter.type in self._behaviour.drop_types:
+            return True
+        if not self._behaviour.drop:
+            return False
+        self._behaviour = replace(self._behaviour, drop=self._behaviour.drop - 1)
+        return True
+
+    def _send(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            entry.due = asyncio.get_running_loop().time() + self._behaviour.delay_seconds
+            letter = entry.letter
+            line: Hashable = (letter.vendor, letter.room_id) if self._behaviour.in_order else entry
+            self._lines.setdefault(line, deque()).append(entry)
+            if line not in self._workers:
+                self._workers[line] = self._background.start(self._work(line))
+
+    async def _work(self, line: Hashable) -> None:
+        queue = self._lines[line]
+        async with sender(self._client) as client:
+            while queue:
+                await deliver(queue.popleft(), client, lambda: self._behaviour.retry_scale)
+            # Before the next await: a letter that comes while the client closes needs a new worker.
+            self._lines.pop(line, None)
+            self._workers.pop(line, None)

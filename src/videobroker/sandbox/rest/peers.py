@@ -1,0 +1,74 @@
+"""One person in a room: shown, changed, spoken to."""
+
+from dataclasses import replace
+
+from videobroker.sandbox import admission, events
+from videobroker.sandbox.calls import Peer
+from videobroker.sandbox.json_body import JsonObject, optional_string, required_string
+from videobroker.sandbox.messages import SentMessage
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rest.active_rooms import addressed, peer_as_json
+from videobroker.sandbox.rest.ask import Ask, room_asked_for
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
+
+
+def get(state: SandboxState, ask: Ask) -> JsonObject:
+    """One person who is in the room now; nobody publishes anything here, so there are no tracks."""
+    session = admission.running_session(state, room_asked_for(state, ask))
+    return _with_tracks(admission.present_peer(session, ask.path["peer_id"]))
+
+
+def update(state: SandboxState, ask: Ask) -> JsonObject:
+    """Change the given ones of `name`, `role` and `metadata`. Another role takes effect at once."""
+    name, role, metadata = (optional_string(ask.body, field) for field in ("name", "role", "metadata"))
+    room = room_asked_for(state, ask)
+    session = admission.running_session(state, room)
+    peer = admission.present_peer(session, ask.path["peer_id"])
+    changed = replace(
+        peer,
+        name=peer.name if name is None else name,
+        role=peer.role if role is None else role,
+        metadata=peer.metadata if metadata is None else metadata,
+    )
+    if changed.role != peer.role:
+        _refuse_role(state, room, changed)
+    now = state.now()
+    after = session.with_peer(changed, now)
+    state.keep(after)
+    if changed.role != peer.role:
+        state.tell(events.role_changed(room, after, changed, peer.role, now))
+    return _with_tracks(changed)
+
+
+def send_message(state: SandboxState, ask: Ask) -> JsonObject:
+    """Say something to one peer by `peer_id`, or else to all of a `role`, or else to everybody."""
+    message = required_string(ask.body, "message")
+    kind = optional_string(ask.body, "type") or ""
+    session = admission.running_session(state, room_asked_for(state, ask))
+    recipients = addressed(session, ask)
+    state.messages.append(
+        SentMessage(
+            room_id=session.room_id,
+            session_id=session.id,
+            message=message,
+            type=kind,
+            peer_id=ask.body.get("peer_id") or None,
+            role=ask.body.get("role") or None,
+            recipients=tuple(peer.id for peer in (session.present if recipients is None else recipients)),
+        )
+    )
+    return {"message": "message sent"}
+
+
+def _refuse_role(state: SandboxState, room: Room, wanted: Peer) -> None:
+    if wanted.role not in state.template_of(room).all_roles:
+        raise Problem(400, "Invalid body param", "Invalid body param: role does not exist")
+    if admission.role_is_full(state, room, wanted.role):
+        session = admission.running_session(state, room)
+        state.tell(events.role_change_failed(room, session, wanted, state.now(), "role limit reached"))
+        raise Problem(403, "role limit reached")
+
+
+def _with_tracks(peer: Peer) -> JsonObject:
+    return peer_as_json(peer) | {"tracks": {}}

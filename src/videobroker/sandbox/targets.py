@@ -1,0 +1,31 @@
+"""Where a sandbox sends what happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Who is told what happens in 100ms rooms."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Sent along verbatim."""
+    signing_secret: str | None = field(default=None, repr=False)
+    """With it, the body is signed in `x-100ms-signature`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTarget:
+    """Who is told what happens in Agora channels."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Both of them; None where nobody is told."""
+
+    webhook: WebhookTarget | None = None
+    notifications: NotificationTarget | None = None

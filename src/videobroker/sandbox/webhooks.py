@@ -1,0 +1,78 @@
+"""100ms webhooks: to whom an event is told, and in which form."""
+
+import hashlib
+import hmac
+import json
+import uuid
+from http import HTTPStatus
+
+import httpx
+
+from videobroker.sandbox.events import Event
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.outbox import Letter, Outbox, Sheet
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.targets import WebhookTarget
+from videobroker.sandbox.times import whole_seconds
+
+VENDOR = "100ms"
+RETRY_WAITS = (1.0, 3.0, 10.0)
+
+
+class Webhooks:
+    """Posts what happens in rooms, if there is somebody to tell."""
+
+    def __init__(self, state: SandboxState, outbox: Outbox) -> None:
+        self._state = state
+        self._outbox = outbox
+
+    def tell(self, event: Event) -> None:
+        """Tell the room's own webhook, or else the one of the workspace; never both."""
+        target = _of_room(event.room) or self._state.targets.webhook
+        if target is not None:
+            self._outbox.post(self._letter(event, target))
+
+    def _letter(self, event: Event, target: WebhookTarget) -> Letter:
+        workspace = self._state.workspace_of(event.room)
+
+        def write(identity: str, is_replay: bool) -> Sheet:
+            envelope = {
+                "version": "2.0",
+                "id": identity,
+                "account_id": workspace.customer_id,
+                "app_id": workspace.app_id,
+                "timestamp": whole_seconds(event.at),
+                "type": event.type,
+                "data": event.data,
+            }
+            return _sheet(envelope | ({"is_replay": True} if is_replay else {}), target)
+
+        return Letter(
+            id=str(uuid.uuid4()),
+            vendor=VENDOR,
+            type=event.type,
+            room_id=event.room.id,
+            url=target.url,
+            waits=RETRY_WAITS,
+            write=write,
+            accepted=_exactly_200,
+        )
+
+
+def _of_room(room: Room) -> WebhookTarget | None:
+    if not room.webhook:
+        return None
+    return WebhookTarget(url=room.webhook["url"], headers=room.webhook.get("headers") or {})
+
+
+def _sheet(envelope: JsonObject, target: WebhookTarget) -> Sheet:
+    body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+    headers = {"content-type": "application/json", **target.headers}
+    if target.signing_secret:
+        headers["x-100ms-signature"] = hmac.new(target.signing_secret.encode(), body, hashlib.sha256).hexdigest()
+    return Sheet(body, headers)
+
+
+def _exactly_200(answer: httpx.Response) -> bool:
+    return answer.status_code == HTTPStatus.OK

@@ -1,0 +1,440 @@
+"""What the vendor tells about people who come and go."""
+
+import asyncio
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.receiver import Receiver
+from videobroker.sandbox import SandboxConfig, Workspace
+
+URL = "http://receiver/hook"
+
+
+@pytest.fixture
+async def told(stranger: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The control API of a sandbox whose workspace has a webhook."""
+    answer = await stranger.put("/_sandbox/webhooks", json={"url": URL, "headers": {"x-token": "t-1"}})
+    assert answer.json() == {"url": URL}
+    return stranger
+
+
+async def _flush(control: httpx.AsyncClient) -> None:
+    answer = await control.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 5})
+    assert (answer.status_code, answer.json()) == (200, {"pending": 0})
+
+
+async def test_a_call_is_told_from_its_opening_to_its_close(
+    told: httpx.AsyncClient,
+    room: dict[str, Any],
+    join: Any,
+    clock: Any,
+    receiver: Receiver,
+    workspace: Workspace,
+) -> None:
+    joined = (await join("Asha", body={"metadata": "blue"})).json()
+    clock.forward(minutes=44, microseconds=500_000)
+    await told.delete(f"/_sandbox/rooms/{room['id']}/peers/{joined['peer']['id']}")
+    await _flush(told)
+    assert receiver.types == [
+        "session.open.success",
+        "peer.join.success",
+        "peer.leave.success",
+        "session.close.success",
+    ]
+    leave = receiver.got[2]
+    assert (leave.path, leave.headers["x-token"], leave.headers["content-type"]) == ("/hook", "t-1", "application/json")
+    assert leave.body == {
+        "version": "2.0",
+        "id": leave.body["id"],
+        "account_id": workspace.customer_id,
+        "app_id": workspace.app_id,
+        "timestamp": "2026-03-12T21:54:10Z",
+        "type": "peer.leave.success",
+        "data": {
+            "room_id": room["id"],
+            "room_name": "lesson-1",
+            "template_id": room["template_id"],
+            "session_id": joined["session_id"],
+            "session_started_at": "2026-03-12T21:10:10.08245065Z",
+            "peer_id": joined["peer"]["id"],
+            "user_id": "u-Asha",
+            "user_name": "Asha",
+            "user_data": "blue",
+            "role": "teacher",
+            "type": "regular",
+            "joined_at": "2026-03-12T21:10:10.08245065Z",
+            "left_at": "2026-03-12T21:54:10.58245065Z",
+            "duration": 2640,
+            "reason": "client request",
+            "message": "",
+        },
+    }
+    assert len({received.body["id"] for received in receiver.got}) == 4
+    assert receiver.data("session.open.success").keys() == {
+        "room_id",
+        "room_name",
+        "template_id",
+        "session_id",
+        "session_started_at",
+    }
+    assert receiver.data("peer.join.success")["joined_at"] == "2026-03-12T21:10:10.08245065Z"
+    closed = receiver.data("session.close.success")
+    assert (closed["session_stopped_at"], closed["session_duration"]) == ("2026-03-12T21:54:10.58245065Z", 2640)
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 999, 1_000, 83_999, 120_000, 500_500, 999_999])
+async def test_one_moment_is_the_same_to_the_millisecond_wherever_it_is_told(
+    told: httpx.AsyncClient,
+    vendor: httpx.AsyncClient,
+    room: dict[str, Any],
+    join: Any,
+    clock: Any,
+    receiver: Receiver,
+    microsecond: int,
+) -> None:
+    clock.moment = datetime(2026, 3, 12, 21, 10, 10, microsecond, tzinfo=UTC)
+    joined = (await join("Asha")).json()
+    clock.forward(microseconds=77_777)
+    await told.delete(f"/_sandbox/rooms/{room['id']}/peers/{joined['peer']['id']}")
+    await _flush(told)
+    session = (await vendor.get(f"/v2/sessions/{joined['session_id']}")).json()
+    [stay] = session["peers"].values()
+    left = receiver.data("peer.leave.success")
+
+    def milliseconds(text: str) -> int:
+        return int(datetime.fromisoformat(text).timestamp() * 1_000_000) // 1_000
+
+    came = [joined["peer"]["joined_at"], receiver.data("peer.join.success")["joined_at"], left["joined_at"]]
+    assert {milliseconds(text) for text in came} == {milliseconds(stay["joined_at"])}
+    assert milliseconds(left["left_at"]) == milliseconds(stay["left_at"])
+
+
+async def test_the_webhook_of_a_room_replaces_that_of_the_workspace(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    own = {"url": "http://receiver/own", "headers": {"x-room": "r-1"}}
+    await vendor.post(f"/v2/rooms/{room['id']}", json={"webhook": own})
+    await join("Asha")
+    await _flush(told)
+    assert [received.path for received in receiver.got] == ["/own", "/own"]
+    assert receiver.got[0].headers["x-room"] == "r-1"
+    assert "x-token" not in receiver.got[0].headers
+
+
+async def test_with_a_signing_secret_the_body_is_signed(
+    stranger: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    await stranger.put("/_sandbox/webhooks", json={"url": URL, "signing_secret": "sign-here"})
+    await join("Åsa")
+    await _flush(stranger)
+    for received in receiver.got:
+        expected = hmac.new(b"sign-here", received.raw, hashlib.sha256).hexdigest()
+        assert received.headers["x-100ms-signature"] == expected
+
+
+async def test_without_a_webhook_nobody_is_told(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    assert (await told.delete("/_sandbox/webhooks")).json() == {"url": None}
+    await join("Asha")
+    await _flush(told)
+    assert receiver.got == []
+    assert (await told.get("/_sandbox/webhooks")).json() == {"url": None, "held": 0, "events": []}
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"url": "receiver"}, {"url": URL, "headers": []}, {"url": URL, "headers": {"a": 1}}]
+)
+async def test_a_webhook_that_makes_no_sense_is_refused(stranger: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    assert (await stranger.put("/_sandbox/webhooks", json=body)).status_code == 400
+
+
+async def test_those_removed_are_told_as_kicked(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    asha = (await join("Asha")).json()["peer"]["id"]
+    await join("Ben", role="student")
+    body = {"peer_id": asha, "reason": "noise"}
+    await vendor.post(f"/v2/active-rooms/{room['id']}/remove-peers", json=body)
+    await _flush(told)
+    left = receiver.data("peer.leave.success")
+    assert (left["peer_id"], left["reason"], left["message"]) == (asha, "peer kicked", "noise")
+    assert "session.close.success" not in receiver.types
+
+
+async def test_an_ended_room_is_told_before_everybody_leaves(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    for name in ("Asha", "Ben"):
+        await join(name)
+    await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={"reason": "over", "lock": True})
+    await _flush(told)
+    assert receiver.types[3:] == [
+        "room.end.success",
+        "peer.leave.success",
+        "peer.leave.success",
+        "session.close.success",
+    ]
+    ended = receiver.data("room.end.success")
+    assert (ended["lock_room"], ended["reason"], ended["source"], ended["peer_id"]) == (True, "over", "api", "")
+
+
+async def test_ending_an_idle_room_is_told_as_a_failure(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], receiver: Receiver
+) -> None:
+    assert (await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={})).status_code == 404
+    await _flush(told)
+    failed = receiver.data("room.end.failure")
+    assert (failed["error_message"], failed["error_code"]) == ("session not found", 404)
+
+
+async def test_leaving_twice_is_told_as_a_failure(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    peer = (await join("Asha")).json()["peer"]["id"]
+    for status in (200, 404):
+        answer = await told.delete(f"/_sandbox/rooms/{room['id']}/peers/{peer}")
+        assert answer.status_code == status
+    await _flush(told)
+    failed = receiver.data("peer.leave.failure")
+    assert (failed["error_message"], failed["left_at"]) == ("Peer not joined", "0001-01-01T00:00:00Z")
+    assert "session_id" not in failed
+
+
+async def test_whoever_finds_the_room_full_is_told_as_a_failure(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    await vendor.post(f"/v2/rooms/{room['id']}", json={"size": 1})
+    await join("Asha")
+    assert (await join("Ben")).status_code == 403
+    await _flush(told)
+    failed = receiver.data("peer.join.failure")
+    assert (failed["user_id"], failed["joined_at"]) == ("u-Ben", "0001-01-01T00:00:00Z")
+    assert failed["error_message"] == "room limit reached"
+    assert "session_id" not in failed
+
+
+async def test_the_same_peer_a_second_time_is_told_as_a_failure(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    for _ in range(2):
+        await join("Asha", body={"peer_id": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"})
+    await _flush(told)
+    assert receiver.data("peer.join.failure")["error_message"] == "duplicate peer id"
+
+
+class TestARoleWithALimit:
+    """The default template allows one teacher, and no student at all."""
+
+    @pytest.fixture
+    def workspace(self) -> Workspace:
+        from videobroker.sandbox import demo_config
+
+        workspace = demo_config().workspaces[0]
+        limited = replace(workspace.default_template, max_peers={"teacher": 1, "student": -1})
+        return replace(workspace, templates=(limited, *workspace.templates[1:]))
+
+    @pytest.fixture
+    def config(self, workspace: Workspace) -> SandboxConfig:
+        return SandboxConfig((workspace,))
+
+    async def test_is_named_in_the_failure(self, told: httpx.AsyncClient, join: Any, receiver: Receiver) -> None:
+        for name, role in (("Asha", "teacher"), ("Ben", "teacher"), ("Chen", "student")):
+            await join(name, role=role)
+        await _flush(told)
+        failures = [got.body["data"] for got in receiver.got if got.body["type"] == "peer.join.failure"]
+        assert [failed["error_message"] for failed in failures] == ["role limit reached", "role not allowed"]
+
+    async def test_is_not_taken_by_a_change_either(
+        self, told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+    ) -> None:
+        await join("Asha")
+        bot = (await told.post(f"/_sandbox/rooms/{room['id']}/recorder")).json()["peer"]["id"]
+        answer = await vendor.post(f"/v2/active-rooms/{room['id']}/peers/{bot}", json={"role": "teacher"})
+        assert (answer.status_code, answer.json()["message"]) == (403, "role limit reached")
+        await _flush(told)
+        failed = receiver.data("role.change.failure")
+        assert (failed["peer_id"], failed["role"], failed["error_message"]) == (bot, "teacher", "role limit reached")
+        assert not failed.keys() & {"type", "previous_role", "role_changed_at"}
+        shown = (await vendor.get(f"/v2/active-rooms/{room['id']}/peers/{bot}")).json()
+        assert shown["role"] == "__internal_recorder"
+
+
+async def test_a_changed_role_is_told_and_shown(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver, clock: Any
+) -> None:
+    peer = (await join("Asha")).json()["peer"]["id"]
+    clock.forward(seconds=5)
+    path = f"/v2/active-rooms/{room['id']}/peers/{peer}"
+    answer = await vendor.post(path, json={"name": "Asha K", "role": "student", "metadata": "hand"})
+    assert answer.json() == (await vendor.get(path)).json()
+    assert answer.json() | {"joined_at": ""} == {
+        "id": peer,
+        "name": "Asha K",
+        "user_id": "u-Asha",
+        "metadata": "hand",
+        "role": "student",
+        "joined_at": "",
+        "tracks": {},
+    }
+    await vendor.post(path, json={"name": "Asha"})
+    await _flush(told)
+    changed = receiver.data("role.change.success")
+    assert (changed["previous_role"], changed["role"]) == ("teacher", "student")
+    assert changed["role_changed_at"] == "2026-03-12T21:10:15.08245065Z"
+    assert not changed.keys() & {"type", "role_change_requested_by"}
+
+
+async def test_an_unknown_role_or_peer_is_refused(
+    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, told: httpx.AsyncClient, receiver: Receiver
+) -> None:
+    peer = (await join("Asha")).json()["peer"]["id"]
+    path = f"/v2/active-rooms/{room['id']}/peers"
+    assert (await vendor.post(f"{path}/{peer}", json={"role": "Teacher"})).status_code == 400
+    assert (await vendor.post(f"{path}/{peer}", json={"metadata": {}})).status_code == 400
+    for answer in (await vendor.post(f"{path}/nobody", json={"name": "a"}), await vendor.get(f"{path}/nobody")):
+        assert (answer.status_code, answer.json()["message"]) == (404, "peer not found")
+    await _flush(told)
+    assert len(receiver.got) == 2
+
+
+async def test_a_dropped_peer_leaves_at_once_unless_told_otherwise(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    peer = (await join("Asha")).json()["peer"]["id"]
+    answer = await told.post(f"/_sandbox/rooms/{room['id']}/peers/{peer}/drop")
+    assert answer.json()["active"] is False
+    await _flush(told)
+    assert receiver.data("peer.leave.success")["reason"] == "websocket closed"
+
+
+async def test_a_dropped_peer_stays_until_the_clock_has_moved(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver, clock: Any
+) -> None:
+    peer = (await join("Asha")).json()["peer"]["id"]
+    drop = f"/_sandbox/rooms/{room['id']}/peers/{peer}/drop"
+    assert (await told.post(drop, json={"after_seconds": 60})).json()["active"] is True
+    clock.forward(seconds=59)
+    await asyncio.sleep(0.1)
+    await _flush(told)
+    assert "peer.leave.success" not in receiver.types
+    clock.forward(seconds=1)
+    async with asyncio.timeout(5):
+        while "session.close.success" not in receiver.types:
+            await asyncio.sleep(0.01)
+    assert receiver.data("peer.leave.success")["duration"] == 60
+
+
+async def test_a_dropped_peer_who_was_kicked_meanwhile_leaves_once(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver, clock: Any
+) -> None:
+    peer = (await join("Asha")).json()["peer"]["id"]
+    await told.post(f"/_sandbox/rooms/{room['id']}/peers/{peer}/drop", json={"after_seconds": 60})
+    await vendor.post(f"/v2/active-rooms/{room['id']}/remove-peers", json={"peer_id": peer})
+    clock.forward(seconds=61)
+    await asyncio.sleep(0.1)
+    await _flush(told)
+    assert receiver.data("peer.leave.success")["reason"] == "peer kicked"
+
+
+async def test_a_dropped_peer_who_came_back_meanwhile_stays(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver, clock: Any
+) -> None:
+    body = {"peer_id": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10"}
+    path = f"/_sandbox/rooms/{room['id']}/peers/{body['peer_id']}"
+    await join("Ben")
+    await join("Asha", body=body)
+    await told.post(f"{path}/drop", json={"after_seconds": 60})
+    clock.forward(seconds=10)
+    await told.delete(path)
+    await join("Asha", body=body)
+    clock.forward(seconds=60)
+    await asyncio.sleep(0.1)
+    await _flush(told)
+    assert receiver.data("peer.leave.success")["reason"] == "client request"
+
+
+async def test_everybody_leaves_once(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver
+) -> None:
+    asha, _, _ = [(await join(name)).json()["peer"]["id"] for name in ("Asha", "Ben", "Chen")]
+    await vendor.post(f"/v2/active-rooms/{room['id']}/remove-peers", json={"peer_id": asha})
+    await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={})
+    await _flush(told)
+    left = [got.body["data"]["user_name"] for got in receiver.got if got.body["type"] == "peer.leave.success"]
+    assert left == ["Asha", "Ben", "Chen"]
+
+
+async def test_the_recorder_comes_and_goes_as_a_peer(
+    told: httpx.AsyncClient, room: dict[str, Any], receiver: Receiver
+) -> None:
+    path = f"/_sandbox/rooms/{room['id']}/recorder"
+    assert (await told.delete(path)).status_code == 404
+    bot = (await told.post(path)).json()
+    assert (bot["peer"]["role"], bot["session_opened"]) == ("__internal_recorder", True)
+    again = await told.post(path)
+    assert (again.status_code, again.json()["message"]) == (409, "beam already started")
+    assert (await told.delete(path)).json() == {"session_id": bot["session_id"], "active": False}
+    await _flush(told)
+    assert receiver.data("peer.join.success")["role"] == "__internal_recorder"
+
+
+async def test_a_room_code_lets_in_with_or_without_a_user(
+    vendor: httpx.AsyncClient, stranger: httpx.AsyncClient, room: dict[str, Any]
+) -> None:
+    codes = (await vendor.post(f"/v2/room-codes/room/{room['id']}")).json()["data"]
+    code = next(each["code"] for each in codes if each["role"] == "student")
+    path = f"/_sandbox/rooms/{room['id']}/peers"
+    peers = [
+        (await stranger.post(path, json={"code": code, "name": "Ben"} | user)).json()["peer"]
+        for user in ({}, {"user_id": "u-Ben"})
+    ]
+    assert [(peer["role"], peer["user_id"]) for peer in peers] == [("student", ""), ("student", "u-Ben")]
+    await vendor.post("/v2/room-codes/code", json={"code": code, "enabled": False})
+    assert (await stranger.post(path, json={"code": code})).status_code == 403
+
+
+async def test_a_message_reaches_whom_it_names_or_everybody(
+    vendor: httpx.AsyncClient, stranger: httpx.AsyncClient, room: dict[str, Any], join: Any
+) -> None:
+    asha = (await join("Asha")).json()["peer"]["id"]
+    ben, chen = [(await join(name, role="student")).json()["peer"]["id"] for name in ("Ben", "Chen")]
+    path = f"/v2/active-rooms/{room['id']}/send-message"
+    for target in ({"peer_id": ben, "role": "teacher"}, {"role": "student"}, {"peerId": ben}):
+        answer = await vendor.post(path, json={"message": "hello", "type": "chat"} | target)
+        assert answer.json() == {"message": "message sent"}
+    sent = (await stranger.get(f"/_sandbox/rooms/{room['id']}/messages")).json()["messages"]
+    assert [message["recipients"] for message in sent] == [[ben], [ben, chen], [asha, ben, chen]]
+    assert [message["broadcast"] for message in sent] == [False, False, True]
+    assert (await vendor.post(path, json={"peer_id": ben})).status_code == 400
+    assert (await vendor.post(path, json={"message": "hello", "peer_id": "nobody"})).status_code == 404
+
+
+async def test_sessions_are_found_by_when_they_began(
+    vendor: httpx.AsyncClient, room: dict[str, Any], join: Any, clock: Any
+) -> None:
+    found = []
+    for _ in range(12):
+        found.append((await join("Asha")).json()["session_id"])
+        await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={})
+        clock.forward(minutes=1)
+
+    async def asked(**query: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = (await vendor.get("/v2/sessions", params={"active": False} | query)).json()
+        return answer
+
+    first = await asked()
+    assert [session["id"] for session in first["data"]] == found[:1:-1]
+    rest = await asked(start=first["last"])
+    assert [session["id"] for session in rest["data"]] == found[1::-1]
+    assert all(peer["left_at"] for session in rest["data"] for peer in session["peers"].values())
+    third = first["data"][-1]["created_at"]
+    assert [session["id"] for session in (await asked(before=third))["data"]] == found[2::-1]
+    assert (await asked(after="2030-01-01T00:00:00Z"))["data"] is None
+    assert (await asked(active=True))["data"] is None
