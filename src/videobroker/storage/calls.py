@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.calls import Call
+from videobroker.domain.attendance import Summary
+from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage import cursors
 from videobroker.storage.tables import calls
@@ -33,14 +34,20 @@ async def open_call(connection: AsyncConnection, app_id: AppId, call: Call) -> b
 
 
 async def end_call(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, by: str | None, now: datetime
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    *,
+    by: str | None,
+    reason: EndReason,
+    at: datetime,
 ) -> Call | None:
     """End the open call. None when there is none."""
     statement = (
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
         # A replica whose clock is behind must not end a call before it began.
-        .values(ended_at=func.greatest(now, calls.c.started_at), ended_by=by)
+        .values(ended_at=func.greatest(at, calls.c.started_at), ended_by=by, end_reason=reason)
         .returning(calls)
     )
     row = (await connection.execute(statement)).one_or_none()
@@ -64,6 +71,68 @@ async def find(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> C
     """The call with this id."""
     row = (await connection.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
     return None if row is None else call_from(row._mapping)
+
+
+NEWEST = 100
+"""A group may have had thousands of calls; what happens now concerns the newest."""
+
+
+async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Call]:
+    """The newest calls of the session, by start."""
+    statement = (
+        select(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
+        .order_by(calls.c.id.desc())
+        .limit(NEWEST)
+    )
+    found = [call_from(row._mapping) for row in await connection.execute(statement)]
+    return sorted(found, key=lambda call: (call.started_at, call.id))
+
+
+async def hear_of(connection: AsyncConnection, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
+    """Write that the provider has just told us who is in it."""
+    await connection.execute(
+        update(calls)
+        .where(calls.c.app_id == app_id, calls.c.id == call_id)
+        .values(evidence_at=func.coalesce(func.greatest(calls.c.evidence_at, now), now))
+    )
+
+
+async def settle(connection: AsyncConnection, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
+    """Write that there is nothing more to learn about a call that ended; False when that is written already."""
+    statement = (
+        update(calls)
+        .where(
+            calls.c.app_id == app_id,
+            calls.c.id == call_id,
+            calls.c.ended_at.is_not(None),
+            calls.c.settled_at.is_(None),
+        )
+        .values(settled_at=now)
+        .returning(calls.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def take_unsettled(
+    connection: AsyncConnection, *, now: datetime, asked_before: datetime, limit: int
+) -> list[tuple[AppId, SessionId, CallId]]:
+    """Calls about which the provider was not asked since then, although there may be something to learn; now it is."""
+    chosen = (
+        select(calls.c.app_id, calls.c.id)
+        .where(calls.c.settled_at.is_(None), calls.c.asked_at.is_(None) | (calls.c.asked_at <= asked_before))
+        .order_by(calls.c.asked_at.nulls_first())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    statement = (
+        update(calls)
+        .where(calls.c.app_id == chosen.c.app_id, calls.c.id == chosen.c.id)
+        .values(asked_at=now)
+        .returning(calls.c.app_id, calls.c.session_id, calls.c.id)
+    )
+    return [(row.app_id, row.session_id, row.id) for row in await connection.execute(statement)]
 
 
 async def page(
@@ -92,4 +161,15 @@ def call_from(columns: RowMapping, *, prefix: str = "") -> Call:
         started_by=columns[f"{prefix}started_by"],
         ended_at=columns[f"{prefix}ended_at"],
         ended_by=columns[f"{prefix}ended_by"],
+        end_reason=None if columns[f"{prefix}end_reason"] is None else EndReason(columns[f"{prefix}end_reason"]),
+        provider_call_ids=tuple(columns[f"{prefix}provider_call_ids"]),
+        attendance=Summary(
+            people=columns[f"{prefix}people"],
+            peak=columns[f"{prefix}peak"],
+            first_joined_at=columns[f"{prefix}first_joined_at"],
+            last_left_at=columns[f"{prefix}last_left_at"],
+            present=columns[f"{prefix}present"],
+        ),
+        evidence_at=columns[f"{prefix}evidence_at"],
+        settled_at=columns[f"{prefix}settled_at"],
     )

@@ -10,7 +10,7 @@ from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.storage.calls import call_from
 from videobroker.storage.rooms import room_from
 from videobroker.storage.sessions import session_from
-from videobroker.storage.tables import calls, participants, rooms, sessions, uids
+from videobroker.storage.tables import calls, participants, removals, rooms, sessions, uids
 
 
 def _look() -> Any:
@@ -20,6 +20,7 @@ def _look() -> Any:
             participants.c.role.label("participant_role"),
             participants.c.display_name.label("participant_name"),
             uids.c.uid,
+            removals.c.banned,
             *(column.label(f"room_{column.name}") for column in rooms.c),
             *(column.label(f"call_{column.name}") for column in calls.c),
         )
@@ -38,6 +39,15 @@ def _look() -> Any:
                 uids.c.app_id == sessions.c.app_id,
                 uids.c.session_id == sessions.c.id,
                 uids.c.user_id == bindparam("user_id"),
+                uids.c.retired_at.is_(None),
+            ),
+        )
+        .outerjoin(
+            removals,
+            and_(
+                removals.c.app_id == sessions.c.app_id,
+                removals.c.session_id == sessions.c.id,
+                removals.c.user_id == bindparam("user_id"),
             ),
         )
         .outerjoin(
@@ -81,4 +91,5 @@ async def look(connection: AsyncConnection, key: SessionKey, user_id: str | None
         room=None if columns["room_id"] is None else room_from(columns, prefix="room_"),
         call=None if columns["call_id"] is None else call_from(columns, prefix="call_"),
         uid=columns["uid"],
+        banned=bool(columns["banned"]),
     )

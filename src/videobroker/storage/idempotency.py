@@ -39,7 +39,7 @@ async def claim(
 
     A key is free when it is new, when its answer is no longer kept, and when its request died without an answer.
     """
-    await _forget_expired(connection)
+    await forget_expired(connection, at_once=FORGOTTEN_AT_ONCE)
     alive = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
@@ -70,12 +70,13 @@ async def claim(
     return Remembered(row.fingerprint, row.status, row.sealed_answer)
 
 
-async def _forget_expired(connection: AsyncConnection) -> None:
-    # A few each time, passing by what others hold: answers hold credentials, and must not stay for good.
+async def forget_expired(connection: AsyncConnection, *, at_once: int) -> None:
+    """Delete answers that are no longer repeated: they hold credentials, and must not stay for good."""
+    # Passing by what others hold.
     expired = (
         select(idempotency.c.app_id, idempotency.c.key)
         .where(idempotency.c.expires_at < func.clock_timestamp())
-        .limit(FORGOTTEN_AT_ONCE)
+        .limit(at_once)
         .with_for_update(skip_locked=True)
     )
     await connection.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))

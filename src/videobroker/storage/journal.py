@@ -17,6 +17,7 @@ from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.journal import Asker, Event, EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import cursors
+from videobroker.storage.store import TOLD
 from videobroker.storage.tables import journal
 
 
@@ -24,6 +25,7 @@ async def record(connection: AsyncConnection, *events: Event) -> None:
     """Write these events, in this order."""
     if events:
         await connection.execute(insert(journal), [_columns_of(event) for event in events])
+        connection.info.setdefault(TOLD, set()).update(event.asker.app_id for event in events)
 
 
 async def page(
@@ -34,6 +36,7 @@ async def page(
     session_id: SessionId | None = None,
     user_id: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int,
     cursor: str | None,
 ) -> tuple[list[Recorded], str | None]:
@@ -52,6 +55,8 @@ async def page(
         statement = statement.where(journal.c.user_id == user_id)
     if since is not None:
         statement = statement.where(journal.c.occurred_at >= since)
+    if until is not None:
+        statement = statement.where(journal.c.occurred_at < until)
     if cursor is not None:
         xid, seq = cursors.read(cursor, cursors.number, cursors.number)
         statement = statement.where(
@@ -75,6 +80,31 @@ async def newest(
         .limit(limit)
     )
     return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+
+
+async def at(
+    connection: AsyncConnection, app_id: AppId, positions: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Recorded]:
+    """The events that stand at these places; what was retired meanwhile is missing."""
+    wanted = [tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint")) for xid, seq in positions]
+    if not wanted:
+        return {}
+    statement = select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position")).where(
+        journal.c.app_id == app_id, tuple_(journal.c.xid, journal.c.seq).in_(wanted)
+    )
+    return {(row.position, row.seq): _recorded_from(row) for row in await connection.execute(statement)}
+
+
+async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
+    """The place behind which everything is new; None while the journal is empty."""
+    statement = (
+        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _recorded_from(row).cursor
 
 
 def _columns_of(event: Event) -> dict[str, Any]:

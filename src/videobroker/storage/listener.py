@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from videobroker.domain.ids import RoomId
+from videobroker.domain.ids import AppId, RoomId
 
 CHANNEL = "videobroker"
 RECONNECT_SECONDS = 1.0
@@ -26,6 +26,15 @@ log = structlog.get_logger(__name__)
 def room_topic(room_id: RoomId) -> str:
     """What is said when something about the room has changed."""
     return f"room:{room_id}"
+
+
+JOURNAL = "journal"
+"""What is said when any app's journal has become longer."""
+
+
+def journal_topic(app_id: AppId) -> str:
+    """What is said when this app's journal has become longer."""
+    return f"journal:{app_id}"
 
 
 async def notify(connection: AsyncConnection, topic: str) -> None:

@@ -3,7 +3,7 @@
 The lease is measured by the database's clock: it is about who is alive, and the replicas' clocks may differ.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,7 +66,7 @@ async def claim_opening(
     )
     lacking = rooms.c.state != RoomState.READY
     if with_codes:
-        lacking = lacking | (rooms.c.codes == literal({}, rooms.c.codes.type))
+        lacking = lacking | (rooms.c.codes == _no_codes())
     statement = new_row.on_conflict_do_update(
         index_elements=["app_id", "session_id", "provider"],
         set_={
@@ -75,6 +75,8 @@ async def claim_opening(
             "lease_until": _lease_end(),
             "attempt": rooms.c.attempt + 1,
             "failure": None,
+            # The codes of a room that was closed open nothing any more.
+            "codes": case((rooms.c.state == RoomState.READY, rooms.c.codes), else_=_no_codes()),
             "updated_at": now,
         },
         where=lacking & _lease_is_free() & ~_failed(awaited),
@@ -128,6 +130,15 @@ async def claim_closing(
     return None if row is None else room_from(row._mapping)
 
 
+async def intend_closing(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
+    """Write that the session's open room is to be shut: whoever comes next does it."""
+    await connection.execute(
+        update(rooms)
+        .where(rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.READY)
+        .values(state=RoomState.CLOSING, lease_holder=None, lease_until=None, updated_at=now)
+    )
+
+
 async def renew(connection: AsyncConnection, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
     """Hold the lease for another while."""
     await connection.execute(_held(app_id, room_id, holder).values(lease_until=_lease_end()))
@@ -150,6 +161,7 @@ async def mark_open(
             state=RoomState.READY,
             provider_room_id=provider_room_id,
             codes=dict(codes) if codes else rooms.c.codes,
+            closure=None,
             lease_holder=None,
             lease_until=None,
             updated_at=now,
@@ -162,12 +174,12 @@ async def mark_open(
 
 
 async def mark_closed(
-    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, now: datetime
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
 ) -> bool:
     """Write that the provider keeps the room shut. False when the lease was lost meanwhile."""
     statement = (
         _held(app_id, room_id, holder)
-        .values(state=RoomState.CLOSED, lease_holder=None, lease_until=None, updated_at=now)
+        .values(state=RoomState.CLOSED, closure=closure, lease_holder=None, lease_until=None, updated_at=now)
         .returning(rooms.c.id)
     )
     row = (await connection.execute(statement)).one_or_none()
@@ -183,6 +195,40 @@ async def release(
         _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
     )
     await notify(connection, room_topic(room_id))
+
+
+async def replace_code(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, role: str, former: str, code: str
+) -> None:
+    """Write a role's new code over the former one, unless somebody else was faster."""
+    await connection.execute(
+        update(rooms)
+        .where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.codes[role].astext == former)
+        .values(codes=rooms.c.codes.concat(literal({role: code}, rooms.c.codes.type)))
+    )
+
+
+async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
+    """The session's rooms: one for each provider at which it ever had one."""
+    statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id == session_id)
+    return [room_from(row._mapping) for row in await connection.execute(statement)]
+
+
+async def sessions_at(
+    connection: AsyncConnection, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
+) -> list[SessionId]:
+    """Whose room the provider calls so: usually one session's; several share one where the account has a fixed room."""
+    statement = (
+        select(rooms.c.session_id)
+        .where(rooms.c.app_id == app_id, rooms.c.provider == provider, rooms.c.provider_room_id == provider_room_id)
+        .order_by(rooms.c.session_id.desc())
+        .limit(limit)
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+def _no_codes() -> Any:
+    return literal({}, rooms.c.codes.type)
 
 
 def _held(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
@@ -210,4 +256,5 @@ def room_from(columns: RowMapping, *, prefix: str = "") -> Room:
         state=RoomState(columns[f"{prefix}state"]),
         provider_room_id=columns[f"{prefix}provider_room_id"],
         codes=columns[f"{prefix}codes"],
+        closure=columns[f"{prefix}closure"],
     )

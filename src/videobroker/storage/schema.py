@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from videobroker.errors import StorageUnavailable
+from videobroker.storage import jobs
 from videobroker.storage.store import Store
 
 # "videobro" in ASCII: the number of the advisory lock under which migrations run, one process at a time.
@@ -43,6 +44,7 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
         try:
             revisions = await connection.run_sync(_upgrade)
             await connection.commit()
+            await jobs.install(connection)
         finally:
             await connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
             await connection.execute(text("reset statement_timeout"))

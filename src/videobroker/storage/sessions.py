@@ -1,6 +1,7 @@
 """Sessions and their rosters."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,14 +37,87 @@ async def find_by_id(connection: AsyncConnection, app_id: AppId, session_id: Ses
     return None if row is None else session_from(row)
 
 
+async def lock_by_id(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Session | None:
+    """The same by our id."""
+    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).with_for_update()
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def attend_by(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
+    """Write when something falls due for the session next; None when nothing does."""
+    await connection.execute(
+        update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(attend_at=at)
+    )
+
+
+async def attend_sooner(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime) -> None:
+    """Have the session looked at by then at the latest."""
+    await connection.execute(
+        update(sessions)
+        .where(
+            sessions.c.app_id == app_id,
+            sessions.c.id == session_id,
+            sessions.c.attend_at.is_(None) | (sessions.c.attend_at > at),
+        )
+        .values(attend_at=at)
+    )
+
+
+async def attend_all(connection: AsyncConnection, app_id: AppId, at: datetime) -> None:
+    """Have every session of the app looked at for which something falls due later."""
+    await connection.execute(
+        update(sessions).where(sessions.c.app_id == app_id, sessions.c.attend_at > at).values(attend_at=at)
+    )
+
+
+async def take_due(
+    connection: AsyncConnection, *, now: datetime, again_at: datetime, limit: int
+) -> list[tuple[AppId, SessionId]]:
+    """Sessions for which something is due now. Unless somebody attends to them, they come again at `again_at`."""
+    chosen = (
+        select(sessions.c.app_id, sessions.c.id)
+        .where(sessions.c.attend_at <= now)
+        .order_by(sessions.c.attend_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    statement = (
+        update(sessions)
+        .where(sessions.c.app_id == chosen.c.app_id, sessions.c.id == chosen.c.id)
+        .values(attend_at=again_at)
+        .returning(sessions.c.app_id, sessions.c.id)
+    )
+    return [(row.app_id, row.id) for row in await connection.execute(statement)]
+
+
+async def reported_no_shows(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, starts_at: datetime | None
+) -> None:
+    """Write for which start missing people were reported."""
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.app_id == app_id, sessions.c.id == session_id)
+        .values(no_shows_reported_for=starts_at)
+    )
+
+
+async def conclude(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
+    """Write when the verdicts were written; None when they no longer hold."""
+    await connection.execute(
+        update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(concluded_at=at)
+    )
+
+
 async def lock(connection: AsyncConnection, key: SessionKey) -> Session | None:
     """The session, which nobody else changes until this transaction ends."""
     row = (await connection.execute(_by_key(key).with_for_update())).one_or_none()
     return None if row is None else session_from(row)
 
 
-async def add(connection: AsyncConnection, session: Session) -> bool:
-    """Write a new session. False when one with this key exists already."""
+async def add(connection: AsyncConnection, session: Session, *, attend_at: datetime | None) -> bool:
+    """Write a new session; False when one with this key exists already. Something falls due for it at `attend_at`."""
     values = _columns_of(session.terms) | {
         "app_id": session.key.app_id,
         "id": session.id,
@@ -52,6 +126,7 @@ async def add(connection: AsyncConnection, session: Session) -> bool:
         "version": session.version,
         "created_at": session.created_at,
         "updated_at": session.updated_at,
+        "attend_at": attend_at,
     }
     statement = (
         insert(sessions)
@@ -280,6 +355,8 @@ def session_from(row: Row[Any]) -> Session:
         version=columns["version"],
         created_at=columns["created_at"],
         updated_at=columns["updated_at"],
+        no_shows_reported_for=columns["no_shows_reported_for"],
+        concluded_at=columns["concluded_at"],
     )
 
 

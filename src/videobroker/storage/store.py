@@ -1,6 +1,6 @@
 """The near side: a pool of connections to PostgreSQL, and transactions on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 
 Transaction = AsyncConnection
@@ -33,11 +34,23 @@ def database_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+asyncpg")
 
 
+TOLD = "videobroker.told"
+"""In a connection's notes: the apps whose journals the transaction has lengthened."""
+
+
+def _nobody(_: Collection[AppId]) -> None:
+    """Nobody wants to know."""
+
+
 class Store:
     """Connections and transactions. One per process; closed by whoever made it."""
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = POOL_SIZE, on_journal: Callable[[Collection[AppId]], None] = _nobody
+    ) -> None:
+        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none."""
         self.url = database_url(url)
+        self.on_journal = on_journal
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size,
@@ -63,7 +76,11 @@ class Store:
         can be repeated.
         """
         async with self.translated(), self.engine.begin() as connection:
+            connection.info.pop(TOLD, None)
             yield connection
+            told = connection.info.pop(TOLD, frozenset())
+        # After the commit: whoever is woken finds what there is to find.
+        self.on_journal(told)
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
@@ -100,9 +117,9 @@ class Store:
 
 def _is_shutdown(error: DBAPIError) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
-    # 53300: too many connections.
+    # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
     state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith(("57", "08")) or state == "53300"
+    return state.startswith(("57", "08", "40")) or state == "53300"
 
 
 def _is_refusal(error: DBAPIError) -> bool:

@@ -123,6 +123,11 @@ sessions = Table(
     Column("version", Integer, nullable=False),
     _moment("created_at"),
     _moment("updated_at"),
+    # When something about it falls due by the mere passing of time; null when nothing does.
+    _moment("attend_at", nullable=True),
+    # The start for which missing people were reported.
+    _moment("no_shows_reported_for", nullable=True),
+    _moment("concluded_at", nullable=True),
     PrimaryKeyConstraint("app_id", "id"),
     UniqueConstraint("app_id", "kind", "reference"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
@@ -131,6 +136,7 @@ sessions = Table(
     CheckConstraint("(starts_at is null) = (ends_at is null) and ends_at > starts_at", name="schedule"),
     CheckConstraint("(kind = 'booking') = (starts_at is not null)", name="kind_schedule"),
     Index("sessions_app_id_kind_starts_at_idx", "app_id", "kind", "starts_at", "id"),
+    Index("sessions_attend_at_idx", "attend_at", postgresql_where=text("attend_at is not null")),
 )
 
 participants = Table(
@@ -153,8 +159,12 @@ uids = Table(
     Column("session_id", UUID(as_uuid=True), nullable=False),
     Column("user_id", ByteOrdered, nullable=False),
     Column("uid", BigInteger, nullable=False),
-    PrimaryKeyConstraint("app_id", "session_id", "user_id"),
-    UniqueConstraint("app_id", "session_id", "uid"),
+    # A person who was removed gets another number: credentials for the former one are worthless.
+    _moment("retired_at", nullable=True),
+    PrimaryKeyConstraint("app_id", "session_id", "uid"),
+    Index(
+        "uids_one_per_user", "app_id", "session_id", "user_id", unique=True, postgresql_where=text("retired_at is null")
+    ),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("uid between 1 and 2147483647", name="range"),
 )
@@ -175,9 +185,13 @@ rooms = Table(
     # Counts the leases; whoever waited for one that failed learns why from `failure` instead of trying again.
     Column("attempt", Integer, nullable=False),
     Column("failure", JSONB(none_as_null=True)),
+    # What the provider needs to open the room again.
+    Column("closure", Text),
     _moment("updated_at"),
     PrimaryKeyConstraint("app_id", "id"),
     UniqueConstraint("app_id", "session_id", "provider"),
+    # Which session does a webhook speak of?
+    Index("rooms_app_id_provider_room_id_idx", "app_id", "provider", "provider_room_id"),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("state in ('preparing', 'ready', 'closing', 'closed')", name="state"),
     CheckConstraint("state <> 'ready' or provider_room_id is not null", name="ready"),
@@ -207,6 +221,17 @@ calls = Table(
     Column("started_by", Text),
     _moment("ended_at", nullable=True),
     Column("ended_by", Text),
+    Column("end_reason", Text),
+    Column("provider_call_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("people", Integer, nullable=False, server_default=text("0")),
+    Column("peak", Integer, nullable=False, server_default=text("0")),
+    Column("present", Integer, nullable=False, server_default=text("0")),
+    _moment("first_joined_at", nullable=True),
+    _moment("last_left_at", nullable=True),
+    # When the provider last told who is in it, when it was last asked, and when there was nothing more to learn.
+    _moment("evidence_at", nullable=True),
+    _moment("asked_at", nullable=True),
+    _moment("settled_at", nullable=True),
     PrimaryKeyConstraint("app_id", "id"),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("ended_at >= started_at", name="order"),
@@ -217,6 +242,195 @@ calls = Table(
         "session_id",
         unique=True,
         postgresql_where=text("ended_at is null"),
+    ),
+    Index("calls_unsettled_idx", "asked_at", postgresql_where=text("settled_at is null")),
+)
+
+# Everything that providers told us, as it came.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("id", UUID(as_uuid=True), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    # The same for all notices of one happening, whatever their ids.
+    Column("likeness", Text),
+    Column("type", Text, nullable=False),
+    Column("provider_room_id", Text),
+    Column("session_id", UUID(as_uuid=True)),
+    _moment("sent_at", nullable=True),
+    _moment("received_at"),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("note", Text),
+    PrimaryKeyConstraint("app_id", "id"),
+    UniqueConstraint("app_id", "provider", "event_id"),
+    UniqueConstraint("app_id", "provider", "likeness"),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
+    CheckConstraint("state in ('pending', 'applied', 'ignored')", name="state"),
+    Index("inbox_app_id_received_at_idx", "app_id", "received_at"),
+    Index("inbox_pending_idx", "app_id", "session_id", "received_at", postgresql_where=text("state = 'pending'")),
+)
+
+# What was seen of a call; `attendance` is folded from it.
+observations = Table(
+    "observations",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("call_id", UUID(as_uuid=True), nullable=False),
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    Column("sign", Text, nullable=False),
+    _moment("at"),
+    Column("source", Text, nullable=False),
+    # The id of the row in the inbox, or of the roll call.
+    Column("evidence", Text, nullable=False),
+    # In the provider's word; null for a roll call.
+    Column("type", Text),
+    _moment("received_at"),
+    Column("provider_call_id", Text),
+    Column("connection", Text),
+    Column("provider_user_id", Text),
+    Column("role", Text),
+    Column("former_role", Text),
+    _moment("since", nullable=True),
+    Column("since_is_exact", Boolean, nullable=False),
+    # The provider's own numbering.
+    Column("number", BigInteger),
+    Column("reason", Text),
+    PrimaryKeyConstraint("app_id", "call_id", "seq"),
+    ForeignKeyConstraint(["app_id", "call_id"], ["calls.app_id", "calls.id"]),
+    Index("observations_app_id_call_id_connection_idx", "app_id", "call_id", "connection"),
+)
+
+attendance = Table(
+    "attendance",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("call_id", UUID(as_uuid=True), nullable=False),
+    Column("connection", Text, nullable=False),
+    _moment("joined_at"),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    Column("provider_user_id", Text, nullable=False),
+    # Null for somebody who never asked us for credentials.
+    Column("user_id", ByteOrdered),
+    Column("joined_source", Text, nullable=False),
+    _moment("left_at", nullable=True),
+    Column("left_source", Text),
+    Column("roles", JSONB, nullable=False),
+    Column("reason", Text),
+    Column("evidence", ARRAY(Text), nullable=False),
+    PrimaryKeyConstraint("app_id", "call_id", "connection", "joined_at"),
+    ForeignKeyConstraint(["app_id", "call_id"], ["calls.app_id", "calls.id"]),
+    CheckConstraint("left_at >= joined_at", name="order"),
+    CheckConstraint("(left_at is null) = (left_source is null)", name="left"),
+    Index("attendance_app_id_session_id_idx", "app_id", "session_id", "joined_at"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", ByteOrdered, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("verdict", Text),
+    Column("rule", Text, nullable=False),
+    Column("present_seconds", Integer, nullable=False),
+    Column("late_by_seconds", Integer, nullable=False),
+    Column("left_early_by_seconds", Integer, nullable=False),
+    _moment("first_joined_at", nullable=True),
+    _moment("last_left_at", nullable=True),
+    Column("source", Text),
+    PrimaryKeyConstraint("app_id", "session_id", "user_id"),
+    ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
+)
+
+# Where the app's backend wants to hear our events.
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("id", UUID(as_uuid=True), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("types", ARRAY(Text), nullable=False),
+    Column("ordered", Boolean, nullable=False),
+    Column("disabled", Text),
+    Column("sealed_secrets", LargeBinary, nullable=False),
+    # How far in the journal deliveries have been made for it; null: from its beginning.
+    Column("cursor", Text),
+    _moment("failing_since", nullable=True),
+    _moment("created_at"),
+    PrimaryKeyConstraint("app_id", "id"),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
+    CheckConstraint("disabled in ('by_app', 'gone', 'failing')", name="disabled"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("id", UUID(as_uuid=True), nullable=False),
+    Column("endpoint_id", UUID(as_uuid=True), nullable=False),
+    Column("event_id", UUID(as_uuid=True), nullable=False),
+    # The event's place in the journal.
+    Column("xid", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("session_id", UUID(as_uuid=True)),
+    Column("state", Text, nullable=False),
+    # All of them, and those that failed since it was last put on its way.
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    _moment("next_at", nullable=True),
+    _moment("lease_until", nullable=True),
+    _moment("created_at"),
+    PrimaryKeyConstraint("app_id", "id"),
+    UniqueConstraint("app_id", "endpoint_id", "event_id"),
+    ForeignKeyConstraint(
+        ["app_id", "endpoint_id"], ["webhook_endpoints.app_id", "webhook_endpoints.id"], ondelete="CASCADE"
+    ),
+    CheckConstraint("state in ('pending', 'delivered', 'failed')", name="state"),
+    CheckConstraint("(state = 'pending') = (next_at is not null)", name="next_at"),
+    Index("deliveries_due_idx", "app_id", "endpoint_id", "xid", "seq", postgresql_where=text("state = 'pending'")),
+    Index("deliveries_next_at_idx", "next_at", postgresql_where=text("state = 'pending'")),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("delivery_id", UUID(as_uuid=True), nullable=False),
+    Column("number", Integer, nullable=False),
+    _moment("at"),
+    Column("status", Integer),
+    Column("latency_ms", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("error", Text),
+    PrimaryKeyConstraint("app_id", "delivery_id", "number"),
+    ForeignKeyConstraint(["app_id", "delivery_id"], ["deliveries.app_id", "deliveries.id"], ondelete="CASCADE"),
+)
+
+# Who was put out of a session. Credentials from before are not honoured, as far as the provider lets us.
+removals = Table(
+    "removals",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", ByteOrdered, nullable=False),
+    _moment("removed_at"),
+    Column("banned", Boolean, nullable=False),
+    # Null while the provider still has to be told.
+    _moment("enforced_at", nullable=True),
+    PrimaryKeyConstraint("app_id", "session_id", "user_id"),
+    ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
+    # When they were seen there although nothing lets them; null when that has been dealt with.
+    _moment("came_back_at", nullable=True),
+    Index(
+        "removals_unenforced_idx",
+        "removed_at",
+        postgresql_where=text("enforced_at is null or came_back_at is not null"),
     ),
 )
 
@@ -241,6 +455,80 @@ journal = Table(
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("app_id", "xid", "seq"),
     Index("journal_app_id_session_id_idx", "app_id", "session_id", "xid", "seq"),
+)
+
+# What stands for the rows of the journal, and for the seals before: `domain/proof.py`.
+journal_seals = Table(
+    "journal_seals",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("first_xid", Xid8, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_xid", Xid8, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    _moment("oldest_at"),
+    _moment("newest_at"),
+    Column("root", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    _moment("sealed_at"),
+    PrimaryKeyConstraint("app_id", "number"),
+)
+
+# A leaf belongs to the seal whose first and last row it stands between.
+journal_leaves = Table(
+    "journal_leaves",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("xid", Xid8, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("event_id", UUID(as_uuid=True), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("app_id", "xid", "seq"),
+)
+
+# The salts of the personal parts that a row still has, 32 bytes each, in the order of the parts' names.
+journal_salts = Table(
+    "journal_salts",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("xid", Xid8, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("salts", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("app_id", "xid", "seq"),
+)
+
+# What was taken out of the journal, and which event says so.
+journal_redactions = Table(
+    "journal_redactions",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("xid", Xid8, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    # Empty for the whole row.
+    Column("pointer", ByteOrdered, nullable=False),
+    # What stands for it in the leaf; of a whole row, the leaf. Null when it was gone before the row was sealed.
+    Column("commitment", LargeBinary),
+    Column("entry_id", UUID(as_uuid=True), nullable=False),
+    PrimaryKeyConstraint("app_id", "xid", "seq", "pointer"),
+    Index("journal_redactions_app_id_entry_id_idx", "app_id", "entry_id"),
+)
+
+# How long the journal keeps events of a class, which is the first word of their type; all others stay for good.
+retention = Table(
+    "retention",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("event_class", Text, nullable=False),
+    Column("days", Integer, nullable=False),
+    # There is nothing left of the class in the seals up to this one.
+    Column("done_seal", BigInteger, nullable=False, server_default=text("0")),
+    PrimaryKeyConstraint("app_id", "event_class"),
+    ForeignKeyConstraint(["app_id"], ["apps.id"]),
+    CheckConstraint("days >= 7", name="days"),
+    CheckConstraint("event_class not in ('journal', 'person')", name="event_class"),
 )
 
 idempotency = Table(

@@ -1,6 +1,9 @@
 """The numbers under which people are known in a session at providers that want numbers."""
 
-from sqlalchemy import func, select
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +16,9 @@ async def allocate(connection: AsyncConnection, app_id: AppId, session_id: Sessi
     """This person's number in this session: the same at every call, and nobody else's."""
     in_session = (uids.c.app_id == app_id) & (uids.c.session_id == session_id)
     while True:
-        mine = await connection.scalar(select(uids.c.uid).where(in_session, uids.c.user_id == user_id))
+        mine = await connection.scalar(
+            select(uids.c.uid).where(in_session, uids.c.user_id == user_id, uids.c.retired_at.is_(None))
+        )
         if mine is not None:
             return int(mine)
         taken = await connection.scalar(select(func.count()).select_from(uids).where(in_session))
@@ -28,3 +33,39 @@ async def allocate(connection: AsyncConnection, app_id: AppId, session_id: Sessi
             )
             .on_conflict_do_nothing()
         )
+
+
+async def retire(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, now: datetime
+) -> None:
+    """Give this person another number next time."""
+    await connection.execute(
+        update(uids)
+        .where(
+            uids.c.app_id == app_id,
+            uids.c.session_id == session_id,
+            uids.c.user_id == user_id,
+            uids.c.retired_at.is_(None),
+        )
+        .values(retired_at=now)
+    )
+
+
+async def retired(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
+) -> list[int]:
+    """The numbers that this person had and has no more, as far as they were retired since then."""
+    statement = select(uids.c.uid).where(
+        uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.user_id == user_id, uids.c.retired_at >= since
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+async def owners(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, numbers: Collection[int]
+) -> dict[int, str]:
+    """Whose numbers these are, or were."""
+    statement = select(uids.c.uid, uids.c.user_id).where(
+        uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers)
+    )
+    return {row.uid: row.user_id for row in await connection.execute(statement)}

@@ -1,0 +1,231 @@
+"""What was seen of calls, and the stays that were folded from it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.attendance import Attended, RoleSpan, Span, Stay, Summary, merged
+from videobroker.domain.calls import Call
+from videobroker.domain.ids import AppId, CallId, SessionId
+from videobroker.domain.observations import Attested, Observation, Sign, Source
+from videobroker.domain.times import rfc3339
+from videobroker.storage.tables import attendance, calls, observations
+
+
+async def add_observations(
+    connection: AsyncConnection, app_id: AppId, call_id: CallId, attested: Iterable[Attested]
+) -> None:
+    """Write what was seen of a call."""
+    rows = [_columns_of_observation(app_id, call_id, each) for each in attested]
+    if rows:
+        await connection.execute(insert(observations), rows)
+
+
+async def observations_of(
+    connection: AsyncConnection, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
+) -> list[Attested]:
+    """Everything that was seen of a call, as it came in; of these devices, and of the call as such."""
+    statement = (
+        select(observations)
+        .where(observations.c.app_id == app_id, observations.c.call_id == call_id)
+        .order_by(observations.c.seq)
+    )
+    if devices is not None:
+        own = observations.c.connection.in_(list(devices))
+        statement = statement.where(own | observations.c.connection.is_(None))
+    return [_attested_from(row) for row in await connection.execute(statement)]
+
+
+async def stays_of(
+    connection: AsyncConnection, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
+) -> tuple[Stay, ...]:
+    """The stays in a call, of these devices, by arrival."""
+    statement = (
+        select(attendance)
+        .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id)
+        .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
+    )
+    if devices is not None:
+        statement = statement.where(attendance.c.connection.in_(list(devices)))
+    return tuple(_stay_from(row) for row in await connection.execute(statement))
+
+
+async def spans_of(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> dict[str, tuple[Span, ...]]:
+    """When each person was in the call, with whichever device and under whichever name at the provider."""
+    # A stranger may have an id at the provider that is somebody else's with us.
+    person = func.coalesce(attendance.c.user_id, literal("?").concat(attendance.c.provider_user_id))
+    statement = select(person.label("person"), attendance.c.joined_at, attendance.c.left_at).where(
+        attendance.c.app_id == app_id, attendance.c.call_id == call_id
+    )
+    found: dict[str, list[Span]] = defaultdict(list)
+    for row in await connection.execute(statement):
+        found[row.person].append(Span(row.joined_at, row.left_at))
+    return {name: merged(spans) for name, spans in found.items()}
+
+
+async def attended(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Attended]:
+    """All stays in all calls of a session, by arrival."""
+    statement = (
+        select(attendance)
+        .where(attendance.c.app_id == app_id, attendance.c.session_id == session_id)
+        .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
+    )
+    return [Attended(_stay_from(row), row.user_id) for row in await connection.execute(statement)]
+
+
+async def attended_call(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> list[Attended]:
+    """All stays in one call, by arrival."""
+    statement = (
+        select(attendance)
+        .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id)
+        .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
+    )
+    return [Attended(_stay_from(row), row.user_id) for row in await connection.execute(statement)]
+
+
+async def is_present(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+    """Whether this person is in a call of the session, as far as we know."""
+    statement = select(
+        select(attendance.c.connection)
+        .where(
+            attendance.c.app_id == app_id,
+            attendance.c.session_id == session_id,
+            attendance.c.user_id == user_id,
+            attendance.c.left_at.is_(None),
+        )
+        .exists()
+    )
+    return bool((await connection.execute(statement)).scalar_one())
+
+
+async def replace_stays(
+    connection: AsyncConnection,
+    app_id: AppId,
+    call: Call,
+    *,
+    before: Sequence[Stay],
+    after: Sequence[Stay],
+    names: Mapping[str, str],
+) -> None:
+    """Write the call's stays over the former ones; only what differs is touched."""
+    known = set(before)
+    keys = {(stay.connection, stay.joined_at) for stay in after}
+    gone = [(stay.connection, stay.joined_at) for stay in before if (stay.connection, stay.joined_at) not in keys]
+    if gone:
+        await connection.execute(
+            delete(attendance).where(
+                attendance.c.app_id == app_id,
+                attendance.c.call_id == call.id,
+                tuple_(attendance.c.connection, attendance.c.joined_at).in_(gone),
+            )
+        )
+    rows = [_columns_of_stay(app_id, call, stay, names) for stay in after if stay not in known]
+    if rows:
+        statement = upsert(attendance)
+        key = {"app_id", "call_id", "connection", "joined_at"}
+        changed = {column.name: statement.excluded[column.name] for column in attendance.c if column.name not in key}
+        await connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=changed), rows)
+
+
+async def write_summary(
+    connection: AsyncConnection,
+    app_id: AppId,
+    call_id: CallId,
+    summary: Summary,
+    *,
+    provider_call_ids: Sequence[str],
+    evidence_at: datetime | None,
+) -> None:
+    """Write the call's numbers, and when we last heard of it."""
+    await connection.execute(
+        update(calls)
+        .where(calls.c.app_id == app_id, calls.c.id == call_id)
+        .values(
+            people=summary.people,
+            peak=summary.peak,
+            present=summary.present,
+            first_joined_at=summary.first_joined_at,
+            last_left_at=summary.last_left_at,
+            provider_call_ids=list(provider_call_ids),
+            evidence_at=func.coalesce(func.greatest(calls.c.evidence_at, evidence_at), evidence_at),
+        )
+    )
+
+
+def _columns_of_observation(app_id: AppId, call_id: CallId, attested: Attested) -> dict[str, Any]:
+    each = attested.observation
+    return {
+        "app_id": app_id,
+        "call_id": call_id,
+        "sign": each.sign,
+        "at": each.at,
+        "source": each.source,
+        "evidence": each.evidence,
+        "type": attested.type,
+        "received_at": attested.received_at,
+        "provider_call_id": each.provider_call_id,
+        "connection": each.connection,
+        "provider_user_id": each.provider_user_id,
+        "role": each.role,
+        "former_role": each.former_role,
+        "since": each.since,
+        "since_is_exact": each.since_is_exact,
+        "number": each.order,
+        "reason": each.reason,
+    }
+
+
+def _attested_from(row: Row[Any]) -> Attested:
+    each = Observation(
+        sign=Sign(row.sign),
+        at=row.at,
+        source=Source(row.source),
+        evidence=row.evidence,
+        provider_call_id=row.provider_call_id,
+        connection=row.connection,
+        provider_user_id=row.provider_user_id,
+        role=row.role,
+        former_role=row.former_role,
+        since=row.since,
+        since_is_exact=row.since_is_exact,
+        order=row.number,
+        reason=row.reason,
+    )
+    return Attested(each, row.received_at, row.type)
+
+
+def _columns_of_stay(app_id: AppId, call: Call, stay: Stay, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "app_id": app_id,
+        "call_id": call.id,
+        "session_id": call.session_id,
+        "connection": stay.connection,
+        "joined_at": stay.joined_at,
+        "provider_user_id": stay.provider_user_id,
+        "user_id": names.get(stay.provider_user_id),
+        "joined_source": stay.joined_source,
+        "left_at": stay.left_at,
+        "left_source": stay.left_source,
+        "roles": [{"role": span.role, "since": rfc3339(span.since)} for span in stay.roles],
+        "reason": stay.reason,
+        "evidence": list(stay.evidence),
+    }
+
+
+def _stay_from(row: Row[Any]) -> Stay:
+    return Stay(
+        connection=row.connection,
+        provider_user_id=row.provider_user_id,
+        joined_at=row.joined_at,
+        joined_source=Source(row.joined_source),
+        left_at=row.left_at,
+        left_source=None if row.left_source is None else Source(row.left_source),
+        roles=tuple(RoleSpan(span["role"], datetime.fromisoformat(span["since"])) for span in row.roles),
+        reason=row.reason,
+        evidence=tuple(row.evidence),
+    )

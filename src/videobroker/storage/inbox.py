@@ -1,0 +1,135 @@
+"""What providers told us, as it came: written before it is answered, applied afterwards, kept."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, NoticeId, SessionId
+from videobroker.storage.tables import inbox
+
+BATCH = 1000
+"""So many are applied in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One row."""
+
+    id: NoticeId
+    provider: ProviderName
+    type: str
+    body: bytes
+    received_at: datetime
+
+
+async def keep(
+    connection: AsyncConnection,
+    app_id: AppId,
+    notice_id: NoticeId,
+    *,
+    provider: ProviderName,
+    event_id: str,
+    likeness: str | None,
+    type_: str,
+    provider_room_id: str | None,
+    session_id: SessionId | None,
+    sent_at: datetime | None,
+    received_at: datetime,
+    body: bytes,
+    ignored: str | None,
+) -> bool:
+    """Write a notice; False when it is there already, under this id or under another.
+
+    `ignored` says why nothing follows from it; without a reason it waits to be applied.
+    """
+    statement = (
+        insert(inbox)
+        .values(
+            app_id=app_id,
+            id=notice_id,
+            provider=provider,
+            event_id=event_id,
+            likeness=likeness,
+            type=type_,
+            provider_room_id=provider_room_id,
+            session_id=session_id,
+            sent_at=sent_at,
+            received_at=received_at,
+            body=body,
+            state="pending" if ignored is None else "ignored",
+            note=ignored,
+        )
+        .on_conflict_do_nothing()
+        .returning(inbox.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Kept]:
+    """What waits to be applied to a session and nobody else is applying, oldest first; nobody else takes it."""
+    statement = (
+        select(inbox.c.id, inbox.c.provider, inbox.c.type, inbox.c.body, inbox.c.received_at)
+        .where(inbox.c.app_id == app_id, inbox.c.session_id == session_id, inbox.c.state == "pending")
+        .order_by(inbox.c.received_at, inbox.c.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    return [
+        Kept(row.id, ProviderName(row.provider), row.type, row.body, row.received_at)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def mark(
+    connection: AsyncConnection, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None
+) -> None:
+    """These were applied; or ignored, and why."""
+    if chosen := list(ids):
+        state = "applied" if ignored is None else "ignored"
+        await connection.execute(
+            update(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)).values(state=state, note=ignored)
+        )
+
+
+async def stuck(connection: AsyncConnection, *, now: datetime, after: timedelta) -> list[tuple[AppId, SessionId]]:
+    """Sessions for which something has been waiting longer than `after`."""
+    statement = (
+        select(inbox.c.app_id, inbox.c.session_id)
+        .where(inbox.c.state == "pending", inbox.c.received_at < now - after)
+        .distinct()
+        .limit(BATCH)
+    )
+    return [(row.app_id, row.session_id) for row in await connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many notices of one kind there are, and what became of them."""
+
+    provider: ProviderName
+    type: str
+    state: Literal["pending", "applied", "ignored"]
+    note: str | None
+    count: int
+    last_received_at: datetime
+
+
+async def counted(connection: AsyncConnection, app_id: AppId, *, since: datetime) -> list[Count]:
+    """What an app was told since then, by provider, type and what became of it."""
+    columns = (inbox.c.provider, inbox.c.type, inbox.c.state, inbox.c.note)
+    statement = (
+        select(*columns, func.count().label("number"), func.max(inbox.c.received_at).label("last_received_at"))
+        .where(inbox.c.app_id == app_id, inbox.c.received_at >= since)
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    return [
+        Count(ProviderName(row.provider), row.type, row.state, row.note, row.number, row.last_received_at)
+        for row in await connection.execute(statement)
+    ]

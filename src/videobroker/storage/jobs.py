@@ -1,0 +1,184 @@
+"""The queue of what is to be done soon, in the background: PgQueuer, in a PostgreSQL schema of its own.
+
+A job is written in the transaction of what makes it necessary: it is there if and only if that is. Jobs are hints,
+like wake-ups: whoever runs one looks at what stands in our own tables, so running it twice does no harm, and a sweep
+finds what no job speaks of.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
+from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, Driver
+from pgqueuer.domain.settings import DBSettings, Durability
+from pgqueuer.queries import Queries
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId, CallId, EndpointId, SessionId
+
+# Every name is given: the library would take missing ones from environment variables like CHANNEL.
+SETTINGS = DBSettings(
+    prefix="",
+    db_schema="jobs",
+    channel="videobroker_jobs",
+    function="queue_changed",
+    statistics_table="statistics",
+    queue_status_type="job_status",
+    queue_table="queue",
+    queue_table_log="log",
+    trigger="queue_changed",
+    schedules_table="schedules",
+    durability=Durability.durable,
+    widen_id=True,
+)
+
+KEPT_DAYS = 7
+"""The library's log of finished jobs is kept for so long."""
+
+
+class Kind(StrEnum):
+    """What a job asks for."""
+
+    APPLY = "apply"
+    """Apply what the inbox holds for a session."""
+    ATTEND = "attend"
+    """See to what is due for a session."""
+    ASK = "ask"
+    """Ask the provider about a call."""
+    EXPEL = "expel"
+    """Put out whoever came back after being removed from a session."""
+    DELIVER = "deliver"
+    """Attempt what is due for a webhook endpoint."""
+
+
+PRIORITIES = {Kind.EXPEL: 2, Kind.ATTEND: 1, Kind.ASK: -1}
+"""What is taken first. Asking is the slowest, and the least urgent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job about one session or, to deliver, about one webhook endpoint."""
+
+    kind: Kind
+    app_id: AppId
+    subject: SessionId | EndpointId
+    call_id: CallId | None = None
+
+    @property
+    def name(self) -> str:
+        """The same for jobs that ask for the same."""
+        return f"{self.kind}:{self.app_id}:{self.subject}:{self.call_id}"
+
+    @property
+    def session_id(self) -> SessionId:
+        """The session it is about."""
+        return SessionId(self.subject)
+
+    @property
+    def endpoint_id(self) -> EndpointId:
+        """The webhook endpoint it is about."""
+        return EndpointId(self.subject)
+
+    def payload(self) -> bytes:
+        """As the queue keeps it."""
+        call = {} if self.call_id is None else {"call": str(self.call_id)}
+        return json.dumps({"app": str(self.app_id), "subject": str(self.subject), **call}).encode()
+
+    @classmethod
+    def read(cls, kind: Kind, payload: bytes | None) -> "Job":
+        """What `payload` wrote."""
+        body = json.loads(payload or b"{}")
+        call_id = CallId(UUID(body["call"])) if "call" in body else None
+        return cls(kind, AppId(UUID(body["app"])), SessionId(UUID(body["subject"])), call_id)
+
+
+def queries(driver: Driver) -> Queries:
+    """The library's operations, on our names."""
+    return Queries(
+        driver,
+        qbe=QueryBuilderEnvironment(settings=SETTINGS),
+        qbq=QueryQueueBuilder(settings=SETTINGS),
+        qbs=QuerySchedulerBuilder(settings=SETTINGS),
+    )
+
+
+async def enqueue(connection: AsyncConnection, *jobs: Job, unless_waiting: bool = False) -> None:
+    """Write jobs that may run once this transaction has committed.
+
+    With `unless_waiting`, not those that were written so before and are not done yet. That is for whoever comes again:
+    a job that runs just now may have looked already.
+    """
+    if not jobs:
+        return
+    await _begun(connection)
+    await queries(AsyncpgDriver(await _raw(connection))).enqueue(
+        [job.kind.value for job in jobs],
+        [job.payload() for job in jobs],
+        [PRIORITIES.get(job.kind, 0) for job in jobs],
+        dedupe_key=[job.name if unless_waiting else None for job in jobs],
+        on_conflict="skip",
+    )
+
+
+@asynccontextmanager
+async def drivers(url: URL) -> AsyncIterator[Driver]:
+    """Connections for a worker: one listens, the others fetch jobs and report on them."""
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with asyncpg.create_pool(
+        dsn, min_size=2, max_size=4, timeout=5, server_settings={"application_name": "videobroker worker"}
+    ) as pool:
+        yield AsyncpgPoolDriver(pool)
+
+
+async def install(connection: AsyncConnection) -> None:
+    """Bring the queue's own tables to what the library wants; any number of times."""
+    library = queries(AsyncpgDriver(await _raw(connection)))
+    if await library.schema_is_installed():
+        await library.apply_upgrade()
+    else:
+        await library.install()
+
+
+async def is_installed(connection: AsyncConnection) -> bool:
+    """Whether the queue's tables are there."""
+    found = await connection.execute(text("select to_regclass(:queue) is not null"), {"queue": _QUEUE})
+    return bool(found.scalar_one())
+
+
+async def longest_wait(connection: AsyncConnection) -> timedelta:
+    """How long the job that has waited longest could have run already; zero when none waits."""
+    found = await connection.execute(
+        text(f"select now() - min(execute_after) from {_QUEUE} where status = 'queued'")  # noqa: S608  our own name
+    )
+    return max(found.scalar_one() or timedelta(0), timedelta(0))
+
+
+async def prune(connection: AsyncConnection, *, at_once: int) -> int:
+    """Forget some of the jobs that were finished long ago; how many those were."""
+    log = SETTINGS.qualified.queue_table_log
+    statement = (
+        f"delete from {log} where id in "  # noqa: S608  our own name
+        f"(select id from {log} where created < now() - make_interval(days => :days) limit :at_once)"
+    )
+    return (await connection.execute(text(statement), {"days": KEPT_DAYS, "at_once": at_once})).rowcount
+
+
+async def _begun(connection: AsyncConnection) -> None:
+    # SQLAlchemy begins a transaction with its own first statement. Past it, the library's would commit by itself.
+    await connection.execute(text("select"))
+
+
+_QUEUE = SETTINGS.qualified.queue_table
+
+
+async def _raw(connection: AsyncConnection) -> "asyncpg.Connection":
+    return cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)

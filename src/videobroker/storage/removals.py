@@ -1,0 +1,156 @@
+"""Who was put out of a session."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.storage.tables import removals
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One person, put out of one session. Credentials from before then are not honoured."""
+
+    user_id: str
+    removed_at: datetime
+    banned: bool
+    """May not come back at all."""
+    enforced_at: datetime | None
+    """When the provider had done what it can; None while it still has to be told."""
+
+
+async def put(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
+) -> Removal:
+    """Write that somebody is put out now. Who is banned already stays banned."""
+    statement = insert(removals).values(
+        app_id=app_id, session_id=session_id, user_id=user_id, removed_at=now, banned=banned
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["app_id", "session_id", "user_id"],
+        set_={
+            "removed_at": func.greatest(removals.c.removed_at, now),
+            "banned": removals.c.banned | statement.excluded.banned,
+            "enforced_at": None,
+        },
+    )
+    return _removal_from((await connection.execute(statement.returning(removals))).one())
+
+
+async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> Removal | None:
+    """How this person was put out last."""
+    statement = select(removals).where(
+        removals.c.app_id == app_id, removals.c.session_id == session_id, removals.c.user_id == user_id
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _removal_from(row)
+
+
+async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Removal]:
+    """Everybody who was put out."""
+    statement = (
+        select(removals)
+        .where(removals.c.app_id == app_id, removals.c.session_id == session_id)
+        .order_by(removals.c.user_id)
+    )
+    return [_removal_from(row) for row in await connection.execute(statement)]
+
+
+async def bans(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
+) -> set[SessionId]:
+    """From which of these sessions this person is banned."""
+    if user_id is None:
+        return set()
+    statement = select(removals.c.session_id).where(
+        removals.c.app_id == app_id,
+        removals.c.session_id.in_(session_ids),
+        removals.c.user_id == user_id,
+        removals.c.banned,
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def lift_ban(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+    """Let somebody ask for new credentials again; False when they were not banned."""
+    statement = (
+        update(removals)
+        .where(
+            removals.c.app_id == app_id,
+            removals.c.session_id == session_id,
+            removals.c.user_id == user_id,
+            removals.c.banned,
+        )
+        .values(banned=False)
+        .returning(removals.c.user_id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def enforce(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime
+) -> None:
+    """Write when the provider had done what it can, unless the person was put out once more meanwhile."""
+    await connection.execute(
+        update(removals)
+        .where(
+            removals.c.app_id == app_id,
+            removals.c.session_id == session_id,
+            removals.c.user_id == removal.user_id,
+            removals.c.removed_at == removal.removed_at,
+        )
+        .values(enforced_at=at, came_back_at=None)
+    )
+
+
+async def let_be(connection: AsyncConnection, app_id: AppId, session_id: SessionId, removal: Removal) -> None:
+    """Write that they may be there: with new credentials, or not any more."""
+    await connection.execute(
+        update(removals)
+        .where(
+            removals.c.app_id == app_id,
+            removals.c.session_id == session_id,
+            removals.c.user_id == removal.user_id,
+            removals.c.came_back_at.is_not(None),
+        )
+        .values(came_back_at=None)
+    )
+
+
+async def saw_again(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
+) -> bool:
+    """Write that these people are there, as far as they were put out; whether any of them was."""
+    statement = (
+        update(removals)
+        .where(removals.c.app_id == app_id, removals.c.session_id == session_id, removals.c.user_id.in_(list(user_ids)))
+        .values(came_back_at=now)
+        .returning(removals.c.user_id)
+    )
+    return bool((await connection.execute(statement)).all())
+
+
+async def unenforced(
+    connection: AsyncConnection, *, now: datetime, after: timedelta, limit: int
+) -> list[tuple[AppId, SessionId]]:
+    """Sessions where somebody was put out, or came back, longer ago than that, and the provider has to be told."""
+    statement = (
+        select(removals.c.app_id, removals.c.session_id)
+        .where(
+            (removals.c.enforced_at.is_(None) & (removals.c.removed_at < now - after))
+            | (removals.c.came_back_at < now - after)
+        )
+        .distinct()
+        .limit(limit)
+    )
+    return [(row.app_id, row.session_id) for row in await connection.execute(statement)]
+
+
+def _removal_from(row: Row[Any]) -> Removal:
+    return Removal(row.user_id, row.removed_at, row.banned, row.enforced_at)

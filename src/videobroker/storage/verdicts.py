@@ -1,0 +1,66 @@
+"""The verdicts that became final."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.observations import Source
+from videobroker.domain.verdicts import Judgement, Rule, Verdict
+from videobroker.storage.tables import verdicts
+
+
+async def replace(
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    judgements: Mapping[tuple[str, str], Judgement],
+) -> None:
+    """Write a session's verdicts over the former ones; the keys are user id and app role."""
+    await connection.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
+    rows = [
+        {
+            "app_id": app_id,
+            "session_id": session_id,
+            "user_id": user_id,
+            "role": role,
+            "verdict": judgement.verdict,
+            "rule": judgement.rule,
+            "present_seconds": judgement.present_seconds,
+            "late_by_seconds": judgement.late_by_seconds,
+            "left_early_by_seconds": judgement.left_early_by_seconds,
+            "first_joined_at": judgement.first_joined_at,
+            "last_left_at": judgement.last_left_at,
+            "source": judgement.source,
+        }
+        for (user_id, role), judgement in judgements.items()
+    ]
+    if rows:
+        await connection.execute(insert(verdicts), rows)
+
+
+async def of_session(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId
+) -> dict[tuple[str, str], Judgement]:
+    """The final verdicts, by user id and app role; without their spans."""
+    statement = (
+        select(verdicts)
+        .where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id)
+        .order_by(verdicts.c.user_id)
+    )
+    return {(row.user_id, row.role): _judgement_from(row) for row in await connection.execute(statement)}
+
+
+def _judgement_from(row: Row[Any]) -> Judgement:
+    return Judgement(
+        verdict=None if row.verdict is None else Verdict(row.verdict),
+        rule=Rule(row.rule),
+        present_seconds=row.present_seconds,
+        late_by_seconds=row.late_by_seconds,
+        left_early_by_seconds=row.left_early_by_seconds,
+        first_joined_at=row.first_joined_at,
+        last_left_at=row.last_left_at,
+        source=None if row.source is None else Source(row.source),
+    )

@@ -1,0 +1,225 @@
+"""The journal can only grow: PostgreSQL itself refuses everything else, by triggers and by rights."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from house import Tenant
+from videobroker.domain.ids import EventId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.storage import journal
+from videobroker.usecases.erasing import erase_person
+from videobroker.usecases.sealing_journal import seal_journal
+from videobroker.usecases.verifying import verify_journal
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "journal.md"
+REDACT = """
+insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
+select app_id, xid, seq, :pointer, sha256('x'), :entry from journal where app_id = :app and id = :event
+"""
+
+
+@pytest.fixture
+async def event_id(tutoring: Tenant) -> EventId:
+    """An event that is sealed."""
+    now = tutoring.broker.now()
+    asker = Asker(tutoring.app.id, user_id="zoe", ip="192.0.2.7")
+    event = Event(
+        EventId(uuid7(now)), EventType.CREDENTIALS_ISSUED, now, asker, user_id="zoe", data={"role": "student"}
+    )
+    async with tutoring.broker.store.transaction() as transaction:
+        await journal.record(transaction, event)
+    while not (await verify_journal(tutoring.broker, tutoring.app)).rows:
+        await seal_journal(tutoring.broker, tutoring.app.id, now=now)
+    return event.id
+
+
+async def run(tenant: Tenant, *statements: str, role: str | None = None, **parameters: Any) -> None:
+    """Run these in one transaction."""
+    async with tenant.broker.store.transaction() as transaction:
+        if role is not None:
+            await transaction.execute(text(f"set local role {role}"))
+        for statement in statements:
+            used = {name: value for name, value in parameters.items() if f":{name}" in statement}
+            await transaction.execute(text(statement), {"app": tenant.app.id} | used if ":app" in statement else used)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update journal set type = 'call.started' where app_id = :app",
+        "update journal set user_id = null where app_id = :app",
+        "update journal set ip = null where app_id = :app",
+        "update journal set data = '{}' where app_id = :app",
+        "update journal set user_id = user_id where app_id = :app",
+        "delete from journal where app_id = :app",
+        "truncate journal",
+        "update journal_seals set count = 1 where app_id = :app",
+        "delete from journal_seals where app_id = :app",
+        "truncate journal_seals",
+        "update journal_leaves set digest = sha256('x') where app_id = :app",
+        "delete from journal_leaves where app_id = :app",
+        "truncate journal_leaves",
+        "update journal_redactions set pointer = '' where app_id = :app",
+        "delete from journal_redactions where app_id = :app",
+        "truncate journal_redactions",
+    ],
+)
+async def test_what_stands_there_stays(tutoring: Tenant, event_id: EventId, statement: str) -> None:
+    with pytest.raises(DBAPIError, match="append-only"):
+        await run(tutoring, statement)
+    assert (await verify_journal(tutoring.broker, tutoring.app)).is_whole
+
+
+ENTRY = """
+insert into journal (app_id, id, type, occurred_at, data) values (:app, :entry, :type, now(), cast(:data as jsonb))
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry_type", "pointer", "change"),
+    [
+        # Something else than what the event accounts for.
+        ("person.erased", "/user_id", "update journal set ip = null where id = :event"),
+        ("person.erased", "/user_id", "update journal set user_id = null, ip = null where id = :event"),
+        ("person.erased", "/user_id", "update journal set user_id = 'eve' where id = :event"),
+        ("person.erased", "/user_id", "update journal set user_id = null, type = 'x.y' where id = :event"),
+        ("person.erased", "/user_id", "delete from journal where id = :event"),
+        ("person.erased", "", "delete from journal where id = :event"),
+        ("person.erased", "/type", "update journal set user_id = null where id = :event"),
+        # An event that accounts for nothing.
+        ("call.started", "/user_id", "update journal set user_id = null where id = :event"),
+        ("call.started", "", "delete from journal where id = :event"),
+        # Another class, and something younger than it says.
+        ("journal.retired", "", "delete from journal where id = :event"),
+        ("journal.retired", "/user_id", "update journal set user_id = null where id = :event"),
+    ],
+)
+@pytest.mark.parametrize(
+    "data", ['{"class": "call", "before": "2150-01-01"}', '{"class": "credentials", "before": "2020-01-01"}']
+)
+async def test_nothing_goes_but_what_an_event_accounts_for(
+    tutoring: Tenant, event_id: EventId, entry_type: str, pointer: str, change: str, data: str
+) -> None:
+    with pytest.raises(DBAPIError, match=r"append-only|no personal part"):
+        await run(
+            tutoring, ENTRY, REDACT, change, entry=uuid4(), type=entry_type, data=data, pointer=pointer, event=event_id
+        )
+
+
+async def test_the_event_has_to_be_of_the_same_transaction(tutoring: Tenant, event_id: EventId) -> None:
+    entry = uuid4()
+    await run(tutoring, ENTRY, entry=entry, type="person.erased", data="{}")
+    change = "update journal set user_id = null where id = :event"
+    with pytest.raises(DBAPIError, match="append-only"):
+        await run(tutoring, REDACT, change, entry=entry, pointer="/user_id", event=event_id)
+
+
+async def test_what_an_event_accounts_for_goes(tutoring: Tenant, event_id: EventId) -> None:
+    change = "update journal set user_id = null where id = :event"
+    await run(
+        tutoring,
+        ENTRY,
+        REDACT,
+        change,
+        entry=uuid4(),
+        type="person.erased",
+        data="{}",
+        pointer="/user_id",
+        event=event_id,
+    )
+
+
+@pytest.fixture
+async def service_role(tutoring: Tenant) -> AsyncIterator[str]:
+    """A role with the rights that the document gives to the service."""
+    found = re.search(r"^```sql\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    role = f"service_{uuid4().hex}"
+    statements = found[1].replace("videobroker_service", role).split(";")
+    await run(tutoring, f"create role {role}", *(each for each in statements if each.strip()))
+    yield role
+    await run(tutoring, f"drop owned by {role}", f"drop role {role}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update journal set user_id = null where app_id = :app",
+        "delete from journal where app_id = :app",
+        "truncate journal",
+        "alter table journal disable trigger all",
+        "set session_replication_role = replica",
+        "delete from journal_seals where app_id = :app",
+        "update journal_leaves set digest = digest where app_id = :app",
+        "delete from journal_redactions where app_id = :app",
+        "insert into journal (app_id, xid, id, type, occurred_at, data) values (:app, '1', :app, 'x.y', now(), '{}')",
+        "insert into journal (app_id, seq, id, type, occurred_at, data) overriding system value "
+        "values (:app, 1, :app, 'x.y', now(), '{}')",
+    ],
+)
+async def test_the_service_needs_no_right_to_change_the_journal(
+    tutoring: Tenant, event_id: EventId, service_role: str, statement: str
+) -> None:
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
+        await run(tutoring, statement, role=service_role)
+
+
+async def test_with_these_rights_the_service_writes_seals_and_erases(
+    tutoring: Tenant, event_id: EventId, service_role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tutoring.broker.store
+    genuine = store.transaction
+
+    def as_service() -> Any:
+        from contextlib import asynccontextmanager
+
+        @asynccontextmanager
+        async def transaction() -> AsyncIterator[Any]:
+            async with genuine() as connection:
+                await connection.execute(text(f"set local role {service_role}"))
+                yield connection
+
+        return transaction()
+
+    monkeypatch.setattr(store, "transaction", as_service)
+    now = tutoring.broker.now()
+    asker = Asker(tutoring.app.id)
+    assert (await tutoring.send("PUT", "/v1/groups/circle", json={"participants": []})).status_code == 201
+    erased = await erase_person(tutoring.broker, tutoring.app.id, "zoe", asker=asker, now=now)
+    assert (erased.rows, erased.fields) == (1, 3)
+    while (verdict := await verify(tutoring)).unsealed:
+        await seal_journal(tutoring.broker, tutoring.app.id, now=now)
+    assert (verdict.is_whole, verdict.rows, verdict.erased) == (True, 3, 3)
+
+
+async def verify(tenant: Tenant) -> Any:
+    """With a transaction of its own kind: `set role` would come before its isolation."""
+    return await verify_journal(tenant.broker, tenant.app)
+
+
+async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
+    from sqlalchemy import event as events
+
+    seen: list[str] = []
+
+    def remember(_: Any, __: Any, statement: str, *___: Any) -> None:
+        seen.append(statement)
+
+    engine = tutoring.broker.store.engine.sync_engine
+    events.listen(engine, "before_cursor_execute", remember)
+    try:
+        now = tutoring.broker.now()
+        async with tutoring.broker.store.transaction() as transaction:
+            await journal.record(
+                transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Asker(tutoring.app.id))
+            )
+    finally:
+        events.remove(engine, "before_cursor_execute", remember)
+    assert [statement.split()[0] for statement in seen] == ["INSERT"]
