@@ -1,0 +1,178 @@
+"""Sends one event to one endpoint, once: signed, within bounds, to a public address, following nothing."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
+from urllib.parse import urlsplit
+
+import certifi
+import httpcore
+from standardwebhooks import Webhook
+
+from videobroker.delivery.guard import GuardedNetwork, Resolver, system_resolver
+from videobroker.domain.webhooks import Attempt
+
+TOTAL_SECONDS = 15.0
+"""For name, connection, request and answer together."""
+CONNECT_SECONDS = 5.0
+KEPT_BYTES = 1024
+"""So much of an answer is kept, and no more is read."""
+CONNECTIONS = 200
+IDLE_SECONDS = 20.0
+
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    OSError,
+    ValueError,  # a host that cannot be in a certificate
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is sent."""
+
+    url: str
+    event_id: str
+    """The same at every attempt."""
+    body: str
+    secrets: Sequence[str]
+    """All of them sign: the receiver needs to know one."""
+    number: int
+    """Which attempt this is, from 1."""
+
+    def __repr__(self) -> str:
+        return f"Parcel(url={self.url!r}, event_id={self.event_id!r}, number={self.number!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of it."""
+
+    attempt: Attempt
+    retry_after: timedelta | None
+    """The receiver's own wish."""
+
+
+class Courier:
+    """One per process; closed by whoever made it."""
+
+    def __init__(
+        self,
+        *,
+        anywhere: bool = False,
+        seconds: float = TOTAL_SECONDS,
+        connections: int = CONNECTIONS,
+        network: httpcore.AsyncNetworkBackend | None = None,
+        resolve: Resolver = system_resolver,
+    ) -> None:
+        """`anywhere` also delivers in private networks, for development.
+
+        `seconds` is the bound on everything together, `connections` on what is under way at once; `network` and
+        `resolve` replace the real ones.
+        """
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=_tls(),
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=IDLE_SECONDS,
+            network_backend=GuardedNetwork(anywhere=anywhere, network=network, resolve=resolve),
+        )
+        self._free = asyncio.Semaphore(connections)
+        self._seconds = seconds
+        self.anywhere = anywhere
+
+    async def send(self, parcel: Parcel, *, now: datetime) -> Sent:
+        """Send it once. Whatever happens is an attempt: nothing is raised."""
+        # Outside the bound: that others are slow is not this receiver's fault.
+        async with self._free:
+            began = time.perf_counter()
+            status, body, wish, error = None, "", None, None
+            try:
+                async with asyncio.timeout(self._seconds):
+                    status, body, wish = await self._post(parcel, now)
+            except TimeoutError:
+                error = f"no answer within {self._seconds:g} s"
+            except _FAILURES as failure:
+                error = _named(failure)
+            latency = round((time.perf_counter() - began) * 1000)
+        return Sent(Attempt(parcel.number, now, status, latency, body, error), wish)
+
+    async def _post(self, parcel: Parcel, now: datetime) -> tuple[int, str, timedelta | None]:
+        content = parcel.body.encode()
+        async with self._pool.stream(
+            "POST",
+            _url(parcel.url),
+            headers=[
+                # Given, because the library would leave out the brackets around an IPv6 address.
+                (b"host", urlsplit(parcel.url).netloc.encode()),
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(content)).encode()),
+                (b"user-agent", b"videobroker"),
+                *((name.encode(), value.encode()) for name, value in signed_headers(parcel, now).items()),
+            ],
+            content=content,
+            extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "pool": self._seconds}},
+        ) as response:
+            kept = b""
+            async for part in response.aiter_stream():
+                kept += part
+                if len(kept) >= KEPT_BYTES:
+                    break
+            headers = {name.lower(): value for name, value in response.headers}
+        return response.status, _text(kept[:KEPT_BYTES]), retry_after(headers.get(b"retry-after"), now)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()
+
+
+def signed_headers(parcel: Parcel, now: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks: id, timestamp, and one signature for each secret."""
+    signatures = [
+        Webhook(secret).sign(msg_id=parcel.event_id, timestamp=now, data=parcel.body) for secret in parcel.secrets
+    ]
+    return {
+        "webhook-id": parcel.event_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _url(url: str) -> httpcore.URL:
+    # Put together here, because the library's own reading loses `;parameters`.
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=target)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _named(failure: Exception) -> str:
+    # What the operating system says may name addresses inside: the kind of failure is enough.
+    said = str(failure) if type(failure).__module__.startswith("videobroker") else ""
+    return f"{type(failure).__name__}: {said}".rstrip(": ")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def retry_after(raw: bytes | None, now: datetime) -> timedelta | None:
+    """Seconds or a date (RFC 9110, section 10.2.3); None for anything else."""
+    text = (raw or b"").decode("latin-1").strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:9]), 10**8))
+    try:
+        return max(parsedate_to_datetime(text) - now, timedelta(0))
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,316 @@
+"""One delivery: signed so that the standard's own library accepts it, and bounded whatever the receiver does."""
+
+import asyncio
+import gzip
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from delivery.backend import Backend, Received, answer, hang, listening, say, until
+from house import free_port
+from videobroker.delivery.courier import KEPT_BYTES, Courier, Parcel, Sent, retry_after
+from videobroker.domain.webhooks import new_secret
+
+EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
+SECRET = new_secret()
+BODY = '{"data":{"note":"Zoë 🎓 \u2028 \\u0000"},"type":"app.reported"}'
+PATIENCE = 0.5
+"""Seconds, in these tests, for one delivery."""
+MUCH_PATIENCE = 5.0
+"""Where many are sent at once, and all have to be received before the first is given up."""
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    """A backend that answers 200."""
+    async with listening() as backend:
+        yield backend
+
+
+@pytest.fixture
+async def courier() -> AsyncIterator[Courier]:
+    """A courier that delivers on this machine, and has little patience."""
+    courier = Courier(anywhere=True, seconds=PATIENCE)
+    yield courier
+    await courier.aclose()
+
+
+async def send(
+    courier: Courier, backend: Backend, *, body: str = BODY, secrets: tuple[str, ...] = (SECRET,), **ago: float
+) -> Sent:
+    parcel = Parcel(backend.url, EVENT, body, secrets, 1)
+    return await courier.send(parcel, now=datetime.now(UTC) - timedelta(**ago))
+
+
+class TestASignature:
+    async def test_is_accepted_by_the_standards_library(self, courier: Courier, backend: Backend) -> None:
+        sent = await send(courier, backend)
+        assert sent.attempt.taken
+        [received] = backend.got
+        assert received.raw == BODY.encode()
+        assert received.headers["content-type"] == "application/json"
+        assert received.verified(SECRET) == received.body
+
+    async def test_is_accepted_whichever_of_two_secrets_the_receiver_knows(
+        self, courier: Courier, backend: Backend
+    ) -> None:
+        former, stranger = new_secret(), new_secret()
+        await send(courier, backend, secrets=(SECRET, former))
+        [received] = backend.got
+        assert received.verified(SECRET) == received.verified(former) == received.body
+        with pytest.raises(WebhookVerificationError):
+            received.verified(stranger)
+
+    async def test_keeps_the_id_and_tells_the_time_of_each_attempt(self, courier: Courier, backend: Backend) -> None:
+        await send(courier, backend, seconds=60)
+        await send(courier, backend)
+        first, second = backend.got
+        assert first.id == second.id == EVENT
+        assert 59 <= int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"]) <= 61
+        assert second.verified(SECRET) == first.verified(SECRET)
+
+    @pytest.mark.parametrize("minutes", [6, 60, -6], ids=["six minutes", "an hour", "from the future"])
+    async def test_is_refused_when_it_is_old(self, courier: Courier, backend: Backend, minutes: int) -> None:
+        """Somebody who recorded a delivery cannot send it again later."""
+        await send(courier, backend, minutes=minutes)
+        with pytest.raises(WebhookVerificationError):
+            backend.got[0].verified(SECRET)
+
+    @pytest.mark.parametrize("what", ["body", "webhook-id", "webhook-timestamp", "webhook-signature"])
+    async def test_is_refused_when_anything_was_changed(self, courier: Courier, backend: Backend, what: str) -> None:
+        await send(courier, backend)
+        [genuine] = backend.got
+        signature = genuine.headers["webhook-signature"]
+        changed = {
+            "webhook-id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d21",
+            "webhook-timestamp": str(int(genuine.headers["webhook-timestamp"]) + 1),
+            "webhook-signature": signature[:10] + ("A" if signature[10] != "A" else "B") + signature[11:],
+        }
+        if what == "body":
+            forged = Received(genuine.path, genuine.headers, genuine.raw.replace(b"app.reported", b"app.reportet"))
+        else:
+            forged = Received(genuine.path, {**genuine.headers, what: changed[what]}, genuine.raw)
+        with pytest.raises(WebhookVerificationError):
+            forged.verified(SECRET)
+
+    async def test_signs_every_body_that_an_event_can_have(self, courier: Courier, backend: Backend) -> None:
+        for body in ("{}", '{"a":"\u0085\u2029\ufeff"}', '{"a":"' + "ü" * 100_000 + '"}'):
+            await send(courier, backend, body=body)
+            assert Webhook(SECRET).verify(backend.got[-1].raw, backend.got[-1].headers) == backend.got[-1].body
+
+    async def test_gives_no_secret_away(self) -> None:
+        assert SECRET not in repr(Parcel("https://backend.example/", EVENT, BODY, [SECRET], 1))
+
+
+class TestAnAnswer:
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+    async def test_of_2xx_means_taken(self, courier: Courier, backend: Backend, status: int) -> None:
+        backend.usually = answer(status)
+        sent = await send(courier, backend)
+        assert (sent.attempt.status, sent.attempt.taken, sent.attempt.error) == (status, True, None)
+
+    @pytest.mark.parametrize("status", [300, 301, 400, 401, 404, 409, 410, 429, 500, 503, 599])
+    async def test_of_anything_else_means_not_taken(self, courier: Courier, backend: Backend, status: int) -> None:
+        backend.usually = answer(status, b"no")
+        sent = await send(courier, backend)
+        assert (sent.attempt.status, sent.attempt.taken, sent.attempt.body) == (status, False, "no")
+
+    async def test_is_kept_as_far_as_its_beginning_goes(self, courier: Courier, backend: Backend) -> None:
+        backend.usually = answer(200, b"x" * 5000)
+        assert (await send(courier, backend)).attempt.body == "x" * KEPT_BYTES
+
+    async def test_is_text_that_can_be_kept(self, courier: Courier, backend: Backend) -> None:
+        backend.usually = answer(200, b"a\x00b\xff\xfe\xed\xa0\x80")
+        body = (await send(courier, backend)).attempt.body
+        assert body.startswith("a\N{REPLACEMENT CHARACTER}b")
+        assert "\x00" not in body
+        body.encode()
+
+    async def test_that_is_packed_is_not_unpacked(self, courier: Courier, backend: Backend) -> None:
+        backend.usually = answer(200, gzip.compress(b"\0" * 10_000_000), content_encoding="gzip")
+        sent = await send(courier, backend)
+        assert sent.attempt.taken
+        assert len(sent.attempt.body) <= KEPT_BYTES
+
+    async def test_takes_as_long_as_the_attempt_says(self, courier: Courier, backend: Backend) -> None:
+        async def slowly(received: Received, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.2)
+            await answer(200)(received, writer)
+
+        backend.usually = slowly
+        assert 190 <= (await send(courier, backend)).attempt.latency_ms <= 480
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+class TestABound:
+    """Whatever a receiver does: the attempt ends in time, holds little, and is written down."""
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            hang,
+            say(again=b"H", pause=0.02),
+            say(HEAD, again=b"x-drip: 1\r\n", pause=0.02),
+            say(HEAD + b"content-length: 1000000\r\n\r\n", again=b".", pause=0.02),
+            say(HEAD + b"transfer-encoding: chunked\r\n\r\n", again=b"1\r\n.\r\n", pause=0.02),
+            say(again=b"HTTP/1.1 102 Processing\r\n\r\n", pause=0.02),
+        ],
+        ids=["silence", "a dripping line", "dripping headers", "a dripping body", "dripping chunks", "endless 1xx"],
+    )
+    async def test_holds_for_time(self, courier: Courier, backend: Backend, behaviour: object) -> None:
+        backend.usually = behaviour  # type: ignore[assignment]
+        began = time.monotonic()
+        sent = await send(courier, backend)
+        took = time.monotonic() - began
+        assert took < PATIENCE + 0.4
+        assert (sent.attempt.taken, sent.attempt.error) == (False, "no answer within 0.5 s")
+        assert PATIENCE * 1000 - 10 <= sent.attempt.latency_ms <= PATIENCE * 1000 + 400
+        await until(lambda: backend.hung_up == 1 or behaviour is hang, what="the end of the connection")
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            say(HEAD + b"content-length: 100000000000\r\n\r\n", again=b"x" * 65_536),
+            say(HEAD + b"transfer-encoding: chunked\r\n\r\n", again=b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
+            say(HEAD + b"\r\n", again=b"x" * 65_536),
+        ],
+        ids=["of a length", "in chunks", "until the end"],
+    )
+    async def test_holds_for_an_endless_body(self, courier: Courier, backend: Backend, behaviour: object) -> None:
+        """Its beginning is enough: nobody waits for the rest."""
+        backend.usually = behaviour  # type: ignore[assignment]
+        began = time.monotonic()
+        sent = await send(courier, backend)
+        assert time.monotonic() - began < PATIENCE
+        assert sent.attempt.taken
+        assert sent.attempt.body == "x" * KEPT_BYTES
+        await until(lambda: backend.hung_up == 1, what="the end of the connection")
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            say(HEAD, again=b"x-more: " + b"y" * 1000 + b"\r\n"),
+            say(HEAD + b"x: ", again=b"y" * 65_536),
+            say(b"SSH-2.0-OpenSSH_9.2\r\n"),
+            say(b"HTTP/1.1 abc\r\n\r\n"),
+            say(b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"),
+            say(b"\x00" * 100),
+            say(),
+            say(HEAD + b"content-length: 10\r\n\r\nabc"),
+        ],
+        ids=["endless headers", "an endless header", "SSH", "no status", "no length", "NUL", "the end", "half a body"],
+    )
+    async def test_holds_for_what_is_not_http(self, courier: Courier, backend: Backend, behaviour: object) -> None:
+        backend.usually = behaviour  # type: ignore[assignment]
+        sent = await send(courier, backend)
+        assert not sent.attempt.taken
+        assert sent.attempt.error == "RemoteProtocolError"
+
+    async def test_holds_where_nobody_listens(self, courier: Courier) -> None:
+        port = free_port()
+        sent = await send(courier, Backend(f"http://127.0.0.1:{port}/"))
+        # What the operating system says may name addresses inside.
+        assert (sent.attempt.status, sent.attempt.error) == (None, "ConnectError")
+
+    async def test_holds_although_others_hang(self, backend: Backend) -> None:
+        """Slow receivers cost the quick ones nothing."""
+        courier = Courier(anywhere=True, seconds=MUCH_PATIENCE)
+        async with listening() as slow:
+            slow.usually = hang
+            hanging = [asyncio.create_task(send(courier, slow)) for _ in range(50)]
+            await until(lambda: len(slow.got) == 50, what="the slow requests")
+            sent = await send(courier, backend)
+            assert sent.attempt.taken
+            assert sent.attempt.latency_ms < 200
+            outcomes = await asyncio.gather(*hanging)
+        await courier.aclose()
+        assert {each.attempt.error for each in outcomes} == {f"no answer within {MUCH_PATIENCE:g} s"}
+
+    async def test_begins_when_the_delivery_does(self, backend: Backend) -> None:
+        """As long as all connections are taken by slow receivers, a quick one waits; it has not failed."""
+        courier = Courier(anywhere=True, seconds=MUCH_PATIENCE, connections=5)
+        async with listening() as slow:
+            slow.usually = hang
+            hanging = [asyncio.create_task(send(courier, slow)) for _ in range(10)]
+            await until(lambda: len(slow.got) == 5, what="the slow requests")
+            sent = await send(courier, backend)
+            await asyncio.gather(*hanging)
+        await courier.aclose()
+        assert (sent.attempt.taken, sent.attempt.error) == (True, None)
+        assert sent.attempt.latency_ms < 200
+
+
+class TestAConnection:
+    async def test_serves_several_deliveries(self, courier: Courier, backend: Backend) -> None:
+        for _ in range(5):
+            assert (await send(courier, backend)).attempt.taken
+        assert backend.connections == 1
+
+    async def test_that_the_receiver_ended_is_replaced(self, courier: Courier, backend: Backend) -> None:
+        backend.usually = say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        for _ in range(5):
+            assert (await send(courier, backend)).attempt.taken
+            await asyncio.sleep(0.02)
+        assert backend.connections == 5
+
+    async def test_names_an_ipv6_host_as_http_wants_it(self, courier: Courier) -> None:
+        async with listening("::1") as backend:
+            assert (await send(courier, backend)).attempt.taken
+        assert backend.got[0].headers["host"] == backend.url.split("/")[2]
+
+    async def test_carries_path_and_query_as_they_were_registered(self, courier: Courier, backend: Backend) -> None:
+        backend.url += "/a%20b/%C3%BC;v=1/c;d?tenant=1&x=%2F"
+        await send(courier, backend)
+        assert backend.got[0].path == "/hooks/a%20b/%C3%BC;v=1/c;d?tenant=1&x=%2F"
+
+    async def test_without_a_path_asks_for_the_root(self, courier: Courier, backend: Backend) -> None:
+        backend.url = backend.url.removesuffix("/hooks")
+        await send(courier, backend)
+        assert backend.got[0].path == "/"
+
+
+class TestAWishToBeAskedLater:
+    NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("120", 120),
+            (" 5 ", 5),
+            ("0", 0),
+            (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
+            (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("Thu, 12 Mar 2026 14:02:00 -0000", None),
+            ("Thu, 32 Mar 2026 14:02:00 GMT", None),
+            ("²", None),
+            ("9" * 5000, 100_000_000),
+            ("Thu, 12 Mar 2026 14:02:00 +99999999999999999999", None),
+            ("Thu, 12 Mar 99999 14:02:00 GMT", None),
+        ],
+    )
+    def test_is_understood(self, text: str, seconds: int | None) -> None:
+        wish = retry_after(text.encode("latin-1"), self.NOW)
+        assert wish == (None if seconds is None else timedelta(seconds=seconds))
+
+    @given(st.binary(max_size=40) | st.text("0123456789 -+:,MonJanGT", max_size=40).map(str.encode))
+    def test_never_does_harm(self, raw: bytes) -> None:
+        wish = retry_after(raw, self.NOW)
+        assert wish is None or timedelta(0) <= wish
+
+    async def test_comes_with_any_answer(self, courier: Courier, backend: Backend) -> None:
+        backend.next = [answer(503, retry_after="120"), answer(429, retry_after="7"), answer(500)]
+        wishes = [(await send(courier, backend)).retry_after for _ in range(3)]
+        assert wishes == [timedelta(seconds=120), timedelta(seconds=7), None]

@@ -1,0 +1,311 @@
+"""Nothing is delivered into a private network, whatever the URL looks like and whatever its name resolves to."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpcore
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.backend import Backend, answer, listening
+from videobroker.delivery.courier import Courier, Parcel, Sent
+from videobroker.delivery.guard import GuardedNetwork, PrivateAddress, Resolver, is_public
+from videobroker.domain.webhooks import new_secret
+
+PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
+
+
+class Wire(httpcore.AsyncNetworkBackend):
+    """Every connection that is opened, and where to. All of them end at one backend on this machine, or nowhere."""
+
+    def __init__(self, backend: Backend | None = None, *, dead: Iterable[str] = ()) -> None:
+        self.opened: list[str] = []
+        self._port = None if backend is None else urlsplit(backend.url).port
+        self._dead = set(dead)
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        self.opened.append(host)
+        if self._port is None or host in self._dead:
+            raise httpcore.ConnectError("nobody is there")
+        return await httpcore.AnyIOBackend().connect_tcp("127.0.0.1", self._port, timeout)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Names:
+    """A DNS that gives these answers, one after the other; the last one stays."""
+
+    def __init__(self, *answers: Sequence[str]) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked.append(host)
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+async def send(courier: Courier, url: str) -> Sent:
+    parcel = Parcel(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [new_secret()], 1)
+    return await courier.send(parcel, now=datetime.now(UTC))
+
+
+@asynccontextmanager
+async def guarded(wire: Wire, names: Resolver | None = None) -> AsyncIterator[Courier]:
+    """A courier as in production, on this wire."""
+    courier = Courier(network=wire) if names is None else Courier(network=wire, resolve=names)
+    try:
+        yield courier
+    finally:
+        await courier.aclose()
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+CLOSED = {
+    "this host": ["0.0.0.0", "0.1.2.3", "::"],  # noqa: S104  nobody listens here
+    "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
+    "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd12:3456::1"],
+    "link-local": ["169.254.0.1", "fe80::1", "fe80::1%eth0"],
+    "site-local": ["fec0::1", "feff::1"],
+    "carrier-grade NAT": ["100.64.0.1", "100.127.255.254"],
+    "cloud metadata": ["169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"],
+    "the host beneath": ["168.63.129.16"],
+    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "3fff::1"],
+    "benchmarks": ["198.18.0.1", "198.19.255.254"],
+    "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1"],
+    "reserved": ["240.0.0.1", "255.255.255.255", "192.0.0.1", "192.88.99.1", "100::1", "4000::1", "5f00::1"],
+    "IPv4-mapped": ["::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:a9fe:a9fe"],
+    "IPv4-compatible": ["::127.0.0.1", "::10.0.0.1", "::ffff:0:127.0.0.1"],
+    "NAT64": ["64:ff9b::127.0.0.1", "64:ff9b::a00:1", "64:ff9b::169.254.169.254", "64:ff9b:1::10.0.0.1"],
+    "6to4": ["2002:7f00:1::", "2002:a00:1::1", "2002:a9fe:a9fe::", "2002:c0a8:101::1"],
+    "Teredo": ["2001:0:4136:e378:8000:63bf:f5ff:fffe", "2001::1"],
+}
+
+
+@pytest.mark.parametrize("address", [each for group in CLOSED.values() for each in group])
+def test_an_address_that_is_not_of_the_internet_is_refused(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", PUBLIC, "100.63.255.255", "172.32.0.1", "192.0.1.1", ALSO_PUBLIC])
+def test_an_address_of_the_internet_is_not(address: str) -> None:
+    assert is_public(address)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_is_judged_alike_in_every_dress_in_which_it_is_met(address: object) -> None:
+    """A machine without IPv4 meets the whole internet of IPv4 through NAT64."""
+    assert is_public(f"64:ff9b::{address}") == is_public(str(address))
+    assert not is_public(f"::ffff:{address}")
+
+
+# --- spellings --------------------------------------------------------------------------------------------------------
+
+SPELLINGS = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0x7F.0x0.0x0.0x1",
+    "017700000001",
+    "0177.0.0.1",
+    "0177.0.0.01",
+    "0",
+    "0.0.0.0",  # noqa: S104  nobody listens here
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "169.254.169.254",
+    "2852039166",
+    "0xa9fea9fe",
+    "0251.0376.0251.0376",
+    "169.254.43518",
+    "10.0.0.1",
+    "167772161",
+    "192.168.0.1",
+    "[::1]",
+    "[::]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::127.0.0.1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::ffff:169.254.169.254]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b::169.254.169.254]",
+    "[64:ff9b:1::10.0.0.1]",
+    "[2002:7f00:1::]",
+    "[2002:a9fe:a9fe::1]",
+    "[fd00:ec2::254]",
+    "[fc00::1]",
+    "[fe80::1]",
+    "[fec0::1]",
+]
+
+
+@pytest.mark.parametrize("host", SPELLINGS)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_no_spelling_of_a_private_address_opens_a_connection(host: str, scheme: str) -> None:
+    async with listening() as backend:
+        wire = Wire(backend)
+        async with guarded(wire) as courier:
+            sent = await send(courier, f"{scheme}://{host}:{urlsplit(backend.url).port}/")
+    assert wire.opened == []
+    assert backend.connections == 0
+    assert not sent.attempt.taken
+    assert sent.attempt.status is None
+    assert sent.attempt.error is not None
+
+
+async def test_the_real_network_is_not_reached_either() -> None:
+    async with listening() as backend:
+        courier = Courier()
+        sent = await send(courier, backend.url)
+        await courier.aclose()
+        assert backend.connections == 0
+    assert sent.attempt.error == "PrivateAddress: The host is in a private network, or has an address there."
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to() -> None:
+    """There is one look-up, and the connection goes to its answer, never to the name."""
+    names = Names([PUBLIC], ["127.0.0.1"])
+    async with listening() as backend:
+        wire = Wire(backend)
+        async with guarded(wire, names) as courier:
+            sent = await send(courier, "http://backend.example/")
+    assert sent.attempt.taken
+    assert (names.asked, wire.opened) == (["backend.example"], [PUBLIC])
+    assert backend.got[0].headers["host"] == "backend.example"
+
+
+@pytest.mark.parametrize("private", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00:ec2::254"])
+async def test_a_name_that_turns_private_between_two_deliveries_is_refused(private: str) -> None:
+    async with listening() as backend:
+        backend.usually = answer(200, connection="close")
+        wire = Wire(backend)
+        async with guarded(wire, Names([PUBLIC], [private])) as courier:
+            first = await send(courier, "http://rebinding.example/")
+            second = await send(courier, "http://rebinding.example/")
+    assert (first.attempt.status, second.attempt.status) == (200, None)
+    assert wire.opened == [PUBLIC]
+    assert len(backend.got) == 1
+
+
+@pytest.mark.parametrize("addresses", [[PUBLIC, "127.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC, "::1"], ["fe80::1%2"]])
+async def test_a_name_that_has_one_private_address_is_refused_altogether(addresses: list[str]) -> None:
+    wire = Wire()
+    async with guarded(wire, Names(addresses)) as courier:
+        sent = await send(courier, "https://both.example/")
+    assert wire.opened == []
+    assert (sent.attempt.error or "").startswith("PrivateAddress")
+
+
+async def test_when_one_address_of_a_name_is_dead_the_next_is_tried() -> None:
+    async with listening() as backend:
+        wire = Wire(backend, dead=[ALSO_PUBLIC])
+        async with guarded(wire, Names([ALSO_PUBLIC, PUBLIC])) as courier:
+            sent = await send(courier, "http://backend.example/")
+    assert sent.attempt.taken
+    assert wire.opened == [ALSO_PUBLIC, PUBLIC]
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "a..b", ".example", "x" * 64 + ".example", "xn--"])
+async def test_a_name_without_an_address_is_a_failed_attempt(host: str) -> None:
+    wire = Wire()
+    async with guarded(wire) as courier:
+        sent = await send(courier, f"https://{host}/")
+    assert wire.opened == []
+    assert sent.attempt.error is not None
+
+
+@pytest.mark.parametrize("host", [".", "..", ".example"])
+async def test_a_host_that_no_certificate_can_name_is_a_failed_attempt(host: str) -> None:
+    async with listening() as backend, guarded(Wire(backend), Names([PUBLIC])) as courier:
+        sent = await send(courier, f"https://{host}/")
+        assert backend.got == []
+    assert sent.attempt.error == "ValueError"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_leads_nowhere(status: int) -> None:
+    async with listening() as inside, listening() as backend:
+        backend.usually = answer(status, location=inside.url)
+        wire = Wire(backend)
+        async with guarded(wire, Names([PUBLIC])) as courier:
+            sent = await send(courier, "http://backend.example/")
+        assert inside.connections == 0
+    assert (sent.attempt.status, sent.attempt.taken) == (status, False)
+    assert wire.opened == [PUBLIC]
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+
+def self_signed(folder: Path, name: str) -> ssl.SSLContext:
+    """What a server without a certificate of an authority has."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+async def test_nothing_is_told_to_a_server_whose_certificate_nobody_vouches_for(tmp_path: Path) -> None:
+    async with listening(ssl=self_signed(tmp_path, "backend.example")) as backend:
+        async with guarded(Wire(backend), Names([PUBLIC])) as courier:
+            sent = await send(courier, "https://backend.example/")
+        assert backend.got == []
+    assert sent.attempt.error == "ConnectError"
+
+
+# --- the way past it --------------------------------------------------------------------------------------------------
+
+
+async def test_in_development_events_are_delivered_on_this_machine_too() -> None:
+    async with listening() as backend:
+        courier = Courier(anywhere=True)
+        sent = await send(courier, backend.url)
+        await courier.aclose()
+    assert sent.attempt.taken
+
+
+async def test_a_socket_in_the_file_system_is_never_opened() -> None:
+    with pytest.raises(PrivateAddress):
+        await GuardedNetwork(anywhere=True).connect_unix_socket("/run/anything.sock")
