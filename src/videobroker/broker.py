@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import App, ProviderName
 from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokens
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
+from videobroker.storage.endpoints import Endpoints
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
@@ -25,8 +27,14 @@ class Broker:
     listener: Listener
     providers: ProviderDirectory
     user_tokens: UserTokens
+    courier: Courier
     seal: Seal
     now: Clock
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Webhook endpoints with their secrets, readable."""
+        return Endpoints(self.seal)
 
     @property
     def accounts(self) -> Accounts:

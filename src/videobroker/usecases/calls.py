@@ -1,22 +1,27 @@
 """Opens and ends calls, and looks them up."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, may_meet
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.calls import Call
+from videobroker.domain.attendance import Attended, Stay
+from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.observations import Attested
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoleMayNot, RoomNotReady
 from videobroker.providers.contract import Surface
-from videobroker.storage import calls, sessions
+from videobroker.storage import attendance, calls, rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
 from videobroker.usecases.doors import denial, look_at, person_at
-from videobroker.usecases.rooms import close_room, open_room
+from videobroker.usecases.rooms import can_close, close_room, open_room
 
 
 async def start_call(
@@ -76,6 +81,8 @@ async def open_call(
         raise RoomNotReady("The session was changed while its call was being opened. Ask again.", retry_after=1)
     call = Call(CallId(uuid7(now)), session.id, provider, started_at=now, started_by=by)
     if await calls.open_call(transaction, app.id, call):
+        # The window may have closed since this request began: somebody has to look.
+        await sessions.attend_sooner(transaction, app.id, session.id, now)
         data = {"call": str(call.id), "provider": provider}
         await record(transaction, about(session, EventType.CALL_STARTED, asker=asker, now=now, user_id=by, data=data))
         return call
@@ -106,7 +113,11 @@ async def _end_open_call(
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
     require_call_role(app, entrance, asker)
     async with broker.store.transaction() as transaction:
-        ended = await end_open_call(transaction, app, session, by=user_id, asker=asker, now=now)
+        # The session before its calls, as everybody else: whoever has the one wants the other.
+        await sessions.lock(transaction, key)
+        ended = await end_open_call(
+            transaction, broker, app, session, by=user_id, reason=EndReason.REQUESTED, asker=asker, now=now
+        )
         latest = ended or await calls.latest(transaction, app.id, session.id)
     if latest is None:
         raise CallNotFound(f"There has been no call in {key.label} yet.")
@@ -114,12 +125,35 @@ async def _end_open_call(
 
 
 async def end_open_call(
-    transaction: Transaction, app: App, session: Session, *, by: str | None, asker: Asker, now: datetime
+    transaction: Transaction,
+    broker: Broker,
+    app: App,
+    session: Session,
+    *,
+    by: str | None,
+    reason: EndReason,
+    asker: Asker,
+    at: datetime | None = None,
+    now: datetime,
 ) -> Call | None:
-    """End the session's open call, if there is one, and say so in the journal; the call that ended."""
-    ended = await calls.end_call(transaction, app.id, session.id, by=by, now=now)
+    """End the session's open call, if there is one, and say so in the journal; the call that ended.
+
+    It ends now, or `at` an earlier moment that was found out only now.
+    """
+    ended = await calls.end_call(transaction, app.id, session.id, by=by, reason=reason, at=at or now)
     if ended is not None:
-        data = {"call": str(ended.id), "provider": ended.provider, "duration_seconds": ended.duration_seconds}
+        if can_close(broker, app, session):
+            # In the same transaction: should this process die now, somebody else shuts the room.
+            await rooms.intend_closing(transaction, app.id, session.id, now=now)
+        await sessions.attend_sooner(transaction, app.id, session.id, now)
+        data = {
+            "call": str(ended.id),
+            "provider": ended.provider,
+            "reason": reason,
+            "duration_seconds": ended.duration_seconds,
+            "people": ended.attendance.people,
+            "peak": ended.attendance.peak,
+        }
         await record(transaction, about(session, EventType.CALL_ENDED, asker=asker, now=now, user_id=by, data=data))
     return ended
 
@@ -132,6 +166,36 @@ async def list_calls(
     async with broker.store.transaction() as transaction:
         found, following = await calls.page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
     return session, found, following
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A call, who was in it, and what that rests on."""
+
+    session: Session
+    call: Call
+    attended: tuple[Attended, ...]
+    evidence: Mapping[str, tuple[Attested, ...]]
+    """By `Observation.evidence`: a webhook says one thing, a roll call may say many."""
+
+    def evidence_for(self, stay: Stay) -> list[Attested]:
+        """What this stay rests on, by the time at which it happened."""
+        told = [each for name in stay.evidence for each in self.evidence.get(name, ())]
+        own = [each for each in told if each.observation.connection in {None, stay.connection}]
+        return sorted(own, key=lambda each: (each.observation.at, each.received_at))
+
+
+async def explain(broker: Broker, app: App, call_id: CallId, *, for_user: str | None) -> Explained:
+    """A call with its attendance; `for_user` sees their own. Raises `CallNotFound`."""
+    session, call = await find_call(broker, app, call_id, for_user=for_user)
+    async with broker.store.transaction() as transaction:
+        attended = await attendance.attended_call(transaction, app.id, call.id)
+        attested = await attendance.observations_of(transaction, app.id, call.id)
+    evidence: dict[str, list[Attested]] = defaultdict(list)
+    for each in attested:
+        evidence[each.observation.evidence].append(each)
+    shown = [each for each in attended if for_user in {None, each.user_id}]
+    return Explained(session, call, tuple(shown), {name: tuple(told) for name, told in evidence.items()})
 
 
 async def find_call(broker: Broker, app: App, call_id: CallId, *, for_user: str | None) -> tuple[Session, Call]:

@@ -15,7 +15,7 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.standing import Standing
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
-from videobroker.storage import standings
+from videobroker.storage import removals, standings
 from videobroker.storage.journal import record
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.entering import provider_role, room_code
@@ -58,11 +58,15 @@ async def hand_out_known_codes(
 ) -> dict[SessionId, str]:
     """The codes for an app role that these sessions have already; none is made.
 
-    The code of a shut session is among them, and opens nothing.
+    The code of a shut session is among them, and opens nothing. A user gets none of a session that bans them.
     """
     codes: dict[SessionId, str] = {}
     events: list[Event] = []
+    async with broker.store.transaction() as transaction:
+        banned = await removals.bans(transaction, app.id, [standing.session.id for standing in found], user_id)
     for standing in found:
+        if standing.session.id in banned:
+            continue
         room, session = standing.room, standing.session
         code = None if room is None else room.codes.get(app.provider_role(room.provider, role) or "")
         if room is not None and code is not None:

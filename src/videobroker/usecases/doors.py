@@ -44,7 +44,7 @@ def person_at(app: App, entrance: Entrance, *, is_guest: bool) -> Person:
     role = GUEST_ROLE if is_guest else participant.role if participant else None
     providers = providers_of(app, entrance.session)
     provider_role = app.provider_role(providers[0], role) if providers and role else None
-    return Person(role=role, provider_role=provider_role, is_guest=is_guest)
+    return Person(role=role, provider_role=provider_role, is_guest=is_guest, removed=entrance.banned)
 
 
 def denial(decision: Wait | Refuse) -> AccessDenied:

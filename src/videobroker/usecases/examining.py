@@ -1,10 +1,17 @@
 """Looks at everything that has to be right, and says what is not."""
 
+from datetime import datetime, timedelta
+
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnosis import Finding, failed, ok
 from videobroker.errors import BrokerError, StorageUnavailable
-from videobroker.storage import schema
+from videobroker.storage import inbox, jobs, schema
+from videobroker.storage.inbox import Count
+
+LOOKS_BACK = timedelta(days=7)
+LATE = timedelta(minutes=1)
+"""A worker that runs takes a job within seconds."""
 
 
 async def examine_database(broker: Broker) -> list[Finding]:
@@ -18,7 +25,24 @@ async def examine_database(broker: Broker) -> list[Finding]:
     if current != newest:
         sentence = f"The database is at revision {current or 'none'}, this program needs {newest}."
         return [found, failed("migrations", sentence, "Run `videobroker migrate`.")]
-    return [found, ok("migrations", f"The database is at revision {newest}.")]
+    return [found, ok("migrations", f"The database is at revision {newest}."), await _examine_work(broker)]
+
+
+async def _examine_work(broker: Broker) -> Finding:
+    async with broker.store.transaction() as transaction:
+        if not await jobs.is_installed(transaction):
+            return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
+        waited = await jobs.longest_wait(transaction)
+    if waited > LATE:
+        sentence = f"A job has been waiting for {int(waited.total_seconds())} s."
+        return failed("background work", sentence, "Run `videobroker work`, or serve without --no-work.")
+    return ok("background work", "No job waits for a worker.")
+
+
+async def heard(broker: Broker, app: App, *, now: datetime) -> list[Count]:
+    """What the providers told about the app's calls in the last week, and what became of it."""
+    async with broker.store.transaction() as transaction:
+        return await inbox.counted(transaction, app.id, since=now - LOOKS_BACK)
 
 
 async def examine_app(broker: Broker, app: App) -> list[Finding]:

@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from videobroker.broker import Broker
+from videobroker.domain.access import has_opened
+from videobroker.domain.agenda import Affairs, agenda
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.entrance import providers_named, providers_of
+from videobroker.domain.calls import EndReason
+from videobroker.domain.entrance import door_of, providers_named, providers_of
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.sessions import (
@@ -58,7 +61,7 @@ async def register(
         added = await _add(transaction, app, key, terms, people or (), asker=asker, now=now)
         if added is not None:
             return added
-        registered = await _change(transaction, app, key, lambda _: terms, people, asker=asker, now=now)
+        registered = await _change(transaction, broker, app, key, lambda _: terms, people, asker=asker, now=now)
     await _shut_if_over(broker, app, registered, asker=asker, now=now)
     return registered
 
@@ -94,7 +97,7 @@ async def _add(
     now: datetime,
 ) -> Registered | None:
     session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
-    if not await sessions.add(transaction, session):
+    if not await sessions.add(transaction, session, attend_at=_first_due(app, session)):
         return None
     await sessions.put_participants(transaction, app.id, session.id, people)
     await record(transaction, _about(session, EventType.SESSION_REGISTERED, asker, now))
@@ -112,7 +115,7 @@ async def amend(
 ) -> Registered:
     """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
     async with broker.store.transaction() as transaction:
-        registered = await _change(transaction, app, key, amendment, None, asker=asker, now=now)
+        registered = await _change(transaction, broker, app, key, amendment, None, asker=asker, now=now)
     await _shut_if_over(broker, app, registered, asker=asker, now=now)
     return registered
 
@@ -126,6 +129,7 @@ async def cancel(broker: Broker, app: App, key: SessionKey, *, asker: Asker, now
 
 async def _change(
     transaction: Transaction,
+    broker: Broker,
     app: App,
     key: SessionKey,
     amendment: Callable[[SessionTerms], SessionTerms],
@@ -146,10 +150,29 @@ async def _change(
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
     await sessions.save_terms(transaction, changed)
     await _replace_roster(transaction, changed, former, wanted)
-    if terms.is_shut:
-        await end_open_call(transaction, app, changed, by=None, asker=asker, now=now)
+    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    if changed.concluded_at is not None:
+        await sessions.conclude(transaction, app.id, session.id, at=None)
+    reason = _reason_to_close(app, session.terms, terms, now)
+    if reason is not None:
+        await end_open_call(transaction, broker, app, changed, by=None, reason=reason, asker=asker, now=now)
     await record(transaction, _about(changed, _kind_of_change(session, changed), asker, now))
-    return Registered(changed, wanted, changed=True)
+    return Registered(changed, wanted, changed=True, closes=reason is not None)
+
+
+def _first_due(app: App, session: Session) -> datetime | None:
+    door = door_of(app, session.terms, call_running=False)
+    dues = agenda(Affairs(door=door, shut=False, created_at=session.created_at, changed_at=session.updated_at))
+    return dues[0].at if dues else None
+
+
+def _reason_to_close(app: App, before: SessionTerms, after: SessionTerms, now: datetime) -> EndReason | None:
+    """Why the call ends and the room is shut with this change; None when they may go on."""
+    if after.is_shut:
+        return EndReason.SESSION_SHUT
+    had_opened = has_opened(door_of(app, before, call_running=False), now)
+    is_open = has_opened(door_of(app, after, call_running=False), now)
+    return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 
 def _check_change(
@@ -185,7 +208,7 @@ def _kind_of_change(before: Session, after: Session) -> EventType:
 
 
 async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, asker: Asker, now: datetime) -> None:
-    if registered.session.terms.is_shut:
+    if registered.closes or registered.session.terms.is_shut:
         await close_room(broker, app, registered.session, asker=asker, now=now)
 
 

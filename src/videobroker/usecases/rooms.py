@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
@@ -38,6 +38,8 @@ from videobroker.storage.listener import room_topic
 from videobroker.storage.rooms import Claim
 from videobroker.usecases.leases import kept
 
+TRY_AGAIN = timedelta(seconds=30)
+"""After a room could not be closed. Somebody may still be in it."""
 LOOK_AGAIN_SECONDS = 1.0
 """How long to wait for a wake-up before looking by oneself; give or take a half, lest a crowd looks at once."""
 WAIT_SECONDS = 12.0
@@ -163,7 +165,10 @@ async def _ask_provider(opening: _Opening, room: Room) -> Room:
 async def _provider_room(opening: _Opening, room: Room) -> str:
     if room.state is RoomState.READY and room.provider_room_id is not None:
         return room.provider_room_id
-    return await opening.provider.open_room(room_name(opening.app.id, opening.session.id))
+    name = room_name(opening.app.id, opening.session.id)
+    # A room that was open before may have been closed without our having got the answer.
+    closure = room.closure or ("" if room.provider_room_id is not None else None)
+    return await opening.provider.open_room(name, closure=closure)
 
 
 async def _write_open(opening: _Opening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
@@ -183,6 +188,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             raise RoomNotReady("Somebody else prepared the room meanwhile. Ask again.", retry_after=1)
         if room.state is not RoomState.READY:
             await record(transaction, *_opened_events(opening, opened))
+            await sessions.attend_sooner(transaction, app_id, session.id, opening.now)
     if bound.terms.is_shut:
         # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
         await close_room(opening.broker, opening.app, bound, asker=opening.asker, now=opening.now)
@@ -220,8 +226,18 @@ async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: Pr
         await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
 
 
+def can_close(broker: Broker, app: App, session: Session) -> bool:
+    """Whether the session's room is one that can be shut."""
+    if session.provider is None or session.provider not in app.accounts:
+        return False
+    try:
+        return Capability.CLOSE_ROOM in broker.provider(app, session.provider).capabilities
+    except ProviderNotConfigured:
+        return False
+
+
 async def close_room(broker: Broker, app: App, session: Session, *, asker: Asker, now: datetime) -> None:
-    """Shut the session's room at its provider. What cannot be shut now stays written down as `closing`."""
+    """Shut the session's room at its provider. What cannot be shut now stays `closing`, and is tried again."""
     if session.provider is None:
         return
     provider = broker.provider(app, session.provider)
@@ -234,13 +250,15 @@ async def close_room(broker: Broker, app: App, session: Session, *, asker: Asker
         return
     try:
         async with kept(_renewal(broker, app, room, holder)):
-            await provider.close_room(room.provider_room_id)
+            closure = await provider.close_room(room.provider_room_id, codes=list(room.codes.values()))
     except ProviderError as error:
         log.warning("the room could not be closed", session_id=str(session.id), error=error.code)
         # Whoever waits for the lease wants the room open: that this failed is no news for them.
         await _give_up(broker, app, room, holder, None)
+        async with broker.store.transaction() as transaction:
+            await sessions.attend_sooner(transaction, app.id, session.id, now + TRY_AGAIN)
         return
     async with broker.store.transaction() as transaction:
-        if await rooms.mark_closed(transaction, app.id, room.id, holder=holder, now=now):
+        if await rooms.mark_closed(transaction, app.id, room.id, holder=holder, closure=closure, now=now):
             data = {"provider": room.provider}
             await record(transaction, about(session, EventType.ROOM_CLOSED, asker=asker, now=now, data=data))

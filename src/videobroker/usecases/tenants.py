@@ -10,7 +10,7 @@ from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.users import TokenRules
 from videobroker.errors import ApiKeyInvalid, Conflict, InvalidInput, NotFound, UserTokenInvalid
-from videobroker.storage import apps
+from videobroker.storage import apps, sessions
 
 LONGEST_NAME = 128
 
@@ -117,11 +117,17 @@ async def create_app(
 
 
 async def change_app(
-    broker: Broker, app: App, *, policy: Mapping[str, Any], role_maps: Mapping[ProviderName, RoleMap]
+    broker: Broker,
+    app: App,
+    *,
+    policy: Mapping[str, Any],
+    role_maps: Mapping[ProviderName, RoleMap],
+    now: datetime,
 ) -> App:
-    """Give the app another policy and other role maps."""
+    """Give the app another policy and other role maps. What falls due for its sessions is reckoned anew."""
     async with broker.store.transaction() as transaction:
         await apps.change_app(transaction, app.id, policy=policy, role_maps=role_maps)
+        await sessions.attend_all(transaction, app.id, now)
     return await find_app(broker, app.name)
 
 

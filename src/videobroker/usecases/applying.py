@@ -1,0 +1,120 @@
+"""Applies what the inbox holds: notice by notice to the calls they speak of, all of it or nothing."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.domain.calls import Call, begins_anew, call_of
+from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.observations import Attested, Observation
+from videobroker.domain.sessions import Session
+from videobroker.errors import ProviderNotConfigured, WebhookUnreadable
+from videobroker.providers.contract import Provider
+from videobroker.storage import calls, identities, inbox, sessions
+from videobroker.storage.inbox import BATCH, Kept
+from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
+from videobroker.usecases.attendances import as_ours, known_of, learn
+
+log = structlog.get_logger(__name__)
+
+
+async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
+    """Apply everything that waits for a session; how many notices that were. Whoever else is at it does the rest."""
+    applied = 0
+    while True:
+        async with broker.store.transaction() as transaction:
+            kept = await inbox.take(transaction, app_id, session_id)
+            if kept:
+                await _apply_batch(transaction, broker, app_id, session_id, kept, now)
+        applied += len(kept)
+        if len(kept) < BATCH:
+            return applied
+
+
+async def _apply_batch(
+    transaction: Transaction, broker: Broker, app_id: AppId, session_id: SessionId, kept: Sequence[Kept], now: datetime
+) -> None:
+    app = await broker.accounts.app_by_id(transaction, app_id)
+    session = await sessions.lock_by_id(transaction, app_id, session_id)
+    if app is None or session is None:
+        raise LookupError(f"the inbox speaks of session {session_id}, which does not exist")
+    by_call: dict[CallId, list[Attested]] = defaultdict(list)
+    known = {call.id: call for call in await calls.of_session(transaction, app_id, session_id)}
+    done: list[NoticeId] = []
+    for each in kept:
+        try:
+            provider = broker.provider(app, each.provider)
+        except ProviderNotConfigured:
+            # Until somebody sets the account right.
+            continue
+        observation = _observation(provider, each)
+        if observation is None:
+            await inbox.mark(transaction, app_id, [each.id], ignored="cannot be read any more")
+            continue
+        call = await call_for(transaction, app, session, list(known.values()), provider, observation, now)
+        if call is None:
+            await inbox.mark(transaction, app_id, [each.id], ignored="is about no call")
+            continue
+        known[call.id] = _with_id(call, observation)
+        by_call[call.id].append(Attested(observation, each.received_at, each.type))
+        done.append(each.id)
+    for call_id, told in by_call.items():
+        call = known[call_id]
+        observed = [each.observation for each in told]
+        numbered = broker.provider(app, call.provider).needs_uid
+        held = await known_of(transaction, app, session, call, observed, numbered=numbered)
+        await learn(transaction, app, held, told, final=call.settled_at is not None, now=now)
+    await inbox.mark(transaction, app_id, done)
+
+
+def _observation(provider: Provider, kept: Kept) -> Observation | None:
+    try:
+        observation = provider.read(kept.body).observation
+    except WebhookUnreadable as error:
+        log.warning("a kept webhook cannot be read", notice=str(kept.id), error=error.code)
+        return None
+    return None if observation is None else as_ours(provider, replace(observation, evidence=str(kept.id)))
+
+
+def _with_id(call: Call, observation: Observation) -> Call:
+    """What follows in this batch under the same id of the provider's belongs to the same call."""
+    provider_call_id = observation.provider_call_id
+    if provider_call_id is None or provider_call_id in call.provider_call_ids:
+        return call
+    return replace(call, provider_call_ids=(*call.provider_call_ids, provider_call_id))
+
+
+async def call_for(
+    transaction: Transaction,
+    app: App,
+    session: Session,
+    known: Sequence[Call],
+    provider: Provider,
+    observation: Observation,
+    now: datetime,
+) -> Call | None:
+    """The call that an observation belongs to; a new one where people meet of whom nobody told us; None for neither."""
+    call = call_of(known, provider.name, observation)
+    if call is not None or not begins_anew([each for each in known if each.provider is provider.name], observation):
+        return call
+    # People meet although nobody asked us for a call: with a room code, or with credentials from before.
+    started_at = observation.since or observation.at
+    person = observation.provider_user_id
+    people = [] if person is None else [person]
+    names = await identities.names(transaction, app.id, session.id, people, numbered=provider.needs_uid)
+    started_by = names.get(person or "")
+    new = Call(CallId(uuid7(now)), session.id, provider.name, started_at=started_at, started_by=started_by)
+    if not await calls.open_call(transaction, app.id, new):
+        return None
+    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    data = {"call": str(new.id), "provider": provider.name}
+    event = about(session, EventType.CALL_STARTED, asker=Asker(app.id), now=now, user_id=started_by, data=data)
+    await record(transaction, event)
+    return new

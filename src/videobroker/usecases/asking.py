@@ -1,0 +1,256 @@
+"""Asks the provider who is in a call, and repairs what its webhooks lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from videobroker.broker import Broker
+from videobroker.domain.agenda import SETTLING
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.attendance import Stay
+from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, call_of
+from videobroker.domain.ids import AppId, CallId, SessionId, uuid7
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.observations import Attested, Observation, RollCall, Seen, Sign, truncated
+from videobroker.domain.rolls import learned
+from videobroker.domain.rooms import Room
+from videobroker.domain.sessions import Session
+from videobroker.errors import ProviderError
+from videobroker.providers.contract import Capability, Provider
+from videobroker.storage import calls, identities, rooms, sessions
+from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
+from videobroker.usecases.applying import call_for
+from videobroker.usecases.attendances import as_ours, known_of, learn
+
+GIVE_UP_AFTER = timedelta(minutes=30)
+"""A provider that has not told us by then who was in a call that ended will not be asked again."""
+
+log = structlog.get_logger(__name__)
+
+
+class Told(StrEnum):
+    """What came of asking."""
+
+    NOTHING_TO_ASK = "nothing_to_ask"
+    """There is no such call, it is settled, or there was never a room."""
+    NOT_ASKABLE = "not_askable"
+    """The provider tells nobody who is in a room, with the account's settings."""
+    SILENT = "silent"
+    """It did not answer."""
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One session's room, and at which provider to ask about it."""
+
+    app: App
+    session: Session
+    room: Room
+    provider: Provider
+    shared: bool
+    """Other sessions meet in the same room."""
+
+
+async def ask(broker: Broker, app_id: AppId, session_id: SessionId, call_id: CallId, *, now: datetime) -> Told:
+    """Ask the provider about a call, and write what it knew better.
+
+    A call that ended a while ago is settled with it: its attendance is final. A provider that cannot be asked, or
+    does not answer, leaves everything as it is.
+    """
+    async with broker.store.transaction() as transaction:
+        call = await calls.find(transaction, app_id, call_id)
+        if call is None or call.settled_at is not None:
+            return Told.NOTHING_TO_ASK
+        question = await _question(transaction, broker, app_id, session_id, call.provider)
+    told, rolls = await _rolls(question, since=call.started_at - CLOCKS_DIFFER_BY)
+    async with broker.store.transaction() as transaction:
+        await _write(transaction, broker, app_id, session_id, call_id, question, told, rolls, now)
+    return told
+
+
+async def ask_about_room(
+    broker: Broker, app_id: AppId, session_id: SessionId, *, since: datetime, now: datetime
+) -> Told:
+    """Ask who was in a session's room, of whom nobody told us, and begin calls for whoever was."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.find_by_id(transaction, app_id, session_id)
+        name = None if session is None else session.provider
+        question = None if name is None else await _question(transaction, broker, app_id, session_id, name)
+    told, rolls = await _rolls(question, since=since)
+    if question is None:
+        return told
+    begun: set[CallId] = set()
+    async with broker.store.transaction() as transaction:
+        locked = await sessions.lock_by_id(transaction, app_id, session_id)
+        held = await calls.of_session(transaction, app_id, session_id)
+        for roll in rolls if locked is not None else ():
+            for seen in await _own_people(transaction, question, roll):
+                arrival = _arrival(question, roll, seen)
+                call = await call_for(
+                    transaction, question.app, question.session, held, question.provider, arrival, now
+                )
+                if call is not None and call.id not in {each.id for each in held}:
+                    held.append(call)
+                    begun.add(call.id)
+    for call_id in begun:
+        told = await ask(broker, app_id, session_id, call_id, now=now)
+    return told
+
+
+async def _question(
+    transaction: Transaction, broker: Broker, app_id: AppId, session_id: SessionId, name: ProviderName
+) -> _Question | None:
+    app = await broker.accounts.app_by_id(transaction, app_id)
+    session = await sessions.find_by_id(transaction, app_id, session_id)
+    found = await rooms.find(transaction, app_id, session_id)
+    room = next((room for room in found if room.provider is name and room.provider_room_id), None)
+    if app is None or session is None or room is None or room.provider_room_id is None:
+        return None
+    sharing = await rooms.sessions_at(transaction, app_id, name, room.provider_room_id, limit=2)
+    return _Question(app, session, room, broker.provider(app, name), shared=len(sharing) > 1)
+
+
+async def _rolls(question: _Question | None, *, since: datetime) -> tuple[Told, Sequence[RollCall]]:
+    if question is None:
+        return Told.NOTHING_TO_ASK, ()
+    if Capability.ROLL_CALL not in question.provider.capabilities:
+        return Told.NOT_ASKABLE, ()
+    try:
+        return Told.ANSWERED, await question.provider.call_roll(question.room.provider_room_id or "", since=since)
+    except ProviderError as error:
+        log.warning("the roll could not be called", session_id=str(question.session.id), error=error.code)
+        return Told.SILENT, ()
+
+
+def _arrival(question: _Question, roll: RollCall, seen: Seen) -> Observation:
+    arrival = Observation(
+        sign=Sign.ARRIVED,
+        at=seen.joined_at or roll.taken_at,
+        provider_call_id=roll.provider_call_id,
+        connection=seen.connection,
+        provider_user_id=seen.provider_user_id,
+    )
+    return as_ours(question.provider, arrival)
+
+
+async def _own_people(transaction: Transaction, question: _Question, roll: RollCall) -> list[Seen]:
+    """In a room that several sessions share: only those who had credentials for this one when they came."""
+    if not question.shared:
+        return list(roll.people)
+    own = []
+    for seen in roll.people:
+        session_id = await identities.session_of(
+            transaction,
+            question.app.id,
+            question.provider.name,
+            question.room.provider_room_id or "",
+            seen.provider_user_id,
+            at=seen.joined_at or roll.taken_at,
+        )
+        if session_id == question.session.id:
+            own.append(seen)
+    return own
+
+
+async def _own_part(
+    transaction: Transaction, question: _Question, rolls: Sequence[RollCall], call: Call, held: Sequence[Call]
+) -> list[RollCall]:
+    """What of the roll calls is about this call, and not about another one of the session."""
+
+    def is_own(observation: Observation) -> bool:
+        found = call_of(held, call.provider, as_ours(question.provider, observation))
+        return found is not None and found.id == call.id
+
+    parts = []
+    for roll in rolls:
+        people = [
+            seen for seen in await _own_people(transaction, question, roll) if is_own(_arrival(question, roll, seen))
+        ]
+        opened = Observation(
+            sign=Sign.OPENED, at=roll.began_at or roll.taken_at, provider_call_id=roll.provider_call_id
+        )
+        if is_own(opened) and Capability.CLOSE_ROOM in question.provider.capabilities:
+            parts.append(replace(roll, people=tuple(people)))
+        elif people:
+            parts.append(RollCall(taken_at=roll.taken_at, people=tuple(people)))
+    return parts
+
+
+async def _write(
+    transaction: Transaction,
+    broker: Broker,
+    app_id: AppId,
+    session_id: SessionId,
+    call_id: CallId,
+    question: _Question | None,
+    told: Told,
+    rolls: Sequence[RollCall],
+    now: datetime,
+) -> None:
+    session = await sessions.lock_by_id(transaction, app_id, session_id)
+    call = await calls.find(transaction, app_id, call_id)
+    app = await broker.accounts.app_by_id(transaction, app_id)
+    if session is None or call is None or app is None or call.settled_at is not None:
+        return
+    numbered = broker.provider(app, call.provider).needs_uid
+    known = await known_of(transaction, app, session, call, numbered=numbered)
+    evidence = str(uuid7(now))
+    news: Sequence[Observation] = ()
+    if question is not None and told is Told.ANSWERED:
+        held = await calls.of_session(transaction, app_id, session_id)
+        # With one that names nobody: whoever is not named anywhere is not there any more.
+        own = [*await _own_part(transaction, question, rolls, call, held), RollCall(taken_at=truncated(now))]
+        if call.ended_at is not None:
+            # Nobody is missed at a call that is over.
+            over = truncated(call.ended_at)
+            own = [replace(roll, taken_at=min(roll.taken_at, over)) for roll in own]
+        news = learned([each.observation for each in known.attested], known.stays, own, evidence=evidence)
+    settles = _settles(call, told, [stay for stay in known.stays if stay.left_at is None], news, now)
+    attested = tuple(Attested(each, now, None) for each in news)
+    await learn(transaction, app, known, attested, final=settles, now=now)
+    if told is Told.ANSWERED:
+        await calls.hear_of(transaction, app_id, call_id, now=now)
+    if attested:
+        data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
+        event = about(session, EventType.ATTENDANCE_RECONCILED, asker=Asker(app_id), now=now, data=data)
+        await record(transaction, event)
+    if settles:
+        await _settle(transaction, app, session, call, reconciled=told is Told.ANSWERED, now=now)
+
+
+def _settles(call: Call, told: Told, present: Sequence[Stay], news: Sequence[Observation], now: datetime) -> bool:
+    """Whether there is nothing more to learn about a call."""
+    if call.ended_at is None or now < call.ended_at + SETTLING:
+        return False
+    if told in {Told.NOT_ASKABLE, Told.NOTHING_TO_ASK} or now >= call.ended_at + GIVE_UP_AFTER:
+        return True
+    gone = {each.connection for each in news if each.sign in {Sign.LEFT, Sign.ABSENT}}
+    return told is Told.ANSWERED and all(stay.connection in gone for stay in present)
+
+
+def _counts(told: Sequence[Attested]) -> dict[str, int]:
+    signs = [each.observation.sign for each in told]
+    return {sign.value: signs.count(sign) for sign in Sign if sign in signs}
+
+
+async def _settle(
+    transaction: Transaction, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
+) -> None:
+    if not await calls.settle(transaction, app.id, call.id, now=now):
+        return
+    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    settled = await calls.find(transaction, app.id, call.id)
+    numbers = (settled or call).attendance
+    data = {
+        "call": str(call.id),
+        "people": numbers.people,
+        "peak": numbers.peak,
+        "duration_seconds": call.duration_seconds,
+        "reconciled": reconciled,
+    }
+    await record(transaction, about(session, EventType.CALL_SETTLED, asker=Asker(app.id), now=now, data=data))

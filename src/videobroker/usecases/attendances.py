@@ -1,0 +1,190 @@
+"""Writes who was in a call: the fold of what was seen, the journal lines about what changed, the call's numbers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from videobroker.domain.apps import App
+from videobroker.domain.attendance import SAME_MOMENT, Stay, fold, summary_of
+from videobroker.domain.calls import Call
+from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.observations import Attested, Observation, Sign
+from videobroker.domain.sessions import Session
+from videobroker.domain.times import rfc3339
+from videobroker.providers.contract import Capability, Provider
+from videobroker.storage import attendance, identities, removals, sessions
+from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What we hold about one call, or about some of its devices, while nobody else changes it."""
+
+    session: Session
+    call: Call
+    attested: tuple[Attested, ...]
+    stays: tuple[Stay, ...]
+    """As they are stored."""
+    numbered: bool
+    """The provider knows people by our numbers."""
+
+
+async def known_of(
+    transaction: Transaction,
+    app: App,
+    session: Session,
+    call: Call,
+    told: Sequence[Observation] | None = None,
+    *,
+    numbered: bool,
+) -> Known:
+    """Everything about a call of a session that this transaction has locked; or what these observations bear upon.
+
+    A device's stays follow from its own signs and from the call's. So one more sign costs what its device has, not
+    what the call has.
+    """
+    devices = None if told is None else _devices(told)
+    attested = await attendance.observations_of(transaction, app.id, call.id, devices=devices)
+    stays = await attendance.stays_of(transaction, app.id, call.id, devices=devices)
+    return Known(session, call, tuple(attested), stays, numbered)
+
+
+def _devices(told: Sequence[Observation]) -> set[str] | None:
+    """Whose stays may change; None for everybody's."""
+    if any(each.sign is Sign.EMPTIED for each in told):
+        return None
+    return {each.connection for each in told if each.connection is not None}
+
+
+async def learn(
+    transaction: Transaction, app: App, known: Known, told: Sequence[Attested], *, final: bool = False, now: datetime
+) -> bool:
+    """Add what was told to what is known of a call; whether that changed anybody's attendance.
+
+    `final` ends whoever is still there with the call. The journal tells of everybody who came and went, and of
+    corrections; people who came back after being removed are put out again.
+    """
+    call, session = known.call, known.session
+    await attendance.add_observations(transaction, app.id, call.id, told)
+    everything = [each.observation for each in (*known.attested, *told)]
+    stays = fold(everything, ended_at=call.ended_at if final else None)
+    everybody = {stay.provider_user_id for stay in stays}
+    names = await identities.names(transaction, app.id, session.id, everybody, numbered=known.numbered)
+    await attendance.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
+    numbers = summary_of(await attendance.spans_of(transaction, app.id, call.id))
+    await attendance.write_summary(
+        transaction,
+        app.id,
+        call.id,
+        numbers,
+        provider_call_ids=_provider_call_ids(call, told),
+        evidence_at=now if told else None,
+    )
+    changes = list(_changes(known.stays, stays))
+    await record(
+        transaction, *(_event(app, known, change, names.get(change.stay.provider_user_id), now) for change in changes)
+    )
+    if changes:
+        await _follow_up(transaction, app, session, [change.stay for change in changes if change.arrived], names, now)
+    return bool(changes)
+
+
+def as_ours(provider: Provider, observation: Observation) -> Observation:
+    """An observation whose meeting may be one of our calls.
+
+    A room that is not shut at the end of a call goes on for its provider: one of its meetings is then several of ours.
+    """
+    if Capability.CLOSE_ROOM in provider.capabilities:
+        return observation
+    return replace(observation, provider_call_id=None)
+
+
+def _provider_call_ids(call: Call, told: Iterable[Attested]) -> tuple[str, ...]:
+    new = [each.observation.provider_call_id for each in told]
+    return tuple(dict.fromkeys([*call.provider_call_ids, *(each for each in new if each is not None)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One stay that is not as it was."""
+
+    type: EventType
+    stay: Stay
+    former: Stay | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Somebody is there who was not."""
+        return self.type is EventType.PARTICIPANT_JOINED and self.stay.left_at is None
+
+
+def _changes(before: Sequence[Stay], after: Sequence[Stay]) -> Iterator[_Change]:
+    left_over = {(stay.connection, stay.joined_at): stay for stay in before}
+    fresh: list[Stay] = []
+    for stay in after:
+        former = left_over.pop((stay.connection, stay.joined_at), None)
+        if former is None:
+            fresh.append(stay)
+        elif former.left_at is None and stay.left_at is not None:
+            yield _Change(EventType.PARTICIPANT_LEFT, stay)
+        elif former.left_at != stay.left_at:
+            yield _Change(EventType.ATTENDANCE_CORRECTED, stay, former)
+    for stay in fresh:
+        former = _alike(stay, left_over.values())
+        if former is not None:
+            del left_over[former.connection, former.joined_at]
+            yield _Change(EventType.ATTENDANCE_CORRECTED, stay, former)
+            continue
+        yield _Change(EventType.PARTICIPANT_JOINED, stay)
+        if stay.left_at is not None:
+            yield _Change(EventType.PARTICIPANT_LEFT, stay)
+    for stay in left_over.values():
+        yield _Change(EventType.ATTENDANCE_CORRECTED, stay, stay)
+
+
+def _alike(stay: Stay, others: Iterable[Stay]) -> Stay | None:
+    """The same stay as it was told before, with another beginning."""
+    return next(
+        (
+            other
+            for other in others
+            if other.connection == stay.connection
+            and (abs(other.joined_at - stay.joined_at) <= SAME_MOMENT or other.left_at == stay.left_at)
+        ),
+        None,
+    )
+
+
+def _event(app: App, known: Known, change: _Change, user_id: str | None, now: datetime) -> Event:
+    stay = change.stay
+    data: dict[str, Any] = {"call": str(known.call.id), "role": stay.role, "source": stay.source}
+    if user_id != stay.provider_user_id:
+        data["provider_user_id"] = stay.provider_user_id
+    data["joined_at"] = rfc3339(stay.joined_at)
+    if change.type is not EventType.PARTICIPANT_JOINED:
+        data["left_at"] = stay.left_at and rfc3339(stay.left_at)
+        data["reason"] = stay.reason
+    if change.former is stay:
+        data["withdrawn"] = True
+    elif change.former is not None:
+        data["former"] = {
+            "joined_at": rfc3339(change.former.joined_at),
+            "left_at": change.former.left_at and rfc3339(change.former.left_at),
+        }
+    return about(known.session, change.type, asker=Asker(app.id), now=now, user_id=user_id, data=data)
+
+
+async def _follow_up(
+    transaction: Transaction, app: App, session: Session, arrived: Sequence[Stay], names: dict[str, str], now: datetime
+) -> None:
+    # Whether the call is empty now, whether the verdicts still hold: one look answers both.
+    if session.concluded_at is not None:
+        await sessions.conclude(transaction, app.id, session.id, at=None)
+    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    there = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
+    if there and await removals.saw_again(transaction, app.id, session.id, there, now=now):
+        # Perhaps with credentials from before they were put out.
+        await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))

@@ -1,0 +1,219 @@
+"""Sees to what falls due for a session by the passing of time: closing, missing people, verdicts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from videobroker.broker import Broker
+from videobroker.domain.agenda import Affairs, Due, Errand, agenda
+from videobroker.domain.apps import App
+from videobroker.domain.calls import Call, EndReason
+from videobroker.domain.entrance import door_of
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.rooms import Room, RoomState
+from videobroker.domain.sessions import Session
+from videobroker.domain.times import rfc3339
+from videobroker.storage import calls, identities, rooms, sessions
+from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
+from videobroker.usecases.applying import apply
+from videobroker.usecases.asking import GIVE_UP_AFTER, Told, ask, ask_about_room
+from videobroker.usecases.calls import end_open_call
+from videobroker.usecases.judging import who_is_missing, write_verdicts
+from videobroker.usecases.rooms import TRY_AGAIN, can_close, close_room
+
+LONGEST_PAUSE = timedelta(hours=1)
+LOOKS_BACK = timedelta(hours=12)
+"""People with a room code may have come so long before the start."""
+ROUNDS = 8
+"""No session has more errands at one time."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A session that somebody attends to, as it stands."""
+
+    app: App
+    session: Session
+    call: Call | None
+    room: Room | None
+    affairs: Affairs
+
+
+async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[Errand]:
+    """Do what is due for a session, and write when to look again; what was done.
+
+    Safe to repeat, and safe to be cut off anywhere: what is due follows from what is stored.
+    """
+    done: list[Errand] = []
+    put_off: dict[Errand, datetime] = {}
+    for _ in range(ROUNDS):
+        async with broker.store.transaction() as transaction:
+            standing = await _standing(transaction, broker, app_id, session_id)
+            if standing is None:
+                return done
+            dues = [each for each in agenda(standing.affairs) if each.errand not in put_off]
+            due = next((each for each in dues if each.at <= now), None)
+            if due is None:
+                moments = [*put_off.values(), *(each.at for each in dues)]
+                await sessions.attend_by(transaction, app_id, session_id, min(moments, default=None))
+                return done
+        done.append(due.errand)
+        if not await _run(broker, standing, due, now):
+            # The others must not wait for it.
+            put_off[due.errand] = now + _pause(due, now)
+    return done
+
+
+def _pause(due: Due, now: datetime) -> timedelta:
+    """The longer something could not be done, the more seldom it is tried."""
+    return min(max((now - due.at) / 4, TRY_AGAIN), LONGEST_PAUSE)
+
+
+async def _standing(transaction: Transaction, broker: Broker, app_id: AppId, session_id: SessionId) -> _Standing | None:
+    app = await broker.accounts.app_by_id(transaction, app_id)
+    session = await sessions.lock_by_id(transaction, app_id, session_id)
+    if app is None or session is None:
+        return None
+    held = await calls.of_session(transaction, app_id, session_id)
+    call = next((call for call in held if call.ended_at is None), None)
+    found = await rooms.find(transaction, app_id, session_id)
+    room = next((room for room in found if room.provider is session.provider), None)
+    last_ended = max((call.ended_at for call in held if call.ended_at is not None), default=None)
+    affairs = Affairs(
+        door=door_of(app, session.terms, call_running=call is not None),
+        shut=session.terms.is_shut,
+        created_at=session.created_at,
+        changed_at=session.updated_at,
+        call_open=call is not None,
+        room_open=room is not None and room.state is RoomState.READY and can_close(broker, app, session),
+        room_closing=room is not None and room.state is RoomState.CLOSING and can_close(broker, app, session),
+        present=None if call is None or call.evidence_at is None else call.attendance.present,
+        quiet_since=None if call is None else await _quiet_since(transaction, app, session, call),
+        last_call_ended_at=last_ended,
+        no_shows_reported_for=session.no_shows_reported_for,
+        concluded=session.concluded_at is not None,
+    )
+    return _Standing(app, session, call, room, affairs)
+
+
+async def _quiet_since(transaction: Transaction, app: App, session: Session, call: Call) -> datetime:
+    """Since when nobody has been in the call, nor got credentials for it: who has them may be on the way."""
+    last_left_at = call.attendance.last_left_at or call.started_at
+    issued_at = await identities.issued_since(transaction, app.id, session.id, user_id=None, since=call.started_at)
+    return max(last_left_at, issued_at or call.started_at)
+
+
+async def _run(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+    """Run one errand; False when it has to be tried again later."""
+    log.info("due", errand=due.errand, session_id=str(standing.session.id), reason=due.reason)
+    match due.errand:
+        case Errand.CLOSE:
+            return await _close(broker, standing, due, now)
+        case Errand.REPORT_NO_SHOWS:
+            return await _report_no_shows(broker, standing, due, now)
+        case Errand.CONCLUDE:
+            return await _conclude(broker, standing, due, now)
+
+
+async def _close(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+    app, session = standing.app, standing.session
+    if standing.call is not None and standing.affairs.present == 0:
+        # Somebody may be in it of whom we have heard, or would hear if we asked: nobody is thrown out by mistake.
+        await apply(broker, app.id, session.id, now=now)
+        await ask(broker, app.id, session.id, standing.call.id, now=now)
+    async with broker.store.transaction() as transaction:
+        # What was due may have changed since we looked: a new start, another reschedule.
+        again = await _standing(transaction, broker, app.id, session.id)
+        if again is None or due.errand not in {each.errand for each in agenda(again.affairs) if each.at <= now}:
+            return True
+        await end_open_call(
+            transaction,
+            broker,
+            app,
+            again.session,
+            by=None,
+            reason=due.reason or EndReason.REQUESTED,
+            asker=Asker(app.id),
+            at=_end_of_call(again, due, now),
+            now=now,
+        )
+    await close_room(broker, app, again.session, asker=Asker(app.id), now=now)
+    async with broker.store.transaction() as transaction:
+        after = await _standing(transaction, broker, app.id, session.id)
+    return after is None or not after.affairs.room_closing
+
+
+def _end_of_call(standing: _Standing, due: Due, now: datetime) -> datetime:
+    """When the call was over: with the last person in it, or when the window closed if nobody knows of persons."""
+    call = standing.call
+    if call is None or standing.affairs.present is None:
+        return min(due.at, now)
+    if standing.affairs.present == 0 and call.attendance.last_left_at is not None:
+        return min(call.attendance.last_left_at, now)
+    return min(due.at, now) if standing.affairs.present == 0 else now
+
+
+async def _report_no_shows(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+    app, session = standing.app, standing.session
+    starts_at = session.terms.starts_at
+    told = await _ask_for_everybody(broker, standing, now)
+    if told is Told.SILENT and now < due.at + GIVE_UP_AFTER:
+        # A lost webhook must not make somebody absent.
+        return False
+    async with broker.store.transaction() as transaction:
+        locked = await sessions.lock_by_id(transaction, app.id, session.id)
+        if locked is None or starts_at is None or locked.terms != session.terms:
+            return True
+        if locked.no_shows_reported_for == starts_at:
+            return True
+        confirmed = told is Told.ANSWERED
+        missing, evidence = await who_is_missing(transaction, app, locked, confirmed=confirmed)
+        data = {"starts_at": rfc3339(starts_at), "call": standing.call and str(standing.call.id)}
+        if evidence:
+            await record(
+                transaction,
+                *(
+                    about(
+                        locked,
+                        EventType.PARTICIPANT_NO_SHOW,
+                        asker=Asker(app.id),
+                        now=now,
+                        user_id=person.user_id,
+                        data=data | {"role": person.role},
+                    )
+                    for person in missing
+                ),
+            )
+        await sessions.reported_no_shows(transaction, app.id, session.id, starts_at)
+    return True
+
+
+async def _ask_for_everybody(broker: Broker, standing: _Standing, now: datetime) -> Told:
+    """Ask about every call that is not settled; where there was none, about the room."""
+    app, session = standing.app, standing.session
+    async with broker.store.transaction() as transaction:
+        held = await calls.of_session(transaction, app.id, session.id)
+    if not held:
+        since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - LOOKS_BACK
+        return await ask_about_room(broker, app.id, session.id, since=since, now=now)
+    told = [await ask(broker, app.id, session.id, call.id, now=now) for call in held if call.settled_at is None]
+    return Told.SILENT if Told.SILENT in told else Told.ANSWERED
+
+
+async def _conclude(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+    app, session = standing.app, standing.session
+    told = await _ask_for_everybody(broker, standing, now)
+    async with broker.store.transaction() as transaction:
+        locked = await sessions.lock_by_id(transaction, app.id, session.id)
+        if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
+            return True
+        open_yet = [call for call in await calls.of_session(transaction, app.id, session.id) if call.settled_at is None]
+        if open_yet or (told is Told.SILENT and now < due.at + GIVE_UP_AFTER):
+            return False
+        await write_verdicts(transaction, app, locked, confirmed=told is Told.ANSWERED, now=now)
+    return True

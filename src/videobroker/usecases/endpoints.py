@@ -1,0 +1,243 @@
+"""Webhook endpoints, as the app wants them, and what it asks about deliveries."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from videobroker.broker import Broker
+from videobroker.delivery.courier import Parcel
+from videobroker.domain.apps import App
+from videobroker.domain.ids import DeliveryId, EndpointId, uuid7
+from videobroker.domain.journal import EventType
+from videobroker.domain.times import rfc3339
+from videobroker.domain.webhooks import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Disabled,
+    Endpoint,
+    Secret,
+    checked_url,
+    new_secret,
+)
+from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, TooManyEndpoints
+from videobroker.storage import deliveries, endpoints, journal
+from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.store import Transaction
+
+MOST_ENDPOINTS = 20
+"""Per app."""
+LONGEST_OVERLAP = timedelta(days=7)
+REPLAYED_AT_ONCE = 1000
+MOST_REPLAYED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an app says about an endpoint."""
+
+    url: str
+    description: str = ""
+    types: frozenset[EventType] = frozenset()
+    ordered: bool = False
+    enabled: bool = True
+
+
+async def create(broker: Broker, app: App, wish: Wish, *, now: datetime) -> Endpoint:
+    """A new endpoint with a new secret; it gets what happens from now on.
+
+    Raises `InvalidInput` for a URL to which nothing may be sent, `TooManyEndpoints`.
+    """
+    endpoint = Endpoint(
+        id=EndpointId(uuid7(now)),
+        app_id=app.id,
+        url=checked_url(wish.url, anywhere=broker.courier.anywhere),
+        description=wish.description,
+        types=wish.types,
+        ordered=wish.ordered,
+        disabled=None if wish.enabled else Disabled.BY_APP,
+        created_at=now,
+        secrets=(Secret(new_secret()),),
+    )
+    async with broker.store.transaction() as transaction:
+        await endpoints.one_by_one(transaction, app.id)
+        if len(await broker.endpoints.of_app(transaction, app.id)) >= MOST_ENDPOINTS:
+            raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
+        await broker.endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, app.id))
+    return endpoint
+
+
+async def list_endpoints(broker: Broker, app: App) -> list[Endpoint]:
+    """All endpoints of the app, oldest first."""
+    async with broker.store.transaction() as transaction:
+        return await broker.endpoints.of_app(transaction, app.id)
+
+
+async def find(broker: Broker, app: App, endpoint_id: EndpointId) -> Endpoint:
+    """The endpoint with this id. Raises `EndpointNotFound`."""
+    async with broker.store.transaction() as transaction:
+        return await _found(transaction, broker, app, endpoint_id)
+
+
+async def change(
+    broker: Broker,
+    app: App,
+    endpoint_id: EndpointId,
+    *,
+    url: str | None,
+    description: str | None,
+    types: frozenset[EventType] | None,
+    ordered: bool | None,
+    enabled: bool | None,
+) -> Endpoint:
+    """Change what is not None. What it missed while it was disabled is on its way when it is enabled.
+
+    Raises `EndpointNotFound`, `InvalidInput`.
+    """
+    async with broker.store.transaction() as transaction:
+        known = await _found(transaction, broker, app, endpoint_id, locked=True)
+        changed = replace(
+            known,
+            url=known.url if url is None else checked_url(url, anywhere=broker.courier.anywhere),
+            description=known.description if description is None else description,
+            types=known.types if types is None else types,
+            ordered=known.ordered if ordered is None else ordered,
+        )
+        if enabled is not None:
+            changed = replace(changed, disabled=_disabled(known, enabled), failing_since=None)
+        await broker.endpoints.save(transaction, changed)
+        if changed.disabled is None:
+            await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
+    return changed
+
+
+def _disabled(known: Endpoint, enabled: bool) -> Disabled | None:
+    return None if enabled else known.disabled or Disabled.BY_APP
+
+
+async def remove(broker: Broker, app: App, endpoint_id: EndpointId) -> None:
+    """Forget the endpoint, and everything on its way to it. Raises `EndpointNotFound`."""
+    async with broker.store.transaction() as transaction:
+        if not await endpoints.remove(transaction, app.id, endpoint_id):
+            raise _no_endpoint()
+
+
+async def rotate(broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: timedelta, now: datetime) -> Endpoint:
+    """Give it a new secret; the present one signs as well for as long as the overlap. Raises `EndpointNotFound`."""
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise InvalidInput(f"The overlap is at most {LONGEST_OVERLAP.days} days.")
+    async with broker.store.transaction() as transaction:
+        known = await _found(transaction, broker, app, endpoint_id, locked=True)
+        changed = replace(known, secrets=known.rotated(now, overlap=overlap))
+        await broker.endpoints.save(transaction, changed)
+    return changed
+
+
+async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime) -> Attempt:
+    """Send a signed test event at once, once; what came of it. Nothing is kept. Raises `EndpointNotFound`."""
+    endpoint = await find(broker, app, endpoint_id)
+    event_id = str(uuid7(now))
+    body = {
+        "type": "endpoint.test",
+        "timestamp": rfc3339(now),
+        "data": {"id": event_id, "type": "endpoint.test", "endpoint": str(endpoint_id)},
+    }
+    text = json.dumps(body, separators=(",", ":"), sort_keys=True)
+    parcel = Parcel(endpoint.url, event_id, text, endpoint.signing_secrets(now), number=1)
+    return (await broker.courier.send(parcel, now=now)).attempt
+
+
+async def list_deliveries(
+    broker: Broker,
+    app: App,
+    endpoint_id: EndpointId,
+    *,
+    state: DeliveryState | None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Delivery], str | None]:
+    """One page of an endpoint's deliveries, newest first. Raises `EndpointNotFound`, `InvalidCursor`."""
+    async with broker.store.transaction() as transaction:
+        await _found(transaction, broker, app, endpoint_id)
+        return await deliveries.page(transaction, app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
+
+
+async def find_delivery(broker: Broker, app: App, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[Attempt]]:
+    """A delivery and every attempt at it. Raises `DeliveryNotFound`."""
+    async with broker.store.transaction() as transaction:
+        found = await deliveries.find(transaction, app.id, delivery_id)
+        if found is None:
+            raise _no_delivery()
+        return found, await deliveries.attempts_of(transaction, app.id, delivery_id)
+
+
+async def retry(broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime) -> Delivery:
+    """Put a delivery on its way once more, whatever became of it. Raises `DeliveryNotFound`."""
+    async with broker.store.transaction() as transaction:
+        found = await deliveries.find(transaction, app.id, delivery_id)
+        if found is None:
+            raise _no_delivery()
+        await deliveries.retry(transaction, app.id, delivery_id, now=now)
+        await enqueue(transaction, Job(Kind.DELIVER, app.id, found.endpoint_id))
+        again = await deliveries.find(transaction, app.id, delivery_id)
+    return again or found
+
+
+async def replay(
+    broker: Broker,
+    app: App,
+    endpoint_id: EndpointId,
+    *,
+    since: datetime,
+    until: datetime,
+    types: Iterable[EventType],
+    now: datetime,
+) -> int:
+    """Put what happened in this time on its way once more, as far as the endpoint wants it; how many events.
+
+    Raises `EndpointNotFound`, and `InvalidInput` for a time that is empty or holds more than `MOST_REPLAYED` events.
+    """
+    if since >= until:
+        raise InvalidInput("`until` must be after `since`.")
+    endpoint = await find(broker, app, endpoint_id)
+    chosen = frozenset(types)
+    async with broker.store.transaction() as transaction:
+        if not await endpoints.hold(transaction, app.id, endpoint_id):
+            raise _no_endpoint()
+        cursor: str | None = None
+        total = 0
+        while True:
+            recorded, following = await journal.page(
+                transaction, app.id, types=chosen, since=since, until=until, limit=REPLAYED_AT_ONCE, cursor=cursor
+            )
+            wanted = [each for each in recorded if endpoint.wants(each.event.type)]
+            # Of the same moment, and so in no order by themselves.
+            ids = sorted(DeliveryId(uuid7(now)) for _ in wanted)
+            total += await deliveries.make(
+                transaction, app.id, endpoint_id, zip(ids, wanted, strict=True), now=now, again=True
+            )
+            if total > MOST_REPLAYED:
+                raise InvalidInput(f"At most {MOST_REPLAYED} events are replayed at once. Choose a shorter time.")
+            if following is None:
+                break
+            cursor = following
+        await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
+    return total
+
+
+async def _found(
+    transaction: Transaction, broker: Broker, app: App, endpoint_id: EndpointId, *, locked: bool = False
+) -> Endpoint:
+    endpoint = await broker.endpoints.find(transaction, app.id, endpoint_id, locked=locked)
+    if endpoint is None:
+        raise _no_endpoint()
+    return endpoint
+
+
+def _no_endpoint() -> EndpointNotFound:
+    return EndpointNotFound("This app has no webhook endpoint with this id.")
+
+
+def _no_delivery() -> DeliveryNotFound:
+    return DeliveryNotFound("This app has no delivery with this id.")

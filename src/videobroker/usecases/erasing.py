@@ -1,0 +1,89 @@
+"""Forgets a person in the journal, so that the journal still proves itself."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.erasure import Subject, pseudonym_of
+from videobroker.domain.ids import AppId, EventId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
+from videobroker.storage import journal, seals
+from videobroker.storage.seals import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was taken out."""
+
+    rows: int
+    fields: int
+    event_id: EventId | None
+    """The `person.erased` that accounts for it; None when there was nothing."""
+    receipt: str | None
+    """Kept nowhere here: with it, whoever has it can show that the event is about this person."""
+
+
+async def erase_person(
+    broker: Broker,
+    app_id: AppId,
+    user_id: str,
+    *,
+    references: Collection[str] = (),
+    asker: Asker,
+    now: datetime,
+) -> Erased:
+    """Take everything out of the app's journal that tells of this person, and say so in it.
+
+    That is their id and what providers call them, wherever they stand; address and browser where they asked themselves;
+    what the app reported about or for them, or where it names them; and the `references` of sessions that the app wants
+    forgotten. Events that are being written at this moment are not found: erase again when the person is gone.
+    """
+    async with broker.store.transaction() as transaction:
+        await seals.be_patient(transaction)
+        await seals.lock(transaction, app_id)
+        names = await seals.provider_names(transaction, app_id, user_id)
+        held = await seals.rows_that_name(transaction, app_id, user_id, names, references)
+        subject = Subject(user_id, names, references)
+        pseudonym, entry_id = pseudonym_of(user_id), EventId(uuid7(now))
+        # Looking comes before writing: the event that accounts for rows has to stand behind all of them.
+        plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in held) if plan.parts]
+        redactions = [redaction for plan in plans for redaction in plan.parts]
+        if not redactions:
+            return Erased(0, 0, None, None)
+        data = {
+            "person": pseudonym.value,
+            "rows": len(plans),
+            "fields": len(redactions),
+            "digest": account(redactions),
+        }
+        await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, asker, data=data))
+        await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
+        await seals.redact(transaction, app_id, entry_id, redactions)
+    return Erased(len(plans), len(redactions), entry_id, pseudonym.receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is done to a row."""
+
+    position: Position
+    parts: Sequence[Redaction]
+    salts: bytes
+    """What is left of its salts."""
+
+
+def _plan(held: Held, pointers: Collection[str], entry_id: EventId) -> _Plan:
+    row, salts = held.row, held.row.salts or b""
+    personal = parts_of(row).personal
+    # Salts that do not belong to the row prove nothing any more: verifying it says so, and here they only go.
+    fitting = held.leaf is not None and len(salts) == SALT_BYTES * len(personal)
+    parts, left = [], b""
+    for index, (pointer, value) in enumerate(personal):
+        salt = salt_of(salts, index) if fitting else b""
+        if pointer in pointers:
+            parts.append(Redaction(row.position, pointer, commitment(salt, value) if fitting else None, str(entry_id)))
+        else:
+            left += salt
+    return _Plan(row.position, parts, left)

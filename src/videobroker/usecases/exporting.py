@@ -1,0 +1,82 @@
+"""Writes a journal into a file that proves itself."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain import journal_file, merkle
+from videobroker.domain.apps import App
+from videobroker.domain.auditing import Batch, Head, place_of
+from videobroker.domain.journal_file import Extract
+from videobroker.domain.proof import WHOLE, JournalSeal, Leaf, Position, Redaction, Row, leaf_digest
+from videobroker.storage import seals
+from videobroker.storage.seals import JournalNotWhole
+
+
+async def export_journal(
+    broker: Broker, app: App, *, personal: bool = True, reference: str | None = None, now: datetime
+) -> AsyncIterator[str]:
+    """The lines of the file: everything that is sealed at this moment.
+
+    Without `personal`, values of personal parts are withheld. With a `reference`, only events about these sessions.
+    Raises `JournalNotWhole` when a row is not as it was sealed: such a file would prove nothing.
+    """
+    extract = Extract(app.name, str(app.id), personal, reference)
+    yield journal_file.first_line(extract, now)
+    head: Head | None = None
+    last, events = seals.BEGINNING, 0
+    async with seals.snapshot(broker.store) as connection:
+        async for batch in seals.batches(connection, app.id):
+            for line in _lines(extract, batch):
+                events += line.startswith('{"event"')
+                yield line
+            head, last = Head(batch.seals[-1].number, batch.hashes[-1]), batch.seals[-1].last
+        rest = await seals.rest(connection, app.id, last)
+    for entry_id, data in sorted(rest.entries.items()):
+        yield journal_file.pending_line(entry_id, data, rest.redactions)
+    yield journal_file.last_line(head, events)
+
+
+def _lines(extract: Extract, batch: Batch) -> Iterator[str]:
+    rows = {row.position: row for row in batch.rows}
+    redactions: dict[Position, list[Redaction]] = {}
+    for redaction in batch.redactions:
+        redactions.setdefault(redaction.position, []).append(redaction)
+    begin = 0
+    for seal, stored in zip(batch.seals, batch.hashes, strict=True):
+        leaves = batch.leaves[begin : begin + seal.count]
+        begin += seal.count
+        yield from _sealed_lines(extract, seal, leaves, rows, redactions)
+        yield journal_file.seal_line(seal, stored)
+
+
+def _sealed_lines(
+    extract: Extract,
+    seal: JournalSeal,
+    leaves: Sequence[Leaf],
+    rows: Mapping[Position, Row],
+    redactions: Mapping[Position, Sequence[Redaction]],
+) -> Iterator[str]:
+    digests = [leaf.digest for leaf in leaves]
+    if merkle.root(digests) != seal.root:
+        raise _not_whole(f"The leaves of seal {seal.number} are not what was sealed.")
+    for index, leaf in enumerate(leaves):
+        row, taken = rows.get(leaf[:2]), redactions.get(leaf[:2], ())
+        if row is None:
+            whole = next((each for each in taken if each.pointer == WHOLE), None)
+            if whole is None:
+                raise _not_whole(f"{place_of(leaf.event_id, leaf[:2])} is not there.")
+            if extract.is_complete:
+                earlier = [each for each in taken if each.pointer != WHOLE]
+                yield journal_file.retired_line(leaf, whole, earlier, index=index)
+            continue
+        withheld = {each.pointer: each.commitment for each in taken if each.commitment is not None}
+        if leaf_digest(extract.app_id, row, withheld) != leaf.digest:
+            raise _not_whole(f"{place_of(leaf.event_id, leaf[:2])} is not as it was sealed.")
+        if extract.takes(row):
+            path = None if extract.is_complete else merkle.inclusion_proof(digests, index)
+            yield journal_file.event_line(extract, leaf, row, taken, index=index, path=path)
+
+
+def _not_whole(sentence: str) -> JournalNotWhole:
+    return JournalNotWhole(f"{sentence} `videobroker journal verify` finds everything that is wrong.")

@@ -1,0 +1,106 @@
+"""Takes in what providers tell: verified, written as it came, applied later."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+import structlog
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.ids import NoticeId, SessionId, uuid7
+from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
+from videobroker.providers.contract import Capability, Notice, Provider
+from videobroker.storage import identities, inbox, rooms
+from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.store import Transaction
+
+LARGEST_NOTICE = 256 * 1024
+"""In bytes. The vendors' own are a hundred times smaller."""
+AHEAD = timedelta(minutes=10)
+"""Nothing happens later than this after we hear of it."""
+
+log = structlog.get_logger(__name__)
+
+
+async def hear(
+    broker: Broker,
+    app_name: str,
+    provider_name: ProviderName,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: datetime,
+) -> bool:
+    """Keep one webhook; False when it was kept before. It is on disk when this returns.
+
+    `headers` has its names in lower case. Raises `WebhookRefused` for everything that does not prove where it comes
+    from, also for an app that does not exist; `WebhookUnreadable` for what is too large, too old or broken.
+    """
+    if len(body) > LARGEST_NOTICE:
+        raise WebhookUnreadable(f"A webhook has at most {LARGEST_NOTICE} bytes.")
+    app, provider = await _receiver(broker, app_name, provider_name)
+    notice = provider.verify(headers, body, now=now)
+    async with broker.store.transaction() as transaction:
+        session_id, ignored = await _addressee(transaction, app, provider, notice, now)
+        new = await inbox.keep(
+            transaction,
+            app.id,
+            NoticeId(uuid7(now)),
+            provider=provider.name,
+            event_id=notice.id,
+            likeness=notice.likeness,
+            type_=notice.type,
+            provider_room_id=notice.room_id,
+            session_id=session_id,
+            sent_at=notice.sent_at,
+            received_at=now,
+            body=body,
+            ignored=ignored,
+        )
+        if new and session_id is not None and ignored is None:
+            await enqueue(transaction, Job(Kind.APPLY, app.id, session_id))
+    log.info("webhook", app=app.name, provider=provider.name, type=notice.type, new=new, ignored=ignored)
+    return new
+
+
+async def _receiver(broker: Broker, app_name: str, provider_name: ProviderName) -> tuple[App, Provider]:
+    async with broker.store.transaction() as transaction:
+        # PostgreSQL knows no text with NUL in it, and no app is called so.
+        app = None if "\x00" in app_name else await broker.accounts.find_app(transaction, app_name)
+    if app is None:
+        _refuse()
+    try:
+        provider = broker.provider(app, provider_name)
+    except ProviderNotConfigured:
+        _refuse()
+    if Capability.WEBHOOKS not in provider.capabilities:
+        _refuse()
+    return app, provider
+
+
+def _refuse() -> NoReturn:
+    # The same for an app that does not exist, for one without such an account, and for one without a secret.
+    raise WebhookRefused("No webhook is expected here, or its signature is missing. Set the account's webhook secret.")
+
+
+async def _addressee(
+    transaction: Transaction, app: App, provider: Provider, notice: Notice, now: datetime
+) -> tuple[SessionId | None, str | None]:
+    """Which session it is about; or why nothing follows from it."""
+    if notice.observation is None or notice.room_id is None:
+        return None, "says nothing about who is in a call"
+    sharing = await rooms.sessions_at(transaction, app.id, provider.name, notice.room_id, limit=2)
+    if not sharing:
+        return None, "is about a room that is not ours"
+    if notice.observation.at > now + AHEAD:
+        return None, "lies in the future"
+    if len(sharing) == 1:
+        return sharing[0], None
+    # In a room that several sessions share, people belong to the one they had credentials for when they came.
+    seen = notice.observation
+    person, at = seen.provider_user_id, seen.since or seen.at
+    session_id = None
+    if person is not None:
+        session_id = await identities.session_of(transaction, app.id, provider.name, notice.room_id, person, at=at)
+    return session_id, None if session_id is not None else "is about nobody who has credentials"

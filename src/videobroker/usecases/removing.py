@@ -1,0 +1,226 @@
+"""Puts people out of a session, and keeps out whoever was put out.
+
+The removal is written first, in one transaction: from then on the former credentials are not honoured, and new ones
+only without a ban. Then the provider is told, by whoever comes first: the request itself or the worker. As often as
+somebody comes back with credentials from before, the provider is told again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.rooms import Room, RoomState, code_id
+from videobroker.domain.sessions import Session, SessionKey
+from videobroker.errors import ParticipantNotFound, ProviderError, RoleMayNot
+from videobroker.providers.contract import Capability, Provider
+from videobroker.storage import attendance, identities, removals, rooms, sessions, uids
+from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.journal import record
+from videobroker.storage.removals import Removal
+from videobroker.storage.store import Transaction
+from videobroker.usecases.doors import no_session
+
+log = structlog.get_logger(__name__)
+
+
+class Enforcement(StrEnum):
+    """How far the provider has put somebody out."""
+
+    DONE = "done"
+    """It has done what it can."""
+    PENDING = "pending"
+    """It could not be reached, and is told again until it does."""
+    IMPOSSIBLE = "impossible"
+    """It cannot be told: with the account's settings it puts nobody out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Somebody who was put out."""
+
+    removal: Removal
+    enforcement: Enforcement
+
+
+async def remove(
+    broker: Broker, app: App, key: SessionKey, user_id: str, *, ban: bool, asker: Asker, now: datetime
+) -> Removed:
+    """Put a participant or a guest out, with all devices. With `ban` they get no credentials any more.
+
+    Raises `SessionNotFound`, `RoleMayNot`, and `ParticipantNotFound` for somebody who is neither on the roster nor
+    ever got credentials.
+    """
+    async with broker.store.transaction() as transaction:
+        session = await sessions.lock(transaction, key)
+        if session is None:
+            raise no_session(key)
+        await _require_moderator(transaction, app, session, asker)
+        await _require_known(transaction, app, session, user_id)
+        removal = await removals.put(transaction, app.id, session.id, user_id, banned=ban, now=now)
+        await uids.retire(transaction, app.id, session.id, user_id, now=now)
+        await record(
+            transaction,
+            about(session, EventType.PARTICIPANT_REMOVED, asker=asker, now=now, user_id=user_id, data={"ban": ban}),
+        )
+        await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))
+    try:
+        await expel(broker, app.id, session.id, now=now)
+    except ProviderError as error:
+        log.warning("the provider could not be told of a removal", session_id=str(session.id), error=error.code)
+        return Removed(removal, Enforcement.PENDING)
+    return Removed(removal, await _enforcement(broker, app, session))
+
+
+async def _enforcement(broker: Broker, app: App, session: Session) -> Enforcement:
+    async with broker.store.transaction() as transaction:
+        found = await rooms.find(transaction, app.id, session.id)
+    able = all(
+        Capability.REMOVE_PERSON in broker.provider(app, room.provider).capabilities
+        for room in found
+        if room.state is not RoomState.CLOSED
+    )
+    return Enforcement.DONE if able else Enforcement.IMPOSSIBLE
+
+
+async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, asker: Asker, now: datetime) -> bool:
+    """Lift a ban: the person gets new credentials again, the former ones stay worthless. False without a ban.
+
+    Raises `SessionNotFound`.
+    """
+    async with broker.store.transaction() as transaction:
+        session = await sessions.lock(transaction, key)
+        if session is None:
+            raise no_session(key)
+        await _require_moderator(transaction, app, session, asker)
+        lifted = await removals.lift_ban(transaction, app.id, session.id, user_id)
+        if lifted:
+            event = about(session, EventType.PARTICIPANT_READMITTED, asker=asker, now=now, user_id=user_id)
+            await record(transaction, event)
+    return lifted
+
+
+async def _require_moderator(transaction: Transaction, app: App, session: Session, asker: Asker) -> None:
+    """A backend may; a user whose role is one of the hosts' may."""
+    if asker.user_id is None:
+        return
+    person = await sessions.find_participant(transaction, app.id, session.id, asker.user_id)
+    if person is None:
+        raise no_session(session.key)
+    if person.role not in app.policy_for(session.terms.policy).host_roles:
+        raise RoleMayNot("Only a host of this session may put people out and let them in again.")
+
+
+async def _require_known(transaction: Transaction, app: App, session: Session, user_id: str) -> None:
+    person = await sessions.find_participant(transaction, app.id, session.id, user_id)
+    if person is not None:
+        return
+    issued = await identities.issued_since(
+        transaction, app.id, session.id, user_id=user_id, since=session.created_at - timedelta(days=1)
+    )
+    if issued is None:
+        raise ParticipantNotFound(
+            f"{user_id!r} is not on the roster of {session.key.label}, and never got credentials."
+        )
+
+
+async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
+    """Tell the provider of everybody who has to go: removed a moment ago, or back with credentials from before.
+
+    How many those were. Raises `ProviderError` when it cannot be told: then it has to be told again.
+    """
+    async with broker.store.transaction() as transaction:
+        app = await broker.accounts.app_by_id(transaction, app_id)
+        session = await sessions.find_by_id(transaction, app_id, session_id)
+        if app is None or session is None:
+            return 0
+        known = await removals.of_session(transaction, app_id, session_id)
+        fresh = [removal for removal in known if removal.enforced_at is None]
+        back = [
+            removal
+            for removal in known
+            if removal.enforced_at is not None and await _is_unwelcome(transaction, app, session, removal)
+        ]
+        found = [
+            room
+            for room in await rooms.find(transaction, app_id, session_id)
+            if room.provider_room_id is not None and room.state is not RoomState.CLOSED
+        ]
+    failure: ProviderError | None = None
+    async with broker.store.transaction() as transaction:
+        for removal in known:
+            if removal not in fresh and removal not in back:
+                await removals.let_be(transaction, app_id, session_id, removal)
+    for removal in (*fresh, *back):
+        try:
+            for room in found:
+                await _put_out(broker, app, session, removal, room, now)
+            for room in found if removal in fresh else ():
+                if not await _is_shared(broker, app, room):
+                    await _replace_codes(broker, app, session, removal, room)
+        except ProviderError as error:
+            # The others have to go all the same.
+            failure = error
+            continue
+        async with broker.store.transaction() as transaction:
+            await removals.enforce(transaction, app_id, session_id, removal, at=now)
+    if failure is not None:
+        raise failure
+    return len(fresh) + len(back)
+
+
+async def _is_shared(broker: Broker, app: App, room: Room) -> bool:
+    """Whether other sessions meet in the same room: its codes are theirs as well."""
+    async with broker.store.transaction() as transaction:
+        sharing = await rooms.sessions_at(transaction, app.id, room.provider, room.provider_room_id or "", limit=2)
+    return len(sharing) > 1
+
+
+async def _is_unwelcome(transaction: Transaction, app: App, session: Session, removal: Removal) -> bool:
+    """Whether the person is there, as far as we know, although nothing we issued lets them."""
+    present = await attendance.is_present(transaction, app.id, session.id, removal.user_id)
+    if not present or removal.banned:
+        return present
+    since = removal.removed_at
+    issued = await identities.issued_since(transaction, app.id, session.id, user_id=removal.user_id, since=since)
+    return issued is None
+
+
+async def _put_out(broker: Broker, app: App, session: Session, removal: Removal, room: Room, now: datetime) -> None:
+    provider = broker.provider(app, room.provider)
+    if Capability.REMOVE_PERSON not in provider.capabilities:
+        return
+    async with broker.store.transaction() as transaction:
+        names = await _known_as(transaction, app, session, provider, removal.user_id)
+    for name in sorted(names):
+        await provider.remove_person(room.provider_room_id or "", name, until=now + provider.token_rule.longest)
+
+
+async def _known_as(
+    transaction: Transaction, app: App, session: Session, provider: Provider, user_id: str
+) -> Iterable[str]:
+    if not provider.needs_uid:
+        return await identities.names_of_user(transaction, app.id, session.id, user_id)
+    numbers = await uids.retired(transaction, app.id, session.id, user_id, since=session.created_at - timedelta(days=1))
+    return [str(number) for number in numbers]
+
+
+async def _replace_codes(broker: Broker, app: App, session: Session, removal: Removal, room: Room) -> None:
+    """Make the room codes worthless that this person was given, and that of their role."""
+    provider = broker.provider(app, room.provider)
+    async with broker.store.transaction() as transaction:
+        person = await sessions.find_participant(transaction, app.id, session.id, removal.user_id)
+        given = await identities.codes_of_user(transaction, app.id, session.id, removal.user_id)
+    own_role = GUEST_ROLE if person is None else person.role
+    for role, code in room.codes.items():
+        if role != app.provider_role(room.provider, own_role) and code_id(code) not in given:
+            continue
+        new = await provider.replace_code(room.provider_room_id or "", role, code)
+        async with broker.store.transaction() as transaction:
+            await rooms.replace_code(transaction, app.id, room.id, role=role, former=code, code=new)

@@ -1,0 +1,72 @@
+"""Finds what is to be done and nobody speaks of: due sessions, calls to ask about, notices that nobody applied."""
+
+from datetime import datetime, timedelta
+
+from videobroker.broker import Broker
+from videobroker.storage import calls, deliveries, idempotency, inbox, jobs, removals, sessions
+from videobroker.storage.jobs import Job, Kind, enqueue
+
+AT_ONCE = 200
+"""So many of each kind are taken in one transaction."""
+MOST_ENDPOINTS = 5_000
+ROUNDS = 100
+"""So often at most; the rest comes with the next sweep."""
+AGAIN_AFTER = timedelta(minutes=1)
+"""A due session whose job was lost is found again then."""
+ASK_EVERY = timedelta(minutes=1)
+"""How often a provider is asked about a call that is open, or that ended lately."""
+FORGOTTEN_AT_ONCE = 10_000
+STUCK_AFTER = timedelta(seconds=15)
+"""A notice should have been applied by then."""
+
+
+async def sweep(broker: Broker, *, now: datetime) -> int:
+    """See to it that there is a job for everything that is due; how much that is.
+
+    Several sweeps at once take different things. What a job of an earlier sweep waits for gets no second one.
+    """
+    total = await _sweep_forgotten(broker, now)
+    for _ in range(ROUNDS):
+        found = await _sweep_due(broker, now)
+        total += found
+        if found < AT_ONCE:
+            break
+    return total
+
+
+async def _sweep_due(broker: Broker, now: datetime) -> int:
+    """What falls due by the passing of time."""
+    async with broker.store.transaction() as transaction:
+        due = await sessions.take_due(transaction, now=now, again_at=now + AGAIN_AFTER, limit=AT_ONCE)
+        asked = await calls.take_unsettled(transaction, now=now, asked_before=now - ASK_EVERY, limit=AT_ONCE)
+        found = [
+            *(Job(Kind.ATTEND, app_id, session_id) for app_id, session_id in due),
+            *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in asked),
+        ]
+        await enqueue(transaction, *found, unless_waiting=True)
+    return max(len(due), len(asked))
+
+
+async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
+    """What had a job once, and is still to be done."""
+    async with broker.store.transaction() as transaction:
+        stuck = await inbox.stuck(transaction, now=now, after=STUCK_AFTER)
+        waiting = await deliveries.due_endpoints(transaction, now=now, limit=MOST_ENDPOINTS)
+        unenforced = await removals.unenforced(transaction, now=now, after=AGAIN_AFTER, limit=AT_ONCE)
+        found = [
+            *(Job(Kind.APPLY, app_id, session_id) for app_id, session_id in stuck),
+            *(Job(Kind.EXPEL, app_id, session_id) for app_id, session_id in unenforced),
+            *(Job(Kind.DELIVER, app_id, endpoint_id) for app_id, endpoint_id in waiting),
+        ]
+        await enqueue(transaction, *found, unless_waiting=True)
+    return len(found)
+
+
+async def tidy(broker: Broker) -> None:
+    """Forget what nobody needs any more: old answers to repeated requests, the queue's log."""
+    async with broker.store.transaction() as transaction:
+        await idempotency.forget_expired(transaction, at_once=FORGOTTEN_AT_ONCE)
+    forgotten = FORGOTTEN_AT_ONCE
+    while forgotten == FORGOTTEN_AT_ONCE:
+        async with broker.store.transaction() as transaction:
+            forgotten = await jobs.prune(transaction, at_once=FORGOTTEN_AT_ONCE)

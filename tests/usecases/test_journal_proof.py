@@ -1,0 +1,778 @@
+"""The journal proves itself: what was changed behind its back is found and named, what was rightly taken out is not."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from house import MovableClock, Tenant
+from videobroker.domain import journal_file
+from videobroker.domain.auditing import Verdict, Wrong
+from videobroker.domain.ids import EventId, SessionId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.errors import InvalidInput
+from videobroker.storage import journal, seals
+from videobroker.storage.seals import JournalNotWhole
+from videobroker.usecases import retaining
+from videobroker.usecases.erasing import Erased, erase_person
+from videobroker.usecases.exporting import export_journal
+from videobroker.usecases.sealing_journal import seal_journal, seal_journals
+from videobroker.usecases.verifying import journal_head, verify_journal
+
+SESSION = SessionId(uuid7(datetime(2026, 3, 12, tzinfo=UTC)))
+
+
+async def write(
+    tenant: Tenant,
+    count: int = 1,
+    *,
+    event_type: EventType = EventType.CREDENTIALS_ISSUED,
+    user_id: str | None = "ben",
+    asked_by: str | None = None,
+    data: dict[str, Any] | None = None,
+    ago: timedelta = timedelta(0),
+) -> list[str]:
+    """Events about a booking; their ids."""
+    now = tenant.broker.now() - ago
+    asker = Asker(tenant.app.id, ip="192.0.2.7", user_agent="Firefox/140", user_id=asked_by)
+    key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
+    events = [Event(EventId(uuid7(now)), event_type, now, asker, key, SESSION, user_id, data) for _ in range(count)]
+    async with tenant.broker.store.transaction() as transaction:
+        await journal.record(transaction, *events)
+    return [str(event.id) for event in events]
+
+
+async def seal(tenant: Tenant) -> int:
+    """Seal what can be sealed: everything, for nobody else writes in these tests' database for long."""
+    total = await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
+    for _ in range(100):
+        if (await verify(tenant)).unsealed == 0:
+            return total
+        await asyncio.sleep(0.05)
+        total += await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
+    raise AssertionError("some transaction does not end")
+
+
+async def verify(tenant: Tenant, head: bytes | None = None) -> Verdict:
+    """What is wrong."""
+    return await verify_journal(tenant.broker, tenant.app, head=head)
+
+
+async def tamper(tenant: Tenant, statement: str, **parameters: Any) -> None:
+    """Do what only a superuser can: change something although triggers would refuse it."""
+    async with tenant.broker.store.transaction() as transaction:
+        await transaction.execute(text("set local session_replication_role = replica"))
+        found = await transaction.execute(text(statement), {"app": tenant.app.id, **parameters})
+        assert found.rowcount > 0
+
+
+async def export(tenant: Tenant, **how: Any) -> list[str]:
+    """The lines of an export."""
+    return [line async for line in export_journal(tenant.broker, tenant.app, now=tenant.broker.now(), **how)]
+
+
+def named(verdict: Verdict) -> list[tuple[Wrong, str | None]]:
+    """What is wrong with which event."""
+    return [(finding.wrong, finding.event_id) for finding in verdict.findings]
+
+
+@pytest.fixture
+async def sealed(tutoring: Tenant) -> list[str]:
+    """The ids of nine events in three seals."""
+    ids: list[str] = []
+    for _ in range(3):
+        ids += await write(tutoring, 3, data={"role": "teacher", "provider_user_id": "peer-9", "n": 7})
+        await seal(tutoring)
+    return ids
+
+
+async def test_a_journal_that_nobody_touched_is_whole(tutoring: Tenant, sealed: list[str]) -> None:
+    await write(tutoring, 2)
+    verdict = await verify(tutoring)
+    assert verdict.is_whole
+    assert (verdict.rows, verdict.seals, verdict.unsealed, verdict.findings) == (len(sealed), 3, 2, ())
+
+
+async def test_what_the_service_writes_by_itself_is_sealed_and_whole(tutoring: Tenant) -> None:
+    await tutoring.book()
+    await tutoring.join()
+    await tutoring.join(user_id="student-1")
+    await tutoring.post("/v1/bookings/lesson-1/end")
+    events = await tutoring.events()
+    assert await seal(tutoring) == len(events)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.rows) == (True, len(events))
+
+
+async def test_an_app_without_events_is_whole(tutoring: Tenant) -> None:
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.rows, verdict.head) == (True, 0, None)
+    assert await journal_head(tutoring.broker, tutoring.app) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "type = 'credentials.denied'",
+        "occurred_at = occurred_at + interval '1 microsecond'",
+        "session_id = gen_random_uuid()",
+        "kind = 'group'",
+        "kind = null",
+        "reference = 'lesson-2'",
+        "user_id = 'bem'",
+        "user_id = null",
+        "user_id = ''",
+        "key_id = gen_random_uuid()",
+        "ip = '192.0.2.6'",
+        "ip = null",
+        "user_agent = 'Firefox/141'",
+        "asked_by_user_id = 'eve'",
+        "data = jsonb_set(data, '{role}', '\"student\"')",
+        "data = jsonb_set(data, '{n}', '7.0000000000000000000000001')",
+        "data = jsonb_set(data, '{n}', '9007199254740993')",
+        "data = jsonb_set(data, '{provider_user_id}', '\"peer-8\"')",
+        "data = data - 'provider_user_id'",
+        "data = data - 'role'",
+        "data = data || '{\"new\": null}'",
+        "data = '[]'",
+    ],
+)
+async def test_a_changed_row_is_named(tutoring: Tenant, sealed: list[str], change: str) -> None:
+    statement = f"update journal set {change} where app_id = :app and id = :id"  # noqa: S608  our own words
+    await tamper(tutoring, statement, id=sealed[4])
+    verdict = await verify(tutoring)
+    assert named(verdict) == [(Wrong.CHANGED, sealed[4])]
+    assert sealed[4] in verdict.findings[0].sentence
+
+
+async def test_every_single_bit_of_a_text_counts(tutoring: Tenant, sealed: list[str]) -> None:
+    flip = "update journal set user_agent = convert_from(set_bit(convert_to(user_agent, 'UTF8'), 0, :bit), 'UTF8')"
+    await tamper(tutoring, f"{flip} where app_id = :app and id = :id", id=sealed[0], bit=1)
+    assert named(await verify(tutoring)) == [(Wrong.CHANGED, sealed[0])]
+
+
+@pytest.mark.parametrize("which", [0, 4, 8])
+async def test_a_removed_row_is_named(tutoring: Tenant, sealed: list[str], which: int) -> None:
+    await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=sealed[which])
+    assert named(await verify(tutoring)) == [(Wrong.REMOVED, sealed[which])]
+
+
+@pytest.mark.parametrize(("one", "other"), [(3, 4), (1, 7), (0, 8)])
+async def test_swapped_rows_are_named(tutoring: Tenant, sealed: list[str], one: int, other: int) -> None:
+    await _swap(tutoring, sealed[one], sealed[other])
+    found = await verify(tutoring)
+    assert sorted(named(found)) == sorted([(Wrong.REORDERED, sealed[one]), (Wrong.REORDERED, sealed[other])])
+
+
+async def _swap(tenant: Tenant, one: str, other: str) -> None:
+    async with tenant.broker.store.transaction() as transaction:
+        await transaction.execute(text("set local session_replication_role = replica"))
+        places = {
+            str(row.id): (row.xid, row.seq)
+            for row in await transaction.execute(
+                text("select id, xid::text as xid, seq from journal where app_id = :app and id = any(:ids)"),
+                {"app": tenant.app.id, "ids": [one, other]},
+            )
+        }
+        # `seq` is an identity: PostgreSQL lets nobody update it, so the row is written anew.
+        await transaction.execute(
+            text(
+                "create temp table moved on commit drop as select * from journal where app_id = :app and id = any(:i)"
+            ),
+            {"app": tenant.app.id, "i": [one, other]},
+        )
+        await transaction.execute(
+            text("delete from journal where app_id = :app and id = any(:i)"), {"app": tenant.app.id, "i": [one, other]}
+        )
+        for event_id, (xid, seq) in ((one, places[other]), (other, places[one])):
+            await transaction.execute(
+                text("update moved set xid = cast(cast(:xid as text) as xid8), seq = :seq where id = :id"),
+                {"xid": xid, "seq": seq, "id": event_id},
+            )
+        await transaction.execute(text("insert into journal overriding system value select * from moved"))
+
+
+async def test_a_row_that_was_moved_behind_the_last_seal_is_named(tutoring: Tenant, sealed: list[str]) -> None:
+    async with tutoring.broker.store.transaction() as transaction:
+        await transaction.execute(text("set local session_replication_role = replica"))
+        await transaction.execute(
+            text("create temp table moved on commit drop as select * from journal where app_id = :app and id = :id"),
+            {"app": tutoring.app.id, "id": sealed[2]},
+        )
+        await transaction.execute(
+            text("delete from journal where app_id = :app and id = :id"), {"app": tutoring.app.id, "id": sealed[2]}
+        )
+        await transaction.execute(text("update moved set xid = pg_current_xact_id()"))
+        await transaction.execute(text("insert into journal overriding system value select * from moved"))
+    assert named(await verify(tutoring)) == [(Wrong.REORDERED, sealed[2])]
+
+
+@pytest.mark.parametrize("after", [0, 4, 7])
+async def test_an_inserted_row_is_named(tutoring: Tenant, sealed: list[str], after: int) -> None:
+    new = str(uuid4())
+    await tamper(
+        tutoring,
+        """
+        insert into journal (app_id, xid, seq, id, type, occurred_at, data) overriding system value
+        select app_id, xid, seq - 1000000, :new, type, occurred_at, data from journal where app_id = :app and id = :id
+        """,
+        new=new,
+        id=sealed[after],
+    )
+    assert named(await verify(tutoring)) == [(Wrong.INSERTED, new)]
+
+
+async def test_a_copy_of_a_row_is_an_inserted_one(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(
+        tutoring,
+        """
+        insert into journal overriding system value
+        select app_id, xid, seq - 1000000, id, type, occurred_at, session_id, kind, reference, user_id, key_id, ip,
+               user_agent, data, asked_by_user_id from journal where app_id = :app and id = :id
+        """,
+        id=sealed[4],
+    )
+    assert named(await verify(tutoring)) == [(Wrong.INSERTED, sealed[4])]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "root = sha256('x')",
+        "count = 2",
+        "previous = sha256('x')",
+        "sealed_at = sealed_at - interval '1 day'",
+        "oldest_at = oldest_at - interval '1 day'",
+        "hash = sha256('x')",
+        "first_seq = first_seq - 1",
+    ],
+)
+async def test_a_rewritten_seal_is_named_by_its_number(tutoring: Tenant, sealed: list[str], change: str) -> None:
+    statement = f"update journal_seals set {change} where app_id = :app and number = 2"  # noqa: S608  our own words
+    await tamper(tutoring, statement)
+    verdict = await verify(tutoring)
+    assert {finding.wrong for finding in verdict.findings} == {Wrong.SEAL_BROKEN}
+    assert verdict.findings[0].seal == 2
+    assert verdict.rows == len(sealed)
+
+
+async def test_a_removed_seal_is_missed(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 2")
+    verdict = await verify(tutoring)
+    assert "Seal 2 is not there" in verdict.findings[0].sentence
+    assert {finding.wrong for finding in verdict.findings} == {Wrong.SEAL_BROKEN}
+
+
+async def test_the_last_seal_is_missed_by_its_leaves(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 3")
+    (finding,) = (await verify(tutoring)).findings
+    assert (finding.wrong, finding.seal) == (Wrong.SEAL_BROKEN, 3)
+
+
+async def test_a_changed_leaf_does_not_accuse_its_row(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(
+        tutoring, "update journal_leaves set digest = sha256('x') where app_id = :app and event_id = :id", id=sealed[4]
+    )
+    (finding,) = (await verify(tutoring)).findings
+    assert (finding.wrong, finding.seal) == (Wrong.SEAL_BROKEN, 2)
+    assert sealed[4] in finding.sentence
+
+
+async def test_a_leaf_under_another_name_is_found(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(
+        tutoring,
+        "update journal_leaves set event_id = gen_random_uuid() where app_id = :app and event_id = :id",
+        id=sealed[4],
+    )
+    assert named(await verify(tutoring)) == [(Wrong.SEAL_BROKEN, sealed[4])]
+
+
+async def test_lost_salts_are_a_change(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(tutoring, "delete from journal_salts where app_id = :app and salts is not null")
+    assert named(await verify(tutoring)) == [(Wrong.CHANGED, each) for each in sealed]
+
+
+async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_elsewhere(
+    tutoring: Tenant, sealed: list[str]
+) -> None:
+    head = await journal_head(tutoring.broker, tutoring.app)
+    assert head is not None
+    await write(tutoring)
+    await seal(tutoring)
+    assert (await verify(tutoring, head.hash)).is_whole
+    # Change the past, and seal it anew from the beginning: without the kept hash nobody could tell.
+    await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=sealed[0])
+    for beginning_anew in (
+        "delete from journal_seals where app_id = :app",
+        "delete from journal_leaves where app_id = :app",
+        "delete from journal_salts where app_id = :app",
+    ):
+        await tamper(tutoring, beginning_anew)
+    await seal(tutoring)
+    assert (await verify(tutoring)).is_whole
+    assert named(await verify(tutoring, head.hash)) == [(Wrong.HEAD_MISSING, None)]
+
+
+# -- sealing
+
+
+async def test_rows_of_a_transaction_that_runs_wait_with_all_that_follow(tutoring: Tenant) -> None:
+    gate = asyncio.Event()
+    asker, now = Asker(tutoring.app.id), tutoring.broker.now()
+
+    async def slow() -> None:
+        async with tutoring.broker.store.transaction() as transaction:
+            await journal.record(transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, asker))
+            await gate.wait()
+
+    writing = asyncio.create_task(slow())
+    await asyncio.sleep(0.2)
+    await write(tutoring)
+    assert await seal_journal(tutoring.broker, tutoring.app.id, now=now) == 0
+    gate.set()
+    await writing
+    assert await seal(tutoring) == 2
+    assert (await verify(tutoring)).is_whole
+
+
+async def test_sealing_from_many_sides_at_once_makes_one_chain(tutoring: Tenant) -> None:
+    async def keep_writing() -> None:
+        for _ in range(20):
+            await write(tutoring, 2)
+
+    async def keep_sealing() -> None:
+        for _ in range(20):
+            await seal_journal(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+
+    await asyncio.gather(keep_writing(), *(keep_sealing() for _ in range(3)))
+    await seal(tutoring)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.rows) == (True, 40)
+
+
+async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    await write(tutoring, 3)
+    genuine = seals.write
+
+    async def cut_off(*arguments: Any) -> None:
+        await genuine(*arguments)
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seals, "write", cut_off)
+        with pytest.raises(Exception, match="database"):
+            await seal(tutoring)
+    assert await seal(tutoring) == 3
+    assert (await verify(tutoring)).is_whole
+
+
+async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("videobroker.usecases.sealing_journal.LARGEST_SEAL", 4)
+    monkeypatch.setattr("videobroker.storage.seals.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("videobroker.storage.seals.SEALS_AT_ONCE", 2)
+    ids = await write(tutoring, 30)
+    await seal(tutoring)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, 30, 8)
+    await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=ids[17])
+    assert named(await verify(tutoring)) == [(Wrong.REMOVED, ids[17])]
+
+
+async def test_a_broken_journal_does_not_keep_others_from_being_sealed(tutoring: Tenant, other: Tenant) -> None:
+    await write(tutoring, 2)
+    await seal(tutoring)
+    await tamper(tutoring, "delete from journal_seals where app_id = :app")
+    with pytest.raises(JournalNotWhole, match="Seal 1 was there before"):
+        await seal_journal(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await write(other)
+    while (await verify(other)).unsealed:
+        await seal_journals(tutoring.broker, now=tutoring.broker.now())
+    assert (await verify(other)).rows == 1
+
+
+async def test_all_apps_are_sealed_apart(tutoring: Tenant, other: Tenant) -> None:
+    await write(tutoring, 2)
+    await write(other, 3)
+    while (await verify(tutoring)).unsealed or (await verify(other)).unsealed:
+        await seal_journals(tutoring.broker, now=tutoring.broker.now())
+    assert ((await verify(tutoring)).rows, (await verify(other)).rows) == (2, 3)
+    ours, theirs = [await journal_head(each.broker, each.app) for each in (tutoring, other)]
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.number, theirs.number) == (1, 1)
+    assert ours.hash != theirs.hash
+
+
+# -- erasing
+
+
+async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
+    """Forget somebody."""
+    return await erase_person(
+        tenant.broker, tenant.app.id, user_id, asker=Asker(tenant.app.id), now=tenant.broker.now(), **how
+    )
+
+
+async def whole_journal(tenant: Tenant) -> str:
+    """Everything that stands in the app's journal and beside it, as one text."""
+    async with tenant.broker.store.transaction() as transaction:
+        found = await transaction.execute(
+            text("select to_jsonb(journal)::text from journal where app_id = :app"), {"app": tenant.app.id}
+        )
+        return "\n".join(found.scalars())
+
+
+async def test_a_person_is_forgotten_and_the_journal_is_whole(tutoring: Tenant) -> None:
+    await write(tutoring, user_id="zoe", asked_by="zoe", data={"provider_user_id": "peer-of-zoe", "role": "student"})
+    await write(tutoring, user_id=None, data={"provider_user_id": "peer-of-zoe", "role": "student"})
+    await write(tutoring, user_id="ben", asked_by="zoe", data={"role": "student"})
+    await write(
+        tutoring,
+        event_type=EventType.SESSION_CLOSED,
+        user_id=None,
+        data={"verdicts": [{"user_id": "ben", "verdict": "absent"}, {"user_id": "zoe", "verdict": "late"}]},
+    )
+    await write(tutoring, event_type=EventType.APP_REPORTED, user_id="zoe", data={"details": {"mood": "unusual"}})
+    await write(tutoring, event_type=EventType.APP_REPORTED, data={"details": {"who": ["zoe"], "mood": "unusual"}})
+    await write(tutoring, user_id="ben", data={"provider_user_id": "peer-of-ben"})
+    await seal(tutoring)
+    erased = await erase(tutoring, "zoe")
+    assert (erased.rows, erased.fields) == (6, 13)
+    left = await whole_journal(tutoring)
+    assert "zoe" not in left
+    assert "unusual" not in left
+    assert '"verdict": "late"' in left
+    assert left.count('"ben"') == 4
+    for expected_unsealed in (1, 0):
+        verdict = await verify(tutoring)
+        assert (verdict.findings, verdict.erased, verdict.unsealed) == ((), 13, expected_unsealed)
+        await seal(tutoring)
+
+
+async def test_only_salts_of_what_was_forgotten_are_gone(tutoring: Tenant) -> None:
+    (event_id,) = await write(tutoring, user_id="zoe", asked_by="ben")
+    await seal(tutoring)
+    async with tutoring.broker.store.transaction() as transaction:
+        before = await transaction.scalar(
+            text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
+        )
+    await erase(tutoring, "zoe")
+    async with tutoring.broker.store.transaction() as transaction:
+        after = await transaction.scalar(
+            text("select salts from journal_salts where app_id = :a"), {"a": tutoring.app.id}
+        )
+    # asked_by_user_id, ip, reference, user_agent, user_id: the last one is hers.
+    assert (len(before), after) == (5 * 32, before[: 4 * 32])
+    await tamper(tutoring, "update journal set ip = '192.0.2.6' where app_id = :app and id = :id", id=event_id)
+    assert named(await verify(tutoring)) == [(Wrong.CHANGED, event_id)]
+
+
+async def test_a_forgotten_value_cannot_be_put_back_nor_replaced(tutoring: Tenant) -> None:
+    (event_id,) = await write(tutoring, user_id="zoe")
+    await seal(tutoring)
+    await erase(tutoring, "zoe")
+    await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=event_id)
+    assert named(await verify(tutoring)) == [(Wrong.CHANGED, event_id)]
+
+
+async def test_the_event_says_how_much_and_only_the_receipt_shows_about_whom(tutoring: Tenant) -> None:
+    await write(tutoring, 2, user_id="zoe")
+    await seal(tutoring)
+    erased = await erase(tutoring, "zoe")
+    (event,) = await tutoring.events("person.erased")
+    assert (event["user_id"], event["session"], event["data"]["rows"], event["data"]["fields"]) == (None, None, 2, 2)
+    assert erased.receipt is not None
+    assert event["data"]["person"] == sha256(bytes.fromhex(erased.receipt) + b"zoe").hexdigest()
+    assert event["id"] == str(erased.event_id)
+
+
+async def test_somebody_who_is_not_there_leaves_no_trace(tutoring: Tenant, sealed: list[str]) -> None:
+    assert await erase(tutoring, "zoe") == Erased(0, 0, None, None)
+    assert await tutoring.events("person.erased") == []
+
+
+async def test_a_person_is_forgotten_before_the_seal_too(tutoring: Tenant) -> None:
+    await write(tutoring, 2, user_id="zoe")
+    erased = await erase(tutoring, "zoe")
+    assert (erased.rows, "zoe" in await whole_journal(tutoring)) == (2, False)
+    assert (await verify(tutoring)).is_whole
+    await seal(tutoring)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.erased, verdict.rows) == (True, 2, 3)
+
+
+async def test_two_people_of_one_event_are_forgotten_one_after_the_other(tutoring: Tenant) -> None:
+    await write(tutoring, user_id="zoe", asked_by="ben")
+    await seal(tutoring)
+    assert [(await erase(tutoring, each)).fields for each in ("zoe", "ben", "zoe")] == [1, 3, 0]
+    await seal(tutoring)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.erased) == (True, 4)
+
+
+async def test_a_number_of_another_session_is_somebody_else(tutoring: Tenant) -> None:
+    await write(tutoring, user_id="zoe", data={"provider_user_id": "1017"})
+    now, asker = tutoring.broker.now(), Asker(tutoring.app.id)
+    elsewhere = SessionId(uuid7(now))
+    event = Event(
+        EventId(uuid7(now)),
+        EventType.PARTICIPANT_JOINED,
+        now,
+        asker,
+        None,
+        elsewhere,
+        None,
+        {"provider_user_id": "1017"},
+    )
+    async with tutoring.broker.store.transaction() as transaction:
+        await journal.record(transaction, event)
+    assert (await erase(tutoring, "zoe")).rows == 1
+    assert "1017" in await whole_journal(tutoring)
+
+
+async def test_a_reference_is_forgotten_only_when_the_app_says_so(tutoring: Tenant) -> None:
+    await write(tutoring, user_id="zoe")
+    await seal(tutoring)
+    await erase(tutoring, "zoe")
+    assert "lesson-1" in await whole_journal(tutoring)
+    assert (await erase(tutoring, "zoe", references=["lesson-1"])).fields == 1
+    assert "lesson-1" not in await whole_journal(tutoring)
+    assert (await verify(tutoring)).is_whole
+
+
+async def test_nobody_of_another_app_is_forgotten(tutoring: Tenant, other: Tenant) -> None:
+    for tenant in (tutoring, other):
+        await write(tenant, user_id="zoe")
+        await seal(tenant)
+    await erase(tutoring, "zoe")
+    assert "zoe" in await whole_journal(other)
+    assert (await verify(other)).erased == 0
+
+
+async def test_an_erasure_that_no_event_accounts_for_is_found(tutoring: Tenant) -> None:
+    """Everything that an erasure does, done by hand, and in the name of another one."""
+    genuine, victim = [*await write(tutoring, user_id="zoe"), *await write(tutoring, user_id="eve")]
+    await seal(tutoring)
+    erased = await erase(tutoring, "zoe")
+    await tamper(
+        tutoring,
+        """
+        insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
+        select app_id, xid, seq, '/user_id', sha256(substr(salts, 97, 32) || '"eve"'), :entry
+        from journal join journal_salts using (app_id, xid, seq) where app_id = :app and id = :id
+        """,
+        id=victim,
+        entry=erased.event_id,
+    )
+    await tamper(tutoring, "update journal set user_id = null where app_id = :app and id = :id", id=victim)
+    await tamper(
+        tutoring,
+        """
+        update journal_salts set salts = substr(salts, 1, 96) where app_id = :app
+        and (xid, seq) = (select xid, seq from journal where app_id = :app and id = :id)
+        """,
+        id=victim,
+    )
+    # Which of both the event means nobody can tell: both are named.
+    assert sorted(named(await verify(tutoring))) == sorted([(Wrong.CHANGED, genuine), (Wrong.CHANGED, victim)])
+
+
+# -- retention
+
+
+async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: Tenant) -> None:
+    old = await write(tutoring, 3, ago=timedelta(days=40))
+    other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
+    young = await write(tutoring, 2, ago=timedelta(days=20))
+    await seal(tutoring)
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    now = tutoring.broker.now()
+    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=now) == 3
+    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=now) == 0
+    left = [event["id"] for event in await tutoring.events()]
+    assert left[:-1] == [*other_class, *young]
+    assert not set(old) & set(left)
+    (event,) = await tutoring.events("journal.retired")
+    assert (event["data"]["class"], event["data"]["rows"]) == ("credentials", 3)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.retired, verdict.rows) == (True, 3, 3)
+    await seal(tutoring)
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.retired, verdict.rows) == (True, 3, 4)
+
+
+async def test_it_goes_on_as_time_passes(tutoring: Tenant, clock: MovableClock) -> None:
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    gone = []
+    for _ in range(4):
+        await write(tutoring, 2)
+        await seal(tutoring)
+        clock.move(days=16)
+        gone.append(await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()))
+    assert gone == [0, 2, 2, 2]
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.retired, verdict.seals) == (True, 6, 4)
+
+
+async def test_many_go_in_several_transactions_with_an_event_each(
+    tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retaining, "AT_ONCE", 4)
+    await write(tutoring, 10, ago=timedelta(days=40))
+    await seal(tutoring)
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 10
+    assert [event["data"]["rows"] for event in await tutoring.events("journal.retired")] == [4, 4, 2]
+    verdict = await verify(tutoring)
+    assert (verdict.is_whole, verdict.retired) == (True, 10)
+
+
+async def test_what_is_not_sealed_stays_until_it_is(tutoring: Tenant) -> None:
+    await write(tutoring, 1, ago=timedelta(days=40))
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 0
+    await seal(tutoring)
+    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 1
+
+
+async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
+    await write(tutoring, 2, user_id="zoe", ago=timedelta(days=40))
+    await seal(tutoring)
+    await erase(tutoring, "zoe")
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await seal(tutoring)
+    verdict = await verify(tutoring)
+    assert (verdict.findings, verdict.retired, verdict.erased) == ((), 2, 2)
+    assert journal_file.check(await export(tutoring)).is_whole
+
+
+async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant) -> None:
+    old, young = [*await write(tutoring, ago=timedelta(days=40)), *await write(tutoring)]
+    await seal(tutoring)
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await tamper(
+        tutoring,
+        """
+        insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
+        select app_id, xid, seq, '', digest, (select entry_id from journal_redactions where app_id = :app)
+        from journal_leaves where app_id = :app and event_id = :id
+        """,
+        id=young,
+    )
+    await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=young)
+    assert sorted(named(await verify(tutoring))) == sorted([(Wrong.REMOVED, old), (Wrong.REMOVED, young)])
+
+
+@pytest.mark.parametrize(("event_class", "days"), [("journal", 30), ("person", 30), ("bogus", 30), ("call", 6)])
+async def test_a_retention_that_cannot_be_is_refused(tutoring: Tenant, event_class: str, days: int) -> None:
+    with pytest.raises(InvalidInput):
+        await retaining.keep_for(tutoring.broker, tutoring.app, event_class, days)
+
+
+async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: Tenant) -> None:
+    assert await retaining.retentions(tutoring.broker, tutoring.app) == []
+    for days in (30, 60, None):
+        await retaining.keep_for(tutoring.broker, tutoring.app, "call", days)
+        found = await retaining.retentions(tutoring.broker, tutoring.app)
+        assert [each.days for each in found] == ([] if days is None else [days])
+
+
+# -- exporting
+
+
+async def test_an_export_is_checked_without_the_database(tutoring: Tenant, sealed: list[str]) -> None:
+    lines = await export(tutoring)
+    verdict = journal_file.check(lines)
+    online = await verify(tutoring)
+    assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, len(sealed), 3)
+    assert verdict.head == online.head
+    assert online.head is not None
+    assert journal_file.check(lines, head=online.head.hash).is_whole
+    assert journal_file.check(lines, head=bytes(32)).counts == {Wrong.HEAD_MISSING: 1}
+
+
+async def test_an_export_shows_the_events(tutoring: Tenant, sealed: list[str]) -> None:
+    events = [json.loads(line)["event"] for line in await export(tutoring) if line.startswith('{"event"')]
+    assert [event["public"]["id"] for event in events] == sealed
+    assert {event["shown"]["/user_id"]["value"] for event in events} == {"ben"}
+    assert set(events[0]["shown"]) == {"/data/provider_user_id", "/ip", "/reference", "/user_agent", "/user_id"}
+
+
+async def test_an_export_without_people_proves_the_rest(tutoring: Tenant, sealed: list[str]) -> None:
+    lines = await export(tutoring, personal=False)
+    assert not any(word in line for line in lines for word in ("ben", "peer-9", "192.0.2.7", "lesson-1"))
+    assert journal_file.check(lines).is_whole
+
+
+async def test_an_export_of_one_booking_proves_each_of_its_events(tutoring: Tenant) -> None:
+    await tutoring.book("a")
+    await tutoring.book("b")
+    await tutoring.join("a")
+    await seal(tutoring)
+    lines = await export(tutoring, reference="a")
+    events = [json.loads(line)["event"] for line in lines if line.startswith('{"event"')]
+    assert {event["shown"]["/reference"]["value"] for event in events} == {"a"}
+    verdict = journal_file.check(lines)
+    assert (verdict.is_whole, verdict.rows) == (True, len(events))
+    changed = [line.replace('"role":"teacher"', '"role":"admin"') for line in lines]
+    assert changed != lines
+    assert journal_file.check(changed).counts == {Wrong.CHANGED: 1}
+
+
+@pytest.mark.parametrize("seal_last", [True, False])
+async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenant, seal_last: bool) -> None:
+    await write(tutoring, 2, ago=timedelta(days=40))
+    await write(tutoring, 2, user_id="zoe")
+    await seal(tutoring)
+    await write(tutoring, 1, user_id="zoe")
+    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30)
+    await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await erase(tutoring, "zoe")
+    if seal_last:
+        await seal(tutoring)
+    lines = await export(tutoring)
+    verdict = journal_file.check(lines)
+    assert (verdict.findings, verdict.erased, verdict.retired) == ((), 3, 2)
+    without = [line for line in lines if "journal.retired" not in line and '"class"' not in line]
+    assert Wrong.REMOVED in journal_file.check(without).counts
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda lines: [*lines[:2], *lines[3:]], {Wrong.REMOVED}),
+        (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], {Wrong.REORDERED}),
+        (lambda lines: [*lines[:2], lines[1], *lines[2:]], {Wrong.INSERTED}),
+        (lambda lines: lines[:-1], {Wrong.REMOVED}),
+        (lambda lines: [*lines[:-2], lines[-1]], {Wrong.SEAL_BROKEN, Wrong.REMOVED}),
+        (lambda lines: [line.replace('"ben"', '"eve"') for line in lines], {Wrong.CHANGED}),
+        (lambda lines: [line.replace('"number":2', '"number":4') for line in lines], {Wrong.SEAL_BROKEN}),
+        (lambda lines: [line.replace(":", ": ", 1) for line in lines], {Wrong.CHANGED}),
+        (lambda lines: [lines[0], "nonsense\n", *lines[1:]], {Wrong.CHANGED}),
+    ],
+)
+async def test_a_changed_export_is_found(
+    tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], wrong: set[Wrong]
+) -> None:
+    assert set(journal_file.check(change(await export(tutoring))).counts) == wrong
+
+
+async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:
+    await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=sealed[4])
+    with pytest.raises(JournalNotWhole, match=sealed[4]):
+        await export(tutoring)
+
+
+@pytest.mark.parametrize("lines", [[], ["\n"], ["[]\n"], ['{"end":{}}\n'], ['{"journal":{"format":9}}\n'], ["\x00"]])
+def test_what_is_no_export_is_refused(lines: list[str]) -> None:
+    with pytest.raises(journal_file.Unreadable):
+        journal_file.check(lines)
