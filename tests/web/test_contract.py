@@ -36,15 +36,18 @@ NEW_OPERATIONS = {
     name: each for name, each in OPERATIONS.items() if not any(tag.startswith("legacy") for tag in each["tags"])
 }
 """All but the old endpoints, which answer in their own old words."""
+HOOKS = {name: each for name, each in OPERATIONS.items() if "webhooks in" in each["tags"]}
+"""Where providers send what they tell: they have no key, but a secret of the account."""
+GUARDED = {name: each for name, each in OPERATIONS.items() if "operations" not in each["tags"] and name not in HOOKS}
 each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 each_guarded_operation = pytest.mark.parametrize(
     "operation",
-    [pytest.param(each, id=name) for name, each in OPERATIONS.items() if "operations" not in each["tags"]],
+    [pytest.param(each, id=name) for name, each in GUARDED.items()],
 )
 each_new_operation = pytest.mark.parametrize("operation", NEW_OPERATIONS.values(), ids=NEW_OPERATIONS)
 each_new_guarded_operation = pytest.mark.parametrize(
     "operation",
-    [pytest.param(each, id=name) for name, each in NEW_OPERATIONS.items() if "operations" not in each["tags"]],
+    [pytest.param(each, id=name) for name, each in NEW_OPERATIONS.items() if name in GUARDED],
 )
 
 
@@ -135,6 +138,23 @@ def test_an_operation_needs_a_key_with_one_scope(operation: dict[str, Any]) -> N
 def test_an_operation_documents_its_problems(operation: dict[str, Any]) -> None:
     expected = {"401", "403", "422", "503"} | ({"400", "413"} if "requestBody" in operation else set())
     assert expected <= set(operation["responses"])
+
+
+def test_a_hook_needs_the_secret_of_its_own_provider_and_no_key() -> None:
+    assert {name: operation["security"] for name, operation in HOOKS.items()} == {
+        "POST /hooks/100ms/{app}": [{"hmsWebhook": []}],
+        "POST /hooks/agora/{app}": [{"agoraWebhook": []}],
+    }
+    headers = {name: DOCUMENT["components"]["securitySchemes"][name] for name in ("hmsWebhook", "agoraWebhook")}
+    assert {name: (scheme["type"], scheme["in"], scheme["name"]) for name, scheme in headers.items()} == {
+        "hmsWebhook": ("apiKey", "header", "Videobroker-Hook-Secret"),
+        "agoraWebhook": ("apiKey", "header", "Agora-Signature-V2"),
+    }
+
+
+@pytest.mark.parametrize("operation", HOOKS.values(), ids=HOOKS)
+def test_a_hook_documents_its_problems(operation: dict[str, Any]) -> None:
+    assert {"400", "401", "413", "422", "503"} <= set(operation["responses"])
 
 
 @each_new_operation

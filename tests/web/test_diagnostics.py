@@ -1,16 +1,28 @@
 """The examination of an app's set-up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import text
 
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
+from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import SessionId
 from videobroker.providers.hms.tokens import AccountKeys, management_token
+from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.usecases import tenants
+
+
+@pytest.fixture(autouse=True)
+async def empty_queue(broker: Broker) -> None:
+    """No worker runs here: what other tests left to be done would wait for ever."""
+    async with broker.store.transaction() as transaction:
+        await transaction.execute(text("delete from jobs.queue"))
 
 
 async def examined(tenant: Tenant) -> dict[str, Any]:
@@ -24,16 +36,78 @@ async def with_account(broker: Broker, api: httpx.AsyncClient, **settings: str) 
     return await make_tenant(broker, api, {ProviderName.HMS: settings}, {ProviderName.HMS: HMS_ROLES})
 
 
-async def test_a_sound_app_is_healthy(tutoring: Tenant) -> None:
-    found = await examined(tutoring)
+async def test_a_sound_app_is_healthy(tutoring: Tenant, sandbox: Sandbox) -> None:
+    found = await examined(await with_webhooks(tutoring, sandbox))
     assert found.pop("healthy") is True
     assert {finding["verdict"] for finding in found.values()} == {"ok"}
-    assert set(found) == {"database", "migrations", "100ms credentials", "100ms roles", "100ms clock", "100ms page"}
+    assert set(found) == {
+        "database",
+        "migrations",
+        "background work",
+        "100ms credentials",
+        "100ms roles",
+        "100ms clock",
+        "100ms page",
+        "100ms webhooks",
+    }
+
+
+@pytest.mark.parametrize(("waited", "verdict"), [(timedelta(seconds=30), "ok"), (timedelta(seconds=90), "failed")])
+async def test_a_job_that_waits_for_more_than_a_minute_tells_that_nobody_works(
+    tutoring: Tenant, waited: timedelta, verdict: str
+) -> None:
+    async with tutoring.broker.store.transaction() as transaction:
+        job = Job(Kind.ATTEND, tutoring.app.id, SessionId(uuid4()))
+        await enqueue(transaction, job)
+        await transaction.execute(
+            text("update jobs.queue set execute_after = now() - make_interval(secs => :seconds)"),
+            {"seconds": waited.total_seconds()},
+        )
+    found = (await examined(tutoring))["background work"]
+    assert found["verdict"] == verdict
+    if verdict == "failed":
+        assert "videobroker work" in found["next_step"]
+
+
+async def test_an_app_that_takes_no_webhooks_is_healthy_and_told_what_it_misses(tutoring: Tenant) -> None:
+    found = await examined(tutoring)
+    assert found["healthy"] is True
+    assert {check for check, finding in found.items() if check != "healthy" and finding["verdict"] != "ok"} == {
+        "100ms webhooks"
+    }
+    assert found["100ms webhooks"]["verdict"] == "warning"
+    assert "None are taken" in found["100ms webhooks"]["sentence"]
+    assert "HMS_WEBHOOK_SECRET" in found["100ms webhooks"]["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"webhook_secret": "invented-hook-secret"}, "No room is told where"),
+        ({"webhook_signing_secret": "invented-signing-secret"}, "taken with their signature"),
+        (
+            {
+                "webhook_secret": "invented-hook-secret",
+                "webhook_url": "https://video.example/hooks/100ms/acme",
+                "room_id": "65f0c1a2b3d4e5f60718293a",
+            },
+            "fixed room",
+        ),
+    ],
+)
+async def test_where_no_room_is_told_to_send_webhooks_the_dashboard_has_to_say_it(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, change: dict[str, str], says: str
+) -> None:
+    found = await examined(await with_account(broker, api, **sandbox.account("tutoring") | change))
+    assert found["100ms webhooks"]["verdict"] == "warning"
+    assert says in found["100ms webhooks"]["sentence"]
+    assert "dashboard" in found["100ms webhooks"]["next_step"]
+    assert "invented" not in str(found)
 
 
 async def test_a_role_that_the_template_lacks_is_named_with_those_it_has(tutoring: Tenant) -> None:
     roles = {ProviderName.HMS: {"tutor": "Teacher", "student": "student"}}
-    await tenants.change_app(tutoring.broker, tutoring.app, policy={}, role_maps=roles)
+    await tenants.change_app(tutoring.broker, tutoring.app, now=tutoring.broker.now(), policy={}, role_maps=roles)
     found = await examined(tutoring)
     assert found["healthy"] is False
     assert "lacks Teacher" in found["100ms roles"]["sentence"]
@@ -75,6 +149,28 @@ async def test_what_cannot_be_seen_at_agora_is_said(agora: Tenant) -> None:
     found = await examined(agora)
     assert found["healthy"] is True
     assert found["agora co-host authentication"]["verdict"] == "warning"
+    assert found["agora customer credentials"]["verdict"] == "warning"
+    assert found["agora webhooks"]["verdict"] == "warning"
+
+
+async def test_an_agora_account_that_can_do_everything_is_found_sound(agora: Tenant, sandbox: Sandbox) -> None:
+    found = await examined(await with_notifications(agora, sandbox))
+    assert found["agora customer credentials"]["verdict"] == "ok"
+    assert found["agora webhooks"]["verdict"] == "ok"
+
+
+async def test_agora_refusing_the_customer_credentials_is_a_failure(agora: Tenant, sandbox: Sandbox) -> None:
+    account = {
+        "app_id": sandbox.agora.app_id,
+        "app_certificate": sandbox.agora.app_certificate,
+        "customer_id": sandbox.agora.customer_id,
+        "customer_secret": "not-the-secret",
+        "api_url": sandbox.url,
+    }
+    app = await tenants.set_account(agora.broker, agora.app, ProviderName.AGORA, account, now=agora.broker.now())
+    found = await examined(replace(agora, app=app))
+    assert found["healthy"] is False
+    assert found["agora customer credentials"]["verdict"] == "failed"
 
 
 class TestManagementTokenByHand:

@@ -279,7 +279,11 @@ class TestRefusals:
 
         await tutoring.book()
         await tenants.change_app(
-            tutoring.broker, tutoring.app, policy={}, role_maps={ProviderName.HMS: {"tutor": "teacher"}}
+            tutoring.broker,
+            tutoring.app,
+            now=tutoring.broker.now(),
+            policy={},
+            role_maps={ProviderName.HMS: {"tutor": "teacher"}},
         )
         answer = await tutoring.join(user_id="student-1")
         assert (answer.status_code, answer.json()["code"]) == (422, "role_not_mapped")
@@ -290,7 +294,11 @@ class TestRefusals:
         from videobroker.usecases import tenants
 
         await tenants.change_app(
-            tutoring.broker, tutoring.app, policy={}, role_maps={ProviderName.HMS: {"tutor": "Teacher"}}
+            tutoring.broker,
+            tutoring.app,
+            now=tutoring.broker.now(),
+            policy={},
+            role_maps={ProviderName.HMS: {"tutor": "Teacher"}},
         )
         await tutoring.book(participants=LESSON[:1])
         answer = await tutoring.join(surface="prebuilt")

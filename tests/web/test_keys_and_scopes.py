@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,9 @@ class Operation:
     method: str
     path: str
     scopes: tuple[str, ...]
+    """Those that a key needs; empty where a key is not asked for."""
+    schemes: frozenset[str]
+    """What a caller may show instead of, or besides, a key."""
     body: Any
 
     def __str__(self) -> str:
@@ -47,6 +50,8 @@ PLACES = {
     "user_id": "tutor-1",
     "call_id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
     "code": "too_early",
+    "endpoint_id": "0195d3c2-9a10-7c55-9c1e-6f2b8d1e4a79",
+    "delivery_id": "0195d3c2-9b10-7c55-9c1e-6f2b8d1e4a80",
     "group_id": "lesson-1",
 }
 BODIES = {
@@ -59,8 +64,18 @@ BODIES = {
     "JoinIn": {"user_id": "tutor-1"},
     "GuestIn": {"name": "Grandma"},
     "CallerOfCall": {"user_id": "tutor-1"},
+    "EndpointIn": {"url": "https://backend.example/hooks"},
+    "ReplayIn": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
 }
 DOCUMENT: dict[str, Any] = create_app(_nobody).openapi()
+NOT_THERE = {
+    "/v1/calls/": "call_not_found",
+    "/v1/webhook-endpoints/": "endpoint_not_found",
+    "/v1/deliveries/": "delivery_not_found",
+}
+"""What is asked for by an id of ours, which nobody knows beforehand."""
+STREAMS = {"/v1/events/stream"}
+"""Answers that do not end: who may have them is asked in `test_stream.py`."""
 
 
 def _body(operation: dict[str, Any]) -> Any:
@@ -76,17 +91,21 @@ def _operations() -> list[Operation]:
             method.upper(),
             re.sub(r"\{(\w+)\}", lambda place: PLACES.get(place[1], "lesson-1"), path),
             tuple(scope for requirement in operation.get("security", ()) for scope in requirement.get("apiKey", ())),
+            frozenset(scheme for requirement in operation.get("security", ()) for scheme in requirement) - {"apiKey"},
             _body(operation),
         )
         for path, item in DOCUMENT["paths"].items()
         for method, operation in item.items()
+        if path not in STREAMS
     ]
 
 
 GUARDED = [operation for operation in _operations() if operation.scopes and operation.path.startswith("/v1/")]
 LEGACY = [operation for operation in _operations() if operation.scopes and not operation.path.startswith("/v1/")]
 """Old endpoints, which answer errors in their own old words: only their statuses are looked at."""
-OPEN = [operation for operation in _operations() if not operation.scopes]
+HOOKS = [operation for operation in _operations() if not operation.scopes and operation.schemes]
+"""For providers, which show a secret of the account and have no key."""
+OPEN = [operation for operation in _operations() if not operation.scopes and not operation.schemes]
 each_guarded = pytest.mark.parametrize("operation", GUARDED, ids=str)
 each_legacy = pytest.mark.parametrize("operation", LEGACY, ids=str)
 LIST_OF_GROUPS = "/v1/groups"
@@ -124,8 +143,9 @@ async def asks(tenant: Tenant, key: str) -> httpx.Response:
     return await tenant.api.get(LIST_OF_GROUPS, headers={"Authorization": f"Bearer {key}"})
 
 
-def test_the_document_has_guarded_and_open_operations() -> None:
+def test_the_document_has_guarded_and_open_operations_and_those_for_providers() -> None:
     assert {operation.path for operation in OPEN} == {"/healthz", "/readyz", "/metrics", "/problems/too_early"}
+    assert {operation.path for operation in HOOKS} == {"/hooks/100ms/lesson-1", "/hooks/agora/lesson-1"}
     assert {scope for operation in GUARDED for scope in operation.scopes} == set(Scope)
 
 
@@ -312,6 +332,17 @@ async def test_an_open_operation_answers_without_a_key(api: httpx.AsyncClient, o
     assert (await operation.ask(api, None)).status_code == 200
 
 
+@pytest.mark.parametrize("operation", HOOKS, ids=str)
+async def test_no_key_opens_a_hook(tutoring: Tenant, operation: Operation) -> None:
+    own = replace(operation, path=operation.path.replace("lesson-1", tutoring.app.name))
+    for hook in (operation, own):
+        for key in (None, tutoring.key, mint_key()):
+            answer = await hook.ask(tutoring.api, key)
+            assert (answer.status_code, answer.json()["code"]) == (401, "webhook_refused")
+            assert tutoring.key not in answer.text
+    assert await tutoring.events() == []
+
+
 @each_guarded
 async def test_every_other_scope_is_not_enough(tutoring: Tenant, operation: Operation) -> None:
     await tutoring.book()
@@ -339,8 +370,9 @@ async def test_the_declared_scope_alone_is_enough(tutoring: Tenant, operation: O
         assert (await tutoring.post(f"/v1/{kind}/lesson-1/start")).status_code == 200
     (needed,) = operation.scopes
     answer = await operation.ask(tutoring.api, await tutoring.another_key(scopes=[Scope(needed)]))
-    if operation.path.startswith("/v1/calls/"):
-        assert answer.json()["code"] == "call_not_found"
+    missing = next((code for start, code in NOT_THERE.items() if operation.path.startswith(start)), None)
+    if missing is not None:
+        assert answer.json()["code"] == missing
     else:
         assert answer.is_success, answer.text
 

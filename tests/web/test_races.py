@@ -116,7 +116,11 @@ class TestAppsThatChange:
     async def test_a_session_can_be_cancelled_although_its_roles_are_gone(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await tenants.change_app(
-            tutoring.broker, tutoring.app, policy={}, role_maps={ProviderName.HMS: {"coach": "teacher"}}
+            tutoring.broker,
+            tutoring.app,
+            now=tutoring.broker.now(),
+            policy={},
+            role_maps={ProviderName.HMS: {"coach": "teacher"}},
         )
         cancelled = await tutoring.post(f"{LESSON_1}/cancel")
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
@@ -145,7 +149,7 @@ class TestAppsThatChange:
         tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
         await tenant.book()
         await tenant.join()
-        await tenants.change_app(broker, tenant.app, policy={}, role_maps={})
+        await tenants.change_app(broker, tenant.app, now=broker.now(), policy={}, role_maps={})
         assert (await tenant.get("/api/video-calls/rooms/any-code-xyz")).status_code == 404
 
 

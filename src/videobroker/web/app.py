@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
-from videobroker.web import health, problems, v1
+from videobroker.web import health, hooks, problems, v1
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -20,6 +20,7 @@ from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.problems import Problem
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
+from videobroker.web.v1 import catalogue
 
 DESCRIPTION = """\
 Register bookings and groups, ask who may enter now, and get join credentials for 100ms and Agora.
@@ -33,6 +34,8 @@ TAGS = [
     {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
     {"name": "calls", "description": "Meetings that took place, or that run now."},
     {"name": "events", "description": "The journal: everything that happened."},
+    {"name": "webhooks out", "description": "Where the app's backend hears our events."},
+    {"name": "webhooks in", "description": "Where the providers tell who comes and goes."},
     {"name": "legacy: tutoring", "description": "The endpoints that lessons had before, and their answers."},
     {"name": "legacy: groups", "description": "The endpoints that group chats had before, and their answers."},
     {"name": "legacy: appointments", "description": "The endpoints that appointments had before, and their answers."},
@@ -87,7 +90,9 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
     app.include_router(legacy_groups.router)
     app.include_router(legacy_appointments.router)
     app.include_router(legacy_therapy.router)
+    app.include_router(hooks.router)
     app.include_router(health.router)
+    app.webhooks.include_router(catalogue.webhooks)
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
     return app
@@ -102,6 +107,7 @@ def _contract(app: FastAPI) -> dict[str, Any]:
                 summary=app.summary,
                 description=app.description,
                 routes=app.routes,
+                webhooks=app.webhooks.routes,
                 tags=app.openapi_tags,
                 license_info={"name": "MIT", "identifier": "MIT"},
                 servers=[{"url": "/", "description": "This deployment"}],
@@ -110,8 +116,20 @@ def _contract(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+_TAKEN = {
+    "2XX": {"description": "Taken: it is not sent again."},
+    "410": {"description": "Nothing more is wanted: the endpoint is disabled."},
+    "default": {"description": "Not taken: it is sent again, for more than a day. `Retry-After` is honoured."},
+}
+
+
 def _complete(document: dict[str, Any]) -> dict[str, Any]:
+    for webhook in document["webhooks"].values():
+        # What the receiver answers, and not what FastAPI would.
+        webhook["post"]["responses"] = _TAKEN
     schemas = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
     for name, schema in Problem.model_json_schema(ref_template="#/components/schemas/{model}")["$defs"].items():
         schemas.setdefault(name, schema)
     schemas["Problem"] = {

@@ -157,7 +157,10 @@ Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
 GuestBringer = Annotated[Caller, Security(identify_backend, scopes=[Scope.JOIN.value])]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
+Moderator = Annotated[Caller, Security(identify, scopes=[Scope.MODERATION_WRITE.value])]
 EventsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.EVENTS_READ.value])]
+WebhooksReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_READ.value])]
+WebhooksWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_WRITE.value])]
 Examiner = Annotated[Caller, Security(identify_backend, scopes=[Scope.DIAGNOSTICS_READ.value])]
 
 KEY_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")

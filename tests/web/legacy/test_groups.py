@@ -195,7 +195,7 @@ class TestMemberErrors:
     async def test_a_role_that_nobody_mapped_cannot_be_signed(self, chats: Tenant) -> None:
         await gather(chats)
         role_maps = {ProviderName.HMS: {"admin": "host"}}
-        await tenants.change_app(chats.broker, chats.app, policy={}, role_maps=role_maps)
+        await tenants.change_app(chats.broker, chats.app, now=chats.broker.now(), policy={}, role_maps=role_maps)
         answer = await ask(chats, "member-1")
         assert (*said(answer), code_of(answer)) == (500, "Failed to generate video token", "role_not_mapped")
 

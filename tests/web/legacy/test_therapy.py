@@ -394,13 +394,43 @@ class TestStatus:
             assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
             assert (await patch(practice, "therapy-1", therapist, status=status)).json()["status"] == status
 
-    async def test_moving_a_call_keeps_its_length_and_its_code(self, practice: Tenant) -> None:
-        made = await create(practice)
-        later = iso_string(practice.broker.now() + timedelta(days=1))
+    async def test_moving_a_call_before_its_lobby_opens_keeps_its_length_and_its_code(self, practice: Tenant) -> None:
+        made = await create(practice, timedelta(days=1))
+        later = iso_string(practice.broker.now() + timedelta(days=2))
         moved = (await patch(practice, made["id"], scheduledTime=later)).json()
         assert (moved["scheduledTime"], moved["duration"], moved["roomCode"]) == (later, 50, made["roomCode"])
         assert (await patch(practice, made["id"], duration=80)).json()["duration"] == 80
         assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["scheduledTime"] == later
+
+    async def test_moving_a_call_whose_lobby_is_open_makes_its_codes_worthless_and_new_ones(
+        self, practice: Tenant, sandbox: Sandbox
+    ) -> None:
+        # Whoever holds a code could go in at once, hours before the new time.
+        made = await create(practice)
+        later = iso_string(practice.broker.now() + timedelta(days=1))
+        moved = (await patch(practice, made["id"], scheduledTime=later)).json()
+        assert (moved["scheduledTime"], moved["duration"]) == (later, 50)
+        before, after = [code["roomCode"].removeprefix("therabook-") for code in (made, moved)]
+        assert before != after
+        assert (await sandbox.client.post("/v2/token", json={"code": before})).status_code == 403
+        assert (await sandbox.client.post("/v2/token", json={"code": after})).status_code == 200
+        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["roomCode"] == moved["roomCode"]
+        assert (await sandbox.counters())["rooms_created"] == 1
+
+    async def test_moving_a_call_that_runs_ends_it(self, practice: Tenant) -> None:
+        made = await create(practice)
+        await patch(practice, made["id"], status="in-progress")
+        later = iso_string(practice.broker.now() + timedelta(days=1))
+        assert (await patch(practice, made["id"], scheduledTime=later)).json()["status"] == "scheduled"
+        (ended,) = (await practice.get(f"/v1/bookings/{made['id']}/calls")).json()["data"]
+        assert ended["end_reason"] == "session_moved"
+
+    async def test_moving_a_call_within_its_open_lobby_changes_nothing_else(self, practice: Tenant) -> None:
+        made = await create(practice)
+        await patch(practice, made["id"], status="in-progress")
+        sooner = iso_string(practice.broker.now() + timedelta(minutes=2))
+        moved = (await patch(practice, made["id"], scheduledTime=sooner)).json()
+        assert (moved["status"], moved["roomCode"]) == ("in-progress", made["roomCode"])
 
     async def test_nothing_changes_nothing(self, practice: Tenant) -> None:
         made = await create(practice)

@@ -1,13 +1,13 @@
 """Calls."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.calls import Call
+from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import CallId
 from videobroker.domain.sessions import Session, SessionKind
 from videobroker.usecases import calls
@@ -15,9 +15,43 @@ from videobroker.web.auth import CallsReader
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Moment
+from videobroker.web.v1.attendance import STAY_EXAMPLE, StayOut, stay_out
 from videobroker.web.v1.sessions import COMMON_PROBLEMS
 
 router = APIRouter(prefix="/calls", tags=["calls"], route_class=JsonRoute, generate_unique_id_function=by_name)
+
+
+_CALL_EXAMPLE: dict[str, Any] = {
+    "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
+    "session": {"kind": "booking", "reference": "lesson-1"},
+    "provider": "100ms",
+    "started_at": "2026-03-12T13:55:00Z",
+    "started_by": "tutor-1",
+    "ended_at": "2026-03-12T14:58:30Z",
+    "ended_by": "tutor-1",
+    "end_reason": "requested",
+    "duration_seconds": 3810,
+    "provider_call_ids": ["65f0c9d4b3d4e5f607182a01"],
+    "people": 2,
+    "peak": 2,
+    "present": 0,
+    "first_joined_at": "2026-03-12T13:55:02.194Z",
+    "last_left_at": "2026-03-12T14:58:29.7Z",
+    "settled": True,
+}
+NEW_CALL_EXAMPLE: dict[str, Any] = {
+    **_CALL_EXAMPLE,
+    "ended_at": None,
+    "ended_by": None,
+    "end_reason": None,
+    "duration_seconds": None,
+    "provider_call_ids": [],
+    "people": 0,
+    "peak": 0,
+    "first_joined_at": None,
+    "last_left_at": None,
+    "settled": False,
+}
 
 
 class SessionRef(BaseModel):
@@ -30,22 +64,7 @@ class SessionRef(BaseModel):
 class CallOut(BaseModel):
     """One meeting of a session, from start to end."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
-                    "session": {"kind": "booking", "reference": "lesson-1"},
-                    "provider": "100ms",
-                    "started_at": "2026-03-12T13:55:00Z",
-                    "started_by": "tutor-1",
-                    "ended_at": "2026-03-12T14:58:30Z",
-                    "ended_by": "tutor-1",
-                    "duration_seconds": 3810,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_CALL_EXAMPLE]})
 
     id: UUID
     session: SessionRef
@@ -54,7 +73,23 @@ class CallOut(BaseModel):
     started_by: str | None = Field(description="Whose join or start opened it; null for the backend itself.")
     ended_at: Moment | None = Field(description="Null while the call runs.")
     ended_by: str | None
+    end_reason: EndReason | None
     duration_seconds: int | None = Field(description="Whole seconds from start to end; null while the call runs.")
+    provider_call_ids: list[str] = Field(description="100ms session ids; one for each time the room filled anew.")
+    people: int = Field(description="Different persons who were in it.")
+    peak: int = Field(description="The most persons at one moment.")
+    present: int = Field(description="How many persons are in it now.")
+    first_joined_at: Moment | None
+    last_left_at: Moment | None = Field(description="Null while somebody is there.")
+    settled: bool = Field(description="The call has ended, and its attendance is final.")
+
+
+class CallDetail(CallOut):
+    """One call, with everybody who was in it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_CALL_EXAMPLE, "attendance": [STAY_EXAMPLE]}]})
+
+    attendance: list[StayOut] = Field(description="By arrival. A user sees their own.")
 
 
 class CallPage(BaseModel):
@@ -74,12 +109,27 @@ def call_out(session: Session, call: Call) -> CallOut:
         started_by=call.started_by,
         ended_at=call.ended_at,
         ended_by=call.ended_by,
+        end_reason=call.end_reason,
         duration_seconds=call.duration_seconds,
+        provider_call_ids=list(call.provider_call_ids),
+        people=call.attendance.people,
+        peak=call.attendance.peak,
+        present=call.attendance.present,
+        first_joined_at=call.attendance.first_joined_at,
+        last_left_at=call.attendance.last_left_at,
+        settled=call.settled_at is not None,
     )
 
 
 @router.get("/{call_id}", summary="Read a call", responses=described(*COMMON_PROBLEMS, "call_not_found"))
-async def get_call(caller: CallsReader, call_id: Annotated[UUID, Path(description="The `id` of the call.")]) -> CallOut:
-    """One call with its duration."""
-    found = await calls.find_call(caller.broker, caller.app, CallId(call_id), for_user=caller.user_id)
-    return call_out(*found)
+async def get_call(
+    caller: CallsReader, call_id: Annotated[UUID, Path(description="The `id` of the call.")]
+) -> CallDetail:
+    """One call with its attendance, and what every interval of it rests on: event by event."""
+    explained = await calls.explain(caller.broker, caller.app, CallId(call_id), for_user=caller.user_id)
+    return CallDetail(
+        **call_out(explained.session, explained.call).model_dump(),
+        attendance=[
+            stay_out(each.stay, each.user_id, explained.evidence_for(each.stay)) for each in explained.attended
+        ],
+    )

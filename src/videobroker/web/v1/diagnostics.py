@@ -1,15 +1,17 @@
 """What an app can find out about its own set-up."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
-from videobroker.usecases.examining import examine_app, examine_database
+from videobroker.usecases.examining import examine_app, examine_database, heard
 from videobroker.web.auth import Examiner
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
+from videobroker.web.shapes import Moment
 from videobroker.web.v1.sessions import COMMON_PROBLEMS
 
 router = APIRouter(
@@ -44,6 +46,39 @@ class Diagnostics(BaseModel):
     findings: list[FindingOut]
 
 
+class HeardOut(BaseModel):
+    """How many webhooks of one kind came, and what became of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "provider": "100ms",
+                    "type": "beam.started.success",
+                    "state": "ignored",
+                    "note": "says nothing about who is in a call",
+                    "count": 3,
+                    "last_received_at": "2026-03-12T14:00:03Z",
+                }
+            ]
+        }
+    )
+
+    provider: ProviderName
+    type: str = Field(description="In the provider's word.")
+    state: Literal["pending", "applied", "ignored"]
+    note: str | None = Field(description="With `ignored`: why.")
+    count: int
+    last_received_at: Moment
+
+
+class HeardPage(BaseModel):
+    """Everything that the providers told."""
+
+    data: list[HeardOut]
+    next: None = Field(default=None, description="There is one page.")
+
+
 def finding_out(finding: Finding) -> FindingOut:
     """As the API shows it."""
     return FindingOut(
@@ -56,3 +91,22 @@ async def read_diagnostics(caller: Examiner) -> Diagnostics:
     """The checks of `videobroker doctor` for this app: database, credentials, clock, template roles, page."""
     findings = [*await examine_database(caller.broker), *await examine_app(caller.broker, caller.app)]
     return Diagnostics(healthy=is_healthy(findings), findings=[finding_out(finding) for finding in findings])
+
+
+@router.get("/webhooks", summary="Count the providers' webhooks", responses=described(*COMMON_PROBLEMS))
+async def read_webhooks(caller: Examiner) -> HeardPage:
+    """What came in for this app in the last seven days, by type, and what became of it: whether webhooks arrive at
+    all, and which of them nothing follows from."""
+    return HeardPage(
+        data=[
+            HeardOut(
+                provider=each.provider,
+                type=each.type,
+                state=each.state,
+                note=each.note,
+                count=each.count,
+                last_received_at=each.last_received_at,
+            )
+            for each in await heard(caller.broker, caller.app, now=caller.now)
+        ]
+    )

@@ -21,7 +21,7 @@ from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
-from videobroker.web.v1.calls import CallOut, CallPage, call_out
+from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_out
 from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, readable_session, session_key
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
@@ -97,16 +97,7 @@ _COMMON_EXAMPLE: dict[str, Any] = {
     "display_name": "Ada",
     "expires_at": "2026-03-12T15:15:00Z",
     "session": {"kind": "booking", "reference": "lesson-1", "title": "Algebra, lesson 1"},
-    "call": {
-        "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
-        "session": {"kind": "booking", "reference": "lesson-1"},
-        "provider": "100ms",
-        "started_at": "2026-03-12T13:55:00Z",
-        "started_by": "tutor-1",
-        "ended_at": None,
-        "ended_by": None,
-        "duration_seconds": None,
-    },
+    "call": NEW_CALL_EXAMPLE,
 }
 
 
@@ -174,6 +165,7 @@ class ChannelJoin(_JoinCommon):
             "examples": [
                 {
                     **_COMMON_EXAMPLE,
+                    "call": {**NEW_CALL_EXAMPLE, "provider": "agora"},
                     "type": "agora_token",
                     "provider": "agora",
                     "surface": "sdk",

@@ -20,7 +20,29 @@ from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 
-class EventOut(BaseModel):
+class AskedBy(BaseModel):
+    """Who asked."""
+
+    key_id: UUID | None = Field(description="The API key; null when it was a user.")
+    user_id: str | None = Field(description="Whose user token it was; null when it was a backend.")
+    ip: str | None
+    user_agent: str | None
+
+
+class EventFields(BaseModel):
+    """What every event says."""
+
+    id: UUID
+    type: EventType
+    occurred_at: Moment
+    session: SessionRef | None
+    user_id: str | None = Field(description="Whom it is about.")
+    asked_by: AskedBy
+    data: dict[str, Any]
+    cursor: str = Field(description="Where this event stands: use it to go on behind it.")
+
+
+class EventOut(EventFields):
     """Something that happened."""
 
     model_config = ConfigDict(
@@ -51,24 +73,6 @@ class EventOut(BaseModel):
             ]
         }
     )
-
-    id: UUID
-    type: EventType
-    occurred_at: Moment
-    session: SessionRef | None
-    user_id: str | None = Field(description="Whom it is about.")
-    asked_by: "AskedBy"
-    data: dict[str, Any]
-    cursor: str = Field(description="Where this event stands: use it to go on behind it.")
-
-
-class AskedBy(BaseModel):
-    """Who asked."""
-
-    key_id: UUID | None = Field(description="The API key; null when it was a user.")
-    user_id: str | None = Field(description="Whose user token it was; null when it was a backend.")
-    ip: str | None
-    user_agent: str | None
 
 
 class EventPage(BaseModel):

@@ -117,6 +117,19 @@ class PolicyIn(Shape):
     guest_token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
         default=None, description="Longest life of a guest's token."
     )
+    late_after_seconds: Seconds | None = Field(
+        default=None, description="Who arrives later than this after the start is late."
+    )
+    left_early_before_seconds: Seconds | None = Field(
+        default=None, description="Who is gone this long before the end has left early."
+    )
+    minimum_presence_seconds: Seconds | None = Field(default=None, description="Who was there for less was absent.")
+    no_show_after_seconds: Seconds | None = Field(
+        default=None, description="Who was not there by then, counted from the start, is reported as missing."
+    )
+    empty_seconds: Annotated[StrictInt, Field(ge=30, le=7 * 24 * 3600)] | None = Field(
+        default=None, description="A group's call ends when nobody has been in it for so long."
+    )
 
     def patch(self) -> Mapping[str, Any]:
         """Only what was said."""

@@ -1,0 +1,299 @@
+"""Who was in a call, who attended a booking."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from videobroker.domain.attendance import Stay
+from videobroker.domain.observations import Attested, Sign, Source
+from videobroker.domain.sessions import SessionKind
+from videobroker.domain.times import rfc3339
+from videobroker.domain.verdicts import Rule, Verdict
+from videobroker.usecases.judging import Judged, Report, attendance_of
+from videobroker.web.auth import CallsReader
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute, by_name
+from videobroker.web.shapes import Moment
+from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, readable_session
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for a formula."""
+
+router = APIRouter(
+    prefix="/bookings/{reference}/attendance",
+    tags=["bookings"],
+    route_class=JsonRoute,
+    generate_unique_id_function=by_name,
+)
+
+_SOURCE = (
+    "How we know: `observed` from a webhook, `reconciled` from asking the provider, `inferred` from something else."
+)
+
+
+class RoleOut(BaseModel):
+    """A provider role, from a moment on."""
+
+    role: str
+    since: Moment
+
+
+class EvidenceOut(BaseModel):
+    """One thing that was told, and how."""
+
+    id: str = Field(description="The webhook as it was kept, or the roll call.")
+    kind: Literal["webhook", "roll_call"]
+    type: str | None = Field(description="In the provider's word; null for a roll call.")
+    sign: Sign = Field(description="What it says.")
+    at: Moment = Field(description="When that happened, by the provider's clock.")
+    received_at: Moment
+
+
+_EVIDENCE_EXAMPLE: dict[str, Any] = {
+    "id": "0195d3c2-8a10-7c55-9c1e-6f2b8d1e4a78",
+    "kind": "webhook",
+    "type": "peer.join.success",
+    "sign": "arrived",
+    "at": "2026-03-12T13:55:02.194Z",
+    "received_at": "2026-03-12T13:55:03Z",
+}
+STAY_EXAMPLE: dict[str, Any] = {
+    "user_id": "tutor-1",
+    "provider_user_id": "tutor-1",
+    "connection": "7a1f0c52-9d3e-4b61-8c04-2e5b9f7a6d10",
+    "roles": [{"role": "teacher", "since": "2026-03-12T13:55:02.194Z"}],
+    "joined_at": "2026-03-12T13:55:02.194Z",
+    "left_at": None,
+    "present_seconds": None,
+    "source": "observed",
+    "joined_source": "observed",
+    "left_source": None,
+    "reason": None,
+    "evidence": [_EVIDENCE_EXAMPLE],
+}
+
+
+class StayOut(BaseModel):
+    """One device of one person in a call, from its arrival to its departure."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [STAY_EXAMPLE]})
+
+    user_id: str | None = Field(description="Null for somebody who never got credentials from us.")
+    provider_user_id: str = Field(description="What the provider calls the person.")
+    connection: str = Field(description="The provider's name of the device: 100ms peer id, Agora uid.")
+    roles: list[RoleOut] = Field(description="At the provider; the first holds from the arrival on.")
+    joined_at: Moment
+    left_at: Moment | None = Field(description="Null while they are there.")
+    present_seconds: int | None
+    source: Source = Field(description=f"{_SOURCE} The weaker of the two below.")
+    joined_source: Source
+    left_source: Source | None
+    reason: str | None = Field(description="Why they left, in the provider's word.")
+    evidence: list[EvidenceOut] = Field(description="Everything that this rests on.")
+
+
+def evidence_out(attested: Attested) -> EvidenceOut:
+    """As the API shows it."""
+    return EvidenceOut(
+        id=attested.observation.evidence,
+        kind="webhook" if attested.type is not None else "roll_call",
+        type=attested.type,
+        sign=attested.observation.sign,
+        at=attested.observation.at,
+        received_at=attested.received_at,
+    )
+
+
+def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[Attested]) -> StayOut:
+    """As the API shows it."""
+    lasted = None if stay.left_at is None else int((stay.left_at - stay.joined_at).total_seconds())
+    return StayOut(
+        user_id=user_id,
+        provider_user_id=stay.provider_user_id,
+        connection=stay.connection,
+        roles=[RoleOut(role=span.role, since=span.since) for span in stay.roles],
+        joined_at=stay.joined_at,
+        left_at=stay.left_at,
+        present_seconds=lasted,
+        source=stay.source,
+        joined_source=stay.joined_source,
+        left_source=stay.left_source,
+        reason=stay.reason,
+        evidence=[evidence_out(each) for each in evidence],
+    )
+
+
+class SpanOut(BaseModel):
+    """A stretch of time in the call, with whichever device."""
+
+    joined_at: Moment
+    left_at: Moment | None
+    source: Source
+
+
+class JudgedOut(BaseModel):
+    """One person's attendance of a booking."""
+
+    user_id: str
+    role: str | None = Field(description="The app's role; null for somebody who is not on the roster.")
+    display_name: str | None
+    verdict: Verdict | None = Field(description="Null while there is none, and where there can be none: see `rule`.")
+    rule: Rule = Field(description="What decided.")
+    present_seconds: int
+    present_minutes: int = Field(description="Rounded down.")
+    late_by_seconds: int
+    left_early_by_seconds: int
+    first_joined_at: Moment | None
+    last_left_at: Moment | None = Field(description="Null while they are there.")
+    source: Source | None = Field(description=f"{_SOURCE} The weakest that this rests on.")
+    stays: list[SpanOut] = Field(description="With every device.")
+
+
+class AttendanceOut(BaseModel):
+    """The attendance of a booking."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "reference": "lesson-1",
+                    "starts_at": "2026-03-12T14:00:00Z",
+                    "ends_at": "2026-03-12T15:00:00Z",
+                    "final": True,
+                    "participants": [
+                        {
+                            "user_id": "tutor-1",
+                            "role": "tutor",
+                            "display_name": "Ada",
+                            "verdict": "attended",
+                            "rule": "there_in_time",
+                            "present_seconds": 3897,
+                            "present_minutes": 64,
+                            "late_by_seconds": 0,
+                            "left_early_by_seconds": 0,
+                            "first_joined_at": "2026-03-12T13:55:02.194Z",
+                            "last_left_at": "2026-03-12T15:00:00Z",
+                            "source": "observed",
+                            "stays": [
+                                {
+                                    "joined_at": "2026-03-12T13:55:02.194Z",
+                                    "left_at": "2026-03-12T15:00:00Z",
+                                    "source": "observed",
+                                }
+                            ],
+                        }
+                    ],
+                    "others": [],
+                    "calls": ["0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77"],
+                }
+            ]
+        }
+    )
+
+    reference: str
+    starts_at: Moment | None
+    ends_at: Moment | None
+    final: bool = Field(description="The booking is over for good, and the verdicts stay.")
+    participants: list[JudgedOut] = Field(description="Everybody on the roster.")
+    others: list[JudgedOut] = Field(description="Guests, and people nobody registered. There is no verdict on them.")
+    calls: list[str] = Field(description="The calls it rests on: `GET /v1/calls/{id}` explains each.")
+
+
+def _judged_out(judged: Judged) -> JudgedOut:
+    found = judged.judgement
+    return JudgedOut(
+        user_id=judged.user_id,
+        role=judged.role,
+        display_name=judged.display_name,
+        verdict=found.verdict,
+        rule=found.rule,
+        present_seconds=found.present_seconds,
+        present_minutes=found.present_seconds // 60,
+        late_by_seconds=found.late_by_seconds,
+        left_early_by_seconds=found.left_early_by_seconds,
+        first_joined_at=found.first_joined_at,
+        last_left_at=found.last_left_at,
+        source=found.source,
+        stays=[SpanOut(joined_at=stay.joined_at, left_at=stay.left_at, source=stay.source) for stay in judged.stays],
+    )
+
+
+@router.get(
+    "",
+    summary="Read who attended a booking",
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+        **described(*SESSION_PROBLEMS),
+    },
+    response_model=AttendanceOut,
+)
+async def get_attendance(
+    caller: CallsReader,
+    reference: Reference,
+    shape: Annotated[
+        Literal["json", "csv"], Query(alias="format", description="`csv` for spreadsheets: one line for each person.")
+    ] = "json",
+) -> Any:
+    """A verdict on everybody on the roster, with the minutes and the rule that decided. Until the booking is over
+    for good it is that of this moment. A user sees their own line."""
+    key = await readable_session(caller, SessionKind.BOOKING, reference)
+    report = await attendance_of(caller.broker, caller.app, key, now=caller.now)
+    if shape == "csv":
+        return Response(_csv(caller.user_id if caller.is_user else None, report), media_type="text/csv; charset=utf-8")
+    shown = caller.user_id if caller.is_user else None
+    return AttendanceOut(
+        reference=report.session.key.reference,
+        starts_at=report.session.terms.starts_at,
+        ends_at=report.session.terms.ends_at,
+        final=report.final,
+        participants=[_judged_out(each) for each in report.registered if shown in {None, each.user_id}],
+        others=[_judged_out(each) for each in report.others if shown in {None, each.user_id}],
+        calls=[str(call.id) for call in report.calls],
+    )
+
+
+_COLUMNS = (
+    "reference",
+    "user_id",
+    "role",
+    "display_name",
+    "verdict",
+    "rule",
+    "present_seconds",
+    "present_minutes",
+    "late_by_seconds",
+    "left_early_by_seconds",
+    "first_joined_at",
+    "last_left_at",
+    "source",
+    "final",
+)
+
+
+def _csv(only: str | None, report: Report) -> str:
+    """RFC 4180, with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for judged in (*report.registered, *report.others):
+        if only not in {None, judged.user_id}:
+            continue
+        row = _judged_out(judged).model_dump() | {"reference": report.session.key.reference, "final": report.final}
+        writer.writerow([_cell(row[column]) for column in _COLUMNS])
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text

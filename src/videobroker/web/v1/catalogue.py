@@ -1,0 +1,326 @@
+"""The catalogue of events: what each type says, for the journal, the stream and webhooks alike."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
+
+from videobroker.domain.access import Reason
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.calls import EndReason
+from videobroker.domain.journal import EventType
+from videobroker.domain.observations import Source
+from videobroker.domain.sessions import SessionStatus
+from videobroker.domain.verdicts import Rule, Verdict
+from videobroker.domain.webhooks import Disabled
+from videobroker.providers.contract import Surface
+from videobroker.web.shapes import Moment
+from videobroker.web.v1.events import EventFields
+
+
+class EventData(BaseModel):
+    """What an event says beyond when, where, about whom and on whose behalf."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SessionData(EventData):
+    """A session as it is now."""
+
+    version: int = Field(description="Counts the changes of the session.")
+    status: SessionStatus
+
+
+class RosterData(EventData):
+    """A line of the roster."""
+
+    role: str = Field(description="The app's role.")
+
+
+class VerdictLine(BaseModel):
+    """One person's verdict."""
+
+    user_id: str
+    verdict: Verdict | None
+    rule: Rule
+
+
+class ClosedData(EventData):
+    """The verdicts on a booking that is over for good."""
+
+    counts: dict[Verdict, int]
+    verdicts: list[VerdictLine] = Field(description="The first hundred; `GET .../attendance` has all.")
+    corrected: bool = Field(description="There were other verdicts before: something was learned late.")
+
+
+class IssuedData(EventData):
+    """Join credentials that were issued."""
+
+    provider: ProviderName
+    surface: Surface
+    role: str = Field(description="At the provider.")
+    guest: bool
+    token_id: str = Field(description="Names the token or the room code without giving it away.")
+    expires_at: Moment | None = Field(description="Null for a room code, which does not expire by itself.")
+    provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
+
+
+class DeniedData(EventData):
+    """Join credentials that were not issued."""
+
+    decision: Literal["wait", "refuse"]
+    reason: Reason
+    role: str | None = Field(description="The app's role; null for somebody who is not on the roster.")
+    guest: bool
+
+
+class StayData(EventData):
+    """One device of one person, in a call."""
+
+    call: UUID
+    role: str | None = Field(description="At the provider.")
+    source: Source
+    joined_at: Moment
+    provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
+
+
+class LeftData(StayData):
+    """The same, and its end."""
+
+    left_at: Moment | None
+    reason: str | None = Field(description="Why they left, in the provider's word.")
+
+
+class FormerStay(BaseModel):
+    """A stay as it was told before."""
+
+    joined_at: Moment
+    left_at: Moment | None
+
+
+class CorrectedData(LeftData):
+    """A stay that is otherwise than it was told before."""
+
+    former: FormerStay | None = Field(default=None, description="As it was before.")
+    withdrawn: bool = Field(default=False, description="There was no such stay after all.")
+
+
+class ReconciledData(EventData):
+    """What the provider told us only when we asked."""
+
+    call: UUID
+    roll_call: UUID
+    learned: dict[str, int] = Field(description="How many signs of each kind.")
+
+
+class RemovedData(EventData):
+    """How somebody was put out."""
+
+    ban: bool
+
+
+class MissingData(EventData):
+    """Somebody who was not there in time."""
+
+    role: str = Field(description="The app's role.")
+    starts_at: Moment
+    call: UUID | None = Field(description="The call in which they were missed, if there is one.")
+
+
+class CallData(EventData):
+    """A call."""
+
+    call: UUID
+    provider: ProviderName
+
+
+class EndedData(CallData):
+    """A call that ended. Its attendance may still grow by what is on its way: `call.settled` has it final."""
+
+    reason: EndReason
+    duration_seconds: int
+    people: int
+    peak: int
+
+
+class SettledData(EventData):
+    """A call whose attendance is final."""
+
+    call: UUID
+    duration_seconds: int
+    people: int
+    peak: int
+    reconciled: bool = Field(description="The provider confirmed it.")
+
+
+class RoomData(EventData):
+    """A room."""
+
+    provider: ProviderName
+
+
+class DisabledData(EventData):
+    """A webhook endpoint that gets nothing any more."""
+
+    endpoint: UUID
+    reason: Disabled
+
+
+class ReportedData(EventData):
+    """What the app itself reported."""
+
+    event: str
+    reported_at: str | None
+    details: dict[str, JsonValue]
+
+
+class ErasedData(EventData):
+    """What was taken out of the journal about a person, and the account of it."""
+
+    person: str = Field(description="A pseudonym that whoever erased them was told.")
+    rows: int
+    fields: int
+    digest: str = Field(description="Covers exactly what was taken out: `docs/journal.md`.")
+
+
+class RetiredData(EventData):
+    """What was taken out of the journal because it was old enough, and the account of it."""
+
+    event_class: str = Field(alias="class", description="The first word of the types.")
+    before: str = Field(description="Everything of the class that happened before then.")
+    rows: int
+    digest: str = Field(description="Covers exactly what was taken out: `docs/journal.md`.")
+
+
+class NoData(EventData):
+    """Nothing more."""
+
+
+CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
+    EventType.SESSION_REGISTERED: (SessionData, "A session was registered."),
+    EventType.SESSION_UPDATED: (SessionData, "A session or its roster was changed."),
+    EventType.SESSION_CANCELLED: (SessionData, "A session was cancelled."),
+    EventType.SESSION_CLOSED: (ClosedData, "A booking is over for good, and the verdicts on its people are final."),
+    EventType.PARTICIPANT_ADDED: (RosterData, "Somebody was put on a roster."),
+    EventType.PARTICIPANT_UPDATED: (RosterData, "Somebody's role or name was changed."),
+    EventType.PARTICIPANT_DROPPED: (RosterData, "Somebody was taken off a roster."),
+    EventType.PARTICIPANT_JOINED: (StayData, "Somebody is in a call."),
+    EventType.PARTICIPANT_LEFT: (LeftData, "Somebody has left a call."),
+    EventType.PARTICIPANT_REMOVED: (RemovedData, "Somebody was put out of a session."),
+    EventType.PARTICIPANT_READMITTED: (NoData, "A ban was lifted."),
+    EventType.PARTICIPANT_NO_SHOW: (MissingData, "Somebody is not there although the booking began a while ago."),
+    EventType.ATTENDANCE_CORRECTED: (CorrectedData, "Something about who was in a call turned out to be otherwise."),
+    EventType.ATTENDANCE_RECONCILED: (ReconciledData, "The provider was asked, and told what its webhooks had not."),
+    EventType.CREDENTIALS_ISSUED: (IssuedData, "Somebody got join credentials."),
+    EventType.CREDENTIALS_DENIED: (DeniedData, "Somebody asked for join credentials and got none."),
+    EventType.CALL_STARTED: (CallData, "A call began."),
+    EventType.CALL_ENDED: (EndedData, "A call ended."),
+    EventType.CALL_SETTLED: (SettledData, "A call's attendance is final."),
+    EventType.ROOM_OPENED: (RoomData, "A room was opened at a provider."),
+    EventType.ROOM_CLOSED: (RoomData, "A room was shut, and its codes open nothing any more."),
+    EventType.PROVIDER_SWITCHED: (RoomData, "A session takes place at another provider than the first of its list."),
+    EventType.ENDPOINT_DISABLED: (DisabledData, "A webhook endpoint was disabled."),
+    EventType.APP_REPORTED: (ReportedData, "The app itself reported something."),
+    EventType.PERSON_ERASED: (ErasedData, "A person was taken out of the journal."),
+    EventType.JOURNAL_RETIRED: (RetiredData, "Events that were old enough were taken out of the journal."),
+}
+
+webhooks = APIRouter()
+
+
+def _named(event_type: EventType) -> str:
+    return "".join(part.title() for part in event_type.replace("_", ".").split("."))
+
+
+def _body(event_type: EventType, data: type[EventData], sentence: str) -> type[BaseModel]:
+    """The body of a webhook of this type."""
+    name = _named(event_type)
+    # Known only as this runs: what a type checker cannot say about types.
+    literal: Any = Literal[event_type]
+    event: Any = create_model(
+        f"{name}Event", __base__=EventFields, __doc__=sentence, type=(literal, ...), data=(data, ...)
+    )
+    fields: dict[str, Any] = {
+        "type": (literal, ...),
+        "timestamp": (Moment, Field(description="When it happened.")),
+        "data": (event, ...),
+    }
+    return create_model(f"{name}Webhook", __doc__=sentence, **fields)
+
+
+def _publish(event_type: EventType, data: type[EventData], sentence: str) -> None:
+    body = _body(event_type, data, sentence)
+
+    async def receive(event: Any) -> None:
+        """Answer any 2xx within 15 s. The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` are those
+        of Standard Webhooks; the id is the event's, at every attempt."""
+
+    receive.__annotations__["event"] = body
+    webhooks.post(event_type.value, summary=sentence, name=event_type.value, operation_id=_named(event_type))(receive)
+
+
+for _type, (_data, _sentence) in CATALOGUE.items():
+    _publish(_type, _data, _sentence)
+
+
+def as_markdown() -> str:
+    """The catalogue as a page: every type, what it says, and its fields."""
+    lines = [_PAGE_HEAD]
+    for event_type, (data, sentence) in CATALOGUE.items():
+        lines += [f"## `{event_type}`", "", sentence, ""]
+        schema = data.model_json_schema(ref_template="{model}")
+        if schema.get("properties"):
+            lines += ["| field of `data` | type | meaning |", "|---|---|---|"]
+            lines += [_row(name, field, schema) for name, field in schema["properties"].items()]
+        else:
+            lines.append("`data` is empty.")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(name: str, field: dict[str, Any], schema: dict[str, Any]) -> str:
+    optional = "" if name in schema.get("required", ()) else ", may be missing"
+    return f"| `{name}` | {_kind_of(field, schema)}{optional} | {field.get('description', '')} |"
+
+
+def _kind_of(field: dict[str, Any], schema: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(_kind_of(each, schema) for each in field["anyOf"])
+    if "$ref" in field:
+        named = schema.get("$defs", {}).get(field["$ref"], {})
+        return " or ".join(f"`{value}`" for value in named["enum"]) if "enum" in named else "object"
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
+    if field.get("type") == "array":
+        return f"list of {_kind_of(field.get('items', {}), schema)}"
+    if field.get("format") == "date-time":
+        return "moment"
+    return str(field.get("format") or field.get("type", "anything"))
+
+
+_PAGE_HEAD = """# Events
+
+Everything that happens is an event of the journal. The same event is in `GET /v1/events`, on `GET /v1/events/stream`,
+and in webhooks; its `id` is the same everywhere. `videobroker openapi` writes this page from the program, and the
+OpenAPI document has a JSON schema for each type under `webhooks:`.
+
+A webhook is a POST of `{"type", "timestamp", "data"}`, where `data` is the event as `GET /v1/events` shows it:
+
+| field of an event | meaning |
+|---|---|
+| `id` | the event, at every attempt and everywhere; the header `webhook-id` |
+| `type` | one of those below |
+| `occurred_at` | when, RFC 3339 in UTC |
+| `session` | `kind` and `reference` of the booking or group; null for what is about none |
+| `user_id` | whom it is about; null for nobody in particular |
+| `asked_by` | the key or the user who asked, with address and user agent; all null for the service itself |
+| `data` | what the type says, below |
+| `cursor` | its place in the journal: for `GET /v1/events?cursor=` and `Last-Event-ID` |
+
+Verify the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` with any library of Standard Webhooks and
+the endpoint's secret. Answer 2xx within 15 s; anything else is tried again after about 5 s, 5 min, 30 min, 2 h, 5 h,
+10 h and 10 h, or later when `Retry-After` asks for it (up to an hour). 410 disables the endpoint at once, five days of
+nothing but failures as well: `endpoint.disabled` says so. The same event may come twice: remember the ids you have
+taken. Events of one session come in order on endpoints that are `ordered`.
+"""

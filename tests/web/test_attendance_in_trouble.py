@@ -1,0 +1,348 @@
+"""Attendance, closing and removal when things go wrong: lost answers, quick rejoins, shared rooms, moved bookings."""
+
+import asyncio
+import json
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, make_tenant
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.journal import Asker
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.domain.times import rfc3339
+from videobroker.errors import ProviderRefused, ProviderUnavailable
+from videobroker.providers.agora.provider import AgoraProvider
+from videobroker.providers.contract import Surface
+from videobroker.providers.hms.provider import HmsProvider
+from videobroker.usecases import tenants
+from videobroker.usecases.applying import apply
+from videobroker.usecases.codes import hand_out_code
+from videobroker.usecases.entering import Visitor, join
+
+LESSON_1 = "/v1/bookings/lesson-1"
+
+
+async def credentials(
+    tenant: Tenant, user_id: str = "tutor-1", reference: str = "lesson-1", **how: Any
+) -> dict[str, Any]:
+    answer = await tenant.join(reference, user_id, **how)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def call_of(tenant: Tenant, joined: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (await tenant.get(f"/v1/calls/{joined['call']['id']}")).json()
+    return found
+
+
+async def people_of(tenant: Tenant, reference: str = "lesson-1") -> dict[str, dict[str, Any]]:
+    found = (await tenant.get(f"/v1/bookings/{reference}/attendance")).json()
+    return {each["user_id"]: each for each in found["participants"]}
+
+
+class TestEndingAndRejoining:
+    async def test_at_once_gives_every_call_its_own_people_and_meeting(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        first = await credentials(hooked)
+        await sandbox.enter(first["room_id"], token=first["token"])
+        clock.move(minutes=30)
+        await hooked.post(f"{LESSON_1}/end")
+        await sandbox.deliver()
+        await hooked.settle()
+        clock.move(seconds=20)
+        second = await credentials(hooked)
+        peer = await sandbox.enter(second["room_id"], token=second["token"])
+        await sandbox.deliver()
+        await hooked.settle()
+        await hooked.ask()
+        clock.move(minutes=10)
+        await sandbox.leave(second["room_id"], peer)
+        await sandbox.deliver()
+        await hooked.settle()
+        await hooked.ask()
+        former, latter = await call_of(hooked, first), await call_of(hooked, second)
+        assert [len(call["attendance"]) for call in (former, latter)] == [1, 1]
+        assert not set(former["provider_call_ids"]) & set(latter["provider_call_ids"])
+        assert 599 <= latter["attendance"][0]["present_seconds"] <= 602
+        assert len(await hooked.events("participant.joined")) == 2
+
+    async def test_while_webhooks_are_applied_gets_an_answer(self, hooked: Tenant, sandbox: Sandbox) -> None:
+        await hooked.book()
+        joined = await credentials(hooked)
+        session_id = (await call_of(hooked, joined))["id"]
+        for _ in range(5):
+            peer = await sandbox.enter(joined["room_id"], token=joined["token"])
+            await sandbox.leave(joined["room_id"], peer)
+            await sandbox.deliver()
+            (session_id,) = await hooked._sessions()
+            now = hooked.broker.now()
+            ended, _ = await asyncio.gather(
+                hooked.post(f"{LESSON_1}/end"), apply(hooked.broker, hooked.app.id, session_id, now=now)
+            )
+            assert ended.status_code == 200, ended.text
+            joined = await credentials(hooked)
+
+
+class TestARoomThatLessonsShare:
+    @pytest.fixture
+    async def shared(self, tutoring: Tenant, sandbox: Sandbox) -> Tenant:
+        provider = tutoring.broker.provider(tutoring.app, ProviderName.HMS)
+        room_id = await provider.open_room(f"fixed-{uuid4()}")
+        account = sandbox.account("tutoring", prebuilt=True) | {"webhook_secret": HOOK_SECRET, "room_id": room_id}
+        now = tutoring.broker.now()
+        app = await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
+        shared = replace(tutoring, app=app)
+        others = [{"user_id": "tutor-1", "role": "tutor"}, {"user_id": "student-2", "role": "student"}]
+        await shared.book("first", starts_in=timedelta(minutes=5))
+        await shared.book("second", starts_in=timedelta(minutes=65), participants=others)
+        return shared
+
+    async def test_a_departure_belongs_to_the_lesson_for_which_its_person_came(
+        self, shared: Tenant, clock: MovableClock
+    ) -> None:
+        joined = await credentials(shared, reference="first")
+        came = shared.broker.now()
+        await self._tell(shared, joined, "peer.join.success", joined_at=rfc3339(came))
+        clock.move(minutes=58)
+        await credentials(shared, reference="second")  # for the next lesson, in advance
+        clock.move(minutes=6)
+        moments = {"joined_at": rfc3339(came), "left_at": rfc3339(shared.broker.now())}
+        await self._tell(shared, joined, "peer.leave.success", **moments)
+        await shared.settle()
+        assert (await people_of(shared, "first"))["tutor-1"]["present_minutes"] == 64
+        assert (await people_of(shared, "second"))["tutor-1"]["present_minutes"] == 0
+
+    async def test_asking_finds_nobody_in_a_lesson_for_which_they_have_no_credentials(
+        self, shared: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        joined = await credentials(shared, reference="first")
+        await sandbox.enter(joined["room_id"], token=joined["token"])
+        clock.move(minutes=56)
+        other = await credentials(shared, "student-2", "second")
+        await sandbox.enter(other["room_id"], token=other["token"])
+        await shared.ask()
+        assert (await people_of(shared, "first"))["tutor-1"]["first_joined_at"] is not None
+        assert (await people_of(shared, "second"))["tutor-1"]["first_joined_at"] is None
+
+    async def _tell(self, tenant: Tenant, joined: dict[str, Any], type_: str, **moments: str) -> None:
+        data = {
+            "room_id": joined["room_id"],
+            "session_id": "1" * 24,
+            "peer_id": "p1",
+            "user_id": "tutor-1",
+            "role": "teacher",
+            **moments,
+        }
+        body = {"id": str(uuid4()), "timestamp": rfc3339(tenant.broker.now()), "type": type_, "data": data}
+        answer = await tenant.api.post(
+            f"/hooks/100ms/{tenant.app.name}",
+            content=json.dumps(body),
+            headers={"Videobroker-Hook-Secret": HOOK_SECRET},
+        )
+        assert answer.status_code == 200, answer.text
+
+
+class TestPeopleOfWhomNobodyTold:
+    async def test_with_room_codes_and_without_webhooks_are_found_by_asking(
+        self, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await tutoring.book()
+        key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
+        now = tutoring.broker.now()
+        _, code = await hand_out_code(
+            tutoring.broker, tutoring.app, key, role="tutor", user_id="tutor-1", asker=Asker(tutoring.app.id), now=now
+        )
+        await sandbox.enter(await room_id_of(tutoring), code=code, user_id="tutor-1")
+        clock.move(minutes=16)
+        await tutoring.settle()
+        missing = await tutoring.events("participant.no_show")
+        assert [event["user_id"] for event in missing] == ["student-1"]
+        assert (await people_of(tutoring))["tutor-1"]["source"] == "reconciled"
+
+
+class TestLostAnswers:
+    async def test_a_channel_whose_closing_was_not_confirmed_opens_again(
+        self, agora_hooked: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        close = AgoraProvider.close_room
+
+        async def answered_too_late(self: AgoraProvider, room_id: str, *, codes: Collection[str] = ()) -> str | None:
+            await close(self, room_id, codes=codes)
+            raise ProviderUnavailable("no answer in time")
+
+        await agora_hooked.gather()
+        await agora_hooked.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
+        monkeypatch.setattr(AgoraProvider, "close_room", answered_too_late)
+        await agora_hooked.post("/v1/groups/circle/end")
+        monkeypatch.undo()
+        joined = await agora_hooked.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
+        await sandbox.enter_channel(joined.json())
+
+    async def test_a_join_that_overlaps_the_closing_is_closed_all_the_same(
+        self, hooked: Tenant, clock: MovableClock
+    ) -> None:
+        await hooked.book(starts_in=timedelta())
+        began = hooked.broker.now() + timedelta(minutes=74, seconds=59)
+        clock.move(minutes=75, seconds=1)
+        await hooked.settle()
+        key = SessionKey(hooked.app.id, SessionKind.BOOKING, "lesson-1")
+        await join(
+            hooked.broker,
+            hooked.app,
+            key,
+            Visitor("tutor-1"),
+            surface=Surface.SDK,
+            asker=Asker(hooked.app.id),
+            now=began,
+        )
+        clock.move(hours=2)
+        await hooked.settle()
+        (call,) = (await hooked.get(f"{LESSON_1}/calls")).json()["data"]
+        assert call["end_reason"] == "window_closed"
+        assert len(await hooked.events("room.closed")) >= 1
+
+    async def test_a_room_that_cannot_be_shut_keeps_no_verdict_from_being_written(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refused(self: HmsProvider, room_id: str, *, codes: Collection[str] = ()) -> None:
+            raise ProviderRefused("the key was revoked")
+
+        await hooked.book()
+        joined = await credentials(hooked)
+        peer = await sandbox.enter(joined["room_id"], token=joined["token"])
+        clock.move(minutes=60)
+        await sandbox.leave(joined["room_id"], peer)
+        await sandbox.deliver()
+        await hooked.settle()
+        monkeypatch.setattr(HmsProvider, "close_room", refused)
+        for _ in range(4):
+            clock.move(minutes=30)
+            await hooked.settle()
+            await hooked.ask()
+        assert (await hooked.get(f"{LESSON_1}/attendance")).json()["final"] is True
+
+
+class TestAnEmptyCall:
+    async def test_is_not_ended_when_somebody_of_whom_we_have_just_heard_is_in_it(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.gather()
+        joined = (await hooked.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
+        peer = await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.leave(joined["room_id"], peer)
+        await sandbox.deliver()
+        await hooked.settle()
+        clock.move(minutes=4, seconds=50)
+        await sandbox.enter(joined["room_id"], token=joined["token"])
+        clock.move(seconds=30)
+        await hooked.settle()
+        assert (await call_of(hooked, joined))["ended_at"] is None
+        assert await hooked.present(joined["room_id"]) == ["tutor-1"]
+
+
+class TestAMovedBooking:
+    async def test_is_judged_by_who_came_to_the_new_time(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        for user_id in ("tutor-1", "student-1"):
+            joined = await credentials(hooked, user_id)
+            await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.deliver()
+        await hooked.settle()
+        clock.move(minutes=3)
+        await hooked.book(starts_in=timedelta(days=1))
+        await sandbox.deliver()
+        await hooked.settle()
+        clock.move(days=1, minutes=-5)
+        joined = await credentials(hooked)
+        await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.deliver()
+        await hooked.settle()
+        clock.move(minutes=16)
+        await hooked.settle()
+        assert [event["user_id"] for event in await hooked.events("participant.no_show")] == ["student-1"]
+        assert (await people_of(hooked))["student-1"]["present_seconds"] == 0
+
+
+class TestSomebodyBanned:
+    async def test_is_no_no_show(self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
+        await hooked.book()
+        await hooked.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+        joined = await credentials(hooked)
+        await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.deliver()
+        clock.move(minutes=16)
+        await hooked.settle()
+        assert await hooked.events("participant.no_show") == []
+        clock.move(minutes=50)
+        assert (await people_of(hooked))["student-1"]["rule"] == "removed"
+
+    async def test_is_put_out_although_the_room_code_cannot_be_replaced(
+        self, hooked: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refused(self: HmsProvider, room_id: str, role: str, code: str) -> str:
+            raise ProviderRefused("the role is gone from the template")
+
+        await hooked.book()
+        joined = await credentials(hooked, "student-1", surface="prebuilt")
+        await sandbox.enter(joined["room_id"], code=joined["room_code"], user_id="student-1")
+        monkeypatch.setattr(HmsProvider, "replace_code", refused)
+        removed = await hooked.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+        assert removed.json()["enforcement"] == "pending"
+        assert await hooked.present(joined["room_id"]) == []
+
+    async def test_gets_no_room_code_from_the_old_endpoints(self, hooked: Tenant, api: Any, sandbox: Sandbox) -> None:
+        account = sandbox.account("therapy") | {"room_code_prefix": "therabook"}
+        roles = {ProviderName.HMS: {"therapist": "host", "client": "guest"}}
+        therapy = await make_tenant(hooked.broker, api, {ProviderName.HMS: account}, roles)
+        soon = rfc3339(therapy.broker.now() + timedelta(minutes=5)).replace("Z", "")[:23] + "Z"
+        body = {"therapistId": "therapist-1", "clientId": "client-1", "scheduledTime": soon, "duration": 50}
+        made = (await therapy.post("/api/video-calls/rooms", body)).json()
+        await therapy.post(f"/v1/bookings/{made['id']}/participants/client-1/remove", {"ban": True})
+        asked_for = {"headers": {"X-User-Id": "client-1"}}
+        one = (await therapy.get(f"/api/video-calls/booking/{made['id']}", **asked_for)).json()
+        listed = (await therapy.get("/api/video-calls/rooms", params={"clientId": "client-1"}, **asked_for)).json()
+        assert one.get("roomCode") is None
+        assert [each["roomCode"] for each in listed] == [None]
+
+
+async def room_id_of(tenant: Tenant) -> str:
+    async with tenant.broker.store.transaction() as transaction:
+        statement = text("select provider_room_id from rooms where app_id = :app")
+        return str((await transaction.execute(statement, {"app": tenant.app.id})).scalar_one())
+
+
+async def test_what_happened_in_the_future_is_kept_and_changes_nothing(hooked: Tenant) -> None:
+    await hooked.book()
+    joined = await credentials(hooked)
+    data = {
+        "room_id": joined["room_id"],
+        "session_id": "1" * 24,
+        "peer_id": "p1",
+        "user_id": "tutor-1",
+        "role": "teacher",
+        "joined_at": "9998-12-31T00:00:00Z",
+    }
+    body = json.dumps({"id": str(uuid4()), "type": "peer.join.success", "data": data})
+    headers = {"Videobroker-Hook-Secret": HOOK_SECRET}
+    await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=body, headers=headers)
+    await hooked.settle()
+    assert (await call_of(hooked, joined))["attendance"] == []
+    (counted,) = (await hooked.get("/v1/diagnostics/webhooks")).json()["data"]
+    assert (counted["state"], counted["note"]) == ("ignored", "lies in the future")
+
+
+async def test_a_code_nobody_may_have_is_refused_in_v1_as_well(hooked: Tenant) -> None:
+    await hooked.book()
+    await hooked.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+    assert code_of(await hooked.join(user_id="student-1", surface="prebuilt")) == "participant_removed"

@@ -1,0 +1,401 @@
+"""The journal as a stream: live, resumable anywhere, without a gap and without anything twice."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import text
+
+from house import Tenant, free_port
+from videobroker.broker import Broker
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.keys import Scope
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.storage import journal, sessions
+from videobroker.web.app import create_app
+from videobroker.web.v1 import stream
+
+STREAM = "/v1/events/stream"
+
+
+@pytest.fixture(scope="module")
+async def address(broker: Broker) -> AsyncIterator[str]:
+    """Where the service listens: the client of the other tests would wait for the end of a stream."""
+
+    def lifetime() -> AbstractAsyncContextManager[Broker]:
+        raise RuntimeError("the broker is given")
+
+    service = create_app(lifetime)
+    service.state.broker = broker
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(service, port=port, access_log=False, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await task
+
+
+@dataclass
+class Message:
+    """What stands between two empty lines."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    comment: str = ""
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event that it carries."""
+        event: dict[str, Any] = json.loads(self.fields["data"])
+        return event
+
+
+async def messages(lines: AsyncIterator[str]) -> AsyncIterator[Message]:
+    """As a browser reads them."""
+    message = Message()
+    async for line in lines:
+        if not line:
+            yield message
+            message = Message()
+        elif line.startswith(":"):
+            message.comment = line[1:].strip()
+        else:
+            name, _, value = line.partition(": ")
+            message.fields[name] = value if name not in message.fields else f"{message.fields[name]}\n{value}"
+
+
+async def lines_of(answer: httpx.Response) -> AsyncIterator[str]:
+    """Lines as the standard has them: other separators that Unicode knows are part of the text."""
+    rest = b""
+    async for part in answer.aiter_bytes():
+        *whole, rest = (rest + part).replace(b"\r\n", b"\n").split(b"\n")
+        for line in whole:
+            yield line.decode()
+
+
+@dataclass
+class Listener:
+    """Somebody who follows."""
+
+    answer: httpx.Response
+    begun: Message
+    rest: AsyncIterator[Message]
+
+    async def message(self, seconds: float = 10.0) -> Message:
+        """The next message, whatever it is."""
+        async with asyncio.timeout(seconds):
+            return await anext(self.rest)
+
+    async def next(self, count: int = 1) -> list[dict[str, Any]]:
+        """The next events."""
+        found: list[dict[str, Any]] = []
+        while len(found) < count:
+            message = await self.message()
+            if "data" in message.fields:
+                found.append(message.event)
+        return found
+
+    async def quiet(self, seconds: float = 0.5) -> bool:
+        """Whether nothing comes for so long."""
+        try:
+            await self.message(seconds)
+        except TimeoutError:
+            return True
+        return False
+
+
+@asynccontextmanager
+async def following(
+    tenant: Tenant, address: str, *, last_event_id: str | None = None, **params: Any
+) -> AsyncIterator[Listener]:
+    """Follow the journal of an app."""
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    if last_event_id is not None:
+        headers["Last-Event-ID"] = last_event_id
+    async with (
+        httpx.AsyncClient(base_url=address, timeout=15) as client,
+        client.stream("GET", STREAM, headers=headers, params=params) as answer,
+    ):
+        assert answer.status_code == 200, await answer.aread()
+        found = messages(lines_of(answer))
+        yield Listener(answer, await anext(found), found)
+
+
+async def asked(tenant: Tenant, address: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
+    """What is answered to somebody who may not follow."""
+    async with httpx.AsyncClient(base_url=address, timeout=5) as client:
+        return await client.get(
+            STREAM, headers={"Authorization": f"Bearer {tenant.key}", **(headers or {})}, params=params
+        )
+
+
+async def note(tenant: Tenant, *marks: str, wait: asyncio.Event | None = None) -> None:
+    """Write events about a lesson into the journal; with `wait`, commit when that is set."""
+    async with tenant.broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
+        assert session is not None
+        for mark in marks:
+            event = about(
+                session,
+                EventType.APP_REPORTED,
+                asker=Asker(tenant.app.id),
+                now=tenant.broker.now(),
+                data={"event": mark, "reported_at": None, "details": {}},
+            )
+            await journal.record(transaction, event)
+        if wait is not None:
+            await wait.wait()
+
+
+def marks(events: list[dict[str, Any]]) -> list[str]:
+    return [event["data"]["event"] for event in events]
+
+
+# --- what comes -------------------------------------------------------------------------------------------------------
+
+
+async def test_it_begins_at_once_and_says_so(agora: Tenant, address: str) -> None:
+    await agora.book()
+    async with following(agora, address) as listener:
+        assert listener.answer.headers["content-type"].startswith("text/event-stream")
+        assert listener.answer.headers["cache-control"] == "no-store"
+        assert listener.begun.comment == "listening"
+        assert listener.begun.fields["retry"] == "1000"
+        assert listener.begun.fields["id"] == (await agora.events())[-1]["cursor"]
+
+
+async def test_an_event_comes_as_it_stands_in_the_list(agora: Tenant, address: str) -> None:
+    async with following(agora, address) as listener:
+        await agora.book(title="Zoë 🎓")
+        await agora.join()
+        await note(agora, "one\u2028line\u2029by\u0085Unicode", "two\nlines", "two\r\nmore\rlines")
+        received = [await listener.message() for _ in range(7)]
+    listed = await agora.events()
+    assert [message.event for message in received] == listed
+    assert [message.fields["id"] for message in received] == [event["cursor"] for event in listed]
+    assert [message.fields["event"] for message in received] == [event["type"] for event in listed]
+
+
+async def test_an_event_comes_soon(agora: Tenant, address: str) -> None:
+    await agora.book()
+    async with following(agora, address) as listener:
+        loop = asyncio.get_running_loop()
+        for n in range(10):
+            await note(agora, str(n))
+            began = loop.time()
+            assert marks(await listener.next()) == [str(n)]
+            assert loop.time() - began < 2
+
+
+async def test_what_happened_before_does_not_come_unless_it_is_asked_for(agora: Tenant, address: str) -> None:
+    await agora.book()
+    async with following(agora, address) as listener:
+        assert await listener.quiet()
+    [registered] = await agora.events()
+    async with following(agora, address, cursor=registered["cursor"]) as listener:
+        assert await listener.quiet()
+
+
+async def test_another_apps_events_never_come(agora: Tenant, other: Tenant, address: str) -> None:
+    await other.book("theirs")
+    async with following(agora, address) as listener:
+        await other.book("also-theirs")
+        await agora.book("ours")
+        assert [event["session"]["reference"] for event in await listener.next()] == ["ours"]
+        await other.join("also-theirs")
+        assert await listener.quiet()
+    theirs = (await other.events())[0]["cursor"]
+    async with following(agora, address, last_event_id=theirs) as listener:
+        assert {event["session"]["reference"] for event in await listener.next()} == {"ours"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"type": "call.started"}, [("call.started", "a"), ("call.started", "b")]),
+        ({"type": ["call.started", "call.ended"]}, [("call.started", "a"), ("call.started", "b"), ("call.ended", "a")]),
+        ({"kind": "booking", "reference": "b", "type": "credentials.issued"}, [("credentials.issued", "b")]),
+        ({"user_id": "student-1", "type": "credentials.issued"}, [("credentials.issued", "b")]),
+        ({"kind": "group", "reference": "a"}, []),
+    ],
+    ids=str,
+)
+async def test_filters_choose(
+    agora: Tenant, address: str, filters: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    await agora.gather("a")
+    async with following(agora, address, **filters) as listener:
+        await agora.book("a")
+        await agora.book("b")
+        await agora.join("a", "tutor-1")
+        await agora.join("b", "student-1")
+        await agora.post("/v1/bookings/a/end")
+        events = await listener.next(len(expected))
+        assert [(event["type"], event["session"]["reference"]) for event in events] == expected
+        assert await listener.quiet()
+
+
+# --- going on ---------------------------------------------------------------------------------------------------------
+
+
+async def test_it_goes_on_behind_the_last_event_wherever_that_was(agora: Tenant, address: str) -> None:
+    await agora.book()
+    await note(agora, *map(str, range(20)))
+    everything = await agora.events()
+    for position in (0, 1, 10, 19):
+        async with following(agora, address, last_event_id=everything[position]["cursor"]) as listener:
+            assert await listener.next(20 - position) == everything[position + 1 :]
+
+
+async def test_the_last_event_goes_before_the_cursor_of_the_address(agora: Tenant, address: str) -> None:
+    """A browser comes back to the same address, and says in the header how far it got."""
+    await agora.book()
+    await note(agora, *"abc")
+    first, _, second, third = await agora.events()
+    async with following(agora, address, cursor=first["cursor"], last_event_id=second["cursor"]) as listener:
+        assert await listener.next() == [third]
+
+
+async def test_a_list_and_then_a_stream_leave_no_gap(agora: Tenant, address: str) -> None:
+    await agora.book()
+    last = (await agora.events())[-1]["cursor"]
+    await note(agora, "between")
+    async with following(agora, address, cursor=last) as listener:
+        await note(agora, "after")
+        assert marks(await listener.next(2)) == ["between", "after"]
+
+
+async def test_whoever_came_when_there_was_nothing_yet_misses_nothing_either(agora: Tenant, address: str) -> None:
+    """The very first message of a stream says where it stands, also in an empty journal."""
+    async with following(agora, address) as listener:
+        begun = listener.begun.fields["id"]
+    await agora.book()
+    async with following(agora, address, last_event_id=begun) as listener:
+        assert [event["type"] for event in await listener.next()] == ["session.registered"]
+
+
+async def test_a_slow_writer_is_waited_for_and_the_order_is_that_of_the_list(agora: Tenant, address: str) -> None:
+    """A transaction takes its number first and commits last: what came after it is held back until then."""
+    await agora.book()
+    gate = asyncio.Event()
+    async with following(agora, address) as listener:
+        slow = asyncio.create_task(note(agora, "slow", wait=gate))
+        await asyncio.sleep(0.1)
+        await note(agora, "quick")
+        assert await listener.quiet()
+        gate.set()
+        await slow
+    async with following(agora, address, last_event_id=listener.begun.fields["id"]) as listener:
+        assert marks(await listener.next(2)) == ["slow", "quick"]
+
+
+async def test_many_follow_at_once_and_all_get_the_same(agora: Tenant, address: str) -> None:
+    await agora.book()
+    ready = asyncio.Barrier(31)
+
+    async def follow() -> list[dict[str, Any]]:
+        async with following(agora, address) as listener:
+            await ready.wait()
+            return await listener.next(250)
+
+    followers = [asyncio.create_task(follow()) for _ in range(30)]
+    await ready.wait()
+    for n in range(25):
+        await asyncio.gather(*(note(agora, f"{n}-{m}") for m in range(10)))
+    got = await asyncio.gather(*followers)
+    assert all(each == got[0] for each in got)
+    assert len({event["id"] for event in got[0]}) == 250
+
+
+# --- how it ends ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_sign_of_life_comes_when_nothing_happens(
+    agora: Tenant, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 1)
+    async with following(agora, address) as listener:
+        message = await listener.message(5)
+        assert message.comment.startswith("ping")
+        assert message.fields == {}
+
+
+async def test_it_ends_after_its_time_and_goes_on_with_the_next(
+    agora: Tenant, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LONGEST_SECONDS", 0.3)
+    await agora.book()
+    async with following(agora, address) as listener:
+        await note(agora, "first")
+        [first] = await listener.next()
+        await _ended(listener)
+    await note(agora, "second")
+    async with following(agora, address, last_event_id=first["cursor"]) as listener:
+        assert marks(await listener.next()) == ["second"]
+
+
+async def test_a_lost_database_is_an_end_like_any_other(agora: Tenant, address: str) -> None:
+    """The client comes back, goes on where it was, and finds a service that works, or one that says why not."""
+    await agora.book()
+    async with following(agora, address) as listener:
+        await note(agora, "before")
+        [before] = await listener.next()
+        async with agora.broker.store.transaction() as transaction:
+            await transaction.execute(
+                text(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = 'videobroker' and pid <> pg_backend_pid()"
+                )
+            )
+            await _ended(listener)
+    await note(agora, "after")
+    async with following(agora, address, last_event_id=before["cursor"]) as listener:
+        assert marks(await listener.next()) == ["after"]
+
+
+async def _ended(listener: Listener) -> None:
+    async with asyncio.timeout(8):
+        async for _ in listener.rest:
+            pass
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "W10", "WzEsMl0x", "WyIxIiwyXQ", "-", "x" * 3000])
+@pytest.mark.parametrize("where", ["cursor", "Last-Event-ID"])
+async def test_a_cursor_that_is_none_is_refused_before_the_stream_begins(
+    agora: Tenant, address: str, cursor: str, where: str
+) -> None:
+    if where == "cursor":
+        refused = await asked(agora, address, cursor=cursor)
+    else:
+        refused = await asked(agora, address, {"Last-Event-ID": cursor})
+    assert refused.status_code == 422
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["code"] in {"invalid_cursor", "invalid_request"}
+
+
+async def test_the_two_names_of_a_session_belong_together(agora: Tenant, address: str) -> None:
+    refused = await asked(agora, address, reference="lesson-1")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
+async def test_an_unknown_type_is_refused(agora: Tenant, address: str) -> None:
+    refused = await asked(agora, address, type="nothing.of.ours")
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
+async def test_it_needs_a_key_that_may_read_events(agora: Tenant, address: str) -> None:
+    key = await agora.another_key(scopes=[each for each in Scope if each is not Scope.EVENTS_READ])
+    refused = await asked(agora, address, {"Authorization": f"Bearer {key}"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+    refused = await asked(agora, address, {"Authorization": "Bearer vb_" + "a" * 43})
+    assert (refused.status_code, refused.json()["code"]) == (401, "api_key_invalid")
