@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clean
+.PHONY: help run test check crashes bench openapi clean
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -21,8 +21,15 @@ check: .venv/dev  ## Check style, types and the arrows between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-openapi: .venv/dev  ## Write openapi.yaml anew
+crashes: .venv/dev  ## Kill a process at every single step of every story (about five minutes)
+	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py
+
+bench: .venv/dev  ## Measure what things cost, as ratios within one run (about two minutes)
+	$(BIN)/python -m benchmarks
+
+openapi: .venv/dev  ## Write openapi.yaml and docs/events.md anew
 	$(BIN)/videobroker openapi --output openapi.yaml
+	$(BIN)/videobroker openapi --events --output docs/events.md
 
 clean:  ## Remove the virtual environment and the local data
 	rm -rf .venv .videobroker

@@ -16,7 +16,17 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, free_port, make_tenant
+from house import (
+    HMS_ROLES,
+    FrontDoor,
+    MovableClock,
+    Sandbox,
+    Tenant,
+    free_port,
+    make_tenant,
+    with_notifications,
+    with_webhooks,
+)
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -30,6 +40,7 @@ SECRETS = re.compile(
     rb"eyJ[\w-]{10,}\.[\w-]{10,}"  # a JSON Web Token
     rb"|007eJ[\w+/=]{20,}"  # an Agora token
     rb"|vb_[\w-]{30,}"  # an API key
+    rb"|whsec_[\w+/=]{30,}"  # the secret of a webhook endpoint
     rb"|sandbox-secret"  # the account's secret
     rb"|\b[a-z]{3}-[a-z]{4}-[a-z]{3}\b"  # a room code
 )
@@ -93,10 +104,17 @@ def clock(session_clock: MovableClock) -> Iterator[MovableClock]:
 
 
 @pytest.fixture(scope="session")
-async def _sandbox(session_clock: MovableClock) -> AsyncIterator[Sandbox]:
+def front_door() -> FrontDoor:
+    """Where the sandbox finds the service."""
+    return FrontDoor()
+
+
+@pytest.fixture(scope="session")
+async def _sandbox(session_clock: MovableClock, front_door: FrontDoor) -> AsyncIterator[Sandbox]:
     config = demo_config()
     port = free_port()
-    app = create_sandbox(config, SandboxState(config, now=session_clock))
+    messenger = httpx.AsyncClient(transport=httpx.ASGITransport(front_door))
+    app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=messenger)
     server = uvicorn.Server(
         # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
         uvicorn.Config(_dated(app), port=port, access_log=False, log_config=None, lifespan="off", date_header=False)
@@ -105,9 +123,10 @@ async def _sandbox(session_clock: MovableClock) -> AsyncIterator[Sandbox]:
     while not server.started:
         await asyncio.sleep(0.01)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0])
+        yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0], config.agora)
     server.should_exit = True
     await task
+    await messenger.aclose()
 
 
 def _dated(app: ASGIApp) -> ASGIApp:
@@ -146,7 +165,7 @@ async def broker(settings: Settings, database: str, session_clock: MovableClock)
 
 
 @pytest.fixture(scope="session")
-def app(broker: Broker) -> FastAPI:
+def app(broker: Broker, front_door: FrontDoor) -> FastAPI:
     """The service."""
 
     @asynccontextmanager
@@ -155,6 +174,7 @@ def app(broker: Broker) -> FastAPI:
 
     service = create_app(lifetime)
     service.state.broker = broker
+    front_door.service = service
     return service
 
 
@@ -170,6 +190,18 @@ async def tutoring(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> 
     """An app of a tutoring product on 100ms: tutor -> teacher, student -> student; guests are students."""
     accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True)}
     return await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+
+
+@pytest.fixture
+async def hooked(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
+    """The same, and 100ms tells it who comes and goes."""
+    return await with_webhooks(tutoring, sandbox)
+
+
+@pytest.fixture
+async def agora_hooked(agora: Tenant, sandbox: Sandbox) -> Tenant:
+    """The product on Agora, which tells it who comes and goes, and which can be asked."""
+    return await with_notifications(agora, sandbox)
 
 
 @pytest.fixture

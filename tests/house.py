@@ -2,19 +2,29 @@
 
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from sqlalchemy import select
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.ids import SessionId
 from videobroker.domain.keys import Scope
 from videobroker.domain.times import rfc3339
-from videobroker.sandbox import Workspace
+from videobroker.sandbox import AgoraProject, Workspace
+from videobroker.storage import calls
+from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
+from videobroker.usecases.applying import apply
+from videobroker.usecases.asking import ask
+from videobroker.usecases.attending import attend
+from videobroker.usecases.removing import expel
 
 HMS_ROLES = {"tutor": "teacher", "student": "student", "guest": "student"}
 LESSON = [
@@ -67,6 +77,7 @@ class Sandbox:
     url: str
     client: httpx.AsyncClient
     workspace: Workspace
+    agora: AgoraProject
 
     def account(self, template: str, *, prebuilt: bool = False) -> dict[str, str]:
         """The settings of an account with it."""
@@ -80,9 +91,43 @@ class Sandbox:
         }
 
     async def reset(self) -> None:
-        """Count from zero, and behave."""
+        """Count from zero, behave, and tell nobody anything."""
         await self.client.post("/_sandbox/counters/reset")
-        await self.client.delete("/_sandbox/faults")
+        for switch in ("faults", "webhooks", "webhooks/behaviour", "webhooks/outbox", "agora/notifications"):
+            await self.client.delete(f"/_sandbox/{switch}")
+
+    async def enter(self, room_id: str, **how: Any) -> str:
+        """Join a 100ms room with a `token`, or with a `code` and perhaps a `user_id`; the peer id."""
+        answer = await self.client.post(f"/_sandbox/rooms/{room_id}/peers", json={"name": "somebody", **how})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["peer"]["id"])
+
+    async def leave(self, room_id: str, peer_id: str) -> None:
+        """Leave a 100ms room."""
+        answer = await self.client.delete(f"/_sandbox/rooms/{room_id}/peers/{peer_id}")
+        assert answer.status_code == 200, answer.text
+
+    async def enter_channel(self, joined: Mapping[str, Any], **how: Any) -> None:
+        """Join an Agora channel with these join credentials."""
+        answer = await self.client.post(
+            f"/_sandbox/agora/{joined['channel']}/users", json={"token": joined["token"], "uid": joined["uid"], **how}
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def leave_channel(self, joined: Mapping[str, Any]) -> None:
+        """Leave it."""
+        answer = await self.client.delete(f"/_sandbox/agora/{joined['channel']}/users/{joined['uid']}")
+        assert answer.status_code == 200, answer.text
+
+    async def webhooks(self, **behaviour: Any) -> None:
+        """Deliver webhooks like this: `webhooks(duplicates=2, shuffle=True)`."""
+        answer = await self.client.put("/_sandbox/webhooks/behaviour", json=behaviour)
+        assert answer.status_code == 200, answer.text
+
+    async def deliver(self) -> None:
+        """Deliver every webhook that is on its way."""
+        answer = await self.client.post("/_sandbox/webhooks/flush")
+        assert answer.status_code == 200, answer.text
 
     async def counters(self) -> dict[str, Any]:
         """What was asked, by operation."""
@@ -150,12 +195,85 @@ class Tenant:
         events: list[dict[str, Any]] = answer.json()["data"]
         return events
 
+    async def settle(self) -> None:
+        """Do all background work about this app that is due now, as a worker would."""
+        for _ in range(3):
+            for session_id in await self._sessions():
+                await apply(self.broker, self.app.id, session_id, now=self.broker.now())
+                await expel(self.broker, self.app.id, session_id, now=self.broker.now())
+                await attend(self.broker, self.app.id, session_id, now=self.broker.now())
+
+    async def ask(self) -> None:
+        """Ask the providers about every call of this app that is not settled."""
+        for session_id in await self._sessions():
+            async with self.broker.store.transaction() as transaction:
+                found = await calls.of_session(transaction, self.app.id, session_id)
+            for call in found:
+                await ask(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
+
+    async def present(self, room_id: str) -> list[str]:
+        """Who is in a room just now, as the provider tells it."""
+        (name,) = self.app.default_providers
+        rolls = await self.broker.provider(self.app, name).call_roll(room_id, since=self.broker.now())
+        return sorted(seen.provider_user_id for roll in rolls for seen in roll.people if seen.left_at is None)
+
+    async def _sessions(self) -> list[SessionId]:
+        async with self.broker.store.transaction() as transaction:
+            statement = select(sessions.c.id).where(sessions.c.app_id == self.app.id)
+            return list((await transaction.execute(statement)).scalars())
+
     async def another_key(self, *, scopes: Iterable[Scope] = Scope, expires_at: datetime | None = None) -> str:
         """One more key of the app."""
         secret, _ = await tenants.create_key(
             self.broker, self.app, "another", scopes=scopes, expires_at=expires_at, now=self.broker.now()
         )
         return secret
+
+
+class FrontDoor:
+    """An address at which the service answers once it is there."""
+
+    service: ASGIApp
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        await self.service(scope, receive, send)
+
+
+HOOK_SECRET = "invented-hook-secret"
+
+
+async def with_webhooks(tenant: Tenant, sandbox: Sandbox, **settings: str) -> Tenant:
+    """The tenant, whose rooms at 100ms tell it who comes and goes."""
+    account = {
+        **sandbox.account("tutoring", prebuilt=True),
+        "webhook_secret": HOOK_SECRET,
+        "webhook_url": f"http://videobroker/hooks/100ms/{tenant.app.name}",
+        **settings,
+    }
+    app = await tenants.set_account(tenant.broker, tenant.app, ProviderName.HMS, account, now=tenant.broker.now())
+    return replace(tenant, app=app)
+
+
+async def with_notifications(tenant: Tenant, sandbox: Sandbox) -> Tenant:
+    """The tenant, which Agora tells who comes and goes, and which may ask Agora."""
+    project = sandbox.agora
+    account = {
+        "app_id": project.app_id,
+        "app_certificate": project.app_certificate,
+        "customer_id": project.customer_id,
+        "customer_secret": project.customer_secret,
+        "notifications_secret": project.notifications_secret,
+        "api_url": sandbox.url,
+    }
+    app = await tenants.set_account(tenant.broker, tenant.app, ProviderName.AGORA, account, now=tenant.broker.now())
+    target = {
+        "url": f"http://videobroker/hooks/agora/{tenant.app.name}",
+        "secret": project.notifications_secret,
+    }
+    answer = await sandbox.client.put("/_sandbox/agora/notifications", json=target)
+    assert answer.status_code == 200, answer.text
+    return replace(tenant, app=app)
 
 
 async def make_tenant(

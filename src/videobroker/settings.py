@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         description="Proxies whose X-Forwarded-For is believed, separated by commas.",
     )
 
+    webhooks_anywhere: bool = Field(
+        default=False,
+        alias="VIDEOBROKER_WEBHOOKS_ANYWHERE",
+        description="Deliver webhooks over plain HTTP and into private networks as well: for development only.",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         alias="VIDEOBROKER_ALLOWED_ORIGINS",
@@ -156,8 +161,28 @@ class Settings(BaseSettings):
     )
     hms_api_url: str | None = Field(default=None, description="Another base URL of the 100ms API: the sandbox.")
     hms_prebuilt_url: str | None = Field(default=None, description="Another base URL of the ready-made page.")
+    hms_webhook_secret: SecretStr | None = Field(
+        default=None, description="What 100ms shows in the header Videobroker-Hook-Secret of its webhooks."
+    )
+    hms_webhook_signing_secret: SecretStr | None = Field(
+        default=None, description="With which a HIPAA workspace at 100ms signs its webhooks."
+    )
+    hms_webhook_url: str | None = Field(
+        default=None, description="Where 100ms sends the webhooks of new rooms; needs HMS_WEBHOOK_SECRET."
+    )
+    hms_recorder_roles: str | None = Field(
+        default=None, description="100ms roles of recorders besides the vendor's own, separated by commas."
+    )
     agora_app_id: str | None = Field(default=None, description="Agora app id of that app.")
     agora_app_certificate: SecretStr | None = Field(default=None, description="Agora app certificate of that app.")
+    agora_customer_id: str | None = Field(
+        default=None, description="Agora customer id, for the REST API: closing channels, putting people out."
+    )
+    agora_customer_secret: SecretStr | None = Field(default=None, description="Agora customer secret, with the id.")
+    agora_notifications_secret: SecretStr | None = Field(
+        default=None, description="With which Agora signs the project's webhooks."
+    )
+    agora_api_url: str | None = Field(default=None, description="Another base URL of Agora's REST API: the sandbox.")
 
     @field_validator("secret_key", "allowed_origins", mode="before")
     @classmethod
@@ -235,11 +260,22 @@ class Settings(BaseSettings):
             "management_token": _clear(self.hms_management_token),
             "room_id": self.hms100_room_id,
             "room_code_prefix": self.hms_room_code_prefix,
+            "webhook_secret": _clear(self.hms_webhook_secret),
+            "webhook_signing_secret": _clear(self.hms_webhook_signing_secret),
+            "webhook_url": self.hms_webhook_url,
+            "recorder_roles": self.hms_recorder_roles,
         }
-        agora = {"app_id": self.agora_app_id, "app_certificate": _clear(self.agora_app_certificate)}
+        agora = {
+            "app_id": self.agora_app_id,
+            "app_certificate": _clear(self.agora_app_certificate),
+            "customer_id": self.agora_customer_id,
+            "customer_secret": _clear(self.agora_customer_secret),
+            "notifications_secret": _clear(self.agora_notifications_secret),
+            "api_url": self.agora_api_url,
+        }
         named = {
             ProviderName.HMS: _said(hms) if self.hms_access_key or self.hms_secret else {},
-            ProviderName.AGORA: _said(agora),
+            ProviderName.AGORA: _said(agora) if self.agora_app_id or self.agora_app_certificate else {},
         }
         return {name: settings for name, settings in named.items() if settings}
 

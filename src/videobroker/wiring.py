@@ -1,14 +1,17 @@
 """Makes what has a lifetime, in order, and lets go of it in the opposite order."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from videobroker.broker import Broker, Clock
+from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
 from videobroker.domain.keys import Scope
@@ -20,11 +23,16 @@ from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage import schema
+from videobroker.storage.bell import Bell
 from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.jobs import drivers
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
+from videobroker.worker import work
+
+WORKER_CONNECTIONS = 6
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +62,7 @@ class Directory:
 
     def _make(self, account: ProviderAccount) -> Provider:
         if account.provider is ProviderName.AGORA:
-            return AgoraProvider.from_settings(account.settings)
+            return AgoraProvider.from_settings(account.settings, clock=self._clock)
         return HmsProvider.from_settings(account.settings, clock=self._clock)
 
     async def aclose(self) -> None:
@@ -66,24 +74,45 @@ class Directory:
 @asynccontextmanager
 async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> AsyncIterator[Broker]:
     """A broker on the database at `url`."""
-    store = Store(url, pool_size=settings.pool_size)
+    bell = Bell()
+    store = Store(url, pool_size=settings.pool_size, on_journal=bell.ring)
+    courier = Courier(anywhere=settings.webhooks_anywhere)
     listener = Listener(store.url)
     directory = Directory(clock)
     user_tokens = JwtUserTokens(KeySets())
     listener.start()
+    bell.start(store)
     try:
         yield Broker(
             store=store,
             listener=listener,
             providers=directory,
             user_tokens=user_tokens,
+            courier=courier,
             seal=seal(settings),
             now=clock,
         )
     finally:
         await listener.aclose()
+        await bell.aclose()
+        await courier.aclose()
         await user_tokens.aclose()
         await directory.aclose()
+        await store.aclose()
+
+
+@asynccontextmanager
+async def background(broker: Broker, url: str) -> AsyncIterator[None]:
+    """A worker beside whatever the block does. It has connections of its own: requests must not wait for jobs."""
+    store = Store(url, pool_size=WORKER_CONNECTIONS, on_journal=broker.store.on_journal)
+    own = replace(broker, store=store)
+    task = asyncio.create_task(work(own, lambda: drivers(store.url)), name="background")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
         await store.aclose()
 
 

@@ -49,6 +49,8 @@ def start_broker(database: str, settings: Settings, log_folder: Path, tmp_path: 
         port = free_port()
         environment = {
             "PATH": os.environ["PATH"],
+            # The same code as in the tests, wherever they found it.
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "DATABASE_URL": database,
             "PORT": str(port),
             "VIDEOBROKER_SECRET_KEY": settings.secret_key[0].get_secret_value(),

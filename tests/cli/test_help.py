@@ -43,6 +43,7 @@ def test_the_design_s_commands_are_all_there() -> None:
     assert set(ALL) >= {
         "",
         "serve",
+        "work",
         "migrate",
         "apps create",
         "apps update",
@@ -69,6 +70,7 @@ def test_without_a_command_the_help_is_shown(videobroker: Here, path: tuple[str,
     [
         ("bogus",),
         ("serve", "--bogus"),
+        ("work", "--bogus"),
         ("apps", "create"),
         ("keys", "revoke", "acme", "not-an-id"),
         ("keys", "create", "acme", "--days", "0"),

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +16,10 @@ import typer
 import yaml
 from cryptography.fernet import Fernet
 
-from cli.program import SETTINGS_VARIABLES, answering, new_database, started
+from cli.program import PATIENCE_SECONDS, SETTINGS_VARIABLES, answering, new_database, started
 from house import free_port
-from videobroker.cli import cli
+from videobroker import worker
+from videobroker.cli import cli, serve
 from videobroker.domain.keys import check_key_shape
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
@@ -36,9 +38,10 @@ def command_of(words: list[str]) -> Any:
     return group.commands[words[0]]
 
 
-def test_it_has_a_database_a_pretend_vendor_and_the_service() -> None:
-    assert set(SERVICES) == {"postgres", "sandbox", "broker"}
-    assert set(OURS) == {"sandbox", "broker"}
+def test_it_has_a_database_a_pretend_vendor_the_service_and_a_worker_for_who_asks() -> None:
+    assert set(SERVICES) == {"postgres", "sandbox", "broker", "worker"}
+    assert set(OURS) == {"sandbox", "broker", "worker"}
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"worker"}
 
 
 def test_it_says_that_it_is_for_development() -> None:
@@ -69,9 +72,38 @@ def test_the_service_waits_until_the_others_are_healthy() -> None:
     assert SERVICES["broker"]["depends_on"] == {name: {"condition": "service_healthy"} for name in others}
 
 
-@pytest.mark.parametrize("name", SERVICES)
+def test_the_worker_has_the_settings_of_the_service_and_its_database() -> None:
+    assert SERVICES["worker"]["environment"] == BROKER
+    # The service migrates.
+    assert SERVICES["worker"]["depends_on"] == {
+        name: {"condition": "service_healthy"} for name in ("postgres", "broker")
+    }
+    # The one of the image asks an HTTP server.
+    assert SERVICES["worker"]["healthcheck"] == {"disable": True}
+    assert "docker compose --profile worker up" in TEXT
+
+
+def test_the_command_that_leaves_the_work_to_the_worker_exists() -> None:
+    (words,) = re.findall(r"command (\[.*--no-work.*\])", TEXT)
+    command, *options = yaml.safe_load(words)
+    switches = command_of([command]).params
+    assert set(options) <= {spelling for each in switches for spelling in (*each.opts, *each.secondary_opts)}
+    assert command == SERVICES["broker"]["command"][0]
+
+
+def test_the_sandbox_tells_the_service_who_comes_and_goes() -> None:
+    url = urlsplit(BROKER["HMS_WEBHOOK_URL"])
+    (port,) = SERVICES["broker"]["ports"]
+    assert (url.hostname, str(url.port)) == ("broker", port.rpartition(":")[2])
+    assert url.path == f"/hooks/100ms/{BROKER['VIDEOBROKER_APP']}"
+
+
+def test_only_the_worker_listens_nowhere() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" not in service] == ["worker"]
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "worker"])
 def test_ports_are_open_to_this_machine_only(name: str) -> None:
-    assert SERVICES[name]["ports"]
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in SERVICES[name]["ports"])
 
 
@@ -120,24 +152,31 @@ def test_the_service_and_the_browser_both_find_the_sandbox() -> None:
 def test_its_secrets_work_and_say_that_they_are_none() -> None:
     Fernet(BROKER["VIDEOBROKER_SECRET_KEY"])
     check_key_shape(BROKER["VIDEOBROKER_API_KEY"])
-    for name in ("VIDEOBROKER_SECRET_KEY", "VIDEOBROKER_API_KEY", "HMS_SECRET"):
+    for name in ("VIDEOBROKER_SECRET_KEY", "VIDEOBROKER_API_KEY", "HMS_SECRET", "HMS_WEBHOOK_SECRET"):
         assert "not-a" in BROKER[name]
     assert "development" in BROKER["VIDEOBROKER_SECRET_KEY"]
     assert BROKER["VIDEOBROKER_API_KEY"] in TEXT.split("name: videobroker")[0]
 
 
-def test_docker_gives_the_service_the_time_that_it_takes_to_finish() -> None:
-    from videobroker.cli.serve import GRACE_SECONDS
-
-    assert int(SERVICES["broker"]["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
+def test_docker_gives_the_service_and_the_worker_the_time_that_they_take_to_finish() -> None:
+    for name, needed in (("broker", serve.GRACE_SECONDS), ("worker", worker.GRACE_SECONDS)):
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > needed, name
 
 
 @pytest.fixture(scope="module")
-def client(postgres: str, log_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def sandbox_url() -> str:
+    """Where the pretend vendor of the file will be."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="module")
+def client(
+    postgres: str, log_folder: Path, tmp_path_factory: pytest.TempPathFactory, sandbox_url: str
+) -> Iterator[httpx.Client]:
     """A client with the API key of the file, of a service with its environment; only the addresses differ."""
     folder = tmp_path_factory.mktemp("compose")
-    sandbox_port, port = free_port(), free_port()
-    sandbox_url, url = f"http://127.0.0.1:{sandbox_port}", f"http://127.0.0.1:{port}"
+    sandbox_port, port = urlsplit(sandbox_url).port, free_port()
+    url = f"http://127.0.0.1:{port}"
     moved = {"0.0.0.0": "127.0.0.1", "8081": str(sandbox_port)}  # noqa: S104
     sandbox_command = [moved.get(word, word) for word in SERVICES["sandbox"]["command"]]
     sandbox_log, log = log_folder / "compose-sandbox.log", log_folder / "compose-broker.log"
@@ -152,6 +191,7 @@ def client(postgres: str, log_folder: Path, tmp_path_factory: pytest.TempPathFac
             "DATABASE_URL": database,
             "HMS_API_URL": f"{sandbox_url}/v2",
             "HMS_PREBUILT_URL": sandbox_url,
+            "HMS_WEBHOOK_URL": BROKER["HMS_WEBHOOK_URL"].replace("http://broker:8080", url),
             "HOST": "127.0.0.1",
             "PORT": str(port),
         }
@@ -184,6 +224,17 @@ class TestServing:
             assert answer.status_code == 200, answer.text
             assert (answer.json()["type"], answer.json()["role"]) == ("100ms_token", role)
 
+    def test_whoever_comes_is_in_the_attendance_of_the_booking(self, client: httpx.Client, sandbox_url: str) -> None:
+        tutor = client.post("/v1/bookings/lesson-1/join", json={"user_id": "tutor-1"}).json()
+        peers = f"{sandbox_url}/_sandbox/rooms/{tutor['room_id']}/peers"
+        assert httpx.post(peers, json={"token": tutor["token"], "name": "Ada"}, trust_env=False).status_code == 200
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not client.get(f"/v1/calls/{tutor['call']['id']}").json()["attendance"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        people = client.get("/v1/bookings/lesson-1/attendance").json()["participants"]
+        assert {each["user_id"]: each["source"] for each in people} == {"tutor-1": "observed", "student-1": None}
+
     def test_the_answer_that_the_file_promises_comes(self, client: httpx.Client) -> None:
         (promised,) = re.findall(r"curl http://127\.0\.0\.1:8080(\S+) -H 'Authorization: Bearer (\S+)'", TEXT)
         path, key = promised
@@ -198,5 +249,13 @@ def test_the_settings_take_the_whole_environment(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
     settings = Settings(_env_file=None)
     (account,) = settings.accounts().values()
-    assert set(account) == {"access_key", "secret", "template_id", "api_url", "prebuilt_url"}
+    assert set(account) == {
+        "access_key",
+        "secret",
+        "template_id",
+        "api_url",
+        "prebuilt_url",
+        "webhook_url",
+        "webhook_secret",
+    }
     assert settings.app_name == "demo"

@@ -12,14 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from house import free_port
+from videobroker.cli import cli
+from videobroker.domain.access import Reason
+from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
+from videobroker.domain.verdicts import Rule, Verdict
 from videobroker.settings import SYNONYMS, Settings
 from videobroker.web.problems import STATUS
 from videobroker.web.v1.sessions import PolicyIn
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
@@ -65,9 +71,40 @@ def test_every_rule_of_the_policy_stands_in_the_table_with_its_default() -> None
     rows = {row[0].strip("`"): row[2] for row in table_under("Who may enter") if len(row) == 4 and row[0] != "policy"}
     assert set(rows) == set(PolicyIn.model_fields)
     defaults = Policy()
-    for name in ("opens_before_seconds", "grace_seconds", "overrun_seconds", "guest_token_seconds"):
+    durations = {name for name in PolicyIn.model_fields if name.endswith("_seconds")} - {"token_seconds"}
+    assert len(durations) == 9
+    for name in durations:
         assert rows[name] == str(getattr(defaults, name)), name
     assert rows["host_roles"] == ", ".join(defaults.host_roles)
+
+
+def test_every_reason_not_to_admit_stands_in_the_table() -> None:
+    rows = [row for row in table_under("Who may enter") if len(row) == 2]
+    assert {reason.value for reason in Reason} <= {
+        code for _, answer in rows for code in re.findall(r"`(\w+)`", answer)
+    }
+
+
+def test_every_verdict_stands_in_the_table_with_every_rule_that_decides() -> None:
+    rows = [row for row in table_under("Who was there") if len(row) == 3 and row[0] != "verdict"]
+    assert {verdict for verdict, *_ in rows} == {f"`{verdict}`" for verdict in Verdict} | {"none"}
+    assert {rule for _, rules, _ in rows for rule in re.findall(r"`(\w+)`", rules)} == {rule.value for rule in Rule}
+
+
+def test_every_reason_why_a_call_ends_stands_in_the_table() -> None:
+    rows = table_under("When a call ends")[1:]
+    assert {reason for reason, _ in rows} == {f"`{reason}`" for reason in EndReason}
+
+
+def test_every_command_stands_among_those_that_are_run() -> None:
+    listed = set(re.findall(r"^videobroker (\S+)", README.split("\n## Running it\n")[1], flags=re.MULTILINE))
+    assert listed == set(typer.main.get_command(cli).commands) - {"demo"}  # type: ignore[attr-defined]
+
+
+def test_every_page_that_is_linked_is_there() -> None:
+    linked = re.findall(r"\]\(([\w/.-]+)", README)
+    assert linked
+    assert [page for page in linked if not (ROOT / page).is_file()] == []
 
 
 def test_every_error_in_the_tables_has_the_status_it_says() -> None:

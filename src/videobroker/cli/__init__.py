@@ -6,7 +6,20 @@ import typer
 from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 
-from videobroker.cli import accounts, apps, demo, doctor, keys, migrate, openapi, sandbox, serve, user_tokens
+from videobroker.cli import (
+    accounts,
+    apps,
+    demo,
+    doctor,
+    journal,
+    keys,
+    migrate,
+    openapi,
+    sandbox,
+    serve,
+    user_tokens,
+    work,
+)
 from videobroker.cli.terminal import complain
 from videobroker.errors import BrokerError
 
@@ -19,11 +32,13 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.command()(serve.serve)
+cli.command()(work.work)
 cli.command()(migrate.migrate)
 cli.add_typer(apps.cli, name="apps")
 cli.add_typer(keys.cli, name="keys")
 cli.add_typer(accounts.cli, name="accounts")
 cli.add_typer(user_tokens.cli, name="user-tokens")
+cli.add_typer(journal.cli, name="journal")
 cli.command()(doctor.doctor)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)

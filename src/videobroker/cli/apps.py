@@ -70,6 +70,7 @@ def update(
             app,
             policy=app.policy if rules is None else rules,
             role_maps=app.role_maps if role_maps is None else role_maps,
+            now=broker.now(),
         )
 
     app = with_broker(work)

@@ -41,8 +41,6 @@ SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
-# Invented: nothing answers to them anywhere.
-AGORA_DEMO = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
 
 
 Entry = dict[str, str]
@@ -179,6 +177,7 @@ def demo(
         with _sandbox(sandbox_port, settings.data_dir / "sandbox.json", sandbox_url):
             status.update("Registering the demo apps")
             entries = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
+            _expect_notifications(base_url, sandbox_url)
             status.update("Starting the service")
 
             def welcome() -> None:
@@ -232,7 +231,7 @@ async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url
     known = _known_entries(file)
     async with wiring.broker(settings, url) as broker:
         entries = {
-            demo_app.name: await _register(broker, demo_app, sandbox_url, known.get(demo_app.name, {}))
+            demo_app.name: await _register(broker, demo_app, base_url, sandbox_url, known.get(demo_app.name, {}))
             for demo_app in DEMO_APPS
         }
     _write_privately(
@@ -244,6 +243,13 @@ async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url
         },
     )
     return entries
+
+
+def _expect_notifications(base_url: str, sandbox_url: str) -> None:
+    """Tell the pretend Agora where its notifications go; 100ms learns that with every room."""
+    agora = next(each for each in DEMO_APPS if each.provider is ProviderName.AGORA)
+    target = {"url": f"{base_url}/hooks/agora/{agora.name}", "secret": demo_config().agora.notifications_secret}
+    httpx.put(f"{sandbox_url}/_sandbox/agora/notifications", json=target, trust_env=False).raise_for_status()
 
 
 def _known_entries(file: Path) -> dict[str, Entry]:
@@ -260,26 +266,36 @@ def _write_privately(file: Path, content: dict[str, Any]) -> None:
     aside.replace(file)
 
 
-async def _register(broker: Broker, demo_app: DemoApp, sandbox_url: str, known: Entry) -> Entry:
+async def _register(broker: Broker, demo_app: DemoApp, base_url: str, sandbox_url: str, known: Entry) -> Entry:
     now = broker.now()
     role_maps = {demo_app.provider: demo_app.roles}
     try:
         app = await tenants.find_app(broker, demo_app.name)
     except tenants.AppNotFound:
         app = await tenants.create_app(broker, demo_app.name, policy={}, role_maps=role_maps, now=now)
-    app = await tenants.set_account(broker, app, demo_app.provider, _account(demo_app, sandbox_url), now=now)
+    webhook_secret = known.get("webhook_secret") or secrets.token_urlsafe(32)
+    account = _account(demo_app, sandbox_url, hook=f"{base_url}/hooks/100ms/{demo_app.name}", secret=webhook_secret)
+    app = await tenants.set_account(broker, app, demo_app.provider, account, now=now)
     for session in demo_app.sessions:
         key = SessionKey(app.id, session.kind, session.reference)
         await registering.register(broker, app, key, session.terms(now), session.people, asker=Asker(app.id), now=now)
     user_token_secret = known.get("user_token_secret") or secrets.token_urlsafe(32)
     await tenants.set_token_rules(broker, app, TokenRules(secret=user_token_secret), now=now)
     api_key = await _key(broker, app, known.get("api_key"), now)
-    return {"api_key": api_key, "user_token_secret": user_token_secret}
+    return {"api_key": api_key, "user_token_secret": user_token_secret, "webhook_secret": webhook_secret}
 
 
-def _account(demo_app: DemoApp, sandbox_url: str) -> dict[str, str]:
+def _account(demo_app: DemoApp, sandbox_url: str, *, hook: str, secret: str) -> dict[str, str]:
     if demo_app.provider is ProviderName.AGORA:
-        return AGORA_DEMO
+        project = demo_config().agora
+        return {
+            "app_id": project.app_id,
+            "app_certificate": project.app_certificate,
+            "customer_id": project.customer_id,
+            "customer_secret": project.customer_secret,
+            "notifications_secret": project.notifications_secret,
+            "api_url": sandbox_url,
+        }
     workspace = demo_config().workspaces[0]
     template = next(each for each in workspace.templates if each.name == demo_app.template)
     return {
@@ -288,6 +304,8 @@ def _account(demo_app: DemoApp, sandbox_url: str) -> dict[str, str]:
         "template_id": template.id,
         "api_url": f"{sandbox_url}/v2",
         "prebuilt_url": sandbox_url,
+        "webhook_url": hook,
+        "webhook_secret": secret,
         **({"room_code_prefix": demo_app.room_code_prefix} if demo_app.room_code_prefix else {}),
     }
 
@@ -319,7 +337,7 @@ def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Ent
     links = Table(box=None, show_header=False, pad_edge=False)
     links.add_row("API", base_url)
     links.add_row("API documentation", f"{base_url}/docs")
-    links.add_row("Sandbox (pretend 100ms)", sandbox_url)
+    links.add_row("Sandbox (pretend 100ms and Agora)", sandbox_url)
     links.add_row("Keys of the demo apps", str(file))
     stdout.print(links)
     stdout.print("\nJoin credentials for the tutor of lesson-1:\n")

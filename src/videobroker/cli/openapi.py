@@ -11,22 +11,31 @@ import yaml
 from videobroker.broker import Broker
 from videobroker.cli.terminal import AsJson
 from videobroker.web.app import create_app
+from videobroker.web.v1.catalogue import as_markdown
 
 
 def openapi(
     output: Annotated[Path | None, typer.Option(help="Write it there instead of to stdout.")] = None,
     as_json: AsJson = False,
+    events: Annotated[bool, typer.Option("--events", help="The catalogue of events instead, as Markdown.")] = False,
 ) -> None:
     """Print the OpenAPI document of the API, as YAML."""
+    if events:
+        _put(as_markdown(), output)
+        return
     document = create_app(_nobody).openapi()
     text = json.dumps(document, indent=2) if as_json else yaml.safe_dump(document, sort_keys=False, width=120)
+    _put(text, output)
+
+
+def _put(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text)
-    else:
-        try:
-            output.write_text(text)
-        except OSError as error:
-            raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
+        return
+    try:
+        output.write_text(text)
+    except OSError as error:
+        raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
 
 
 def _nobody() -> AbstractAsyncContextManager[Broker]:

@@ -21,10 +21,11 @@ def sandbox(
         bool, typer.Option(help="Stop when stdin is closed: for a parent process that may die.")
     ] = False,
 ) -> None:
-    """Run a pretend 100ms, for development and tests.
+    """Run a pretend 100ms and Agora, for development and tests.
 
     Point the service at it with HMS_API_URL=http://127.0.0.1:8081/v2. GET /_sandbox/counters tells what was asked of
-    it; POST /_sandbox/faults makes it slow, wrong or silent. Never use it in production: its secrets are public.
+    it; POST /_sandbox/faults makes it slow, wrong or silent; PUT /_sandbox/webhooks makes it tell who comes and goes.
+    Never use it in production: its secrets are public.
     """
     config = uvicorn.Config(
         create_sandbox(demo_config(state)), host=host, port=port, log_level="warning", access_log=False

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -25,6 +25,14 @@ def serve(
         bool,
         typer.Option("--migrate/--no-migrate", help="Bring the database up to date first. Safe on every replica."),
     ] = False,
+    worker: Annotated[
+        bool,
+        typer.Option(
+            "--work/--no-work",
+            envvar="VIDEOBROKER_WORK",
+            help="Also do the background work here; otherwise run `videobroker work` beside it.",
+        ),
+    ] = True,
 ) -> None:
     """Run the service.
 
@@ -34,15 +42,16 @@ def serve(
     """
     settings = Settings()
     logs.configure(settings)
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     with suppress(KeyboardInterrupt), wiring.database(settings) as url:
         if migrate or settings.database_url is None:
             asyncio.run(wiring.migrate(url))
         asyncio.run(prepare(settings, url))
-        uvicorn.Server(server_config(settings, url)).run()
+        uvicorn.Server(server_config(settings, url, work=worker)).run()
 
 
-def _leave(*_: object) -> NoReturn:
+def leave(*_: object) -> NoReturn:
+    """Stop in good order, and say that all is well."""
     # uvicorn finishes what runs, then raises the signal anew: by then there is only the database to let go of.
     raise SystemExit(0)
 
@@ -54,12 +63,15 @@ async def prepare(settings: Settings, url: str) -> None:
         await wiring.ensure_environment_app(broker, settings)
 
 
-def server_config(settings: Settings, url: str) -> uvicorn.Config:
-    """How the service is served."""
+def server_config(settings: Settings, url: str, *, work: bool = True) -> uvicorn.Config:
+    """How the service is served; with `work`, a worker runs beside it."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
-        async with wiring.broker(settings, url) as broker:
+        async with AsyncExitStack() as stack:
+            broker = await stack.enter_async_context(wiring.broker(settings, url))
+            if work:
+                await stack.enter_async_context(wiring.background(broker, url))
             yield broker
 
     return uvicorn.Config(

@@ -15,7 +15,7 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
-from videobroker.storage import schema
+from videobroker.storage import jobs, schema
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 T = TypeVar("T")
@@ -85,3 +85,6 @@ async def require_schema(broker: Broker) -> None:
         raise StorageUnavailable(
             f"The database is at revision {current or 'none'}, this program needs {newest}. Run `videobroker migrate`."
         )
+    async with broker.store.transaction() as transaction:
+        if not await jobs.is_installed(transaction):
+            raise StorageUnavailable("The database lacks the queue of the background work. Run `videobroker migrate`.")

@@ -1,0 +1,186 @@
+"""Does in the background what requests leave to be done: PgQueuer's jobs, and a sweep that finds what no job names.
+
+Any number of workers share the queue. Whatever a worker leaves undone when it dies, another one does: jobs whose worker
+gives no sign of life are taken again, and every one of them may run twice.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
+
+import structlog
+from pgqueuer import DatabaseRetryEntrypointExecutor, PgQueuer
+from pgqueuer import Job as QueuedJob
+from pgqueuer.db import Driver
+from pgqueuer.executors import EntrypointExecutorParameters
+from pgqueuer.models import Schedule
+from pgqueuer.qm import QueueManager
+
+from videobroker.broker import Broker
+from videobroker.errors import StorageUnavailable
+from videobroker.storage import jobs
+from videobroker.storage.jobs import Job, Kind
+from videobroker.storage.listener import JOURNAL
+from videobroker.usecases.applying import apply
+from videobroker.usecases.asking import ask
+from videobroker.usecases.attending import attend
+from videobroker.usecases.delivering import deliver, fan_out_all
+from videobroker.usecases.removing import expel
+from videobroker.usecases.retaining import retire
+from videobroker.usecases.sealing_journal import seal_journals
+from videobroker.usecases.sweeping import sweep, tidy
+
+SWEEP = "* * * * * */5"
+"""Every five seconds: so late at most is what falls due by the passing of time."""
+TIDY = "17 * * * *"
+"""Once an hour."""
+SEAL = "* * * * * */10"
+"""Every ten seconds: so much of the journal at most is not sealed yet."""
+RETIRE = "37 * * * *"
+"""Once an hour."""
+AT_ONCE = 10
+ASKED_AT_ONCE = 8
+"""By all workers together: a provider that is slow to answer must not keep the others from their work."""
+ENDPOINTS_AT_ONCE = 200
+BATCH = 5
+FOLLOW_SOON_SECONDS = 0.2
+FOLLOW_SECONDS = 2.0
+"""Between two looks at the journals, should a wake-up get lost or come too early."""
+SIGN_OF_LIFE = timedelta(seconds=10)
+"""A job is taken by another worker when its own has given no sign of life for so long."""
+LONGEST_WAIT = timedelta(seconds=10)
+"""Between two looks at the queue, should a wake-up get lost."""
+RESTART_SECONDS = 2.0
+GRACE_SECONDS = 10.0
+"""Jobs that run when the worker is told to stop may take so long to finish."""
+
+log = structlog.get_logger(__name__)
+
+
+async def run_job(broker: Broker, job: Job) -> None:
+    """Do what a job asks for. Raises whatever keeps it from being done; then it has to be done again."""
+    now = broker.now()
+    match job.kind:
+        case Kind.APPLY:
+            await apply(broker, job.app_id, job.session_id, now=now)
+        case Kind.ATTEND:
+            await attend(broker, job.app_id, job.session_id, now=now)
+        case Kind.ASK if job.call_id is not None:
+            await ask(broker, job.app_id, job.session_id, job.call_id, now=now)
+        case Kind.EXPEL:
+            await expel(broker, job.app_id, job.session_id, now=now)
+        case Kind.DELIVER:
+            while await deliver(broker, job.app_id, job.endpoint_id, now=broker.now()):
+                pass
+        case _:
+            raise LookupError(f"a job of the kind {job.kind} lacks what it is about")
+
+
+def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
+    """The queues of a worker, not yet running, and how much each does at once.
+
+    Deliveries have one of their own: endpoints may be slow, and our own work must not wait for them.
+    """
+    ours = _queue(broker, driver, [kind for kind in Kind if kind is not Kind.DELIVER])
+    outward = _queue(broker, driver, [Kind.DELIVER])
+
+    async def sweeping(_: Schedule) -> None:
+        await sweep(broker, now=broker.now())
+
+    async def tidying(_: Schedule) -> None:
+        await tidy(broker)
+
+    async def sealing(_: Schedule) -> None:
+        await seal_journals(broker, now=broker.now())
+
+    async def retiring(_: Schedule) -> None:
+        await retire(broker, now=broker.now())
+
+    ours.schedule("sweep", SWEEP)(sweeping)
+    ours.schedule("tidy", TIDY)(tidying)
+    ours.schedule("seal", SEAL)(sealing)
+    ours.schedule("retire", RETIRE)(retiring)
+    return [(ours, AT_ONCE), (outward, ENDPOINTS_AT_ONCE)]
+
+
+def _queue(broker: Broker, driver: Driver, kinds: Iterable[Kind]) -> PgQueuer:
+    queue = PgQueuer(driver, channel=jobs.SETTINGS.channel, queries=jobs.queries(driver))
+    for kind in kinds:
+        limit = ASKED_AT_ONCE if kind is Kind.ASK else 0
+        queue.entrypoint(kind.value, concurrency_limit=limit, executor_factory=_persistent)(_handler(broker, kind))
+    return queue
+
+
+def _persistent(parameters: EntrypointExecutorParameters) -> DatabaseRetryEntrypointExecutor:
+    """Tries again, later and later; what fails for hours is found by the sweep as long as it is to be done."""
+    return DatabaseRetryEntrypointExecutor(parameters, max_attempts=20, max_delay=timedelta(minutes=5))
+
+
+def _handler(broker: Broker, kind: Kind) -> Callable[[QueuedJob], Awaitable[None]]:
+    async def handle(queued: QueuedJob) -> None:
+        await run_job(broker, Job.read(kind, queued.payload))
+
+    return handle
+
+
+async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyncContextManager[Driver]]) -> None:
+    """Work until cancelled. A lost database is waited for; what is under way is finished first."""
+    while True:
+        try:
+            async with open_driver() as driver:
+                await _work_once(broker, queues(broker, driver))
+        except Exception as error:  # noqa: BLE001  whatever it is: a service without a worker is worse
+            log.warning("the worker stumbled, and starts again", error=type(error).__name__, detail=str(error)[:200])
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _work_once(broker: Broker, running: Sequence[tuple[PgQueuer, int]]) -> None:
+    """Until one of the queues fails, or we are told to stop."""
+    tasks = [
+        asyncio.create_task(_run(queue if queue.sm.registry else queue.qm, at_once), name="worker")
+        for queue, at_once in running
+    ]
+    follower = asyncio.create_task(follow(broker), name="follower")
+    try:
+        await asyncio.wait([*tasks, follower], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        follower.cancel()
+        for queue, _ in running:
+            queue.shutdown.set()
+        unfinished = (await asyncio.wait(tasks, timeout=GRACE_SECONDS))[1]
+        for task in unfinished:
+            # Another worker takes what is cut off.
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, follower, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+async def _run(queue: PgQueuer | QueueManager, at_once: int) -> None:
+    await queue.run(
+        dequeue_timeout=LONGEST_WAIT,
+        batch_size=BATCH,
+        max_concurrent_tasks=at_once,
+        heartbeat_timeout=SIGN_OF_LIFE,
+        shutdown_on_listener_failure=True,
+    )
+
+
+async def follow(broker: Broker) -> None:
+    """Put what is new in the journals on its way to webhook endpoints, soon after it was written; forever."""
+    with broker.listener.subscribed(JOURNAL) as woken:
+        pause = FOLLOW_SECONDS
+        while True:
+            woken.clear()
+            try:
+                await fan_out_all(broker, now=broker.now())
+            except StorageUnavailable:
+                log.warning("the journal could not be followed")
+            try:
+                await asyncio.wait_for(woken.wait(), pause)
+                # What was committed becomes visible when older transactions are done: look once more soon.
+                pause = FOLLOW_SOON_SECONDS
+            except TimeoutError:
+                pause = FOLLOW_SECONDS

@@ -1,0 +1,161 @@
+"""Somebody follows the journal and is cut off a hundred times: nothing is missing, nothing comes twice."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from house import Tenant
+from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.storage import journal, sessions
+
+from .conftest import StartBroker
+
+KILLS = 100
+LIMIT_SECONDS = 60.0
+
+
+@dataclass
+class Follower:
+    """Reads a stream byte by byte, and remembers of it what a browser would."""
+
+    key: str
+    cursor: str | None = None
+    ids: list[str] = field(default_factory=list)
+
+    async def follow(self, url: str, *, seconds: float) -> None:
+        """Follow until then; the connection ends in the middle of whatever it was."""
+        place = urlsplit(url)
+        assert place.hostname is not None
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        resume = "" if self.cursor is None else f"Last-Event-ID: {self.cursor}\r\n"
+        writer.write(
+            f"GET /v1/events/stream HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {self.key}\r\n{resume}\r\n".encode()
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")), head
+                while True:
+                    self._read(await reader.readuntil(b"\r\n\r\n"))
+        except (TimeoutError, asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    def _read(self, message: bytes) -> None:
+        fields = dict(line.partition(": ")[::2] for line in message.decode().split("\r\n") if line[:1] not in {"", ":"})
+        if "data" in fields:
+            self.ids.append(json.loads(fields["data"])["id"])
+        self.cursor = fields.get("id", self.cursor)
+
+
+async def write(tenant: Tenant, dice: random.Random) -> None:
+    """One transaction of some events, which may take its time: others that began later commit before it."""
+    async with tenant.broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
+        assert session is not None
+        for _ in range(dice.randrange(1, 4)):
+            event = about(
+                session,
+                EventType.APP_REPORTED,
+                asker=Asker(tenant.app.id),
+                now=tenant.broker.now(),
+                data={"event": "load", "reported_at": None, "details": {}},
+            )
+            await journal.record(transaction, event)
+            await asyncio.sleep(dice.choice([0, 0, 0.005, 0.05]))
+
+
+@asynccontextmanager
+async def load(tenant: Tenant) -> AsyncIterator[None]:
+    """Events, written by four at once, for as long as the block runs."""
+    stopped = asyncio.Event()
+
+    async def go_on(dice: random.Random) -> None:
+        while not stopped.is_set():
+            await write(tenant, dice)
+            await asyncio.sleep(0.02)
+
+    writers = [asyncio.create_task(go_on(random.Random(n))) for n in range(4)]
+    try:
+        yield
+    finally:
+        stopped.set()
+        await asyncio.gather(*writers)
+
+
+async def everything(tenant: Tenant) -> list[str]:
+    """The ids of the whole journal, in its order."""
+    ids: list[str] = []
+    cursor: str | None = None
+    while page := await tenant.events(**({} if cursor is None else {"cursor": cursor})):
+        ids += [event["id"] for event in page]
+        cursor = page[-1]["cursor"]
+    return ids
+
+
+async def test_a_follower_that_is_cut_off_a_hundred_times_gets_everything_once(
+    agora: Tenant, start_broker: StartBroker
+) -> None:
+    began = time.monotonic()
+    replicas = [await asyncio.to_thread(start_broker) for _ in range(2)]
+    follower = Follower(agora.key)
+    await follower.follow(replicas[0].url, seconds=1)
+    dice = random.Random(7)
+    await agora.book()
+    async with load(agora):
+        for kill in range(KILLS):
+            await follower.follow(replicas[kill % 2].url, seconds=dice.uniform(0.05, 0.4))
+    in_between = len(follower.ids)
+    whole = await everything(agora)
+    deadline = time.monotonic() + 10
+    while len(follower.ids) < len(whole) and time.monotonic() < deadline:
+        await follower.follow(replicas[0].url, seconds=0.5)
+    assert follower.ids == whole
+    assert len(set(follower.ids)) == len(follower.ids)
+    # Most of it came between the cuts, not at the end.
+    assert in_between > KILLS
+    assert in_between > len(whole) * 0.8
+    assert time.monotonic() - began < LIMIT_SECONDS
+
+
+async def test_a_follower_whose_replica_is_killed_goes_on_at_another(agora: Tenant, start_broker: StartBroker) -> None:
+    began = time.monotonic()
+    doomed, survivor = [await asyncio.to_thread(start_broker) for _ in range(2)]
+    follower = Follower(agora.key)
+    await follower.follow(survivor.url, seconds=1)
+    await agora.book()
+    async with load(agora):
+        following = asyncio.create_task(follower.follow(doomed.url, seconds=20))
+        while len(follower.ids) < 20:
+            await asyncio.sleep(0.01)
+        doomed.kill()
+        await following
+        await follower.follow(survivor.url, seconds=2)
+    whole = await everything(agora)
+    deadline = time.monotonic() + 10
+    while len(follower.ids) < len(whole) and time.monotonic() < deadline:
+        await follower.follow(survivor.url, seconds=0.5)
+    assert follower.ids == whole
+    assert time.monotonic() - began < LIMIT_SECONDS
+
+
+async def test_a_replica_that_is_told_to_stop_does_not_wait_for_its_followers(
+    agora: Tenant, start_broker: StartBroker
+) -> None:
+    replica = await asyncio.to_thread(start_broker)
+    follower = Follower(agora.key)
+    following = asyncio.create_task(follower.follow(replica.url, seconds=20))
+    while follower.cursor is None:
+        await asyncio.sleep(0.01)
+    began = time.monotonic()
+    replica.process.terminate()
+    await following
+    assert await asyncio.to_thread(replica.process.wait, 15) == 0
+    assert time.monotonic() - began < 10

@@ -1,0 +1,184 @@
+"""`videobroker journal`: what it prints, and how it ends."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from cli.program import Here
+
+WRITE = """
+insert into journal (app_id, id, type, occurred_at, kind, reference, user_id, data)
+select apps.id, gen_random_uuid(), 'credentials.issued', now() - interval '40 days', 'booking', 'lesson-' || n % 2,
+       'user-' || n, '{"role": "student"}'
+from apps, generate_series(1, 4) n where name = 'acme'
+"""
+
+
+def change(url: str, *statements: str) -> None:
+    """Change the database behind the service's back, as only a superuser can."""
+
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(work())
+
+
+@pytest.fixture(autouse=True)
+def acme(videobroker: Here, own_database: str) -> None:
+    """An app with four events."""
+    videobroker.succeed("apps", "create", "acme")
+    change(own_database, WRITE)
+
+
+@pytest.fixture
+def sealed(videobroker: Here) -> None:
+    """They are sealed."""
+    while "4" not in videobroker.succeed("journal", "seal", "--app", "acme").out:
+        pass  # a transaction of another database of the same server still runs
+
+
+BEHIND_ITS_BACK = "set session_replication_role = replica"
+
+
+def verified(videobroker: Here, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """How it ended, and the verdict on the app."""
+    outcome = videobroker("journal", "verify", "--app", "acme", "--json", *arguments)
+    (verdict,) = json.loads(outcome.out)
+    return outcome.code, verdict
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_whole_journal_ends_with_0(videobroker: Here) -> None:
+    assert "whole acme: 4 events in 1 seals are as they were sealed." in videobroker.succeed("journal", "verify").out
+    code, verdict = verified(videobroker)
+    assert (code, verdict["whole"], verdict["events"], verdict["wrong"]) == (0, True, 4, {})
+
+
+def test_what_is_not_sealed_is_only_counted(videobroker: Here) -> None:
+    code, verdict = verified(videobroker)
+    assert (code, verdict["events"], verdict["unsealed"]) == (0, 0, 4)
+
+
+@pytest.mark.usefixtures("sealed")
+@pytest.mark.parametrize(
+    ("statement", "wrong"),
+    [
+        ("update journal set user_id = 'eve' where user_id = 'user-2'", "changed"),
+        ("delete from journal where user_id = 'user-2'", "removed"),
+        ("update journal_seals set root = sha256('x')", "seal_broken"),
+    ],
+)
+def test_a_journal_that_is_not_whole_ends_with_1_and_says_why(
+    videobroker: Here, own_database: str, statement: str, wrong: str
+) -> None:
+    change(own_database, BEHIND_ITS_BACK, statement)
+    outcome = videobroker("journal", "verify")
+    assert (outcome.code, outcome.out.split()[0]) == (1, wrong)
+    code, verdict = verified(videobroker)
+    assert (code, verdict["wrong"], len(verdict["findings"])) == (1, {wrong: 1}, 1)
+
+
+@pytest.mark.usefixtures("sealed")
+def test_the_head_is_alone_on_stdout_and_can_be_asked_for(videobroker: Here) -> None:
+    head = videobroker.succeed("journal", "head", "--app", "acme").out.strip()
+    assert json.loads(videobroker.succeed("journal", "head", "--app", "acme", "--json").out) == {
+        "seal": 1,
+        "hash": head,
+    }
+    assert verified(videobroker, "--head", head)[0] == 0
+    code, verdict = verified(videobroker, "--head", "0" * 64)
+    assert (code, verdict["wrong"]) == (1, {"head_missing": 1})
+
+
+def test_without_a_seal_there_is_no_head(videobroker: Here) -> None:
+    outcome = videobroker("journal", "head", "--app", "acme")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "Nothing of the journal of acme was sealed yet." in outcome.err
+
+
+@pytest.mark.usefixtures("sealed")
+def test_an_export_is_checked_where_there_is_no_database(videobroker: Here, tmp_path: Path) -> None:
+    file = tmp_path / "acme.jsonl"
+    videobroker.succeed("journal", "export", "--app", "acme", "--output", str(file))
+    head = videobroker.succeed("journal", "head", "--app", "acme").out.strip()
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    said = videobroker.succeed("journal", "check", str(file), "--head", head, **nowhere).out
+    assert "4 events in 1 seals are as they were sealed." in said
+    file.write_text(file.read_text().replace("user-2", "user-3"))
+    outcome = videobroker("journal", "check", str(file), "--json", **nowhere)
+    assert (outcome.code, json.loads(outcome.out)["wrong"]) == (1, {"changed": 1})
+
+
+@pytest.mark.usefixtures("sealed")
+def test_an_export_goes_to_stdout_and_may_hold_less(videobroker: Here) -> None:
+    exported = ("journal", "export", "--app", "acme")
+    everything = videobroker.succeed(*exported).out
+    assert everything.count('{"event"') == 4
+    assert "user-2" not in videobroker.succeed(*exported, "--without-personal").out
+    assert videobroker.succeed(*exported, "--reference", "lesson-1").out.count('{"event"') == 2
+
+
+def test_a_file_that_is_no_export_is_refused_in_a_sentence(videobroker: Here, tmp_path: Path) -> None:
+    for content in (b"", b"nonsense", b"\xff\xfe"):
+        (tmp_path / "file").write_bytes(content)
+        outcome = videobroker("journal", "check", str(tmp_path / "file"))
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err.startswith("error: ")
+        assert "Traceback" not in outcome.err
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_person_is_erased_and_the_receipt_is_shown_once(videobroker: Here) -> None:
+    outcome = videobroker.succeed("journal", "erase", "--app", "acme", "--user", "user-2")
+    first, receipt = outcome.out.splitlines()
+    assert first == "Took 1 entries out of 1 events."
+    assert len(receipt) == 64
+    code, verdict = verified(videobroker)
+    assert (code, verdict["erased"], verdict["unsealed"]) == (0, 1, 1)
+    again = json.loads(videobroker.succeed("journal", "erase", "--app", "acme", "--user", "user-2", "--json").out)
+    assert again == {"rows": 0, "fields": 0, "event": None, "receipt": None}
+
+
+def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
+    retain = ("journal", "retain", "--app", "acme")
+    assert videobroker.succeed(*retain).out == "Everything is kept for good.\n"
+    videobroker.succeed(*retain, "--class", "credentials", "--days", "30")
+    assert json.loads(videobroker.succeed(*retain, "--json").out) == [{"class": "credentials", "days": 30}]
+    refused = videobroker(*retain, "--class", "journal", "--days", "30")
+    assert (refused.code, "stay for good" in refused.err) == (1, True)
+    assert videobroker.succeed(*retain, "--class", "credentials", "--for-good").out == "Everything is kept for good.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify", "--head", "0" * 64),
+        ("verify", "--app", "acme", "--head", "nonsense"),
+        ("retain", "--app", "acme", "--days", "30"),
+        ("retain", "--app", "acme", "--class", "call"),
+        ("retain", "--app", "acme", "--class", "call", "--days", "30", "--for-good"),
+        ("check", "missing.jsonl"),
+        ("erase", "--app", "acme"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_ends_with_2(videobroker: Here, arguments: tuple[str, ...]) -> None:
+    outcome = videobroker("journal", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Traceback" not in outcome.err
+
+
+def test_an_app_that_is_not_there_is_told(videobroker: Here) -> None:
+    for command in ("verify", "head", "seal", "export", "retain"):
+        outcome = videobroker("journal", command, "--app", "nobody")
+        assert outcome.code == 1
+        assert "There is no app 'nobody'." in outcome.err
