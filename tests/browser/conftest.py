@@ -1,0 +1,122 @@
+"""A real browser with pretend devices, and the service behind a socket where it can be reached."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from house import free_port
+from node_packages import node_modules
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 800}
+LANGUAGE = "en-GB"
+SERIOUS = {"serious", "critical"}
+
+_SWITCHES = [
+    # The tests may run as root, where Chromium's own sandbox refuses to.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    # Two tabs on one machine without a network: loopback candidates have to do, under their own names.
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+]
+
+
+@dataclass
+class Visit:
+    """One person's browser: a context of its own, and everything that went wrong on its pages."""
+
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+    """Parts of complaints that the test provokes: a request that has to be refused, say."""
+
+    def hear(self, page: Page) -> None:
+        """Keep what this page complains about: errors on its console, and exceptions."""
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def unexpected(self) -> list[str]:
+        """What nobody provoked."""
+        return [each for each in self.complaints if not any(part in each for part in self.expected)]
+
+
+VisitMaker = Callable[..., Awaitable[Visit]]
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium. Without one the test is skipped."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium is installed")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=_SWITCHES)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def visit(chromium: Browser) -> AsyncIterator[VisitMaker]:
+    """Makes browsers of different people; at the end none of their pages may have complained."""
+    made: list[Visit] = []
+
+    async def make(**options: Any) -> Visit:
+        context = await chromium.new_context(**{"viewport": DESKTOP, "locale": LANGUAGE, **options})
+        await context.grant_permissions(["camera", "microphone"])
+        made.append(one := Visit(context, await context.new_page()))
+        one.hear(one.page)
+        context.on("page", one.hear)
+        return one
+
+    yield make
+    for one in made:
+        await one.context.close()
+    assert [each for one in made for each in one.unexpected()] == []
+
+
+@pytest.fixture(scope="session")
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """The address of the service of this test process, whose clock the test may move."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    # Streams that a page still holds open are nobody's business any more.
+    server.force_exit = True
+    await task
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe-core finds serious or worse on a page, as `rule: element`.
+
+    It is evaluated from outside: the page's own policy lets no foreign script in.
+    """
+    axe = node_modules() / "axe-core" / "axe.min.js"
+    await page.evaluate(axe.read_text())
+    found = await page.evaluate("async () => (await axe.run(document)).violations")
+    return [
+        f"{each['id']}: {node['html'][:200]}" for each in found if each["impact"] in SERIOUS for node in each["nodes"]
+    ]
