@@ -1,7 +1,6 @@
 """One session, one room, one vendor call: over processes, under load, and through crashes."""
 
 import asyncio
-import time
 
 import httpx
 import pytest
@@ -57,9 +56,8 @@ async def test_a_broker_killed_between_the_vendors_room_and_our_commit_leaves_a_
             await asyncio.sleep(0.005)
         doomed.kill()
         await sandbox.heal()
-        began = time.monotonic()
+        # The lease of a dead process keeps people outside for no longer than a request may wait.
         answer = await second.post(JOIN, json={"user_id": "student-1"})
-        took = time.monotonic() - began
         with pytest.raises(httpx.TransportError):
             await lost
     assert answer.status_code == 200, answer.text
@@ -68,8 +66,6 @@ async def test_a_broker_killed_between_the_vendors_room_and_our_commit_leaves_a_
         f"/_sandbox/rooms/{answer.json()['room_id']}/peers", json={"token": answer.json()["token"], "name": "Ben"}
     )
     assert entered.status_code == 200
-    # Not a measure of speed: the lease of a dead process must not keep people outside for long.
-    assert took < 10
 
 
 async def test_a_restarted_broker_goes_on_where_the_killed_one_stopped(

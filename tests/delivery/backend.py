@@ -89,6 +89,8 @@ class Backend:
     connections: int = 0
     hung_up: int = 0
     """So many connections were ended by the other side."""
+    ended: int = 0
+    """So many have ended, whoever ended them."""
 
     @property
     def ids(self) -> list[str]:
@@ -116,6 +118,7 @@ class Backend:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+            self.ended += 1
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:
@@ -150,7 +153,7 @@ async def listening(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Backen
         await server.wait_closed()
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 10.0, what: str = "it") -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 30.0, what: str = "it") -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -21,10 +21,10 @@ from videobroker.domain.webhooks import new_secret
 EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
 SECRET = new_secret()
 BODY = '{"data":{"note":"Zoë 🎓 \u2028 \\u0000"},"type":"app.reported"}'
-PATIENCE = 0.5
-"""Seconds, in these tests, for one delivery."""
-MUCH_PATIENCE = 5.0
-"""Where many are sent at once, and all have to be received before the first is given up."""
+PATIENCE = 60.0
+"""Seconds for one delivery: more than any answer takes, however busy the machine is."""
+LITTLE_PATIENCE = 0.5
+"""Where it is to end."""
 
 
 @pytest.fixture
@@ -36,8 +36,16 @@ async def backend() -> AsyncIterator[Backend]:
 
 @pytest.fixture
 async def courier() -> AsyncIterator[Courier]:
-    """A courier that delivers on this machine, and has little patience."""
+    """A courier that delivers on this machine."""
     courier = Courier(anywhere=True, seconds=PATIENCE)
+    yield courier
+    await courier.aclose()
+
+
+@pytest.fixture
+async def hasty() -> AsyncIterator[Courier]:
+    """A courier that soon gives up."""
+    courier = Courier(anywhere=True, seconds=LITTLE_PATIENCE)
     yield courier
     await courier.aclose()
 
@@ -145,7 +153,10 @@ class TestAnAnswer:
             await answer(200)(received, writer)
 
         backend.usually = slowly
-        assert 190 <= (await send(courier, backend)).attempt.latency_ms <= 480
+        began = time.monotonic()
+        sent = await send(courier, backend)
+        took_ms = (time.monotonic() - began) * 1000
+        assert 190 <= sent.attempt.latency_ms <= took_ms + 1
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -166,15 +177,14 @@ class TestABound:
         ],
         ids=["silence", "a dripping line", "dripping headers", "a dripping body", "dripping chunks", "endless 1xx"],
     )
-    async def test_holds_for_time(self, courier: Courier, backend: Backend, behaviour: object) -> None:
+    async def test_holds_for_time(self, hasty: Courier, backend: Backend, behaviour: object) -> None:
+        """All of them would go on for ever."""
         backend.usually = behaviour  # type: ignore[assignment]
-        began = time.monotonic()
-        sent = await send(courier, backend)
-        took = time.monotonic() - began
-        assert took < PATIENCE + 0.4
+        async with asyncio.timeout(PATIENCE):
+            sent = await send(hasty, backend)
         assert (sent.attempt.taken, sent.attempt.error) == (False, "no answer within 0.5 s")
-        assert PATIENCE * 1000 - 10 <= sent.attempt.latency_ms <= PATIENCE * 1000 + 400
-        await until(lambda: backend.hung_up == 1 or behaviour is hang, what="the end of the connection")
+        assert sent.attempt.latency_ms >= LITTLE_PATIENCE * 1000 - 10
+        await until(lambda: backend.hung_up == backend.connections or behaviour is hang, what="the end of it")
 
     @pytest.mark.parametrize(
         "behaviour",
@@ -186,11 +196,9 @@ class TestABound:
         ids=["of a length", "in chunks", "until the end"],
     )
     async def test_holds_for_an_endless_body(self, courier: Courier, backend: Backend, behaviour: object) -> None:
-        """Its beginning is enough: nobody waits for the rest."""
+        """Its beginning is enough: nobody waits for the rest, which never ends."""
         backend.usually = behaviour  # type: ignore[assignment]
-        began = time.monotonic()
         sent = await send(courier, backend)
-        assert time.monotonic() - began < PATIENCE
         assert sent.attempt.taken
         assert sent.attempt.body == "x" * KEPT_BYTES
         await until(lambda: backend.hung_up == 1, what="the end of the connection")
@@ -221,32 +229,39 @@ class TestABound:
         # What the operating system says may name addresses inside.
         assert (sent.attempt.status, sent.attempt.error) == (None, "ConnectError")
 
-    async def test_holds_although_others_hang(self, backend: Backend) -> None:
-        """Slow receivers cost the quick ones nothing."""
-        courier = Courier(anywhere=True, seconds=MUCH_PATIENCE)
+    async def test_holds_although_others_hang(self, courier: Courier, backend: Backend) -> None:
+        """Slow receivers cost the quick ones nothing: all of them still hang when the quick one has answered."""
+        released = asyncio.Event()
+
+        async def at_last(received: Received, writer: asyncio.StreamWriter) -> None:
+            await released.wait()
+            await answer(200)(received, writer)
+
         async with listening() as slow:
-            slow.usually = hang
+            slow.usually = at_last
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(50)]
-            await until(lambda: len(slow.got) == 50, what="the slow requests")
+            await until(lambda: len(slow.got) == 50, seconds=PATIENCE, what="the slow requests")
             sent = await send(courier, backend)
             assert sent.attempt.taken
-            assert sent.attempt.latency_ms < 200
+            assert not any(each.done() for each in hanging)
+            released.set()
             outcomes = await asyncio.gather(*hanging)
-        await courier.aclose()
-        assert {each.attempt.error for each in outcomes} == {f"no answer within {MUCH_PATIENCE:g} s"}
+        assert all(each.attempt.taken for each in outcomes)
 
     async def test_begins_when_the_delivery_does(self, backend: Backend) -> None:
         """As long as all connections are taken by slow receivers, a quick one waits; it has not failed."""
-        courier = Courier(anywhere=True, seconds=MUCH_PATIENCE, connections=5)
+        patience = 3.0
+        courier = Courier(anywhere=True, seconds=patience, connections=2)
         async with listening() as slow:
             slow.usually = hang
-            hanging = [asyncio.create_task(send(courier, slow)) for _ in range(10)]
-            await until(lambda: len(slow.got) == 5, what="the slow requests")
+            hanging = [asyncio.create_task(send(courier, slow)) for _ in range(4)]
+            await asyncio.sleep(0)
+            # Two after two give up before it is the quick one's turn: it has waited for longer than it may take.
             sent = await send(courier, backend)
-            await asyncio.gather(*hanging)
+            assert all(each.done() for each in hanging)
         await courier.aclose()
         assert (sent.attempt.taken, sent.attempt.error) == (True, None)
-        assert sent.attempt.latency_ms < 200
+        assert sent.attempt.latency_ms < patience * 1000
 
 
 class TestAConnection:
@@ -257,9 +272,9 @@ class TestAConnection:
 
     async def test_that_the_receiver_ended_is_replaced(self, courier: Courier, backend: Backend) -> None:
         backend.usually = say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        for _ in range(5):
+        for n in range(5):
             assert (await send(courier, backend)).attempt.taken
-            await asyncio.sleep(0.02)
+            await until(lambda n=n: backend.ended == n + 1)  # type: ignore[misc]
         assert backend.connections == 5
 
     async def test_names_an_ipv6_host_as_http_wants_it(self, courier: Courier) -> None:

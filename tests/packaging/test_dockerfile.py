@@ -193,7 +193,7 @@ class TestHealthCheck:
         assert command[0] == "python"
         environment = {**os.environ, "PORT": str(port), "http_proxy": f"http://127.0.0.1:{free_port()}"}
         return subprocess.run(
-            [sys.executable, *command[1:]], env=environment, stderr=subprocess.DEVNULL, timeout=10, check=False
+            [sys.executable, *command[1:]], env=environment, stderr=subprocess.DEVNULL, timeout=60, check=False
         ).returncode
 
     def test_it_is_well_when_the_service_says_so(self, status: list[int]) -> None:

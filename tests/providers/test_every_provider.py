@@ -109,7 +109,7 @@ class FarSide:
 
     async def until_present(self, room_id: str, people: set[str]) -> None:
         """Wait until exactly these are there: vendors send people out soon, not at once."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await self.present(room_id) != people:
                 await asyncio.sleep(0.02)
 

@@ -52,7 +52,7 @@ async def write(
 async def seal(tenant: Tenant) -> int:
     """Seal what can be sealed: everything, for nobody else writes in these tests' database for long."""
     total = await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
-    for _ in range(100):
+    for _ in range(600):
         if (await verify(tenant)).unsealed == 0:
             return total
         await asyncio.sleep(0.05)
@@ -324,16 +324,17 @@ async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_else
 
 
 async def test_rows_of_a_transaction_that_runs_wait_with_all_that_follow(tutoring: Tenant) -> None:
-    gate = asyncio.Event()
+    gate, written = asyncio.Event(), asyncio.Event()
     asker, now = Asker(tutoring.app.id), tutoring.broker.now()
 
     async def slow() -> None:
         async with tutoring.broker.store.transaction() as transaction:
             await journal.record(transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, asker))
+            written.set()
             await gate.wait()
 
     writing = asyncio.create_task(slow())
-    await asyncio.sleep(0.2)
+    await written.wait()
     await write(tutoring)
     assert await seal_journal(tutoring.broker, tutoring.app.id, now=now) == 0
     gate.set()

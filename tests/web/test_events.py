@@ -58,6 +58,8 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
     asker, now = Asker(tutoring.app.id), tutoring.broker.now()
 
+    written = asyncio.Event()
+
     async def write(slow: asyncio.Event | None, marker: str) -> None:
         async with tutoring.broker.store.transaction() as transaction:
             session = await sessions.find(transaction, key)
@@ -66,6 +68,7 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
                 transaction, about(session, EventType.SESSION_UPDATED, asker=asker, now=now, data={"marker": marker})
             )
             if slow is not None:
+                written.set()
                 await slow.wait()
 
     seen: list[str] = []
@@ -80,7 +83,7 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
 
     gate = asyncio.Event()
     slow = asyncio.create_task(write(gate, "slow"))
-    await asyncio.sleep(0.1)
+    await written.wait()
     await write(None, "fast")
     await follow()
     assert seen == []  # "fast" is held back as long as something before it may still come

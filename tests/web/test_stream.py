@@ -18,6 +18,7 @@ from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import journal, sessions
+from videobroker.usecases.following import LOOK_AGAIN_SECONDS
 from videobroker.web.app import create_app
 from videobroker.web.v1 import stream
 
@@ -88,7 +89,7 @@ class Listener:
     begun: Message
     rest: AsyncIterator[Message]
 
-    async def message(self, seconds: float = 10.0) -> Message:
+    async def message(self, seconds: float = 30.0) -> Message:
         """The next message, whatever it is."""
         async with asyncio.timeout(seconds):
             return await anext(self.rest)
@@ -120,7 +121,7 @@ async def following(
     if last_event_id is not None:
         headers["Last-Event-ID"] = last_event_id
     async with (
-        httpx.AsyncClient(base_url=address, timeout=15) as client,
+        httpx.AsyncClient(base_url=address, timeout=60) as client,
         client.stream("GET", STREAM, headers=headers, params=params) as answer,
     ):
         assert answer.status_code == 200, await answer.aread()
@@ -130,14 +131,16 @@ async def following(
 
 async def asked(tenant: Tenant, address: str, headers: dict[str, str] | None = None, **params: Any) -> httpx.Response:
     """What is answered to somebody who may not follow."""
-    async with httpx.AsyncClient(base_url=address, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         return await client.get(
             STREAM, headers={"Authorization": f"Bearer {tenant.key}", **(headers or {})}, params=params
         )
 
 
-async def note(tenant: Tenant, *marks: str, wait: asyncio.Event | None = None) -> None:
-    """Write events about a lesson into the journal; with `wait`, commit when that is set."""
+async def note(
+    tenant: Tenant, *marks: str, wait: asyncio.Event | None = None, written: asyncio.Event | None = None
+) -> None:
+    """Write events about a lesson into the journal; with `wait`, set `written` and commit when that is set."""
     async with tenant.broker.store.transaction() as transaction:
         session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
@@ -150,6 +153,8 @@ async def note(tenant: Tenant, *marks: str, wait: asyncio.Event | None = None) -
                 data={"event": mark, "reported_at": None, "details": {}},
             )
             await journal.record(transaction, event)
+        if written is not None:
+            written.set()
         if wait is not None:
             await wait.wait()
 
@@ -187,11 +192,14 @@ async def test_an_event_comes_soon(agora: Tenant, address: str) -> None:
     await agora.book()
     async with following(agora, address) as listener:
         loop = asyncio.get_running_loop()
+        took = []
         for n in range(10):
             await note(agora, str(n))
             began = loop.time()
             assert marks(await listener.next()) == [str(n)]
-            assert loop.time() - began < 2
+            took.append(loop.time() - began)
+    # Who is not woken looks after two seconds; however busy the machine is, it is not so for each of ten.
+    assert min(took) < LOOK_AGAIN_SECONDS / 2
 
 
 async def test_what_happened_before_does_not_come_unless_it_is_asked_for(agora: Tenant, address: str) -> None:
@@ -284,10 +292,10 @@ async def test_whoever_came_when_there_was_nothing_yet_misses_nothing_either(ago
 async def test_a_slow_writer_is_waited_for_and_the_order_is_that_of_the_list(agora: Tenant, address: str) -> None:
     """A transaction takes its number first and commits last: what came after it is held back until then."""
     await agora.book()
-    gate = asyncio.Event()
+    gate, written = asyncio.Event(), asyncio.Event()
     async with following(agora, address) as listener:
-        slow = asyncio.create_task(note(agora, "slow", wait=gate))
-        await asyncio.sleep(0.1)
+        slow = asyncio.create_task(note(agora, "slow", wait=gate, written=written))
+        await written.wait()
         await note(agora, "quick")
         assert await listener.quiet()
         gate.set()
@@ -322,7 +330,7 @@ async def test_a_sign_of_life_comes_when_nothing_happens(
 ) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 1)
     async with following(agora, address) as listener:
-        message = await listener.message(5)
+        message = await listener.message()
         assert message.comment.startswith("ping")
         assert message.fields == {}
 
@@ -330,15 +338,14 @@ async def test_a_sign_of_life_comes_when_nothing_happens(
 async def test_it_ends_after_its_time_and_goes_on_with_the_next(
     agora: Tenant, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "LONGEST_SECONDS", 0.3)
     await agora.book()
-    async with following(agora, address) as listener:
-        await note(agora, "first")
-        [first] = await listener.next()
-        await _ended(listener)
-    await note(agora, "second")
-    async with following(agora, address, last_event_id=first["cursor"]) as listener:
-        assert marks(await listener.next()) == ["second"]
+    with monkeypatch.context() as patched:
+        patched.setattr(stream, "LONGEST_SECONDS", 0.3)
+        async with following(agora, address) as listener:
+            await _ended(listener)
+    await note(agora, "while nobody listened")
+    async with following(agora, address, last_event_id=listener.begun.fields["id"]) as listener:
+        assert marks(await listener.next()) == ["while nobody listened"]
 
 
 async def test_a_lost_database_is_an_end_like_any_other(agora: Tenant, address: str) -> None:
@@ -361,7 +368,7 @@ async def test_a_lost_database_is_an_end_like_any_other(agora: Tenant, address: 
 
 
 async def _ended(listener: Listener) -> None:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         async for _ in listener.rest:
             pass
 

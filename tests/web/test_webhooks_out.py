@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -33,12 +34,13 @@ from videobroker.usecases.reporting import report
 from videobroker.web.app import create_app
 
 ENDPOINTS = "/v1/webhook-endpoints"
-PATIENCE = 1.0
+PATIENCE = 60.0
+"""Seconds for one delivery: more than any answer takes, however busy the machine is."""
 
 
 @pytest.fixture(scope="session")
 async def courier() -> AsyncIterator[Courier]:
-    """Delivers on this machine, and has little patience."""
+    """Delivers on this machine."""
     courier = Courier(anywhere=True, seconds=PATIENCE)
     yield courier
     await courier.aclose()
@@ -639,6 +641,7 @@ class TestAnOrder:
         made = await add(tenant, backend, ordered=True)
         await tenant.book("last")
         await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
+        began = time.monotonic()
         async with tenant.broker.store.transaction() as transaction:
             await transaction.execute(
                 text(
@@ -651,10 +654,10 @@ class TestAnOrder:
                 ),
                 {"app": tenant.app.id},
             )
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        written = time.monotonic()
         assert await deliver(tenant.broker, tenant.app.id, EndpointId(UUID(made["id"])), now=tenant.broker.now()) == 1
-        assert loop.time() - began < 2
+        # On this machine, at this moment: less than it takes to write them down.
+        assert time.monotonic() - written < written - began
         assert len(backend.got) == 1
 
 
@@ -793,9 +796,12 @@ class TestATestEvent:
         assert await deliveries(tenant, made) == []
         assert await tenant.events() == []
 
-    async def test_tells_what_went_wrong(self, tenant: Tenant, backend: Backend) -> None:
+    async def test_tells_what_went_wrong(
+        self, tenant: Tenant, backend: Backend, courier: Courier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         made = await add(tenant, backend)
         backend.next = [hang]
+        monkeypatch.setattr(courier, "_seconds", 1.0)
         tried = (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).json()
         assert (tried["status"], tried["taken"], tried["error"]) == (None, False, "no answer within 1 s")
         assert (await read(tenant, made))["failing_since"] is None
