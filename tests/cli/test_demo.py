@@ -266,6 +266,14 @@ class TestSessions:
         answer = running.send("groups", "POST", f"/v1/groups/{GROUP_WITH_VIDEO}/guests", json={"name": "Ida"})
         assert (answer.status_code, answer.json()["role"]) == (200, "guest")
 
+    def test_a_backend_on_this_machine_hears_events(self, running: Demo) -> None:
+        backend = f"{running.written['base_url']}/healthz"
+        made = running.send("therapy", "POST", "/v1/webhook-endpoints", json={"url": backend})
+        assert made.status_code == 201, made.text
+        tried = running.send("therapy", "POST", f"/v1/webhook-endpoints/{made.json()['id']}/test").json()
+        # It was reached: nothing there takes a POST.
+        assert (tried["status"], tried["error"]) == (405, None)
+
     def test_an_app_sees_nothing_of_another(self, running: Demo) -> None:
         answer = running.join("therapy", "bookings/lesson-1", "tutor-1")
         assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
