@@ -119,6 +119,36 @@ class TestACallAt100ms:
         (stranger,) = (await detail(hooked, again))["attendance"]
         assert (stranger["user_id"], stranger["provider_user_id"]) == (None, "stranger")
 
+    async def test_when_it_is_settled_the_journal_tells_who_was_there_and_for_how_long(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        tutor, _ = await entered(hooked, sandbox)
+        student, laptop = await entered(hooked, sandbox, "student-1")
+        clock.move(minutes=2)
+        phone = await sandbox.enter(student["room_id"], token=student["token"])
+        clock.move(minutes=2)
+        await sandbox.leave(student["room_id"], laptop)
+        clock.move(minutes=2)
+        await sandbox.leave(student["room_id"], phone)
+        clock.move(minutes=4)
+        await hooked.post("/v1/bookings/lesson-1/end")
+        await sandbox.deliver()
+        await hooked.settle()
+        assert await hooked.events("call.settled") == []
+        clock.move(minutes=3)
+        await hooked.ask()
+        (settled,) = await hooked.events("call.settled")
+        ada, ben = settled["data"]["attendance"]
+        assert (ada["user_id"], ben["user_id"]) == ("tutor-1", "student-1")
+        assert 599 <= ada["present_seconds"] <= 630
+        # Two devices, and two minutes with both: six minutes.
+        assert 359 <= ben["present_seconds"] <= 390
+        stays = (await detail(hooked, tutor))["attendance"]
+        assert ben["joined_at"] == min(stay["joined_at"] for stay in stays if stay["user_id"] == "student-1")
+        assert ben["left_at"] == max(stay["left_at"] for stay in stays if stay["user_id"] == "student-1")
+        assert "provider_user_id" not in ben
+
     async def test_a_user_sees_their_own_stay_only(self, hooked: Tenant, sandbox: Sandbox) -> None:
         await hooked.book()
         tutor, _ = await entered(hooked, sandbox)

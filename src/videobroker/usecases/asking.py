@@ -1,16 +1,18 @@
 """Asks the provider who is in a call, and repairs what its webhooks lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
+from typing import Any
 
 import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.agenda import SETTLING
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance import Stay
+from videobroker.domain.attendance import Attended, Span, Stay, merged
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, call_of
 from videobroker.domain.ids import AppId, CallId, SessionId, uuid7
 from videobroker.domain.journal import Asker, EventType, about
@@ -18,9 +20,10 @@ from videobroker.domain.observations import Attested, Observation, RollCall, See
 from videobroker.domain.rolls import learned
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session
+from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError
 from videobroker.providers.contract import Capability, Provider
-from videobroker.storage import calls, identities, rooms, sessions
+from videobroker.storage import attendance, calls, identities, rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
 from videobroker.usecases.applying import call_for
@@ -28,6 +31,8 @@ from videobroker.usecases.attendances import as_ours, known_of, learn
 
 GIVE_UP_AFTER = timedelta(minutes=30)
 """A provider that has not told us by then who was in a call that ended will not be asked again."""
+NAMED_IN_JOURNAL = 100
+"""More people than these are counted in the journal, and named in the call alone."""
 
 log = structlog.get_logger(__name__)
 
@@ -238,6 +243,26 @@ def _counts(told: Sequence[Attested]) -> dict[str, int]:
     return {sign.value: signs.count(sign) for sign in Sign if sign in signs}
 
 
+def _told_of(attended: Iterable[Attended]) -> list[dict[str, Any]]:
+    """Who was there, from when to when and for how long, with all devices; in the order in which they came."""
+    people: dict[tuple[str | None, str], list[Stay]] = {}
+    for each in attended:
+        name = each.user_id or each.stay.provider_user_id
+        people.setdefault((each.user_id, name), []).append(each.stay)
+    return [_told_of_person(*person, stays) for person, stays in islice(people.items(), NAMED_IN_JOURNAL)]
+
+
+def _told_of_person(user_id: str | None, name: str, stays: Sequence[Stay]) -> dict[str, Any]:
+    spans = merged(Span(stay.joined_at, stay.left_at or stay.joined_at) for stay in stays)
+    return {
+        "user_id": user_id,
+        **({"provider_user_id": name} if user_id is None else {}),
+        "joined_at": rfc3339(spans[0].start),
+        "left_at": rfc3339(spans[-1].end or spans[-1].start),
+        "present_seconds": int(sum(((span.end or span.start) - span.start).total_seconds() for span in spans)),
+    }
+
+
 async def _settle(
     transaction: Transaction, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
 ) -> None:
@@ -246,11 +271,12 @@ async def _settle(
     await sessions.attend_sooner(transaction, app.id, session.id, now)
     settled = await calls.find(transaction, app.id, call.id)
     numbers = (settled or call).attendance
-    data = {
+    data: dict[str, Any] = {
         "call": str(call.id),
         "people": numbers.people,
         "peak": numbers.peak,
         "duration_seconds": call.duration_seconds,
         "reconciled": reconciled,
+        "attendance": _told_of(await attendance.attended_call(transaction, app.id, call.id)),
     }
     await record(transaction, about(session, EventType.CALL_SETTLED, asker=Asker(app.id), now=now, data=data))

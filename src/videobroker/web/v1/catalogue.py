@@ -144,6 +144,16 @@ class EndedData(CallData):
     peak: int
 
 
+class PresenceLine(BaseModel):
+    """Somebody who was in a call, with all devices."""
+
+    user_id: str | None = Field(description="Null for somebody who got no credentials from here.")
+    provider_user_id: str | None = Field(default=None, description="What the provider calls them, then.")
+    joined_at: Moment
+    left_at: Moment
+    present_seconds: int
+
+
 class SettledData(EventData):
     """A call whose attendance is final."""
 
@@ -152,6 +162,7 @@ class SettledData(EventData):
     people: int
     peak: int
     reconciled: bool = Field(description="The provider confirmed it.")
+    attendance: list[PresenceLine] = Field(description="The first hundred people; `GET /v1/calls/{id}` has all.")
 
 
 class RoomData(EventData):
