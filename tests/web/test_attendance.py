@@ -270,6 +270,14 @@ async def attendance(tenant: Tenant) -> dict[str, Any]:
 def verdicts(found: dict[str, Any]) -> dict[str, tuple[str | None, str]]:
     return {each["user_id"]: (each["verdict"], each["rule"]) for each in found["participants"]}
 
+    async def test_a_booking_without_a_roster_is_over_as_well(self, hooked: Tenant, clock: MovableClock) -> None:
+        await hooked.book(participants=[])
+        clock.move(hours=2)
+        await hooked.settle()
+        (closed,) = await hooked.events("session.closed")
+        assert (closed["data"]["verdicts"], closed["data"]["corrected"]) == ([], False)
+        assert (await hooked.get("/v1/bookings/lesson-1/attendance")).json()["final"]
+
 
 class TestClosing:
     async def test_when_the_window_closes_the_call_ends_and_no_code_opens_anything(

@@ -92,7 +92,11 @@ async def write_verdicts(
         ],
         "corrected": bool(former),
     }
-    if {key[0]: value.verdict for key, value in former.items()} != {e.user_id: e.judgement.verdict for e in judged}:
+    changed = {key[0]: value.verdict for key, value in former.items()} != {
+        e.user_id: e.judgement.verdict for e in judged
+    }
+    # A booking without a roster is over as well; that it was over before is not written anywhere then.
+    if changed or not judged:
         await record(transaction, about(session, EventType.SESSION_CLOSED, asker=Asker(app.id), now=now, data=data))
 
 
