@@ -259,6 +259,14 @@ class TestTheVerdict:
         assert header.startswith("reference,user_id,role,display_name,verdict,rule,present_seconds")
         assert line.startswith("lesson-1,t,tutor,'=1+1,,not_over,0,0,")
 
+    async def test_a_booking_without_a_roster_is_over_as_well(self, hooked: Tenant, clock: MovableClock) -> None:
+        await hooked.book(participants=[])
+        clock.move(hours=2)
+        await hooked.settle()
+        (closed,) = await hooked.events("session.closed")
+        assert (closed["data"]["verdicts"], closed["data"]["corrected"]) == ([], False)
+        assert (await hooked.get("/v1/bookings/lesson-1/attendance")).json()["final"]
+
 
 async def attendance(tenant: Tenant) -> dict[str, Any]:
     answer = await tenant.get("/v1/bookings/lesson-1/attendance")
@@ -269,14 +277,6 @@ async def attendance(tenant: Tenant) -> dict[str, Any]:
 
 def verdicts(found: dict[str, Any]) -> dict[str, tuple[str | None, str]]:
     return {each["user_id"]: (each["verdict"], each["rule"]) for each in found["participants"]}
-
-    async def test_a_booking_without_a_roster_is_over_as_well(self, hooked: Tenant, clock: MovableClock) -> None:
-        await hooked.book(participants=[])
-        clock.move(hours=2)
-        await hooked.settle()
-        (closed,) = await hooked.events("session.closed")
-        assert (closed["data"]["verdicts"], closed["data"]["corrected"]) == ([], False)
-        assert (await hooked.get("/v1/bookings/lesson-1/attendance")).json()["final"]
 
 
 class TestClosing:
