@@ -1,0 +1,49 @@
+"""Whoever gets hold of the database, or of a backup, has no secret with it."""
+
+import base64
+
+from sqlalchemy import text
+
+from house import HOOK_SECRET, Sandbox, Tenant
+from videobroker.domain.users import TokenRules
+from videobroker.storage.tables import metadata
+from videobroker.usecases import tenants
+
+USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
+
+
+async def everything(tenant: Tenant) -> dict[str, str]:
+    """All rows of the app in all tables, as a dump would have them."""
+    kept = {}
+    async with tenant.broker.store.transaction() as transaction:
+        for table in metadata.sorted_tables:
+            key = "id" if table.name == "apps" else "app_id"
+            statement = text(f"select t::text from {table.fullname} t where {key} = :app")  # noqa: S608
+            rows = await transaction.execute(statement, {"app": tenant.app.id})
+            kept[table.name] = "\n".join(rows.scalars())
+    return kept
+
+
+async def test_no_secret_of_an_app_stands_in_the_database_in_clear(hooked: Tenant, sandbox: Sandbox) -> None:
+    await tenants.set_token_rules(
+        hooked.broker, hooked.app, TokenRules(secret=USER_TOKEN_SECRET), now=hooked.broker.now()
+    )
+    endpoint = (await hooked.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).json()
+    await hooked.book()
+    credentials = (await hooked.join()).json()
+    secrets = {
+        "the API key": hooked.key,
+        "the account's access key": sandbox.account("tutoring")["access_key"],
+        "the account's secret": sandbox.account("tutoring")["secret"],
+        "the secret of the provider's webhooks": HOOK_SECRET,
+        "the endpoint's secret": endpoint["secret"].removeprefix("whsec_"),
+        "the secret of user tokens": USER_TOKEN_SECRET,
+        "a token": credentials["token"],
+    }
+    kept = await everything(hooked)
+    assert hooked.app.name in kept["apps"]
+    for what, secret in secrets.items():
+        raw = secret.encode()
+        for form in (secret, raw.hex(), base64.b64encode(raw).decode()):
+            assert [name for name, rows in kept.items() if form in rows] == [], what
+    assert base64.b64decode(secrets["the endpoint's secret"]).hex() not in kept["webhook_endpoints"]
