@@ -113,9 +113,14 @@ def test_an_export_is_checked_where_there_is_no_database(videobroker: Here, tmp_
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     said = videobroker.succeed("journal", "check", str(file), "--head", head, **nowhere).out
     assert "4 events in 1 seals are as they were sealed." in said
-    file.write_text(file.read_text().replace("user-2", "user-3"))
+    exported = file.read_bytes()
+    file.write_bytes(exported.replace(b"user-2", b"user-3"))
     outcome = videobroker("journal", "check", str(file), "--json", **nowhere)
     assert (outcome.code, json.loads(outcome.out)["wrong"]) == (1, {"changed": 1})
+    # One flipped bit, and what is left is no text any more: the line is named all the same, and the rest is checked.
+    file.write_bytes(exported.replace(b"user-2", b"user-\xb2"))
+    outcome = videobroker("journal", "check", str(file), "--json", **nowhere)
+    assert (outcome.code, json.loads(outcome.out)["wrong"]["changed"]) == (1, 1)
 
 
 @pytest.mark.usefixtures("sealed")
@@ -132,7 +137,7 @@ def test_a_file_that_is_no_export_is_refused_in_a_sentence(videobroker: Here, tm
         (tmp_path / "file").write_bytes(content)
         outcome = videobroker("journal", "check", str(tmp_path / "file"))
         assert (outcome.code, outcome.out) == (1, "")
-        assert outcome.err.startswith("error: ")
+        assert outcome.err.startswith("error: The file is ")
         assert "Traceback" not in outcome.err
 
 

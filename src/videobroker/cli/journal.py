@@ -121,9 +121,10 @@ def check(
     """Check an exported journal, without a database. Exit code 0 when it is whole, 1 when it is not."""
     wanted = _hash(head)
     try:
-        with file.open(encoding="utf-8", newline="\n") as lines:
+        # Bytes that are no UTF-8 are a finding about their line, and no reason to leave the other lines unchecked.
+        with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             verdict = journal_file.check(lines, head=wanted)
-    except (journal_file.Unreadable, UnicodeDecodeError) as error:
+    except journal_file.Unreadable as error:
         complain(str(error))
         raise typer.Exit(1) from None
     if as_json:
