@@ -49,7 +49,7 @@ class TestShutWhileTheRoomIsOpened:
         self, tutoring: Tenant, sandbox: Sandbox, shut: Shut, way: str
     ) -> None:
         await tutoring.book()
-        await sandbox.fault("latency", operation="create_room", milliseconds=400)
+        await sandbox.fault("latency", operation="create_room", milliseconds=1200)
         entering = asyncio.create_task(tutoring.post(f"{LESSON_1}/{way}", {"user_id": "tutor-1"}))
         await reached(sandbox, "create_room")
         assert (await shut(tutoring)).status_code == 200
@@ -158,7 +158,7 @@ async def test_a_crowd_that_waits_for_a_slow_vendor_does_not_stand_in_the_way_of
 ) -> None:
     await tutoring.book()
     await sandbox.fault("latency", operation="create_room", milliseconds=3500)
-    answers = await asyncio.gather(*(tutoring.join() for _ in range(300)))
+    answers = await asyncio.gather(*(tutoring.join() for _ in range(60)))
     assert {answer.status_code for answer in answers} == {200}
     assert (await sandbox.counters())["create_room"] == 1
 
