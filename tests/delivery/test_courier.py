@@ -15,8 +15,17 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from delivery.backend import Backend, Received, answer, hang, listening, say, until
 from house import free_port
-from videobroker.delivery.courier import KEPT_BYTES, Courier, Parcel, Sent, retry_after
+from videobroker.delivery.courier import (
+    KEPT_BYTES,
+    QUEUE_SECONDS,
+    TOTAL_SECONDS,
+    Courier,
+    Parcel,
+    Sent,
+    retry_after,
+)
 from videobroker.domain.webhooks import new_secret
+from videobroker.storage.deliveries import LEASE, UNDER_WAY
 
 EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
 SECRET = new_secret()
@@ -251,7 +260,7 @@ class TestABound:
     async def test_begins_when_the_delivery_does(self, backend: Backend) -> None:
         """As long as all connections are taken by slow receivers, a quick one waits; it has not failed."""
         patience = 3.0
-        courier = Courier(anywhere=True, seconds=patience, connections=2)
+        courier = Courier(anywhere=True, seconds=patience, queue_seconds=PATIENCE, connections=2)
         async with listening() as slow:
             slow.usually = hang
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(4)]
@@ -262,6 +271,27 @@ class TestABound:
         await courier.aclose()
         assert (sent.attempt.taken, sent.attempt.error) == (True, None)
         assert sent.attempt.latency_ms < patience * 1000
+
+    async def test_holds_for_the_wait_for_a_connection_too(self, backend: Backend) -> None:
+        """A delivery that is sent long after it was taken up could come after a later one of its session."""
+        courier = Courier(anywhere=True, seconds=PATIENCE, queue_seconds=0.2, connections=1)
+        async with listening() as slow:
+            slow.usually = hang
+            hanging = asyncio.create_task(send(courier, slow))
+            await until(lambda: len(slow.got) == 1, what="the slow request")
+            sent = await send(courier, backend)
+            assert (sent.begun, sent.attempt.taken, sent.attempt.error) == (False, False, "too much is under way")
+            hanging.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await hanging
+            assert backend.connections == 0
+            # The connection is free again, and nobody keeps a place that was given up.
+            assert (await send(courier, backend)).begun
+        await courier.aclose()
+
+    def test_is_over_before_anybody_else_tries(self) -> None:
+        together = timedelta(seconds=QUEUE_SECONDS + TOTAL_SECONDS)
+        assert together < UNDER_WAY < LEASE
 
 
 class TestAConnection:

@@ -524,6 +524,26 @@ class TestADelivery:
         assert len(set(backend.ids)) == 1
         assert (await deliveries(tenant, made))[0]["state"] == "delivered"
 
+    async def test_for_which_no_connection_was_free_is_left_for_later_and_did_not_fail(
+        self, tenant: Tenant, backend: Backend, courier: Courier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = await add(tenant, backend)
+        await tenant.book()
+        with monkeypatch.context() as patched:
+            patched.setattr(courier, "_free", asyncio.Semaphore(0))
+            patched.setattr(courier, "_queue_seconds", 0.05)
+            await carry(tenant)
+        [waiting] = await deliveries(tenant, made)
+        assert (waiting["state"], waiting["attempts"], backend.got) == ("pending", 0, [])
+        assert (await read(tenant, made))["failing_since"] is None
+        async with tenant.broker.store.transaction() as transaction:
+            await transaction.execute(
+                text("update deliveries set lease_until = lease_until - interval '31 seconds' where app_id = :app"),
+                {"app": tenant.app.id},
+            )
+        assert await carry(tenant) == 1
+        assert (await deliveries(tenant, made))[0]["state"] == "delivered"
+
     async def test_is_one_of_eight_that_are_under_way_to_one_endpoint(self, tenant: Tenant, backend: Backend) -> None:
         """However many workers are at it: a receiver that hangs must not take what other receivers need."""
         await add(tenant, backend)

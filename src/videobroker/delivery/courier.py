@@ -20,6 +20,8 @@ from videobroker.domain.webhooks import Attempt
 TOTAL_SECONDS = 15.0
 """For name, connection, request and answer together."""
 CONNECT_SECONDS = 5.0
+QUEUE_SECONDS = 12.0
+"""For a free connection, before all that. Whoever leases a delivery has to reckon with both."""
 KEPT_BYTES = 1024
 """So much of an answer is kept, and no more is read."""
 CONNECTIONS = 200
@@ -58,6 +60,8 @@ class Sent:
     attempt: Attempt
     retry_after: timedelta | None
     """The receiver's own wish."""
+    begun: bool = True
+    """False: no connection became free in time, and the receiver knows nothing of it."""
 
 
 class Courier:
@@ -68,14 +72,15 @@ class Courier:
         *,
         anywhere: bool = False,
         seconds: float = TOTAL_SECONDS,
+        queue_seconds: float = QUEUE_SECONDS,
         connections: int = CONNECTIONS,
         network: httpcore.AsyncNetworkBackend | None = None,
         resolve: Resolver = system_resolver,
     ) -> None:
         """`anywhere` also delivers in private networks, for development.
 
-        `seconds` is the bound on everything together, `connections` on what is under way at once; `network` and
-        `resolve` replace the real ones.
+        `seconds` is the bound on everything together, `connections` on what is under way at once, `queue_seconds` on
+        the wait for one of them; `network` and `resolve` replace the real ones.
         """
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=_tls(),
@@ -86,12 +91,19 @@ class Courier:
         )
         self._free = asyncio.Semaphore(connections)
         self._seconds = seconds
+        self._queue_seconds = queue_seconds
         self.anywhere = anywhere
 
     async def send(self, parcel: Parcel, *, now: datetime) -> Sent:
         """Send it once. Whatever happens is an attempt: nothing is raised."""
         # Outside the bound: that others are slow is not this receiver's fault.
-        async with self._free:
+        try:
+            async with asyncio.timeout(self._queue_seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            waited = round(self._queue_seconds * 1000)
+            return Sent(Attempt(parcel.number, now, None, waited, "", "too much is under way"), None, begun=False)
+        try:
             began = time.perf_counter()
             status, body, wish, error = None, "", None, None
             try:
@@ -102,6 +114,8 @@ class Courier:
             except _FAILURES as failure:
                 error = _named(failure)
             latency = round((time.perf_counter() - began) * 1000)
+        finally:
+            self._free.release()
         return Sent(Attempt(parcel.number, now, status, latency, body, error), wish)
 
     async def _post(self, parcel: Parcel, now: datetime) -> tuple[int, str, timedelta | None]:

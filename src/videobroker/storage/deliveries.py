@@ -22,7 +22,7 @@ from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 
 LEASE = timedelta(seconds=30)
 """Longer than an attempt can take. After a crash somebody else tries again then."""
-UNDER_WAY = timedelta(seconds=16)
+UNDER_WAY = timedelta(seconds=28)
 """What was taken longer ago is under way no more: it has come to its end, or whoever took it is dead."""
 
 

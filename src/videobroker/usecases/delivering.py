@@ -109,6 +109,10 @@ async def _attempt(broker: Broker, this: _Round, due: Due, now: datetime) -> Non
         number=due.delivery.attempts + 1,
     )
     sent = await broker.courier.send(parcel, now=now)
+    if not sent.begun:
+        # Sent later, it could come after what another worker sends when the lease is over.
+        log.warning("a delivery waits for a free connection", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
+        return
     async with broker.store.transaction() as transaction:
         await _write(transaction, this.endpoint, due, sent, now)
     log.info(
