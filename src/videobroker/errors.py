@@ -17,9 +17,12 @@
     │   ├── UserTokenInvalid
     │   ├── UserTokenExpired
     │   ├── UserTokenNotYetValid
+    │   ├── TicketInvalid
+    │   ├── TicketExpired
     │   └── WebhookRefused       a webhook that the provider may not have sent
     ├── ScopeMissing             asking for more than the key may
     ├── ApiKeyNeeded             a user asking for what only a backend may
+    ├── TicketNotEnough          a ticket shown where it is good for nothing
     ├── NotYourself              a user asking for somebody else
     ├── RoleMayNot               a user whose role may not start and end calls
     ├── NotFound
@@ -27,10 +30,12 @@
     │   ├── ParticipantNotFound
     │   ├── CallNotFound
     │   ├── EndpointNotFound
-    │   └── DeliveryNotFound
+    │   ├── DeliveryNotFound
+    │   └── EntryNotFound
     ├── Conflict
     │   ├── RequestInFlight
-    │   └── TooManyEndpoints
+    │   ├── TooManyEndpoints
+    │   └── AlreadyAdmitted
     ├── AccessDenied             the access decision, as an error
     ├── ProviderError            the far side
     │   ├── ProviderUnavailable  down or overloaded: worth another try
@@ -161,6 +166,18 @@ class UserTokenNotYetValid(NotAuthenticated):
     code = "user_token_not_yet_valid"
 
 
+class TicketInvalid(NotAuthenticated):
+    """The ticket is not valid."""
+
+    code = "ticket_invalid"
+
+
+class TicketExpired(NotAuthenticated):
+    """The ticket has expired."""
+
+    code = "ticket_expired"
+
+
 class WebhookRefused(NotAuthenticated):
     """The webhook does not prove where it comes from."""
 
@@ -171,6 +188,12 @@ class ApiKeyNeeded(BrokerError):
     """A user token may not do this."""
 
     code = "api_key_needed"
+
+
+class TicketNotEnough(BrokerError):
+    """A ticket may not do this."""
+
+    code = "ticket_not_enough"
 
 
 class NotYourself(BrokerError):
@@ -227,6 +250,12 @@ class DeliveryNotFound(NotFound):
     code = "delivery_not_found"
 
 
+class EntryNotFound(NotFound):
+    """There is no such entry in this waiting room."""
+
+    code = "entry_not_found"
+
+
 class Conflict(BrokerError):
     """The present state does not allow this."""
 
@@ -245,14 +274,20 @@ class TooManyEndpoints(Conflict):
     code = "too_many_endpoints"
 
 
+class AlreadyAdmitted(Conflict):
+    """This person was let in already."""
+
+    code = "already_admitted"
+
+
 class AccessDenied(BrokerError):
     """This person may not enter now."""
 
     code = "access_denied"
 
-    def __init__(self, detail: str, *, decision: Any, retry_after: float | None = None) -> None:
+    def __init__(self, detail: str, *, decision: Any, retry_after: float | None = None, **fields: Any) -> None:
         """`decision` is the `Wait` or `Refuse` of `domain.access`; its reason is the code of the problem."""
-        super().__init__(detail, retry_after=retry_after)
+        super().__init__(detail, retry_after=retry_after, **fields)
         self.decision = decision
 
 

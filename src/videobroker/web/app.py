@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
@@ -17,6 +16,7 @@ from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
+from videobroker.web.origins import Origins
 from videobroker.web.problems import Problem
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
@@ -32,6 +32,7 @@ RFC 3339; answers are in UTC. Lists are `{"data": [...], "next": cursor}`.
 TAGS = [
     {"name": "bookings", "description": "Sessions with a schedule and a status."},
     {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
+    {"name": "visits", "description": "What the holder of a ticket sees."},
     {"name": "calls", "description": "Meetings that took place, or that run now."},
     {"name": "events", "description": "The journal: everything that happened."},
     {"name": "webhooks out", "description": "Where the app's backend hears our events."},
@@ -43,16 +44,16 @@ TAGS = [
     {"name": "operations", "description": "For whoever runs the service."},
 ]
 
-CORS_SECONDS = 600
-"""A browser asks so seldom whether it may ask."""
-
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
-def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = (), public_url: str | None = None
+) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
-    `allowed_origins` are those whose pages may ask us from a browser (CORS).
+    `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
+    where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
     """
 
     @asynccontextmanager
@@ -72,18 +73,11 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
         strict_content_type=False,
         generate_unique_id_function=by_name,
     )
+    app.state.public_url = public_url
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainPaths)
-    if allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(allowed_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-User-Id"],
-            expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
-            max_age=CORS_SECONDS,
-        )
+    app.add_middleware(Origins, allowed=allowed_origins)
     app.add_middleware(RequestsLog)
     app.include_router(v1.router)
     app.include_router(legacy_tutoring.router)

@@ -75,6 +75,14 @@ class DeniedData(EventData):
     guest: bool
 
 
+class LinkData(EventData):
+    """A link that was issued."""
+
+    guest: bool
+    token_id: str = Field(description="Names the ticket without giving it away.")
+    expires_at: Moment
+
+
 class StayData(EventData):
     """One device of one person, in a call."""
 
@@ -118,6 +126,19 @@ class RemovedData(EventData):
     """How somebody was put out."""
 
     ban: bool
+
+
+class EntryData(EventData):
+    """Somebody's place in a waiting room."""
+
+    entry: UUID = Field(description="For `POST .../lobby/{entry}/admit` and `/deny`.")
+    guest: bool
+
+
+class WaitingData(EntryData):
+    """The same, and who they are."""
+
+    role: str = Field(description="The app's role.")
 
 
 class MissingData(EventData):
@@ -220,11 +241,18 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.PARTICIPANT_LEFT: (LeftData, "Somebody has left a call."),
     EventType.PARTICIPANT_REMOVED: (RemovedData, "Somebody was put out of a session."),
     EventType.PARTICIPANT_READMITTED: (NoData, "A ban was lifted."),
+    EventType.PARTICIPANT_WAITING: (
+        WaitingData,
+        "Somebody waits to be let in. It is said once.",
+    ),
+    EventType.PARTICIPANT_ADMITTED: (EntryData, "Somebody was let in."),
+    EventType.PARTICIPANT_DENIED: (EntryData, "Somebody was not let in."),
     EventType.PARTICIPANT_NO_SHOW: (MissingData, "Somebody is not there although the booking began a while ago."),
     EventType.ATTENDANCE_CORRECTED: (CorrectedData, "Something about who was in a call turned out to be otherwise."),
     EventType.ATTENDANCE_RECONCILED: (ReconciledData, "The provider was asked, and told what its webhooks had not."),
     EventType.CREDENTIALS_ISSUED: (IssuedData, "Somebody got join credentials."),
     EventType.CREDENTIALS_DENIED: (DeniedData, "Somebody asked for join credentials and got none."),
+    EventType.LINK_ISSUED: (LinkData, "Somebody was given a link to a session."),
     EventType.CALL_STARTED: (CallData, "A call began."),
     EventType.CALL_ENDED: (EndedData, "A call ended."),
     EventType.CALL_SETTLED: (SettledData, "A call's attendance is final."),
