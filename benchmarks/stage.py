@@ -152,9 +152,7 @@ def sandbox_in(folder: Path) -> contextlib.AbstractContextManager[Served]:
 
 
 @contextlib.contextmanager
-def _at_its_port(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, port: int
-) -> Iterator[Served]:
+def _at_its_port(command: Sequence[str], environment: Mapping[str, str], folder: Path, port: int) -> Iterator[Served]:
     began = time.perf_counter()
     with (folder / "sandbox.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  our own commands

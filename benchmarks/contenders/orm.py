@@ -81,9 +81,7 @@ async def healthz() -> dict[str, str]:
 @app.post("/join")
 async def join(asked: JoinIn, database: Annotated[AsyncSession, Depends(session)]) -> JoinOut:
     """Read, write, sign."""
-    found = await database.execute(
-        select(Seat).where(Seat.reference == asked.reference, Seat.user_id == asked.user_id)
-    )
+    found = await database.execute(select(Seat).where(Seat.reference == asked.reference, Seat.user_id == asked.user_id))
     seat = found.scalar_one_or_none()
     if seat is None:
         raise HTTPException(404)
