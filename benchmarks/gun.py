@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import asdict
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,15 @@ def _request(host: str, headers: dict[str, str], shot: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + END_OF_HEAD + body
 
 
-async def main() -> None:
+async def _fire(order: dict[str, Any]) -> Measured:
+    return await _Gun(order).run()
+
+
+def main() -> None:
     """Do as the file says."""
     order = json.loads(Path(sys.argv[1]).read_text())
-    measured = await _Gun(order).run()
-    sys.stdout.write(json.dumps({name: getattr(measured, name) for name in Measured.__slots__}))
+    sys.stdout.write(json.dumps(asdict(uvloop.run(_fire(order)))))
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()

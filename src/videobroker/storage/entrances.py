@@ -2,9 +2,24 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from sqlalchemy import Select, Text, Uuid, and_, bindparam, column, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.sessions import Participant, SessionKey
@@ -37,16 +52,34 @@ def _look() -> Select[tuple[object, ...]]:
         name="asked",
     )
     asked = asked.render_derived()
+
+    def of_person(
+        table: Table, *columns: ColumnElement[Any], only: ColumnElement[bool] | None = None
+    ) -> LateralFromClause:
+        # LIMIT keeps the planner from taking everybody of the session and looking for the person among them.
+        found = select(*columns).where(
+            table.c.app_id == sessions.c.app_id,
+            table.c.session_id == sessions.c.id,
+            table.c.user_id == asked.c.user_id,
+        )
+        return (found if only is None else found.where(only)).limit(literal_column("1")).lateral(f"own_{table.name}")
+
+    person = of_person(
+        participants,
+        participants.c.role.label("participant_role"),
+        participants.c.display_name.label("participant_name"),
+    )
+    number = of_person(uids, uids.c.uid, only=uids.c.retired_at.is_(None))
+    removal = of_person(removals, removals.c.banned)
     return (
         select(
             asked.c.place,
             sessions,
-            participants.c.role.label("participant_role"),
-            participants.c.display_name.label("participant_name"),
-            uids.c.uid,
-            removals.c.banned,
-            *(column.label(f"room_{column.name}") for column in rooms.c),
-            *(column.label(f"call_{column.name}") for column in calls.c),
+            *person.c,
+            *number.c,
+            *removal.c,
+            *(each.label(f"room_{each.name}") for each in rooms.c),
+            *(each.label(f"call_{each.name}") for each in calls.c),
         )
         .select_from(asked)
         .join(
@@ -57,31 +90,9 @@ def _look() -> Select[tuple[object, ...]]:
                 sessions.c.reference == asked.c.reference,
             ),
         )
-        .outerjoin(
-            participants,
-            and_(
-                participants.c.app_id == sessions.c.app_id,
-                participants.c.session_id == sessions.c.id,
-                participants.c.user_id == asked.c.user_id,
-            ),
-        )
-        .outerjoin(
-            uids,
-            and_(
-                uids.c.app_id == sessions.c.app_id,
-                uids.c.session_id == sessions.c.id,
-                uids.c.user_id == asked.c.user_id,
-                uids.c.retired_at.is_(None),
-            ),
-        )
-        .outerjoin(
-            removals,
-            and_(
-                removals.c.app_id == sessions.c.app_id,
-                removals.c.session_id == sessions.c.id,
-                removals.c.user_id == asked.c.user_id,
-            ),
-        )
+        .outerjoin(person, true())
+        .outerjoin(number, true())
+        .outerjoin(removal, true())
         .outerjoin(
             rooms,
             and_(
