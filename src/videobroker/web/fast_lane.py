@@ -7,7 +7,7 @@ the ordinary way, with nothing done yet: there is one contract, and one text of 
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pydantic_core
@@ -66,10 +66,10 @@ class FastLane:
         if plain is None:
             await self.app(scope, receive, send)
             return
-        message = await receive()
-        wish = _wish(message)
+        messages = await _received(receive)
+        wish = _wish(messages)
         if wish is None or wish.user_id is None:
-            await self.app(scope, _again(message, receive), send)
+            await self.app(scope, _again(messages, receive), send)
             return
         scope["route"] = _OPERATIONS[plain.kind]
         try:
@@ -125,9 +125,22 @@ def _plain(scope: Scope) -> _Plain | None:
     )
 
 
-def _wish(message: Message) -> JoinIn | None:
-    body = message.get("body", b"")
-    if message["type"] != "http.request" or message.get("more_body") or len(body) > LONGEST_BODY:
+async def _received(receive: Receive) -> list[Message]:
+    """What comes of the body: all of it, unless it is too long for a plain join."""
+    messages: list[Message] = []
+    length, more = 0, True
+    while more and length <= LONGEST_BODY:
+        message = await receive()
+        messages.append(message)
+        length += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    return messages
+
+
+def _wish(messages: Sequence[Message]) -> JoinIn | None:
+    last = messages[-1]
+    body = b"".join(each.get("body", b"") for each in messages)
+    if last["type"] != "http.request" or last.get("more_body") or len(body) > LONGEST_BODY:
         return None
     try:
         return JoinIn.model_validate(pydantic_core.from_json(body, allow_inf_nan=False))
@@ -135,9 +148,9 @@ def _wish(message: Message) -> JoinIn | None:
         return None
 
 
-def _again(message: Message, receive: Receive) -> Receive:
+def _again(messages: list[Message], receive: Receive) -> Receive:
     """What was received, once more, and then whatever comes."""
-    left = [message]
+    left = messages[::-1]
 
     async def receive_again() -> Message:
         return left.pop() if left else await receive()
