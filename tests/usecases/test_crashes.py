@@ -40,6 +40,7 @@ from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal import Scribe
 from videobroker.storage.store import Store
+from videobroker.together import Together
 from videobroker.usecases import calls, entering, leases, registering, removing
 from videobroker.usecases.hearing import hear
 from videobroker.usecases.sweeping import sweep
@@ -191,6 +192,7 @@ async def process(stage: "Stage", fate: Fate) -> AsyncIterator[Process]:
         store=MortalStore(broker.store, fate),
         scribe=MortalScribe(broker.scribe, fate),
         providers=directory,
+        together=Together(),
     )
     yield Process(stage.tenant.app, mortal, fate)
     await directory.aclose()
