@@ -1,7 +1,7 @@
 """Everything a use case needs, in one frozen value: made by `wiring`, handed in, never looked up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from videobroker.delivery.courier import Courier
@@ -12,9 +12,13 @@ from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
 from videobroker.storage.endpoints import Endpoints
+from videobroker.storage.entrances import Entrances
+from videobroker.storage.journal import Scribe
+from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
+from videobroker.together import Together
 
 Clock = Callable[[], datetime]
 """Tells the time, aware and in UTC."""
@@ -25,6 +29,9 @@ class Broker:
     """The service without its entrances."""
 
     store: Store
+    entrances: Entrances
+    scribe: Scribe
+    known: Known
     listener: Listener
     providers: ProviderDirectory
     user_tokens: UserTokens
@@ -32,6 +39,7 @@ class Broker:
     courier: Courier
     seal: Seal
     now: Clock
+    together: Together = field(default_factory=Together)
 
     @property
     def endpoints(self) -> Endpoints:

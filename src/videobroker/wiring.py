@@ -24,9 +24,13 @@ from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage import schema
+from videobroker.storage.apps import Accounts
 from videobroker.storage.bell import Bell
 from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.entrances import Entrances
 from videobroker.storage.jobs import drivers
+from videobroker.storage.journal import Scribe
+from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
@@ -82,21 +86,30 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     directory = Directory(clock)
     user_tokens = JwtUserTokens(KeySets())
     keys = secret_keys(settings)
+    own_seal = Seal(keys)
+    entrances, scribe = Entrances(store), Scribe(store)
+    known = Known(store, Accounts(own_seal), listener)
     listener.start()
     bell.start(store)
     try:
         yield Broker(
             store=store,
+            entrances=entrances,
+            scribe=scribe,
+            known=known,
             listener=listener,
             providers=directory,
             user_tokens=user_tokens,
             tickets=Tickets(keys),
             courier=courier,
-            seal=Seal(keys),
+            seal=own_seal,
             now=clock,
         )
     finally:
         await listener.aclose()
+        await entrances.aclose()
+        await scribe.aclose()
+        await known.aclose()
         await bell.aclose()
         await courier.aclose()
         await user_tokens.aclose()

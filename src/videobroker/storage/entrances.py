@@ -1,102 +1,143 @@
-"""The hot path's look at the database: session, person, room, call and uid in one round trip."""
+"""The hot path's look at the database: session, person, room, call and uid of many askers in one round trip."""
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.sessions import Participant, SessionKey
+from videobroker.storage.batching import Batcher
 from videobroker.storage.calls import call_from
 from videobroker.storage.lobby import entry_from
 from videobroker.storage.rooms import room_from
-from videobroker.storage.sessions import session_from
+from videobroker.storage.sessions import session_of
+from videobroker.storage.store import Store
 from videobroker.storage.tables import calls, lobby, participants, removals, rooms, sessions, uids
+from videobroker.storage.wires import Query, Record, Wire
+
+FLIGHTS = 1
+"""Queries under way at a time."""
+
+_Asked = tuple[SessionKey, str | None]
 
 
-def _look() -> Any:
+def _look() -> Select[tuple[object, ...]]:
+    asked = func.unnest(
+        bindparam("app_ids", type_=ARRAY(Uuid)),
+        bindparam("kinds", type_=ARRAY(Text)),
+        bindparam("references", type_=ARRAY(Text)),
+        bindparam("user_ids", type_=ARRAY(Text)),
+    ).table_valued(
+        column("app_id", Uuid),
+        column("kind", Text),
+        column("reference", Text),
+        column("user_id", Text),
+        with_ordinality="place",
+        name="asked",
+    )
+    asked = asked.render_derived()
+
+    def one(table: Table, *columns: ColumnElement[Any], **where: ColumnElement[Any]) -> LateralFromClause:
+        # LIMIT makes the planner look for one row by all that is known of it, instead of taking all rows of a session
+        # and choosing among them.
+        return _narrowed(select(*columns), table, where).limit(literal_column("1")).lateral(f"one_of_{table.name}")
+
+    def first(
+        table: Table, *columns: ColumnElement[Any], by: tuple[str, ColumnElement[Any]], **where: ColumnElement[Any]
+    ) -> LateralFromClause:
+        # While a table is small, an index that serves only a part of this looks as good to the planner, and it keeps
+        # what it chose. Having to order by a column, it takes the index that has it; and it would not order by a
+        # column that it is told to be equal to something.
+        name, value = by
+        key = table.c[name]
+        found = _narrowed(select(*columns), table, where).where(key.between(value, value)).order_by(key)
+        return found.limit(literal_column("1")).lateral(f"one_of_{table.name}")
+
+    app = {"app_id": asked.c.app_id}
+    session = first(sessions, *sessions.c, **app, kind=asked.c.kind, by=("reference", asked.c.reference))
+    of_session = ("session_id", session.c.id)
+    person = app | {"session_id": session.c.id, "user_id": asked.c.user_id}
+    role, name = participants.c.role.label("participant_role"), participants.c.display_name.label("participant_name")
     return (
-        select(
-            sessions,
-            participants.c.role.label("participant_role"),
-            participants.c.display_name.label("participant_name"),
-            uids.c.uid,
-            removals.c.banned,
-            *(column.label(f"room_{column.name}") for column in rooms.c),
-            *(column.label(f"call_{column.name}") for column in calls.c),
-            *(column.label(f"entry_{column.name}") for column in lobby.c),
-        )
-        .select_from(sessions)
-        .outerjoin(
-            participants,
-            and_(
-                participants.c.app_id == sessions.c.app_id,
-                participants.c.session_id == sessions.c.id,
-                participants.c.user_id == bindparam("user_id"),
-            ),
-        )
-        .outerjoin(
-            uids,
-            and_(
-                uids.c.app_id == sessions.c.app_id,
-                uids.c.session_id == sessions.c.id,
-                uids.c.user_id == bindparam("user_id"),
-                uids.c.retired_at.is_(None),
-            ),
-        )
-        .outerjoin(
-            removals,
-            and_(
-                removals.c.app_id == sessions.c.app_id,
-                removals.c.session_id == sessions.c.id,
-                removals.c.user_id == bindparam("user_id"),
-            ),
-        )
-        .outerjoin(
-            lobby,
-            and_(
-                lobby.c.app_id == sessions.c.app_id,
-                lobby.c.session_id == sessions.c.id,
-                lobby.c.user_id == bindparam("user_id"),
-            ),
-        )
-        .outerjoin(
-            rooms,
-            and_(
-                rooms.c.app_id == sessions.c.app_id,
-                rooms.c.session_id == sessions.c.id,
-                rooms.c.provider == sessions.c.provider,
-            ),
-        )
-        .outerjoin(
-            calls,
-            and_(
-                calls.c.app_id == sessions.c.app_id,
-                calls.c.session_id == sessions.c.id,
-                calls.c.ended_at.is_(None),
-            ),
-        )
-        .where(
-            sessions.c.app_id == bindparam("app_id"),
-            sessions.c.kind == bindparam("kind"),
-            sessions.c.reference == bindparam("reference"),
-        )
+        select(literal_column("*"))
+        .select_from(asked)
+        .join(session, true())
+        .outerjoin(one(participants, role, name, **person), true())
+        .outerjoin(one(uids, uids.c.uid, **person, retired_at=null()), true())
+        .outerjoin(one(removals, removals.c.banned, **person), true())
+        .outerjoin(one(lobby, *_prefixed("entry_", lobby), **person), true())
+        .outerjoin(first(rooms, *_prefixed("room_", rooms), **app, provider=session.c.provider, by=of_session), true())
+        .outerjoin(first(calls, *_prefixed("call_", calls), **app, ended_at=null(), by=of_session), true())
     )
 
 
-_LOOK = _look()
+def _narrowed(
+    statement: Select[tuple[object, ...]], table: Table, where: Mapping[str, ColumnElement[Any]]
+) -> Select[tuple[object, ...]]:
+    return statement.where(*(table.c[name] == value for name, value in where.items()))
 
 
-async def look(connection: AsyncConnection, key: SessionKey, user_id: str | None) -> Entrance | None:
-    """The session as this person finds it; `user_id` is None for somebody without a registration."""
-    values = {"app_id": key.app_id, "kind": key.kind, "reference": key.reference, "user_id": user_id}
-    row = (await connection.execute(_LOOK, values)).one_or_none()
-    if row is None:
-        return None
-    columns = row._mapping
+def _prefixed(prefix: str, table: Table) -> list[ColumnElement[Any]]:
+    return [each.label(f"{prefix}{each.name}") for each in table.c]
+
+
+LOOK = Query(_look())
+
+
+class Entrances:
+    """Looks through doors. Those who look at the same time share a round trip."""
+
+    def __init__(self, store: Store) -> None:
+        self._wires = [Wire(store) for _ in range(FLIGHTS)]
+        carriers = [partial(_look_through_all, wire) for wire in self._wires]
+        self._looks = Batcher[_Asked, Entrance | None]("entrances", carriers)
+
+    async def look(self, key: SessionKey, user_id: str | None) -> Entrance | None:
+        """The session as this person finds it; `user_id` is None for somebody without a registration."""
+        return await self._looks.ask((key, user_id))
+
+    async def aclose(self) -> None:
+        """Stop looking."""
+        await self._looks.aclose()
+        for wire in self._wires:
+            await wire.aclose()
+
+
+async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entrance | None]:
+    values = {
+        "app_ids": [key.app_id for key, _ in asked],
+        "kinds": [key.kind for key, _ in asked],
+        "references": [key.reference for key, _ in asked],
+        "user_ids": [user_id for _, user_id in asked],
+    }
+    found: list[Entrance | None] = [None] * len(asked)
+    for row in await wire.fetch(LOOK, values):
+        place = row["place"] - 1
+        found[place] = _entrance_from(row, asked[place][1])
+    return found
+
+
+def _entrance_from(columns: Record, user_id: str | None) -> Entrance:
     role = columns["participant_role"]
     return Entrance(
-        session=session_from(row),
+        session=session_of(columns),
         participant=None if role is None else Participant(user_id or "", role, columns["participant_name"]),
         room=None if columns["room_id"] is None else room_from(columns, prefix="room_"),
         call=None if columns["call_id"] is None else call_from(columns, prefix="call_"),

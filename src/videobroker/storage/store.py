@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from sqlalchemy import text
@@ -51,6 +52,15 @@ class Store:
         """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none."""
         self.url = database_url(url)
         self.on_journal = on_journal
+        # Of every connection, also of those that are not in the pool.
+        self.connect_args: dict[str, Any] = {
+            "timeout": POOL_TIMEOUT_SECONDS,
+            "server_settings": {
+                "application_name": "videobroker",
+                "timezone": "UTC",
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            },
+        }
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size,
@@ -58,14 +68,7 @@ class Store:
             pool_timeout=POOL_TIMEOUT_SECONDS,
             # Statements may hold what nobody should read in a log.
             hide_parameters=True,
-            connect_args={
-                "timeout": POOL_TIMEOUT_SECONDS,
-                "server_settings": {
-                    "application_name": "videobroker",
-                    "timezone": "UTC",
-                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                },
-            },
+            connect_args=self.connect_args,
         )
 
     @asynccontextmanager
@@ -89,20 +92,22 @@ class Store:
             yield
         except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise _unavailable() from error
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.CannotConnectNowError,
-        ) as error:
+        except asyncpg.InterfaceError as error:
+            if isinstance(error, ValueError):
+                raise  # a value that is no value of its type: the database was not even asked
             raise _unavailable() from error
-        except DBAPIError as error:
-            if error.connection_invalidated or _is_shutdown(error):
+        except asyncpg.PostgresError as error:
+            if _means_shutdown(error.sqlstate):
                 raise _unavailable() from error
-            if _is_refusal(error):
-                raise StorageUnavailable(
-                    f"PostgreSQL refuses the connection: {getattr(error.orig, '__cause__', None) or error.orig}. "
-                    "Check DATABASE_URL."
-                ) from error
+            if _means_refusal(error.sqlstate):
+                raise _refused(error) from error
+            raise
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            if error.connection_invalidated or _means_shutdown(state):
+                raise _unavailable() from error
+            if _means_refusal(state):
+                raise _refused(getattr(error.orig, "__cause__", None) or error.orig) from error
             raise
 
     async def ping(self) -> None:
@@ -115,17 +120,19 @@ class Store:
         await self.engine.dispose()
 
 
-def _is_shutdown(error: DBAPIError) -> bool:
+def _means_shutdown(state: str | None) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
     # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith(("57", "08", "40")) or state == "53300"
+    return (state or "").startswith(("57", "08", "40")) or state == "53300"
 
 
-def _is_refusal(error: DBAPIError) -> bool:
+def _means_refusal(state: str | None) -> bool:
     # Class 28: authentication; 3D000: no such database.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith("28") or state == "3D000"
+    return (state or "").startswith("28") or state == "3D000"
+
+
+def _refused(reason: BaseException | None) -> StorageUnavailable:
+    return StorageUnavailable(f"PostgreSQL refuses the connection: {reason}. Check DATABASE_URL.")
 
 
 def _unavailable() -> StorageUnavailable:

@@ -10,7 +10,6 @@ from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.storage import lobby
-from videobroker.storage.entrances import look
 
 
 async def access(
@@ -38,8 +37,7 @@ async def still_waits(broker: Broker, entrance: Entrance, decision: Decision, *,
 
 async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entrance:
     """The session as this person finds it. Raises `SessionNotFound`."""
-    async with broker.store.transaction() as transaction:
-        entrance = await look(transaction, key, user_id)
+    entrance = await broker.entrances.look(key, user_id)
     if entrance is None:
         raise no_session(key)
     return entrance

@@ -20,7 +20,6 @@ from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady,
 from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
 from videobroker.storage import identities, uids
 from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
 from videobroker.usecases.calls import open_call
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.lobbies import knock
@@ -123,25 +122,28 @@ async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit
     decision = decide(door, person, attempt.now)
     if isinstance(decision, Admit):
         return decision
+    guest_id = attempt.visitor.user_id if attempt.visitor.is_guest else None
+    if decision.reason is Reason.WAITING_FOR_ADMISSION:
+        await _knock(attempt, entrance, person, decision)
+    else:
+        await attempt.broker.scribe.record(_denied(attempt, entrance, person, decision))
+    raise denial(decision, guest_id=guest_id)
+
+
+async def _knock(attempt: _Attempt, entrance: Entrance, person: Person, decision: Wait | Refuse) -> None:
+    visitor, participant = attempt.visitor, entrance.participant
     async with attempt.broker.store.transaction() as transaction:
         await record(transaction, _denied(attempt, entrance, person, decision))
-        if decision.reason is Reason.WAITING_FOR_ADMISSION:
-            await _knock(attempt, transaction, entrance, person)
-    raise denial(decision, guest_id=attempt.visitor.user_id if attempt.visitor.is_guest else None)
-
-
-async def _knock(attempt: _Attempt, transaction: Transaction, entrance: Entrance, person: Person) -> None:
-    visitor, participant = attempt.visitor, entrance.participant
-    await knock(
-        transaction,
-        entrance.session,
-        user_id=visitor.user_id,
-        display_name=visitor.display_name or (participant.display_name if participant else None),
-        role=person.role,
-        is_guest=visitor.is_guest,
-        asker=attempt.asker,
-        now=attempt.now,
-    )
+        await knock(
+            transaction,
+            entrance.session,
+            user_id=visitor.user_id,
+            display_name=visitor.display_name or (participant.display_name if participant else None),
+            role=person.role,
+            is_guest=visitor.is_guest,
+            asker=attempt.asker,
+            now=attempt.now,
+        )
 
 
 def _require_provider(attempt: _Attempt, session: Session) -> None:
@@ -161,19 +163,20 @@ def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> boo
 
 async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
     broker, app, session = attempt.broker, attempt.app, _narrowed(entrance.session, attempt.provider)
-    room = await open_room(broker, app, session, surface=attempt.surface, asker=attempt.asker, now=attempt.now)
-    async with broker.store.transaction() as transaction:
-        await open_call(
-            transaction,
-            app,
-            session,
-            room.provider,
-            by=attempt.visitor.user_id,
-            asker=attempt.asker,
-            now=attempt.now,
-        )
-        if broker.provider(app, room.provider).needs_uid:
+    # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
+    wanted = (session.id, session.version, session.terms.providers, attempt.surface)
+    room = await broker.together.do(wanted, lambda: _open(attempt, session))
+    if broker.provider(app, room.provider).needs_uid:
+        async with broker.store.transaction() as transaction:
             await uids.allocate(transaction, app.id, session.id, attempt.visitor.user_id)
+
+
+async def _open(attempt: _Attempt, session: Session) -> Room:
+    broker, app, asker, now = attempt.broker, attempt.app, attempt.asker, attempt.now
+    room = await open_room(broker, app, session, surface=attempt.surface, asker=asker, now=now)
+    async with broker.store.transaction() as transaction:
+        await open_call(transaction, app, session, room.provider, by=attempt.visitor.user_id, asker=asker, now=now)
+    return room
 
 
 def _narrowed(session: Session, provider: ProviderName | None) -> Session:
@@ -186,8 +189,7 @@ async def _sign_and_record(
     provider = attempt.broker.provider(attempt.app, room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
     signed = _sign(provider, room, seat, attempt.surface)
-    async with attempt.broker.store.transaction() as transaction:
-        await record(transaction, _issued(attempt, entrance, room.provider, seat, signed))
+    await attempt.broker.scribe.record(_issued(attempt, entrance, room.provider, seat, signed))
     return Joined(
         session=entrance.session,
         call=call,

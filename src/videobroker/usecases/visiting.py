@@ -17,9 +17,8 @@ from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
 from videobroker.storage import attendance
-from videobroker.storage.entrances import look
 from videobroker.storage.listener import journal_topic
-from videobroker.usecases.doors import no_session, person_at, still_waits
+from videobroker.usecases.doors import look_at, person_at, still_waits
 from videobroker.usecases.lobbies import count_waiting
 
 LOOK_AGAIN_SECONDS = 5.0
@@ -73,20 +72,18 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
 
     Of somebody who waits to be let in, looking is a sign that they still do.
     """
-    async with broker.store.transaction() as transaction:
-        entrance = await look(transaction, ticket.session, ticket.user_id)
-        if entrance is None:
-            raise no_session(ticket.session)
-        call = entrance.call
-        roles = None
-        if call is not None and call.evidence_at is not None:
-            roles = await attendance.roles_present(transaction, app.id, call.id)
-        session, terms, door = entrance.session, entrance.session.terms, entrance.door(app)
-        person = person_at(app, entrance, is_guest=ticket.is_guest)
-        is_host = person.role in door.policy.host_roles
-        waiting = None
-        if is_host and door.policy.waiting_room is WaitingRoom.ADMIT:
-            waiting = await count_waiting(transaction, app, session, now)
+    entrance = await look_at(broker, ticket.session, ticket.user_id)
+    session, terms, door = entrance.session, entrance.session.terms, entrance.door(app)
+    person, call = person_at(app, entrance, is_guest=ticket.is_guest), entrance.call
+    is_host = person.role in door.policy.host_roles
+    counts = is_host and door.policy.waiting_room is WaitingRoom.ADMIT
+    roles, waiting = None, None
+    if counts or (call is not None and call.evidence_at is not None):
+        async with broker.store.transaction() as transaction:
+            if call is not None and call.evidence_at is not None:
+                roles = await attendance.roles_present(transaction, app.id, call.id)
+            if counts:
+                waiting = await count_waiting(transaction, app, session, now)
     decision = decide(door, person, now)
     await still_waits(broker, entrance, decision, now=now)
     providers = providers_of(app, session)
