@@ -30,6 +30,7 @@ from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
+from videobroker.web.console.access import ConsoleAccess
 from videobroker.worker import work
 
 WORKER_CONNECTIONS = 6
@@ -118,12 +119,23 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
 
 def seal(settings: Settings) -> Seal:
     """The seal of this deployment; its key is generated where none is set."""
+    return Seal(_secret_keys(settings))
+
+
+def console_door(settings: Settings) -> ConsoleAccess | None:
+    """The door of the console, where there is one."""
+    if settings.admin_key is None:
+        return None
+    return ConsoleAccess(settings.admin_key.get_secret_value(), [key.encode() for key in _secret_keys(settings)])
+
+
+def _secret_keys(settings: Settings) -> list[str]:
     keys = [key.get_secret_value() for key in settings.secret_key]
     if keys:
-        return Seal(keys)
+        return keys
     path = settings.data_dir / "secret-key"
     try:
-        return Seal([_generated_key(path)])
+        return [_generated_key(path)]
     except OSError as error:
         raise BrokerError(
             f"No secret key can be kept at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
-from videobroker.web import health, hooks, problems, v1
+from videobroker.web import console, health, hooks, problems, v1
+from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -49,10 +50,13 @@ CORS_SECONDS = 600
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
-def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = (), door: ConsoleAccess | None = None
+) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
-    `allowed_origins` are those whose pages may ask us from a browser (CORS).
+    `allowed_origins` are those whose pages may ask us from a browser (CORS). `door` is that of the console; without
+    one there is no console.
     """
 
     @asynccontextmanager
@@ -92,6 +96,8 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
     app.include_router(legacy_therapy.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
+    if door is not None:
+        console.install(app, door)
     app.webhooks.include_router(catalogue.webhooks)
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
