@@ -175,7 +175,7 @@ async def waiting(connection: AsyncConnection) -> list[Waiting]:
     """How many jobs of each kind wait, and how long the first of them could have run already."""
     found = await connection.execute(
         text(
-            "select entrypoint, count(*) as number, now() - min(execute_after) as longest "
+            "select entrypoint, count(*) as number, now() - min(execute_after) as longest "  # noqa: S608  our own name
             f"from {_QUEUE} where status = 'queued' and execute_after <= now() "
             "group by entrypoint order by entrypoint"
         )

@@ -25,8 +25,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import UUID as Uuid
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
@@ -39,6 +38,7 @@ from videobroker.storage.tables import calls, participants, sessions
 
 GROUPS_SEARCHED = 5_000
 """So many of an app's newest groups are searched by title: titles have no index."""
+_UUID = postgresql.UUID(as_uuid=True)
 LAST_CHARACTER = "\U0010ffff"
 
 _running = and_(calls.c.app_id == sessions.c.app_id, calls.c.session_id == sessions.c.id, calls.c.ended_at.is_(None))
@@ -47,8 +47,8 @@ _call_columns = [each.label(f"call_{each.name}") for each in calls.c]
 
 def _each(app_ids: Sequence[AppId]) -> Any:
     """The apps as a table, to look at one after the other."""
-    values = func.unnest(literal(list(app_ids), ARRAY(Uuid(as_uuid=True)))).table_valued(
-        column("app_id", Uuid(as_uuid=True)), name="each_app"
+    values = func.unnest(literal(list(app_ids), postgresql.ARRAY(_UUID))).table_valued(
+        column("app_id", _UUID), name="each_app"
     )
     return values.render_derived()
 
@@ -187,7 +187,7 @@ async def search(
         )
         rows = (await connection.execute(statement)).all()
         found |= {each.session.id: each for each in await _listed(connection, rows, now)}
-    return sorted(found.values(), key=lambda each: _recency(each), reverse=True)[:limit]
+    return sorted(found.values(), key=_recency, reverse=True)[:limit]
 
 
 def _recency(each: Listed) -> tuple[datetime, UUID]:

@@ -128,9 +128,8 @@ class Draft:
             return None
         zone = ZoneInfo(self.zone)
         try:
-            local = datetime.fromisoformat(self.starts)
-            if local.tzinfo is not None:
-                raise ValueError("no offset is wanted")
+            # As the form sends it: without an offset, which is the zone's business.
+            local = datetime.strptime(self.starts[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
             moment = sensible(local.replace(tzinfo=zone).astimezone(UTC))
         except (ValueError, OverflowError):
             self.errors["starts"] = "Give day and time, like 2026-03-12T14:00."
