@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Lateral,
     Row,
     Select,
     String,
@@ -233,7 +232,7 @@ async def _lateral(
     connection: AsyncConnection, apps: Any, statement: Select[Any], *order: str, limit: int
 ) -> Sequence[Row[Any]]:
     """The first rows of all apps together; `statement` has the first ones of each. `-name` orders backwards."""
-    own: Lateral = statement.lateral("own")
+    own = statement.lateral("own")
     positions = [own.c[name.lstrip("-")].desc() if name.startswith("-") else own.c[name] for name in order]
     together = select(own).select_from(apps.join(own, true())).order_by(*positions).limit(limit + 1)
     return (await connection.execute(together)).all()

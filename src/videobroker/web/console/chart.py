@@ -129,7 +129,7 @@ def _span(
 def _ticks(start: datetime, end: datetime) -> list[datetime]:
     step = next((each for each in STEPS if (end - start) / each <= MOST_TICKS), STEPS[-1])
     first = datetime.fromtimestamp(-(-start.timestamp() // step.total_seconds()) * step.total_seconds(), start.tzinfo)
-    found = []
+    found: list[datetime] = []
     while first <= end and len(found) <= 4 * MOST_TICKS:
         found.append(first)
         first += step

@@ -196,7 +196,7 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
             visit, app, endpoint, replay_error=error.detail, status=HTTPStatus.UNPROCESSABLE_ENTITY
         )
     told = "One event is on its way once more." if count == 1 else f"{count} events are on their way once more."
-    said = f"{told} They happened in {duration(until - since)}."
+    said = f"{told} They happened within {duration(until - since)}."
     return await _endpoint_page(visit, app, endpoint, said=said)
 
 

@@ -46,7 +46,9 @@ class AppHealth:
     pending: int
     ignored: int
     last_heard: datetime | None
-    seal: examining.LastSeal | None
+    sealed: int | None
+    """The number of the newest seal of its journal."""
+    sealed_at: datetime | None
 
 
 def _examinations(request: Request) -> dict[AppId, Examination]:
@@ -75,6 +77,7 @@ async def console_health(request: Request, visit: Looking) -> Response:
 
 async def _health_of(request: Request, visit: Visit, workload: Workload, app: App) -> AppHealth:
     counts = await examining.heard(visit.broker, app, now=visit.now)
+    seal = next((each for each in workload.seals if each.app_id == app.id), None)
     return AppHealth(
         app=app,
         examined=_examinations(request).get(app.id),
@@ -82,7 +85,8 @@ async def _health_of(request: Request, visit: Visit, workload: Workload, app: Ap
         pending=sum(each.count for each in counts if each.state == "pending"),
         ignored=sum(each.count for each in counts if each.state == "ignored"),
         last_heard=max((each.last_received_at for each in counts), default=None),
-        seal=next((each for each in workload.seals if each.app_id == app.id), None),
+        sealed=None if seal is None else seal.number,
+        sealed_at=None if seal is None else seal.sealed_at,
     )
 
 
