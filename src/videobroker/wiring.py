@@ -17,6 +17,7 @@ from videobroker.domain.ids import AccountId
 from videobroker.domain.keys import Scope
 from videobroker.errors import BrokerError
 from videobroker.identity.keysets import KeySets
+from videobroker.identity.tickets import Tickets
 from videobroker.identity.tokens import JwtUserTokens
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
@@ -81,6 +82,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     listener = Listener(store.url)
     directory = Directory(clock)
     user_tokens = JwtUserTokens(KeySets())
+    keys = secret_keys(settings)
     listener.start()
     bell.start(store)
     try:
@@ -89,8 +91,9 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             listener=listener,
             providers=directory,
             user_tokens=user_tokens,
+            tickets=Tickets(keys),
             courier=courier,
-            seal=seal(settings),
+            seal=Seal(keys),
             now=clock,
         )
     finally:
@@ -117,19 +120,15 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
         await store.aclose()
 
 
-def seal(settings: Settings) -> Seal:
-    """The seal of this deployment; its key is generated where none is set."""
-    return Seal(_secret_keys(settings))
-
-
 def console_door(settings: Settings) -> ConsoleAccess | None:
     """The door of the console, where there is one."""
     if settings.admin_key is None:
         return None
-    return ConsoleAccess(settings.admin_key.get_secret_value(), [key.encode() for key in _secret_keys(settings)])
+    return ConsoleAccess(settings.admin_key.get_secret_value(), [key.encode() for key in secret_keys(settings)])
 
 
-def _secret_keys(settings: Settings) -> list[str]:
+def secret_keys(settings: Settings) -> list[str]:
+    """The secret keys of this deployment; one is generated where none is set."""
     keys = [key.get_secret_value() for key in settings.secret_key]
     if keys:
         return keys
