@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from fastapi import APIRouter, Query, Response
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from videobroker.domain.apps import App, ProviderName
@@ -19,7 +18,7 @@ from videobroker.domain.sessions import Participant, SessionKey, SessionKind, Se
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registering
 from videobroker.web.console.rendering import rendered
-from videobroker.web.console.session import path_of
+from videobroker.web.console.session import links_for, session_page
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, Name, PathIdentifier, sensible
@@ -178,12 +177,14 @@ async def console_new_booking(visit: Looking, app: AppChoice = "") -> Response:
         app = apps[0].id
     chosen = await visit.app(app)
     start = (visit.now.astimezone(visit.zone) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-    draft = Draft(starts=f"{start:%Y-%m-%dT%H:%M}", zone=str(visit.zone), people=[Person()] * ROWS)
+    # Made here, so that the same form sent twice makes one booking.
+    reference = f"console-{secrets.token_hex(4)}"
+    draft = Draft(reference=reference, starts=f"{start:%Y-%m-%dT%H:%M}", zone=str(visit.zone), people=[Person()] * ROWS)
     return _form(visit, chosen, draft)
 
 
 @router.post("")
-async def console_register_booking(visit: Acting) -> Response:
+async def console_register_booking(request: Request, visit: Acting) -> Response:
     """Register it, or show what is wrong beside the fields."""
     form = visit.sent()
     try:
@@ -193,12 +194,10 @@ async def console_register_booking(visit: Acting) -> Response:
     draft = Draft.of(form)
     terms = draft.terms(app)
     people = draft.roster(app, terms)
-    reference = draft.reference or f"console-{secrets.token_hex(4)}"
-    if draft.reference:
-        draft.check("reference", _reference, draft.reference)
+    draft.check("reference", _reference, draft.reference)
     if terms is None or draft.errors:
         return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    key = SessionKey(app.id, SessionKind.BOOKING, reference)
+    key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
     try:
         registered = await registering.register_new(
             visit.broker, app, key, terms, people, asker=visit.asker(app), now=visit.now
@@ -209,7 +208,15 @@ async def console_register_booking(visit: Acting) -> Response:
     if registered is None:
         draft.errors["reference"] = "The app has a booking with this reference already. Choose another one."
         return _form(visit, app, draft, status=HTTPStatus.CONFLICT)
-    return RedirectResponse(path_of(app, registered.session.id, did="created"), HTTPStatus.SEE_OTHER)
+    links = await links_for(request, visit, app, key, registered.participants)
+    return await session_page(
+        visit,
+        app,
+        registered.session.id,
+        said="The booking is registered.",
+        links=links,
+        status=HTTPStatus.CREATED,
+    )
 
 
 def _form(visit: Visit, app: App, draft: Draft, *, status: int = 200) -> Response:

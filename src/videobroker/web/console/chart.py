@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from videobroker.domain.attendance import Stay
 from videobroker.domain.observations import Source
 
-LABELS = 150
+LABELS = 140
 """So wide is the column of names."""
-WIDTH = 960
+WIDTH = 760
 HEAD = 34
 ROW = 34
-BAR = 16
 NARROWEST = 2.0
 """Also a second is seen."""
 MARGIN = timedelta(minutes=1)

@@ -83,9 +83,6 @@ def rendered(
         **{"here": "", **values},
         operator=operator,
         clock=Clock(zone),
-        static=static_url,
-        duration=duration,
-        pretty=pretty,
     )
     return HTMLResponse(page, status, headers={**HEADERS, **(headers or {})})
 
@@ -147,3 +144,6 @@ def duration(seconds: float | timedelta | None) -> str:
 def pretty(value: Any) -> str:
     """JSON as people read it."""
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+
+
+_environment.globals.update(static=static_url, duration=duration, pretty=pretty)

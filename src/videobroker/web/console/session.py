@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
@@ -18,22 +18,26 @@ from videobroker.domain.entrance import door_of
 from videobroker.domain.ids import CallId, EventId, SessionId
 from videobroker.domain.journal import Recorded
 from videobroker.domain.overview import phase_of
-from videobroker.domain.sessions import Participant, SessionKind
+from videobroker.domain.sessions import Participant, SessionKey, SessionKind
 from videobroker.domain.webhooks import Delivery
-from videobroker.errors import CallNotFound
+from videobroker.errors import AccessDenied, CallNotFound
 from videobroker.usecases import calls, endpoints, judging, overviewing, reading, removing
+from videobroker.usecases.linking import issue_link
 from videobroker.usecases.overviewing import Seen
 from videobroker.usecases.removing import Enforcement
 from videobroker.web.console import chart, sentences
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, Visit
 from videobroker.web.reading import by_name
+from videobroker.web.v1.links import public_address
 
 router = APIRouter(
     prefix="/sessions/{app_id}/{session_id}", route_class=ConsoleRoute, generate_unique_id_function=by_name
 )
 
 EVENTS_SHOWN = 100
+MOST_LINKS = 50
+"""At once."""
 DONE = {
     "ended": "The call has ended.",
     "no-call": "No call was running.",
@@ -42,7 +46,6 @@ DONE = {
     "removed-impossible": "They get no new credentials. The provider cannot be told to put them out.",
     "readmitted": "They may come in again.",
     "not-banned": "They were not kept out.",
-    "created": "The booking is registered.",
 }
 """What a page says after something was done, by the word that stands in its address."""
 
@@ -59,6 +62,16 @@ class Line:
     asked_by: str
     kind: str
     deliveries: Sequence[Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsLink:
+    """What somebody opens to get into the session."""
+
+    name: str
+    url: str | None = field(repr=False)
+    refusal: str = ""
+    """Why they get none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +96,37 @@ async def console_session(
 ) -> Response:
     """The session's page."""
     app = await visit.app(app_id)
-    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    return await session_page(
+        visit, app, SessionId(session_id), before=before or None, call=call, said=DONE.get(did, "")
+    )
+
+
+async def session_page(
+    visit: Visit,
+    app: App,
+    session_id: SessionId,
+    *,
+    before: str | None = None,
+    call: UUID | None = None,
+    said: str = "",
+    links: Sequence[PersonsLink] = (),
+    status: int = HTTPStatus.OK,
+) -> Response:
+    """Everything about a session, and the links that were just made for it."""
+    seen = await overviewing.see(visit.broker, app, session_id)
     names = {person.user_id: person.display_name or person.user_id for person in seen.registered.participants}
     shown = _chosen_call(seen, call)
-    recorded, earlier = await reading.read_back(
-        visit.broker, app, SessionId(session_id), limit=EVENTS_SHOWN, before=before or None
-    )
+    recorded, earlier = await reading.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
     session = seen.registered.session
     door = door_of(app, session.terms, call_running=seen.open_call is not None)
     return rendered(
         "session.html",
         operator=visit.operator,
+        status=status,
         app=app,
         seen=seen,
         session=session,
-        path=path_of(app, SessionId(session_id)),
+        path=path_of(app, session_id),
         phase=phase_of(session, seen.open_call, visit.now),
         door=door,
         opens_at=door.opens_at(""),
@@ -105,12 +134,13 @@ async def console_session(
         shown_call=shown,
         timeline=await _timeline(visit, app, recorded, names),
         earlier=earlier,
-        is_newest=not before,
-        did=DONE.get(did, ""),
+        is_newest=before is None,
+        did=said,
         now=visit.now,
         banned={removal.user_id for removal in seen.removals if removal.banned},
         removed={removal.user_id: removal for removal in seen.removals},
         names=names,
+        links=links,
     )
 
 
@@ -203,6 +233,43 @@ async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names:
         )
         for each in recorded
     ]
+
+
+@router.post("/links")
+async def console_make_links(request: Request, visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Make a link for one person, or for everybody on the roster, and show it this once."""
+    app = await visit.app(app_id)
+    user_id = visit.sent().raw("user_id")
+    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    people = [person for person in seen.registered.participants if user_id in {"", person.user_id}]
+    links = await links_for(request, visit, app, seen.registered.session.key, people[:MOST_LINKS])
+    return await session_page(visit, app, SessionId(session_id), links=links)
+
+
+async def links_for(
+    request: Request, visit: Visit, app: App, key: SessionKey, people: Sequence[Participant]
+) -> list[PersonsLink]:
+    """A link for each of these people, or why they get none."""
+    found = []
+    for person in people:
+        name = person.display_name or person.user_id
+        try:
+            link = await issue_link(
+                visit.broker,
+                app,
+                key,
+                user_id=person.user_id,
+                display_name=None,
+                is_guest=False,
+                life=None,
+                asker=visit.asker(app),
+                now=visit.now,
+            )
+        except AccessDenied as error:
+            found.append(PersonsLink(name, None, error.detail))
+        else:
+            found.append(PersonsLink(name, f"{public_address(request)}/join/{link.text}"))
+    return found
 
 
 @router.post("/end")

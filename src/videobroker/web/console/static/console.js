@@ -68,3 +68,20 @@ if (starts && zone && utc) {
   zone.addEventListener("change", tell);
   tell();
 }
+
+/** Links are copied with one press. */
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    const told = document.querySelector("[data-copied]");
+    try {
+      await navigator.clipboard.writeText(field.value);
+      button.firstChild.textContent = "Copied";
+      if (told) told.textContent = "The link is copied.";
+    } catch {
+      field.select();
+      if (told) told.textContent = "The browser did not allow it. The link is selected: copy it yourself.";
+    }
+  });
+}
