@@ -167,6 +167,8 @@ class TestWelcome:
         for link in (
             f"http://127.0.0.1:{running.port}",
             f"http://127.0.0.1:{running.port}/docs",
+            f"http://127.0.0.1:{running.port}/demo",
+            f"http://127.0.0.1:{running.port}/console",
             f"http://127.0.0.1:{running.sandbox_port}",
         ):
             assert link in running.output.split()
@@ -190,7 +192,7 @@ class TestWelcome:
 
     def test_demo_json_has_the_documented_shape_and_is_for_its_owner_only(self, running: Demo) -> None:
         written = running.written
-        assert set(written) == {"base_url", "sandbox_url", "apps"}
+        assert set(written) == {"base_url", "sandbox_url", "admin_key", "apps"}
         assert written["base_url"] == f"http://127.0.0.1:{running.port}"
         assert written["sandbox_url"] == f"http://127.0.0.1:{running.sandbox_port}"
         assert set(written["apps"]) == {"tutoring-100ms", "appointments", "groups", "therapy", "tutoring-agora"}

@@ -85,3 +85,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     }
   });
 }
+
+/** Where nobody has said which zone they want, times are those of this machine. */
+for (const time of document.querySelectorAll("time[data-local]")) {
+  time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
