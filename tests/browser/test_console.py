@@ -3,21 +3,18 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Page, expect
 
 from browser.conftest import DESKTOP, PHONE, Visit, VisitMaker, violations
 from browser.screens import shot
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
-from delivery.backend import answer, carry, listening
 from house import MovableClock, Sandbox, Tenant, free_port
 from videobroker.broker import Broker
-from videobroker.domain.journal import EventType
 from videobroker.usecases import endpoints
 from videobroker.usecases.endpoints import Wish
 

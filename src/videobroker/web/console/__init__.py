@@ -6,13 +6,14 @@ from videobroker.web.console import booking, deliveries, diagnosis, session, sig
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
+_PARTS = (signing_in, today, session, booking, deliveries, diagnosis)
+ROUTERS = (*(part.router for part in _PARTS), signing_in.nowhere)
+"""The last one answers where no page does."""
 
 
 def install(app: FastAPI, door: ConsoleAccess) -> None:
     """Give the service a console behind this door. It is no part of the API's contract."""
     app.state.console = door
     app.state.console_examinations = {}
-    parts = (signing_in, today, session, booking, deliveries, diagnosis)
-    # Last: whatever no page answers to.
-    for router in (*(part.router for part in parts), signing_in.nowhere):
+    for router in ROUTERS:
         app.include_router(router, prefix=PATH, include_in_schema=False)
