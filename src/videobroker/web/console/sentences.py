@@ -107,6 +107,9 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.PARTICIPANT_LEFT: _left,
     EventType.PARTICIPANT_REMOVED: _removed,
     EventType.PARTICIPANT_READMITTED: lambda who, _: f"{who} may come in again.",
+    EventType.PARTICIPANT_WAITING: lambda who, _: f"{who} waits to be let in.",
+    EventType.PARTICIPANT_ADMITTED: lambda who, _: f"{who} was let in.",
+    EventType.PARTICIPANT_DENIED: lambda who, _: f"{who} was not let in.",
     EventType.PARTICIPANT_NO_SHOW: lambda who, data: f"{who} ({data.get('role')}) is missing.",
     EventType.ATTENDANCE_CORRECTED: _corrected,
     EventType.ATTENDANCE_RECONCILED: _learned,
@@ -152,6 +155,7 @@ def asked_by(recorded: Recorded) -> str:
     return "the app's backend" if asker.key_id is not None else "the service"
 
 
+_TROUBLE = {EventType.CREDENTIALS_DENIED, EventType.PARTICIPANT_NO_SHOW, EventType.PARTICIPANT_DENIED}
 KINDS = {
     "session": "plan",
     "participant": "people",
@@ -167,6 +171,6 @@ KINDS = {
 
 def kind(recorded: Recorded) -> str:
     """How the timeline paints it."""
-    if recorded.event.type is EventType.CREDENTIALS_DENIED or recorded.event.type is EventType.PARTICIPANT_NO_SHOW:
+    if recorded.event.type in _TROUBLE:
         return "trouble"
     return KINDS.get(recorded.event.type.value.partition(".")[0], "other")

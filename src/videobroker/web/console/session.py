@@ -15,19 +15,21 @@ from videobroker.domain.apps import App
 from videobroker.domain.attendance import Stay
 from videobroker.domain.calls import Call
 from videobroker.domain.entrance import door_of
-from videobroker.domain.ids import CallId, EventId, SessionId
+from videobroker.domain.ids import CallId, EntryId, EventId, SessionId
 from videobroker.domain.journal import Recorded
+from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.overview import phase_of
+from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
 from videobroker.domain.webhooks import Delivery
-from videobroker.errors import AccessDenied, CallNotFound
-from videobroker.usecases import calls, endpoints, judging, overviewing, reading, removing
+from videobroker.errors import AccessDenied, CallNotFound, InvalidInput
+from videobroker.usecases import calls, endpoints, judging, lobbies, overviewing, reading, removing
 from videobroker.usecases.linking import issue_link
 from videobroker.usecases.overviewing import Seen
 from videobroker.usecases.removing import Enforcement
 from videobroker.web.console import chart, sentences
 from videobroker.web.console.rendering import rendered
-from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, Visit
+from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
 from videobroker.web.v1.links import public_address
 
@@ -46,6 +48,9 @@ DONE = {
     "removed-impossible": "They get no new credentials. The provider cannot be told to put them out.",
     "readmitted": "They may come in again.",
     "not-banned": "They were not kept out.",
+    "admitted": "They are let in.",
+    "admitted-all": "Everybody who waited is let in.",
+    "denied": "They are not let in.",
 }
 """What a page says after something was done, by the word that stands in its address."""
 
@@ -72,6 +77,15 @@ class PersonsLink:
     url: str | None = field(repr=False)
     refusal: str = ""
     """Why they get none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody in the waiting room."""
+
+    entry: Entry
+    role: str | None
+    state: EntryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,7 @@ async def session_page(
     recorded, earlier = await reading.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
     session = seen.registered.session
     door = door_of(app, session.terms, call_running=seen.open_call is not None)
+    waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
     return rendered(
         "session.html",
         operator=visit.operator,
@@ -141,7 +156,18 @@ async def session_page(
         removed={removal.user_id: removal for removal in seen.removals},
         names=names,
         links=links,
+        waiting=waiting,
     )
+
+
+async def _waiting(visit: Visit, app: App, key: SessionKey) -> list[Waiting]:
+    """Who is in the waiting room, and may be let in or not."""
+    found = await lobbies.list_lobby(visit.broker, app, key, asker=visit.asker(app), now=visit.now)
+    return [
+        Waiting(entry, role, entry.state_at(visit.now))
+        for entry, role in found
+        if entry.state is not EntryState.ADMITTED
+    ]
 
 
 def path_of(app: App, session_id: SessionId, **query: str) -> str:
@@ -270,6 +296,36 @@ async def links_for(
         else:
             found.append(PersonsLink(name, f"{public_address(request)}/join/{link.text}"))
     return found
+
+
+@router.post("/admit")
+async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Let somebody in who waits; without an entry, everybody."""
+    app, entry = await visit.app(app_id), _entry_of(visit.sent())
+    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    if entry is None:
+        await lobbies.admit_all(visit.broker, app, key, asker=visit.asker(app), now=visit.now)
+        return _back(app, session_id, "admitted-all")
+    await lobbies.admit(visit.broker, app, key, entry, asker=visit.asker(app), now=visit.now)
+    return _back(app, session_id, "admitted")
+
+
+@router.post("/deny")
+async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Do not let somebody in who waits."""
+    app, entry = await visit.app(app_id), _entry_of(visit.sent())
+    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    if entry is None:
+        raise InvalidInput("Choose who is not to be let in.")
+    await lobbies.deny(visit.broker, app, key, entry, asker=visit.asker(app), now=visit.now)
+    return _back(app, session_id, "denied")
+
+
+def _entry_of(form: Form) -> EntryId | None:
+    try:
+        return EntryId(UUID(form.text("entry"))) if form.text("entry") else None
+    except ValueError:
+        raise InvalidInput("This is nobody's place in the waiting room. Open the page again.") from None
 
 
 @router.post("/end")

@@ -9,13 +9,13 @@ for (const field of document.querySelectorAll("[data-own-zone]")) {
 
 /** Lists stay fresh: the page is fetched again, and its live part replaced, unless somebody is just using it. */
 const live = document.querySelector("[data-live]");
-if (live) {
+if (live && !("still" in live.dataset)) {
   const told = document.querySelector("[data-refreshed]");
   const busy = () => document.hidden || live.contains(document.activeElement) || live.querySelector("details[open]");
   setInterval(async () => {
     if (busy()) return;
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin" });
+      const answer = await fetch(live.dataset.from || location.href, { credentials: "same-origin" });
       if (!answer.ok || answer.redirected) throw new Error("not the page");
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(live.id);
