@@ -21,7 +21,7 @@ from videobroker.web.console.rendering import rendered
 from videobroker.web.console.session import links_for, session_page
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
-from videobroker.web.shapes import Identifier, Name, PathIdentifier, sensible
+from videobroker.web.shapes import Name, PathIdentifier, sensible
 
 router = APIRouter(prefix="/book", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
@@ -31,7 +31,7 @@ LONGEST_MINUTES = 7 * 24 * 60
 
 _reference: TypeAdapter[str] = TypeAdapter(PathIdentifier)
 _title: TypeAdapter[str] = TypeAdapter(Name)
-_user_id: TypeAdapter[str] = TypeAdapter(Identifier)
+_user_id: TypeAdapter[str] = TypeAdapter(PathIdentifier)
 
 
 @dataclass(frozen=True, slots=True)
