@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +17,7 @@ from videobroker.domain.entrance import providers_named
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registering
+from videobroker.web.console.access import zones
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.session import links_for, session_page
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
@@ -122,7 +123,7 @@ class Draft:
         return True
 
     def _starts_at(self) -> datetime | None:
-        if self.zone not in available_timezones():
+        if self.zone not in zones():
             self.errors["zone"] = "Choose a time zone of the list."
             return None
         zone = ZoneInfo(self.zone)
@@ -226,7 +227,7 @@ def _form(visit: Visit, app: App, draft: Draft, *, status: int = 200) -> Respons
         "draft": draft,
         "roles": sorted({role for name in app.default_providers for role in app.role_maps.get(name, {})}),
         "providers": app.default_providers,
-        "zones": sorted(available_timezones()),
+        "zones": sorted(zones()),
         "shown": max(2, filled),
     }
     return rendered("book.html", operator=visit.operator, here="book", status=status, **values)
