@@ -274,7 +274,6 @@ async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
     await expect(page.get_by_text("The booking is registered.")).to_be_visible()
     await expect(page.get_by_label("Ada", exact=True)).to_have_value(re.compile("/join/vbt_"))
     assert await violations(page) == []
-    await shot(page, "console-booked")
     assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
 
 

@@ -10,6 +10,8 @@ from videobroker.domain.observations import Source
 LABELS = 140
 """So wide is the column of names."""
 WIDTH = 760
+EDGE = 20
+"""The last moment on the axis needs some room."""
 HEAD = 34
 ROW = 34
 NARROWEST = 2.0
@@ -85,7 +87,7 @@ def draw(rows: Sequence[Row], *, starts_at: datetime | None, ends_at: datetime |
     if span is None:
         return None
     start, end = span
-    scale = (WIDTH - LABELS) / (end - start).total_seconds()
+    scale = (WIDTH - LABELS - EDGE) / (end - start).total_seconds()
 
     def place(moment: datetime) -> float:
         inside = min(max(moment, start), end)
