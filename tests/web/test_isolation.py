@@ -55,6 +55,13 @@ def about(session: str) -> list[Question]:
         Question("POST", f"{session}/join", {"user_id": "intruder"}),
         Question("POST", f"{session}/join", {"user_id": "tutor-1", "surface": "prebuilt"}),
         Question("POST", f"{session}/guests", {"name": "Intruder"}),
+        Question("POST", f"{session}/links", {"user_id": "tutor-1"}),
+        Question("POST", f"{session}/links", {"guest": {"display_name": "Intruder"}}),
+        Question("POST", f"{session}/guests", {"name": "Intruder", "guest_id": "tutor-1"}),
+        Question("GET", f"{session}/lobby"),
+        Question("POST", f"{session}/lobby/admit"),
+        Question("POST", f"{session}/lobby/0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81/admit"),
+        Question("POST", f"{session}/lobby/0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81/deny"),
         Question("POST", f"{session}/start"),
         Question("POST", f"{session}/start", {"user_id": "tutor-1"}),
         Question("POST", f"{session}/end"),
@@ -122,6 +129,7 @@ async def test_the_owner_is_not_told_that_there_is_none(lived_in: Tenant, questi
         "role_not_mapped",
         "participant_not_found",
         "not_a_participant",
+        "entry_not_found",
     }
 
 

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
@@ -18,6 +17,7 @@ from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
+from videobroker.web.origins import Origins
 from videobroker.web.problems import Problem
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
@@ -45,9 +45,6 @@ TAGS = [
     {"name": "operations", "description": "For whoever runs the service."},
 ]
 
-CORS_SECONDS = 600
-"""A browser asks so seldom whether it may ask."""
-
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
@@ -60,9 +57,9 @@ def create_app(
 ) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
-    `allowed_origins` are those whose pages may ask us from a browser (CORS). `public_url` is where browsers find the
-    service, without a slash at its end; without it, links begin with the address that was asked. `door` is that of
-    the console; without one there is no console.
+    `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
+    where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
+    `door` is that of the console; without one there is no console.
     """
 
     @asynccontextmanager
@@ -86,15 +83,7 @@ def create_app(
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainPaths)
-    if allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(allowed_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-User-Id"],
-            expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
-            max_age=CORS_SECONDS,
-        )
+    app.add_middleware(Origins, allowed=allowed_origins)
     app.add_middleware(RequestsLog)
     app.include_router(v1.router)
     app.include_router(legacy_tutoring.router)
