@@ -47,6 +47,8 @@ DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
 """The role map of an app that names none: the roles that lessons, appointments and chats usually have."""
 
 
+SHORTEST_ADMIN_KEY = 24
+
 SYNONYMS = (
     ("HMS_ACCESS_KEY", "HMS_APP_ACCESS_KEY", "HMS100_APP_ID"),
     ("HMS_SECRET", "HMS_APP_SECRET", "HMS100_APP_SECRET"),
@@ -116,6 +118,12 @@ class Settings(BaseSettings):
         default=None,
         alias="VIDEOBROKER_PUBLIC_URL",
         description="Where browsers find this service: links begin with it. Unset: the address that was asked.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None,
+        min_length=SHORTEST_ADMIN_KEY,
+        alias="VIDEOBROKER_ADMIN_KEY",
+        description=f"Opens the console at /console: at least {SHORTEST_ADMIN_KEY} characters. Unset: no console.",
     )
 
     app_name: str = Field(

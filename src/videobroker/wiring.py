@@ -35,6 +35,7 @@ from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
+from videobroker.web.console.access import ConsoleAccess
 from videobroker.worker import work
 
 WORKER_CONNECTIONS = 6
@@ -130,6 +131,13 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await task
         await store.aclose()
+
+
+def console_door(settings: Settings) -> ConsoleAccess | None:
+    """The door of the console, where there is one."""
+    if settings.admin_key is None:
+        return None
+    return ConsoleAccess(settings.admin_key.get_secret_value(), [key.encode() for key in secret_keys(settings)])
 
 
 def secret_keys(settings: Settings) -> list[str]:

@@ -167,12 +167,37 @@ class TestWelcome:
         for link in (
             f"http://127.0.0.1:{running.port}",
             f"http://127.0.0.1:{running.port}/docs",
+            f"http://127.0.0.1:{running.port}/demo",
+            f"http://127.0.0.1:{running.port}/console",
             f"http://127.0.0.1:{running.sandbox_port}",
         ):
             assert link in running.output.split()
             assert httpx.get(link, trust_env=False, follow_redirects=True).status_code in {200, 404}
         assert httpx.get(f"http://127.0.0.1:{running.port}/docs", trust_env=False).status_code == 200
         assert ".videobroker/demo.json" in running.output
+
+    def test_the_demo_page_lists_everybody_of_all_five_apps_and_a_press_leads_to_the_hosted_page(
+        self, running: Demo
+    ) -> None:
+        base_url = running.written["base_url"]
+        page = httpx.get(f"{base_url}/demo", trust_env=False).text
+        for app in running.written["apps"]:
+            assert app in page
+        for name in ("Ada", "Ben", "Dr. Curie", "Dan", "Eve", "Finn", "Gina", "Hugo", "Ida"):
+            assert f"Join as {name} " in page
+        fields = {"app": "therapy", "kind": "booking", "reference": "therapy-1", "user_id": "client-1"}
+        pressed = httpx.post(f"{base_url}/demo/join", data=fields, trust_env=False)
+        assert pressed.status_code == 303
+        assert pressed.headers["location"].startswith("/join/vbt_")
+        assert httpx.post(f"{base_url}/demo/again", trust_env=False).status_code == 303
+
+    def test_the_console_opens_with_the_key_that_is_printed_and_written_down(self, running: Demo) -> None:
+        key = running.written["admin_key"]
+        assert key in running.output.split()
+        fields = {"name": "Olive", "key": key, "zone": "UTC"}
+        address = f"{running.written['base_url']}/console/sign-in"
+        assert httpx.post(address, data=fields, trust_env=False).status_code == 303
+        assert httpx.post(address, data={**fields, "key": "another"}, trust_env=False).status_code == 403
 
     @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
     def test_its_command_works_when_it_is_pasted_into_a_shell(self, running: Demo) -> None:
@@ -190,7 +215,7 @@ class TestWelcome:
 
     def test_demo_json_has_the_documented_shape_and_is_for_its_owner_only(self, running: Demo) -> None:
         written = running.written
-        assert set(written) == {"base_url", "sandbox_url", "apps"}
+        assert set(written) == {"base_url", "sandbox_url", "admin_key", "apps"}
         assert written["base_url"] == f"http://127.0.0.1:{running.port}"
         assert written["sandbox_url"] == f"http://127.0.0.1:{running.sandbox_port}"
         assert set(written["apps"]) == {"tutoring-100ms", "appointments", "groups", "therapy", "tutoring-agora"}
@@ -282,13 +307,14 @@ class TestSessions:
 class TestStartingAgain:
     def test_keys_and_rooms_stay_and_the_times_are_set_anew(self, demo: Demo) -> None:
         process = demo.start()
-        keys = demo.keys
+        keys, admin_key = demo.keys, demo.written["admin_key"]
         room = demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").json()["room_id"]
         starts_at = demo.send("tutoring-100ms", "GET", "/v1/bookings/lesson-1").json()["starts_at"]
         assert stop(process, signal.SIGINT) == 0
         before = datetime.now(UTC)
         demo.start()
         assert demo.keys == keys
+        assert demo.written["admin_key"] == admin_key
         again = moment(demo.send("tutoring-100ms", "GET", "/v1/bookings/lesson-1").json()["starts_at"])
         assert again > moment(starts_at)
         assert again >= before + timedelta(minutes=5)

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 import uvicorn
+from pydantic import SecretStr
 from rich.table import Table
 
 from videobroker import wiring
@@ -34,8 +35,9 @@ from videobroker.domain.sessions import Participant, SessionKey, SessionKind, Se
 from videobroker.domain.users import TokenRules
 from videobroker.errors import BrokerError
 from videobroker.sandbox import demo_config
-from videobroker.settings import Settings
+from videobroker.settings import SHORTEST_ADMIN_KEY, Settings
 from videobroker.usecases import registering, tenants
+from videobroker.web.demo import DemoPlan, install
 
 SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
@@ -166,6 +168,9 @@ def demo(
     for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
         _require_free(name, port)
     base_url, sandbox_url = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{sandbox_port}"
+    file = settings.data_dir / "demo.json"
+    admin_key = _admin_key(settings, file)
+    settings = settings.model_copy(update={"admin_key": SecretStr(admin_key)})
     with (
         contextlib.suppress(KeyboardInterrupt),
         stderr.status("Starting PostgreSQL") as status,
@@ -177,15 +182,20 @@ def demo(
         with _sandbox(sandbox_port, settings.data_dir / "sandbox.json", sandbox_url):
             status.update("Registering the demo apps")
             entries = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
+            _write_privately(
+                file,
+                {"base_url": base_url, "sandbox_url": sandbox_url, "admin_key": admin_key, "apps": entries},
+            )
             _expect_notifications(base_url, sandbox_url)
             status.update("Starting the service")
 
             def welcome() -> None:
                 status.stop()
-                _welcome(base_url, sandbox_url, settings.data_dir / "demo.json", entries)
+                _welcome(base_url, sandbox_url, file, entries, admin_key)
 
             asyncio.run(prepare(settings, url))
-            _Server(server_config(settings, url), welcome).run()
+            plan = DemoPlan(_all_sessions(), sandbox_url, _begin_anew)
+            _Server(server_config(settings, url, extend=lambda app: install(app, plan)), welcome).run()
     stderr.print("Stopped. The data stays in", str(settings.data_dir))
 
 
@@ -236,19 +246,38 @@ async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url
     file = settings.data_dir / "demo.json"
     known = _known_entries(file)
     async with wiring.broker(settings, url) as broker:
-        entries = {
+        return {
             demo_app.name: await _register(broker, demo_app, base_url, sandbox_url, known.get(demo_app.name, {}))
             for demo_app in DEMO_APPS
         }
-    _write_privately(
-        file,
-        {
-            "base_url": base_url,
-            "sandbox_url": sandbox_url,
-            "apps": entries,
-        },
-    )
-    return entries
+
+
+def _admin_key(settings: Settings, file: Path) -> str:
+    """The console's key: the one that is set, the one of the last start, or a new one."""
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    try:
+        known = json.loads(file.read_text())["admin_key"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        known = None
+    return known if isinstance(known, str) and len(known) >= SHORTEST_ADMIN_KEY else secrets.token_urlsafe(32)
+
+
+def _all_sessions() -> list[tuple[str, SessionKind, str]]:
+    """Every session of the demo, as the demo page names it."""
+    return [(demo_app.name, each.kind, each.reference) for demo_app in DEMO_APPS for each in demo_app.sessions]
+
+
+async def _begin_anew(broker: Broker) -> None:
+    """Set the times of all sessions anew."""
+    for demo_app in DEMO_APPS:
+        await _register_sessions(broker, await tenants.find_app(broker, demo_app.name), demo_app, broker.now())
+
+
+async def _register_sessions(broker: Broker, app: App, demo_app: DemoApp, now: datetime) -> None:
+    for session in demo_app.sessions:
+        key = SessionKey(app.id, session.kind, session.reference)
+        await registering.register(broker, app, key, session.terms(now), session.people, asker=Asker(app.id), now=now)
 
 
 def _expect_notifications(base_url: str, sandbox_url: str) -> None:
@@ -282,9 +311,7 @@ async def _register(broker: Broker, demo_app: DemoApp, base_url: str, sandbox_ur
     webhook_secret = known.get("webhook_secret") or secrets.token_urlsafe(32)
     account = _account(demo_app, sandbox_url, hook=f"{base_url}/hooks/100ms/{demo_app.name}", secret=webhook_secret)
     app = await tenants.set_account(broker, app, demo_app.provider, account, now=now)
-    for session in demo_app.sessions:
-        key = SessionKey(app.id, session.kind, session.reference)
-        await registering.register(broker, app, key, session.terms(now), session.people, asker=Asker(app.id), now=now)
+    await _register_sessions(broker, app, demo_app, now)
     user_token_secret = known.get("user_token_secret") or secrets.token_urlsafe(32)
     await tenants.set_token_rules(broker, app, TokenRules(secret=user_token_secret), now=now)
     api_key = await _key(broker, app, known.get("api_key"), now)
@@ -339,8 +366,11 @@ class _Server(uvicorn.Server):
             self._listening()
 
 
-def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry]) -> None:
+def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry], admin_key: str) -> None:
     links = Table(box=None, show_header=False, pad_edge=False)
+    links.add_row("Demo: be anybody, in two tabs", f"{base_url}/demo")
+    links.add_row("Console", f"{base_url}/console")
+    links.add_row("Key of the console", admin_key)
     links.add_row("API", base_url)
     links.add_row("API documentation", f"{base_url}/docs")
     links.add_row("Sandbox (pretend 100ms and Agora)", sandbox_url)

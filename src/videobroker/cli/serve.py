@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from videobroker import wiring
 from videobroker.broker import Broker
@@ -63,8 +64,10 @@ async def prepare(settings: Settings, url: str) -> None:
         await wiring.ensure_environment_app(broker, settings)
 
 
-def server_config(settings: Settings, url: str, *, work: bool = True) -> uvicorn.Config:
-    """How the service is served; with `work`, a worker runs beside it."""
+def server_config(
+    settings: Settings, url: str, *, work: bool = True, extend: Callable[[FastAPI], object] = lambda _: None
+) -> uvicorn.Config:
+    """How the service is served; with `work`, a worker runs beside it. `extend` may give it more pages."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
@@ -74,8 +77,15 @@ def server_config(settings: Settings, url: str, *, work: bool = True) -> uvicorn
                 await stack.enter_async_context(wiring.background(broker, url))
             yield broker
 
+    app = create_app(
+        lifetime,
+        allowed_origins=settings.allowed_origins,
+        public_url=settings.public_url,
+        door=wiring.console_door(settings),
+    )
+    extend(app)
     return uvicorn.Config(
-        create_app(lifetime, allowed_origins=settings.allowed_origins, public_url=settings.public_url),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,

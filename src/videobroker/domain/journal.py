@@ -48,7 +48,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asked: a key or a user, and from where, as far as the request says. Neither: the command line."""
+    """Who asked: a key, a user or an operator, and from where, as far as the request says. None: the command line."""
 
     app_id: AppId
     key_id: KeyId | None = None
@@ -56,6 +56,8 @@ class Asker:
     user_agent: str | None = None
     user_id: str | None = None
     """Whose user token it was."""
+    operator: str | None = None
+    """What somebody called themselves who was signed in to the console."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Recorded:
             "asked_by": {
                 "key_id": None if asker.key_id is None else str(asker.key_id),
                 "user_id": asker.user_id,
+                "operator": asker.operator,
                 "ip": asker.ip,
                 "user_agent": asker.user_agent,
             },

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Interval, Row, Select, func, insert, liter
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from videobroker.domain.ids import AppId, DeliveryId, EndpointId
+from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
 from videobroker.domain.journal import Recorded
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState
 from videobroker.storage import cursors
@@ -222,6 +222,20 @@ async def page(
         statement = statement.where(deliveries.c.id < cursors.read(cursor, UUID)[0])
     found = [_delivery_from(row) for row in await connection.execute(statement)]
     return found[:limit], cursors.write([str(found[limit - 1].id)]) if len(found) > limit else None
+
+
+async def of_events(
+    connection: AsyncConnection, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
+) -> list[Delivery]:
+    """The deliveries of these events to these endpoints."""
+    if not endpoint_ids or not event_ids:
+        return []
+    statement = select(deliveries).where(
+        deliveries.c.app_id == app_id,
+        deliveries.c.endpoint_id.in_(endpoint_ids),
+        deliveries.c.event_id.in_(event_ids),
+    )
+    return [_delivery_from(row) for row in await connection.execute(statement)]
 
 
 async def find(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:

@@ -162,6 +162,27 @@ async def longest_wait(connection: AsyncConnection) -> timedelta:
     return max(found.scalar_one() or timedelta(0), timedelta(0))
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Jobs of one kind that no worker has taken, although they may run."""
+
+    kind: str
+    count: int
+    longest: timedelta
+
+
+async def waiting(connection: AsyncConnection) -> list[Waiting]:
+    """How many jobs of each kind wait, and how long the first of them could have run already."""
+    found = await connection.execute(
+        text(
+            "select entrypoint, count(*) as number, now() - min(execute_after) as longest "  # noqa: S608  our own name
+            f"from {_QUEUE} where status = 'queued' and execute_after <= now() "
+            "group by entrypoint order by entrypoint"
+        )
+    )
+    return [Waiting(row.entrypoint, row.number, row.longest) for row in found]
+
+
 async def prune(connection: AsyncConnection, *, at_once: int) -> int:
     """Forget some of the jobs that were finished long ago; how many those were."""
     log = SETTINGS.qualified.queue_table_log

@@ -28,6 +28,9 @@ from videobroker.storage.wires import Query, Wire
 FLIGHTS = 1
 """Transactions of the scribe under way at a time."""
 
+OPERATOR = "operator"
+"""The member of a row's `data` that names the operator who asked. Nothing else in `data` has this name."""
+
 
 async def record(connection: AsyncConnection, *events: Event) -> None:
     """Write these events, in this order."""
@@ -126,6 +129,28 @@ async def newest(
     return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
 
 
+async def back(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
+) -> tuple[list[Recorded], str | None]:
+    """The last events about a session, before this cursor or at all, oldest first; and the cursor to go on back from.
+
+    Everything that is committed is there at once, as with `newest`.
+    """
+    statement = (
+        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        xid, seq = cursors.read(before, cursors.number, cursors.number)
+        statement = statement.where(
+            tuple_(journal.c.xid, journal.c.seq) < tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
+        )
+    found = [_recorded_from(row) for row in await connection.execute(statement)]
+    return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
+
+
 async def at(
     connection: AsyncConnection, app_id: AppId, positions: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], Recorded]:
@@ -166,21 +191,23 @@ def _columns_of(event: Event) -> dict[str, Any]:
         "ip": event.asker.ip,
         "user_agent": event.asker.user_agent,
         "asked_by_user_id": event.asker.user_id,
-        "data": dict(event.data or {}),
+        "data": dict(event.data or {}) | ({} if event.asker.operator is None else {OPERATOR: event.asker.operator}),
     }
 
 
 def _recorded_from(row: Row[Any]) -> Recorded:
     key = None if row.reference is None else SessionKey(row.app_id, SessionKind(row.kind), row.reference)
+    data = dict(row.data)
+    operator = data.pop(OPERATOR, None)
     event = Event(
         id=row.id,
         type=EventType(row.type),
         occurred_at=row.occurred_at,
-        asker=Asker(row.app_id, row.key_id, row.ip, row.user_agent, row.asked_by_user_id),
+        asker=Asker(row.app_id, row.key_id, row.ip, row.user_agent, row.asked_by_user_id, operator),
         session=key,
         session_id=row.session_id,
         user_id=row.user_id,
-        data=row.data,
+        data=data,
     )
     return Recorded(event, cursors.write([row.position, row.seq]))
 

@@ -113,6 +113,27 @@ async def newest_seal(connection: AsyncConnection, app_id: AppId) -> tuple[Journ
     return _seal_from(found[0]) if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class LastSeal:
+    """The newest seal of an app's journal."""
+
+    app_id: AppId
+    number: int
+    sealed_at: datetime
+
+
+async def last_seals(connection: AsyncConnection) -> list[LastSeal]:
+    """Of every app whose journal was sealed at least once."""
+    found = await (await _raw(connection)).fetch(
+        """
+        select apps.id, seal.number, seal.sealed_at from apps cross join lateral (
+            select number, sealed_at from journal_seals where app_id = apps.id order by number desc limit 1
+        ) seal
+        """
+    )
+    return [LastSeal(AppId(UUID(str(app_id))), number, sealed_at) for app_id, number, sealed_at in found]
+
+
 async def head(connection: AsyncConnection, app_id: AppId) -> Head | None:
     """Number and hash of the newest seal."""
     newest = await newest_seal(connection, app_id)

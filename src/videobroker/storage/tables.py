@@ -395,6 +395,7 @@ deliveries = Table(
     CheckConstraint("state in ('pending', 'delivered', 'failed')", name="state"),
     CheckConstraint("(state = 'pending') = (next_at is not null)", name="next_at"),
     Index("deliveries_due_idx", "app_id", "endpoint_id", "xid", "seq", postgresql_where=text("state = 'pending'")),
+    Index("deliveries_failed_idx", "app_id", "endpoint_id", "id", postgresql_where=text("state = 'failed'")),
     Index("deliveries_next_at_idx", "next_at", postgresql_where=text("state = 'pending'")),
 )
 

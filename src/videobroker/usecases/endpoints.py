@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Parcel
 from videobroker.domain.apps import App
-from videobroker.domain.ids import DeliveryId, EndpointId, uuid7
+from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.journal import EventType
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
@@ -170,6 +170,16 @@ async def find_delivery(broker: Broker, app: App, delivery_id: DeliveryId) -> tu
         if found is None:
             raise _no_delivery()
         return found, await deliveries.attempts_of(transaction, app.id, delivery_id)
+
+
+async def deliveries_of(
+    broker: Broker, app: App, event_ids: Sequence[EventId]
+) -> tuple[Sequence[Endpoint], Sequence[Delivery]]:
+    """The app's endpoints, and what became of these events on the way there."""
+    async with broker.store.transaction() as transaction:
+        known = await broker.endpoints.of_app(transaction, app.id)
+        found = await deliveries.of_events(transaction, app.id, [each.id for each in known], event_ids)
+    return known, found
 
 
 async def retry(broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime) -> Delivery:

@@ -1,13 +1,17 @@
 """Looks at everything that has to be right, and says what is not."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnosis import Finding, failed, ok
 from videobroker.errors import BrokerError, StorageUnavailable
-from videobroker.storage import inbox, jobs, schema
+from videobroker.storage import inbox, jobs, schema, seals
 from videobroker.storage.inbox import Count
+from videobroker.storage.jobs import Waiting
+from videobroker.storage.seals import LastSeal
 
 LOOKS_BACK = timedelta(days=7)
 LATE = timedelta(minutes=1)
@@ -43,6 +47,20 @@ async def heard(broker: Broker, app: App, *, now: datetime) -> list[Count]:
     """What the providers told about the app's calls in the last week, and what became of it."""
     async with broker.store.transaction() as transaction:
         return await inbox.counted(transaction, app.id, since=now - LOOKS_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What waits for workers, and what they did last."""
+
+    waiting: Sequence[Waiting]
+    seals: Sequence[LastSeal]
+
+
+async def workload(broker: Broker) -> Workload:
+    """The jobs that wait, and the newest seal of every app's journal."""
+    async with broker.store.transaction() as transaction:
+        return Workload(await jobs.waiting(transaction), await seals.last_seals(transaction))
 
 
 async def examine_app(broker: Broker, app: App) -> list[Finding]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
+from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage import journal, sessions
@@ -40,3 +41,14 @@ async def read_journal(
             limit=limit,
             cursor=cursor,
         )
+
+
+async def read_back(
+    broker: Broker, app: App, session_id: SessionId, *, limit: int, before: str | None
+) -> tuple[list[Recorded], str | None]:
+    """What happened last to a session, oldest first, and the cursor before which there is more.
+
+    Raises `InvalidCursor`.
+    """
+    async with broker.store.transaction() as transaction:
+        return await journal.back(transaction, app.id, session_id, limit=limit, before=before)

@@ -91,6 +91,15 @@ async def find_app(broker: Broker, name: str) -> App:
     return app
 
 
+async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
+    """The app with this id of ours. Raises `AppNotFound`."""
+    async with broker.store.transaction() as transaction:
+        app = await broker.accounts.app_by_id(transaction, app_id)
+    if app is None:
+        raise AppNotFound("There is no app with this id.")
+    return app
+
+
 async def list_apps(broker: Broker) -> list[App]:
     """Every app, by name."""
     async with broker.store.transaction() as transaction:

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
-from videobroker.web import health, hooks, problems, v1
+from videobroker.web import console, health, hooks, problems, v1
+from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_lane import FastLane
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
@@ -49,12 +50,17 @@ BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
 def create_app(
-    lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = (), public_url: str | None = None
+    lifetime: BrokerLifetime,
+    *,
+    allowed_origins: Sequence[str] = (),
+    public_url: str | None = None,
+    door: ConsoleAccess | None = None,
 ) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
     `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
     where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
+    `door` is that of the console; without one there is no console.
     """
 
     @asynccontextmanager
@@ -88,6 +94,8 @@ def create_app(
     app.include_router(legacy_therapy.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
+    if door is not None:
+        console.install(app, door)
     app.webhooks.include_router(catalogue.webhooks)
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]

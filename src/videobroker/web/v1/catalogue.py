@@ -353,7 +353,7 @@ A webhook is a POST of `{"type", "timestamp", "data"}`, where `data` is the even
 | `occurred_at` | when, RFC 3339 in UTC |
 | `session` | `kind` and `reference` of the booking or group; null for what is about none |
 | `user_id` | whom it is about; null for nobody in particular |
-| `asked_by` | the key or the user who asked, with address and user agent; all null for the service itself |
+| `asked_by` | the key, user or operator who asked, with address and user agent; all null for the service itself |
 | `data` | what the type says, below |
 | `cursor` | its place in the journal: for `GET /v1/events?cursor=` and `Last-Event-ID` |
 

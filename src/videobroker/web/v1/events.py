@@ -25,6 +25,7 @@ class AskedBy(BaseModel):
 
     key_id: UUID | None = Field(description="The API key; null when it was a user.")
     user_id: str | None = Field(description="Whose user token it was; null when it was a backend.")
+    operator: str | None = Field(description="Who it was in the console of the service; null for everybody else.")
     ip: str | None
     user_agent: str | None
 
@@ -57,6 +58,7 @@ class EventOut(EventFields):
                     "asked_by": {
                         "key_id": "0195d3c2-0000-7000-8000-000000000001",
                         "user_id": None,
+                        "operator": None,
                         "ip": "10.0.0.7",
                         "user_agent": None,
                     },
@@ -98,6 +100,7 @@ def event_out(recorded: Recorded) -> EventOut:
         asked_by=AskedBy(
             key_id=event.asker.key_id,
             user_id=event.asker.user_id,
+            operator=event.asker.operator,
             ip=event.asker.ip,
             user_agent=event.asker.user_agent,
         ),

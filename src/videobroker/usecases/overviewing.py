@@ -1,0 +1,105 @@
+"""What somebody sees who runs the service: the sessions of all apps, or of some."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.domain.calls import Call
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.overview import Counts, Listed, Phase, Stretch
+from videobroker.domain.rooms import Room
+from videobroker.domain.sessions import Registered
+from videobroker.errors import SessionNotFound
+from videobroker.storage import calls, overviews, removals, rooms, sessions
+from videobroker.storage.removals import Removal
+
+TITLES_WITHIN = timedelta(days=15)
+"""Titles are searched among bookings that begin not further from the chosen day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some sessions, and where the list goes on."""
+
+    listed: Sequence[Listed]
+    next: str | None
+
+
+async def count(broker: Broker, app_ids: Sequence[AppId], stretch: Stretch, *, now: datetime) -> Counts:
+    """How many sessions of these apps are in each phase, and how many people are in calls."""
+    async with broker.store.transaction() as transaction:
+        return await overviews.counts(transaction, app_ids, stretch, now=now)
+
+
+async def list_phase(
+    broker: Broker,
+    app_ids: Sequence[AppId],
+    stretch: Stretch,
+    phase: Phase,
+    *,
+    now: datetime,
+    limit: int,
+    cursor: str | None = None,
+) -> Page:
+    """Bookings that begin in this time and are in this phase. What is in progress is listed whatever its time.
+
+    Raises `InvalidCursor`.
+    """
+    async with broker.store.transaction() as transaction:
+        if phase is Phase.IN_PROGRESS:
+            return Page(*await overviews.in_progress(transaction, app_ids, now=now, limit=limit, cursor=cursor))
+        return Page(
+            *await overviews.bookings(transaction, app_ids, stretch, phase, now=now, limit=limit, cursor=cursor)
+        )
+
+
+async def list_groups(
+    broker: Broker, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None = None
+) -> Page:
+    """Groups, the newest first. Raises `InvalidCursor`."""
+    async with broker.store.transaction() as transaction:
+        return Page(*await overviews.groups(transaction, app_ids, now=now, limit=limit, cursor=cursor))
+
+
+async def search(
+    broker: Broker, app_ids: Sequence[AppId], words: str, *, around: datetime, now: datetime, limit: int
+) -> list[Listed]:
+    """Sessions with this reference (or its beginning), this user id on the roster, or these words in the title.
+
+    References and user ids are found whenever they are; titles among groups, and among bookings around this moment.
+    """
+    within = Stretch(around - TITLES_WITHIN, around + TITLES_WITHIN)
+    async with broker.store.transaction() as transaction:
+        return await overviews.search(transaction, app_ids, words, titles_within=within, now=now, limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One session with everything that stands beside it."""
+
+    registered: Registered
+    rooms: Sequence[Room]
+    calls: Sequence[Call]
+    """The newest ones, by start."""
+    removals: Sequence[Removal]
+
+    @property
+    def open_call(self) -> Call | None:
+        """The call that runs."""
+        return next((call for call in self.calls if call.ended_at is None), None)
+
+
+async def see(broker: Broker, app: App, session_id: SessionId) -> Seen:
+    """The session with this id of ours. Raises `SessionNotFound`."""
+    async with broker.store.transaction() as transaction:
+        session = await sessions.find_by_id(transaction, app.id, session_id)
+        if session is None:
+            raise SessionNotFound("This app has no session with this id.")
+        return Seen(
+            registered=Registered(session, await sessions.roster(transaction, app.id, session_id)),
+            rooms=await rooms.find(transaction, app.id, session_id),
+            calls=await calls.of_session(transaction, app.id, session_id),
+            removals=await removals.of_session(transaction, app.id, session_id),
+        )

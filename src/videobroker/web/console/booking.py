@@ -1,0 +1,233 @@
+"""The form that registers a booking."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.entrance import providers_named
+from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
+from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
+from videobroker.usecases import registering
+from videobroker.web.console.access import zones
+from videobroker.web.console.rendering import rendered
+from videobroker.web.console.session import links_for, session_page
+from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.reading import by_name
+from videobroker.web.shapes import Name, PathIdentifier, sensible
+
+router = APIRouter(prefix="/book", route_class=ConsoleRoute, generate_unique_id_function=by_name)
+
+ROWS = 12
+"""So many people fit on the form; more are put on the roster through the API."""
+LONGEST_MINUTES = 7 * 24 * 60
+
+_reference: TypeAdapter[str] = TypeAdapter(PathIdentifier)
+_title: TypeAdapter[str] = TypeAdapter(Name)
+_user_id: TypeAdapter[str] = TypeAdapter(PathIdentifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A line of the form."""
+
+    user_id: str = ""
+    display_name: str = ""
+    role: str = ""
+
+
+@dataclass(slots=True)
+class Draft:
+    """What somebody typed, and what is wrong with it."""
+
+    reference: str = ""
+    title: str = ""
+    starts: str = ""
+    zone: str = "UTC"
+    minutes: str = "60"
+    provider: str = ""
+    people: Sequence[Person] = ()
+    errors: dict[str, str] = field(default_factory=dict)
+    """By the name of the field."""
+
+    @classmethod
+    def of(cls, form: Form) -> "Draft":
+        """What was sent."""
+        return cls(
+            reference=form.text("reference"),
+            title=form.text("title"),
+            starts=form.text("starts"),
+            zone=form.text("zone"),
+            minutes=form.text("minutes"),
+            provider=form.text("provider"),
+            people=[
+                Person(form.text(f"user_id_{n}"), form.text(f"display_name_{n}"), form.text(f"role_{n}"))
+                for n in range(ROWS)
+            ],
+        )
+
+    def terms(self, app: App) -> SessionTerms | None:
+        """The session's terms; None, and `errors`, where something is wrong."""
+        if self.title:
+            self.check("title", _title, self.title)
+        starts_at = self._starts_at()
+        minutes = self._minutes()
+        providers = self._providers(app)
+        if starts_at is None or minutes is None or self.errors:
+            return None
+        return SessionTerms(
+            title=self.title or None,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=minutes),
+            providers=providers,
+        )
+
+    def roster(self, app: App, terms: SessionTerms | None) -> list[Participant]:
+        """Everybody on it; `errors` where something is wrong."""
+        found = []
+        seen: set[str] = set()
+        roles = roles_of(app, ProviderName(self.provider) if self.provider in app.accounts else None)
+        for number, person in enumerate(self.people):
+            if not person.user_id:
+                if person.display_name:
+                    self.errors[f"user_id_{number}"] = "Give the user id: it is what your app calls them."
+                continue
+            if not self.check(f"user_id_{number}", _user_id, person.user_id):
+                continue
+            if person.user_id in seen:
+                self.errors[f"user_id_{number}"] = "They stand on the list twice."
+            if person.role not in roles:
+                self.errors[f"role_{number}"] = "Choose a role that the app's role map knows."
+            if person.display_name:
+                self.check(f"display_name_{number}", _title, person.display_name)
+            seen.add(person.user_id)
+            found.append(Participant(person.user_id, person.role, person.display_name or None))
+        return found
+
+    def check(self, name: str, adapter: TypeAdapter[str], value: str) -> bool:
+        """Whether a field holds what it should; `errors` where it does not."""
+        try:
+            adapter.validate_python(value)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            self.errors[name] = f"{message[:1].upper()}{message[1:]}."
+            return False
+        return True
+
+    def _starts_at(self) -> datetime | None:
+        if self.zone not in zones():
+            self.errors["zone"] = "Choose a time zone of the list."
+            return None
+        zone = ZoneInfo(self.zone)
+        try:
+            # As the form sends it: without an offset, which is the zone's business.
+            local = datetime.strptime(self.starts[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
+            moment = sensible(local.replace(tzinfo=zone).astimezone(UTC))
+        except (ValueError, OverflowError):
+            self.errors["starts"] = "Give day and time, like 2026-03-12T14:00."
+            return None
+        if moment.astimezone(zone).replace(tzinfo=None) != local:
+            self.errors["starts"] = "There is no such time on that day: the clocks go forward then."
+            return None
+        return moment
+
+    def _minutes(self) -> int | None:
+        if (
+            not self.minutes.isascii()
+            or not self.minutes.isdigit()
+            or not 1 <= int(self.minutes[:9]) <= LONGEST_MINUTES
+        ):
+            self.errors["minutes"] = f"Give whole minutes, from 1 to {LONGEST_MINUTES}."
+            return None
+        return int(self.minutes)
+
+    def _providers(self, app: App) -> tuple[ProviderName, ...]:
+        if not self.provider:
+            return ()
+        if self.provider not in app.accounts:
+            self.errors["provider"] = "The app has no account with this provider."
+            return ()
+        return (ProviderName(self.provider),)
+
+
+def roles_of(app: App, provider: ProviderName | None) -> list[str]:
+    """The app roles that everybody may have there, by name; of all the app's providers, where none is chosen."""
+    chosen = (provider,) if provider is not None else providers_named(app, SessionTerms())
+    known = [set(app.role_maps.get(name, {})) for name in chosen]
+    return sorted(set.intersection(*known)) if known else []
+
+
+AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
+
+
+@router.get("")
+async def console_new_booking(visit: Looking, app: AppChoice = "") -> Response:
+    """The empty form, once an app is chosen."""
+    if not app:
+        apps = await visit.apps()
+        if len(apps) != 1:
+            return rendered("choose_app.html", operator=visit.operator, here="book", apps=apps, target="/console/book")
+        app = apps[0].id
+    chosen = await visit.app(app)
+    start = (visit.now.astimezone(visit.zone) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+    # Made here, so that the same form sent twice makes one booking.
+    reference = f"console-{secrets.token_hex(4)}"
+    draft = Draft(reference=reference, starts=f"{start:%Y-%m-%dT%H:%M}", zone=str(visit.zone), people=[Person()] * ROWS)
+    return _form(visit, chosen, draft)
+
+
+@router.post("")
+async def console_register_booking(request: Request, visit: Acting) -> Response:
+    """Register it, or show what is wrong beside the fields."""
+    form = visit.sent()
+    try:
+        app = await visit.app(UUID(form.text("app")))
+    except ValueError:
+        raise InvalidInput("Choose the app first.") from None
+    draft = Draft.of(form)
+    terms = draft.terms(app)
+    people = draft.roster(app, terms)
+    draft.check("reference", _reference, draft.reference)
+    if terms is None or draft.errors:
+        return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
+    try:
+        registered = await registering.register_new(
+            visit.broker, app, key, terms, people, asker=visit.asker(app), now=visit.now
+        )
+    except (RoleNotMapped, DuplicateParticipant, InvalidInput) as error:
+        draft.errors["form"] = error.detail
+        return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if registered is None:
+        draft.errors["reference"] = "The app has a booking with this reference already. Choose another one."
+        return _form(visit, app, draft, status=HTTPStatus.CONFLICT)
+    links = await links_for(request, visit, app, key, registered.participants)
+    return await session_page(
+        visit,
+        app,
+        registered.session.id,
+        said="The booking is registered.",
+        links=links,
+        status=HTTPStatus.CREATED,
+    )
+
+
+def _form(visit: Visit, app: App, draft: Draft, *, status: int = 200) -> Response:
+    filled = max((n + 1 for n, person in enumerate(draft.people) if person != Person()), default=0)
+    values: Mapping[str, Any] = {
+        "app": app,
+        "draft": draft,
+        "roles": sorted({role for name in app.default_providers for role in app.role_maps.get(name, {})}),
+        "providers": app.default_providers,
+        "zones": sorted(zones()),
+        "shown": max(2, filled),
+    }
+    return rendered("book.html", operator=visit.operator, here="book", status=status, **values)

@@ -1,0 +1,208 @@
+"""Webhook endpoints and what became of the events on their way there."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+
+from videobroker.domain.apps import App
+from videobroker.domain.ids import DeliveryId, EndpointId
+from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
+from videobroker.errors import InvalidInput
+from videobroker.usecases import endpoints
+from videobroker.web.console.rendering import duration, rendered
+from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.reading import by_name
+
+router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_unique_id_function=by_name)
+
+SHOWN = 40
+FAILED_SHOWN = 10
+DONE = {
+    "retried": "It is on its way once more.",
+    "enabled": "The endpoint is enabled. What it missed is on its way.",
+    "disabled": "The endpoint is disabled. What happens from now on waits until it is enabled.",
+}
+
+AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
+Cursor = Annotated[str, Query(max_length=500)]
+Did = Annotated[str, Query(max_length=60)]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """An endpoint and what did not arrive there."""
+
+    endpoint: Endpoint
+    failed: list[Delivery]
+    more_failed: bool
+
+
+@router.get("")
+async def console_deliveries(visit: Looking, app: AppChoice = "") -> Response:
+    """The endpoints of an app; where one was not chosen, the apps."""
+    apps = await visit.apps()
+    if not app:
+        if len(apps) != 1:
+            return rendered(
+                "choose_app.html", operator=visit.operator, here="deliveries", apps=apps, target="/console/deliveries"
+            )
+        app = apps[0].id
+    chosen = await visit.app(app)
+    found = []
+    for endpoint in await endpoints.list_endpoints(visit.broker, chosen):
+        failed, more = await endpoints.list_deliveries(
+            visit.broker, chosen, endpoint.id, state=DeliveryState.FAILED, limit=FAILED_SHOWN, cursor=None
+        )
+        found.append(Overview(endpoint, failed, more is not None))
+    # What needs somebody comes first.
+    found.sort(key=lambda each: (not each.failed, each.endpoint.failing_since is None))
+    return rendered(
+        "deliveries.html", operator=visit.operator, here="deliveries", app=chosen, apps=apps, overviews=found
+    )
+
+
+@router.get("/{app_id}/{endpoint_id}")
+async def console_endpoint(
+    visit: Looking,
+    app_id: UUID,
+    endpoint_id: UUID,
+    state: Annotated[DeliveryState | Literal[""], Query()] = "",
+    cursor: Cursor = "",
+    did: Did = "",
+) -> Response:
+    """One endpoint and its deliveries, page by page."""
+    app = await visit.app(app_id)
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    return await _endpoint_page(visit, app, endpoint, state=state, cursor=cursor, said=DONE.get(did, ""))
+
+
+async def _endpoint_page(
+    visit: Visit,
+    app: App,
+    endpoint: Endpoint,
+    *,
+    state: DeliveryState | Literal[""] = "",
+    cursor: str = "",
+    said: str = "",
+    tested: Attempt | None = None,
+    replay_error: str = "",
+    status: int = 200,
+) -> Response:
+    found, following = await endpoints.list_deliveries(
+        visit.broker, app, endpoint.id, state=state or None, limit=SHOWN, cursor=cursor or None
+    )
+    return rendered(
+        "endpoint.html",
+        operator=visit.operator,
+        here="deliveries",
+        status=status,
+        app=app,
+        endpoint=endpoint,
+        path=path_of(app, endpoint.id),
+        found=found,
+        following=following,
+        state=state,
+        states=list(DeliveryState),
+        first=not cursor,
+        said=said,
+        tested=tested,
+        replay_error=replay_error,
+    )
+
+
+def path_of(app: App, endpoint_id: EndpointId, **query: str) -> str:
+    """Where the endpoint's page is."""
+    chosen = urlencode({name: value for name, value in query.items() if value})
+    return f"/console/deliveries/{app.id}/{endpoint_id}" + (f"?{chosen}" if chosen else "")
+
+
+@router.get("/{app_id}/{endpoint_id}/{delivery_id}")
+async def console_delivery(
+    visit: Looking, app_id: UUID, endpoint_id: UUID, delivery_id: UUID, did: Did = ""
+) -> Response:
+    """One delivery and every attempt at it."""
+    app = await visit.app(app_id)
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    delivery, attempts = await endpoints.find_delivery(visit.broker, app, DeliveryId(delivery_id))
+    return rendered(
+        "delivery.html",
+        operator=visit.operator,
+        here="deliveries",
+        app=app,
+        endpoint=endpoint,
+        delivery=delivery,
+        attempts=attempts,
+        path=path_of(app, endpoint.id),
+        said=DONE.get(did, ""),
+    )
+
+
+@router.post("/{app_id}/{endpoint_id}/{delivery_id}/retry")
+async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> Response:
+    """Put a delivery on its way once more."""
+    app = await visit.app(app_id)
+    delivery = await endpoints.retry(visit.broker, app, DeliveryId(delivery_id), now=visit.now)
+    return RedirectResponse(
+        f"/console/deliveries/{app.id}/{delivery.endpoint_id}/{delivery.id}?did=retried", HTTPStatus.SEE_OTHER
+    )
+
+
+@router.post("/{app_id}/{endpoint_id}/test")
+async def console_test_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
+    """Send a signed test event, and show at once what came of it."""
+    app = await visit.app(app_id)
+    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now)
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    return await _endpoint_page(visit, app, endpoint, tested=tested)
+
+
+@router.post("/{app_id}/{endpoint_id}/switch")
+async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
+    """Enable or disable an endpoint."""
+    app = await visit.app(app_id)
+    enabled = visit.sent().text("enabled") == "yes"
+    await endpoints.change(
+        visit.broker,
+        app,
+        EndpointId(endpoint_id),
+        url=None,
+        description=None,
+        types=None,
+        ordered=None,
+        enabled=enabled,
+    )
+    did = "enabled" if enabled else "disabled"
+    return RedirectResponse(path_of(app, EndpointId(endpoint_id), did=did), HTTPStatus.SEE_OTHER)
+
+
+@router.post("/{app_id}/{endpoint_id}/replay")
+async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
+    """Put what happened in a stretch of time on its way once more."""
+    app = await visit.app(app_id)
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    try:
+        since, until = _moment(visit, visit.sent(), "since"), _moment(visit, visit.sent(), "until")
+        count = await endpoints.replay(
+            visit.broker, app, endpoint.id, since=since, until=until, types=(), now=visit.now
+        )
+    except InvalidInput as error:
+        return await _endpoint_page(
+            visit, app, endpoint, replay_error=error.detail, status=HTTPStatus.UNPROCESSABLE_ENTITY
+        )
+    told = "One event is on its way once more." if count == 1 else f"{count} events are on their way once more."
+    said = f"{told} They happened within {duration(until - since)}."
+    return await _endpoint_page(visit, app, endpoint, said=said)
+
+
+def _moment(visit: Visit, form: Form, name: str) -> datetime:
+    try:
+        local = datetime.fromisoformat(form.text(name))
+        return local.replace(tzinfo=visit.zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput(f"Give day and time for “{name}”, like 2026-03-12T14:00.") from None

@@ -1,0 +1,381 @@
+"""One session: its terms, its people, its calls, everything that happened, and what an operator may do about it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from videobroker.domain.apps import App
+from videobroker.domain.attendance import Stay
+from videobroker.domain.calls import Call
+from videobroker.domain.entrance import door_of
+from videobroker.domain.ids import CallId, EntryId, EventId, SessionId
+from videobroker.domain.journal import Recorded
+from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.overview import phase_of
+from videobroker.domain.policy import WaitingRoom
+from videobroker.domain.sessions import Participant, SessionKey, SessionKind
+from videobroker.domain.webhooks import Delivery
+from videobroker.errors import AccessDenied, CallNotFound, InvalidInput
+from videobroker.usecases import calls, endpoints, judging, lobbies, overviewing, reading, removing
+from videobroker.usecases.linking import issue_link
+from videobroker.usecases.overviewing import Seen
+from videobroker.usecases.removing import Enforcement
+from videobroker.web.console import chart, sentences
+from videobroker.web.console.rendering import rendered
+from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.reading import by_name
+from videobroker.web.v1.links import public_address
+
+router = APIRouter(
+    prefix="/sessions/{app_id}/{session_id}", route_class=ConsoleRoute, generate_unique_id_function=by_name
+)
+
+EVENTS_SHOWN = 100
+MOST_LINKS = 50
+"""At once."""
+DONE = {
+    "ended": "The call has ended.",
+    "no-call": "No call was running.",
+    "removed": "They were put out.",
+    "removed-pending": "They get no new credentials. The provider could not be reached, and is told again.",
+    "removed-impossible": "They get no new credentials. The provider cannot be told to put them out.",
+    "readmitted": "They may come in again.",
+    "not-banned": "They were not kept out.",
+    "admitted": "They are let in.",
+    "admitted-all": "Everybody who waited is let in.",
+    "denied": "They are not let in.",
+}
+"""What a page says after something was done, by the word that stands in its address."""
+
+Before = Annotated[str, Query(max_length=500)]
+Did = Annotated[str, Query(max_length=40)]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the timeline."""
+
+    recorded: Recorded
+    sentence: str
+    asked_by: str
+    kind: str
+    deliveries: Sequence[Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsLink:
+    """What somebody opens to get into the session."""
+
+    name: str
+    url: str | None = field(repr=False)
+    refusal: str = ""
+    """Why they get none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody in the waiting room."""
+
+    entry: Entry
+    role: str | None
+    state: EntryState
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Who was there, as picture and as table."""
+
+    rows: Sequence[chart.Row]
+    drawn: chart.Chart | None
+    final: bool
+    others_known: bool
+    """Some were there whom nobody registered."""
+
+
+@router.get("")
+async def console_session(
+    visit: Looking,
+    app_id: UUID,
+    session_id: UUID,
+    before: Before = "",
+    call: Annotated[UUID | None, Query()] = None,
+    did: Did = "",
+) -> Response:
+    """The session's page."""
+    app = await visit.app(app_id)
+    return await session_page(
+        visit, app, SessionId(session_id), before=before or None, call=call, said=DONE.get(did, "")
+    )
+
+
+async def session_page(
+    visit: Visit,
+    app: App,
+    session_id: SessionId,
+    *,
+    before: str | None = None,
+    call: UUID | None = None,
+    said: str = "",
+    links: Sequence[PersonsLink] = (),
+    status: int = HTTPStatus.OK,
+) -> Response:
+    """Everything about a session, and the links that were just made for it."""
+    seen = await overviewing.see(visit.broker, app, session_id)
+    names = {person.user_id: person.display_name or person.user_id for person in seen.registered.participants}
+    shown = _chosen_call(seen, call)
+    recorded, earlier = await reading.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
+    session = seen.registered.session
+    door = door_of(app, session.terms, call_running=seen.open_call is not None)
+    waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
+    return rendered(
+        "session.html",
+        operator=visit.operator,
+        status=status,
+        app=app,
+        seen=seen,
+        session=session,
+        path=path_of(app, session_id),
+        phase=phase_of(session, seen.open_call, visit.now),
+        door=door,
+        opens_at=door.opens_at(""),
+        attendance=await _attendance(visit, app, seen, shown, names),
+        shown_call=shown,
+        timeline=await _timeline(visit, app, recorded, names),
+        earlier=earlier,
+        is_newest=before is None,
+        did=said,
+        now=visit.now,
+        banned={removal.user_id for removal in seen.removals if removal.banned},
+        removed={removal.user_id: removal for removal in seen.removals},
+        names=names,
+        links=links,
+        waiting=waiting,
+    )
+
+
+async def _waiting(visit: Visit, app: App, key: SessionKey) -> list[Waiting]:
+    """Who is in the waiting room, and may be let in or not."""
+    found = await lobbies.list_lobby(visit.broker, app, key, asker=visit.asker(app), now=visit.now)
+    return [
+        Waiting(entry, role, entry.state_at(visit.now))
+        for entry, role in found
+        if entry.state is not EntryState.ADMITTED
+    ]
+
+
+def path_of(app: App, session_id: SessionId, **query: str) -> str:
+    """Where the session's page is."""
+    chosen = urlencode({name: value for name, value in query.items() if value})
+    return f"/console/sessions/{app.id}/{session_id}" + (f"?{chosen}" if chosen else "")
+
+
+def _chosen_call(seen: Seen, call: UUID | None) -> Call | None:
+    if call is not None:
+        return next((each for each in seen.calls if each.id == CallId(call)), None)
+    is_group = seen.registered.session.key.kind is SessionKind.GROUP
+    return seen.calls[-1] if is_group and seen.calls else None
+
+
+async def _attendance(visit: Visit, app: App, seen: Seen, call: Call | None, names: Mapping[str, str]) -> Attendance:
+    session = seen.registered.session
+    if call is not None:
+        rows = await _rows_of_call(visit, app, call, names, seen.registered.participants)
+        return Attendance(
+            rows,
+            chart.draw(rows, starts_at=call.started_at, ends_at=call.ended_at or visit.now, now=visit.now),
+            final=call.settled_at is not None,
+            others_known=False,
+        )
+    if session.key.kind is SessionKind.GROUP:
+        return Attendance([], None, final=False, others_known=False)
+    report = await judging.attendance_of(visit.broker, app, session.key, now=visit.now)
+    rows = [
+        chart.Row(
+            name=judged.display_name or judged.user_id,
+            note=_verdict_words(judged),
+            mark="none" if judged.judgement.verdict is None else judged.judgement.verdict.value,
+            stays=judged.stays,
+        )
+        for judged in report.registered
+    ]
+    rows += [
+        chart.Row(name=judged.user_id, note="not on the roster", mark="guest", stays=judged.stays)
+        for judged in report.others
+    ]
+    drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=visit.now)
+    return Attendance(rows, drawn, final=report.final, others_known=bool(report.others))
+
+
+def _verdict_words(judged: judging.Judged) -> str:
+    judgement = judged.judgement
+    if judgement.verdict is None:
+        return judgement.rule.value.replace("_", " ")
+    minutes = ""
+    if judgement.verdict.value == "late":
+        minutes = f" by {max(1, judgement.late_by_seconds // 60)} min"
+    if judgement.verdict.value == "left_early":
+        minutes = f" by {max(1, judgement.left_early_by_seconds // 60)} min"
+    return judgement.verdict.value.replace("_", " ") + minutes
+
+
+async def _rows_of_call(
+    visit: Visit, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
+) -> list[chart.Row]:
+    explained = await calls.explain(visit.broker, app, call.id, for_user=None)
+    own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
+    for each in explained.attended:
+        own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)
+    registered = {person.user_id for person in roster}
+    return [
+        chart.Row(
+            name=names.get(name, name),
+            note="" if known and name in registered else "not on the roster",
+            mark="none" if known and name in registered else "guest",
+            stays=tuple(stays),
+        )
+        for (known, name), stays in own.items()
+    ]
+
+
+async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names: Mapping[str, str]) -> list[Line]:
+    _, found = await endpoints.deliveries_of(visit.broker, app, [each.event.id for each in recorded])
+    by_event: dict[EventId, list[Delivery]] = defaultdict(list)
+    for delivery in found:
+        by_event[delivery.event_id].append(delivery)
+    return [
+        Line(
+            each,
+            sentences.sentence(each, names),
+            sentences.asked_by(each),
+            sentences.kind(each),
+            by_event[each.event.id],
+        )
+        for each in recorded
+    ]
+
+
+@router.post("/links")
+async def console_make_links(request: Request, visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Make a link for one person, or for everybody on the roster, and show it this once."""
+    app = await visit.app(app_id)
+    user_id = visit.sent().raw("user_id")
+    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    people = [person for person in seen.registered.participants if user_id in {"", person.user_id}]
+    links = await links_for(request, visit, app, seen.registered.session.key, people[:MOST_LINKS])
+    return await session_page(visit, app, SessionId(session_id), links=links)
+
+
+async def links_for(
+    request: Request, visit: Visit, app: App, key: SessionKey, people: Sequence[Participant]
+) -> list[PersonsLink]:
+    """A link for each of these people, or why they get none."""
+    found = []
+    for person in people:
+        name = person.display_name or person.user_id
+        try:
+            link = await issue_link(
+                visit.broker,
+                app,
+                key,
+                user_id=person.user_id,
+                display_name=None,
+                is_guest=False,
+                life=None,
+                asker=visit.asker(app),
+                now=visit.now,
+            )
+        except AccessDenied as error:
+            found.append(PersonsLink(name, None, error.detail))
+        else:
+            found.append(PersonsLink(name, f"{public_address(request)}/join/{link.text}"))
+    return found
+
+
+@router.post("/admit")
+async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Let somebody in who waits; without an entry, everybody."""
+    app, entry = await visit.app(app_id), _entry_of(visit.sent())
+    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    if entry is None:
+        await lobbies.admit_all(visit.broker, app, key, asker=visit.asker(app), now=visit.now)
+        return _back(app, session_id, "admitted-all")
+    await lobbies.admit(visit.broker, app, key, entry, asker=visit.asker(app), now=visit.now)
+    return _back(app, session_id, "admitted")
+
+
+@router.post("/deny")
+async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Do not let somebody in who waits."""
+    app, entry = await visit.app(app_id), _entry_of(visit.sent())
+    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    if entry is None:
+        raise InvalidInput("Choose who is not to be let in.")
+    await lobbies.deny(visit.broker, app, key, entry, asker=visit.asker(app), now=visit.now)
+    return _back(app, session_id, "denied")
+
+
+def _entry_of(form: Form) -> EntryId | None:
+    try:
+        return EntryId(UUID(form.text("entry"))) if form.text("entry") else None
+    except ValueError:
+        raise InvalidInput("This is nobody's place in the waiting room. Open the page again.") from None
+
+
+@router.post("/end")
+async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """End the call for everybody."""
+    app = await visit.app(app_id)
+    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    running = seen.open_call is not None
+    try:
+        await calls.end_call(
+            visit.broker, app, seen.registered.session.key, user_id=None, asker=visit.asker(app), now=visit.now
+        )
+    except CallNotFound:
+        running = False
+    return _back(app, session_id, "ended" if running else "no-call")
+
+
+@router.post("/remove")
+async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Put somebody out."""
+    app, form = await visit.app(app_id), visit.sent()
+    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    removed = await removing.remove(
+        visit.broker,
+        app,
+        seen.registered.session.key,
+        form.raw("user_id"),
+        ban=form.is_checked("ban"),
+        asker=visit.asker(app),
+        now=visit.now,
+    )
+    word = "removed" if removed.enforcement is Enforcement.DONE else f"removed-{removed.enforcement.value}"
+    return _back(app, session_id, word)
+
+
+@router.post("/readmit")
+async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Let somebody in again who was put out for good."""
+    app, form = await visit.app(app_id), visit.sent()
+    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    lifted = await removing.readmit(
+        visit.broker,
+        app,
+        seen.registered.session.key,
+        form.raw("user_id"),
+        asker=visit.asker(app),
+        now=visit.now,
+    )
+    return _back(app, session_id, "readmitted" if lifted else "not-banned")
+
+
+def _back(app: App, session_id: UUID, did: str) -> Response:
+    return RedirectResponse(path_of(app, SessionId(session_id), did=did), HTTPStatus.SEE_OTHER)

@@ -1,0 +1,113 @@
+"""The way in and out, the files that pages need, and what is said where there is no page."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from videobroker.broker import Broker
+from videobroker.web.console.access import COOKIE, LASTS, TooManyTries
+from videobroker.web.console.rendering import rendered, static_file
+from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, console_of, form_of, ip_of
+from videobroker.web.problems import NoSuchPath
+from videobroker.web.reading import by_name
+
+LONGEST_NAME = 64
+
+router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
+nowhere = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
+
+log = structlog.get_logger(__name__)
+
+
+@router.get("/static/{name}")
+async def console_static(name: str) -> Response:
+    """A stylesheet or a script."""
+    return static_file(name)
+
+
+@router.get("/sign-in")
+async def console_door(next: Annotated[str, Query(max_length=2000)] = "") -> Response:
+    """The form that asks for the key."""
+    return _form(next)
+
+
+@router.post("/sign-in")
+async def console_sign_in(request: Request) -> Response:
+    """Let somebody in who knows the key."""
+    broker: Broker = request.app.state.broker
+    access, address, now = console_of(request), ip_of(request), broker.now()
+    form = await form_of(request)
+    name, following = form.text("name"), form.text("next")
+    try:
+        access.pace.check(address, now)
+    except TooManyTries as error:
+        headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))}
+        return _form(following, name=name, error=error.detail, status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        sentence = f"Say who you are, with 1 to {LONGEST_NAME} characters."
+        return _form(following, name=name, name_error=sentence, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    cookie = access.sign_in(form.raw("key"), name=name, zone=form.text("zone"), now=now)
+    if cookie is None:
+        access.pace.failed(address, now)
+        log.warning("a wrong key at the console", ip=address)
+        sentence = "This is not the key. It is the value of VIDEOBROKER_ADMIN_KEY."
+        return _form(following, name=name, error=sentence, status=HTTPStatus.FORBIDDEN)
+    access.pace.succeeded(address)
+    log.info("signed in to the console", ip=address)
+    answer = RedirectResponse(_own_path(following), HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=int(LASTS.total_seconds()),
+        path="/console",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return answer
+
+
+@router.post("/sign-out")
+async def console_sign_out(request: Request, visit: Acting) -> Response:
+    """Forget who it was."""
+    answer = RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(
+        COOKIE, path="/console", secure=request.url.scheme == "https", httponly=True, samesite="strict"
+    )
+    return answer
+
+
+@nowhere.get("/{path:path}")
+async def console_nowhere(visit: Looking, path: str) -> Response:
+    """There is no such page."""
+    raise NoSuchPath("There is no such page in the console.")
+
+
+def _own_path(path: str) -> str:
+    """Where somebody wanted to go, if that is here."""
+    own = path.startswith("/console") and path.isascii() and path.isprintable() and "\\" not in path
+    return path if own and path[len("/console") :][:1] in {"", "/", "?"} else "/console"
+
+
+def _form(
+    following: str,
+    *,
+    name: str = "",
+    error: str = "",
+    name_error: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return rendered(
+        "sign_in.html",
+        operator=None,
+        status=status,
+        headers=headers,
+        next=_own_path(following),
+        name=name,
+        error=error,
+        name_error=name_error,
+    )

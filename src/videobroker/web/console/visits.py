@@ -1,0 +1,194 @@
+"""How a request for a page is read, who sent it, and what happens when it goes wrong."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, urlsplit
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.domain.ids import AppId
+from videobroker.domain.journal import Asker
+from videobroker.errors import BrokerError, InvalidInput
+from videobroker.usecases.tenants import find_app_by_id, list_apps
+from videobroker.web.auth import LONGEST_USER_AGENT
+from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
+from videobroker.web.console.rendering import rendered
+from videobroker.web.problems import code_of, headers_of, invalid_request, log_failure, status_of, unexpected
+
+MOST_FIELDS = 200
+
+
+class ConsoleRoute(APIRoute):
+    """A route whose errors are pages: whoever looks at it is a person."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, and what is shown when it raises."""
+        handle = super().get_route_handler()
+
+        async def handle_or_explain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NotSignedIn:
+                return _to_the_door(request)
+            except BrokerError as error:
+                log_failure(error)
+                return explained(request, error)
+            except RequestValidationError as error:
+                return explained(request, invalid_request(error))
+            except Exception as error:  # noqa: BLE001  a person should see a page, whatever it is
+                return explained(request, unexpected(error))
+
+        return handle_or_explain
+
+
+def _to_the_door(request: Request) -> Response:
+    if request.method != "GET":
+        return RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/console/sign-in?next={quote(wanted)}", HTTPStatus.SEE_OTHER)
+
+
+def explained(request: Request, error: BrokerError) -> Response:
+    """The page that tells of an error."""
+    status = status_of(error)
+    title = (type(error).__doc__ or "Something went wrong.").splitlines()[0]
+    headers = {name: value for name, value in headers_of(error, status).items() if name == "Retry-After"}
+    operator = getattr(request.state, "operator", None)
+    return rendered(
+        "error.html",
+        operator=operator,
+        status=status,
+        headers=headers,
+        title=title,
+        detail=error.detail,
+        code=code_of(error),
+    )
+
+
+class Form:
+    """What a form sent."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        """The last one of several with the same name counts."""
+        self._fields = fields
+
+    def text(self, name: str) -> str:
+        """The text of a field without the spaces around it; empty when it was left out."""
+        return self._fields.get(name, "").strip()
+
+    def raw(self, name: str) -> str:
+        """The text as it was typed."""
+        return self._fields.get(name, "")
+
+    def is_checked(self, name: str) -> bool:
+        """Whether a box is ticked."""
+        return name in self._fields
+
+
+async def form_of(request: Request) -> Form:
+    """What the request sent. Raises `Forged` when a page of somebody else sent it, `InvalidInput` for nonsense."""
+    _require_own_page(request)
+    try:
+        body = (await request.body()).decode()
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidInput("The form cannot be read. Go back and send it once more.") from None
+    if any("\x00" in part for field in fields for part in field):
+        raise InvalidInput("Texts must not hold NUL characters.")
+    return Form(dict(fields))
+
+
+def _require_own_page(request: Request) -> None:
+    """A browser says from where a form comes. What says nothing is no browser, and has no cookie of one."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if not own or site not in {None, "same-origin"}:
+        raise Forged("This form was sent by another site, and nothing was done. Open the console and do it there.")
+
+
+def console_of(request: Request) -> ConsoleAccess:
+    """The door of this service's console."""
+    access: ConsoleAccess = request.app.state.console
+    return access
+
+
+def ip_of(request: Request) -> str | None:
+    """From where the request comes."""
+    return request.client.host if request.client else None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of somebody who is signed in."""
+
+    broker: Broker
+    operator: Operator
+    now: datetime
+    ip: str | None
+    user_agent: str | None
+    form: Form | None = None
+    """What was sent, if this is no mere look."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """In which times are shown."""
+        return self.operator.zone
+
+    def asker(self, app: App) -> Asker:
+        """As the journal knows them."""
+        return Asker(app.id, ip=self.ip, user_agent=self.user_agent, operator=self.operator.name)
+
+    async def apps(self) -> list[App]:
+        """Every app, by name."""
+        return await list_apps(self.broker)
+
+    async def app(self, app_id: UUID) -> App:
+        """The app with this id. Raises `AppNotFound`."""
+        return await find_app_by_id(self.broker, AppId(app_id))
+
+    def sent(self) -> Form:
+        """What was sent."""
+        return self.form or Form({})
+
+
+async def look(request: Request) -> Visit:
+    """Somebody who is signed in and looks. Raises `NotSignedIn`."""
+    return _visit(request, None)
+
+
+async def act(request: Request) -> Visit:
+    """Somebody who is signed in and sent a form of ours. Raises `NotSignedIn`, `Forged`."""
+    form = await form_of(request)
+    visit = _visit(request, form)
+    if not same(form.raw("csrf"), visit.operator.csrf):
+        raise Forged("This form is not one of this sign-in, and nothing was done. Open the page again and repeat it.")
+    return visit
+
+
+def _visit(request: Request, form: Form | None) -> Visit:
+    broker: Broker = request.app.state.broker
+    now = broker.now()
+    operator = console_of(request).operator(request.cookies.get(COOKIE), now=now)
+    request.state.operator = operator
+    user_agent = request.headers.get("user-agent")
+    return Visit(
+        broker,
+        operator,
+        now,
+        ip_of(request),
+        None if user_agent is None else user_agent.replace("\x00", "")[:LONGEST_USER_AGENT],
+        form,
+    )
+
+
+Looking = Annotated[Visit, Depends(look)]
+Acting = Annotated[Visit, Depends(act)]

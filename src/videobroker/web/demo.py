@@ -1,0 +1,155 @@
+"""The demo page: everybody of the demo apps, and a button to be them. Only the demo installs it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Admit, Refuse, Wait, advice
+from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.journal import Asker
+from videobroker.domain.overview import Phase, phase_of
+from videobroker.domain.sessions import Registered, SessionKey, SessionKind
+from videobroker.errors import InvalidInput
+from videobroker.usecases import overviewing, registering, tenants
+from videobroker.usecases.doors import access
+from videobroker.usecases.entering import guest_id
+from videobroker.usecases.linking import issue_link
+from videobroker.web.console.rendering import rendered
+from videobroker.web.console.visits import ConsoleRoute, form_of
+from videobroker.web.reading import by_name
+
+PATH = "/demo"
+GUESTS_NAME = "Ida"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """What the page shows."""
+
+    sessions: Sequence[tuple[str, SessionKind, str]]
+    """App, kind and reference, in the order of the page."""
+    sandbox_url: str
+    begin_anew: Callable[[Broker], Awaitable[object]]
+    """Sets the times of all sessions anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody whom one can be."""
+
+    name: str
+    role: str
+    user_id: str
+    """Empty for a guest."""
+    can_try: bool
+    """A link is to be had: now, or for later."""
+    state: str
+    """What awaits them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A session, and everybody who belongs to it."""
+
+    app: App
+    registered: Registered
+    phase: Phase
+    present: int
+    visitors: Sequence[Visitor]
+
+
+router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRoute, generate_unique_id_function=by_name)
+
+
+def install(app: FastAPI, plan: DemoPlan) -> None:
+    """Give the service the demo page."""
+    app.state.demo = plan
+    app.include_router(router)
+
+
+@router.get("")
+async def demo_page(request: Request) -> Response:
+    """Everybody, with a button."""
+    broker: Broker = request.app.state.broker
+    plan: DemoPlan = request.app.state.demo
+    now = broker.now()
+    shown = [await _shown(broker, *session, now=now) for session in plan.sessions]
+    by_app: dict[str, list[Shown]] = {}
+    for each in shown:
+        by_app.setdefault(each.app.name, []).append(each)
+    return rendered("demo.html", operator=None, apps=by_app, sandbox_url=plan.sandbox_url, now=now)
+
+
+async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: Any) -> Shown:
+    app = await tenants.find_app(broker, app_name)
+    key = SessionKey(app.id, kind, reference)
+    registered = await registering.find(broker, key)
+    seen = await overviewing.see(broker, app, registered.session.id)
+    policy = app.policy_for(registered.session.terms.policy)
+    people = [
+        (person.display_name or person.user_id, person.role, person.user_id) for person in registered.participants
+    ]
+    if policy.guests_allowed:
+        people.append((GUESTS_NAME, GUEST_ROLE, ""))
+    visitors = []
+    for name, role, user_id in people:
+        decision = await access(broker, app, key, user_id=user_id or None, now=now)
+        visitors.append(Visitor(name, role, user_id, not isinstance(decision, Refuse), _state(decision)))
+    call = seen.open_call
+    return Shown(
+        app,
+        registered,
+        phase_of(registered.session, call, now),
+        0 if call is None else call.attendance.present,
+        visitors,
+    )
+
+
+def _state(decision: Admit | Wait | Refuse) -> str:
+    match decision:
+        case Admit():
+            return "may enter now"
+        case Wait():
+            return "waits in the lobby"
+        case Refuse():
+            return advice(decision)
+
+
+@router.post("/join")
+async def demo_join(request: Request) -> Response:
+    """Make a link for somebody, and follow it."""
+    broker: Broker = request.app.state.broker
+    plan: DemoPlan = request.app.state.demo
+    form = await form_of(request)
+    wanted = (form.raw("app"), form.raw("kind"), form.raw("reference"))
+    if wanted not in plan.sessions:
+        raise InvalidInput("This is no session of the demo. Open the demo page again.")
+    app = await tenants.find_app(broker, wanted[0])
+    now, user_id = broker.now(), form.raw("user_id")
+    link = await issue_link(
+        broker,
+        app,
+        SessionKey(app.id, SessionKind(wanted[1]), wanted[2]),
+        user_id=user_id or guest_id(now, app=app, idempotency_key=None),
+        display_name=None if user_id else GUESTS_NAME,
+        is_guest=not user_id,
+        life=None,
+        asker=Asker(app.id),
+        now=now,
+    )
+    # Without a host: it is the one that this page was asked from.
+    return RedirectResponse(f"/join/{link.text}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/again")
+async def demo_begin_anew(request: Request) -> Response:
+    """Set the times of all sessions anew."""
+    await form_of(request)
+    plan: DemoPlan = request.app.state.demo
+    await plan.begin_anew(request.app.state.broker)
+    return RedirectResponse(PATH, HTTPStatus.SEE_OTHER)

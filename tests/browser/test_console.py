@@ -1,0 +1,327 @@
+"""The console in a real browser: what an operator sees and does, on a desk and on a phone."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.async_api import Page, ViewportSize, expect
+from sqlalchemy import update
+
+from browser.conftest import DESKTOP, PHONE, Visit, VisitMaker, violations
+from browser.screens import shot
+from consoles import ADMIN_KEY, OPERATOR, service_with_console
+from delivery.backend import answer, carry, listening
+from house import MovableClock, Sandbox, Tenant, free_port
+from videobroker.broker import Broker
+from videobroker.delivery.courier import Courier
+from videobroker.storage.tables import apps
+from videobroker.usecases import endpoints
+from videobroker.usecases.endpoints import Wish
+
+LARGEST_PAGE = 200 * 1024
+expect.set_options(timeout=20_000)
+XSS = '<script>window.hacked = true</script><img src=x onerror="window.hacked = true">'
+
+
+@pytest.fixture
+async def console_url(broker: Broker) -> AsyncIterator[str]:
+    """Where a service with a console listens: another one for every test, for it remembers wrong keys."""
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(service_with_console(broker), port=port, access_log=False, log_config=None, lifespan="off")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    server.force_exit = True
+    await task
+
+
+SignIn = Callable[..., Awaitable[Visit]]
+
+
+@pytest.fixture
+async def signed_in(visit: VisitMaker, console_url: str) -> SignIn:
+    """Makes browsers in which an operator has signed in, through the form."""
+
+    async def make(**options: Any) -> Visit:
+        one = await visit(**{"timezone_id": "Europe/Berlin", **options})
+        await one.page.goto(f"{console_url}/console")
+        await one.page.get_by_label("Your name or initials").fill(OPERATOR)
+        await one.page.get_by_label("Admin key").fill(ADMIN_KEY)
+        await one.page.get_by_role("button", name="Sign in").click()
+        await expect(one.page.get_by_role("heading", name="Today")).to_be_visible()
+        return one
+
+    return make
+
+
+async def entered(tenant: Tenant, sandbox: Sandbox, user_id: str = "tutor-1") -> tuple[dict[str, Any], str]:
+    """Somebody who asked for credentials and is in the room with them."""
+    joined = (await tenant.join(user_id=user_id)).json()
+    return joined, await sandbox.enter(joined["room_id"], token=joined["token"])
+
+
+async def lesson(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
+    """Ada came in time and stayed, Ben was late, went, and came back; Cleo never came."""
+    people = [
+        {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
+        {"user_id": "student-1", "role": "student", "display_name": "Ben"},
+        {"user_id": "student-2", "role": "student", "display_name": "Cleo"},
+    ]
+    await tenant.book(title="Algebra, lesson 1", participants=people)
+    clock.move(minutes=4)
+    ada, _ = await entered(tenant, sandbox)
+    clock.move(minutes=9)
+    _, peer = await entered(tenant, sandbox, "student-1")
+    clock.move(minutes=15)
+    await sandbox.leave(ada["room_id"], peer)
+    await sandbox.deliver()
+    await tenant.settle()
+    clock.move(minutes=6)
+    await entered(tenant, sandbox, "student-1")
+    await sandbox.deliver()
+    await tenant.settle()
+
+
+async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone_at_night(
+    signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await hooked.book("lesson-0", title="Geometry", starts_in=timedelta(hours=2))
+    await lesson(hooked, sandbox, clock)
+    await hooked.book("lesson-2", title="Trigonometry", starts_in=timedelta(minutes=-3))
+    await hooked.gather("circle", title="Evening circle")
+    endpoint = await endpoints.create(
+        hooked.broker, hooked.app, Wish("https://backend.example/hooks", "The backend"), now=hooked.broker.now()
+    )
+    await called(hooked, f"lessons-{str(hooked.app.id)[-4:]}")
+    page, app = (await signed_in()).page, hooked.app.id
+    weighed: list[int] = []
+    page.on("response", lambda response: weighed.append(int(response.headers.get("content-length", "0"))))
+    pages = {
+        "today": f"/console?app={app}",
+        "list": f"/console/list/upcoming?app={app}",
+        "search": "/console?q=tutor-1",
+        "groups": f"/console/groups?app={app}",
+        "booking": f"/console/book?app={app}",
+        "choice": "/console/deliveries",
+        "deliveries": f"/console/deliveries?app={app}",
+        "endpoint": f"/console/deliveries/{app}/{endpoint.id}",
+        "health": "/console/health",
+        "diagnostics": f"/console/diagnostics?app={app}",
+        "session": await session_path(page, console_url),
+    }
+    for name, path in pages.items():
+        weighed.clear()
+        await page.goto(f"{console_url}{path}")
+        assert sum(weighed) < LARGEST_PAGE, name
+        await check_both_sizes(page, f"console-{name}")
+
+
+async def called(tenant: Tenant, name: str) -> None:
+    """Give an app a name that looks well on a picture."""
+    async with tenant.broker.store.transaction() as transaction:
+        await transaction.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
+
+
+async def session_path(page: Page, console_url: str) -> str:
+    """The address of the lesson's page."""
+    await page.goto(f"{console_url}/console?q=lesson-1")
+    path = await page.get_by_role("link", name="Algebra, lesson 1").first.get_attribute("href")
+    assert path
+    return path
+
+
+async def check_both_sizes(page: Page, name: str) -> None:
+    """On a desk by day and on a phone at night: nothing is inaccessible, and nothing sticks out."""
+    for size, viewport, scheme in (("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")):
+        await page.set_viewport_size(ViewportSize(**viewport))
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert await violations(page) == [], (name, size)
+        assert await overflow(page) <= 0, (name, size)
+        await shot(page, f"{name}-{size}")
+    await page.set_viewport_size(ViewportSize(**DESKTOP))
+    await page.emulate_media(color_scheme="light")
+
+
+async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console_url: str) -> None:
+    one = await visit(timezone_id="Asia/Tokyo")
+    one.expected.append("403")
+    page = one.page
+    await page.goto(f"{console_url}/console/health")
+    await check_both_sizes(page, "console-sign-in")
+    # With the keyboard alone.
+    for text in (OPERATOR, "not the key"):
+        await page.keyboard.press("Tab")
+        while await page.evaluate("document.activeElement.tagName") != "INPUT":
+            await page.keyboard.press("Tab")
+        await page.keyboard.type(text)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("This is not the key.")
+    assert await violations(page) == []
+    await page.get_by_label("Admin key").fill(ADMIN_KEY)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Health", level=1)).to_be_visible()
+    # The browser said where it is.
+    await expect(page.get_by_text("Times are those of Asia/Tokyo.")).to_be_visible()
+    (cookie,) = await one.context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/console")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in to the console")).to_be_visible()
+    assert await one.context.cookies() == []
+
+
+async def test_what_others_typed_never_runs(signed_in: SignIn, console_url: str, tutoring: Tenant) -> None:
+    people = [{"user_id": "tutor-1", "role": "tutor", "display_name": XSS}]
+    await tutoring.book(title=XSS, participants=people, metadata={"note": XSS})
+    await tutoring.join(user_id='"><svg onload=hacked=true>')
+    page = (await signed_in()).page
+    await page.goto(f"{console_url}/console?app={tutoring.app.id}")
+    await page.get_by_role("link", name=XSS).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(XSS)
+    await expect(page.get_by_text('"><svg onload=hacked=true> was not let in')).to_be_visible()
+    assert await page.evaluate("window.hacked") is None
+
+
+async def test_the_chart_shows_who_was_there(
+    signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await lesson(hooked, sandbox, clock)
+    page = (await signed_in()).page
+    await page.goto(f"{console_url}{await session_path(page, console_url)}")
+    chart = page.get_by_role("img", name=re.compile("Who was there"))
+    people = [await line.get_attribute("data-person") for line in await chart.locator(".person-line").all()]
+    assert people == ["Ben", "Cleo", "Ada"]
+    bars = {
+        person: [await bar.bounding_box() for bar in await chart.locator(f'[data-person="{person}"] .bar').all()]
+        for person in people
+        if person
+    }
+    assert {person: len(each) for person, each in bars.items()} == {"Ben": 2, "Cleo": 0, "Ada": 1}
+    (ada,), (first, second) = bars["Ada"], bars["Ben"]
+    planned = await chart.locator(".planned").bounding_box()
+    assert ada
+    assert first
+    assert second
+    assert planned
+    # Ada came before the start and is there; Ben was late, was away for six minutes, and is back.
+    assert ada["x"] < planned["x"] < first["x"] < second["x"]
+    minute = planned["width"] / 60
+    assert second["x"] - (first["x"] + first["width"]) == pytest.approx(6 * minute, abs=1.5 * minute)
+    assert first["width"] == pytest.approx(15 * minute, abs=1.5 * minute)
+    await page.get_by_text("The same as a table").click()
+    table = page.get_by_role("region", name="Attendance as a table")
+    assert await table.get_by_role("row").count() == 5
+    await expect(table.get_by_role("row", name="Cleo")).to_contain_text("was not there")
+
+
+async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
+    signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await lesson(hooked, sandbox, clock)
+    page = (await signed_in()).page
+    await page.goto(f"{console_url}{await session_path(page, console_url)}")
+    await page.get_by_text("Put out … Ben").click()
+    await page.get_by_label("and keep them out").and_(page.locator("[open] input")).check()
+    await page.get_by_role("button", name="Put out Ben").click()
+    await expect(page.get_by_role("status").first).to_have_text("They were put out.")
+    await expect(page.get_by_text("Ben was put out for good.")).to_be_visible()
+    await page.get_by_text("End the call …").click()
+    await page.get_by_role("button", name="End it for everybody").click()
+    await expect(page.get_by_role("status").first).to_have_text("The call has ended.")
+    await page.get_by_role("button", name="Join link of Cleo").click()
+    link = page.get_by_label("Cleo", exact=True)
+    await expect(link).to_have_value(re.compile(f"^{console_url}/join/vbt_"))
+    assert await violations(page) == []
+    assert [each["asked_by"]["operator"] for each in await hooked.events("participant.removed", "link.issued")] == [
+        OPERATOR,
+        OPERATOR,
+    ]
+
+
+async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
+    signed_in: SignIn, console_url: str, tutoring: Tenant
+) -> None:
+    one = await signed_in(timezone_id="America/New_York")
+    one.expected.append("422")
+    page = one.page
+    await page.goto(f"{console_url}/console/book?app={tutoring.app.id}")
+    await page.get_by_label("Title").fill("Algebra")
+    await page.get_by_label("Reference").fill("lesson-7")
+    await page.get_by_label("Start").fill("2027-07-01T09:30")
+    await expect(page.get_by_text("That is 2027-07-01 13:30 UTC.")).to_be_visible()
+    third = page.get_by_role("group", name="Person 3", exact=True)
+    await expect(third).to_be_hidden()
+    await page.get_by_role("button", name="Add a person").click()
+    await expect(third.get_by_label("User id")).to_be_focused()
+    await page.keyboard.type("student-1")
+    await page.get_by_role("group", name="Person 1", exact=True).get_by_label("Name").fill("Ada")
+    await page.get_by_role("button", name="Register the booking").click()
+    wrong = page.get_by_role("group", name="Person 1", exact=True).get_by_label("User id")
+    await expect(wrong).to_have_attribute("aria-invalid", "true")
+    await expect(wrong).to_have_accessible_description(re.compile("Give the user id"))
+    assert await violations(page) == []
+    await shot(page, "console-booking-errors")
+    await wrong.fill("tutor-1")
+    await page.get_by_role("group", name="Person 1", exact=True).get_by_label("Role").select_option("tutor")
+    await page.get_by_role("button", name="Register the booking").click()
+    await expect(page.get_by_text("The booking is registered.")).to_be_visible()
+    await expect(page.get_by_label("Ada", exact=True)).to_have_value(re.compile("/join/vbt_"))
+    assert await violations(page) == []
+    assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
+
+
+async def test_the_overview_follows_what_happens_by_itself(
+    signed_in: SignIn, console_url: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    one = await signed_in()
+    page = one.page
+    # Time passes faster for this page.
+    await page.clock.install()
+    await page.goto(f"{console_url}/console?app={tutoring.app.id}")
+    await expect(page.get_by_text("No call runs now.")).to_be_visible()
+    await tutoring.join()
+    await page.clock.run_for(20_000)
+    await expect(page.get_by_text("No call runs now.")).to_be_hidden()
+    await expect(page.get_by_text(re.compile("^Updated at "))).to_be_visible()
+
+
+async def test_what_did_not_arrive_is_sent_once_more(
+    signed_in: SignIn, console_url: str, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    courier = Courier(anywhere=True)
+    monkeypatch.setattr(tutoring.broker.courier, "send", courier.send)
+    monkeypatch.setattr(tutoring.broker.courier, "anywhere", True)
+    async with listening() as backend:
+        await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+        backend.usually = answer(503, b"not now")
+        await tutoring.book()
+        for _ in range(9):
+            await carry(tutoring)
+            clock.move(hours=12)
+        page = (await signed_in()).page
+        await page.goto(f"{console_url}/console/deliveries?app={tutoring.app.id}")
+        await check_both_sizes(page, "console-not-delivered")
+        await page.get_by_role("link", name="session.registered").click()
+        await expect(page.get_by_role("row")).to_have_count(9)
+        await check_both_sizes(page, "console-delivery")
+        backend.usually = answer(200)
+        await page.get_by_role("button", name="Send it once more").click()
+        await expect(page.get_by_role("status")).to_have_text("It is on its way once more.")
+        await carry(tutoring)
+        await page.reload()
+        await expect(page.get_by_text("Delivered", exact=True)).to_be_visible()
+    await courier.aclose()
+
+
+async def overflow(page: Page) -> int:
+    """By how much the page is wider than the window."""
+    wider: int = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return wider

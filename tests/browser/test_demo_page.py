@@ -1,0 +1,122 @@
+"""The demo page: everybody of the demo with a button, and a press of it is a signed link in a tab of its own."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+import uvicorn
+from playwright.async_api import Page, expect
+
+from browser.conftest import VisitMaker
+from browser.test_console import check_both_sizes
+from consoles import service_with_console
+from house import MovableClock, Tenant, ask_as, free_port
+from videobroker.broker import Broker
+from videobroker.domain.sessions import SessionKind
+from videobroker.web.demo import DemoPlan, install
+
+expect.set_options(timeout=20_000)
+ADDRESS = re.compile(r"/join/(vbt_[\w.-]+)$")
+
+
+@pytest.fixture
+async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
+    """Where a service with a demo page listens: it shows the sessions of one app."""
+    await tutoring.book(title="Algebra, about to begin")
+    await tutoring.book("lesson-2", title="Algebra, not confirmed", status="pending")
+    await tutoring.book("lesson-3", title="Algebra, tomorrow", starts_in=timedelta(days=1))
+    await tutoring.gather(title="Evening circle", policy={"guests_allowed": True})
+
+    async def begin_anew(_: Broker) -> None:
+        await tutoring.book(title="Algebra, begun anew")
+
+    name = tutoring.app.name
+    sessions = [
+        *((name, SessionKind.BOOKING, f"lesson-{number}") for number in (1, 2, 3)),
+        (name, SessionKind.GROUP, "circle"),
+    ]
+    service = service_with_console(broker)
+    install(service, DemoPlan(sessions, "http://127.0.0.1:1", begin_anew))
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(service, port=port, access_log=False, log_config=None, lifespan="off", ws="none")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    server.force_exit = True
+    await task
+
+
+@pytest.fixture
+async def demo(visit: VisitMaker, demo_url: str) -> Page:
+    """The page in a browser; what stands behind its links is the hosted page's business."""
+    one = await visit()
+    # Also what a browser asks for by itself beside an address that is no page.
+    one.expected += ["/join/vbt_", "/favicon.ico"]
+    await one.page.goto(f"{demo_url}/demo")
+    return one.page
+
+
+async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None:
+    await expect(demo.get_by_role("heading", name="The demo")).to_be_visible()
+    await expect(demo.get_by_role("region", name="A call in a minute")).to_contain_text("Join as Ben")
+    first = demo.get_by_role("listitem").filter(has_text="about to begin").last
+    for who in ("Join as Ada (tutor)", "Join as Ben (student)"):
+        await expect(demo.get_by_role("button", name=f"{who} at Algebra, about to begin")).to_be_visible()
+        await expect(demo.get_by_role("button", name=f"{who} at Algebra, tomorrow")).to_be_visible()
+        await expect(demo.get_by_role("button", name=f"{who} at Algebra, not confirmed")).to_have_count(0)
+    await expect(demo.get_by_text("not confirmed", exact=False).first).to_be_visible()
+    await expect(demo.get_by_role("button", name="Join as Ida (guest) at Evening circle")).to_be_visible()
+    assert await first.count() == 1
+    await check_both_sizes(demo, "demo")
+
+
+async def test_a_press_opens_the_hosted_page_as_that_person_in_a_tab_of_its_own(demo: Page, tutoring: Tenant) -> None:
+    async with demo.expect_popup() as opening:
+        await demo.get_by_role("button", name="Join as Ben (student) at Algebra, about to begin").click()
+    tab = await opening.value
+    await tab.wait_for_url(ADDRESS)
+    ticket = ADDRESS.search(tab.url)
+    assert ticket
+    joined = await ask_as(tutoring, ticket[1], "POST", "/v1/bookings/lesson-1/join")
+    assert (joined.status_code, joined.json()["user_id"]) == (200, "student-1")
+    await expect(demo).to_have_url(re.compile("/demo$"))
+
+
+async def test_a_guest_comes_with_a_name(demo: Page, tutoring: Tenant) -> None:
+    async with demo.expect_popup() as opening:
+        await demo.get_by_role("button", name="Join as Ida (guest)").click()
+    tab = await opening.value
+    await tab.wait_for_url(ADDRESS)
+    ticket = ADDRESS.search(tab.url)
+    assert ticket
+    joined = (await ask_as(tutoring, ticket[1], "POST", "/v1/groups/circle/join")).json()
+    assert (joined["display_name"], joined["role"]) == ("Ida", "student")
+
+
+async def test_times_can_be_set_anew(demo: Page, clock: MovableClock) -> None:
+    clock.move(hours=3)
+    await demo.reload()
+    await expect(demo.get_by_role("button", name="Algebra, about to begin")).to_have_count(0)
+    await demo.get_by_role("button", name="Begin anew").click()
+    await expect(demo.get_by_role("button", name="Join as Ada (tutor) at Algebra, begun anew")).to_be_visible()
+
+
+async def test_no_other_site_presses_its_buttons(demo_url: str, tutoring: Tenant) -> None:
+    fields = {"app": tutoring.app.name, "kind": "booking", "reference": "lesson-1", "user_id": "tutor-1"}
+    async with httpx.AsyncClient(base_url=demo_url, trust_env=False) as client:
+        for path in ("/demo/join", "/demo/again"):
+            answer = await client.post(path, data=fields, headers={"origin": "https://evil.example"})
+            assert answer.status_code == 403
+        for wrong in ({"app": "another"}, {"reference": "secret"}, {"kind": "party"}):
+            assert (await client.post("/demo/join", data={**fields, **wrong})).status_code == 422
+        refused = await client.post("/demo/join", data={**fields, "reference": "lesson-2"})
+        assert refused.status_code == 403
+        assert "session_not_confirmed" in refused.text
+    assert await tutoring.events("link.issued") == []

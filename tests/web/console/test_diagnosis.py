@@ -1,0 +1,70 @@
+"""How the service is, at one look; and what is wrong with an app's set-up, with what to try."""
+
+import re
+
+import pytest
+
+from consoles import Console
+from house import Sandbox, Tenant
+from videobroker.domain.apps import ProviderName
+from videobroker.errors import StorageUnavailable
+from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.usecases import tenants
+from videobroker.usecases.sealing_journal import seal_journal
+
+
+async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked: Tenant, sandbox: Sandbox) -> None:
+    await hooked.book()
+    joined = (await hooked.join()).json()
+    await sandbox.enter(joined["room_id"], token=joined["token"])
+    await sandbox.deliver()
+    while not await seal_journal(hooked.broker, hooked.app.id, now=hooked.broker.now()):
+        pass
+    async with hooked.broker.store.transaction() as transaction:
+        await enqueue(transaction, Job(Kind.ASK, hooked.app.id, joined["session"].get("id") or hooked.app.id))
+    page = (await console.get("/console/health")).text
+    assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
+    (row,) = re.findall(rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>', page, re.DOTALL)
+    assert "2 waiting" in row
+    assert "no. 1" in row
+    assert "not examined" in row
+    await console.get(f"/console/diagnostics?app={hooked.app.id}")
+    (row,) = re.findall(
+        rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>', (await console.get("/console/health")).text, re.DOTALL
+    )
+    assert "OK" in row
+
+
+async def test_diagnostics_say_what_to_try(console: Console, tutoring: Tenant) -> None:
+    await tenants.change_app(
+        tutoring.broker,
+        tutoring.app,
+        policy={},
+        role_maps={ProviderName.HMS: {"tutor": "Teacher"}},
+        now=tutoring.broker.now(),
+    )
+    page = (await console.get(f"/console/diagnostics?app={tutoring.app.id}")).text
+    assert "Something is wrong" in page
+    assert "lacks Teacher" in page
+    assert "To try:" in page
+    assert "Roles are case-sensitive" in page
+
+
+async def test_looking_at_the_health_asks_no_provider(console: Console, tutoring: Tenant, sandbox: Sandbox) -> None:
+    before = await sandbox.counters()
+    await console.get("/console/health")
+    assert await sandbox.counters() == before
+
+
+async def test_a_lost_database_is_a_page_that_says_so(
+    console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object, **__: object) -> None:
+        raise StorageUnavailable("The database does not answer just now.", retry_after=2)
+
+    monkeypatch.setattr("videobroker.web.console.visits.list_apps", lost)
+    answer = await console.get("/console")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "The database does not answer" in answer.text

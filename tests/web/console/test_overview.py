@@ -1,0 +1,206 @@
+"""What the overview shows: sessions by how far they have come, of one app or of all, on a day of the operator's."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from consoles import Console
+from house import MovableClock, Sandbox, Tenant
+from videobroker.domain.overview import LONGEST_STRETCH, Phase, Stretch
+from videobroker.usecases import overviewing
+from videobroker.web.console import today
+
+DAY = timedelta(days=1)
+
+
+def titles(page: str) -> list[str]:
+    """The sessions of a page, in order."""
+    return re.findall(r'<a href="/console/sessions/[^"]+"><strong>([^<]+)</strong>', page)
+
+
+def counted(page: str) -> dict[str, int]:
+    """The numbers in the tiles."""
+    return {name: int(number) for name, number in re.findall(r'tile-(\w+)"><dt>[^<]+</dt><dd>(\d+)', page)}
+
+
+async def every_phase(tenant: Tenant, clock: MovableClock) -> None:
+    """Sessions in every state that the overview tells apart."""
+    await tenant.book("completed", title="was completed", starts_in=timedelta(minutes=30))
+    await tenant.send("PATCH", "/v1/bookings/completed", json={"status": "completed"})
+    await tenant.book("cancelled", title="was cancelled", starts_in=timedelta(minutes=30))
+    await tenant.post("/v1/bookings/cancelled/cancel")
+    await tenant.book("over", title="is over", starts_in=timedelta(minutes=-70))
+    await tenant.book("running", title="runs", starts_in=timedelta(minutes=1))
+    await tenant.join("running")
+    await tenant.book("soon", title="comes soon", starts_in=timedelta(minutes=20))
+    await tenant.book("late", title="nobody came", starts_in=timedelta(minutes=-5))
+    await tenant.book("pending", title="not confirmed", status="pending", starts_in=timedelta(minutes=25))
+    await tenant.book("practice", title="at the practice", modality="physical", starts_in=timedelta(minutes=26))
+    await tenant.gather("circle", title="the circle")
+    await tenant.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
+    await tenant.gather("quiet", title="the quiet circle")
+
+
+@pytest.fixture(autouse=True)
+def noon(clock: MovableClock) -> None:
+    """Not near midnight, so that everything below lies on one day."""
+    now = clock()
+    clock.move(seconds=(now.replace(hour=12, minute=0, second=0) + DAY - now).total_seconds())
+
+
+class TestToday:
+    async def test_every_session_stands_under_how_far_it_has_come(
+        self, console: Console, tutoring: Tenant, clock: MovableClock
+    ) -> None:
+        await every_phase(tutoring, clock)
+        page = (await console.get(f"/console?app={tutoring.app.id}")).text
+        parts = dict(re.findall(r'<h2 id="(\w+)">(.*?)</section>', page, re.DOTALL))
+        assert set(titles(parts["in_progress"])) == {"runs", "the circle"}
+        assert titles(parts["upcoming"]) == ["nobody came", "comes soon", "not confirmed", "at the practice"]
+        assert set(titles(parts["completed"])) == {"was completed", "is over"}
+        assert titles(parts["cancelled"]) == ["was cancelled"]
+        assert counted(page) == {"in_progress": 2, "present": 0, "upcoming": 4, "completed": 2, "cancelled": 1}
+        assert parts["upcoming"].count("Nobody there yet") == 1
+        assert "Not confirmed" in parts["upcoming"]
+        assert "Without video" in parts["upcoming"]
+
+    async def test_it_counts_who_is_there(self, console: Console, hooked: Tenant, sandbox: Sandbox) -> None:
+        await hooked.book()
+        for user_id in ("tutor-1", "student-1"):
+            joined = (await hooked.join(user_id=user_id)).json()
+            await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.deliver()
+        await hooked.settle()
+        page = (await console.get(f"/console?app={hooked.app.id}")).text
+        assert counted(page)["present"] == 2
+        assert "2 present" in page
+
+    async def test_without_an_app_it_shows_all_of_them(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
+        await tutoring.book(title="mine", starts_in=timedelta(minutes=1))
+        await other.book(title="yours", starts_in=timedelta(minutes=2))
+        page = (
+            await overviewing.list_phase(
+                tutoring.broker,
+                [tutoring.app.id, other.app.id],
+                Stretch(tutoring.broker.now() - DAY, tutoring.broker.now() + DAY),
+                Phase.UPCOMING,
+                now=tutoring.broker.now(),
+                limit=10,
+            )
+        ).listed
+        assert [each.session.terms.title for each in page] == ["mine", "yours"]
+        shown = (await console.get("/console")).text
+        assert counted(shown)["upcoming"] >= 2
+        only = (await console.get(f"/console?app={other.app.id}")).text
+        assert titles(only) == ["yours"]
+
+    async def test_a_day_is_that_of_the_operators_zone(self, stranger: Console, tutoring: Tenant) -> None:
+        start = datetime(2027, 3, 12, 23, 30, tzinfo=UTC)
+        await tutoring.book(title="late at night", starts_in=start - tutoring.broker.now())
+        app = tutoring.app.id
+        await stranger.sign_in(zone="Europe/Berlin")
+        assert titles((await stranger.get(f"/console?app={app}&day=2027-03-12")).text) == []
+        berlin = (await stranger.get(f"/console?app={app}&day=2027-03-13")).text
+        assert titles(berlin) == ["late at night"]
+        assert "00:30" in berlin
+        await stranger.sign_in(zone="UTC")
+        assert titles((await stranger.get(f"/console?app={app}&day=2027-03-12")).text) == ["late at night"]
+
+    @pytest.mark.parametrize(
+        "query", ["day=1999-12-31", "day=2200-01-01", "day=yesterday", "app=nothing", "cursor=x", "q=" + "x" * 200]
+    )
+    async def test_nonsense_is_answered_with_a_page(self, console: Console, query: str) -> None:
+        path = "/console/list/upcoming" if query.startswith("cursor") else "/console"
+        answer = await console.get(f"{path}?{query}")
+        assert answer.status_code == 422
+        assert answer.headers["content-type"].startswith("text/html")
+
+    async def test_an_app_that_is_not_there_is_told(self, console: Console) -> None:
+        answer = await console.get("/console?app=01a20000-0000-7000-8000-000000000000")
+        assert answer.status_code == 404
+        assert "There is no app with this id." in answer.text
+
+
+class TestLists:
+    @pytest.mark.parametrize("phase", list(Phase))
+    async def test_page_by_page_everything_comes_once(
+        self, console: Console, tutoring: Tenant, phase: Phase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(today, "SHOWN_ON_A_PAGE", 2)
+        for number in range(5):
+            reference = f"lesson-{number}"
+            since = -90 if phase is Phase.COMPLETED else 1
+            await tutoring.book(reference, title=reference, starts_in=timedelta(minutes=since + number))
+            if phase is Phase.CANCELLED:
+                await tutoring.post(f"/v1/bookings/{reference}/cancel")
+            if phase is Phase.IN_PROGRESS:
+                await tutoring.join(reference)
+        assert await self.walk(console, f"/console/list/{phase.value}?app={tutoring.app.id}") == [
+            f"lesson-{number}" for number in range(5)
+        ]
+
+    async def test_groups_come_with_the_newest_first(
+        self, console: Console, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(today, "SHOWN_ON_A_PAGE", 2)
+        for number in range(3):
+            clock.move(seconds=1)
+            await tutoring.gather(f"circle-{number}", title=f"circle-{number}")
+        found = await self.walk(console, f"/console/groups?app={tutoring.app.id}")
+        assert found == ["circle-2", "circle-1", "circle-0"]
+
+    async def walk(self, console: Console, path: str) -> list[str]:
+        found: list[str] = []
+        pages = 0
+        while path:
+            answer = await console.get(path)
+            assert answer.status_code == 200
+            found += titles(answer.text)
+            following = re.search(r'rel="next" href="([^"]+)"', answer.text)
+            path = following[1].replace("&amp;", "&") if following else ""
+            pages += 1
+        assert pages >= 2
+        return found
+
+
+class TestSearch:
+    async def found(self, console: Console, tenant: Tenant, words: str, **query: str) -> set[str]:
+        answer = await console.client.get("/console", params={"q": words, "app": str(tenant.app.id), **query})
+        assert answer.status_code == 200
+        return set(titles(answer.text))
+
+    async def test_by_reference_by_user_and_by_title(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book("les_son-100%", title="Algebra")
+        await tutoring.book("other-1", title="Geometry", participants=[{"user_id": "zoe", "role": "tutor"}])
+        await tutoring.gather("circle", title="Evening circle")
+        assert await self.found(console, tutoring, "les_") == {"Algebra"}
+        assert await self.found(console, tutoring, "les_son-100%") == {"Algebra"}
+        assert await self.found(console, tutoring, "lesx") == set()
+        assert await self.found(console, tutoring, "zoe") == {"Geometry"}
+        assert await self.found(console, tutoring, "zo") == set()
+        assert await self.found(console, tutoring, "GEOM") == {"Geometry"}
+        assert await self.found(console, tutoring, "ning cir") == {"Evening circle"}
+        assert await self.found(console, tutoring, "tutor-1") == {"Algebra", "Evening circle"}
+        assert await self.found(console, tutoring, "%") == set()
+
+    async def test_titles_far_away_are_found_from_their_day(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book("far", title="Far away", starts_in=timedelta(days=200))
+        assert await self.found(console, tutoring, "far away") == set()
+        assert await self.found(console, tutoring, "far") == {"Far away"}
+        day = (tutoring.broker.now() + timedelta(days=198)).date().isoformat()
+        assert await self.found(console, tutoring, "far away", day=day) == {"Far away"}
+
+    async def test_another_apps_sessions_are_not_among_them(
+        self, console: Console, tutoring: Tenant, other: Tenant
+    ) -> None:
+        await other.book("only-theirs", title="Theirs")
+        assert await self.found(console, tutoring, "only-theirs") == set()
+        assert await self.found(console, other, "only-theirs") == {"Theirs"}
+
+
+@pytest.mark.parametrize("length", [timedelta(0), -DAY, LONGEST_STRETCH + timedelta(seconds=1)])
+def test_a_stretch_of_time_has_bounds(length: timedelta) -> None:
+    start = datetime(2026, 3, 12, tzinfo=UTC)
+    with pytest.raises(ValueError, match="stretch"):
+        Stretch(start, start + length)

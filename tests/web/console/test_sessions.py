@@ -1,0 +1,287 @@
+"""A session's page: what stands there, and what an operator does there stands in the journal under their name."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+
+from consoles import OPERATOR, Console
+from house import MovableClock, Sandbox, Tenant, ask_as, code_of
+from videobroker.domain.journal import EventType
+from videobroker.web.console import sentences, session
+
+
+async def page_of(console: Console, tenant: Tenant, reference: str = "lesson-1") -> str:
+    """The address of a session's page."""
+    found = re.search(
+        rf"/console/sessions/{tenant.app.id}/[0-9a-f-]+",
+        (await console.client.get("/console", params={"q": reference, "app": str(tenant.app.id)})).text,
+    )
+    assert found
+    return found[0]
+
+
+def told(page: str) -> list[str]:
+    """The sentences of the timeline."""
+    return [unescape(each) for each in re.findall(r'<div>\s*<p>([^<]*)</p>\s*<div class="small quiet event-more', page)]
+
+
+async def act(console: Console, path: str, verb: str, **fields: str) -> str:
+    """Send a form of this page; what the page says afterwards."""
+    answer = await console.post(f"{path}/{verb}", page=path, **fields)
+    assert answer.status_code == 303, answer.text
+    said = re.search(r'role="status">([^<]+)<', (await console.get(answer.headers["location"])).text)
+    assert said
+    return said[1]
+
+
+class TestThePage:
+    async def test_it_tells_what_happened_in_sentences_with_the_raw_event_beside(
+        self, console: Console, hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await hooked.book(title="Algebra")
+        await hooked.join(user_id="nobody")
+        joined = (await hooked.join()).json()
+        peer = await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.leave(joined["room_id"], peer)
+        await sandbox.deliver()
+        await hooked.settle()
+        path = await page_of(console, hooked)
+        page = (await console.get(path)).text
+        assert told(page) == [
+            "Registered, confirmed.",
+            "nobody was not let in: not on the roster.",
+            "The room at 100ms was opened.",
+            "A call began at 100ms.",
+            "Ada got a token for 100ms as teacher.",
+            "Ada came as teacher.",
+            "Ada left.",
+        ]
+        assert "the app&#39;s backend" in page
+        assert "&#34;type&#34;: &#34;participant.left&#34;" in page
+        assert joined["token"] not in page
+
+    async def test_long_timelines_go_back_page_by_page(
+        self, console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(session, "EVENTS_SHOWN", 2)
+        await tutoring.book()
+        for user_id in ("one", "two", "three"):
+            await tutoring.join(user_id=user_id)
+        path = await page_of(console, tutoring)
+        newest = (await console.get(path)).text
+        assert [line.split()[0] for line in told(newest)] == ["two", "three"]
+        (earlier,) = re.findall(r'href="([^"]+)">Earlier</a>', newest)
+        older = (await console.get(unescape(earlier))).text
+        assert told(older) == ["Registered, confirmed.", "one was not let in: not on the roster."]
+        assert ">Earlier</a>" not in older
+
+    async def test_what_people_typed_is_shown_as_text(self, console: Console, tutoring: Tenant) -> None:
+        nasty = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+        people = [{"user_id": "<i>tutor", "role": "tutor", "display_name": nasty}]
+        await tutoring.book(title=nasty, participants=people, metadata={"note": nasty})
+        await tutoring.post("/v1/events", {"event": nasty, "kind": "booking", "reference": "lesson-1"})
+        path = await page_of(console, tutoring)
+        for page in ((await console.get(path)).text, (await console.get(f"/console?app={tutoring.app.id}")).text):
+            assert "<script>alert" not in page
+            assert "<img src=x" not in page
+            assert "<i>tutor" not in page
+            assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+    async def test_under_another_app_it_is_not_there(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
+        await tutoring.book()
+        path = await page_of(console, tutoring)
+        answer = await console.get(path.replace(str(tutoring.app.id), str(other.app.id)))
+        assert answer.status_code == 404
+        assert "This app has no session with this id." in answer.text
+
+    async def test_a_group_shows_the_attendance_of_one_call(
+        self, console: Console, hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await hooked.gather(title="Circle")
+        joined = (await hooked.post("/v1/groups/circle/join", {"user_id": "tutor-1"})).json()
+        await sandbox.enter(joined["room_id"], token=joined["token"])
+        await sandbox.deliver()
+        await hooked.settle()
+        page = (await console.get(await page_of(console, hooked, "circle"))).text
+        assert 'data-person="Ada"' in page
+        assert page.count('class="bar bar-observed bar-open"') == 1
+
+    def test_every_type_of_event_has_a_sentence_that_was_written_for_it(self) -> None:
+        without_session = {EventType.ENDPOINT_DISABLED}
+        assert set(EventType) - set(sentences._SENTENCES) == without_session
+
+
+class TestActing:
+    async def test_a_call_is_ended_for_everybody(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        path = await page_of(console, tutoring)
+        assert await act(console, path, "end") == "The call has ended."
+        (event,) = await tutoring.events("call.ended")
+        assert event["asked_by"] == {
+            "key_id": None,
+            "user_id": None,
+            "operator": OPERATOR,
+            "ip": "127.0.0.1",
+            "user_agent": event["asked_by"]["user_agent"],
+        }
+        assert "operator" not in event["data"]
+        assert f"operator {OPERATOR}" in (await console.get(path)).text
+        assert await act(console, path, "end") == "No call was running."
+        assert len(await tutoring.events("call.ended")) == 1
+
+    async def test_a_call_that_never_was_cannot_be_ended(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book()
+        assert await act(console, await page_of(console, tutoring), "end") == "No call was running."
+
+    async def test_somebody_is_put_out_and_let_in_again(self, console: Console, hooked: Tenant) -> None:
+        await hooked.book()
+        await hooked.join()
+        path = await page_of(console, hooked)
+        assert await act(console, path, "remove", user_id="student-1", ban="on") == "They were put out."
+        assert code_of(await hooked.join(user_id="student-1")) == "participant_removed"
+        assert "Kept out" in (await console.get(path)).text
+        assert await act(console, path, "readmit", user_id="student-1") == "They may come in again."
+        assert (await hooked.join(user_id="student-1")).status_code == 200
+        events = await hooked.events("participant.removed", "participant.readmitted")
+        assert [(each["type"], each["user_id"], each["asked_by"]["operator"]) for each in events] == [
+            ("participant.removed", "student-1", OPERATOR),
+            ("participant.readmitted", "student-1", OPERATOR),
+        ]
+        assert await act(console, path, "readmit", user_id="student-1") == "They were not kept out."
+
+    async def test_without_the_box_they_may_come_back(self, console: Console, hooked: Tenant) -> None:
+        await hooked.book()
+        await act(console, await page_of(console, hooked), "remove", user_id="student-1")
+        assert (await hooked.join(user_id="student-1")).status_code == 200
+
+    async def test_a_provider_that_is_down_is_told_to_the_operator(
+        self, console: Console, hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await hooked.book()
+        await hooked.join(user_id="student-1")
+        await sandbox.fault("status", status=503)
+        said = await act(console, await page_of(console, hooked), "remove", user_id="student-1")
+        assert "could not be reached" in said
+
+    async def test_somebody_nobody_knows_cannot_be_put_out(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book()
+        path = await page_of(console, tutoring)
+        answer = await console.post(f"{path}/remove", page=path, user_id="stranger")
+        assert answer.status_code == 404
+        assert "participant_not_found" in answer.text
+
+    async def test_links_are_shown_once_and_open_the_session(self, console: Console, tutoring: Tenant) -> None:
+        await tutoring.book()
+        path = await page_of(console, tutoring)
+        one = await console.post(f"{path}/links", page=path, user_id="tutor-1")
+        (url,) = re.findall(r'readonly value="([^"]+)"', one.text)
+        assert url.startswith("http://videobroker/join/vbt_")
+        joined = await ask_as(tutoring, url.rpartition("/")[2], "POST", "/v1/bookings/lesson-1/join")
+        assert joined.status_code == 200, joined.text
+        assert joined.json()["user_id"] == "tutor-1"
+        everybody = await console.post(f"{path}/links", page=path)
+        assert everybody.text.count('readonly value="http') == 2
+        assert "/join/vbt_" not in (await console.get(path)).text
+        assert {each["asked_by"]["operator"] for each in await tutoring.events("link.issued")} == {OPERATOR}
+
+    async def test_a_session_that_is_cancelled_gives_no_links_and_says_why(
+        self, console: Console, tutoring: Tenant
+    ) -> None:
+        await tutoring.book()
+        await tutoring.post("/v1/bookings/lesson-1/cancel")
+        path = await page_of(console, tutoring)
+        answer = await console.post(f"{path}/links", page=path)
+        assert answer.status_code == 200
+        assert "/join/" not in answer.text
+        assert "cancelled" in answer.text
+
+
+class TestTheWaitingRoom:
+    @pytest.fixture
+    async def path(self, console: Console, tutoring: Tenant) -> str:
+        """The page of a booking that lets people in one by one, with Ben and a guest waiting."""
+        await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
+        await tutoring.join(user_id="student-1")
+        await tutoring.post("/v1/bookings/lesson-1/guests", {"name": "Gus"})
+        return await page_of(console, tutoring)
+
+    def entries(self, page: str) -> dict[str, str]:
+        """Who waits, and the number of their place."""
+        (part,) = re.findall(r'<section class="card waiting".*?</section>', page, re.DOTALL)
+        names = re.findall(r'<div class="person-name"><strong>([^<]+)', part)
+        places = re.findall(r'name="entry" value="([^"]+)"><button class="primary', part)
+        return dict(zip(names, places, strict=True))
+
+    async def test_people_are_let_in_one_by_one(self, console: Console, tutoring: Tenant, path: str) -> None:
+        waiting = self.entries((await console.get(path)).text)
+        assert set(waiting) == {"Ben", "Gus"}
+        assert await act(console, path, "admit", entry=waiting["Ben"]) == "They are let in."
+        assert (await tutoring.join(user_id="student-1")).status_code == 200
+        assert await act(console, path, "deny", entry=waiting["Gus"]) == "They are not let in."
+        events = await tutoring.events("participant.admitted", "participant.denied")
+        assert [each["asked_by"]["operator"] for each in events] == [OPERATOR, OPERATOR]
+        assert set(self.entries((await console.get(path)).text)) == {"Gus"}
+
+    async def test_or_all_together(self, console: Console, tutoring: Tenant, path: str) -> None:
+        assert await act(console, path, "admit") == "Everybody who waited is let in."
+        assert (await tutoring.join(user_id="student-1")).status_code == 200
+        assert 'class="card waiting"' not in (await console.get(path)).text
+
+    async def test_who_never_was_there_cannot_be_let_in(self, console: Console, path: str) -> None:
+        for entry, status in (("01a20000-0000-7000-8000-000000000000", 404), ("nobody", 422)):
+            answer = await console.post(f"{path}/admit", page=path, entry=entry)
+            assert answer.status_code == status
+
+
+class TestTheChart:
+    async def test_it_shows_every_stay_where_it_was(
+        self, console: Console, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        booked = await hooked.book()
+        clock.move(minutes=5)
+        ada = await self.enter(hooked, sandbox, "tutor-1")
+        clock.move(minutes=20)
+        ben = await self.enter(hooked, sandbox, "student-1")
+        clock.move(minutes=10)
+        await sandbox.leave(*ben)
+        clock.move(minutes=30)
+        await sandbox.leave(*ada)
+        await sandbox.deliver()
+        await hooked.settle()
+        page = (await console.get(await page_of(console, hooked))).text
+        bars = self.bars(page)
+        planned = re.search(r'class="planned" x="([\d.]+)" y="24" width="([\d.]+)"', page)
+        assert planned
+        start, minute = float(planned[1]), float(planned[2]) / 60
+        assert booked["starts_at"]
+        (ada_bar,), (ben_bar,) = bars["Ada"], bars["Ben"]
+        assert ada_bar[0] == pytest.approx(start, abs=minute)
+        assert ada_bar[1] == pytest.approx(60 * minute, abs=minute)
+        assert ben_bar[0] == pytest.approx(start + 20 * minute, abs=minute)
+        assert ben_bar[1] == pytest.approx(10 * minute, abs=minute)
+        assert {bar[2] for each in bars.values() for bar in each} == {"observed"}
+        assert re.search(r"<title id=\"chart-title\">Who was there, from ", page)
+        assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d, observed\.", page)
+
+    async def test_who_was_not_there_has_a_line_without_a_bar(self, console: Console, hooked: Tenant) -> None:
+        await hooked.book()
+        page = (await console.get(await page_of(console, hooked))).text
+        assert self.bars(page) == {"Ada": [], "Ben": []}
+        assert "was not there" in page
+
+    async def enter(self, tenant: Tenant, sandbox: Sandbox, user_id: str) -> tuple[str, str]:
+        """Where somebody is now, for leaving."""
+        joined: dict[str, Any] = (await tenant.join(user_id=user_id)).json()
+        return joined["room_id"], await sandbox.enter(joined["room_id"], token=joined["token"])
+
+    def bars(self, page: str) -> dict[str, list[tuple[float, float, str]]]:
+        """Of each person: where every bar begins, how wide it is, and how it is known."""
+        lines = re.findall(r'<g class="person-line" data-person="([^"]+)">(.*?)</g>', page, re.DOTALL)
+        bar = r'class="bar bar-(\w+)[^"]*" x="([\d.]+)" y="\d+" width="([\d.]+)"'
+        return {
+            name: [(float(x), float(width), source) for source, x, width in re.findall(bar, line)]
+            for name, line in lines
+        }
