@@ -40,6 +40,7 @@ SECRETS = re.compile(
     rb"eyJ[\w-]{10,}\.[\w-]{10,}"  # a JSON Web Token
     rb"|007eJ[\w+/=]{20,}"  # an Agora token
     rb"|vb_[\w-]{30,}"  # an API key
+    rb"|vbt_[\w-]{30,}"  # a ticket
     rb"|whsec_[\w+/=]{30,}"  # the secret of a webhook endpoint
     rb"|sandbox-secret"  # the account's secret
     rb"|\b[a-z]{3}-[a-z]{4}-[a-z]{3}\b"  # a room code

@@ -8,6 +8,7 @@ from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import App, ProviderName
 from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokens
+from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
 from videobroker.storage.endpoints import Endpoints
@@ -27,6 +28,7 @@ class Broker:
     listener: Listener
     providers: ProviderDirectory
     user_tokens: UserTokens
+    tickets: Tickets
     courier: Courier
     seal: Seal
     now: Clock

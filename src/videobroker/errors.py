@@ -17,9 +17,12 @@
     │   ├── UserTokenInvalid
     │   ├── UserTokenExpired
     │   ├── UserTokenNotYetValid
+    │   ├── TicketInvalid
+    │   ├── TicketExpired
     │   └── WebhookRefused       a webhook that the provider may not have sent
     ├── ScopeMissing             asking for more than the key may
     ├── ApiKeyNeeded             a user asking for what only a backend may
+    ├── TicketNotEnough          a ticket shown where it is good for nothing
     ├── NotYourself              a user asking for somebody else
     ├── RoleMayNot               a user whose role may not start and end calls
     ├── NotFound
@@ -161,6 +164,18 @@ class UserTokenNotYetValid(NotAuthenticated):
     code = "user_token_not_yet_valid"
 
 
+class TicketInvalid(NotAuthenticated):
+    """The ticket is not valid."""
+
+    code = "ticket_invalid"
+
+
+class TicketExpired(NotAuthenticated):
+    """The ticket has expired."""
+
+    code = "ticket_expired"
+
+
 class WebhookRefused(NotAuthenticated):
     """The webhook does not prove where it comes from."""
 
@@ -171,6 +186,12 @@ class ApiKeyNeeded(BrokerError):
     """A user token may not do this."""
 
     code = "api_key_needed"
+
+
+class TicketNotEnough(BrokerError):
+    """A ticket may not do this."""
+
+    code = "ticket_not_enough"
 
 
 class NotYourself(BrokerError):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -111,6 +112,12 @@ class Settings(BaseSettings):
         description="Origins whose pages may ask from a browser, separated by commas: `https://app.example`.",
     )
 
+    public_url: str | None = Field(
+        default=None,
+        alias="VIDEOBROKER_PUBLIC_URL",
+        description="Where browsers find this service: links begin with it. Unset: the address that was asked.",
+    )
+
     app_name: str = Field(
         default="default",
         alias="VIDEOBROKER_APP",
@@ -198,6 +205,16 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("each key must be 32 bytes in URL-safe base64") from None
         return keys
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address like https://video.example, without query and fragment")
+        return url.rstrip("/")
 
     @field_validator("database_url")
     @classmethod

@@ -17,6 +17,7 @@ from videobroker.domain.ids import AccountId
 from videobroker.domain.keys import Scope
 from videobroker.errors import BrokerError
 from videobroker.identity.keysets import KeySets
+from videobroker.identity.tickets import Tickets
 from videobroker.identity.tokens import JwtUserTokens
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
@@ -80,6 +81,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     listener = Listener(store.url)
     directory = Directory(clock)
     user_tokens = JwtUserTokens(KeySets())
+    keys = secret_keys(settings)
     listener.start()
     bell.start(store)
     try:
@@ -88,8 +90,9 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             listener=listener,
             providers=directory,
             user_tokens=user_tokens,
+            tickets=Tickets(keys),
             courier=courier,
-            seal=seal(settings),
+            seal=Seal(keys),
             now=clock,
         )
     finally:
@@ -116,14 +119,14 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
         await store.aclose()
 
 
-def seal(settings: Settings) -> Seal:
-    """The seal of this deployment; its key is generated where none is set."""
+def secret_keys(settings: Settings) -> list[str]:
+    """The secret keys of this deployment; one is generated where none is set."""
     keys = [key.get_secret_value() for key in settings.secret_key]
     if keys:
-        return Seal(keys)
+        return keys
     path = settings.data_dir / "secret-key"
     try:
-        return Seal([_generated_key(path)])
+        return [_generated_key(path)]
     except OSError as error:
         raise BrokerError(
             f"No secret key can be kept at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."

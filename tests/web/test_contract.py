@@ -38,7 +38,13 @@ NEW_OPERATIONS = {
 """All but the old endpoints, which answer in their own old words."""
 HOOKS = {name: each for name, each in OPERATIONS.items() if "webhooks in" in each["tags"]}
 """Where providers send what they tell: they have no key, but a secret of the account."""
-GUARDED = {name: each for name, each in OPERATIONS.items() if "operations" not in each["tags"] and name not in HOOKS}
+VISITS = {name: each for name, each in OPERATIONS.items() if "visits" in each["tags"]}
+"""What only the holder of a ticket asks."""
+GUARDED = {
+    name: each
+    for name, each in OPERATIONS.items()
+    if "operations" not in each["tags"] and name not in HOOKS and name not in VISITS
+}
 each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 each_guarded_operation = pytest.mark.parametrize(
     "operation",
@@ -150,6 +156,12 @@ def test_a_hook_needs_the_secret_of_its_own_provider_and_no_key() -> None:
         "hmsWebhook": ("apiKey", "header", "Videobroker-Hook-Secret"),
         "agoraWebhook": ("apiKey", "header", "Agora-Signature-V2"),
     }
+
+
+@pytest.mark.parametrize("operation", VISITS.values(), ids=VISITS)
+def test_a_visit_needs_a_ticket_and_no_key(operation: dict[str, Any]) -> None:
+    assert operation["security"] == [{"ticket": []}]
+    assert {"401", "404", "422", "503"} <= set(operation["responses"])
 
 
 @pytest.mark.parametrize("operation", HOOKS.values(), ids=HOOKS)

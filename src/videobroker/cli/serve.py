@@ -75,7 +75,7 @@ def server_config(settings: Settings, url: str, *, work: bool = True) -> uvicorn
             yield broker
 
     return uvicorn.Config(
-        create_app(lifetime, allowed_origins=settings.allowed_origins),
+        create_app(lifetime, allowed_origins=settings.allowed_origins, public_url=settings.public_url),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -22,6 +22,7 @@ class EventType(StrEnum):
     PARTICIPANT_DROPPED = "participant.dropped"
     CREDENTIALS_ISSUED = "credentials.issued"
     CREDENTIALS_DENIED = "credentials.denied"
+    LINK_ISSUED = "link.issued"
     PARTICIPANT_JOINED = "participant.joined"
     PARTICIPANT_LEFT = "participant.left"
     PARTICIPANT_REMOVED = "participant.removed"

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import Row, and_, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,7 @@ from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.observations import Attested, Observation, Sign, Source
 from videobroker.domain.times import rfc3339
-from videobroker.storage.tables import attendance, calls, observations
+from videobroker.storage.tables import attendance, calls, observations, participants
 
 
 async def add_observations(
@@ -101,6 +101,25 @@ async def is_present(connection: AsyncConnection, app_id: AppId, session_id: Ses
         .exists()
     )
     return bool((await connection.execute(statement)).scalar_one())
+
+
+async def roles_present(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> set[str]:
+    """The app roles of those on the roster who are in the call, as far as we know."""
+    statement = (
+        select(participants.c.role)
+        .join_from(
+            attendance,
+            participants,
+            and_(
+                participants.c.app_id == attendance.c.app_id,
+                participants.c.session_id == attendance.c.session_id,
+                participants.c.user_id == attendance.c.user_id,
+            ),
+        )
+        .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id, attendance.c.left_at.is_(None))
+        .distinct()
+    )
+    return set((await connection.execute(statement)).scalars())
 
 
 async def replace_stays(

@@ -11,10 +11,12 @@ from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.storage.entrances import look
 
 
-async def access(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:
-    """May this person enter now? Without a `user_id` the question is about a guest. Nothing is changed."""
+async def access(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, is_guest: bool = False, now: datetime
+) -> Decision:
+    """May this person enter now? Without a `user_id` the question is about any guest. Nothing is changed."""
     entrance = await look_at(broker, key, user_id)
-    return decide(entrance.door(app), person_at(app, entrance, is_guest=user_id is None), now)
+    return decide(entrance.door(app), person_at(app, entrance, is_guest=is_guest or user_id is None), now)
 
 
 async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entrance:

@@ -32,6 +32,7 @@ RFC 3339; answers are in UTC. Lists are `{"data": [...], "next": cursor}`.
 TAGS = [
     {"name": "bookings", "description": "Sessions with a schedule and a status."},
     {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
+    {"name": "visits", "description": "What the holder of a ticket sees."},
     {"name": "calls", "description": "Meetings that took place, or that run now."},
     {"name": "events", "description": "The journal: everything that happened."},
     {"name": "webhooks out", "description": "Where the app's backend hears our events."},
@@ -49,10 +50,13 @@ CORS_SECONDS = 600
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
-def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(
+    lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = (), public_url: str | None = None
+) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
-    `allowed_origins` are those whose pages may ask us from a browser (CORS).
+    `allowed_origins` are those whose pages may ask us from a browser (CORS). `public_url` is where browsers find the
+    service, without a slash at its end; without it, links begin with the address that was asked.
     """
 
     @asynccontextmanager
@@ -72,6 +76,7 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
         strict_content_type=False,
         generate_unique_id_function=by_name,
     )
+    app.state.public_url = public_url
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainPaths)

@@ -1,6 +1,6 @@
 """Who is asking, and may they."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -13,7 +13,11 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import KeyId
 from videobroker.domain.journal import Asker
 from videobroker.domain.keys import KEY_PREFIX, Scope
-from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYourself
+from videobroker.domain.sessions import SessionKind
+from videobroker.domain.tickets import Ticket, is_ticket
+from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYourself, TicketInvalid, TicketNotEnough
+from videobroker.usecases.doors import no_session
+from videobroker.usecases.linking import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
 from videobroker.web.shapes import Identifier
 
@@ -30,7 +34,14 @@ _user_token = HTTPBearer(
     scheme_name="userToken",
     bearerFormat="JWT",
     description="A token of the app's own identity provider: `Authorization: Bearer ...`. Its `sub` is the user, and "
-    "it speaks for nobody else.",
+    "it speaks for nobody else. A ticket (`vbt_...`, from `POST .../links`) does as well, at its own session.",
+    auto_error=False,
+)
+_ticket = HTTPBearer(
+    scheme_name="ticket",
+    bearerFormat="vbt_...",
+    description="The ticket of a link: `Authorization: Bearer vbt_...`, from `POST .../links`. It speaks for one "
+    "person at one session.",
     auto_error=False,
 )
 Credentials = HTTPAuthorizationCredentials | None
@@ -62,12 +73,19 @@ class Caller:
     asker: Asker
     now: datetime
     user_id: str | None = None
-    """For whom: the user of a user token, or whom a backend named in X-User-Id."""
+    """For whom: the user of a user token or a ticket, or whom a backend named in X-User-Id."""
+    ticket: Ticket | None = None
+    """What they showed instead of a user token. Then the request is about its session."""
 
     @property
     def is_user(self) -> bool:
         """A user speaks for themselves; a backend speaks for everybody."""
         return self.asker.user_id is not None
+
+    @property
+    def is_guest(self) -> bool:
+        """Somebody without a registration, with a ticket."""
+        return self.ticket is not None and self.ticket.is_guest
 
     def speaks_for(self, user_id: str | None) -> str | None:
         """The user whom a request is about, when it also names one elsewhere. Raises `NotYourself`, `InvalidInput`."""
@@ -90,12 +108,25 @@ class Caller:
         return named
 
 
+@dataclass(frozen=True, slots=True)
+class Visiting:
+    """Somebody whose ticket was checked, and the moment of the request."""
+
+    broker: Broker
+    app: App
+    ticket: Ticket
+    asker: Asker
+    now: datetime
+
+
 async def identify_backend(
     request: Request, needed: SecurityScopes, credentials: Annotated[Credentials, Security(_api_key)]
 ) -> Caller:
     """The backend, if its key is valid and has the scope that the route names."""
     if credentials is None:
         raise ApiKeyMissing("Send an API key: `Authorization: Bearer vb_...`.")
+    if is_ticket(credentials.credentials):
+        raise ApiKeyNeeded("This is for backends: a ticket may not do it. Send an API key.")
     if _is_user_token(credentials.credentials):
         raise ApiKeyNeeded("This is for backends: a user token may not do it. Send an API key.")
     return await _backend(request, needed, credentials.credentials, None)
@@ -111,11 +142,36 @@ async def identify(
     """The backend or the user."""
     if credentials is None:
         raise ApiKeyMissing("Send an API key, or a user token: `Authorization: Bearer ...`.")
+    if is_ticket(credentials.credentials):
+        caller, ticket = await _holder(request, credentials.credentials)
+        _require_own_session(request, ticket)
+        caller.speaks_for(acting_for)
+        return caller
     if _is_user_token(credentials.credentials):
         caller = await _user(request, credentials.credentials)
         caller.speaks_for(acting_for)
         return caller
     return await _backend(request, needed, credentials.credentials, acting_for)
+
+
+async def identify_holder(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> Visiting:
+    """Somebody with a ticket, wherever it is good for."""
+    if credentials is None:
+        raise TicketInvalid("Send the ticket of the link: `Authorization: Bearer vbt_...`.")
+    caller, ticket = await _holder(request, credentials.credentials)
+    return Visiting(caller.broker, caller.app, ticket, caller.asker, caller.now)
+
+
+def _require_own_session(request: Request, ticket: Ticket) -> None:
+    """Raise unless the request is about the ticket's session: to its holder there is no other one."""
+    path = getattr(request.scope.get("route"), "path", "")
+    for kind in SessionKind:
+        if path == (own := f"/v1/{kind}s/{{reference}}") or path.startswith(f"{own}/"):
+            key = replace(ticket.session, kind=kind, reference=request.path_params["reference"])
+            if key != ticket.session:
+                raise no_session(key)
+            return
+    raise TicketNotEnough("A ticket is good for its own session only. Send a user token, or an API key.")
 
 
 def _is_user_token(credential: str) -> bool:
@@ -129,6 +185,14 @@ async def _backend(request: Request, needed: SecurityScopes, credential: str, us
     for scope in needed.scopes:
         key.require(Scope(scope))
     return Caller(broker, app, _asker(request, app, key_id=key.id), now, user_id)
+
+
+async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
+    broker: Broker = request.app.state.broker
+    now = broker.now()
+    app, ticket = await ticket_holder(broker, text, now=now)
+    user_id = ticket.user_id
+    return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id, ticket), ticket
 
 
 async def _user(request: Request, token: str) -> Caller:
@@ -154,6 +218,7 @@ SessionsAuthor = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRI
 """A backend, or a user whom an old endpoint lets write what concerns themselves: `Caller.must_be_among`."""
 SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
+TicketHolder = Annotated[Visiting, Security(identify_holder)]
 GuestBringer = Annotated[Caller, Security(identify_backend, scopes=[Scope.JOIN.value])]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
@@ -165,5 +230,6 @@ Examiner = Annotated[Caller, Security(identify_backend, scopes=[Scope.DIAGNOSTIC
 
 KEY_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")
 USER_PROBLEMS = ("user_token_invalid", "user_token_expired", "user_token_not_yet_valid", "identity_unavailable")
-AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, "api_key_needed", "not_yourself")
+TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired")
+AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, *TICKET_PROBLEMS, "api_key_needed", "ticket_not_enough", "not_yourself")
 """What an operation may answer to somebody whose credential does not do."""

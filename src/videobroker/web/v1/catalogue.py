@@ -75,6 +75,14 @@ class DeniedData(EventData):
     guest: bool
 
 
+class LinkData(EventData):
+    """A link that was issued."""
+
+    guest: bool
+    token_id: str = Field(description="Names the ticket without giving it away.")
+    expires_at: Moment
+
+
 class StayData(EventData):
     """One device of one person, in a call."""
 
@@ -214,6 +222,7 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.ATTENDANCE_RECONCILED: (ReconciledData, "The provider was asked, and told what its webhooks had not."),
     EventType.CREDENTIALS_ISSUED: (IssuedData, "Somebody got join credentials."),
     EventType.CREDENTIALS_DENIED: (DeniedData, "Somebody asked for join credentials and got none."),
+    EventType.LINK_ISSUED: (LinkData, "Somebody was given a link to a session."),
     EventType.CALL_STARTED: (CallData, "A call began."),
     EventType.CALL_ENDED: (EndedData, "A call ended."),
     EventType.CALL_SETTLED: (SettledData, "A call's attendance is final."),

@@ -52,7 +52,7 @@ class JoinIn(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
 
     user_id: Identifier | None = Field(
-        default=None, description="Somebody on the roster. With a user token or X-User-Id it may be left out."
+        default=None, description="Somebody on the roster. With a user token, a ticket or X-User-Id it may be left out."
     )
     display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
@@ -275,9 +275,9 @@ def door_routes(kind: SessionKind) -> APIRouter:
     @router.post("/access", summary="Ask who may enter now", responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS))
     async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
         """The decision alone, as data; nothing is created and nothing is journalled."""
-        key = session_key(caller, kind, reference)
+        key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
         return access_shape(
-            await access(caller.broker, caller.app, key, user_id=caller.speaks_for(body.user_id), now=caller.now)
+            await access(caller.broker, caller.app, key, user_id=user_id, is_guest=caller.is_guest, now=caller.now)
         )
 
     @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
@@ -285,7 +285,8 @@ def door_routes(kind: SessionKind) -> APIRouter:
         """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
         repeats the decision and renews the credentials."""
         wish = body or JoinIn()
-        visitor = Visitor(caller.must_speak_for(wish.user_id), wish.display_name)
+        named = wish.display_name or (caller.ticket.display_name if caller.ticket else None)
+        visitor = Visitor(caller.must_speak_for(wish.user_id), named, is_guest=caller.is_guest)
         return await once.answer(caller, lambda: enter(caller, reference, visitor, wish.surface))
 
     @router.post(

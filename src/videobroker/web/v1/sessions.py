@@ -117,6 +117,9 @@ class PolicyIn(Shape):
     guest_token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
         default=None, description="Longest life of a guest's token."
     )
+    ticket_seconds: Annotated[StrictInt, Field(ge=60, le=30 * 86400)] | None = Field(
+        default=None, description="Life of a link to the session."
+    )
     late_after_seconds: Seconds | None = Field(
         default=None, description="Who arrives later than this after the start is late."
     )

@@ -1,0 +1,128 @@
+"""What somebody who followed a link sees of the session, and how it changes while they look."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Decision, Reason, Refuse, Wait, decide
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.entrance import providers_of
+from videobroker.domain.ids import CallId
+from videobroker.domain.sessions import SessionKey, SessionStatus
+from videobroker.domain.tickets import Ticket
+from videobroker.storage import attendance
+from videobroker.storage.entrances import look
+from videobroker.storage.listener import journal_topic
+from videobroker.usecases.doors import no_session, person_at
+
+LOOK_AGAIN_SECONDS = 5.0
+"""Without a wake-up. They may get lost."""
+PAUSE_SECONDS = 0.5
+"""After a look: every event of the app wakes everybody who waits anywhere in it."""
+LOOKS_SOON = 3
+"""So many looks follow soon upon a wake-up: one of them comes after everything that belongs together was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The session as the holder of a ticket sees it."""
+
+    key: SessionKey
+    title: str | None
+    """None for whom the session does not know any more."""
+    status: SessionStatus
+    starts_at: datetime | None
+    ends_at: datetime | None
+    ticket: Ticket
+    display_name: str | None
+    role: str | None
+    """The app's role; None for somebody who is not on the roster any more."""
+    is_host: bool
+    decision: Decision
+    provider: ProviderName | None
+    """Where the session takes place, as far as that is known."""
+    call: tuple[CallId, datetime] | None
+    """The one that runs, and since when."""
+    host_present: bool | None
+    """Whether a host is in it; None when nobody can tell."""
+
+    @property
+    def essence(self) -> "Visit":
+        """Without what changes by the second."""
+        decision = self.decision
+        return replace(self, decision=replace(decision, retry_after=0)) if isinstance(decision, Wait) else self
+
+
+async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> Visit:
+    """How the session stands for the holder of a ticket. Raises `SessionNotFound`."""
+    async with broker.store.transaction() as transaction:
+        entrance = await look(transaction, ticket.session, ticket.user_id)
+        if entrance is None:
+            raise no_session(ticket.session)
+        call = entrance.call
+        roles = None
+        if call is not None and call.evidence_at is not None:
+            roles = await attendance.roles_present(transaction, app.id, call.id)
+    session, terms, door = entrance.session, entrance.session.terms, entrance.door(app)
+    person = person_at(app, entrance, is_guest=ticket.is_guest)
+    decision = decide(door, person, now)
+    providers = providers_of(app, session)
+    registered_name = None if entrance.participant is None else entrance.participant.display_name
+    return Visit(
+        key=session.key,
+        title=None if _is_unknown(decision) else terms.title,
+        status=terms.status,
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        ticket=ticket,
+        display_name=ticket.display_name or registered_name,
+        role=person.role,
+        is_host=person.role in door.policy.host_roles,
+        decision=decision,
+        provider=providers[0] if providers else None,
+        call=None if call is None else (call.id, call.started_at),
+        host_present=None if roles is None else not roles.isdisjoint(door.policy.host_roles),
+    )
+
+
+def _is_unknown(decision: Decision) -> bool:
+    return isinstance(decision, Refuse) and decision.reason in {Reason.NOT_A_PARTICIPANT, Reason.GUESTS_NOT_ALLOWED}
+
+
+async def watch(broker: Broker, app: App, ticket: Ticket, *, seconds: float) -> AsyncIterator[tuple[Visit, datetime]]:
+    """The visit at once, and again whenever it is another one, with the time; for so many seconds.
+
+    It ends early with the ticket. Raises `SessionNotFound`.
+    """
+    until = time.monotonic() + seconds
+    shown: Visit | None = None
+    looks_soon = 0
+    with broker.listener.subscribed(journal_topic(app.id)) as woken:
+        while time.monotonic() < until and (now := broker.now()) < ticket.expires_at:
+            woken.clear()
+            seen = await visit(broker, app, ticket, now=now)
+            if seen.essence != shown:
+                shown = seen.essence
+                yield seen, now
+            await asyncio.sleep(PAUSE_SECONDS)
+            pause = PAUSE_SECONDS if looks_soon else LOOK_AGAIN_SECONDS
+            looks_soon = max(looks_soon - 1, 0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), _until_next(seen, ticket, pause, broker.now()))
+                looks_soon = LOOKS_SOON
+
+
+def _until_next(seen: Visit, ticket: Ticket, pause: float, now: datetime) -> float:
+    """How long nothing changes by the passing of time, at most `pause`."""
+    moments = [
+        ticket.expires_at,
+        seen.decision.opens_at,
+        seen.decision.closes_at,
+        getattr(seen.decision, "until", None),
+    ]
+    coming = [(moment - now) for moment in moments if moment is not None and moment > now]
+    return max(min([timedelta(seconds=pause), *coming]).total_seconds(), 0.01)

@@ -1,0 +1,186 @@
+"""Visits: what the holder of a ticket sees, for a page that waits with them."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.sessions import SessionKind, SessionStatus
+from videobroker.errors import NotFound, StorageUnavailable
+from videobroker.usecases.visiting import Visit, visit, watch
+from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, Visiting
+from videobroker.web.problems import described
+from videobroker.web.reading import JsonRoute, by_name
+from videobroker.web.shapes import AccessShape, Moment, access_shape
+from videobroker.web.v1.stream import COME_BACK_MS, HEARTBEAT_SECONDS, LONGEST_SECONDS, STUCK_SECONDS
+
+router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, generate_unique_id_function=by_name)
+
+log = structlog.get_logger(__name__)
+
+
+class VisitedSession(BaseModel):
+    """The session."""
+
+    kind: SessionKind
+    reference: str
+    title: str | None = Field(description="Null also for somebody who is not on the roster any more.")
+    status: SessionStatus = Field(description="Of a group `confirmed`, until it is cancelled.")
+    starts_at: Moment | None
+    ends_at: Moment | None
+
+
+class Visitor(BaseModel):
+    """Whose ticket it is."""
+
+    user_id: str
+    display_name: str | None
+    is_guest: bool
+    role: str | None = Field(description="The app's role; null for somebody who is not on the roster any more.")
+    is_host: bool = Field(description="Of one of the policy's `host_roles`.")
+    ticket_expires_at: Moment
+
+
+class LobbyEntry(BaseModel):
+    """Where the visitor stands in the waiting room."""
+
+    entry: UUID
+    state: Literal["waiting", "admitted", "denied"]
+    since: Moment = Field(description="Since when they wait; once that is decided, when it was.")
+
+
+class RunningCall(BaseModel):
+    """The call that runs."""
+
+    id: UUID
+    started_at: Moment
+
+
+_EXAMPLE: dict[str, Any] = {
+    "now": "2026-03-12T13:40:00Z",
+    "session": {
+        "kind": "booking",
+        "reference": "lesson-1",
+        "title": "Algebra, lesson 1",
+        "status": "confirmed",
+        "starts_at": "2026-03-12T14:00:00Z",
+        "ends_at": "2026-03-12T15:00:00Z",
+    },
+    "visitor": {
+        "user_id": "student-1",
+        "display_name": "Ben",
+        "is_guest": False,
+        "role": "student",
+        "is_host": False,
+        "ticket_expires_at": "2026-03-13T01:40:00Z",
+    },
+    "decision": {
+        "decision": "wait",
+        "reason": "too_early",
+        "role": None,
+        "opens_at": "2026-03-12T13:50:00Z",
+        "closes_at": "2026-03-12T15:15:00Z",
+        "until": None,
+        "retry_after": 600,
+    },
+    "lobby": None,
+    "provider": "100ms",
+    "call": None,
+    "host_present": None,
+}
+
+
+class VisitOut(BaseModel):
+    """Everything that a page shows to somebody who followed a link."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    now: Moment = Field(description="The service's time: count down from it, not from the visitor's clock.")
+    session: VisitedSession
+    visitor: Visitor
+    decision: AccessShape
+    lobby: LobbyEntry | None = Field(description="Null for somebody who has not asked to be let in.")
+    provider: ProviderName | None = Field(
+        description="Where the session takes place. When it changes, join again: the session has moved."
+    )
+    call: RunningCall | None
+    host_present: bool | None = Field(description="Whether a host is in the call; null when nobody can tell.")
+
+
+def visit_out(seen: Visit, now: datetime) -> VisitOut:
+    """As the API shows it."""
+    return VisitOut(
+        now=now,
+        session=VisitedSession(
+            kind=seen.key.kind,
+            reference=seen.key.reference,
+            title=seen.title,
+            status=seen.status,
+            starts_at=seen.starts_at,
+            ends_at=seen.ends_at,
+        ),
+        visitor=Visitor(
+            user_id=seen.ticket.user_id,
+            display_name=seen.display_name,
+            is_guest=seen.ticket.is_guest,
+            role=seen.role,
+            is_host=seen.is_host,
+            ticket_expires_at=seen.ticket.expires_at,
+        ),
+        decision=access_shape(seen.decision),
+        lobby=None,
+        provider=seen.provider,
+        call=None if seen.call is None else RunningCall(id=seen.call[0], started_at=seen.call[1]),
+        host_present=seen.host_present,
+    )
+
+
+_PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", "storage_unavailable")
+
+
+@router.get("", summary="See how the session stands for you", responses=_PROBLEMS)
+async def get_visit(visitor: TicketHolder) -> VisitOut:
+    """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed."""
+    seen = await visit(visitor.broker, visitor.app, visitor.ticket, now=visitor.now)
+    return visit_out(seen, visitor.now)
+
+
+@router.get(
+    "/stream",
+    summary="Follow how the session stands for you",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "Server-sent events of the type `visit`; their `data` is what `GET /v1/visit` answers.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **_PROBLEMS,
+    },
+)
+async def stream_visit(visitor: TicketHolder) -> EventSourceResponse:
+    """The same at once, and again whenever something of it changes. A stream ends after ten minutes, or with the
+    ticket: come back. While somebody waits to be let in, an open stream is the sign that they are still there."""
+    return EventSourceResponse(
+        _sent(visitor),
+        ping=HEARTBEAT_SECONDS,
+        send_timeout=STUCK_SECONDS,
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _sent(visitor: Visiting) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(comment="listening", retry=COME_BACK_MS)
+    try:
+        async for seen, now in watch(visitor.broker, visitor.app, visitor.ticket, seconds=LONGEST_SECONDS):
+            shown = json.dumps(visit_out(seen, now).model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+            yield ServerSentEvent(shown, event="visit")
+    except (StorageUnavailable, NotFound) as error:
+        # The answer has begun: all that is left to say is its end. The client comes back, and is told then.
+        log.warning("a visitor's stream ended early", error=error.code)
