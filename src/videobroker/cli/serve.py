@@ -15,6 +15,7 @@ from videobroker.cli import logs
 from videobroker.cli.terminal import require_schema
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
+from videobroker.web.pages.policy import Sdk
 
 GRACE_SECONDS = 15
 """Requests that run when the service is told to stop may take so long to finish."""
@@ -75,7 +76,12 @@ def server_config(settings: Settings, url: str, *, work: bool = True) -> uvicorn
             yield broker
 
     return uvicorn.Config(
-        create_app(lifetime, allowed_origins=settings.allowed_origins, public_url=settings.public_url),
+        create_app(
+            lifetime,
+            allowed_origins=settings.allowed_origins,
+            public_url=settings.public_url,
+            agora_sdk=Sdk(settings.agora_sdk_url, settings.agora_sdk_integrity),
+        ),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -17,6 +17,8 @@ from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
+from videobroker.web.pages.hosted import NEWEST_AGORA_SDK, page_routes
+from videobroker.web.pages.policy import Sdk
 from videobroker.web.problems import Problem
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
@@ -51,12 +53,17 @@ BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
 def create_app(
-    lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = (), public_url: str | None = None
+    lifetime: BrokerLifetime,
+    *,
+    allowed_origins: Sequence[str] = (),
+    public_url: str | None = None,
+    agora_sdk: Sdk = NEWEST_AGORA_SDK,
 ) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
     `allowed_origins` are those whose pages may ask us from a browser (CORS). `public_url` is where browsers find the
     service, without a slash at its end; without it, links begin with the address that was asked.
+    `agora_sdk` is the script that the hosted page loads for calls at Agora.
     """
 
     @asynccontextmanager
@@ -97,6 +104,7 @@ def create_app(
     app.include_router(legacy_therapy.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
+    app.include_router(page_routes(agora_sdk))
     app.webhooks.include_router(catalogue.webhooks)
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]

@@ -27,7 +27,8 @@ const SILENCE = 45_000; // ms; the stream sends a sign of life far more often
 
 export class Broker {
   #ticket;
-  #base = "";
+  // The service may stand behind a path of its proxy.
+  #base = new URL("..", import.meta.url).href.replace(/\/$/, "");
 
   constructor(ticket) {
     this.#ticket = ticket;

@@ -18,7 +18,7 @@ const $ = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
 
 class Page {
-  #ticket = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+  #ticket = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
   #broker = new Broker(this.#ticket);
   #clock = new ServerClock();
   #voice;
