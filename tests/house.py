@@ -230,6 +230,32 @@ class Tenant:
         return secret
 
 
+async def linked(
+    tenant: Tenant, who: str = "student-1", path: str = "/v1/bookings/lesson-1/links", **fields: Any
+) -> dict[str, Any]:
+    """A link for somebody on the roster."""
+    answer = await tenant.post(path, {"user_id": who, **fields})
+    assert answer.status_code == 201, answer.text
+    link: dict[str, Any] = answer.json()
+    return link
+
+
+async def guest_link(tenant: Tenant, name: str = "Gus", path: str = "/v1/bookings/lesson-1/links") -> dict[str, Any]:
+    """A link for a guest."""
+    answer = await tenant.post(path, {"guest": {"display_name": name}})
+    assert answer.status_code == 201, answer.text
+    link: dict[str, Any] = answer.json()
+    return link
+
+
+async def ask_as(
+    tenant: Tenant, bearer: Any, method: str, path: str, body: Any = None, **headers: str
+) -> httpx.Response:
+    """A request with a ticket, or with a user token."""
+    text = bearer if isinstance(bearer, str) else bearer["ticket"]
+    return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {text}", **headers})
+
+
 class FrontDoor:
     """An address at which the service answers once it is there."""
 

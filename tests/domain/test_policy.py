@@ -26,6 +26,7 @@ _values: dict[str, st.SearchStrategy[Any]] = {
     "call_roles": st.lists(_roles),
     "guests_allowed": st.booleans(),
     "token_seconds": _seconds,
+    "ticket_seconds": st.integers(60, 30 * 86400),
     "guest_token_seconds": _seconds,
     "late_after_seconds": _seconds,
     "left_early_before_seconds": _seconds,

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 
-from house import MovableClock, Sandbox, Tenant, code_of, moment_of
+from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, moment_of
+from videobroker.domain.ids import AppId
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
@@ -16,28 +16,6 @@ from videobroker.usecases import tenants
 
 LESSON_1 = "/v1/bookings/lesson-1"
 LINKS = f"{LESSON_1}/links"
-
-
-async def linked(tenant: Tenant, who: str = "student-1", path: str = LINKS, **fields: Any) -> dict[str, Any]:
-    """A link for somebody on the roster."""
-    answer = await tenant.post(path, {"user_id": who, **fields})
-    assert answer.status_code == 201, answer.text
-    link: dict[str, Any] = answer.json()
-    return link
-
-
-async def guest_link(tenant: Tenant, name: str = "Gus", path: str = LINKS) -> dict[str, Any]:
-    """A link for a guest."""
-    answer = await tenant.post(path, {"guest": {"display_name": name}})
-    assert answer.status_code == 201, answer.text
-    link: dict[str, Any] = answer.json()
-    return link
-
-
-async def ask(tenant: Tenant, bearer: Any, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-    """A request with a ticket, or with a user token."""
-    text = bearer if isinstance(bearer, str) else bearer["ticket"]
-    return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {text}", **headers})
 
 
 class TestGettingALink:
@@ -56,10 +34,10 @@ class TestGettingALink:
         await tutoring.book(policy={"ticket_seconds": 3600})
         usual, short = await linked(tutoring), await linked(tutoring, expires_in_seconds=60)
         clock.move(seconds=61)
-        assert code_of(await ask(tutoring, short, "POST", f"{LESSON_1}/access", {})) == "ticket_expired"
-        assert (await ask(tutoring, usual, "POST", f"{LESSON_1}/access", {})).status_code == 200
+        assert code_of(await ask_as(tutoring, short, "POST", f"{LESSON_1}/access", {})) == "ticket_expired"
+        assert (await ask_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})).status_code == 200
         clock.move(seconds=3600)
-        expired = await ask(tutoring, usual, "POST", f"{LESSON_1}/access", {})
+        expired = await ask_as(tutoring, usual, "POST", f"{LESSON_1}/access", {})
         assert (expired.status_code, code_of(expired)) == (401, "ticket_expired")
 
     @pytest.mark.parametrize(
@@ -141,23 +119,23 @@ class TestGettingALink:
         await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
         await tutoring.book(policy={"guests_allowed": True})
         token = jwt.encode({"sub": "student-1", "exp": now.timestamp() + 60}, secret)
-        own = await ask(tutoring, token, "POST", LINKS)
+        own = await ask_as(tutoring, token, "POST", LINKS)
         assert (own.status_code, own.json()["user_id"]) == (201, "student-1")
-        others = await ask(tutoring, token, "POST", LINKS, {"user_id": "tutor-1"})
+        others = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "tutor-1"})
         assert (others.status_code, code_of(others)) == (403, "not_yourself")
-        guests = await ask(tutoring, token, "POST", LINKS, {"guest": {"display_name": "Gus"}})
+        guests = await ask_as(tutoring, token, "POST", LINKS, {"guest": {"display_name": "Gus"}})
         assert (guests.status_code, code_of(guests)) == (403, "api_key_needed")
 
     async def test_a_link_makes_no_other_link(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        refused = await ask(tutoring, await linked(tutoring), "POST", LINKS, {})
+        refused = await ask_as(tutoring, await linked(tutoring), "POST", LINKS, {})
         assert (refused.status_code, code_of(refused)) == (403, "ticket_not_enough")
 
 
 class TestUsingATicket:
     async def test_its_holder_joins_without_saying_who_they_are(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        joined = await ask(tutoring, await linked(tutoring), "POST", f"{LESSON_1}/join", {})
+        joined = await ask_as(tutoring, await linked(tutoring), "POST", f"{LESSON_1}/join", {})
         assert (joined.status_code, joined.json()["user_id"], joined.json()["display_name"]) == (
             200,
             "student-1",
@@ -169,23 +147,27 @@ class TestUsingATicket:
     async def test_the_name_of_the_link_is_the_name_in_the_call(self, tutoring: Tenant) -> None:
         await tutoring.book()
         link = await linked(tutoring, display_name="Benjamin")
-        joined = await ask(tutoring, link, "POST", f"{LESSON_1}/join", {})
+        joined = await ask_as(tutoring, link, "POST", f"{LESSON_1}/join", {})
         assert (link["display_name"], joined.json()["display_name"]) == ("Benjamin", "Benjamin")
 
     @pytest.mark.parametrize("action", ["join", "access", "start", "end"])
     async def test_its_holder_speaks_for_nobody_else(self, tutoring: Tenant, action: str) -> None:
         await tutoring.book()
         link = await linked(tutoring)
-        for body, headers in (({"user_id": "tutor-1"}, {}), ({}, {"X-User-Id": "tutor-1"})):
-            refused = await ask(tutoring, link, "POST", f"{LESSON_1}/{action}", body, **headers)
+        ways: list[tuple[dict[str, str], dict[str, str]]] = [
+            ({"user_id": "tutor-1"}, {}),
+            ({}, {"X-User-Id": "tutor-1"}),
+        ]
+        for body, headers in ways:
+            refused = await ask_as(tutoring, link, "POST", f"{LESSON_1}/{action}", body, **headers)
             assert (refused.status_code, code_of(refused)) == (403, "not_yourself")
 
     async def test_its_holder_starts_and_ends_a_call_where_their_role_may(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"call_roles": ["tutor"]})
         ben, ada = await linked(tutoring), await linked(tutoring, "tutor-1")
-        assert code_of(await ask(tutoring, ben, "POST", f"{LESSON_1}/start")) == "role_may_not"
-        assert (await ask(tutoring, ada, "POST", f"{LESSON_1}/start")).json()["started_by"] == "tutor-1"
-        assert (await ask(tutoring, ada, "POST", f"{LESSON_1}/end")).json()["ended_by"] == "tutor-1"
+        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/start")) == "role_may_not"
+        assert (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/start")).json()["started_by"] == "tutor-1"
+        assert (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/end")).json()["ended_by"] == "tutor-1"
 
     @pytest.mark.parametrize(
         ("method", "action"),
@@ -210,13 +192,13 @@ class TestUsingATicket:
         await tutoring.book("lesson-2")
         await tutoring.gather("lesson-1")
         ada = await linked(tutoring, "tutor-1")
-        body = None if method == "GET" else {}
-        nothing = await ask(tutoring, ada, method, f"/v1/bookings/nothing{action}", body)
+        body: dict[str, str] | None = None if method == "GET" else {}
+        nothing = await ask_as(tutoring, ada, method, f"/v1/bookings/nothing{action}", body)
         assert (nothing.status_code, code_of(nothing)) == (404, "session_not_found")
         for kind, reference in (("bookings", "lesson-2"), ("groups", "lesson-1")):
             if kind == "groups" and action == "/attendance":
                 continue
-            other = await ask(tutoring, ada, method, f"/v1/{kind}/{reference}{action}", body)
+            other = await ask_as(tutoring, ada, method, f"/v1/{kind}/{reference}{action}", body)
             assert other.status_code == 404
             assert other.json() | {"detail": ""} == nothing.json() | {"detail": ""}
             assert (
@@ -227,7 +209,7 @@ class TestUsingATicket:
     async def test_a_call_of_its_own_session_does_not_open_lists_and_old_endpoints(self, tutoring: Tenant) -> None:
         await tutoring.book()
         ada = await linked(tutoring, "tutor-1")
-        call = (await ask(tutoring, ada, "POST", f"{LESSON_1}/join")).json()["call"]["id"]
+        call = (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/join")).json()["call"]["id"]
         for method, path, body in (
             ("GET", "/v1/bookings", None),
             ("GET", "/v1/groups", None),
@@ -236,7 +218,7 @@ class TestUsingATicket:
             ("POST", "/api/video-sessions/start", {"bookingId": "lesson-1"}),
             ("GET", "/api/video-calls/rooms", None),
         ):
-            refused = await ask(tutoring, ada, method, path, body)
+            refused = await ask_as(tutoring, ada, method, path, body)
             assert (path, refused.status_code, code_of(refused)) == (path, 403, "ticket_not_enough")
 
     @pytest.mark.parametrize(
@@ -255,35 +237,35 @@ class TestUsingATicket:
     async def test_what_is_for_backends_stays_so(self, tutoring: Tenant, method: str, path: str) -> None:
         await tutoring.book()
         ada = await linked(tutoring, "tutor-1")
-        refused = await ask(tutoring, ada, method, path, None if method == "GET" else {})
+        refused = await ask_as(tutoring, ada, method, path, None if method == "GET" else {})
         assert (refused.status_code, code_of(refused)) == (403, "api_key_needed")
 
     async def test_every_use_repeats_the_decision(self, tutoring: Tenant) -> None:
         await tutoring.book()
         ben = await linked(tutoring)
-        assert (await ask(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
+        assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
         await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
-        assert code_of(await ask(tutoring, ben, "POST", f"{LESSON_1}/join")) == "participant_removed"
+        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "participant_removed"
         await tutoring.send("DELETE", f"{LESSON_1}/participants/student-1")
-        assert code_of(await ask(tutoring, ben, "POST", f"{LESSON_1}/join")) == "not_a_participant"
-        assert (await ask(tutoring, ben, "GET", LESSON_1)).status_code == 404
+        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "not_a_participant"
+        assert (await ask_as(tutoring, ben, "GET", LESSON_1)).status_code == 404
 
     async def test_one_that_is_none_is_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
         ticket = (await linked(tutoring))["ticket"]
         for text in (ticket[:-5], "vbt_x.y", ticket.replace(".", "A.", 1)):
-            refused = await ask(tutoring, text, "POST", f"{LESSON_1}/join")
+            refused = await ask_as(tutoring, text, "POST", f"{LESSON_1}/join")
             assert (refused.status_code, code_of(refused)) == (401, "ticket_invalid")
             assert refused.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_a_ticket_of_an_app_that_is_not_here_is_refused(self, tutoring: Tenant) -> None:
         await tutoring.book()
         known = tutoring.broker.tickets.read((await linked(tutoring))["ticket"])
-        elsewhere = SessionKey(type(known.session.app_id)(known.id), SessionKind.BOOKING, "lesson-1")
+        elsewhere = SessionKey(AppId(known.id), SessionKind.BOOKING, "lesson-1")
         text = tutoring.broker.tickets.sign(
             type(known)(known.id, elsewhere, "student-1", None, False, known.issued_at, known.expires_at)
         )
-        assert code_of(await ask(tutoring, text, "GET", "/v1/visit")) == "ticket_invalid"
+        assert code_of(await ask_as(tutoring, text, "GET", "/v1/visit")) == "ticket_invalid"
 
 
 class TestAGuestsTicket:
@@ -291,7 +273,7 @@ class TestAGuestsTicket:
         await agora.book(policy={"guests_allowed": True})
         gus = await guest_link(agora)
         assert gus["user_id"].startswith("guest-")
-        first, second = [(await ask(agora, gus, "POST", f"{LESSON_1}/join")).json() for _ in range(2)]
+        first, second = [(await ask_as(agora, gus, "POST", f"{LESSON_1}/join")).json() for _ in range(2)]
         assert (first["user_id"], first["display_name"], first["role"]) == (gus["user_id"], "Gus", "subscriber")
         assert (second["user_id"], second["uid"]) == (gus["user_id"], first["uid"])
         assert all(event["data"]["guest"] for event in await agora.events("credentials.issued"))
@@ -299,26 +281,26 @@ class TestAGuestsTicket:
     async def test_a_guest_sees_nothing_but_the_way_in(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         gus = await guest_link(tutoring)
-        access = await ask(tutoring, gus, "POST", f"{LESSON_1}/access", {})
+        access = await ask_as(tutoring, gus, "POST", f"{LESSON_1}/access", {})
         assert access.json()["decision"] == "admit"
         for path in ("", "/participants", "/calls"):
-            assert (await ask(tutoring, gus, "GET", f"{LESSON_1}{path}")).status_code == 404
+            assert (await ask_as(tutoring, gus, "GET", f"{LESSON_1}{path}")).status_code == 404
         for action in ("start", "end"):
-            refused = await ask(tutoring, gus, "POST", f"{LESSON_1}/{action}")
+            refused = await ask_as(tutoring, gus, "POST", f"{LESSON_1}/{action}")
             assert (refused.status_code, code_of(refused)) == (403, "not_a_participant")
 
     async def test_a_guest_who_was_banned_does_not_come_back_with_it(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         gus = await guest_link(tutoring)
-        assert (await ask(tutoring, gus, "POST", f"{LESSON_1}/join")).status_code == 200
+        assert (await ask_as(tutoring, gus, "POST", f"{LESSON_1}/join")).status_code == 200
         await tutoring.post(f"{LESSON_1}/participants/{gus['user_id']}/remove", {"ban": True})
-        assert code_of(await ask(tutoring, gus, "POST", f"{LESSON_1}/join")) == "participant_removed"
+        assert code_of(await ask_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "participant_removed"
 
     async def test_guests_that_are_not_wanted_any_more_do_not_get_in_with_it(self, tutoring: Tenant) -> None:
         await tutoring.book(policy={"guests_allowed": True})
         gus = await guest_link(tutoring)
         await tutoring.send("PATCH", LESSON_1, json={"policy": {}})
-        assert code_of(await ask(tutoring, gus, "POST", f"{LESSON_1}/join")) == "guests_not_allowed"
+        assert code_of(await ask_as(tutoring, gus, "POST", f"{LESSON_1}/join")) == "guests_not_allowed"
 
 
 class TestTheVisit:
@@ -326,7 +308,7 @@ class TestTheVisit:
         self, tutoring: Tenant, clock: MovableClock
     ) -> None:
         booked = await tutoring.book(starts_in=timedelta(minutes=30), title="Algebra")
-        seen = (await ask(tutoring, await linked(tutoring), "GET", "/v1/visit")).json()
+        seen = (await ask_as(tutoring, await linked(tutoring), "GET", "/v1/visit")).json()
         assert seen["session"] == {
             "kind": "booking",
             "reference": "lesson-1",
@@ -341,26 +323,26 @@ class TestTheVisit:
         assert seen["now"] < seen["decision"]["opens_at"] < booked["starts_at"]
         assert (seen["lobby"], seen["call"], seen["host_present"], seen["provider"]) == (None, None, None, "100ms")
         clock.move(minutes=25)
-        seen = (await ask(tutoring, await linked(tutoring), "GET", "/v1/visit")).json()
+        seen = (await ask_as(tutoring, await linked(tutoring), "GET", "/v1/visit")).json()
         assert seen["decision"]["decision"] == "admit"
 
     async def test_it_tells_that_the_host_is_there(self, hooked: Tenant, sandbox: Sandbox) -> None:
         await hooked.book()
         ben, ada = await linked(hooked), await linked(hooked, "tutor-1")
-        joined = (await ask(hooked, ada, "POST", f"{LESSON_1}/join")).json()
-        seen = (await ask(hooked, ben, "GET", "/v1/visit")).json()
+        joined = (await ask_as(hooked, ada, "POST", f"{LESSON_1}/join")).json()
+        seen = (await ask_as(hooked, ben, "GET", "/v1/visit")).json()
         assert (seen["call"]["id"], seen["host_present"]) == (joined["call"]["id"], None)
         await sandbox.enter(joined["room_id"], token=joined["token"])
         await sandbox.deliver()
         await hooked.settle()
-        assert (await ask(hooked, ben, "GET", "/v1/visit")).json()["host_present"] is True
-        assert (await ask(hooked, ada, "GET", "/v1/visit")).json()["visitor"]["is_host"] is True
+        assert (await ask_as(hooked, ben, "GET", "/v1/visit")).json()["host_present"] is True
+        assert (await ask_as(hooked, ada, "GET", "/v1/visit")).json()["visitor"]["is_host"] is True
 
     async def test_a_stranger_does_not_learn_the_title(self, tutoring: Tenant) -> None:
         await tutoring.book(title="Anxiety disorder, session 3")
         ben = await linked(tutoring)
         await tutoring.send("DELETE", f"{LESSON_1}/participants/student-1")
-        seen = (await ask(tutoring, ben, "GET", "/v1/visit")).json()
+        seen = (await ask_as(tutoring, ben, "GET", "/v1/visit")).json()
         assert seen["decision"]["reason"] == "not_a_participant"
         assert (seen["session"]["title"], seen["visitor"]["role"]) == (None, None)
 

@@ -164,10 +164,11 @@ async def identify_holder(request: Request, credentials: Annotated[Credentials, 
 
 def _require_own_session(request: Request, ticket: Ticket) -> None:
     """Raise unless the request is about the ticket's session: to its holder there is no other one."""
-    path = getattr(request.scope.get("route"), "path", "")
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    reference = request.path_params.get("reference")
     for kind in SessionKind:
-        if path == (own := f"/v1/{kind}s/{{reference}}") or path.startswith(f"{own}/"):
-            key = replace(ticket.session, kind=kind, reference=request.path_params["reference"])
+        if reference is not None and f"{path}/".startswith(f"/v1/{kind}s/{reference}/"):
+            key = replace(ticket.session, kind=kind, reference=reference)
             if key != ticket.session:
                 raise no_session(key)
             return

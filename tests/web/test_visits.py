@@ -1,0 +1,134 @@
+"""A visit as a stream: what a page that waits is told, and when."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from house import MovableClock, Tenant, ask_as, linked
+from videobroker.usecases.linking import ticket_holder
+from videobroker.usecases.visiting import watch
+from videobroker.web.v1 import visits
+
+LESSON_1 = "/v1/bookings/lesson-1"
+PATIENCE_SECONDS = 20.0
+
+
+class Watcher:
+    """Somebody who looks at their visit."""
+
+    def __init__(self, seen: AsyncIterator[Any]) -> None:
+        self._seen = seen
+        self._next: asyncio.Task[Any] | None = None
+
+    async def next(self) -> dict[str, Any]:
+        """The next that is shown."""
+        waiting = self._next or asyncio.ensure_future(anext(self._seen))
+        self._next = None
+        visit, now = await asyncio.wait_for(waiting, PATIENCE_SECONDS)
+        return visits.visit_out(visit, now).model_dump(mode="json")
+
+    async def until(self, reason: str | None, decision: str) -> dict[str, Any]:
+        """The first that shows this decision."""
+        while True:
+            shown = await self.next()
+            if (shown["decision"]["decision"], shown["decision"]["reason"]) == (decision, reason):
+                return shown
+
+    async def quiet(self, seconds: float = 1.2) -> bool:
+        """Whether nothing new is shown for so long."""
+        self._next = self._next or asyncio.ensure_future(anext(self._seen))
+        done, _ = await asyncio.wait({self._next}, timeout=seconds)
+        return not done
+
+    async def end(self) -> bool:
+        """Whether it ends by itself."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    await anext(self._seen)
+        except StopAsyncIteration:
+            return True
+
+
+@asynccontextmanager
+async def watching(tenant: Tenant, link: dict[str, Any], *, seconds: float = 60) -> AsyncIterator[Watcher]:
+    """Look, for as long as the block."""
+    app, ticket = await ticket_holder(tenant.broker, link["ticket"], now=tenant.broker.now())
+    async with aclosing(watch(tenant.broker, app, ticket, seconds=seconds)) as seen:
+        watcher = Watcher(seen)
+        yield watcher
+        if watcher._next is not None:
+            watcher._next.cancel()
+            await asyncio.gather(watcher._next, return_exceptions=True)
+
+
+async def test_it_shows_the_visit_at_once_and_is_quiet_while_nothing_happens(tutoring: Tenant) -> None:
+    await tutoring.book(starts_in=timedelta(hours=1))
+    async with watching(tutoring, await linked(tutoring)) as watcher:
+        assert (await watcher.next())["decision"]["reason"] == "too_early"
+        assert await watcher.quiet()
+
+
+async def test_it_opens_by_itself_when_the_time_comes_and_closes_by_itself(
+    tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(starts_in=timedelta(minutes=10, seconds=2))
+    async with watching(tutoring, await linked(tutoring)) as watcher:
+        await watcher.until("too_early", "wait")
+        opened = await watcher.until(None, "admit")
+        assert opened["decision"]["opens_at"] <= opened["now"]
+        clock.move(hours=1, minutes=30)
+        await watcher.until("session_over", "refuse")
+
+
+async def test_it_tells_what_becomes_of_the_session(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "until_host"})
+    ben = await linked(tutoring)
+    async with watching(tutoring, ben) as watcher:
+        await watcher.until("waiting_for_host", "wait")
+        call = (await tutoring.join()).json()["call"]
+        assert (await watcher.until(None, "admit"))["call"] == {"id": call["id"], "started_at": call["started_at"]}
+        await tutoring.send("PATCH", LESSON_1, json={"title": "Geometry"})
+        assert (await watcher.next())["session"]["title"] == "Geometry"
+        await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+        await watcher.until("participant_removed", "refuse")
+        await tutoring.post(f"{LESSON_1}/cancel")
+        assert (await watcher.until("session_cancelled", "refuse"))["session"]["status"] == "cancelled"
+
+
+async def test_what_happens_elsewhere_in_the_app_is_not_shown(tutoring: Tenant) -> None:
+    await tutoring.book()
+    await tutoring.book("lesson-2")
+    async with watching(tutoring, await linked(tutoring)) as watcher:
+        await watcher.next()
+        await tutoring.join("lesson-2")
+        assert await watcher.quiet()
+
+
+async def test_it_ends_with_the_ticket(tutoring: Tenant, clock: MovableClock) -> None:
+    await tutoring.book()
+    async with watching(tutoring, await linked(tutoring, expires_in_seconds=60)) as watcher:
+        await watcher.next()
+        clock.move(seconds=61)
+        assert await watcher.end()
+
+
+async def test_over_http_it_is_events_of_one_type_that_end_by_themselves(
+    tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visits, "LONGEST_SECONDS", 0.2)
+    await tutoring.book()
+    ben = await linked(tutoring)
+    answer = await ask_as(tutoring, ben, "GET", "/v1/visit/stream")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text.startswith(": listening")
+    (event,) = [part for part in answer.text.replace("\r\n", "\n").split("\n\n") if "event: visit" in part]
+    (data,) = [line.removeprefix("data: ") for line in event.splitlines() if line.startswith("data: ")]
+    shown, now = json.loads(data), (await ask_as(tutoring, ben, "GET", "/v1/visit")).json()
+    assert shown | {"now": ""} == now | {"now": ""}
