@@ -7,7 +7,7 @@ export class AgoraCall {
   #hear;
   #client;
   #tracks = {};
-  #credentials = null;
+  #keys = null;
   #left = false;
 
   /** `hear` is told: state, mine, picture, gone, came, tokenWillExpire, silenced, noDevices, over. */
@@ -25,11 +25,11 @@ export class AgoraCall {
     return this.#client.remoteUsers.length === 0;
   }
 
-  /** Join with exactly this channel, token and uid. Raises what the SDK raises. */
-  async join(credentials, { camera, microphone }) {
-    this.#credentials = credentials;
-    await this.#client.join(credentials.app_id, credentials.channel, credentials.token, credentials.uid);
-    if (credentials.role === "subscriber") return;
+  /** Join with exactly this app_id, channel, token and uid. Raises what the SDK raises. */
+  async join(keys, { camera, microphone }) {
+    this.#keys = keys;
+    await this.#client.join(keys.app_id, keys.channel, keys.token, keys.uid);
+    if (keys.role === "subscriber") return;
     await this.#take("audio", () => this.#sdk.createMicrophoneAudioTrack(microphone ? { microphoneId: microphone } : {}));
     await this.#take("video", () => this.#sdk.createCameraVideoTrack(camera ? { cameraId: camera } : {}));
     const tracks = Object.values(this.#tracks);
@@ -39,9 +39,9 @@ export class AgoraCall {
   }
 
   /** A newer token of the same channel and uid; when the old one has ended already, join again. */
-  async renew(credentials) {
-    this.#credentials = credentials;
-    if (this.#client.connectionState === "CONNECTED") await this.#client.renewToken(credentials.token);
+  async renew({ token }) {
+    this.#keys = { ...this.#keys, token };
+    if (this.#client.connectionState === "CONNECTED") await this.#client.renewToken(token);
     else if (!this.#left) await this.#again();
   }
 
@@ -95,7 +95,7 @@ export class AgoraCall {
   }
 
   async #again() {
-    const { app_id, channel, token, uid } = this.#credentials;
+    const { app_id, channel, token, uid } = this.#keys;
     await this.#client.join(app_id, channel, token, uid);
     const tracks = Object.values(this.#tracks);
     if (tracks.length > 0) await this.#client.publish(tracks);

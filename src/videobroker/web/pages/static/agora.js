@@ -66,7 +66,7 @@ function finish() {
   tiles.clear();
 }
 
-async function join({ credentials, devices, lang, display_name: name }) {
+async function join({ name, lang, devices, ...keys }) {
   voice = new Voice(chosenLanguage([lang, ...navigator.languages].filter(Boolean)));
   document.documentElement.lang = voice.language;
   voice.fill(document);
@@ -79,7 +79,7 @@ async function join({ credentials, devices, lang, display_name: name }) {
   }
   call = new AgoraCall(sdk, hear);
   try {
-    await call.join(credentials, devices ?? {});
+    await call.join(keys, devices ?? {});
   } catch (error) {
     finish();
     say("agora.refused");
@@ -132,7 +132,7 @@ addEventListener("message", (event) => {
   if (event.source !== window.parent || event.origin !== location.origin) return;
   if (event.data?.source !== "videobroker") return;
   if (event.data.type === "join" && !call) join(event.data);
-  if (event.data.type === "renew") call?.renew(event.data.credentials);
+  if (event.data.type === "renew") call?.renew(event.data);
   if (event.data.type === "leave") leave();
 });
 voice.fill(document);

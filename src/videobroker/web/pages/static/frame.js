@@ -31,14 +31,14 @@ export class CallFrame {
     element.src = url.href;
     this.#origin = url.origin;
     this.#element = element;
-    this.#greeting = credentials.type === "agora_token" ? { credentials, ...greetingOf(options) } : null;
+    this.#greeting = credentials.type === "agora_token" ? { ...keysOf(credentials), ...manner(options) } : null;
     this.#holder.replaceChildren(element);
     element.focus({ preventScroll: true });
   }
 
   /** Hand newer credentials to the page. */
   renew(credentials) {
-    this.#tell("renew", { credentials });
+    this.#tell("renew", keysOf(credentials));
   }
 
   /** Leave the call, and take the frame away. */
@@ -75,6 +75,10 @@ function addressOf(credentials, { page, skipPreview }) {
   return url;
 }
 
-function greetingOf({ lang, devices, name }) {
-  return { lang, devices, display_name: name };
+function keysOf({ app_id, channel, uid, token, role }) {
+  return { app_id, channel, uid, token, role };
+}
+
+function manner({ name, lang, devices }) {
+  return { name, lang, devices };
 }

@@ -13,6 +13,8 @@ import { Voice, chosenLanguage } from "./texts.js";
 const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
 const RENEW_AT = 0.6; // of the life of a token
 const DAY = 86_400_000;
+const OUTDATED = new Set(["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"]);
+const ANEW_EVERY = 30_000; // ms
 
 const $ = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
@@ -36,6 +38,7 @@ class Page {
   #endedByMe = false;
   #trouble = null;
   #knocked = false;
+  #anew = -Infinity;
   #lobbyLooked = 0;
   #waiting = 0;
 
@@ -297,10 +300,19 @@ class Page {
     if (!this.#state.call) return;
     if (type === "left") this.#out("left");
     if (type === "ended") this.#out("ended");
-    if (type === "removed") this.#out("removed");
+    if (type === "removed") this.#out(detail.cause === "replaced" ? "elsewhere" : "removed");
     if (type === "token-will-expire") this.#renew();
-    if (type === "error") this.#parent.tell("error", { code: String(detail.code ?? "call") });
+    if (type === "error") this.#shut(String(detail.code ?? "call"));
     this.#render();
+  }
+
+  /** The vendor does not let them in. Codes and tokens are replaced now and then: newer ones may do. */
+  #shut(code) {
+    this.#parent.tell("error", { code });
+    if (!OUTDATED.has(code) || Date.now() - this.#anew < ANEW_EVERY) return;
+    this.#anew = Date.now();
+    this.#out();
+    this.#enter();
   }
 
   // Tokens that end before the call does.

@@ -29,6 +29,7 @@ export const SCREENS = {
   moved: { icon: "dots", heading: "moved.heading", text: "moved.text" },
   left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join" },
   ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinQuietly: "ended.join" },
+  elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join" },
   removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinQuietly: "removed.join" },
   denied: { icon: "closed", heading: "denied.heading", text: "denied.text" },
   over: { icon: "check", heading: "over.heading", text: "over.text" },
@@ -47,7 +48,8 @@ export const SCREENS = {
  * The name of the screen; "call" is the one that is not a card.
  *
  * `gone`: the ticket is no good. `call`: the credentials of the call somebody is in. `joining`: they asked for some.
- * `after`: how the last call ended for them: "left", "ended", "removed". `broken`: the code of what is not set up.
+ * `after`: how the last call ended for them: "left", "ended", "removed", "elsewhere".
+ * `broken`: the code of what is not set up.
  */
 export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   if (gone) return gone;
@@ -59,7 +61,7 @@ export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   if (after === "removed" || refusal === "removed") return "removed";
   if (after === "ended" && decision.reason !== "too_early") return "ended";
   if (refusal) return refusal;
-  if (after === "left") return "left";
+  if (after === "left" || after === "elsewhere") return after;
   if (broken) return "setup";
   if (decision.decision === "wait") return WAITING[decision.reason] ?? "host";
   return "ready";

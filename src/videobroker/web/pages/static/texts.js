@@ -61,6 +61,10 @@ export const texts = {
     "removed.text": "If you think that this was a mistake, please contact the person who invited you.",
     "removed.join": "Ask to come back",
 
+    "elsewhere.heading": "You have joined somewhere else",
+    "elsewhere.text": "You are in the call on another page or device. Here it was closed.",
+    "elsewhere.join": "Join here instead",
+
     "denied.heading": "You were not let in",
     "denied.text": "The host did not let you in. If you think that this was a mistake, please contact the person who invited you.",
     "over.heading": "This session is over",
@@ -205,6 +209,10 @@ export const texts = {
     "removed.heading": "Sie wurden aus dem Gespräch genommen",
     "removed.text": "Wenn das ein Versehen war, wenden Sie sich bitte an die Person, die Sie eingeladen hat.",
     "removed.join": "Um Rückkehr bitten",
+
+    "elsewhere.heading": "Sie nehmen anderswo teil",
+    "elsewhere.text": "Sie sind auf einer anderen Seite oder mit einem anderen Gerät im Gespräch. Hier wurde es geschlossen.",
+    "elsewhere.join": "Hier teilnehmen",
 
     "denied.heading": "Sie wurden nicht eingelassen",
     "denied.text": "Die Gesprächsleitung hat Sie nicht eingelassen. Wenn das ein Versehen war, wenden Sie sich bitte an die Person, die Sie eingeladen hat.",
