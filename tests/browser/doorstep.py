@@ -54,7 +54,7 @@ class Visitor:
     async def frame(self) -> Frame:
         """The frame of the call, once there is one."""
         element = await self.page.wait_for_selector("#call iframe", timeout=SOON)
-        frame = await element.content_frame()
+        frame = await element.content_frame() if element is not None else None
         assert frame is not None
         return frame
 

@@ -1,12 +1,11 @@
 """The call on the hosted page: two people really meet, and both hear how it ended."""
 
 import asyncio
-from datetime import timedelta
 
-from playwright.async_api import Frame, expect
+from playwright.async_api import Frame
 
 from browser.conftest import VisitMaker, violations
-from browser.doorstep import SOON, Visitor, at_the_door, ticket
+from browser.doorstep import Visitor, at_the_door, ticket
 from browser.screens import shot
 from house import MovableClock, Sandbox, Tenant
 
@@ -48,7 +47,6 @@ async def test_two_people_with_links_see_each_other_and_hear_that_the_host_has_e
     await sandbox.deliver()
     await hooked.settle()
     attendance = (await hooked.get("/v1/bookings/lesson-1/attendance")).json()
-    print(attendance)
 
     await ada.button("End for everyone").click()
     await ada.button("End the call").click()

@@ -1,12 +1,11 @@
 """What a browser has to be told about an app before it shows the page behind one of its links."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
-from videobroker.errors import ProviderNotConfigured, TicketExpired, TicketInvalid
+from videobroker.errors import TicketExpired, TicketInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,5 @@ def _embedders(app: App) -> tuple[str, ...]:
 
 def _call_pages(broker: Broker, app: App) -> tuple[str, ...]:
     # All of the app's accounts: a session may move while the page is open.
-    pages = []
-    for name in app.accounts:
-        with suppress(ProviderNotConfigured):
-            pages.append(broker.provider(app, name).page_url)
+    pages = [broker.provider(app, name).page_url for name in app.accounts]
     return tuple(page for page in pages if page is not None)

@@ -2,7 +2,6 @@
 
 export const texts = {
   en: {
-    "page.title": "Video call",
     "page.loading": "One moment",
     "page.loading.text": "Looking up your session.",
     "page.main": "Your session",
@@ -16,7 +15,6 @@ export const texts = {
     "early.text": "The doors open at {time}. This page opens them by itself.",
     "early.text.day": "The doors open on {day} at {time}. You can close this page and come back with the same link.",
     "early.countdown": "Opens in",
-    "early.countdown.spoken": "Opens in {time}.",
 
     "ready.heading": "You can go in",
     "ready.text": "Everything is ready.",
@@ -147,11 +145,9 @@ export const texts = {
     "time.minutes": "{count} min",
     "time.hours": "{hours} h {minutes} min",
     "time.days": "{days} d {hours} h",
-    "noscript": "This page needs JavaScript.",
   },
 
   de: {
-    "page.title": "Videogespräch",
     "page.loading": "Einen Moment",
     "page.loading.text": "Ihr Termin wird gesucht.",
     "page.main": "Ihr Termin",
@@ -165,7 +161,6 @@ export const texts = {
     "early.text": "Um {time} wird geöffnet. Das geschieht auf dieser Seite von selbst.",
     "early.text.day": "Am {day} um {time} wird geöffnet. Sie können diese Seite schließen und mit demselben Link wiederkommen.",
     "early.countdown": "Öffnet in",
-    "early.countdown.spoken": "Öffnet in {time}.",
 
     "ready.heading": "Sie können eintreten",
     "ready.text": "Alles ist bereit.",
@@ -296,7 +291,6 @@ export const texts = {
     "time.minutes": "{count} min",
     "time.hours": "{hours} h {minutes} min",
     "time.days": "{days} T. {hours} h",
-    "noscript": "Diese Seite braucht JavaScript.",
   },
 };
 
