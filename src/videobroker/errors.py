@@ -30,10 +30,12 @@
     │   ├── ParticipantNotFound
     │   ├── CallNotFound
     │   ├── EndpointNotFound
-    │   └── DeliveryNotFound
+    │   ├── DeliveryNotFound
+    │   └── EntryNotFound
     ├── Conflict
     │   ├── RequestInFlight
-    │   └── TooManyEndpoints
+    │   ├── TooManyEndpoints
+    │   └── AlreadyAdmitted
     ├── AccessDenied             the access decision, as an error
     ├── ProviderError            the far side
     │   ├── ProviderUnavailable  down or overloaded: worth another try
@@ -248,6 +250,12 @@ class DeliveryNotFound(NotFound):
     code = "delivery_not_found"
 
 
+class EntryNotFound(NotFound):
+    """There is no such entry in this waiting room."""
+
+    code = "entry_not_found"
+
+
 class Conflict(BrokerError):
     """The present state does not allow this."""
 
@@ -266,14 +274,20 @@ class TooManyEndpoints(Conflict):
     code = "too_many_endpoints"
 
 
+class AlreadyAdmitted(Conflict):
+    """This person was let in already."""
+
+    code = "already_admitted"
+
+
 class AccessDenied(BrokerError):
     """This person may not enter now."""
 
     code = "access_denied"
 
-    def __init__(self, detail: str, *, decision: Any, retry_after: float | None = None) -> None:
+    def __init__(self, detail: str, *, decision: Any, retry_after: float | None = None, **fields: Any) -> None:
         """`decision` is the `Wait` or `Refuse` of `domain.access`; its reason is the code of the problem."""
-        super().__init__(detail, retry_after=retry_after)
+        super().__init__(detail, retry_after=retry_after, **fields)
         self.decision = decision
 
 

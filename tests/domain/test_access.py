@@ -97,6 +97,16 @@ def test_the_waiting_room_keeps_people_until_they_are_let_in(call_running: bool)
     assert isinstance(decide(door, replace(STUDENT, admitted=True), START), Admit)
 
 
+def test_who_was_denied_is_refused_until_somebody_lets_them_in() -> None:
+    door, denied = ruled(LESSON, waiting_room="admit"), replace(STUDENT, denied=True)
+    assert decide(door, denied, START) == Refuse(Reason.ADMISSION_DENIED, OPENS, CLOSES)
+    assert isinstance(decide(door, replace(denied, admitted=True), START), Admit)
+    assert isinstance(decide(door, replace(TUTOR, denied=True), START), Admit)
+    for waiting_room in ("off", "until_host"):
+        elsewhere = replace(ruled(LESSON, waiting_room=waiting_room), call_running=True)
+        assert isinstance(decide(elsewhere, denied, START), Admit)
+
+
 def test_the_waiting_room_is_off_unless_the_policy_says_otherwise() -> None:
     assert isinstance(decide(LESSON, STUDENT, START), Admit)
 
@@ -287,6 +297,14 @@ def _kept_for_admission(visit: Visit) -> bool:
     return _waits(visit) and visit.door.policy.waiting_room == "admit"
 
 
+def _denied(visit: Visit) -> bool:
+    return _kept_for_admission(visit) and visit.person.denied
+
+
+def _refused_in_the_window(reason: Reason) -> Callable[[Visit], Decision]:
+    return lambda visit: Refuse(reason, _opening(visit), _closing(visit))
+
+
 def _kept_for_host(visit: Visit) -> bool:
     return _waits(visit) and visit.door.policy.waiting_room == "until_host" and not visit.door.call_running
 
@@ -307,6 +325,7 @@ TABLE: dict[str, Line] = {
     "before the window": (_is_early, _early),
     "after the window": (lambda v: _is_late(v) and not v.door.call_running, _over),
     "after the overrun": (_is_later_than_any_overrun, _over),
+    "not let in": (_denied, _refused_in_the_window(Reason.ADMISSION_DENIED)),
     "not let in yet": (_kept_for_admission, _waiting(Reason.WAITING_FOR_ADMISSION)),
     "host not there yet": (_kept_for_host, _waiting(Reason.WAITING_FOR_HOST)),
     "during the overrun": (_is_late, _admitted_to_the_overrun),
@@ -352,7 +371,7 @@ SAID_BY_THE_SESSION = {
     Reason.SESSION_NOT_CONFIRMED,
 }
 SAID_ABOUT_THE_PERSON = {Reason.NOT_A_PARTICIPANT, Reason.GUESTS_NOT_ALLOWED, Reason.PARTICIPANT_REMOVED}
-SAID_IN_THE_WAITING_ROOM = {Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION}
+SAID_IN_THE_WAITING_ROOM = {Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION, Reason.ADMISSION_DENIED}
 
 
 def _reason(decision: Decision) -> Reason | None:
@@ -598,6 +617,7 @@ def test_reasons_are_the_codes_of_the_design() -> None:
         "session_over",
         "waiting_for_host",
         "waiting_for_admission",
+        "admission_denied",
     ]
 
 

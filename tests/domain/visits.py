@@ -77,6 +77,7 @@ def people(draw: st.DrawFn) -> Person:
         is_guest=draw(st.booleans()),
         removed=draw(st.booleans()),
         admitted=draw(st.booleans()),
+        denied=draw(st.booleans()),
     )
 
 
@@ -155,9 +156,9 @@ def every_visit() -> list[Visit]:
         )
     ]
     everybody = [
-        Person(role, "provider role", is_guest, removed, admitted)
-        for role, is_guest, removed, admitted in product(
-            ("tutor", "student", None), (True, False), (True, False), (True, False)
+        Person(role, "provider role", is_guest, removed, admitted, denied)
+        for role, is_guest, removed, (admitted, denied) in product(
+            ("tutor", "student", None), (True, False), (True, False), ((True, False), (False, False), (False, True))
         )
     ]
     instants = [boundary + aside for boundary in boundaries for aside in (-INSTANT, timedelta(), INSTANT)]

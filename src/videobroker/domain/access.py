@@ -29,6 +29,7 @@ class Reason(StrEnum):
     SESSION_OVER = "session_over"
     WAITING_FOR_HOST = "waiting_for_host"
     WAITING_FOR_ADMISSION = "waiting_for_admission"
+    ADMISSION_DENIED = "admission_denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Person:
     """Was removed and banned."""
     admitted: bool = False
     """Was let out of the waiting room."""
+    denied: bool = False
+    """Was not let in, by whoever was to decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ _ADVICE = {
     Reason.SESSION_OVER: "The session is over. Move its end, or register a new one, to meet again.",
     Reason.WAITING_FOR_HOST: "The host is not there yet. Ask again after `retry_after` seconds.",
     Reason.WAITING_FOR_ADMISSION: "Waiting for the host to let this user in. Ask again after `retry_after` seconds.",
+    Reason.ADMISSION_DENIED: "The host did not let this user in. A host can still admit them from the waiting room.",
 }
 
 
@@ -128,7 +132,7 @@ def decide(door: Door, person: Person, now: datetime) -> Decision:
         _refused_by_session(door)
         or _refused_as_person(door, person)
         or _outside_window(door, role or "", now)
-        or _kept_waiting(door, person)
+        or kept_outside(door, person)
         or Admit(person.provider_role, _until(door, now), door.opens_at(role or ""), door.closes_at)
     )
 
@@ -172,11 +176,14 @@ def _outside_window(door: Door, role: str, now: datetime) -> Wait | Refuse | Non
     return None
 
 
-def _kept_waiting(door: Door, person: Person) -> Wait | None:
+def kept_outside(door: Door, person: Person) -> Wait | Refuse | None:
+    """Whether the waiting room keeps this person outside at this moment, whatever the time; None when it does not."""
     if person.role in door.policy.host_roles or person.admitted:
         return None
     match door.policy.waiting_room:
         case WaitingRoom.ADMIT:
+            if person.denied:
+                return Refuse(Reason.ADMISSION_DENIED, door.opens_at(person.role or ""), door.closes_at)
             reason = Reason.WAITING_FOR_ADMISSION
         case WaitingRoom.UNTIL_HOST if not door.call_running:
             reason = Reason.WAITING_FOR_HOST

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
+from videobroker.domain.lobby import Entry
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Participant, Session, SessionTerms
 
@@ -24,6 +25,8 @@ class Entrance:
     """The person's number in the session, where one was given."""
     banned: bool = False
     """The person was removed from the session for good."""
+    entry: Entry | None = None
+    """The person's place in the waiting room."""
 
     def door(self, app: App) -> Door:
         """The part of it that decides who may enter."""

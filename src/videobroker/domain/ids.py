@@ -15,6 +15,7 @@ EventId = NewType("EventId", UUID)
 NoticeId = NewType("NoticeId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
+EntryId = NewType("EntryId", UUID)
 
 
 def uuid7(now: datetime) -> UUID:

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.storage.calls import call_from
+from videobroker.storage.lobby import entry_from
 from videobroker.storage.rooms import room_from
 from videobroker.storage.sessions import session_from
-from videobroker.storage.tables import calls, participants, removals, rooms, sessions, uids
+from videobroker.storage.tables import calls, lobby, participants, removals, rooms, sessions, uids
 
 
 def _look() -> Any:
@@ -23,6 +24,7 @@ def _look() -> Any:
             removals.c.banned,
             *(column.label(f"room_{column.name}") for column in rooms.c),
             *(column.label(f"call_{column.name}") for column in calls.c),
+            *(column.label(f"entry_{column.name}") for column in lobby.c),
         )
         .select_from(sessions)
         .outerjoin(
@@ -48,6 +50,14 @@ def _look() -> Any:
                 removals.c.app_id == sessions.c.app_id,
                 removals.c.session_id == sessions.c.id,
                 removals.c.user_id == bindparam("user_id"),
+            ),
+        )
+        .outerjoin(
+            lobby,
+            and_(
+                lobby.c.app_id == sessions.c.app_id,
+                lobby.c.session_id == sessions.c.id,
+                lobby.c.user_id == bindparam("user_id"),
             ),
         )
         .outerjoin(
@@ -92,4 +102,5 @@ async def look(connection: AsyncConnection, key: SessionKey, user_id: str | None
         call=None if columns["call_id"] is None else call_from(columns, prefix="call_"),
         uid=columns["uid"],
         banned=bool(columns["banned"]),
+        entry=None if columns["entry_id"] is None else entry_from(columns, prefix="entry_"),
     )

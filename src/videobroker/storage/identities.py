@@ -140,5 +140,21 @@ async def issued_since(
     return latest
 
 
+async def was_guest(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+    """Whether we gave this id to a guest of the session."""
+    statement = select(
+        select(journal.c.seq)
+        .where(
+            journal.c.app_id == app_id,
+            journal.c.session_id == session_id,
+            journal.c.user_id == user_id,
+            journal.c.type.in_([EventType.CREDENTIALS_ISSUED, EventType.CREDENTIALS_DENIED, EventType.LINK_ISSUED]),
+            journal.c.data["guest"].as_boolean(),
+        )
+        .exists()
+    )
+    return bool((await connection.execute(statement)).scalar_one())
+
+
 def _issued(app_id: AppId) -> ColumnElement[Any]:
     return (journal.c.app_id == app_id) & (journal.c.type == EventType.CREDENTIALS_ISSUED)

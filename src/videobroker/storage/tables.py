@@ -57,6 +57,7 @@ apps = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("policy", JSONB, nullable=False),
     Column("role_maps", JSONB, nullable=False),
+    Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _moment("created_at"),
 )
 
@@ -432,6 +433,29 @@ removals = Table(
         "removed_at",
         postgresql_where=text("enforced_at is null or came_back_at is not null"),
     ),
+)
+
+# Who asked to be let in, and what was decided. An entry goes when the session's room is shut.
+lobby = Table(
+    "lobby",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", ByteOrdered, nullable=False),
+    Column("id", UUID(as_uuid=True), nullable=False),
+    Column("display_name", Text),
+    Column("is_guest", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    _moment("asked_at"),
+    _moment("seen_at"),
+    _moment("decided_at", nullable=True),
+    Column("decided_by", Text),
+    PrimaryKeyConstraint("app_id", "session_id", "user_id"),
+    UniqueConstraint("app_id", "id"),
+    ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
+    CheckConstraint("state in ('waiting', 'admitted', 'denied')", name="state"),
+    CheckConstraint("(state = 'waiting') = (decided_at is null)", name="decided"),
+    Index("lobby_seen_at_idx", "seen_at"),
 )
 
 journal = Table(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from videobroker.broker import Broker
+from videobroker.domain.access import Wait
 from videobroker.domain.apps import App
 from videobroker.domain.ids import uuid7
 from videobroker.domain.journal import Asker
@@ -17,7 +18,7 @@ from videobroker.domain.sessions import (
     SessionStatus,
     SessionTerms,
 )
-from videobroker.errors import BrokerError
+from videobroker.errors import AccessDenied, BrokerError
 from videobroker.providers.contract import Surface
 from videobroker.storage import counters
 from videobroker.usecases import registering
@@ -32,7 +33,7 @@ class Appointed:
 
     session: Session
     code: str | None = field(repr=False)
-    """For the role that was asked for; None where the booking has no video."""
+    """For the role that was asked for; None where the booking has no video, or keeps that role in a waiting room."""
 
 
 async def appoint(
@@ -70,7 +71,13 @@ async def _with_room(
     confirmed = await registering.amend(
         broker, app, session.key, lambda known: replace(known, status=terms.status), asker=asker, now=now
     )
-    _, code = await hand_out_code(broker, app, session.key, role=role, user_id=None, asker=asker, now=now)
+    try:
+        _, code = await hand_out_code(broker, app, session.key, role=role, user_id=None, asker=asker, now=now)
+    except AccessDenied as error:
+        if not isinstance(error.decision, Wait):
+            raise
+        # The waiting room: whoever is let in gets their credentials then.
+        return Appointed(confirmed.session, None)
     return Appointed(confirmed.session, code)
 
 

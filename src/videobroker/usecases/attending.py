@@ -15,7 +15,7 @@ from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
-from videobroker.storage import calls, identities, rooms, sessions
+from videobroker.storage import calls, identities, lobby, rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
 from videobroker.usecases.applying import apply
@@ -215,5 +215,6 @@ async def _conclude(broker: Broker, standing: _Standing, due: Due, now: datetime
         open_yet = [call for call in await calls.of_session(transaction, app.id, session.id) if call.settled_at is None]
         if open_yet or (told is Told.SILENT and now < due.at + GIVE_UP_AFTER):
             return False
+        await lobby.clear(transaction, app.id, session.id)
         await write_verdicts(transaction, app, locked, confirmed=told is Told.ANSWERED, now=now)
     return True

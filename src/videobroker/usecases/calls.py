@@ -17,7 +17,7 @@ from videobroker.domain.observations import Attested
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoleMayNot, RoomNotReady
 from videobroker.providers.contract import Surface
-from videobroker.storage import attendance, calls, rooms, sessions
+from videobroker.storage import attendance, calls, lobby, rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
 from videobroker.usecases.doors import denial, look_at, person_at
@@ -146,6 +146,7 @@ async def end_open_call(
             # In the same transaction: should this process die now, somebody else shuts the room.
             await rooms.intend_closing(transaction, app.id, session.id, now=now)
         await sessions.attend_sooner(transaction, app.id, session.id, now)
+        await lobby.clear(transaction, app.id, session.id)
         data = {
             "call": str(ended.id),
             "provider": ended.provider,

@@ -1,13 +1,13 @@
 """Hands out room codes. A code never expires and admits whoever has it, so the journal knows who got it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Refuse, may_meet, ruled_out
+from videobroker.domain.access import Person, Refuse, kept_outside, may_meet, ruled_out
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.entrance import Entrance
+from videobroker.domain.entrance import Entrance, door_of
 from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.rooms import Room, code_behind, code_id
@@ -15,7 +15,7 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.standing import Standing
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
-from videobroker.storage import removals, standings
+from videobroker.storage import lobby, removals, standings
 from videobroker.storage.journal import record
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.entering import provider_role, room_code
@@ -35,11 +35,13 @@ async def hand_out_code(
     """The session and its room code for an app role, made now where there is none yet.
 
     `user_id` is who gets it; None for a backend that names nobody. The time of day does not matter: a code that was
-    made is handed out before the window and after it, but none is made for a session that is over. Raises
-    `AccessDenied` for whom the session never admits, `SessionNotFound`, `RoleNotMapped`, and whatever keeps the room
+    made is handed out before the window and after it, but none is made for a session that is over. Whom the waiting
+    room keeps gets none, and for a role that has to wait nobody gets one unnamed. Raises `AccessDenied` for them and
+    for whom the session never admits, `SessionNotFound`, `RoleNotMapped`, and whatever keeps the room
     from being opened.
     """
     entrance = await look_at(broker, key, user_id)
+    _require_outside_waiting_room(app, entrance, role=role, user_id=user_id)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, asker=asker, now=now)
     code = room_code(room, provider_role(app, room.provider, role))
     await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
@@ -58,14 +60,17 @@ async def hand_out_known_codes(
 ) -> dict[SessionId, str]:
     """The codes for an app role that these sessions have already; none is made.
 
-    The code of a shut session is among them, and opens nothing. A user gets none of a session that bans them.
+    The code of a shut session is among them, and opens nothing. A user gets none of a session that bans them, or whose
+    waiting room keeps them; where it keeps the role, nobody gets one unnamed.
     """
     codes: dict[SessionId, str] = {}
     events: list[Event] = []
     async with broker.store.transaction() as transaction:
-        banned = await removals.bans(transaction, app.id, [standing.session.id for standing in found], user_id)
+        ids = [standing.session.id for standing in found]
+        banned = await removals.bans(transaction, app.id, ids, user_id)
+        admitted = await lobby.admitted(transaction, app.id, ids, user_id)
     for standing in found:
-        if standing.session.id in banned:
+        if standing.session.id in banned or _is_kept(app, standing, role, user_id, admitted):
             continue
         room, session = standing.room, standing.session
         code = None if room is None else room.codes.get(app.provider_role(room.provider, role) or "")
@@ -106,6 +111,8 @@ async def resolve_code(
     entrance = await look_at(broker, key, user_id)
     if user_id is not None and entrance.participant is None:
         raise SessionNotFound("No session of this app has this room code.")
+    if user_id is not None:
+        _require_outside_waiting_room(app, entrance, role="", user_id=user_id)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, asker=asker, now=now)
     url = _page(broker, app, entrance, room, code, now)
     await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
@@ -120,6 +127,23 @@ def _page(broker: Broker, app: App, entrance: Entrance, room: Room, code: str, n
     seat = Seat(person.user_id, _role_of(room, code), person.display_name or person.user_id, now, now)
     credentials = provider.prebuilt(room.provider_room_id or "", code, seat).credentials
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
+
+
+def _require_outside_waiting_room(app: App, entrance: Entrance, *, role: str, user_id: str | None) -> None:
+    """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
+    door = entrance.door(app)
+    person = Person(role) if user_id is None else person_at(app, entrance, is_guest=False)
+    # What rules them out at any time comes first.
+    decision = ruled_out(door, person) or kept_outside(door, person)
+    if decision is not None:
+        raise denial(decision)
+
+
+def _is_kept(app: App, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId]) -> bool:
+    door = door_of(app, standing.session.terms, call_running=standing.call_running)
+    people = {person.user_id: person.role for person in standing.registered.participants}
+    own_role = role if user_id is None else people.get(user_id)
+    return kept_outside(door, Person(own_role, admitted=standing.session.id in admitted)) is not None
 
 
 def _role_of(room: Room, code: str) -> str:

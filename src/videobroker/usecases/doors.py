@@ -3,20 +3,37 @@
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Decision, Person, Refuse, Wait, advice, decide
+from videobroker.domain.access import Decision, Person, Reason, Refuse, Wait, advice, decide
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
+from videobroker.storage import lobby
 from videobroker.storage.entrances import look
 
 
 async def access(
     broker: Broker, app: App, key: SessionKey, *, user_id: str | None, is_guest: bool = False, now: datetime
 ) -> Decision:
-    """May this person enter now? Without a `user_id` the question is about any guest. Nothing is changed."""
+    """May this person enter now? Without a `user_id` the question is about any guest.
+
+    Nothing is changed; of somebody who waits to be let in, it is a sign that they still do.
+    """
     entrance = await look_at(broker, key, user_id)
-    return decide(entrance.door(app), person_at(app, entrance, is_guest=is_guest or user_id is None), now)
+    decision = decide(entrance.door(app), person_at(app, entrance, is_guest=is_guest or user_id is None), now)
+    await still_waits(broker, entrance, decision, now=now)
+    return decision
+
+
+async def still_waits(broker: Broker, entrance: Entrance, decision: Decision, *, now: datetime) -> None:
+    """Write that somebody with an entry in the waiting room has given a sign, as far as they are kept there."""
+    entry = entrance.entry
+    if entry is None or not isinstance(decision, Wait) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
+        return
+    session = entrance.session
+    async with broker.store.transaction() as transaction:
+        await lobby.saw(transaction, session.key.app_id, session.id, entry.user_id, now=now)
 
 
 async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entrance:
@@ -46,10 +63,20 @@ def person_at(app: App, entrance: Entrance, *, is_guest: bool) -> Person:
     role = GUEST_ROLE if is_guest else participant.role if participant else None
     providers = providers_of(app, entrance.session)
     provider_role = app.provider_role(providers[0], role) if providers and role else None
-    return Person(role=role, provider_role=provider_role, is_guest=is_guest, removed=entrance.banned)
+    state = None if entrance.entry is None else entrance.entry.state
+    return Person(
+        role=role,
+        provider_role=provider_role,
+        is_guest=is_guest,
+        removed=entrance.banned,
+        admitted=state is EntryState.ADMITTED,
+        denied=state is EntryState.DENIED,
+    )
 
 
-def denial(decision: Wait | Refuse) -> AccessDenied:
-    """The decision as an error."""
-    retry_after = decision.retry_after if isinstance(decision, Wait) else None
-    return AccessDenied(advice(decision), decision=decision, retry_after=retry_after)
+def denial(decision: Wait | Refuse, *, guest_id: str | None = None) -> AccessDenied:
+    """The decision as an error; a guest who has to wait is told who they are, for the next time."""
+    if isinstance(decision, Refuse):
+        return AccessDenied(advice(decision), decision=decision)
+    fields = {} if guest_id is None else {"guest_id": guest_id}
+    return AccessDenied(advice(decision), decision=decision, retry_after=decision.retry_after, **fields)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid5
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Admit, Door, Person, Refuse, Wait, decide, token_expiry
+from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, Wait, decide, token_expiry
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.entrance import Entrance, providers_of
@@ -16,12 +16,14 @@ from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
-from videobroker.errors import RoleNotMapped, RoomNotReady, SurfaceNotOffered
+from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
-from videobroker.storage import uids
+from videobroker.storage import identities, uids
 from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
 from videobroker.usecases.calls import open_call
 from videobroker.usecases.doors import denial, look_at, person_at
+from videobroker.usecases.lobbies import knock
 from videobroker.usecases.rooms import open_room
 
 LONGEST_CALL = timedelta(hours=12)
@@ -75,6 +77,15 @@ def guest_id(now: datetime, *, app: App, idempotency_key: str | None) -> str:
     return f"guest-{identity}"
 
 
+async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> None:
+    """Raise `ParticipantNotFound` for an id that we gave to no guest of the session, `SessionNotFound` without one."""
+    session = (await look_at(broker, key, None)).session
+    async with broker.store.transaction() as transaction:
+        known = await identities.was_guest(transaction, key.app_id, session.id, guest)
+    if not known:
+        raise ParticipantNotFound(f"No guest of {key.label} was ever given the id {guest!r}. Leave `guest_id` out.")
+
+
 async def join(
     broker: Broker,
     app: App,
@@ -114,7 +125,23 @@ async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit
         return decision
     async with attempt.broker.store.transaction() as transaction:
         await record(transaction, _denied(attempt, entrance, person, decision))
-    raise denial(decision)
+        if decision.reason is Reason.WAITING_FOR_ADMISSION:
+            await _knock(attempt, transaction, entrance, person)
+    raise denial(decision, guest_id=attempt.visitor.user_id if attempt.visitor.is_guest else None)
+
+
+async def _knock(attempt: _Attempt, transaction: Transaction, entrance: Entrance, person: Person) -> None:
+    visitor, participant = attempt.visitor, entrance.participant
+    await knock(
+        transaction,
+        entrance.session,
+        user_id=visitor.user_id,
+        display_name=visitor.display_name or (participant.display_name if participant else None),
+        role=person.role,
+        is_guest=visitor.is_guest,
+        asker=attempt.asker,
+        now=attempt.now,
+    )
 
 
 def _require_provider(attempt: _Attempt, session: Session) -> None:

@@ -9,7 +9,7 @@ from videobroker.domain.erasure import Subject, pseudonym_of
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal import Asker, Event, EventType
 from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
-from videobroker.storage import journal, seals
+from videobroker.storage import journal, lobby, seals
 from videobroker.storage.seals import Held
 
 
@@ -38,10 +38,12 @@ async def erase_person(
 
     That is their id and what providers call them, wherever they stand; address and browser where they asked themselves;
     what the app reported about or for them, or where it names them; and the `references` of sessions that the app wants
-    forgotten. Events that are being written at this moment are not found: erase again when the person is gone.
+    forgotten. They leave every waiting room, where their name may stand. Events that are being written at this moment
+    are not found: erase again when the person is gone.
     """
     async with broker.store.transaction() as transaction:
         await seals.be_patient(transaction)
+        await lobby.forget_person(transaction, app_id, user_id)
         await seals.lock(transaction, app_id)
         names = await seals.provider_names(transaction, app_id, user_id)
         held = await seals.rows_that_name(transaction, app_id, user_id, names, references)

@@ -29,7 +29,7 @@ from videobroker.errors import (
     ParticipantNotFound,
     UnknownProvider,
 )
-from videobroker.storage import sessions
+from videobroker.storage import lobby, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
 from videobroker.usecases.calls import end_open_call
@@ -155,6 +155,7 @@ async def _change(
         await sessions.conclude(transaction, app.id, session.id, at=None)
     reason = _reason_to_close(app, session.terms, terms, now)
     if reason is not None:
+        await lobby.clear(transaction, app.id, session.id)
         await end_open_call(transaction, broker, app, changed, by=None, reason=reason, asker=asker, now=now)
     await record(transaction, _about(changed, _kind_of_change(session, changed), asker, now))
     return Registered(changed, wanted, changed=True, closes=reason is not None)

@@ -20,7 +20,7 @@ from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError, RoleMayNot
 from videobroker.providers.contract import Capability, Provider
-from videobroker.storage import attendance, identities, removals, rooms, sessions, uids
+from videobroker.storage import attendance, identities, lobby, removals, rooms, sessions, uids
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import record
 from videobroker.storage.removals import Removal
@@ -54,17 +54,18 @@ async def remove(
 ) -> Removed:
     """Put a participant or a guest out, with all devices. With `ban` they get no credentials any more.
 
-    Raises `SessionNotFound`, `RoleMayNot`, and `ParticipantNotFound` for somebody who is neither on the roster nor
-    ever got credentials.
+    Who waited to be let in, or was let in, has to ask again. Raises `SessionNotFound`, `RoleMayNot`, and
+    `ParticipantNotFound` for somebody who is neither on the roster, nor waits, nor ever got credentials.
     """
     async with broker.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await _require_moderator(transaction, app, session, asker)
+        await require_moderator(transaction, app, session, asker)
         await _require_known(transaction, app, session, user_id)
         removal = await removals.put(transaction, app.id, session.id, user_id, banned=ban, now=now)
         await uids.retire(transaction, app.id, session.id, user_id, now=now)
+        await lobby.drop(transaction, app.id, session.id, user_id)
         await record(
             transaction,
             about(session, EventType.PARTICIPANT_REMOVED, asker=asker, now=now, user_id=user_id, data={"ban": ban}),
@@ -98,7 +99,7 @@ async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, as
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await _require_moderator(transaction, app, session, asker)
+        await require_moderator(transaction, app, session, asker)
         lifted = await removals.lift_ban(transaction, app.id, session.id, user_id)
         if lifted:
             event = about(session, EventType.PARTICIPANT_READMITTED, asker=asker, now=now, user_id=user_id)
@@ -106,7 +107,7 @@ async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, as
     return lifted
 
 
-async def _require_moderator(transaction: Transaction, app: App, session: Session, asker: Asker) -> None:
+async def require_moderator(transaction: Transaction, app: App, session: Session, asker: Asker) -> None:
     """A backend may; a user whose role is one of the hosts' may."""
     if asker.user_id is None:
         return
@@ -114,12 +115,12 @@ async def _require_moderator(transaction: Transaction, app: App, session: Sessio
     if person is None:
         raise no_session(session.key)
     if person.role not in app.policy_for(session.terms.policy).host_roles:
-        raise RoleMayNot("Only a host of this session may put people out and let them in again.")
+        raise RoleMayNot("Only a host of this session may let people in and put them out.")
 
 
 async def _require_known(transaction: Transaction, app: App, session: Session, user_id: str) -> None:
     person = await sessions.find_participant(transaction, app.id, session.id, user_id)
-    if person is not None:
+    if person is not None or await lobby.has(transaction, app.id, session.id, user_id):
         return
     issued = await identities.issued_since(
         transaction, app.id, session.id, user_id=user_id, since=session.created_at - timedelta(days=1)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,12 +12,15 @@ from videobroker.domain.access import Decision, Reason, Refuse, Wait, decide
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import providers_of
 from videobroker.domain.ids import CallId
+from videobroker.domain.lobby import Entry
+from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
 from videobroker.storage import attendance
 from videobroker.storage.entrances import look
 from videobroker.storage.listener import journal_topic
-from videobroker.usecases.doors import no_session, person_at
+from videobroker.usecases.doors import no_session, person_at, still_waits
+from videobroker.usecases.lobbies import count_waiting
 
 LOOK_AGAIN_SECONDS = 5.0
 """Without a wake-up. They may get lost."""
@@ -49,16 +52,27 @@ class Visit:
     """The one that runs, and since when."""
     host_present: bool | None
     """Whether a host is in it; None when nobody can tell."""
+    entry: Entry | None = None
+    """The visitor's place in the waiting room."""
+    waiting: int | None = None
+    """For a host of a session that lets people in one by one: how many wait."""
 
     @property
     def essence(self) -> "Visit":
         """Without what changes by the second."""
-        decision = self.decision
-        return replace(self, decision=replace(decision, retry_after=0)) if isinstance(decision, Wait) else self
+        decision, entry = self.decision, self.entry
+        return replace(
+            self,
+            decision=replace(decision, retry_after=0) if isinstance(decision, Wait) else decision,
+            entry=None if entry is None else replace(entry, seen_at=entry.asked_at),
+        )
 
 
 async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> Visit:
-    """How the session stands for the holder of a ticket. Raises `SessionNotFound`."""
+    """How the session stands for the holder of a ticket. Raises `SessionNotFound`.
+
+    Of somebody who waits to be let in, looking is a sign that they still do.
+    """
     async with broker.store.transaction() as transaction:
         entrance = await look(transaction, ticket.session, ticket.user_id)
         if entrance is None:
@@ -67,9 +81,14 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
         roles = None
         if call is not None and call.evidence_at is not None:
             roles = await attendance.roles_present(transaction, app.id, call.id)
-    session, terms, door = entrance.session, entrance.session.terms, entrance.door(app)
-    person = person_at(app, entrance, is_guest=ticket.is_guest)
+        session, terms, door = entrance.session, entrance.session.terms, entrance.door(app)
+        person = person_at(app, entrance, is_guest=ticket.is_guest)
+        is_host = person.role in door.policy.host_roles
+        waiting = None
+        if is_host and door.policy.waiting_room is WaitingRoom.ADMIT:
+            waiting = await count_waiting(transaction, app, session, now)
     decision = decide(door, person, now)
+    await still_waits(broker, entrance, decision, now=now)
     providers = providers_of(app, session)
     registered_name = None if entrance.participant is None else entrance.participant.display_name
     return Visit(
@@ -81,11 +100,13 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
         ticket=ticket,
         display_name=ticket.display_name or registered_name,
         role=person.role,
-        is_host=person.role in door.policy.host_roles,
+        is_host=is_host,
         decision=decision,
         provider=providers[0] if providers else None,
         call=None if call is None else (call.id, call.started_at),
         host_present=None if roles is None else not roles.isdisjoint(door.policy.host_roles),
+        entry=entrance.entry,
+        waiting=waiting,
     )
 
 
@@ -93,7 +114,9 @@ def _is_unknown(decision: Decision) -> bool:
     return isinstance(decision, Refuse) and decision.reason in {Reason.NOT_A_PARTICIPANT, Reason.GUESTS_NOT_ALLOWED}
 
 
-async def watch(broker: Broker, app: App, ticket: Ticket, *, seconds: float) -> AsyncIterator[tuple[Visit, datetime]]:
+async def watch(
+    broker: Broker, app: App, ticket: Ticket, *, seconds: float
+) -> AsyncGenerator[tuple[Visit, datetime], None]:
     """The visit at once, and again whenever it is another one, with the time; for so many seconds.
 
     It ends early with the ticket. Raises `SessionNotFound`.

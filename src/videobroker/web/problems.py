@@ -84,7 +84,9 @@ STATUS: Mapping[str, int] = {
     "call_not_found": 404,
     "endpoint_not_found": 404,
     "delivery_not_found": 404,
+    "entry_not_found": 404,
     "too_many_endpoints": 409,
+    "already_admitted": 409,
     "request_in_flight": 409,
     **{reason.value: 403 for reason in Reason},
     "provider_unavailable": 503,
@@ -132,6 +134,9 @@ class Problem(BaseModel):
         default=None, description="With `invalid_request`: every part that is wrong."
     )
     access: AccessShape | None = Field(default=None, description="The access decision, where there is one.")
+    guest_id: str | None = Field(
+        default=None, description="Of a guest who has to wait: send it when asking again, to be the same guest."
+    )
 
 
 def code_of(error: BrokerError) -> str:

@@ -128,6 +128,19 @@ class RemovedData(EventData):
     ban: bool
 
 
+class EntryData(EventData):
+    """Somebody's place in a waiting room."""
+
+    entry: UUID = Field(description="For `POST .../lobby/{entry}/admit` and `/deny`.")
+    guest: bool
+
+
+class WaitingData(EntryData):
+    """The same, and who they are."""
+
+    role: str = Field(description="The app's role.")
+
+
 class MissingData(EventData):
     """Somebody who was not there in time."""
 
@@ -217,6 +230,12 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.PARTICIPANT_LEFT: (LeftData, "Somebody has left a call."),
     EventType.PARTICIPANT_REMOVED: (RemovedData, "Somebody was put out of a session."),
     EventType.PARTICIPANT_READMITTED: (NoData, "A ban was lifted."),
+    EventType.PARTICIPANT_WAITING: (
+        WaitingData,
+        "Somebody waits to be let in. It is said once.",
+    ),
+    EventType.PARTICIPANT_ADMITTED: (EntryData, "Somebody was let in."),
+    EventType.PARTICIPANT_DENIED: (EntryData, "Somebody was not let in."),
     EventType.PARTICIPANT_NO_SHOW: (MissingData, "Somebody is not there although the booking began a while ago."),
     EventType.ATTENDANCE_CORRECTED: (CorrectedData, "Something about who was in a call turned out to be otherwise."),
     EventType.ATTENDANCE_RECONCILED: (ReconciledData, "The provider was asked, and told what its webhooks had not."),

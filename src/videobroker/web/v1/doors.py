@@ -15,7 +15,7 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases import calls
 from videobroker.usecases.doors import access
-from videobroker.usecases.entering import Joined, Visitor, guest_id, join
+from videobroker.usecases.entering import Joined, Visitor, guest_id, join, require_known_guest
 from videobroker.web.auth import Caller, CallsReader, CallsWriter, GuestBringer, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
@@ -32,6 +32,16 @@ _JOIN_RESPONSES = described(
     *_BODY_PROBLEMS,
     *IDEMPOTENCY_PROBLEMS,
     *_REASONS,
+    "role_not_mapped",
+    "surface_not_offered",
+    *_PROVIDER_PROBLEMS,
+)
+_GUEST_RESPONSES = described(
+    *SESSION_PROBLEMS,
+    *_BODY_PROBLEMS,
+    *IDEMPOTENCY_PROBLEMS,
+    *_REASONS,
+    "participant_not_found",
     "role_not_mapped",
     "surface_not_offered",
     *_PROVIDER_PROBLEMS,
@@ -64,6 +74,10 @@ class GuestIn(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Grandma"}]})
 
     name: Name = Field(description="What the guest is called.")
+    guest_id: Identifier | None = Field(
+        default=None,
+        description="To be the same guest again: what a former answer named. Left out, it is a new guest.",
+    )
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
@@ -294,12 +308,14 @@ def door_routes(kind: SessionKind) -> APIRouter:
         return await once.answer(caller, lambda: enter(caller, reference, visitor, wish.surface))
 
     @router.post(
-        "/guests", summary="Get join credentials for a guest", responses=_JOIN_RESPONSES, response_model=JoinResponse
+        "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
     )
     async def join_as_guest(caller: GuestBringer, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
         """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
-        every key is."""
-        guest = guest_id(caller.now, app=caller.app, idempotency_key=once.key)
+        every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
+        guest = body.guest_id or guest_id(caller.now, app=caller.app, idempotency_key=once.key)
+        if body.guest_id is not None:
+            await require_known_guest(caller.broker, session_key(caller, kind, reference), guest)
         visitor = Visitor(guest, body.name, is_guest=True)
         return await once.answer(caller, lambda: enter(caller, reference, visitor, body.surface))
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
 from videobroker.usecases.visiting import Visit, visit, watch
@@ -48,11 +49,11 @@ class Visitor(BaseModel):
     ticket_expires_at: Moment
 
 
-class LobbyEntry(BaseModel):
+class VisitedLobby(BaseModel):
     """Where the visitor stands in the waiting room."""
 
     entry: UUID
-    state: Literal["waiting", "admitted", "denied"]
+    state: EntryState
     since: Moment = Field(description="Since when they wait; once that is decided, when it was.")
 
 
@@ -94,6 +95,7 @@ _EXAMPLE: dict[str, Any] = {
     "provider": "100ms",
     "call": None,
     "host_present": None,
+    "waiting": None,
 }
 
 
@@ -106,12 +108,15 @@ class VisitOut(BaseModel):
     session: VisitedSession
     visitor: Visitor
     decision: AccessShape
-    lobby: LobbyEntry | None = Field(description="Null for somebody who has not asked to be let in.")
+    lobby: VisitedLobby | None = Field(description="Null for somebody who has not asked to be let in.")
     provider: ProviderName | None = Field(
         description="Where the session takes place. When it changes, join again: the session has moved."
     )
     call: RunningCall | None
     host_present: bool | None = Field(description="Whether a host is in the call; null when nobody can tell.")
+    waiting: int | None = Field(
+        description="For a host of a session with `waiting_room: admit`: how many wait. `GET .../lobby` has them."
+    )
 
 
 def visit_out(seen: Visit, now: datetime) -> VisitOut:
@@ -135,10 +140,13 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
             ticket_expires_at=seen.ticket.expires_at,
         ),
         decision=access_shape(seen.decision),
-        lobby=None,
+        lobby=None
+        if seen.entry is None
+        else VisitedLobby(entry=seen.entry.id, state=seen.entry.state, since=seen.entry.since),
         provider=seen.provider,
         call=None if seen.call is None else RunningCall(id=seen.call[0], started_at=seen.call[1]),
         host_present=seen.host_present,
+        waiting=seen.waiting,
     )
 
 
@@ -147,7 +155,8 @@ _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", 
 
 @router.get("", summary="See how the session stands for you", responses=_PROBLEMS)
 async def get_visit(visitor: TicketHolder) -> VisitOut:
-    """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed."""
+    """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed;
+    of somebody who waits to be let in, asking is a sign that they still do."""
     seen = await visit(visitor.broker, visitor.app, visitor.ticket, now=visitor.now)
     return visit_out(seen, visitor.now)
 

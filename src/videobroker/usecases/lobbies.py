@@ -1,0 +1,169 @@
+"""The waiting room: asking to be let in, and letting people in or not.
+
+An entry is written in the transaction that records the refusal it comes from, and decided under the lock on its
+session: what ends the call or puts somebody out has the same lock, and takes the entries along.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Door, Person, Reason, Wait, decide
+from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.entrance import door_of
+from videobroker.domain.ids import EntryId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.sessions import Session, SessionKey
+from videobroker.errors import AlreadyAdmitted, EntryNotFound
+from videobroker.storage import calls, lobby, sessions
+from videobroker.storage.journal import record
+from videobroker.storage.lobby import Found
+from videobroker.storage.store import Transaction
+from videobroker.usecases.doors import no_session
+from videobroker.usecases.removing import require_moderator
+
+MOST_ENTRIES = 1_000
+"""So many are shown, and admitted at once."""
+UNDECIDED = (EntryState.WAITING,)
+
+
+async def knock(
+    transaction: Transaction,
+    session: Session,
+    *,
+    user_id: str,
+    display_name: str | None,
+    role: str | None,
+    is_guest: bool,
+    asker: Asker,
+    now: datetime,
+) -> None:
+    """Somebody asks to be let in: an entry, and an event, or a sign of life where there is an entry already."""
+    entry = Entry(EntryId(uuid7(now)), user_id, display_name, is_guest, EntryState.WAITING, now, now)
+    app_id = session.key.app_id
+    if await lobby.knock(transaction, app_id, session.id, entry):
+        data = {"entry": str(entry.id), "guest": is_guest, "role": role}
+        event = about(session, EventType.PARTICIPANT_WAITING, asker=asker, now=now, user_id=user_id, data=data)
+        await record(transaction, event)
+    else:
+        await lobby.saw(transaction, app_id, session.id, user_id, display_name=display_name, now=now)
+
+
+async def list_lobby(
+    broker: Broker, app: App, key: SessionKey, *, asker: Asker, now: datetime
+) -> Sequence[tuple[Entry, str | None]]:
+    """Who waits and who was decided about, with their roles: who waits comes first.
+
+    Whom only something else keeps out, or nothing, is not among them. Raises `SessionNotFound`, `RoleMayNot`.
+    """
+    async with broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, key)
+        if session is None:
+            raise no_session(key)
+        await require_moderator(transaction, app, session, asker)
+        return await _kept(transaction, app, session, now)
+
+
+async def admit(
+    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, *, asker: Asker, now: datetime
+) -> tuple[Entry, str | None]:
+    """Let somebody in who waits or was denied. Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`."""
+    return await _settle(broker, app, key, entry_id, EntryState.ADMITTED, asker=asker, now=now)
+
+
+async def deny(
+    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, *, asker: Asker, now: datetime
+) -> tuple[Entry, str | None]:
+    """Do not let somebody in who waits.
+
+    Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`, and `AlreadyAdmitted`: credentials may be out then.
+    """
+    return await _settle(broker, app, key, entry_id, EntryState.DENIED, asker=asker, now=now)
+
+
+async def admit_all(
+    broker: Broker, app: App, key: SessionKey, *, asker: Asker, now: datetime
+) -> Sequence[tuple[Entry, str | None]]:
+    """Let everybody in who waits; who that was. Raises `SessionNotFound`, `RoleMayNot`."""
+    async with broker.store.transaction() as transaction:
+        session = await _moderated(transaction, app, key, asker)
+        waiting = [entry.id for entry, _ in await _kept(transaction, app, session, now) if entry.state in UNDECIDED]
+        for entry_id in waiting:
+            await _write(transaction, session, entry_id, EntryState.ADMITTED, asker, now)
+        return [each for each in await _kept(transaction, app, session, now) if each[0].id in waiting]
+
+
+async def _settle(
+    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, state: EntryState, *, asker: Asker, now: datetime
+) -> tuple[Entry, str | None]:
+    async with broker.store.transaction() as transaction:
+        session = await _moderated(transaction, app, key, asker)
+        found = await lobby.find(transaction, app.id, session.id, entry_id)
+        if found is None or not _is_kept(await _door(transaction, app, session), found, now):
+            raise EntryNotFound("Nobody waits here under this id any more. `GET .../lobby` shows who does.")
+        if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
+            raise AlreadyAdmitted("They were let in already. Put them out: `POST .../participants/{user_id}/remove`.")
+        if found.entry.state is not state:
+            await _write(transaction, session, entry_id, state, asker, now)
+            found = await lobby.find(transaction, app.id, session.id, entry_id) or found
+    return found.entry, _role(found)
+
+
+async def _moderated(transaction: Transaction, app: App, key: SessionKey, asker: Asker) -> Session:
+    session = await sessions.lock(transaction, key)
+    if session is None:
+        raise no_session(key)
+    await require_moderator(transaction, app, session, asker)
+    return session
+
+
+async def _write(
+    transaction: Transaction, session: Session, entry_id: EntryId, state: EntryState, asker: Asker, now: datetime
+) -> None:
+    app_id = session.key.app_id
+    out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else list(UNDECIDED)
+    settled = await lobby.settle(transaction, app_id, entry_id, state, out_of=out_of, by=asker.user_id, now=now)
+    found = await lobby.find(transaction, app_id, session.id, entry_id)
+    if settled and found is not None:
+        await record(transaction, _decided(session, found.entry, asker, now))
+
+
+def _decided(session: Session, entry: Entry, asker: Asker, now: datetime) -> Event:
+    admitted = entry.state is EntryState.ADMITTED
+    return about(
+        session,
+        EventType.PARTICIPANT_ADMITTED if admitted else EventType.PARTICIPANT_DENIED,
+        asker=asker,
+        now=now,
+        user_id=entry.user_id,
+        data={"entry": str(entry.id), "guest": entry.is_guest},
+    )
+
+
+async def _kept(transaction: Transaction, app: App, session: Session, now: datetime) -> list[tuple[Entry, str | None]]:
+    door = await _door(transaction, app, session)
+    found = await lobby.of_session(transaction, app.id, session.id, limit=MOST_ENTRIES)
+    return [(each.entry, _role(each)) for each in found if _is_kept(door, each, now)]
+
+
+async def count_waiting(transaction: Transaction, app: App, session: Session, now: datetime) -> int:
+    """How many people wait to be let in."""
+    kept = await _kept(transaction, app, session, now)
+    return sum(entry.state_at(now) is EntryState.WAITING for entry, _ in kept)
+
+
+async def _door(transaction: Transaction, app: App, session: Session) -> Door:
+    held = await calls.latest(transaction, app.id, session.id)
+    return door_of(app, session.terms, call_running=held is not None and held.ended_at is None)
+
+
+def _role(found: Found) -> str | None:
+    return GUEST_ROLE if found.entry.is_guest else found.role
+
+
+def _is_kept(door: Door, found: Found, now: datetime) -> bool:
+    """Whether it is the waiting room, and nothing else, that keeps or kept this person."""
+    person = Person(_role(found), is_guest=found.entry.is_guest, removed=found.banned)
+    decision = decide(door, person, now)
+    return isinstance(decision, Wait) and decision.reason is Reason.WAITING_FOR_ADMISSION
