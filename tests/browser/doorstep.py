@@ -47,7 +47,8 @@ class Visitor:
         await expect(self.heading).to_have_text(heading, timeout=SOON)
 
     async def enters(self) -> Frame:
-        """Press the button, and answer the frame of the call."""
+        """Look at themselves, press the button, and answer the frame of the call."""
+        await expect(self.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
         await self.button("Join now").click(timeout=SOON)
         return await self.frame()
 

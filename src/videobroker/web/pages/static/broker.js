@@ -39,14 +39,20 @@ export class Broker {
     return this.#ask("GET", "/v1/visit");
   }
 
+  /** Ask to be let in; the visit as it stands then. */
+  knock() {
+    return this.#ask("POST", "/v1/visit/knock");
+  }
+
   /** Join credentials; a `Problem` with `access` when the person may not enter now. */
   join(session, surface) {
     return this.#ask("POST", `${sessionPath(session)}/join`, { surface });
   }
 
-  /** Those who wait to be let in; for hosts. */
+  /** Those who wait to be let in, also who gave no sign lately; for hosts. */
   async lobby(session) {
-    return (await this.#ask("GET", `${sessionPath(session)}/lobby`)).data;
+    const { data } = await this.#ask("GET", `${sessionPath(session)}/lobby`);
+    return data.filter((each) => each.state === "waiting" || each.state === "stranded");
   }
 
   admit(session, entry) {

@@ -38,9 +38,11 @@ class Page {
   #endedByMe = false;
   #trouble = null;
   #knocked = false;
+  #sawThemselves = false;
   #anew = -Infinity;
   #lobbyLooked = 0;
   #waiting = 0;
+  #listed = 0;
 
   constructor() {
     const wanted = new URLSearchParams(location.search).get("lang");
@@ -108,7 +110,7 @@ class Page {
     const mine = visit.lobby?.state === "waiting";
     // Somebody who comes back to the page while they are waiting has asked already.
     if (mine && !state.after && !this.#knocked) state.asked = true;
-    this.#knocked = mine || (this.#knocked && visit.decision.reason === "waiting_for_admission");
+    this.#knocked = mine;
     if (state.call && !state.joining) this.#judgeCall(visit);
     if (state.after === "ended" && visit.decision.reason === "too_early") state.after = null;
     this.#knock();
@@ -174,20 +176,17 @@ class Page {
     this.#render();
   }
 
-  /** Ask to be let in: the refusal of credentials is what the host hears of. */
   async #knock() {
     const { asked, after, visit } = this.#state;
     const wanted = asked && !after && visit?.decision.reason === "waiting_for_admission";
     if (!wanted || this.#knocked) return;
     this.#knocked = true;
     try {
-      await this.#broker.join(this.#session, "prebuilt");
-    } catch (problem) {
-      if (!problem.access) this.#knocked = false;
-      return;
+      this.#visited(await this.#broker.knock());
+    } catch {
+      // The stream tells what is the matter, and its next word is the next try.
+      this.#knocked = false;
     }
-    // Let in at the very moment; the credentials are asked for again once that is known here.
-    this.#following.again();
   }
 
   // In and out.
@@ -230,7 +229,6 @@ class Page {
       state.joining = null;
       state.moved = false;
       state.visit = { ...state.visit, decision: { ...state.visit.decision, ...problem.access } };
-      this.#knocked = problem.access.reason === "waiting_for_admission";
       this.#following.again();
       this.#render();
       return false;
@@ -252,7 +250,8 @@ class Page {
 
   #showCall(credentials) {
     const state = this.#state;
-    const sawThemselves = this.#devices.isOn;
+    const skipPreview = this.#sawThemselves || this.#devices.isOn;
+    this.#sawThemselves = true;
     const devices = this.#devices.chosen;
     // The call wants the camera, and many devices give it to one page only.
     this.#devices.stop();
@@ -270,7 +269,7 @@ class Page {
       lang: this.#voice.language,
       page: `${location.pathname.replace(/\/$/, "")}/agora`,
       devices,
-      skipPreview: sawThemselves,
+      skipPreview,
     });
     this.#parent.tell("joined", { provider: credentials.provider });
     // What came while the credentials were on their way may already be about this call.
@@ -375,13 +374,15 @@ class Page {
 
   async #lookAtLobby(now) {
     const { visit, gone } = this.#state;
-    if (!visit?.visitor.is_host || gone) return;
+    // Null for everybody but the hosts of a session that lets people in one by one.
+    if ((visit?.waiting ?? null) === null || gone) return;
     if (!now && Date.now() - this.#lobbyLooked < LOBBY_EVERY) return;
     this.#lobbyLooked = Date.now();
     try {
-      const waiting = await this.#broker.lobby(visit.session);
-      this.#waiting = waiting.length;
-      this.#lobby.show(waiting, this.#clock.now());
+      const found = await this.#broker.lobby(visit.session);
+      this.#waiting = found.filter((each) => each.state === "waiting").length;
+      this.#listed = found.length;
+      this.#lobby.show(found, this.#clock.now());
       this.#render();
     } catch {
       // It is looked up again in a moment, and if the service is away the page says so already.
@@ -401,7 +402,8 @@ class Page {
     if (this.#clock.jumped()) this.#following.again();
     this.#count();
     this.#lobby.tick(this.#clock.now());
-    if (!document.hidden) this.#lookAtLobby(false);
+    // Nobody tells of those who only stop giving signs.
+    if (!document.hidden && this.#listed > 0) this.#lookAtLobby(false);
     if (this.#renewal !== null && this.#clock.now() >= this.#renewal) this.#renew();
   }
 
@@ -514,10 +516,11 @@ class Page {
   #drawLobby(inCall) {
     const { visit, gone } = this.#state;
     const host = Boolean(visit?.visitor.is_host) && !gone;
+    const lobby = host && visit.waiting !== null;
     const open = $("toggle").getAttribute("aria-expanded") === "true";
     $("end").hidden = !host;
-    $("toggle").hidden = !(inCall && host);
-    $("lobby").hidden = !(host && this.#waiting > 0 && (!inCall || open));
+    $("toggle").hidden = !(inCall && lobby);
+    $("lobby").hidden = !(lobby && this.#listed > 0 && (!inCall || open));
     $("count").textContent = this.#waiting > 0 ? String(this.#waiting) : "";
     $("toggle").setAttribute(
       "aria-label",

@@ -6,7 +6,6 @@ export class Lobby {
   #act;
   #known = new Map();
   #rows = new Map();
-  #shownBefore = false;
 
   /** `act.admit(entry)`, `act.deny(entry)`, `act.admitAll()` answer promises; `act.arrived(name)` is told of new ones. */
   constructor(root, voice, act) {
@@ -18,11 +17,10 @@ export class Lobby {
 
   /** Show who waits now. `now` is the server's time in milliseconds. */
   show(entries, now) {
-    for (const entry of entries) {
-      if (!this.#known.has(entry.id) && this.#shownBefore) this.#act.arrived(entry.display_name);
+    for (const each of entries) {
+      if (!this.#known.has(each.entry)) this.#act.arrived(nameOf(each));
     }
-    this.#shownBefore = true;
-    this.#known = new Map(entries.map((entry) => [entry.id, entry]));
+    this.#known = new Map(entries.map((each) => [each.entry, each]));
     this.#draw(now);
     this.#part("nobody").hidden = entries.length > 0;
     this.#part("all").hidden = entries.length < 2;
@@ -31,9 +29,12 @@ export class Lobby {
   /** How long everybody has been waiting by now. */
   tick(now) {
     for (const [id, row] of this.#rows) {
-      const since = now - Date.parse(this.#known.get(id).waiting_since);
+      const { asked_at, state } = this.#known.get(id);
+      const since = now - Date.parse(asked_at);
       // Minutes are enough, and do not flicker.
-      const told = since < 60_000 ? "" : this.#voice.say("lobby.since", { time: this.#voice.length(since - 59_000) });
+      const long = since < 60_000 ? "" : this.#voice.say("lobby.since", { time: this.#voice.length(since - 59_000) });
+      const told = state === "stranded" ? this.#voice.say("lobby.stranded") : long;
+      row.classList.toggle("stranded", state === "stranded");
       const element = row.querySelector("small");
       if (element.textContent !== told) element.textContent = told;
     }
@@ -61,13 +62,13 @@ export class Lobby {
     const row = document.createElement("li");
     const name = document.createElement("span");
     name.className = "who";
-    name.append(entry.display_name, entry.is_guest ? ` (${this.#voice.say("lobby.guest")})` : "");
+    name.append(nameOf(entry), entry.is_guest ? ` (${this.#voice.say("lobby.guest")})` : "");
     const since = document.createElement("small");
     name.append(since);
     const admit = this.#button("lobby.admit", "lobby.admit.name", entry, "primary");
     const deny = this.#button("lobby.deny", "lobby.deny.name", entry, "quiet");
-    admit.addEventListener("click", () => this.#do(() => this.#act.admit(entry.id), [admit, deny]));
-    deny.addEventListener("click", () => this.#do(() => this.#act.deny(entry.id), [admit, deny]));
+    admit.addEventListener("click", () => this.#do(() => this.#act.admit(entry.entry), [admit, deny]));
+    deny.addEventListener("click", () => this.#do(() => this.#act.deny(entry.entry), [admit, deny]));
     row.append(name, admit, deny);
     return row;
   }
@@ -77,7 +78,7 @@ export class Lobby {
     button.type = "button";
     button.className = `${kind} small`;
     button.textContent = this.#voice.say(text);
-    button.setAttribute("aria-label", this.#voice.say(label, { name: entry.display_name }));
+    button.setAttribute("aria-label", this.#voice.say(label, { name: nameOf(entry) }));
     return button;
   }
 
@@ -95,4 +96,8 @@ export class Lobby {
   #part(name) {
     return this.#root.querySelector(`[data-part="${name}"]`);
   }
+}
+
+function nameOf({ display_name, user_id }) {
+  return display_name ?? user_id;
 }
