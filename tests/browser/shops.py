@@ -43,6 +43,8 @@ async def site(**headers: str) -> AsyncIterator[Site]:
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    yield made
-    server.should_exit = True
-    await task
+    try:
+        yield made
+    finally:
+        server.should_exit = server.force_exit = True
+        await task

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import FrameLocator, Page, expect
 
 from browser.conftest import VisitMaker, violations
-from browser.doorstep import SOON, ticket
+from browser.doorstep import SOON, ticket, until
 from browser.screens import shot
 from browser.shops import Site, site
 from house import MovableClock, Tenant
@@ -60,10 +60,9 @@ def inside(page: Page) -> FrameLocator:
 
 async def heard(page: Page, type_: str) -> dict[str, str]:
     """The detail of the first event of this type, once it has come."""
-    found = await page.wait_for_function(
-        "(type) => window.heard.find((each) => each[0] === type)?.[1]", arg=type_, timeout=SOON
+    detail: dict[str, str] = await until(
+        lambda: page.evaluate("(type) => window.heard.find((each) => each[0] === type)?.[1]", type_)
     )
-    detail: dict[str, str] = await found.json_value()
     return detail
 
 
@@ -153,7 +152,7 @@ async def test_a_page_of_another_origin_cannot_show_it(
     await one.page.clock.install()
     element = f'<videobroker-call ticket="{text}"></videobroker-call>'
     await one.page.goto(shop.show(f'{HEAR}<script src="{served}/embed.js"></script>{element}'))
-    await one.page.wait_for_function("document.querySelector('videobroker-call').shadowRoot.querySelector('iframe')")
+    await expect(one.page.locator("videobroker-call iframe")).to_have_count(1)
 
     await one.page.clock.fast_forward(16_000)
 

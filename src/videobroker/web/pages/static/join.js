@@ -13,7 +13,11 @@ import { Voice, chosenLanguage } from "./texts.js";
 const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
 const RENEW_AT = 0.6; // of the life of a token
 const DAY = 86_400_000;
-const OUTDATED = new Set(["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"]);
+const OUTDATED = new Set([
+  ...["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"],
+  // What Agora's SDK says of a token that it may not use, among other things.
+  "CAN_NOT_GET_GATEWAY_SERVER",
+]);
 const ANEW_EVERY = 30_000; // ms
 
 const $ = (id) => document.getElementById(id);
