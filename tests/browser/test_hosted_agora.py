@@ -132,8 +132,10 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
-    async with served_with(broker, Sdk(SDK_URL, f"sha384-{digest}")) as address:
-        ben, asked = await in_front_of(visit, address, agora, sdk, transpond=REFUSAL)
+    async with (
+        served_with(broker, Sdk(SDK_URL, f"sha384-{digest}")) as address,
+        in_front_of(visit, address, agora, sdk, transpond=REFUSAL) as (ben, asked),
+    ):
         # Its statistics, and everything else that goes to its network, finds nobody here.
         ben.visit.expected.append("net::ERR_FAILED")
         await ben.enters()
@@ -154,8 +156,10 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with served_with(broker, Sdk(SDK_URL, "sha384-" + "A" * 64)) as address:
-        ben, _ = await in_front_of(visit, address, agora, PRETEND_SDK)
+    async with (
+        served_with(broker, Sdk(SDK_URL, "sha384-" + "A" * 64)) as address,
+        in_front_of(visit, address, agora, PRETEND_SDK) as (ben, _),
+    ):
         ben.visit.expected.append("integrity")
         frame = await ben.enters()
 
@@ -167,8 +171,10 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with served_with(broker, Sdk(SDK_URL)) as address:
-        ben, _ = await in_front_of(visit, address, agora, PRETEND_SDK)
+    async with (
+        served_with(broker, Sdk(SDK_URL)) as address,
+        in_front_of(visit, address, agora, PRETEND_SDK) as (ben, _),
+    ):
         frame = await ben.enters()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
         assert await violations(ben.page) == []
@@ -199,8 +205,10 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
 
 async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broker: Broker, agora: Tenant) -> None:
     await agora.book()
-    async with served_with(broker, Sdk(SDK_URL)) as address:
-        ben, _ = await in_front_of(visit, address, agora, PRETEND_SDK)
+    async with (
+        served_with(broker, Sdk(SDK_URL)) as address,
+        in_front_of(visit, address, agora, PRETEND_SDK) as (ben, _),
+    ):
         frame = await ben.enters()
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=SOON)
 

@@ -43,6 +43,21 @@ def test_an_update_replaces_what_it_names_and_leaves_the_rest(videobroker: Here,
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == [roles]
 
 
+def test_origins_are_named_replaced_and_taken_away(videobroker: Here) -> None:
+    origins = ["--origin", "https://shop.example", "--origin", "http://localhost:3000"]
+    made = json.loads(videobroker.succeed("apps", "create", "acme", *origins, "--json").out)
+    assert made["allowed_origins"] == ["https://shop.example", "http://localhost:3000"]
+    kept = json.loads(videobroker.succeed("apps", "update", "acme", "--role", "100ms:a=b", "--json").out)
+    assert kept["allowed_origins"] == made["allowed_origins"]
+    other = videobroker.succeed("apps", "update", "acme", "--origin", "https://other.example", "--json")
+    assert json.loads(other.out)["allowed_origins"] == ["https://other.example"]
+    refused = videobroker("apps", "update", "acme", "--origin", "https://*.example")
+    assert (refused.code, refused.out) == (1, "")
+    assert "Write https://shop.example" in refused.said
+    none = json.loads(videobroker.succeed("apps", "update", "acme", "--origin", "", "--json").out)
+    assert none["allowed_origins"] == []
+
+
 def test_the_list_is_by_name_for_scripts_and_for_people(videobroker: Here) -> None:
     assert videobroker.succeed("apps", "list").out == "There is no app yet.\n"
     assert json.loads(videobroker.succeed("apps", "list", "--json").out) == []

@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from house import Tenant, ask_as, linked
 from videobroker.broker import Broker
+from videobroker.errors import InvalidInput
+from videobroker.usecases import tenants
+from videobroker.web import origins
 from videobroker.web.app import create_app
 
 ASK = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
@@ -33,6 +38,118 @@ async def test_a_page_of_an_allowed_origin_may_ask(browser: httpx.AsyncClient) -
     assert allowed.headers["access-control-allow-origin"] == "https://app.example"
     refused = await browser.get("/v1/bookings", headers={"Origin": "https://app.example"})
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "https://app.example")
+
+
+@pytest.fixture
+async def shop(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """An app with pages of its own."""
+    monkeypatch.setattr(origins, "KEPT_SECONDS", 0.0)
+    await tutoring.book()
+    return await having(tutoring, f"https://{tutoring.app.id}.example")
+
+
+async def having(tenant: Tenant, *allowed: str) -> Tenant:
+    """The app with these origins."""
+    app = tenant.app
+    changed = await tenants.change_app(
+        tenant.broker,
+        app,
+        policy=app.policy,
+        role_maps=app.role_maps,
+        allowed_origins=allowed,
+        now=tenant.broker.now(),
+    )
+    return replace(tenant, app=changed)
+
+
+def reader(answer: httpx.Response) -> str | None:
+    """Whose pages may read this."""
+    origin: str | None = answer.headers.get("access-control-allow-origin")
+    return origin
+
+
+async def test_a_page_of_an_app_may_ask_for_its_own_users_and_for_those_of_no_other_app(
+    shop: Tenant, other: Tenant
+) -> None:
+    await other.book()
+    (own,) = shop.app.allowed_origins
+    join = "/v1/bookings/lesson-1/join"
+    preflight = await shop.api.options(join, headers=ASK | {"Origin": own})
+    assert (preflight.status_code, reader(preflight)) == (200, own)
+    mine, theirs = await linked(shop), await linked(other)
+    joined = await ask_as(shop, mine, "POST", join, Origin=own)
+    assert (joined.status_code, reader(joined)) == (200, own)
+    assert reader(await ask_as(shop, mine, "GET", "/v1/visit", Origin=own)) == own
+    assert reader(await ask_as(shop, theirs, "GET", "/v1/visit", Origin=own)) is None
+    assert reader(await ask_as(shop, theirs, "POST", join, Origin=own)) is None
+
+
+async def test_a_page_of_an_app_may_read_why_its_user_was_refused(shop: Tenant) -> None:
+    (own,) = shop.app.allowed_origins
+    for text, status in (("vbt_nonsense", 401), ((await linked(shop))["ticket"], 403)):
+        refused = await ask_as(shop, text, "GET", "/v1/bookings", Origin=own)
+        assert (refused.status_code, reader(refused)) == (status, own)
+
+
+async def test_no_page_of_an_app_uses_a_key_or_the_old_endpoints(shop: Tenant) -> None:
+    (own,) = shop.app.allowed_origins
+    assert reader(await shop.get("/v1/bookings", headers={"Origin": own})) is None
+    old = await shop.api.options("/api/100ms/token", headers=ASK | {"Origin": own})
+    assert (old.status_code >= 400, reader(old)) == (True, None)
+    assert reader(await shop.api.get("/healthz", headers={"Origin": own})) is None
+
+
+async def test_an_origin_that_was_taken_away_may_not_ask_any_more(shop: Tenant) -> None:
+    (own,) = shop.app.allowed_origins
+    ben = await linked(shop)
+    await having(shop)
+    preflight = await shop.api.options("/v1/visit", headers=ASK | {"Origin": own})
+    assert (preflight.status_code, reader(preflight)) == (400, None)
+    assert reader(await ask_as(shop, ben, "GET", "/v1/visit", Origin=own)) is None
+    assert await tenants.embedding_origins(shop.broker, shop.app) == ()
+
+
+async def test_pages_of_the_deployment_may_ask_for_every_app(
+    browser: httpx.AsyncClient, shop: Tenant, other: Tenant
+) -> None:
+    await other.book()
+    for tenant in (shop, other):
+        ticket = (await linked(tenant))["ticket"]
+        headers = {"Origin": "https://app.example", "Authorization": f"Bearer {ticket}"}
+        assert reader(await browser.get("/v1/visit", headers=headers)) == "https://app.example"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "shop.example",
+        "https://",
+        "https://*.example",
+        "*",
+        "null",
+        "https://shop.example/path",
+        "https://shop.example?x",
+        "https://shop.example; script-src *",
+        "https://a.example https://b.example",
+        "http://shop.example",
+        "https://shop.example:0",
+        "https://shop.example:70000",
+        "https://user@shop.example",
+        "ftp://shop.example",
+        "https://shöp.example",
+        "https://shop.example\n",
+    ],
+)
+async def test_what_is_no_origin_is_refused_and_nothing_is_changed(shop: Tenant, wrong: str) -> None:
+    with pytest.raises(InvalidInput):
+        await having(shop, "https://fine.example", wrong)
+    assert await tenants.embedding_origins(shop.broker, shop.app) == shop.app.allowed_origins
+
+
+async def test_an_origin_is_kept_as_browsers_send_it(shop: Tenant) -> None:
+    written = ["HTTPS://Shop.Example/", "https://shop.example:443", "http://localhost:3000", "http://[::1]:80"]
+    changed = await having(shop, *written)
+    assert changed.app.allowed_origins == ("https://shop.example", "http://localhost:3000", "http://[::1]")
 
 
 async def test_a_page_of_another_origin_may_not(browser: httpx.AsyncClient, api: httpx.AsyncClient) -> None:

@@ -51,6 +51,7 @@ PLACES = {
     "call_id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
     "code": "too_early",
     "endpoint_id": "0195d3c2-9a10-7c55-9c1e-6f2b8d1e4a79",
+    "entry": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
     "delivery_id": "0195d3c2-9b10-7c55-9c1e-6f2b8d1e4a80",
     "group_id": "lesson-1",
 }
@@ -63,6 +64,7 @@ BODIES = {
     "AccessIn": {"user_id": "tutor-1"},
     "JoinIn": {"user_id": "tutor-1"},
     "GuestIn": {"name": "Grandma"},
+    "LinkIn": {"user_id": "tutor-1"},
     "CallerOfCall": {"user_id": "tutor-1"},
     "EndpointIn": {"url": "https://backend.example/hooks"},
     "ReplayIn": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
@@ -70,12 +72,14 @@ BODIES = {
 DOCUMENT: dict[str, Any] = create_app(_nobody).openapi()
 NOT_THERE = {
     "/v1/calls/": "call_not_found",
+    "/v1/bookings/lesson-1/lobby/0195": "entry_not_found",
+    "/v1/groups/lesson-1/lobby/0195": "entry_not_found",
     "/v1/webhook-endpoints/": "endpoint_not_found",
     "/v1/deliveries/": "delivery_not_found",
 }
 """What is asked for by an id of ours, which nobody knows beforehand."""
-STREAMS = {"/v1/events/stream"}
-"""Answers that do not end: who may have them is asked in `test_stream.py`."""
+STREAMS = {"/v1/events/stream", "/v1/visit/stream"}
+"""Answers that do not end: who may have them is asked in `test_stream.py` and `test_links.py`."""
 
 
 def _body(operation: dict[str, Any]) -> Any:
@@ -103,7 +107,7 @@ def _operations() -> list[Operation]:
 GUARDED = [operation for operation in _operations() if operation.scopes and operation.path.startswith("/v1/")]
 LEGACY = [operation for operation in _operations() if operation.scopes and not operation.path.startswith("/v1/")]
 """Old endpoints, which answer errors in their own old words: only their statuses are looked at."""
-HOOKS = [operation for operation in _operations() if not operation.scopes and operation.schemes]
+HOOKS = [operation for operation in _operations() if operation.path.startswith("/hooks/")]
 """For providers, which show a secret of the account and have no key."""
 OPEN = [operation for operation in _operations() if not operation.scopes and not operation.schemes]
 each_guarded = pytest.mark.parametrize("operation", GUARDED, ids=str)
@@ -146,6 +150,8 @@ async def asks(tenant: Tenant, key: str) -> httpx.Response:
 def test_the_document_has_guarded_and_open_operations_and_those_for_providers() -> None:
     assert {operation.path for operation in OPEN} == {"/healthz", "/readyz", "/metrics", "/problems/too_early"}
     assert {operation.path for operation in HOOKS} == {"/hooks/100ms/lesson-1", "/hooks/agora/lesson-1"}
+    with_ticket = [operation.path for operation in _operations() if operation.schemes == {"ticket"}]
+    assert with_ticket == ["/v1/visit"]
     assert {scope for operation in GUARDED for scope in operation.scopes} == set(Scope)
 
 

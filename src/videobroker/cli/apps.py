@@ -26,12 +26,22 @@ PolicyOption = Annotated[
     typer.Option("--policy", help="A JSON file with the app's policy.", exists=True, dir_okay=False),
 ]
 
+OriginOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        help="Where the app's pages are, `https://shop.example`: they may ask for its users from a browser, and embed "
+        "our page. Repeat it. Replaces all; an empty one alone leaves none.",
+    ),
+]
+
 
 @cli.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="How you call the app.")],
     role: RoleOptions = None,
     policy: PolicyOption = None,
+    origin: OriginOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an app.
@@ -41,9 +51,12 @@ def create(
     """
     role_maps = _role_maps(role) if role else DEFAULT_ROLE_MAPS
     rules = _policy(policy) if policy else {}
+    origins = _origins(origin)
 
     async def work(broker: Broker) -> App:
-        return await tenants.create_app(broker, name, policy=rules, role_maps=role_maps, now=broker.now())
+        return await tenants.create_app(
+            broker, name, policy=rules, role_maps=role_maps, allowed_origins=origins or (), now=broker.now()
+        )
 
     app = with_broker(work)
     if as_json:
@@ -57,11 +70,13 @@ def update(
     name: Annotated[str, typer.Argument(help="The app.")],
     role: RoleOptions = None,
     policy: PolicyOption = None,
+    origin: OriginOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change an app's role map or policy. What is not named stays as it is."""
+    """Change an app's role map, policy or origins. What is not named stays as it is."""
     role_maps = _role_maps(role) if role else None
     rules = _policy(policy) if policy else None
+    origins = _origins(origin)
 
     async def work(broker: Broker) -> App:
         app = await tenants.find_app(broker, name)
@@ -70,6 +85,7 @@ def update(
             app,
             policy=app.policy if rules is None else rules,
             role_maps=app.role_maps if role_maps is None else role_maps,
+            allowed_origins=origins,
             now=broker.now(),
         )
 
@@ -93,7 +109,12 @@ def _row(app: App) -> dict[str, Any]:
         "accounts": [provider.value for provider in app.accounts],
         "role_maps": {provider.value: dict(roles) for provider, roles in app.role_maps.items()},
         "policy": dict(app.policy),
+        "allowed_origins": list(app.allowed_origins),
     }
+
+
+def _origins(texts: list[str] | None) -> list[str] | None:
+    return None if texts is None else [text for text in texts if text]
 
 
 def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:

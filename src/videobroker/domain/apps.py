@@ -1,5 +1,6 @@
 """An app is a tenant: one consuming product with its accounts, role map and policy."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,25 @@ RoleMap = Mapping[str, str]
 
 GUEST_ROLE = "guest"
 """The app role of somebody without a registration."""
+
+
+MOST_ORIGINS = 50
+_ORIGIN = re.compile(r"(https?)://((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:]+\])(?::(\d{1,5}))?", re.ASCII)
+_OWN_MACHINE = re.compile(r"(.+\.)?localhost|127\.0\.0\.1|\[::1\]")
+_USUAL_PORTS = {"http": "80", "https": "443"}
+
+
+def origin(text: str) -> str:
+    """An origin as browsers send it: `https://shop.example`. Raises `ValueError`."""
+    found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
+    if found is None:
+        raise ValueError(f"{text!r} is not an origin. Write https://shop.example: no path, no wildcard, ASCII only.")
+    scheme, host, port = found.groups()
+    if scheme == "http" and not _OWN_MACHINE.fullmatch(host):
+        raise ValueError(f"{text!r} is not encrypted. Use https; plain http is for localhost.")
+    if port is not None and not 0 < int(port) <= 65535:
+        raise ValueError(f"{text!r} has no port that exists.")
+    return f"{scheme}://{host}" if port in {None, _USUAL_PORTS[scheme]} else f"{scheme}://{host}:{int(port)}"
 
 
 class ProviderName(StrEnum):
@@ -40,6 +60,8 @@ class App:
     policy: PolicyPatch
     role_maps: Mapping[ProviderName, RoleMap]
     accounts: Mapping[ProviderName, ProviderAccount]
+    allowed_origins: tuple[str, ...] = ()
+    """Of its pages: they may ask from a browser for its users, and may embed ours."""
 
     @property
     def default_providers(self) -> tuple[ProviderName, ...]:

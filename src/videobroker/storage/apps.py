@@ -104,6 +104,7 @@ class Accounts:
             policy=columns["policy"],
             role_maps={ProviderName(name): roles for name, roles in columns["role_maps"].items()},
             accounts={account.provider: account for account in accounts},
+            allowed_origins=tuple(columns["allowed_origins"]),
         )
 
     def _account_from(self, stored: Mapping[str, Any]) -> ProviderAccount:
@@ -122,6 +123,7 @@ async def add_app(
     *,
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, Mapping[str, str]],
+    allowed_origins: Sequence[str] = (),
     now: datetime,
 ) -> bool:
     """Write a new app. False when one has this name already."""
@@ -132,6 +134,7 @@ async def add_app(
             name=name,
             policy=dict(policy),
             role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
+            allowed_origins=list(allowed_origins),
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=["name"])
@@ -146,16 +149,23 @@ async def change_app(
     *,
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, Mapping[str, str]],
+    allowed_origins: Sequence[str],
 ) -> None:
-    """Write the app's policy and role maps."""
+    """Write the app's policy, role maps and origins."""
     await connection.execute(
         update(apps)
         .where(apps.c.id == app_id)
         .values(
             policy=dict(policy),
             role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
+            allowed_origins=list(allowed_origins),
         )
     )
+
+
+async def all_origins(connection: AsyncConnection) -> set[str]:
+    """The origins of all apps."""
+    return set((await connection.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
 
 
 async def add_key(connection: AsyncConnection, key: ApiKey, digest: bytes) -> bool:

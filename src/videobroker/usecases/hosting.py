@@ -30,12 +30,8 @@ async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage
     try:
         ticket.check(now)
     except TicketExpired:
-        return HostedPage(_embedders(app), (), expired=True)
-    return HostedPage(_embedders(app), _call_pages(broker, app), expired=False)
-
-
-def _embedders(app: App) -> tuple[str, ...]:
-    return tuple(getattr(app, "allowed_origins", ()))
+        return HostedPage(app.allowed_origins, (), expired=True)
+    return HostedPage(app.allowed_origins, _call_pages(broker, app), expired=False)
 
 
 def _call_pages(broker: Broker, app: App) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from videobroker.broker import Broker
-from videobroker.domain.apps import App, ProviderAccount, ProviderName, RoleMap
+from videobroker.domain.apps import MOST_ORIGINS, App, ProviderAccount, ProviderName, RoleMap, origin
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.users import TokenRules
@@ -104,14 +104,19 @@ async def create_app(
     *,
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, RoleMap],
+    allowed_origins: Sequence[str] = (),
     now: datetime,
 ) -> App:
     """A new app. Raises `AppExists`, `InvalidInput`."""
+    origins = _origins(allowed_origins)
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise InvalidInput(f"Name the app with 1 to {LONGEST_NAME} printable characters, without spaces around them.")
     async with broker.store.transaction() as transaction:
         app_id = AppId(uuid7(now))
-        if not await apps.add_app(transaction, app_id, name, policy=policy, role_maps=role_maps, now=now):
+        added = await apps.add_app(
+            transaction, app_id, name, policy=policy, role_maps=role_maps, allowed_origins=origins, now=now
+        )
+        if not added:
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
     return await find_app(broker, name)
 
@@ -122,13 +127,42 @@ async def change_app(
     *,
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, RoleMap],
+    allowed_origins: Sequence[str] | None = None,
     now: datetime,
 ) -> App:
-    """Give the app another policy and other role maps. What falls due for its sessions is reckoned anew."""
+    """Give the app another policy, other role maps and, where they are given, other origins.
+
+    What falls due for its sessions is reckoned anew. Raises `InvalidInput`.
+    """
+    origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
     async with broker.store.transaction() as transaction:
-        await apps.change_app(transaction, app.id, policy=policy, role_maps=role_maps)
+        await apps.change_app(transaction, app.id, policy=policy, role_maps=role_maps, allowed_origins=origins)
         await sessions.attend_all(transaction, app.id, now)
     return await find_app(broker, app.name)
+
+
+def _origins(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each once, as browsers send them. Raises `InvalidInput`."""
+    try:
+        origins = tuple(dict.fromkeys(origin(text) for text in texts))
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
+    if len(origins) > MOST_ORIGINS:
+        raise InvalidInput(f"An app has at most {MOST_ORIGINS} origins.")
+    return origins
+
+
+async def all_origins(broker: Broker) -> set[str]:
+    """The origins of the pages of all apps."""
+    async with broker.store.transaction() as transaction:
+        return await apps.all_origins(transaction)
+
+
+async def embedding_origins(broker: Broker, app: App) -> tuple[str, ...]:
+    """The origins whose pages may embed ours for this app, as they are now."""
+    async with broker.store.transaction() as transaction:
+        known = await broker.accounts.app_by_id(transaction, app.id)
+    return () if known is None else known.allowed_origins
 
 
 async def set_account(

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
@@ -17,6 +16,7 @@ from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
+from videobroker.web.origins import Origins
 from videobroker.web.pages.hosted import NEWEST_AGORA_SDK, page_routes
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.problems import Problem
@@ -46,9 +46,6 @@ TAGS = [
     {"name": "operations", "description": "For whoever runs the service."},
 ]
 
-CORS_SECONDS = 600
-"""A browser asks so seldom whether it may ask."""
-
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
@@ -61,8 +58,8 @@ def create_app(
 ) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
-    `allowed_origins` are those whose pages may ask us from a browser (CORS). `public_url` is where browsers find the
-    service, without a slash at its end; without it, links begin with the address that was asked.
+    `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
+    where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
     `agora_sdk` is the script that the hosted page loads for calls at Agora.
     """
 
@@ -87,15 +84,7 @@ def create_app(
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainPaths)
-    if allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(allowed_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-User-Id"],
-            expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
-            max_age=CORS_SECONDS,
-        )
+    app.add_middleware(Origins, allowed=allowed_origins)
     app.add_middleware(RequestsLog)
     app.include_router(v1.router)
     app.include_router(legacy_tutoring.router)

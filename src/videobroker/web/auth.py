@@ -19,6 +19,7 @@ from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYou
 from videobroker.usecases.doors import no_session
 from videobroker.usecases.linking import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
+from videobroker.web.origins import only_pages_of
 from videobroker.web.shapes import Identifier
 
 LONGEST_USER_AGENT = 256
@@ -183,6 +184,7 @@ async def _backend(request: Request, needed: SecurityScopes, credential: str, us
     broker: Broker = request.app.state.broker
     now = broker.now()
     key, app = await authenticate(broker, credential, now=now)
+    only_pages_of(request, None)
     for scope in needed.scopes:
         key.require(Scope(scope))
     return Caller(broker, app, _asker(request, app, key_id=key.id), now, user_id)
@@ -192,6 +194,7 @@ async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
     broker: Broker = request.app.state.broker
     now = broker.now()
     app, ticket = await ticket_holder(broker, text, now=now)
+    only_pages_of(request, app)
     user_id = ticket.user_id
     return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id, ticket), ticket
 
@@ -200,6 +203,7 @@ async def _user(request: Request, token: str) -> Caller:
     broker: Broker = request.app.state.broker
     now = broker.now()
     user_id, app = await authenticate_user(broker, token, now=now)
+    only_pages_of(request, app)
     return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id)
 
 
