@@ -4,15 +4,19 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import jwt
-from playwright.async_api import Page
+import uvicorn
+from playwright.async_api import Frame, Page
+from starlette.applications import Starlette
+from starlette.routing import Route
 
-from house import Sandbox
+from house import Sandbox, free_port
 
 DEADLINE_SECONDS = 30.0
 LONG = DEADLINE_SECONDS * 1000
@@ -35,7 +39,7 @@ async def until(said: str, ask: Callable[[], Awaitable[Any]]) -> Any:
     return answer
 
 
-async def sees(page: Page, *, people: int = 1, kind: str = "camera") -> None:
+async def sees(page: Page | Frame, *, people: int = 1, kind: str = "camera") -> None:
     """Wait until the page decodes ever more pictures of so many others."""
     before = await until(f"pictures of {people}", lambda: page.evaluate(_FRAMES, [people, kind]))
 
@@ -111,9 +115,25 @@ async def make_room(sandbox: Sandbox, **fields: Any) -> Room:
     return Room(sandbox, room["id"], name, {code["role"]: code["code"] for code in codes})
 
 
+@asynccontextmanager
+async def serving(*routes: Route) -> AsyncIterator[str]:
+    """The address of a website with these pages. It has an origin of its own."""
+    port = free_port()
+    config = uvicorn.Config(
+        Starlette(routes=routes), port=port, access_log=False, log_config=None, lifespan="off", ws="none"
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}/"
+    server.should_exit = server.force_exit = True
+    await task
+
+
 def host_page(address: str) -> str:
     """A page of a product that shows `address` in a frame, and keeps what the frame says."""
-    return f"""<!doctype html><html lang="en"><title>A product</title><body><script>
+    return f"""<!doctype html><html lang="en"><title>A product</title><link rel="icon" href="data:,"><body><script>
         window.got = [];
         addEventListener("message", (event) => window.got.push(event.data));
         const frame = document.createElement("iframe");
