@@ -44,30 +44,41 @@ class Seat:
         """Whoever shows it takes this seat over: the same page after a broken connection."""
         self.line = 0
         """The number of the connection that counts; it grows with each one."""
-        self._waiting: deque[JsonObject] = deque()
+        self._told = 0
+        self._unheard: deque[JsonObject] = deque()
+        self._sent = 0
+        """How many of the unheard messages went out on the connection that counts."""
         self._news = asyncio.Event()
 
     def tell(self, message: JsonObject) -> None:
         """Send something to the page, at once or when it is connected again."""
-        self._waiting.append(message)
+        self._told += 1
+        self._unheard.append({**message, "n": self._told})
         self._news.set()
+
+    def heard(self, number: int) -> None:
+        """The page has got all messages up to this number; the others are sent again after a broken connection."""
+        while self._unheard and self._unheard[0]["n"] <= number:
+            self._unheard.popleft()
+            self._sent = max(0, self._sent - 1)
 
     def connect(self) -> int:
         """Take the number of a new connection; the one before stops."""
         self.line += 1
         self.lost_at = None
+        self._sent = 0
         self._news.set()
         return self.line
 
     async def next_message(self, line: int) -> JsonObject | None:
         """The message to send now; None when a newer connection has taken over."""
         while self.line == line:
-            if self._waiting:
-                return self._waiting[0]
+            if len(self._unheard) > self._sent:
+                return self._unheard[self._sent]
             self._news.clear()
             await self._news.wait()
         return None
 
     def sent(self) -> None:
         """The message that `next_message` gave has gone out."""
-        self._waiting.popleft()
+        self._sent += 1

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from videobroker.sandbox.agora.notices import LeaveReason
 from videobroker.sandbox.background import Background
-from videobroker.sandbox.json_body import JsonObject, optional_string, required_string
+from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
 from videobroker.sandbox.meeting.channel import MeetingChannel
 from videobroker.sandbox.meeting.entering import enter
 from videobroker.sandbox.meeting.hall import Hall
@@ -77,6 +77,7 @@ async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, backgroun
         if (farewell := hall.farewell(secret)) is not None:
             answer = farewell
         elif (kept := hall.by_secret(secret)) is not None:
+            kept.heard(_number(wish))
             kept.tell(hall.welcome(kept, resumed=True))
             return kept
         else:
@@ -122,7 +123,7 @@ async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
                 return
         await websocket.close(TAKEN_OVER)
     except (WebSocketDisconnect, RuntimeError):
-        # The reader sees the same, and decides what it means; what was not sent waits for the next connection.
+        # The reader sees the same, and decides what it means; what was not heard waits for the next connection.
         return
 
 
@@ -160,6 +161,7 @@ def _do(hall: Hall, seat: Seat, message: JsonObject) -> None:
         case "renew":
             _renew(seat, required_string(message, "token"))
         case "ping":
+            seat.heard(_number(message))
             seat.tell({"type": "pong"})
         case _:
             raise _Malformed
@@ -181,6 +183,10 @@ def _media(message: JsonObject) -> Media:
     if not all(isinstance(flag, bool) for flag in flags):
         raise _Malformed
     return Media(bool(flags[0]), bool(flags[1]), *streams)
+
+
+def _number(message: JsonObject) -> int:
+    return optional_whole_number(message, "heard", low=0, high=2**53) or 0
 
 
 def _object(text: str) -> JsonObject:

@@ -31,7 +31,7 @@
  *   renew              {token} Agora: the token for the rest of the stay
  *
  * For tests, `document.querySelector("vb-call").stats()` promises `{people: {[id]: {name, state, video, audio}}}` with
- * `video: [{kind: "camera" | "screen", framesDecoded}]` and `audio: [{packetsReceived, level}]`.
+ * `video: [{kind: "camera" | "screen" | "none", framesDecoded}]` and `audio: [{packetsReceived, level}]`.
  */
 
 import { Devices } from "./devices.js";
@@ -77,7 +77,7 @@ class VideobrokerCall extends HTMLElement {
     const people = Object.entries(links).map(([id, link]) => {
       const { name, media } = this.#people.get(id);
       const video = link.video.map(({ stream, framesDecoded }) => ({
-        kind: stream === media.screen ? "screen" : "camera",
+        kind: ["camera", "screen"].find((kind) => media[kind] === stream) ?? "none",
         framesDecoded,
       }));
       return [id, { name, ...link, video }];

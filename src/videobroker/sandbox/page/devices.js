@@ -125,8 +125,9 @@ export class Devices {
   }
 }
 
+// Everybody sends to everybody, perhaps from one machine: small pictures will do.
 function size(wish) {
-  return { ...(wish === true ? {} : wish), width: { ideal: 1280 }, height: { ideal: 720 } };
+  return { ...(wish === true ? {} : wish), width: { ideal: 640 }, height: { ideal: 360 } };
 }
 
 async function granted(kind) {

@@ -18,6 +18,7 @@ export class Line {
   #tries = 0;
   #timer = 0;
   #heard = 0;
+  #last = 0;
   #over = false;
 
   /** `wish` is who wants in, with what right; `hear` gets every message, and `{type: "lost"}` when the line broke. */
@@ -45,7 +46,7 @@ export class Line {
     this.#socket = socket;
     socket.onopen = () => {
       this.#heard = Date.now();
-      socket.send(JSON.stringify({ ...this.#wish, seat: this.#seat, instead_of: recall() }));
+      socket.send(JSON.stringify({ ...this.#wish, seat: this.#seat, heard: this.#last, instead_of: recall() }));
     };
     socket.onmessage = (event) => this.#got(JSON.parse(event.data));
     socket.onclose = () => this.#broke(socket);
@@ -53,6 +54,9 @@ export class Line {
 
   #got(message) {
     this.#heard = Date.now();
+    // After a broken connection everything is said again that was perhaps not heard.
+    if (message.n <= this.#last && message.resumed !== false) return;
+    this.#last = message.n ?? this.#last;
     if (message.type === "pong") return;
     if (message.type === "entered") {
       this.#seat = message.seat;
@@ -85,7 +89,7 @@ export class Line {
       silent.close();
       this.#broke(silent);
     } else {
-      this.say({ type: "ping" });
+      this.say({ type: "ping", heard: this.#last });
     }
   }
 

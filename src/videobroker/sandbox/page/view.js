@@ -146,7 +146,7 @@ export class Call {
   #banner = h("p", { className: "banner", role: "alert", hidden: true });
   #count = h("span");
   #recorded = h("span", { className: "recorded", hidden: true }, "Recording");
-  #log = h("ol", { role: "log", "aria-label": "Messages", tabIndex: 0 });
+  #log = h("div", { className: "log", role: "log", "aria-label": "Messages", tabIndex: 0 });
   #text = h("input", { id: "text", name: "text", maxLength: 2000, autocomplete: "off", placeholder: "Say something" });
   #unread = 0;
   #sound;
@@ -252,7 +252,7 @@ export class Call {
       tile.update(person, stream, () => (this.#sound.hidden = false));
     }
     const shared = people.some((person) => person.screen);
-    this.#grid.dataset.count = Math.min(this.#tiles.size, 9);
+    this.#grid.dataset.count = Math.min(this.#tiles.size, 5);
     this.#grid.classList.toggle("shared", shared);
     this.#count.textContent = people.length === 1 ? "You are alone here" : `${people.length} people`;
   }
@@ -287,8 +287,7 @@ export class Call {
   }
 
   said(name, text, mine) {
-    const item = h("li", { className: mine ? "mine" : "" }, h("b", {}, mine ? "You" : name), h("p", {}, text));
-    this.#log.append(item);
+    this.#log.append(h("div", { className: mine ? "said mine" : "said" }, h("b", {}, mine ? "You" : name), h("p", {}, text)));
     this.#log.scrollTop = this.#log.scrollHeight;
     if (this.#panel.hidden && !mine) {
       this.#unread += 1;
