@@ -1,7 +1,7 @@
 """Pages of somebody else's product, on an origin of their own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ class Site:
 
     origin: str
     pages: dict[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def show(self, body: str, *, path: str = "/") -> str:
         """Put this page there; its address."""
@@ -29,12 +29,14 @@ class Site:
 
 
 @asynccontextmanager
-async def site(**headers: str) -> AsyncIterator[Site]:
+async def site() -> AsyncIterator[Site]:
     """A site, for as long as the block."""
     port = free_port()
-    made = Site(f"http://127.0.0.1:{port}", headers=headers)
+    made = Site(f"http://127.0.0.1:{port}")
 
     async def page(request: Request) -> Response:
+        if request.url.path == "/favicon.ico":
+            return Response(status_code=204)
         found = made.pages.get(request.url.path)
         return HTMLResponse(found or "", 200 if found else 404, headers=made.headers)
 

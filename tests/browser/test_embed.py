@@ -28,7 +28,7 @@ HEAR = """<script nonce="told">
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Site]:
-    """The product's site. Its own policy is strict."""
+    """The product's site. Name it first: pages are to be closed before a server that stops ends their streams."""
     async with site() as made:
         yield made
 
@@ -67,7 +67,7 @@ async def heard(page: Page, type_: str) -> dict[str, str]:
 
 
 async def test_the_recipe_for_plain_html_works_as_it_stands(
-    visit: VisitMaker, served: str, tutoring: Tenant, shop: Site, clock: MovableClock
+    shop: Site, visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await allow(tutoring, [shop.origin])
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "until_host"})
@@ -90,30 +90,30 @@ async def test_the_recipe_for_plain_html_works_as_it_stands(
 
 
 async def test_every_event_tells_a_little(
-    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+    shop: Site, visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     policy = f"default-src 'none'; script-src {served} 'nonce-told'; frame-src {served}; img-src 'self'"
-    async with site(**{"Content-Security-Policy": policy}) as shop:
-        await allow(tutoring, ["https://else.example", shop.origin])
-        await tutoring.book(policy={"waiting_room": "until_host"})
-        one = await visit()
-        element = f'<videobroker-call ticket="{await ticket(tutoring)}" lang="de"></videobroker-call>'
-        await one.page.goto(shop.show(f'{HEAR}<script src="{served}/embed.js"></script>{element}'))
+    shop.headers["Content-Security-Policy"] = policy
+    await allow(tutoring, ["https://else.example", shop.origin])
+    await tutoring.book(policy={"waiting_room": "until_host"})
+    one = await visit()
+    element = f'<videobroker-call ticket="{await ticket(tutoring)}" lang="de"></videobroker-call>'
+    await one.page.goto(shop.show(f'{HEAR}<script src="{served}/embed.js"></script>{element}'))
 
-        assert (await heard(one.page, "waiting"))["reason"] == "waiting_for_host"
-        await expect(inside(one.page).locator("#heading")).to_have_text("Die Gesprächsleitung ist noch nicht da")
-        await tutoring.join(user_id="tutor-1")
-        await inside(one.page).get_by_role("button", name="Jetzt teilnehmen").click(timeout=SOON)
-        assert await heard(one.page, "joined") == {"provider": "100ms"}
-        await tutoring.post("/v1/bookings/lesson-1/end")
-        assert await heard(one.page, "left") == {"reason": "ended"}
-        await tutoring.post("/v1/bookings/lesson-1/cancel")
-        await one.page.reload()
-        assert await heard(one.page, "error") == {"code": "session_cancelled"}
+    assert (await heard(one.page, "waiting"))["reason"] == "waiting_for_host"
+    await expect(inside(one.page).locator("#heading")).to_have_text("Die Gesprächsleitung ist noch nicht da")
+    await tutoring.join(user_id="tutor-1")
+    await inside(one.page).get_by_role("button", name="Jetzt teilnehmen").click(timeout=SOON)
+    assert await heard(one.page, "joined") == {"provider": "100ms"}
+    await tutoring.post("/v1/bookings/lesson-1/end")
+    assert await heard(one.page, "left") == {"reason": "ended"}
+    await tutoring.post("/v1/bookings/lesson-1/cancel")
+    await one.page.reload()
+    assert await heard(one.page, "error") == {"code": "session_cancelled"}
 
 
 async def test_css_variables_reach_the_page_and_nothing_else_does(
-    visit: VisitMaker, served: str, tutoring: Tenant, shop: Site
+    shop: Site, visit: VisitMaker, served: str, tutoring: Tenant
 ) -> None:
     await allow(tutoring, [shop.origin])
     await tutoring.book()
@@ -142,7 +142,7 @@ async def test_css_variables_reach_the_page_and_nothing_else_does(
 
 
 async def test_a_page_of_another_origin_cannot_show_it(
-    visit: VisitMaker, served: str, tutoring: Tenant, shop: Site
+    shop: Site, visit: VisitMaker, served: str, tutoring: Tenant
 ) -> None:
     await allow(tutoring, ["https://else.example"])
     await tutoring.book()
@@ -162,7 +162,7 @@ async def test_a_page_of_another_origin_cannot_show_it(
 
 
 async def test_only_the_page_in_the_element_and_the_page_around_it_hear_each_other(
-    visit: VisitMaker, served: str, tutoring: Tenant, shop: Site
+    shop: Site, visit: VisitMaker, served: str, tutoring: Tenant
 ) -> None:
     await allow(tutoring, [shop.origin])
     await tutoring.book()
@@ -188,7 +188,7 @@ async def test_only_the_page_in_the_element_and_the_page_around_it_hear_each_oth
 
 
 async def test_an_expired_ticket_is_an_error_and_a_new_one_opens_the_page_anew(
-    visit: VisitMaker, served: str, tutoring: Tenant, shop: Site, clock: MovableClock
+    shop: Site, visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
     await allow(tutoring, [shop.origin])
     await tutoring.book()

@@ -104,9 +104,10 @@ async def told_twice(frame: Frame, name: str) -> bool:
     return len(await told(frame, name)) > 1
 
 
+@asynccontextmanager
 async def in_front_of(
-    visit: VisitMaker, address: str, tenant: Tenant, script: str | bytes | None, **answers: Any
-) -> tuple[Visitor, list[str]]:
+    visit: VisitMaker, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **answers: Any
+) -> AsyncIterator[tuple[Visitor, list[str]]]:
     """Ben, whose browser gets this script for the SDK, and nothing else from anywhere; and what it asked for."""
     one = await visit()
     asked: list[str] = []
@@ -114,7 +115,7 @@ async def in_front_of(
     async def answer(route: Route) -> None:
         url = route.request.url
         asked.append(url)
-        if url == SDK_URL and script is not None:
+        if url == SDK_URL:
             headers = {"Access-Control-Allow-Origin": "*"}
             await route.fulfill(body=script, content_type="text/javascript", headers=headers)
         elif found := next((body for part, body in answers.items() if part in url), None):
@@ -122,9 +123,14 @@ async def in_front_of(
         else:
             await route.abort()
 
-    await one.context.route(lambda url: not url.startswith(address), answer)
-    await one.page.goto(f"{address}/join/{await ticket(tenant)}")
-    return Visitor(one, "", ""), asked
+    async with served_with(broker, named) as address:
+        await one.context.route(lambda url: not url.startswith(address), answer)
+        await one.page.goto(f"{address}/join/{await ticket(tenant)}")
+        try:
+            yield Visitor(one, "", ""), asked
+        finally:
+            # Before the service goes: its page would complain.
+            await one.page.close()
 
 
 async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
@@ -132,9 +138,9 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
 ) -> None:
     await agora.book(title="Algebra, lesson 1")
     digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
-    async with (
-        served_with(broker, Sdk(SDK_URL, f"sha384-{digest}")) as address,
-        in_front_of(visit, address, agora, sdk, transpond=REFUSAL) as (ben, asked),
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
+        ben,
+        asked,
     ):
         # Its statistics, and everything else that goes to its network, finds nobody here.
         ben.visit.expected.append("net::ERR_FAILED")
@@ -156,10 +162,7 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with (
-        served_with(broker, Sdk(SDK_URL, "sha384-" + "A" * 64)) as address,
-        in_front_of(visit, address, agora, PRETEND_SDK) as (ben, _),
-    ):
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
         ben.visit.expected.append("integrity")
         frame = await ben.enters()
 
@@ -171,10 +174,7 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:
     await agora.book()
-    async with (
-        served_with(broker, Sdk(SDK_URL)) as address,
-        in_front_of(visit, address, agora, PRETEND_SDK) as (ben, _),
-    ):
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.enters()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
         assert await violations(ben.page) == []
@@ -205,10 +205,7 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
 
 async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broker: Broker, agora: Tenant) -> None:
     await agora.book()
-    async with (
-        served_with(broker, Sdk(SDK_URL)) as address,
-        in_front_of(visit, address, agora, PRETEND_SDK) as (ben, _),
-    ):
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.enters()
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=SOON)
 
