@@ -65,8 +65,10 @@ def log(log_folder: Path) -> Iterator[Path]:
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)
     # As in the service: they tell whole addresses, and the tests' own clients ask for some that hold a room code.
-    for client in ("httpx", "httpcore", "urllib3"):
+    for client in ("httpx", "httpcore", "urllib3", "websockets"):
         logging.getLogger(client).setLevel(logging.WARNING)
+    # The lowest level of a WebSocket is what people say on it: their codes and tokens, too.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=repr)],
         wrapper_class=structlog.make_filtering_bound_logger("debug"),

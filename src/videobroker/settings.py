@@ -197,6 +197,22 @@ class Settings(BaseSettings):
     agora_notifications_secret: SecretStr | None = Field(
         default=None, description="With which Agora signs the project's webhooks."
     )
+    agora_prebuilt_url: str | None = Field(
+        default=None,
+        description="A page that shows calls at Agora with the credentials that it is handed: the sandbox's.",
+    )
+    agora_sdk_url: str = Field(
+        default="https://download.agora.io/sdk/release/AgoraRTC_N.js",
+        alias="VIDEOBROKER_AGORA_SDK_URL",
+        pattern="^https?://[^\\s;,'\"]+$",
+        description="Agora's Web SDK 4.x, which the hosted page loads for calls at Agora: name one exact version.",
+    )
+    agora_sdk_integrity: str | None = Field(
+        default=None,
+        alias="VIDEOBROKER_AGORA_SDK_INTEGRITY",
+        pattern="^sha(256|384|512)-[A-Za-z0-9+/=]+$",
+        description="What that script must be: `sha384-...`. Unset: whatever is found there is run.",
+    )
     agora_api_url: str | None = Field(default=None, description="Another base URL of Agora's REST API: the sandbox.")
 
     @field_validator("secret_key", "allowed_origins", mode="before")
@@ -297,6 +313,7 @@ class Settings(BaseSettings):
             "customer_secret": _clear(self.agora_customer_secret),
             "notifications_secret": _clear(self.agora_notifications_secret),
             "api_url": self.agora_api_url,
+            "prebuilt_url": self.agora_prebuilt_url,
         }
         named = {
             ProviderName.HMS: _said(hms) if self.hms_access_key or self.hms_secret else {},

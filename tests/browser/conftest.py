@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
 
 from house import free_port
 from node_packages import node_modules
+from videobroker.usecases import visiting
 
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 LANGUAGE = "en-GB"
 SERIOUS = {"serious", "critical"}
 
@@ -107,6 +108,13 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
     # Streams that a page still holds open are nobody's business any more.
     server.force_exit = True
     await task
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches a session looks often: a clock that a test moves wakes nobody up."""
+    monkeypatch.setattr(visiting, "LOOK_AGAIN_SECONDS", 0.3)
+    monkeypatch.setattr(visiting, "PAUSE_SECONDS", 0.1)
 
 
 async def violations(page: Page) -> list[str]:

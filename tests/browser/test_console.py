@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -138,15 +138,21 @@ async def session_path(page: Page, console_url: str) -> str:
     return path
 
 
+LOOKS: Sequence[tuple[str, ViewportSize, Literal["light", "dark"]]] = (
+    ("desktop", DESKTOP, "light"),
+    ("phone", PHONE, "dark"),
+)
+
+
 async def check_both_sizes(page: Page, name: str) -> None:
     """On a desk by day and on a phone at night: nothing is inaccessible, and nothing sticks out."""
-    for size, viewport, scheme in (("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")):
-        await page.set_viewport_size(ViewportSize(**viewport))
+    for size, viewport, scheme in LOOKS:
+        await page.set_viewport_size(viewport)
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert await violations(page) == [], (name, size)
         assert await overflow(page) <= 0, (name, size)
         await shot(page, f"{name}-{size}")
-    await page.set_viewport_size(ViewportSize(**DESKTOP))
+    await page.set_viewport_size(DESKTOP)
     await page.emulate_media(color_scheme="light")
 
 

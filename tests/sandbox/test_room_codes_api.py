@@ -188,15 +188,17 @@ async def test_browsers_may_ask_before_they_ask(stranger: httpx.AsyncClient, pat
     assert "authorization" in answer.headers["access-control-allow-headers"].lower()
 
 
-async def test_the_page_of_a_code_tells_room_and_role_and_runs_nothing(
+async def test_the_page_of_a_code_tells_room_and_role_and_runs_nothing_from_elsewhere(
     stranger: httpx.AsyncClient, room: dict[str, Any], codes: dict[str, str]
 ) -> None:
     page = await stranger.get(f"/preview/{codes['teacher']}")
     assert page.status_code == 200
     assert room["name"] in page.text
     assert "teacher" in page.text
-    assert "<script" not in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "connect-src 'self' ws://sandbox;" in policy
+    assert "unsafe" not in policy
 
 
 async def test_the_start_page_names_templates_and_keeps_secrets(

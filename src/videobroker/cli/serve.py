@@ -16,6 +16,7 @@ from videobroker.cli import logs
 from videobroker.cli.terminal import require_schema
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
+from videobroker.web.pages.policy import Sdk
 
 GRACE_SECONDS = 15
 """Requests that run when the service is told to stop may take so long to finish."""
@@ -82,6 +83,7 @@ def server_config(
         allowed_origins=settings.allowed_origins,
         public_url=settings.public_url,
         door=wiring.console_door(settings),
+        agora_sdk=Sdk(settings.agora_sdk_url, settings.agora_sdk_integrity),
     )
     extend(app)
     return uvicorn.Config(

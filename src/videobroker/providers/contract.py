@@ -103,6 +103,8 @@ class ChannelCredentials:
     channel: str
     uid: int
     app_id: str
+    page: str | None = None
+    """A page that shows the call to whoever hands it these credentials, where the account names one."""
     provider: Literal["agora"] = "agora"
     surface: Literal["sdk"] = "sdk"
 
@@ -145,6 +147,8 @@ class Provider(Protocol):
     capabilities: frozenset[Capability]
     token_rule: TokenRule
     needs_uid: bool
+    page_url: str | None
+    """Where the page is on which its calls take place; None where there is none, only an SDK."""
 
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
         """The vendor's id of the room called `name`, which is open afterwards. Asking again gives the same room.

@@ -104,13 +104,15 @@ def leave(
     return after
 
 
-def end(state: SandboxState, room: Room, session: Session, *, lock: bool, reason: str = "") -> Session:
-    """Send everybody out of a room; with `lock`, also disable it."""
+def end(
+    state: SandboxState, room: Room, session: Session, *, lock: bool, reason: str = "", by: Peer | None = None
+) -> Session:
+    """Send everybody out of a room; with `lock`, also disable it. Without a peer who does it, the REST API does."""
     now = state.now()
     after = session.left_by(session.present, now)
     changed = [replace(room, enabled=False, updated_at=now)] if lock else []
     state.keep(after, *changed)
-    state.tell(events.room_ended(room, session, now, lock=lock, reason=reason))
+    state.tell(events.room_ended(room, session, now, lock=lock, reason=reason, by=by))
     # The vendor does not say which reason those leave with whose room was ended; it says that they are kicked.
     _tell_departures(state, room, session, after, reason=events.KICKED, message=reason)
     return after

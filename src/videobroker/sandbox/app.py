@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
+from videobroker.sandbox.agora.notices import Notice
 from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.sandbox.agora.rest import agora_operations
 from videobroker.sandbox.background import Background
@@ -15,7 +16,10 @@ from videobroker.sandbox.control.notifications import notification_routes
 from videobroker.sandbox.control.outbox import outbox_routes
 from videobroker.sandbox.control.people import people_routes
 from videobroker.sandbox.control.traffic import fault_routes, traffic_routes
+from videobroker.sandbox.events import Event
 from videobroker.sandbox.exchange import exchange_operations
+from videobroker.sandbox.meeting.hall import Hall
+from videobroker.sandbox.meeting.socket import socket_route
 from videobroker.sandbox.operations import Vendor
 from videobroker.sandbox.outbox import Outbox
 from videobroker.sandbox.pages import page_routes
@@ -41,8 +45,17 @@ def create_sandbox(
         state = SandboxState(config)
     vendor, log = Vendor(), RequestLog()
     outbox, background = Outbox(webhook_client, config.retry_scale), Background()
-    state.listener = Webhooks(state, outbox).tell
-    state.agora.listener = Notifications(state, outbox).tell
+    hall, webhooks, notifications = Hall(state), Webhooks(state, outbox), Notifications(state, outbox)
+
+    def happened(event: Event) -> None:
+        webhooks.tell(event)
+        hall.heard(event)
+
+    def noticed(notice: Notice) -> None:
+        notifications.tell(notice)
+        hall.noticed(notice)
+
+    state.listener, state.agora.listener, state.audience = happened, noticed, hall.said
     operations = [
         *rest_operations(state, vendor),
         *exchange_operations(state, vendor),
@@ -53,7 +66,7 @@ def create_sandbox(
         title="videobroker sandbox",
         openapi_url=None,
         redirect_slashes=False,
-        lifespan=_until_shutdown(outbox, background),
+        lifespan=_until_shutdown(outbox, background, hall),
         routes=[
             *operations,
             *people_routes(state, background),
@@ -63,6 +76,7 @@ def create_sandbox(
             *notification_routes(state),
             *agora_routes(state),
             *page_routes(state),
+            socket_route(state, hall, background),
         ],
     )
     app.add_middleware(Listening, log=log)
@@ -70,10 +84,12 @@ def create_sandbox(
     return app
 
 
-def _until_shutdown(outbox: Outbox, background: Background) -> Lifespan:
+def _until_shutdown(outbox: Outbox, background: Background, hall: Hall) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        # Nobody's socket outlives the sandbox, so nobody is left in a room for when it comes back.
+        hall.close()
         await background.stop()
         await outbox.clear()
 

@@ -32,6 +32,15 @@ class Template:
         """The owner's roles and the built-in one."""
         return (*self.roles, RECORDER_ROLE)
 
+    def permissions(self, role: str) -> Mapping[str, bool]:
+        """What a role may do to others, in the vendor's words: the first role leads."""
+        leads = role == self.roles[0]
+        return {"endRoom": True, "removeOthers": True, "changeRole": True} if leads else {}
+
+    def publishes(self, role: str) -> tuple[str, ...]:
+        """What a role may send to others: all roles everything, the recorder nothing."""
+        return () if role == RECORDER_ROLE else ("audio", "video", "screen")
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:

@@ -66,9 +66,9 @@ def leave_failed(room: Room, peer: Peer, at: datetime) -> Event:
     return Event("peer.leave.failure", room, at, _room(room) | _peer(peer) | told)
 
 
-def room_ended(room: Room, session: Session, at: datetime, *, lock: bool, reason: str) -> Event:
-    """Everybody is sent out through the REST API."""
-    return Event("room.end.success", room, at, _session(room, session) | _ending(lock=lock, reason=reason))
+def room_ended(room: Room, session: Session, at: datetime, *, lock: bool, reason: str, by: Peer | None = None) -> Event:
+    """Everybody is sent out, by a peer or else through the REST API."""
+    return Event("room.end.success", room, at, _session(room, session) | _ending(lock=lock, reason=reason, by=by))
 
 
 def end_failed(room: Room, at: datetime, *, lock: bool, reason: str) -> Event:
@@ -112,9 +112,10 @@ def _untyped(peer: Peer) -> JsonObject:
     }
 
 
-def _ending(*, lock: bool, reason: str) -> JsonObject:
-    nobody = dict.fromkeys(("peer_id", "user_id", "user_name", "role"), "")
-    return nobody | {"lock_room": lock, "reason": reason, "source": "api"}
+def _ending(*, lock: bool, reason: str, by: Peer | None = None) -> JsonObject:
+    told = _untyped(by) if by else {}
+    who = {field: told.get(field, "") for field in ("peer_id", "user_id", "user_name", "role")}
+    return who | {"lock_room": lock, "reason": reason, "source": "peer" if by else "api"}
 
 
 def _seconds(start: datetime, end: datetime) -> int:

@@ -1,38 +1,34 @@
-"""What a person sees: where they are, and for which room and role their code is."""
+"""What a person sees: where they are, and the page on which they meet the others."""
 
-import base64
-import hashlib
+import json
+import re
 from html import escape
+from pathlib import Path
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from videobroker.sandbox.config import SandboxConfig, Template
 from videobroker.sandbox.exchange import usable_code
 from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
-_STYLE = "body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem}"
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_FILES = Path(__file__).parent / "page"
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _HEADERS = {
-    # Frontends show the meeting in a frame, so every ancestor is welcome; nothing else is.
-    "content-security-policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors *"
-    ),
     "cache-control": "no-store",
+    "permissions-policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-}
-_REFUSALS = {
-    403: ("This meeting is closed", "The room or its code is switched off at the moment."),
-    404: ("No such meeting", "Nobody has made this code. Please check the link."),
 }
 
 
 def page_routes(state: SandboxState) -> list[Route]:
-    """The start page, the health check, and the pages a room code leads to."""
+    """The start page, the health check, and the pages on which people meet."""
 
     async def home(_: Request) -> Response:
         return JSONResponse(_welcome(state.config))
@@ -41,13 +37,21 @@ def page_routes(state: SandboxState) -> list[Route]:
         return JSONResponse({"status": "ok"})
 
     async def meeting(request: Request) -> Response:
-        return _meeting_page(state, request.path_params["code"])
+        return _meeting_page(state, request)
+
+    async def channel(request: Request) -> Response:
+        return _page(request, "A channel", {"vendor": "agora"}, _NEEDS_SCRIPTS)
+
+    async def file(request: Request) -> Response:
+        return _file(request.path_params["name"])
 
     return [
         Route("/", home),
         Route("/healthz", healthz),
         Route("/meeting/{code}", meeting),
         Route("/preview/{code}", meeting),
+        Route("/agora/meeting", channel),
+        Route("/page/{name}", file),
     ]
 
 
@@ -59,6 +63,7 @@ def _welcome(config: SandboxConfig) -> JsonObject:
             "rest": "/v2",
             "code_for_token": "/v2/token",
             "meeting": "/meeting/{code}",
+            "agora_meeting": "/agora/meeting",
             "counters": "/_sandbox/counters",
             "requests": "/_sandbox/requests",
             "faults": "/_sandbox/faults",
@@ -73,18 +78,50 @@ def _template_card(template: Template) -> JsonObject:
     return {"id": template.id, "name": template.name, "roles": list(template.roles)}
 
 
-def _meeting_page(state: SandboxState, text: str) -> Response:
+_NEEDS_SCRIPTS = ("One moment", "The call needs JavaScript.")
+
+
+def _meeting_page(state: SandboxState, request: Request) -> Response:
     try:
-        code, room = usable_code(state, text)
+        code, room = usable_code(state, request.path_params["code"])
     except Problem as problem:
-        return _page(*_REFUSALS[problem.status], status=problem.status)
-    return _page(f"Room {room.name}", f"This code lets you in as {code.role}.")
+        refusal = refusal_of(problem)
+        told = {"refused": refusal.code}
+        return _page(request, refusal.title, told, (refusal.title, refusal.sentence), status=problem.status)
+    told = {"vendor": "100ms", "code": code.code, "title": room.name, "role": code.role}
+    return _page(request, room.name, told, _NEEDS_SCRIPTS)
 
 
-def _page(title: str, sentence: str, status: int = 200) -> Response:
+def _page(request: Request, title: str, told: JsonObject, card: tuple[str, str], status: int = 200) -> Response:
+    """The page; without scripts, or when somebody may not come in, it is a card with these words."""
     html = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head>"
-        f"<body><main><h1>{escape(title)}</h1><p>{escape(sentence)}</p></main></body></html>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title>"
+        '<link rel="icon" href="../page/icon.svg"><link rel="stylesheet" href="../page/call.css">'
+        '<script type="module" src="../page/call.js"></script></head>'
+        f'<body><vb-call data-told="{escape(json.dumps(told))}"><main class="card">'
+        f"<h1>{escape(card[0])}</h1><p>{escape(card[1])}</p></main></vb-call></body></html>"
     )
-    return HTMLResponse(html, status, headers=_HEADERS)
+    return HTMLResponse(html, status, headers={**_HEADERS, "content-security-policy": _policy(request)})
+
+
+def _policy(request: Request) -> str:
+    # Some browsers do not take 'self' for a socket of the same host.
+    host = request.headers.get("host", "")
+    socket = f" {'wss' if request.url.scheme == 'https' else 'ws'}://{host}" if _HOST.fullmatch(host) else ""
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src 'self'{socket}; base-uri 'none'; form-action 'none'; "
+        # Frontends show the meeting in a frame, so every ancestor is welcome.
+        "frame-ancestors *"
+    )
+
+
+def _file(name: str) -> Response:
+    path = _FILES / name
+    # Only what lies in the folder itself: the route takes no slash, and a name that begins with a dot is none of ours.
+    if path.suffix not in _TYPES or name.startswith(".") or not path.is_file():
+        raise Problem(404, "Not Found")
+    headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+    return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)

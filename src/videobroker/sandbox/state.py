@@ -28,6 +28,8 @@ class SandboxState:
         """How many rooms came into being since the start, or since somebody set this back to zero."""
         self.messages: list[SentMessage] = []
         """What the REST API had said in rooms since the start."""
+        self.audience: Callable[[SentMessage], None] | None = None
+        """Who is told what the REST API has said."""
         self.listener: Callable[[Event], None] | None = None
         """Who is told what happens in rooms."""
         before = read_snapshot(config.state_path) if config.state_path else Snapshot()
@@ -60,6 +62,12 @@ class SandboxState:
         """Tell somebody else from now on."""
         self._chosen_targets = targets
         self._write()
+
+    def say(self, message: SentMessage) -> None:
+        """Have something said in a room."""
+        self.messages.append(message)
+        if self.audience is not None:
+            self.audience(message)
 
     def tell(self, event: Event) -> None:
         """Let the listener know, if there is one."""

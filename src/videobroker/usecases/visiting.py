@@ -12,6 +12,7 @@ from videobroker.domain.access import Decision, Reason, Refuse, Wait, decide
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import providers_of
 from videobroker.domain.ids import CallId
+from videobroker.domain.journal import Asker
 from videobroker.domain.lobby import Entry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
@@ -19,7 +20,7 @@ from videobroker.domain.tickets import Ticket
 from videobroker.storage import attendance
 from videobroker.storage.listener import journal_topic
 from videobroker.usecases.doors import look_at, person_at, still_waits
-from videobroker.usecases.lobbies import count_waiting
+from videobroker.usecases.lobbies import count_waiting, knock
 
 LOOK_AGAIN_SECONDS = 5.0
 """Without a wake-up. They may get lost."""
@@ -105,6 +106,30 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
         entry=entrance.entry,
         waiting=waiting,
     )
+
+
+async def ask_in(broker: Broker, app: App, ticket: Ticket, *, asker: Asker, now: datetime) -> Visit:
+    """Ask to be let in, where the waiting room is what keeps the holder outside; how the session stands then.
+
+    Raises `SessionNotFound`.
+    """
+    entrance = await look_at(broker, ticket.session, ticket.user_id)
+    person = person_at(app, entrance, is_guest=ticket.is_guest)
+    decision = decide(entrance.door(app), person, now)
+    if isinstance(decision, Wait) and decision.reason is Reason.WAITING_FOR_ADMISSION:
+        participant = entrance.participant
+        async with broker.store.transaction() as transaction:
+            await knock(
+                transaction,
+                entrance.session,
+                user_id=ticket.user_id,
+                display_name=ticket.display_name or (participant.display_name if participant else None),
+                role=person.role,
+                is_guest=ticket.is_guest,
+                asker=asker,
+                now=now,
+            )
+    return await visit(broker, app, ticket, now=now)
 
 
 def _is_unknown(decision: Decision) -> bool:

@@ -19,6 +19,8 @@ from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.origins import Origins
+from videobroker.web.pages.hosted import NEWEST_AGORA_SDK, page_routes
+from videobroker.web.pages.policy import Sdk
 from videobroker.web.problems import Problem
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
@@ -55,12 +57,14 @@ def create_app(
     allowed_origins: Sequence[str] = (),
     public_url: str | None = None,
     door: ConsoleAccess | None = None,
+    agora_sdk: Sdk = NEWEST_AGORA_SDK,
 ) -> FastAPI:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
     `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
     where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
-    `door` is that of the console; without one there is no console.
+    `door` is that of the console; without one there is no console. `agora_sdk` is the script that the hosted page loads
+    for calls at Agora.
     """
 
     @asynccontextmanager
@@ -94,6 +98,7 @@ def create_app(
     app.include_router(legacy_therapy.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
+    app.include_router(page_routes(agora_sdk))
     if door is not None:
         console.install(app, door)
     app.webhooks.include_router(catalogue.webhooks)

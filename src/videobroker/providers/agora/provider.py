@@ -75,11 +75,13 @@ class AgoraProvider:
         draw_salt: Callable[[], int] = secure_salt,
         client: AgoraClient | None = None,
         notifications_secret: str | None = None,
+        page_url: str | None = None,
     ) -> None:
         """App id and certificate are 32 hexadecimal characters, from the project's page in the console.
 
         `clock` tells the present moment, aware, in UTC; `draw_salt` gives a new number from 1 to 99999999 for each
-        token. Without `client`, the way to the REST API, channels are never shut. Raises `ProviderNotConfigured`.
+        token. Without `client`, the way to the REST API, channels are never shut. `page_url` is a page that shows the
+        call to whoever hands it the credentials: the sandbox's. Raises `ProviderNotConfigured`.
         """
         self._app_id = _hex_32("app_id", app_id)
         self._app_certificate = _hex_32("app_certificate", app_certificate)
@@ -87,6 +89,7 @@ class AgoraProvider:
         self._client = client
         self._clock = clock
         self._notifications_secret = notifications_secret
+        self.page_url = page_url
         webhooks = {Capability.WEBHOOKS} if notifications_secret is not None else set()
         self.capabilities: frozenset[Capability] = frozenset((_NEED_REST if client is not None else set()) | webhooks)
 
@@ -101,7 +104,8 @@ class AgoraProvider:
         """The provider of an account.
 
         Required settings: `app_id`, `app_certificate`. Optional: `customer_id` and `customer_secret` (both or
-        neither; else no channel can be shut), `notifications_secret` (else no webhooks), `api_url` (of the REST API).
+        neither; else no channel can be shut), `notifications_secret` (else no webhooks), `api_url` (of the REST API),
+        `prebuilt_url` (a page that shows the call; Agora itself has none).
         Empty counts as missing. `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
         Raises `ProviderNotConfigured` naming what is wrong.
         """
@@ -114,6 +118,7 @@ class AgoraProvider:
             clock=clock,
             client=None if keys is None else AgoraClient(app_id, keys, clock, hosts=hosts, transport=transport),
             notifications_secret=given.get("notifications_secret"),
+            page_url=_page_url(given),
         )
 
     def __repr__(self) -> str:
@@ -199,7 +204,11 @@ class AgoraProvider:
         except TokenInputError as error:
             raise ProviderRefused(f"No Agora token can be made of this: {error}.") from error
         credentials = ChannelCredentials(
-            token=token.encode(self._app_certificate), channel=room_id, uid=seat.uid, app_id=self._app_id
+            token=token.encode(self._app_certificate),
+            channel=room_id,
+            uid=seat.uid,
+            app_id=self._app_id,
+            page=self.page_url,
         )
         return Signed(credentials, token_id=f"{token.issue_ts}-{token.salt}")
 
@@ -296,6 +305,13 @@ def _hosts(given: Mapping[str, str]) -> tuple[str, ...]:
         raise ProviderNotConfigured("api_url of the Agora account has to start with https:// (or http://).")
     # The other host serves the same accounts as the default one, and no others.
     return HOSTS if address.rstrip("/") == HOSTS[0] else (address.rstrip("/"),)
+
+
+def _page_url(given: Mapping[str, str]) -> str | None:
+    address = given.get("prebuilt_url")
+    if address is not None and not address.startswith(("https://", "http://")):
+        raise ProviderNotConfigured("prebuilt_url of the Agora account has to start with https:// (or http://).")
+    return address
 
 
 def _setting(settings: Mapping[str, str], name: str) -> str:

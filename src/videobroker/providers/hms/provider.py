@@ -116,7 +116,7 @@ class HmsProvider:
         self._fixed_room_id = fixed_room_id
         self._client = client
         self._template_id = template_id
-        self._prebuilt_url = prebuilt_url
+        self.page_url = prebuilt_url
         self._webhook_keys = webhook_keys
         self._webhook = webhook
         self._recorder_roles = frozenset({RECORDER_ROLE, *recorder_roles})
@@ -298,13 +298,13 @@ class HmsProvider:
         The page locks the name and reports the user id, but whoever has the code can claim another one.
         Source: prebuilt/v2 of the 100ms docs.
         """
-        if self._prebuilt_url is None:
+        if self.page_url is None:
             raise ProviderNotConfigured("The 100ms account has no ready-made page: set subdomain or prebuilt_url.")
         if not code or not seat.user_id:
             raise ProviderRefused("The 100ms page needs a room code and a user id: neither may be empty.")
         named = {"name": seat.display_name} if seat.display_name else {}
         query = urlencode({**named, "userId": seat.user_id}, quote_via=quote, safe="")
-        url = f"{self._prebuilt_url}/meeting/{quote(code, safe='')}?{query}"
+        url = f"{self.page_url}/meeting/{quote(code, safe='')}?{query}"
         return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), code_id(code))
 
     async def examine(self, roles: Collection[str]) -> list[Finding]:
@@ -312,7 +312,7 @@ class HmsProvider:
         return [
             *await examine_template(self._client, self._template_id, roles),
             examine_clock(self._client.clock_difference),
-            examine_page(self._prebuilt_url),
+            examine_page(self.page_url),
             *examine_given_token(self._tokens.given_expires_at, self._clock()),
             examine_webhooks(
                 self._webhook_keys,

@@ -9,6 +9,8 @@ from videobroker.sandbox.json_body import JsonObject
 
 CHANNEL_CREATED = 101
 CHANNEL_DESTROYED = 102
+LEFT = frozenset({104, 106, 108})
+"""The events of going."""
 LINUX = 6
 """The platform of servers; only there does a client say of what type it is."""
 
@@ -17,8 +19,10 @@ class LeaveReason(IntEnum):
     """Why somebody left, as far as the sandbox knows reasons of its own."""
 
     NORMAL = 1
+    TIMEOUT = 2
     REMOVED = 3
     OTHER_DEVICE = 5
+    TOKEN = 12
 
 
 @dataclass(frozen=True, slots=True)

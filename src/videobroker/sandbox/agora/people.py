@@ -1,9 +1,30 @@
 """Users of Agora channels who come and go, and everybody who is told."""
 
+from datetime import datetime
+
 from videobroker.sandbox.agora import notices
-from videobroker.sandbox.agora.channels import AgoraUser, Channel, KickingRule
+from videobroker.sandbox.agora.channels import AgoraUser, Channel, KickingRule, UserRole
 from videobroker.sandbox.agora.notices import LeaveReason
+from videobroker.sandbox.agora.tokens import PUBLISH_AUDIO, TokenRefused, check_token, lets_in_until
+from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
+
+
+def believe(state: SandboxState, channel_name: str, uid: int, token: str) -> tuple[UserRole, datetime]:
+    """As what, and until when, a token lets a user in. One that is not good is refused (401)."""
+    project = state.config.agora
+    try:
+        right = check_token(token, project.app_id, project.app_certificate, channel_name, uid, state.now())
+    except TokenRefused as refused:
+        raise Problem(401, str(refused)) from None
+    role = UserRole.HOST if PUBLISH_AUDIO in right.privileges else UserRole.AUDIENCE
+    return role, lets_in_until(token, right)
+
+
+def refuse_banned(state: SandboxState, channel_name: str, user: AgoraUser) -> None:
+    """Refuse a user whom a kicking rule keeps out (403)."""
+    if any(rule.keeps_out(channel_name, user.uid, user.ip) for rule in state.agora.rules(state.now())):
+        raise Problem(403, "banned by a kicking rule")
 
 
 def enter(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:

@@ -7,7 +7,7 @@ import hmac
 import struct
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 VERSION = "007"
 LONGEST_SECONDS = 86_400
@@ -77,6 +77,11 @@ def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int
     if now.timestamp() >= token.ends(service.privileges[JOIN]):
         raise TokenRefused("the token is expired")
     return service
+
+
+def lets_in_until(text: str, right: RtcService) -> datetime:
+    """When the right to be in the channel ends, of a token that was checked."""
+    return datetime.fromtimestamp(read_token(text).ends(right.privileges[JOIN]), tz=UTC)
 
 
 def read_token(text: str) -> AgoraToken:

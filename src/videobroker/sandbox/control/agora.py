@@ -9,7 +9,6 @@ from starlette.routing import Route
 from videobroker.sandbox.agora import people
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
 from videobroker.sandbox.agora.notices import LeaveReason
-from videobroker.sandbox.agora.tokens import PUBLISH_AUDIO, TokenRefused, check_token
 from videobroker.sandbox.control.routes import route
 from videobroker.sandbox.json_body import (
     JsonObject,
@@ -62,14 +61,8 @@ def agora_routes(state: SandboxState) -> list[Route]:
 
 
 def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
-    project = state.config.agora
     wanted = optional_whole_number(body, "uid", low=0, high=HIGHEST_UID) or 0
-    token = required_string(body, "token")
-    try:
-        right = check_token(token, project.app_id, project.app_certificate, name, wanted, state.now())
-    except TokenRefused as refused:
-        raise Problem(401, str(refused)) from None
-    default = UserRole.HOST if PUBLISH_AUDIO in right.privileges else UserRole.AUDIENCE
+    default, _ = people.believe(state, name, wanted, required_string(body, "token"))
     platform = optional_whole_number(body, "platform", low=0, high=8)
     user = AgoraUser(
         # Whoever joins as nobody in particular is given a uid.
@@ -80,8 +73,7 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
         ip=optional_string(body, "ip"),
         joined_at=state.now(),
     )
-    if any(rule.keeps_out(name, user.uid, user.ip) for rule in state.agora.rules(state.now())):
-        raise Problem(403, "banned by a kicking rule")
+    people.refuse_banned(state, name, user)
     channel = people.enter(state, name, user)
     return {"user": _user_as_json(user), "channel": _channel_as_json(channel)}
 

@@ -47,7 +47,7 @@ def send_message(state: SandboxState, ask: Ask) -> JsonObject:
     kind = optional_string(ask.body, "type") or ""
     session = admission.running_session(state, room_asked_for(state, ask))
     recipients = addressed(session, ask)
-    state.messages.append(
+    state.say(
         SentMessage(
             room_id=session.room_id,
             session_id=session.id,

@@ -1,6 +1,6 @@
 """Templates and their roles. Unlike everywhere else, their fields are in camelCase."""
 
-from videobroker.sandbox.config import RECORDER_ROLE, Template, Workspace
+from videobroker.sandbox.config import Template, Workspace
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rest.ask import Ask
@@ -61,13 +61,11 @@ def _template(ask: Ask) -> Template:
 
 
 def _role_as_json(template: Template, role: str) -> JsonObject:
-    leads = role == template.roles[0]
-    publishes = [] if role == RECORDER_ROLE else ["audio", "video", "screen"]
     return {
         "name": role,
         "priority": min(template.all_roles.index(role) + 1, LOWEST_PRIORITY),
         "maxPeerCount": template.max_peers.get(role, 0),
-        "permissions": {"endRoom": True, "removeOthers": True, "changeRole": True} if leads else {},
-        "publishParams": {"allowed": publishes},
+        "permissions": dict(template.permissions(role)),
+        "publishParams": {"allowed": list(template.publishes(role))},
         "subscribeParams": {"subscribeToRoles": list(template.roles)},
     }

@@ -201,6 +201,9 @@ class ChannelJoin(_JoinCommon):
     channel: str
     uid: int
     app_id: str
+    page: str | None = Field(
+        default=None, description="Where the account names one: a page that shows the call with these credentials."
+    )
 
 
 JoinOut = TokenJoin | PrebuiltJoin | ChannelJoin
@@ -235,6 +238,7 @@ def join_out(joined: Joined) -> JoinOut:
             channel=credentials.channel,
             uid=credentials.uid,
             app_id=credentials.app_id,
+            page=credentials.page,
         )
     if isinstance(credentials, PrebuiltCredentials):
         return PrebuiltJoin(

@@ -15,7 +15,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
-from videobroker.usecases.visiting import Visit, visit, watch
+from videobroker.usecases.visiting import Visit, ask_in, visit, watch
 from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, Visiting
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
@@ -158,6 +158,14 @@ async def get_visit(visitor: TicketHolder) -> VisitOut:
     """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed;
     of somebody who waits to be let in, asking is a sign that they still do."""
     seen = await visit(visitor.broker, visitor.app, visitor.ticket, now=visitor.now)
+    return visit_out(seen, visitor.now)
+
+
+@router.post("/knock", summary="Ask to be let in", responses=_PROBLEMS)
+async def knock(visitor: TicketHolder) -> VisitOut:
+    """What `join` does as well for somebody whom the waiting room keeps outside, without asking for credentials.
+    Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
+    seen = await ask_in(visitor.broker, visitor.app, visitor.ticket, asker=visitor.asker, now=visitor.now)
     return visit_out(seen, visitor.now)
 
 

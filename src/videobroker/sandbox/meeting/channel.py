@@ -1,0 +1,74 @@
+"""An Agora channel as a place to meet in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from videobroker.sandbox.agora import people
+from videobroker.sandbox.agora.channels import UserRole
+from videobroker.sandbox.agora.notices import LeaveReason
+from videobroker.sandbox.meeting.places import Person, Powers
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.state import SandboxState
+
+PATIENCE = timedelta(seconds=10)
+"""After so long without a sign of life the vendor takes a user out."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingChannel:
+    """One channel, whoever is in it."""
+
+    state: SandboxState
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The place's key."""
+        return f"agora {self.name}"
+
+    @property
+    def title(self) -> str:
+        """The channel's name."""
+        return self.name
+
+    @property
+    def patience(self) -> timedelta:
+        """As long as the vendor waits."""
+        return PATIENCE
+
+    def people(self) -> Iterable[Person]:
+        """All users; Agora knows no names."""
+        users = self.state.agora.channel(self.name).users
+        return tuple(Person(str(user.uid), f"User {user.uid}", user.role.value) for user in users)
+
+    def recorded(self) -> bool:
+        """The sandbox has no recorder for channels."""
+        return False
+
+    def powers(self, person: Person) -> Powers:
+        """Nobody ends a channel or sends others out of it, unless by the REST API."""
+        return Powers(publish=person.role == UserRole.HOST)
+
+    def leave(self, person_id: str, *, lost: bool) -> None:
+        """Take a user out of the channel."""
+        self.take_out(person_id, LeaveReason.TIMEOUT if lost else LeaveReason.NORMAL)
+
+    def take_out(self, person_id: str, reason: LeaveReason) -> None:
+        """Take a user out for a reason; nothing happens to who is gone already."""
+        channel = self.state.agora.channel(self.name)
+        user = channel.user(int(person_id))
+        if user is not None:
+            people.leave(self.state, channel, user, reason)
+
+    def end(self, by: str) -> None:
+        """Nobody can."""
+        raise Problem(403, "a channel cannot be ended by a user")
+
+    def remove(self, person_id: str, by: str) -> None:
+        """Nobody can."""
+        raise Problem(403, "a channel's users cannot remove each other")
+
+    def renew(self, person_id: str, token: str) -> datetime:
+        """Until when a new token lets a user stay. One that is not good is refused."""
+        return people.believe(self.state, self.name, int(person_id), token)[1]

@@ -1,0 +1,59 @@
+"""Getting in: from a page's first message to a seat."""
+
+import secrets
+import uuid
+
+from videobroker.sandbox import admission
+from videobroker.sandbox.agora import people
+from videobroker.sandbox.agora.channels import AgoraUser
+from videobroker.sandbox.exchange import token_for_code
+from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
+from videobroker.sandbox.meeting.channel import MeetingChannel
+from videobroker.sandbox.meeting.hall import Hall
+from videobroker.sandbox.meeting.room import MeetingRoom
+from videobroker.sandbox.meeting.seats import Seat
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.state import SandboxState
+
+LONGEST_NAME = 100
+WEB = 7
+"""Agora's number of the platform that browsers are."""
+HIGHEST_UID = 2**32 - 1
+
+
+def enter(state: SandboxState, hall: Hall, wish: JsonObject, ip: str | None) -> Seat:
+    """A seat for who shows a code, or an Agora token. `Problem` tells why there is none."""
+    name = " ".join((optional_string(wish, "name") or "").split())
+    if not name or len(name) > LONGEST_NAME:
+        raise Problem(400, f"a name has 1 to {LONGEST_NAME} characters")
+    seat = _in_room(state, hall, wish, name) if "code" in wish else _in_channel(state, hall, wish, name, ip)
+    seat.entered = True
+    return seat
+
+
+def _in_room(state: SandboxState, hall: Hall, wish: JsonObject, name: str) -> Seat:
+    admitted = admission.admit(state, f"Bearer {token_for_code(state, wish)}")
+    seat = Seat(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
+    # The others are told of somebody who has a seat, and whom they can connect to.
+    hall.take(seat)
+    try:
+        admission.join(state, admitted, name=name, peer_id=seat.person_id)
+    except Problem:
+        hall.give_up(seat)
+        raise
+    return seat
+
+
+def _in_channel(state: SandboxState, hall: Hall, wish: JsonObject, name: str, ip: str | None) -> Seat:
+    if optional_string(wish, "app_id") != state.config.agora.app_id:
+        raise Problem(401, "Invalid App ID")
+    channel, token = required_string(wish, "channel"), required_string(wish, "token")
+    wanted = optional_whole_number(wish, "uid", low=0, high=HIGHEST_UID) or 0
+    role, ends_at = people.believe(state, channel, wanted, token)
+    uid = wanted or secrets.randbelow(2**31 - 1) + 1
+    user = AgoraUser(uid, role, WEB, client_type=None, ip=ip, joined_at=state.now())
+    people.refuse_banned(state, channel, user)
+    seat = Seat(MeetingChannel(state, channel), str(uid), name, ends_at)
+    hall.take(seat)
+    people.enter(state, channel, user)
+    return seat

@@ -1,0 +1,205 @@
+"""Everybody who sits in front of a page: who is told what, and who is put out."""
+
+from collections import OrderedDict
+from dataclasses import asdict
+from datetime import datetime
+
+from videobroker.sandbox import events
+from videobroker.sandbox.agora.notices import LEFT, LeaveReason, Notice
+from videobroker.sandbox.events import Event
+from videobroker.sandbox.json_body import JsonObject
+from videobroker.sandbox.meeting.channel import MeetingChannel
+from videobroker.sandbox.meeting.places import Person, Place
+from videobroker.sandbox.meeting.room import MeetingRoom
+from videobroker.sandbox.meeting.seats import Media, Seat
+from videobroker.sandbox.messages import SentMessage
+from videobroker.sandbox.state import SandboxState
+
+KEPT_FAREWELLS = 1000
+_ROOM_CAUSES = {events.KICKED: "removed", events.CLIENT_REQUEST: "left"}
+_CHANNEL_CAUSES = {
+    LeaveReason.NORMAL: "left",
+    LeaveReason.REMOVED: "removed",
+    LeaveReason.OTHER_DEVICE: "replaced",
+    LeaveReason.TOKEN: "expired",
+}
+LOST = "lost"
+
+
+class Hall:
+    """The seats of one sandbox. It listens to what happens at both vendors."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._seats: dict[tuple[str, str], Seat] = {}
+        self._farewells: OrderedDict[str, JsonObject] = OrderedDict()
+
+    def now(self) -> datetime:
+        """The sandbox's time."""
+        return self._state.now()
+
+    # Seats
+
+    def take(self, seat: Seat) -> None:
+        """Give somebody a seat; one with the same id in the same place is put out."""
+        if (other := self._seats.pop(_key(seat), None)) is not None:
+            self._part(other, "replaced")
+        self._seats[_key(seat)] = seat
+
+    def give_up(self, seat: Seat) -> None:
+        """Let a seat be free."""
+        if self.holds(seat):
+            del self._seats[_key(seat)]
+
+    def holds(self, seat: Seat) -> bool:
+        """Whether it is still somebody's seat."""
+        return self._seats.get(_key(seat)) is seat
+
+    def by_secret(self, secret: str) -> Seat | None:
+        """The seat whose secret this is."""
+        return next((seat for seat in self._seats.values() if seat.secret == secret), None)
+
+    def farewell(self, secret: str) -> JsonObject | None:
+        """What the page has to be told whose seat was taken away while it was not connected."""
+        return self._farewells.pop(secret, None)
+
+    def leave(self, seat: Seat, *, lost: bool = False) -> None:
+        """Somebody goes: the vendor is told, and so is everybody else."""
+        if self.holds(seat):
+            self.give_up(seat)
+            seat.place.leave(seat.person_id, lost=lost)
+
+    def close(self) -> None:
+        """The sandbox stops: nobody is there any more."""
+        for seat in tuple(self._seats.values()):
+            self.leave(seat, lost=True)
+
+    # What pages are told
+
+    def welcome(self, seat: Seat, *, resumed: bool) -> JsonObject:
+        """Where somebody is, as whom, and with whom."""
+        people = {each.id: each for each in seat.place.people()}
+        me = people.pop(seat.person_id)
+        return {
+            "type": "entered",
+            "resumed": resumed,
+            "seat": seat.secret,
+            "title": seat.place.title,
+            "you": self._card(seat.place, me),
+            "may": asdict(seat.place.powers(me)),
+            "people": [self._card(seat.place, each) for each in people.values()],
+            "recorded": seat.place.recorded(),
+        }
+
+    def shows(self, seat: Seat, media: Media) -> None:
+        """Somebody sends something else from now on."""
+        seat.media = media
+        self._changed(seat.place, seat.person_id)
+
+    def chat(self, seat: Seat, text: str) -> None:
+        """Somebody says something to everybody, also to themselves."""
+        for each in self._in(seat.place):
+            each.tell({"type": "chat", "from": seat.person_id, "name": seat.name, "text": text})
+
+    def pass_on(self, seat: Seat, to: str, data: JsonObject) -> None:
+        """Carry what two browsers need to find each other."""
+        other = self._seats.get((seat.place.key, to))
+        if other is not None and other.entered:
+            other.tell({"type": "signal", "from": seat.person_id, "data": data})
+
+    # What happens at the vendors
+
+    def heard(self, event: Event) -> None:
+        """Something happened in a 100ms room."""
+        place, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
+        match event.type:
+            case "peer.join.success":
+                self._came(place, person_id)
+            case "peer.leave.success":
+                cause = _ROOM_CAUSES.get(event.data["reason"], LOST)
+                self._went(place, person_id, cause, event.data["message"])
+            case "role.change.success":
+                self._role_changed(place, person_id)
+            case "room.end.success":
+                for seat in self._in(place):
+                    self.give_up(seat)
+                    self._part(seat, "ended", event.data["reason"])
+
+    def noticed(self, notice: Notice) -> None:
+        """Something happened in an Agora channel."""
+        if "uid" not in notice.payload:
+            return
+        place, person_id = MeetingChannel(self._state, notice.channel), str(notice.payload["uid"])
+        if notice.event_type in LEFT:
+            self._went(place, person_id, _CHANNEL_CAUSES.get(notice.payload["reason"], LOST))
+        else:
+            self._came(place, person_id)
+
+    def said(self, sent: SentMessage) -> None:
+        """The REST API has something said in a room. The vendor's pages show it when its type is `chat`."""
+        for seat in self._in(MeetingRoom(self._state, sent.room_id)):
+            if sent.type == "chat" and seat.person_id in sent.recipients:
+                seat.tell({"type": "chat", "from": "", "name": "", "text": sent.message})
+
+    def _came(self, place: Place, person_id: str) -> None:
+        self._tell_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
+        person = self._person(place, person_id)
+        if person is not None:
+            self._tell_others(place, person_id, {"type": "came", "person": self._card(place, person)})
+
+    def _went(self, place: Place, person_id: str, cause: str, message: str = "") -> None:
+        seat = self._seats.get((place.key, person_id))
+        # A seat that is not entered yet belongs to the next stay of the same user, not to the one that has ended.
+        if seat is not None and seat.entered:
+            self.give_up(seat)
+            self._part(seat, cause, message)
+        self._tell_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
+        self._tell_others(place, person_id, {"type": "went", "id": person_id, "cause": cause})
+
+    def _role_changed(self, place: Place, person_id: str) -> None:
+        seat, person = self._seats.get((place.key, person_id)), self._person(place, person_id)
+        if seat is not None and person is not None:
+            seat.tell({"type": "may", "may": asdict(place.powers(person)), "role": person.role})
+        self._changed(place, person_id)
+
+    def _changed(self, place: Place, person_id: str) -> None:
+        person = self._person(place, person_id)
+        if person is not None:
+            self._tell_others(place, person_id, {"type": "changed", "person": self._card(place, person)})
+
+    def _part(self, seat: Seat, cause: str, message: str = "") -> None:
+        out = {"type": "out", "cause": cause, "message": message}
+        seat.tell(out)
+        # Who was lost may come back as if nothing had happened; who was sent out has to learn that.
+        if seat.lost_at is not None and cause != LOST:
+            self._farewells[seat.secret] = out
+            while len(self._farewells) > KEPT_FAREWELLS:
+                self._farewells.popitem(last=False)
+
+    def _tell_others(self, place: Place, person_id: str, message: JsonObject) -> None:
+        for seat in self._in(place):
+            if seat.person_id != person_id:
+                seat.tell(message)
+
+    def _in(self, place: Place) -> tuple[Seat, ...]:
+        return tuple(seat for (key, _), seat in self._seats.items() if key == place.key and seat.entered)
+
+    def _card(self, place: Place, person: Person) -> JsonObject:
+        seat = self._seats.get((place.key, person.id))
+        media = seat.media if seat else Media()
+        return {
+            "id": person.id,
+            "name": (seat.name if seat else "") or person.name,
+            "role": person.role,
+            # Somebody whom a test put there has no browser to connect to.
+            "connects": seat is not None,
+            "media": media.as_json(),
+        }
+
+    @staticmethod
+    def _person(place: Place, person_id: str) -> Person | None:
+        return next((each for each in place.people() if each.id == person_id), None)
+
+
+def _key(seat: Seat) -> tuple[str, str]:
+    return seat.place.key, seat.person_id

@@ -1,0 +1,51 @@
+"""Why somebody does not get into a meeting, in words for the person in front of the page."""
+
+from dataclasses import dataclass
+
+from videobroker.sandbox.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A stable code for the page around this one, and what the person reads."""
+
+    code: str
+    title: str
+    sentence: str
+
+
+_CLOSED = "This meeting is closed"
+_FULL = "This meeting is full"
+_WRONG = "This invitation does not fit"
+_REFUSALS = {
+    "Code not found": Refusal("code_unknown", "No such meeting", "Nobody has made this code. Please check the link."),
+    "Room is disabled": Refusal(
+        "room_disabled", _CLOSED, "The room is switched off at the moment. Ask whoever invited you."
+    ),
+    "Code is disabled": Refusal(
+        "code_disabled", _CLOSED, "This code is switched off at the moment. Ask whoever invited you."
+    ),
+    "room limit reached": Refusal("room_full", _FULL, "There is no place left in the room. Try again later."),
+    "role limit reached": Refusal("role_full", _FULL, "There is no place left for your role. Try again later."),
+    "Invalid App ID": Refusal("token_refused", _WRONG, "It is for another App ID. Ask for a new one."),
+    "the token is expired": Refusal(
+        "token_expired", "Your invitation has expired", "Its time is over. Ask for a new one and join again."
+    ),
+    "the token is for another channel or uid": Refusal(
+        "token_refused", _WRONG, "It is for another channel or another person. Ask for a new one."
+    ),
+    "banned by a kicking rule": Refusal(
+        "banned", "You may not join", "Somebody has put you out of this channel, and you may not come back yet."
+    ),
+}
+_TOKEN = Refusal("token_refused", _WRONG, "Its token is not a good one. Ask for a new one.")
+
+
+def refusal_of(problem: Problem) -> Refusal:
+    """What a person reads when the vendor says no."""
+    known = _REFUSALS.get(problem.message)
+    if known is not None:
+        return known
+    if problem.status == 401:
+        return _TOKEN
+    return Refusal("refused", "You cannot join", f"The sandbox says: {problem.message}.")

@@ -1,0 +1,105 @@
+"""A 100ms room as a place to meet in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from videobroker.sandbox import admission, events
+from videobroker.sandbox.calls import Peer
+from videobroker.sandbox.config import RECORDER_ROLE
+from videobroker.sandbox.meeting.places import Person, Powers
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
+
+PATIENCE = timedelta(seconds=60)
+"""So long the vendor waits before it believes that a broken connection does not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingRoom:
+    """One room, whoever is in it."""
+
+    state: SandboxState
+    room_id: str
+
+    @property
+    def key(self) -> str:
+        """The place's key."""
+        return f"100ms {self.room_id}"
+
+    @property
+    def title(self) -> str:
+        """The room's name."""
+        return self._room.name
+
+    @property
+    def patience(self) -> timedelta:
+        """As long as the vendor waits."""
+        return PATIENCE
+
+    def people(self) -> Iterable[Person]:
+        """All peers but the recorder."""
+        return tuple(Person(peer.id, peer.name, peer.role) for peer in self._peers if peer.role != RECORDER_ROLE)
+
+    def recorded(self) -> bool:
+        """Whether the recorder is in the room."""
+        return any(peer.role == RECORDER_ROLE for peer in self._peers)
+
+    def powers(self, person: Person) -> Powers:
+        """What the template lets a role do."""
+        template = self.state.template_of(self._room)
+        permissions = template.permissions(person.role)
+        return Powers(
+            publish=bool(template.publishes(person.role)),
+            end=permissions.get("endRoom", False),
+            remove=permissions.get("removeOthers", False),
+        )
+
+    def leave(self, person_id: str, *, lost: bool) -> None:
+        """Take a peer out of the running session."""
+        session = self.state.active_session(self._room)
+        peer = session and session.present_peer(person_id)
+        if session and peer:
+            reason = events.SOCKET_CLOSED if lost else events.CLIENT_REQUEST
+            admission.leave(self.state, self._room, session, (peer,), reason=reason)
+
+    def end(self, by: str) -> None:
+        """End the session for all, if the role may."""
+        host = self._present(by)
+        if not self.powers(_person(host)).end:
+            raise Problem(403, "your role may not end the room")
+        session = admission.running_session(self.state, self._room)
+        admission.end(self.state, self._room, session, lock=False, by=host)
+
+    def remove(self, person_id: str, by: str) -> None:
+        """Send another peer out, if the role may."""
+        host = self._present(by)
+        if not self.powers(_person(host)).remove:
+            raise Problem(403, "your role may not remove others")
+        session = admission.running_session(self.state, self._room)
+        leaving = admission.present_peer(session, person_id)
+        admission.leave(self.state, self._room, session, (leaving,), reason=events.KICKED)
+
+    def renew(self, person_id: str, token: str) -> datetime:
+        """There is nothing to renew: who is in stays in."""
+        raise Problem(400, "a room needs no other token")
+
+    @property
+    def _room(self) -> Room:
+        room = self.state.room(self.room_id)
+        if room is None:
+            raise LookupError(f"Room {self.room_id} does not exist.")
+        return room
+
+    @property
+    def _peers(self) -> tuple[Peer, ...]:
+        session = self.state.active_session(self._room)
+        return session.present if session else ()
+
+    def _present(self, person_id: str) -> Peer:
+        return admission.present_peer(admission.running_session(self.state, self._room), person_id)
+
+
+def _person(peer: Peer) -> Person:
+    return Person(peer.id, peer.name, peer.role)

@@ -1,0 +1,218 @@
+"""The socket of a page: its first message is who it is, and its end is the end of a stay.
+
+A page that closes says so, and its person leaves at once. A connection that breaks leaves the seat for as long as
+the vendor would wait; the same page takes it over again with the secret that it was given.
+"""
+
+import asyncio
+import contextlib
+import json
+from datetime import timedelta
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from videobroker.sandbox.agora.notices import LeaveReason
+from videobroker.sandbox.background import Background
+from videobroker.sandbox.json_body import JsonObject, optional_string, optional_whole_number, required_string
+from videobroker.sandbox.meeting.channel import MeetingChannel
+from videobroker.sandbox.meeting.entering import enter
+from videobroker.sandbox.meeting.hall import Hall
+from videobroker.sandbox.meeting.refusals import refusal_of
+from videobroker.sandbox.meeting.seats import Media, Seat
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.state import SandboxState
+
+WARNING = timedelta(seconds=30)
+"""So long before its end a token is told to be near it."""
+LOOK_EVERY_SECONDS = 0.1
+"""How often a seat looks at the sandbox's clock: a test may move it at any time."""
+FIRST_WORD_SECONDS = 30
+LONGEST_TEXT, LONGEST_MESSAGE = 2_000, 100_000
+GONE_ON_PURPOSE = {1000, 1001}
+TAKEN_OVER, NOT_UNDERSTOOD, FOREIGN = 4001, 1008, 1008
+
+
+class _Malformed(Exception):
+    """A message that no page of ours sends."""
+
+
+def socket_route(state: SandboxState, hall: Hall, background: Background) -> WebSocketRoute:
+    """Where pages connect."""
+
+    async def meet(websocket: WebSocket) -> None:
+        if not _of_our_page(websocket):
+            await websocket.close(FOREIGN)
+            return
+        await websocket.accept()
+        try:
+            seat = await _seat(websocket, state, hall, background)
+            if seat is not None:
+                await _stay(websocket, hall, seat)
+        except _Malformed:
+            await websocket.close(NOT_UNDERSTOOD)
+        except WebSocketDisconnect:
+            # It went before it had a seat, or while it was told why it gets none.
+            return
+
+    return WebSocketRoute("/page/socket", meet)
+
+
+def _of_our_page(websocket: WebSocket) -> bool:
+    """Pages of other origins have no business here; programs, which name no origin, may connect."""
+    origin = websocket.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == websocket.headers.get("host")
+
+
+async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, background: Background) -> Seat | None:
+    """The seat for whom the first message names; None when the page was told why it has none."""
+    try:
+        async with asyncio.timeout(FIRST_WORD_SECONDS):
+            wish = _object(await websocket.receive_text())
+    except TimeoutError:
+        raise _Malformed from None
+    answer: JsonObject
+    try:
+        secret, stale = optional_string(wish, "seat") or "", optional_string(wish, "instead_of") or ""
+        if (farewell := hall.farewell(secret)) is not None:
+            answer = farewell
+        elif (kept := hall.by_secret(secret)) is not None:
+            kept.heard(_number(wish))
+            kept.tell(hall.welcome(kept, resumed=True))
+            return kept
+        else:
+            # A page that was loaded anew, and whose end was not seen, is not there twice.
+            if (ghost := hall.by_secret(stale)) is not None and ghost.lost_at is not None:
+                hall.leave(ghost)
+            seat = enter(state, hall, wish, websocket.client.host if websocket.client else None)
+            seat.tell(hall.welcome(seat, resumed=False))
+            background.start(_watch(state, hall, seat))
+            return seat
+    except Problem as problem:
+        refusal = refusal_of(problem)
+        answer = {"type": "refused", "code": refusal.code, "title": refusal.title, "message": refusal.sentence}
+    await websocket.send_json(answer)
+    await websocket.close()
+    return None
+
+
+async def _stay(websocket: WebSocket, hall: Hall, seat: Seat) -> None:
+    line = seat.connect()
+    writing = asyncio.create_task(_write(websocket, seat, line))
+    code = 1011
+    try:
+        code = await _read(websocket, hall, seat)
+    finally:
+        writing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await writing
+        if seat.line == line and code in GONE_ON_PURPOSE:
+            hall.leave(seat)
+        elif seat.line == line:
+            seat.lost_at = hall.now()
+
+
+async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
+    """Send the page what is on its way to it, until it was told that its stay is over."""
+    try:
+        while (message := await seat.next_message(line)) is not None:
+            await websocket.send_json(message)
+            seat.sent()
+            if message["type"] == "out":
+                await websocket.close()
+                return
+        await websocket.close(TAKEN_OVER)
+    except (WebSocketDisconnect, RuntimeError):
+        # The reader sees the same, and decides what it means; what was not heard waits for the next connection.
+        return
+
+
+async def _read(websocket: WebSocket, hall: Hall, seat: Seat) -> int:
+    """Do what the page says, until it is gone; the code with which it closed."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return int(message.get("code") or 1005)
+        try:
+            _do(hall, seat, _object(message.get("text") or ""))
+        except Problem as problem:
+            seat.tell({"type": "problem", "message": problem.message})
+
+
+def _do(hall: Hall, seat: Seat, message: JsonObject) -> None:
+    if not hall.holds(seat):
+        return
+    match message.get("type"):
+        case "signal":
+            data = message.get("data")
+            if not isinstance(data, dict):
+                raise _Malformed
+            hall.pass_on(seat, required_string(message, "to"), data)
+        case "media":
+            hall.shows(seat, _media(message))
+        case "chat":
+            text = required_string(message, "text").strip()
+            if text:
+                hall.chat(seat, text[:LONGEST_TEXT])
+        case "end":
+            seat.place.end(seat.person_id)
+        case "remove":
+            seat.place.remove(required_string(message, "id"), seat.person_id)
+        case "renew":
+            _renew(seat, required_string(message, "token"))
+        case "ping":
+            seat.heard(_number(message))
+            seat.tell({"type": "pong"})
+        case _:
+            raise _Malformed
+
+
+def _renew(seat: Seat, token: str) -> None:
+    try:
+        seat.ends_at = seat.place.renew(seat.person_id, token)
+    except Problem as problem:
+        seat.tell({"type": "not-renewed", "message": refusal_of(problem).sentence})
+    else:
+        seat.warned = False
+        seat.tell({"type": "renewed"})
+
+
+def _media(message: JsonObject) -> Media:
+    flags = [message.get(name) for name in ("audio", "video")]
+    streams = [optional_string(message, name) or "" for name in ("camera", "screen")]
+    if not all(isinstance(flag, bool) for flag in flags):
+        raise _Malformed
+    return Media(bool(flags[0]), bool(flags[1]), *streams)
+
+
+def _number(message: JsonObject) -> int:
+    return optional_whole_number(message, "heard", low=0, high=2**53) or 0
+
+
+def _object(text: str) -> JsonObject:
+    try:
+        message = json.loads(text) if len(text) <= LONGEST_MESSAGE else None
+    except (ValueError, RecursionError):
+        raise _Malformed from None
+    if not isinstance(message, dict):
+        raise _Malformed
+    return message
+
+
+async def _watch(state: SandboxState, hall: Hall, seat: Seat) -> None:
+    """See to it that nobody stays longer than they may, connected or not."""
+    while hall.holds(seat):
+        now = state.now()
+        if seat.lost_at is not None and now >= seat.lost_at + seat.place.patience:
+            hall.leave(seat, lost=True)
+        elif seat.ends_at is not None and now >= seat.ends_at:
+            _expire(seat)
+        elif seat.ends_at is not None and not seat.warned and now >= seat.ends_at - WARNING:
+            seat.warned = True
+            seat.tell({"type": "token-will-expire", "seconds": max(0, round((seat.ends_at - now).total_seconds()))})
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+def _expire(seat: Seat) -> None:
+    if isinstance(seat.place, MeetingChannel):
+        seat.place.take_out(seat.person_id, LeaveReason.TOKEN)

@@ -1,0 +1,449 @@
+/**
+ * The sandbox's own page on which people meet, in place of 100ms Prebuilt or of a page made with Agora's Web SDK.
+ *
+ * `/meeting/{code}` and `/preview/{code}` show the preview first. As at the vendor, `?name=` fills in and locks the
+ * name, `?userId=` (or `user_id`) becomes the `user_id`, and `?skip_preview_headful=true` (or `skip_preview`) joins
+ * at once. `/agora/meeting` takes `app_id`, `channel`, `uid`, `token` and `name` from the fragment, which no server
+ * sees, or from the page around it.
+ *
+ * The page around this one
+ * ------------------------
+ * In a frame, this page says `{source: "videobroker-sandbox", type, ...}` to the page around it, whatever its origin;
+ * nothing secret is in it:
+ *
+ *   ready              it listens; Agora: it waits for `join`
+ *   joined             {id, name, role} the person is in
+ *   people             {count} how many people are in the call, with this one
+ *   lost, back         the connection broke; it is mended
+ *   left               the person left by themselves
+ *   ended              {message} the call was ended for everybody
+ *   removed            {cause: "removed" | "replaced", message} the person was put out, or joined somewhere else
+ *   error              {code, message} they do not get in, or their token has expired: `code_unknown`, `code_disabled`,
+ *                      `room_disabled`, `room_full`, `role_full`, `token_refused`, `token_expired`, `banned`, `refused`
+ *   token-will-expire  {seconds} Agora: the token ends soon; `renew` it
+ *   renewed            Agora: the new token is good
+ *   not-renewed        {message} Agora: it is not
+ *
+ * and hears `{source: "videobroker", type, ...}` from it, and from nobody else:
+ *
+ *   leave              leave the call
+ *   join               {token, channel, uid, app_id, name} Agora: join now, also again after the end
+ *   renew              {token} Agora: the token for the rest of the stay
+ *
+ * For tests, `document.querySelector("vb-call").stats()` promises `{people: {[id]: {name, state, video, audio}}}` with
+ * `video: [{kind: "camera" | "screen" | "none", framesDecoded}]` and `audio: [{packetsReceived, level}]`.
+ */
+
+import { Devices } from "./devices.js";
+import { framed, listen, tell } from "./frame.js";
+import { Line } from "./line.js";
+import { Mesh } from "./mesh.js";
+import { Call, Preview, card } from "./view.js";
+import { h } from "./dom.js";
+
+const NOBODY = { audio: false, video: false, camera: "", screen: "" };
+
+class VideobrokerCall extends HTMLElement {
+  #told = JSON.parse(this.dataset.told);
+  #query = new URLSearchParams(location.search);
+  #wish = null;
+  #name = "";
+  #devices = new Devices(() => this.#devicesChanged());
+  #view = null;
+  #line = null;
+  #mesh = null;
+  #me = null;
+  #may = {};
+  #people = new Map();
+  #screen = null;
+  #speaking = 0;
+
+  connectedCallback() {
+    if (this.#told.refused) {
+      tell("error", { code: this.#told.refused, message: this.querySelector("p").textContent });
+      return;
+    }
+    listen((message) => this.#asked(message));
+    // Said while the page closes, so that nobody waits for who is gone.
+    window.addEventListener("pagehide", () => this.#line?.close());
+    window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+    if (this.#told.vendor === "agora") this.#beginAgora();
+    else this.#beginRoom();
+    tell("ready");
+  }
+
+  async stats() {
+    const links = (await this.#mesh?.stats()) ?? {};
+    const people = Object.entries(links).map(([id, link]) => {
+      const { name, media } = this.#people.get(id);
+      const video = link.video.map(({ stream, framesDecoded }) => ({
+        kind: ["camera", "screen"].find((kind) => media[kind] === stream) ?? "none",
+        framesDecoded,
+      }));
+      return [id, { name, ...link, video }];
+    });
+    return { people: Object.fromEntries(people) };
+  }
+
+  // Before the call
+
+  #beginRoom() {
+    const userId = this.#query.get("userId") ?? this.#query.get("user_id") ?? ownId();
+    this.#wish = { code: this.#told.code, user_id: userId };
+    const skip = ["skip_preview_headful", "skip_preview"].some((each) => this.#query.get(each) === "true");
+    if (skip) this.#join(this.#query.get("name") || "Beam");
+    else this.#preview();
+  }
+
+  #beginAgora() {
+    const given = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+    if (given.token) {
+      // It is a secret: it does not stay where it is seen.
+      history.replaceState(null, "", location.pathname + location.search);
+      this.#wishForChannel(given);
+      this.#preview(given.name);
+    } else {
+      const sentence = framed
+        ? "The page around this one says who joins."
+        : "This page needs the parts of a join credential after a # in its address: app_id, channel, uid and token.";
+      this.#show(card("One moment", sentence), false);
+    }
+  }
+
+  #wishForChannel({ app_id, channel, uid, token }) {
+    this.#wish = { app_id, channel, uid: Number(uid) || 0, token };
+    document.title = this.#told.title = channel ?? "";
+  }
+
+  async #preview(name = this.#query.get("name") ?? "") {
+    this.#show(
+      new Preview({
+        title: this.#told.title,
+        role: this.#told.role,
+        name,
+        locked: this.#query.has("name") && Boolean(name),
+        devices: this.#devices,
+        join: (chosen) => chosen && this.#join(chosen),
+        retry: () => this.#devices.open(),
+      }),
+      !framed,
+    );
+    await this.#devices.open();
+  }
+
+  // Joining, and what the line says
+
+  async #join(name) {
+    this.#hangUp();
+    this.#name = name;
+    if (this.#view instanceof Preview) this.#view.busy(true);
+    // Whoever skipped the preview was not asked for their devices yet.
+    else await this.#devices.open();
+    this.#line = new Line({ ...this.#wish, name }, (message) => this.#heard(message));
+  }
+
+  #heard(message) {
+    switch (message.type) {
+      case "entered":
+        return this.#entered(message);
+      case "refused":
+        return this.#refused(message);
+      case "out":
+        return this.#out(message);
+      case "lost":
+        return this.#lost();
+      case "came":
+        return this.#came(message.person);
+      case "went":
+        return this.#went(message);
+      case "changed":
+        return this.#changed(message.person);
+      case "may":
+        return this.#mayNow(message);
+      case "recorded":
+        return this.#call?.recorded(message.recorded);
+      case "signal":
+        return this.#mesh?.signal(message.from, message.data);
+      case "chat":
+        return this.#call?.said(message.name || "Message", message.text, message.from === this.#me?.id);
+      case "problem":
+        return this.#call?.toast(`That did not work: ${message.message}.`);
+      case "token-will-expire":
+        tell("token-will-expire", { seconds: message.seconds });
+        return this.#call?.toast("Your invitation ends soon.");
+      case "renewed":
+        return tell("renewed");
+      case "not-renewed":
+        tell("not-renewed", { message: message.message });
+        return this.#call?.toast(`It was not renewed. ${message.message}`);
+    }
+  }
+
+  #entered({ resumed, you, may, people, recorded, title }) {
+    this.#me = you;
+    this.#may = may;
+    if (!this.#call) this.#show(new Call({ title, act: (what, about) => this.#act(what, about) }), true);
+    else tell("back");
+    this.#call.banner("");
+    this.#call.recorded(recorded);
+    if (resumed) this.#resumed(people);
+    else this.#fresh(people);
+    this.#publish();
+    this.#speaking ||= setInterval(() => this.#listen(), 250);
+  }
+
+  #fresh(people) {
+    this.#mesh?.close();
+    this.#mesh = new Mesh(
+      this.#me.id,
+      (to, data) => this.#line.say({ type: "signal", to, data }),
+      () => this.#draw(),
+    );
+    this.#people = new Map(people.map((person) => [person.id, person]));
+    for (const person of people) if (person.connects) this.#mesh.meet(person.id, true);
+    tell("joined", { id: this.#me.id, name: this.#me.name, role: this.#me.role });
+    tell("people", { count: people.length + 1 });
+  }
+
+  // Who came and went meanwhile is on its way; this is the same list once more.
+  #resumed(people) {
+    for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
+    this.#mesh.mend();
+  }
+
+  #came(person) {
+    this.#people.set(person.id, person);
+    if (person.connects) this.#mesh.meet(person.id, false);
+    this.#call.toast(`${person.name} has joined.`);
+    this.#drawPeople();
+  }
+
+  #went({ id, cause }) {
+    const person = this.#people.get(id);
+    this.#people.delete(id);
+    this.#mesh.part(id);
+    const how = { removed: "was removed", lost: "lost the connection" }[cause] ?? "has left";
+    if (person) this.#call.toast(`${person.name} ${how}.`);
+    this.#drawPeople();
+  }
+
+  #changed(person) {
+    const before = this.#people.get(person.id);
+    this.#people.set(person.id, person);
+    if (before && !before.media.screen && person.media.screen) this.#call.toast(`${person.name} shares a screen.`);
+    this.#draw();
+  }
+
+  #mayNow({ may, role }) {
+    this.#may = may;
+    this.#me.role = role;
+    this.#call.toast(`You are ${role} now.`);
+    this.#publish();
+  }
+
+  #lost() {
+    if (this.#call) {
+      this.#call.banner("The connection is lost. Trying again…");
+      tell("lost");
+    } else if (!(this.#view instanceof Preview)) {
+      this.#show(card("One moment", "The sandbox does not answer. Trying again…"), false);
+    }
+  }
+
+  // The end
+
+  #refused({ code, title, message }) {
+    this.#hangUp();
+    tell("error", { code, message });
+    this.#over(title, message, "Try again");
+  }
+
+  #out({ cause, message }) {
+    this.#hangUp();
+    const reason = message ? ` The reason given: ${message}` : "";
+    if (cause === "left") {
+      tell("left");
+      this.#over("You have left", "Your place in the call is free again.", "Join again");
+    } else if (cause === "ended") {
+      tell("ended", { message });
+      this.#over("The call is over", `It was ended for everyone.${reason}`);
+    } else if (cause === "expired") {
+      const sentence = "The time of your invitation is over. Ask for a new one and join again.";
+      tell("error", { code: "token_expired", message: sentence });
+      this.#over("Your invitation has expired", sentence);
+    } else {
+      tell("removed", { cause, message });
+      if (cause === "replaced") this.#over("You joined somewhere else", "This page has left the call.", "Join here");
+      else this.#over("You were removed", `Somebody has put you out of the call.${reason}`);
+    }
+  }
+
+  #leave() {
+    this.#hangUp();
+    this.#out({ cause: "left" });
+  }
+
+  #over(title, sentence, again) {
+    const actions = again && this.#told.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, again)] : [];
+    for (const action of actions) action.onclick = () => this.#preview(this.#name);
+    this.#devices.close();
+    this.#show(card(title, sentence, ...actions), true);
+  }
+
+  #hangUp() {
+    this.#line?.close();
+    this.#line = null;
+    this.#mesh?.close();
+    this.#mesh = null;
+    this.#people.clear();
+    clearInterval(this.#speaking);
+    this.#speaking = 0;
+    this.#stopSharing();
+  }
+
+  // What the person does
+
+  #act(what, about) {
+    switch (what) {
+      case "mic":
+        return this.#devices.set("audio", !this.#devices.on("audio"));
+      case "camera":
+        return this.#devices.set("video", !this.#devices.on("video"));
+      case "screen":
+        return this.#screen ? this.#share(null) : this.#askForScreen();
+      case "chat":
+        return this.#line.say({ type: "chat", text: about });
+      case "remove":
+        return this.#line.say({ type: "remove", id: about.id });
+      case "end":
+        return this.#line.say({ type: "end" });
+      case "leave":
+        return this.#leave();
+    }
+  }
+
+  async #askForScreen() {
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: true });
+      this.#share(stream.getVideoTracks()[0]);
+    } catch (error) {
+      // Who closes the browser's question has changed their mind, and knows it.
+      if (error.name !== "NotAllowedError") this.#call?.toast("The screen cannot be shared.");
+    }
+  }
+
+  #share(track) {
+    this.#stopSharing();
+    this.#screen = track;
+    if (track) track.onended = () => this.#share(null);
+    this.#publish();
+  }
+
+  #stopSharing() {
+    if (this.#screen) this.#screen.onended = null;
+    this.#screen?.stop();
+    this.#screen = null;
+  }
+
+  #devicesChanged() {
+    if (this.#view instanceof Preview) this.#view.update();
+    this.#publish();
+  }
+
+  /** What the page around this one asks. */
+  #asked(message) {
+    if (message.type === "leave" && this.#line) this.#leave();
+    else if (message.type === "renew") this.#renew(message.token);
+    else if (message.type === "join" && this.#told.vendor === "agora") {
+      this.#wishForChannel(message);
+      this.#join(String(message.name || `User ${message.uid}`));
+    }
+  }
+
+  #renew(token) {
+    if (this.#told.vendor !== "agora" || !this.#wish) return;
+    // After a broken connection, too, it is the new one that counts.
+    this.#wish.token = token;
+    this.#line?.say({ type: "renew", token });
+  }
+
+  // Showing
+
+  get #call() {
+    return this.#view instanceof Call ? this.#view : null;
+  }
+
+  #show(view, focus) {
+    this.#view?.close?.();
+    this.#view = view;
+    this.replaceChildren(view.element);
+    if (focus) view.focus?.();
+  }
+
+  #publish() {
+    if (!this.#mesh) return;
+    const { tracks } = this.#devices;
+    const publish = this.#may.publish;
+    this.#mesh.publish("audio", publish ? tracks.audio : null);
+    this.#mesh.publish("camera", publish ? tracks.video : null);
+    this.#mesh.publish("screen", publish ? this.#screen : null);
+    this.#me.media = publish ? this.#media() : NOBODY;
+    this.#line.say({ type: "media", ...this.#me.media });
+    this.#drawPeople();
+  }
+
+  #media() {
+    const { camera, screen } = this.#mesh.streams;
+    const [audio, video] = [this.#devices.on("audio"), this.#devices.on("video")];
+    return { audio, video, camera, screen: this.#screen ? screen : "" };
+  }
+
+  #drawPeople() {
+    tell("people", { count: this.#people.size + 1 });
+    this.#draw();
+  }
+
+  #draw() {
+    if (!this.#call || !this.#mesh) return;
+    const others = [...this.#people.values()].map((person) => ({
+      ...person,
+      camera: this.#mesh.stream(person.id, person.media.camera),
+      screen: person.media.screen && this.#mesh.stream(person.id, person.media.screen),
+      state: this.#mesh.state(person.id),
+      removable: this.#may.remove,
+    }));
+    const me = { ...this.#me, self: true, camera: this.#own("camera"), screen: this.#own("screen") };
+    this.#call.people([...others, me]);
+    const canShare = Boolean(navigator.mediaDevices?.getDisplayMedia);
+    this.#call.tools({ devices: this.#devices, may: this.#may, sharing: this.#screen !== null, canShare });
+  }
+
+  #ownStreams = { camera: new MediaStream(), screen: new MediaStream() };
+
+  #own(kind) {
+    const track = kind === "screen" ? this.#screen : this.#devices.tracks.video;
+    const stream = this.#ownStreams[kind];
+    for (const old of stream.getTracks()) if (old !== track) stream.removeTrack(old);
+    if (track) stream.addTrack(track);
+    return track && stream;
+  }
+
+  #listen() {
+    this.#call?.speaking((id) => (id === this.#me.id ? this.#devices.level() : (this.#mesh?.level(id) ?? 0)));
+  }
+}
+
+/** As at the vendor: who is not named by the address gets an id for this tab. */
+function ownId() {
+  const key = "videobroker-sandbox-user-id";
+  const fresh = crypto.randomUUID();
+  try {
+    const known = sessionStorage.getItem(key) ?? fresh;
+    sessionStorage.setItem(key, known);
+    return known;
+  } catch {
+    return fresh;
+  }
+}
+
+customElements.define("vb-call", VideobrokerCall);

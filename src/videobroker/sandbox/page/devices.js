@@ -1,0 +1,153 @@
+/** The camera and the microphone of this person, and what is wrong with them. */
+
+const PROBLEMS = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotFoundError: "missing",
+  OverconstrainedError: "missing",
+};
+const KINDS = { audio: "microphone", video: "camera" };
+
+export class Devices {
+  /** The track of the microphone (`audio`) and of the camera (`video`); null without one. */
+  tracks = { audio: null, video: null };
+  /** Why there is none: `denied`, `missing`, `busy` or `insecure`; empty when it is all right. */
+  problems = { audio: "", video: "" };
+  #chosen = { audio: "", video: "" };
+  #wanted = { audio: true, video: true };
+  #changed;
+  #meter = null;
+
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  /** Whether the person wants to be heard (`audio`), or seen (`video`), and can be. */
+  on(kind) {
+    return this.#wanted[kind] && this.tracks[kind] !== null;
+  }
+
+  /** Ask for both. What there is not, or is not allowed, is a problem and no error. */
+  async open() {
+    if (!navigator.mediaDevices) {
+      this.problems = { audio: "insecure", video: "insecure" };
+    } else {
+      const wanted = Object.keys(KINDS).filter((kind) => this.#wanted[kind] && !this.tracks[kind]);
+      if (wanted.length === 2 && !(await this.#ask(wanted))) await this.#askApart();
+      else if (wanted.length === 1) await this.#ask(wanted);
+    }
+    this.#changed();
+  }
+
+  /** Turn the microphone or the camera on or off. A camera that is off is really off. */
+  async set(kind, on) {
+    this.#wanted[kind] = on;
+    if (on && !this.tracks[kind]) await this.#ask([kind]);
+    if (!on && kind === "video") this.#drop("video");
+    if (this.tracks.audio) this.tracks.audio.enabled = this.#wanted.audio;
+    this.#changed();
+  }
+
+  /** Use another device from now on. */
+  async choose(kind, id) {
+    this.#chosen[kind] = id;
+    if (!this.tracks[kind]) return;
+    this.#drop(kind);
+    await this.#ask([kind]);
+    this.#changed();
+  }
+
+  /** The devices of a kind, as `{id, label, chosen}`; without permission they have no names and are left out. */
+  async list(kind) {
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+    const now = this.#chosen[kind] || this.tracks[kind]?.getSettings().deviceId;
+    return all
+      .filter((each) => each.kind === `${kind}input` && each.deviceId && each.label)
+      .map(({ deviceId, label }) => ({ id: deviceId, label, chosen: deviceId === now }));
+  }
+
+  /** How loud the microphone is now, from 0 to 1. */
+  level() {
+    if (!this.on("audio")) return 0;
+    this.#meter ??= meter(this.tracks.audio);
+    return this.#meter.level();
+  }
+
+  close() {
+    this.#drop("audio");
+    this.#drop("video");
+    this.#wanted = { audio: true, video: true };
+  }
+
+  async #ask(kinds) {
+    const wish = (kind) => (this.#chosen[kind] ? { deviceId: { exact: this.#chosen[kind] } } : true);
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia(
+        Object.fromEntries(kinds.map((kind) => [kind, kind === "video" ? size(wish(kind)) : wish(kind)])),
+      );
+      for (const track of stream.getTracks()) this.#take(track);
+      return true;
+    } catch (error) {
+      for (const kind of kinds) this.problems[kind] = PROBLEMS[error.name] ?? "busy";
+      return false;
+    }
+  }
+
+  // One that is missing or blocked must not take the other away. Who has just said no is not asked again.
+  async #askApart() {
+    for (const kind of Object.keys(KINDS)) {
+      if (this.problems[kind] !== "denied" || (await granted(kind))) await this.#ask([kind]);
+    }
+  }
+
+  #take(track) {
+    this.tracks[track.kind] = track;
+    this.problems[track.kind] = "";
+    track.enabled = this.#wanted[track.kind];
+    track.onended = () => {
+      this.tracks[track.kind] = null;
+      this.problems[track.kind] = "missing";
+      this.#changed();
+    };
+  }
+
+  #drop(kind) {
+    const track = this.tracks[kind];
+    this.tracks[kind] = null;
+    if (track) {
+      track.onended = null;
+      track.stop();
+    }
+    if (kind === "audio") {
+      this.#meter?.close();
+      this.#meter = null;
+    }
+  }
+}
+
+// Everybody sends to everybody, perhaps from one machine: small pictures will do.
+function size(wish) {
+  return { ...(wish === true ? {} : wish), width: { ideal: 640 }, height: { ideal: 360 } };
+}
+
+async function granted(kind) {
+  try {
+    return (await navigator.permissions.query({ name: KINDS[kind] })).state === "granted";
+  } catch {
+    return false;
+  }
+}
+
+function meter(track) {
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 512 });
+  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  return {
+    level() {
+      analyser.getFloatTimeDomainData(samples);
+      return Math.min(1, Math.sqrt(samples.reduce((sum, each) => sum + each * each, 0) / samples.length) * 4);
+    },
+    close: () => context.close(),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * The line to the sandbox: one WebSocket after the other, until the stay is over.
+ *
+ * The first message on every socket says who is there. The sandbox answers with a seat, a secret with which the same
+ * page takes its place again after the connection broke.
+ */
+
+const WAITS = [300, 1000, 2000, 4000, 5000];
+const BEAT = 10_000;
+const SILENCE = 25_000;
+const SEAT = "videobroker-sandbox-seat";
+
+export class Line {
+  #wish;
+  #hear;
+  #socket = null;
+  #seat = "";
+  #tries = 0;
+  #timer = 0;
+  #heard = 0;
+  #last = 0;
+  #over = false;
+
+  /** `wish` is who wants in, with what right; `hear` gets every message, and `{type: "lost"}` when the line broke. */
+  constructor(wish, hear) {
+    this.#wish = wish;
+    this.#hear = hear;
+    this.#connect();
+    this.#timer = setInterval(() => this.#beat(), BEAT);
+  }
+
+  /** Say something. Without a connection it is not said: whoever comes back is told everything anew. */
+  say(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** The person goes. */
+  close() {
+    this.#stop();
+    remember("");
+    this.#socket?.close(1000);
+  }
+
+  #connect() {
+    const socket = new WebSocket(new URL("../page/socket", location.href).href.replace(/^http/, "ws"));
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#heard = Date.now();
+      socket.send(JSON.stringify({ ...this.#wish, seat: this.#seat, heard: this.#last, instead_of: recall() }));
+    };
+    socket.onmessage = (event) => this.#got(JSON.parse(event.data));
+    socket.onclose = () => this.#broke(socket);
+  }
+
+  #got(message) {
+    this.#heard = Date.now();
+    // After a broken connection everything is said again that was perhaps not heard.
+    if (message.n <= this.#last && message.resumed !== false) return;
+    this.#last = message.n ?? this.#last;
+    if (message.type === "pong") return;
+    if (message.type === "entered") {
+      this.#seat = message.seat;
+      this.#tries = 0;
+      remember(message.seat);
+    }
+    if (message.type === "out" && message.cause === "lost") {
+      this.#seat = "";
+      return;
+    }
+    if (message.type === "out" || message.type === "refused") {
+      this.#stop();
+      remember("");
+    }
+    this.#hear(message);
+  }
+
+  #broke(socket) {
+    if (this.#over || socket !== this.#socket) return;
+    this.#hear({ type: "lost" });
+    const wait = WAITS[Math.min(this.#tries++, WAITS.length - 1)];
+    setTimeout(() => this.#over || this.#connect(), wait);
+  }
+
+  #beat() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    if (Date.now() - this.#heard > SILENCE) {
+      const silent = this.#socket;
+      silent.onclose = null;
+      silent.close();
+      this.#broke(silent);
+    } else {
+      this.say({ type: "ping", heard: this.#last });
+    }
+  }
+
+  #stop() {
+    this.#over = true;
+    clearInterval(this.#timer);
+  }
+}
+
+// A page that is loaded anew shows the seat of the one before, which the sandbox then frees if nobody sits there.
+function remember(seat) {
+  try {
+    if (seat) sessionStorage.setItem(SEAT, seat);
+    else sessionStorage.removeItem(SEAT);
+  } catch {
+    // In a frame of another site the storage may be closed; then the seat is freed when its time is over.
+  }
+}
+
+function recall() {
+  try {
+    return sessionStorage.getItem(SEAT) ?? "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Everybody connected to everybody: one RTCPeerConnection for each other person.
+ *
+ * Who comes offers, and who is there answers; after that either side may offer at any time ("perfect negotiation":
+ * when both do at once, the polite one gives way). There is no STUN and no TURN: host candidates have to do.
+ */
+
+const KINDS = ["audio", "camera", "screen"];
+
+export class Mesh {
+  #me;
+  #send;
+  #changed;
+  #links = new Map();
+  #outgoing = Object.fromEntries(KINDS.map((kind) => [kind, { track: null, stream: new MediaStream() }]));
+
+  /** `send(to, data)` carries a signal to a person; `changed(id)` tells that there is something new about them. */
+  constructor(me, send, changed) {
+    this.#me = me;
+    this.#send = send;
+    this.#changed = changed;
+    // Voice and face come in one stream, so that they stay together.
+    this.#outgoing.audio.stream = this.#outgoing.camera.stream;
+  }
+
+  /** The ids of the streams in which the others get the camera and the screen. */
+  get streams() {
+    return { camera: this.#outgoing.camera.stream.id, screen: this.#outgoing.screen.stream.id };
+  }
+
+  /** Connect to somebody; `offering` when it is this page that came later. */
+  meet(id, offering) {
+    this.part(id);
+    const link = new Link(this.#me < id, (data) => this.#send(id, data), () => this.#changed(id), this.#outgoing);
+    this.#links.set(id, link);
+    if (offering) link.begin();
+  }
+
+  /** Somebody is gone. */
+  part(id) {
+    this.#links.get(id)?.close();
+    this.#links.delete(id);
+  }
+
+  /** Somebody's browser says something to this one. */
+  signal(id, data) {
+    this.#links.get(id)?.hear(data);
+  }
+
+  /** Send this track from now on; null sends nothing. */
+  async publish(kind, track) {
+    this.#outgoing[kind].track = track;
+    await Promise.all([...this.#links.values()].map((link) => link.publish(kind)));
+  }
+
+  /** What comes from somebody in the stream with this id. */
+  stream(id, streamId) {
+    return this.#links.get(id)?.streams.get(streamId) ?? null;
+  }
+
+  /** `new`, `connecting`, `connected`, `disconnected` or `failed`. */
+  state(id) {
+    return this.#links.get(id)?.state ?? "new";
+  }
+
+  /** How loud somebody is now, from 0 to 1. */
+  level(id) {
+    return this.#links.get(id)?.level() ?? 0;
+  }
+
+  /** The line is back: connections that broke meanwhile are mended. */
+  mend() {
+    for (const link of this.#links.values()) link.mend();
+  }
+
+  async stats() {
+    return Object.fromEntries(
+      await Promise.all([...this.#links].map(async ([id, link]) => [id, await link.stats()])),
+    );
+  }
+
+  close() {
+    for (const id of [...this.#links.keys()]) this.part(id);
+  }
+}
+
+class Link {
+  streams = new Map();
+  #pc = new RTCPeerConnection();
+  #polite;
+  #send;
+  #outgoing;
+  #senders = {};
+  #begun = false;
+  #offering = false;
+  #deaf = false;
+  #turn = Promise.resolve();
+
+  constructor(polite, send, changed, outgoing) {
+    this.#polite = polite;
+    this.#send = send;
+    this.#outgoing = outgoing;
+    const pc = this.#pc;
+    pc.onnegotiationneeded = () => this.#offer();
+    pc.onicecandidate = ({ candidate }) => candidate && send({ candidate: candidate.toJSON() });
+    pc.ontrack = ({ streams }) => {
+      for (const stream of streams) this.streams.set(stream.id, stream);
+      changed();
+    };
+    pc.onconnectionstatechange = () => {
+      if (pc.connectionState === "failed") pc.restartIce();
+      changed();
+    };
+  }
+
+  get state() {
+    return this.#pc.connectionState;
+  }
+
+  begin() {
+    this.#attach();
+    // Who has no camera sees those of the others all the same.
+    for (const kind of ["audio", "video"]) {
+      const offered = this.#pc.getTransceivers().some((each) => each.receiver.track.kind === kind);
+      if (!offered) this.#pc.addTransceiver(kind, { direction: "recvonly" });
+    }
+  }
+
+  async publish(kind) {
+    if (!this.#begun) return;
+    const { track, stream } = this.#outgoing[kind];
+    if (this.#senders[kind]) await this.#senders[kind].replaceTrack(track);
+    else if (track) this.#senders[kind] = this.#pc.addTrack(track, stream);
+  }
+
+  hear(data) {
+    // One after the other: an answer must not overtake its candidates.
+    this.#turn = this.#turn.then(() => this.#heard(data)).catch((error) => {
+      if (this.#pc.signalingState !== "closed") console.warn("A signal was not understood:", error);
+    });
+  }
+
+  mend() {
+    if (!["connected", "new"].includes(this.state)) this.#pc.restartIce();
+  }
+
+  level() {
+    const [voice] = this.#pc.getReceivers().filter((each) => each.track.kind === "audio");
+    return voice?.getSynchronizationSources()[0]?.audioLevel ?? 0;
+  }
+
+  async stats() {
+    const incoming = [...(await this.#pc.getStats()).values()].filter((each) => each.type === "inbound-rtp");
+    const streamOf = (track) => [...this.streams.values()].find((each) => each.getTrackById(track))?.id ?? "";
+    return {
+      state: this.state,
+      video: incoming
+        .filter((each) => each.kind === "video")
+        .map((each) => ({ stream: streamOf(each.trackIdentifier), framesDecoded: each.framesDecoded ?? 0 })),
+      audio: incoming
+        .filter((each) => each.kind === "audio")
+        .map((each) => ({ packetsReceived: each.packetsReceived ?? 0, level: each.audioLevel ?? 0 })),
+    };
+  }
+
+  close() {
+    this.#pc.close();
+  }
+
+  #attach() {
+    this.#begun = true;
+    for (const kind of KINDS) this.publish(kind);
+  }
+
+  async #offer() {
+    try {
+      this.#offering = true;
+      await this.#pc.setLocalDescription();
+      this.#send({ description: this.#pc.localDescription.toJSON() });
+    } catch (error) {
+      if (this.#pc.signalingState !== "closed") throw error;
+    } finally {
+      this.#offering = false;
+    }
+  }
+
+  async #heard({ description, candidate }) {
+    const pc = this.#pc;
+    if (description) {
+      const glare = description.type === "offer" && (this.#offering || pc.signalingState !== "stable");
+      this.#deaf = glare && !this.#polite;
+      if (this.#deaf) return;
+      await pc.setRemoteDescription(description);
+      if (description.type !== "offer") return;
+      if (!this.#begun) this.#attach();
+      await pc.setLocalDescription();
+      this.#send({ description: pc.localDescription.toJSON() });
+    } else if (candidate) {
+      try {
+        await pc.addIceCandidate(candidate);
+      } catch (error) {
+        // Candidates of an offer that was passed over belong to nothing.
+        if (!this.#deaf) throw error;
+      }
+    }
+  }
+}

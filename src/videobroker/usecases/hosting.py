@@ -1,0 +1,40 @@
+"""What a browser has to be told about an app before it shows the page behind one of its links."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from videobroker.broker import Broker
+from videobroker.domain.apps import App
+from videobroker.errors import TicketExpired, TicketInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPage:
+    """Nothing of it is about the session, or about the person."""
+
+    embedders: tuple[str, ...]
+    """Origins whose pages may show it in a frame."""
+    call_pages: tuple[str, ...]
+    """Addresses of the pages that it may show in a frame: those on which the app's calls take place."""
+    expired: bool
+    """The ticket was good once."""
+
+
+async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage:
+    """How the page behind this ticket is shown. Raises `TicketInvalid` for what never was a ticket."""
+    ticket = broker.tickets.read(text)
+    async with broker.store.transaction() as transaction:
+        app = await broker.accounts.app_by_id(transaction, ticket.session.app_id)
+    if app is None:
+        raise TicketInvalid("The app of this link does not exist here. Ask for a new link where you got it.")
+    try:
+        ticket.check(now)
+    except TicketExpired:
+        return HostedPage(app.allowed_origins, (), expired=True)
+    return HostedPage(app.allowed_origins, _call_pages(broker, app), expired=False)
+
+
+def _call_pages(broker: Broker, app: App) -> tuple[str, ...]:
+    # All of the app's accounts: a session may move while the page is open.
+    pages = [broker.provider(app, name).page_url for name in app.accounts]
+    return tuple(page for page in pages if page is not None)

@@ -1,0 +1,1 @@
+"""The pages that people see: the one behind a link, and what is needed to embed it."""

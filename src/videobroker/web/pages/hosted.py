@@ -1,0 +1,81 @@
+"""The page behind a link, and the files it is made of."""
+
+from html import escape
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from videobroker.broker import Broker
+from videobroker.errors import StorageUnavailable, TicketInvalid
+from videobroker.usecases.hosting import HostedPage, hosted_page
+from videobroker.web.pages.assets import asset, sent, template
+from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers, refusal_headers
+from videobroker.web.problems import NoSuchPath, headers_of, log_failure
+from videobroker.web.reading import by_name
+
+NEWEST_AGORA_SDK = Sdk("https://download.agora.io/sdk/release/AgoraRTC_N.js")
+"""Where Agora publishes its SDK. A deployment that wants one exact version names its own."""
+
+ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+
+
+def page_routes(agora_sdk: Sdk = NEWEST_AGORA_SDK) -> APIRouter:
+    """The routes. They are no part of the API's contract: what a page asks, it asks `/v1`."""
+    router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
+
+    async def look(request: Request, ticket: str) -> HostedPage | Response:
+        broker: Broker = request.app.state.broker
+        try:
+            page = await hosted_page(broker, ticket, now=broker.now())
+        except TicketInvalid:
+            return _shell("ticket_invalid", 404, refusal_headers())
+        except StorageUnavailable as error:
+            log_failure(error)
+            return _shell("unavailable", 503, {**refusal_headers(), **headers_of(error, 503)})
+        if page.expired:
+            return _shell("ticket_expired", 410, refusal_headers(embedders=page.embedders), page.embedders)
+        return page
+
+    @router.get("/join/{ticket}")
+    async def show_hosted_page(request: Request, ticket: str) -> Response:
+        page = await look(request, ticket)
+        if isinstance(page, Response):
+            return page
+        headers = lobby_headers(embedders=page.embedders, call_pages=page.call_pages)
+        return _shell("open", 200, headers, page.embedders)
+
+    @router.get("/join/{ticket}/agora")
+    async def show_agora_page(request: Request, ticket: str) -> Response:
+        page = await look(request, ticket)
+        if isinstance(page, Response):
+            return page
+        filled = _filled("agora.html", sdk=agora_sdk.url, integrity=agora_sdk.integrity or "")
+        return HTMLResponse(filled, headers=agora_headers(agora_sdk, embedders=page.embedders))
+
+    @router.get("/pages/{name}")
+    async def send_page_file(request: Request, name: str) -> Response:
+        return _file(request, name)
+
+    @router.get("/embed.js")
+    async def send_embedding_script(request: Request) -> Response:
+        return _file(request, "embed.js", **ANYWHERE)
+
+    return router
+
+
+def _file(request: Request, name: str, **headers: str) -> Response:
+    found = asset(name)
+    if found is None:
+        raise NoSuchPath("There is nothing at this path.")
+    return sent(found, request, **headers)
+
+
+def _shell(state: str, status: int, headers: dict[str, str], embedders: tuple[str, ...] = ()) -> Response:
+    return HTMLResponse(_filled("join.html", state=state, embedders=" ".join(embedders)), status, headers=headers)
+
+
+def _filled(name: str, **values: str) -> str:
+    page = template(name)
+    for key, value in values.items():
+        page = page.replace(f"{{{key}}}", escape(value))
+    return page

@@ -1,0 +1,103 @@
+// What a host sees of those who wait: a list, and a word when somebody new comes.
+
+export class Lobby {
+  #root;
+  #voice;
+  #act;
+  #known = new Map();
+  #rows = new Map();
+
+  /** `act.admit(entry)`, `act.deny(entry)`, `act.admitAll()` answer promises; `act.arrived(name)` is told of new ones. */
+  constructor(root, voice, act) {
+    this.#root = root;
+    this.#voice = voice;
+    this.#act = act;
+    this.#part("all").addEventListener("click", () => this.#do(() => act.admitAll(), [this.#part("all")]));
+  }
+
+  /** Show who waits now. `now` is the server's time in milliseconds. */
+  show(entries, now) {
+    for (const each of entries) {
+      if (!this.#known.has(each.entry)) this.#act.arrived(nameOf(each));
+    }
+    this.#known = new Map(entries.map((each) => [each.entry, each]));
+    this.#draw(now);
+    this.#part("nobody").hidden = entries.length > 0;
+    this.#part("all").hidden = entries.length < 2;
+  }
+
+  /** How long everybody has been waiting by now. */
+  tick(now) {
+    for (const [id, row] of this.#rows) {
+      const { asked_at, state } = this.#known.get(id);
+      const since = now - Date.parse(asked_at);
+      // Minutes are enough, and do not flicker.
+      const long = since < 60_000 ? "" : this.#voice.say("lobby.since", { time: this.#voice.length(since - 59_000) });
+      const told = state === "stranded" ? this.#voice.say("lobby.stranded") : long;
+      row.classList.toggle("stranded", state === "stranded");
+      const element = row.querySelector("small");
+      if (element.textContent !== told) element.textContent = told;
+    }
+  }
+
+  #draw(now) {
+    const list = this.#part("list");
+    const focused = document.activeElement;
+    for (const [id, row] of this.#rows) {
+      if (this.#known.has(id)) continue;
+      if (row.contains(focused)) this.#part("heading").focus();
+      row.remove();
+      this.#rows.delete(id);
+    }
+    for (const [id, entry] of this.#known) {
+      if (this.#rows.has(id)) continue;
+      const row = this.#row(entry);
+      this.#rows.set(id, row);
+      list.append(row);
+    }
+    this.tick(now);
+  }
+
+  #row(entry) {
+    const row = document.createElement("li");
+    const name = document.createElement("span");
+    name.className = "who";
+    name.append(nameOf(entry), entry.is_guest ? ` (${this.#voice.say("lobby.guest")})` : "");
+    const since = document.createElement("small");
+    name.append(since);
+    const admit = this.#button("lobby.admit", "lobby.admit.name", entry, "primary");
+    const deny = this.#button("lobby.deny", "lobby.deny.name", entry, "quiet");
+    admit.addEventListener("click", () => this.#do(() => this.#act.admit(entry.entry), [admit, deny]));
+    deny.addEventListener("click", () => this.#do(() => this.#act.deny(entry.entry), [admit, deny]));
+    row.append(name, admit, deny);
+    return row;
+  }
+
+  #button(text, label, entry, kind) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = `${kind} small`;
+    button.textContent = this.#voice.say(text);
+    button.setAttribute("aria-label", this.#voice.say(label, { name: nameOf(entry) }));
+    return button;
+  }
+
+  async #do(act, buttons) {
+    for (const each of buttons) each.setAttribute("aria-disabled", "true");
+    this.#part("told").textContent = "";
+    try {
+      await act();
+    } catch {
+      this.#part("told").textContent = this.#voice.say("lobby.failed");
+    }
+    for (const each of buttons) each.removeAttribute("aria-disabled");
+  }
+
+  #part(name) {
+    return this.#root.querySelector(`[data-part="${name}"]`);
+  }
+}
+
+function nameOf({ display_name, user_id }) {
+  return display_name ?? user_id;
+}

@@ -1,0 +1,86 @@
+// Which screen a person sees: a pure function of what the service says and of what they did here.
+
+const REFUSED = {
+  video_disabled: "video_off",
+  session_cancelled: "cancelled",
+  session_completed: "over",
+  session_over: "over",
+  session_not_confirmed: "unconfirmed",
+  not_a_participant: "stranger",
+  guests_not_allowed: "guests",
+  participant_removed: "removed",
+  admission_denied: "denied",
+};
+const WAITING = {
+  too_early: "early",
+  waiting_for_host: "host",
+  waiting_for_admission: "admission",
+};
+
+/** What a person sees on each screen: an icon, the texts, and what they can do. */
+export const SCREENS = {
+  loading: { icon: "dots", heading: "page.loading", text: "page.loading.text" },
+  unavailable: { icon: "cloud", heading: "unavailable.heading", text: "unavailable.text" },
+  early: { icon: "sun", heading: "early.heading", text: "early.text", devices: true, countdown: true, waits: true },
+  host: { icon: "chair", heading: "host.heading", text: "host.text", devices: true, waits: true },
+  admission: { icon: "door", heading: "admission.heading", text: "admission.text", devices: true, waits: true },
+  ready: { icon: "door", heading: "ready.heading", text: "ready.text", devices: true, join: "ready.join" },
+  joining: { icon: "dots", heading: "joining.heading", text: "joining.text" },
+  moved: { icon: "dots", heading: "moved.heading", text: "moved.text" },
+  left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join" },
+  ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinQuietly: "ended.join" },
+  elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join" },
+  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinQuietly: "removed.join" },
+  denied: { icon: "closed", heading: "denied.heading", text: "denied.text" },
+  over: { icon: "check", heading: "over.heading", text: "over.text" },
+  cancelled: { icon: "closed", heading: "cancelled.heading", text: "cancelled.text" },
+  unconfirmed: { icon: "sun", heading: "unconfirmed.heading", text: "unconfirmed.text" },
+  video_off: { icon: "closed", heading: "video_off.heading", text: "video_off.text" },
+  stranger: { icon: "closed", heading: "stranger.heading", text: "stranger.text" },
+  guests: { icon: "closed", heading: "guests.heading", text: "guests.text" },
+  refused: { icon: "closed", heading: "refused.heading", text: "refused.text" },
+  setup: { icon: "cloud", heading: "setup.heading", text: "setup.text", again: "setup.again" },
+  ticket_expired: { icon: "clock", heading: "ticket_expired.heading", text: "ticket_expired.text" },
+  ticket_invalid: { icon: "closed", heading: "ticket_invalid.heading", text: "ticket_invalid.text" },
+};
+
+/**
+ * The name of the screen; "call" is the one that is not a card.
+ *
+ * `gone`: the ticket is no good. `call`: the credentials of the call somebody is in. `joining`: they asked for some.
+ * `after`: how the last call ended for them: "left", "ended", "removed", "elsewhere".
+ * `broken`: the code of what is not set up.
+ */
+export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
+  if (gone) return gone;
+  if (joining) return moved ? "moved" : "joining";
+  if (call) return "call";
+  if (!visit) return "loading";
+  const decision = visit.decision;
+  const refusal = decision.decision === "refuse" ? (REFUSED[decision.reason] ?? "refused") : null;
+  if (after === "removed" || refusal === "removed") return "removed";
+  if (after === "ended" && decision.reason !== "too_early") return "ended";
+  if (refusal) return refusal;
+  if (after === "left" || after === "elsewhere") return after;
+  if (broken) return "setup";
+  if (decision.decision === "wait") return WAITING[decision.reason] ?? "host";
+  return "ready";
+}
+
+/** Whether somebody who asked to go in as soon as they can should be taken in now. */
+export function shouldEnter({ asked, after, call, joining, broken, gone, visit }) {
+  return Boolean(asked && !after && !call && !joining && !broken && !gone && visit?.decision.decision === "admit");
+}
+
+/**
+ * What a new visit means for somebody who is in a call: "removed", "ended", "moved", or null for nothing.
+ *
+ * `seen`: a visit has already named this call; one that was sent before the call began has not.
+ */
+export function newsForCall(visit, call, seen) {
+  const { decision, reason } = visit.decision;
+  if (decision === "refuse" && reason === "participant_removed") return "removed";
+  if (visit.provider && visit.provider !== call.provider) return "moved";
+  if (seen && visit.call?.id !== call.call.id) return "ended";
+  return null;
+}

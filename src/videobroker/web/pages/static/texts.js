@@ -1,0 +1,357 @@
+// Every sentence that the page can say, in each of its languages. Names in braces are filled in.
+
+export const texts = {
+  en: {
+    "page.loading": "One moment",
+    "page.loading.text": "Looking up your session.",
+    "page.main": "Your session",
+
+    "session.untitled": "Your video call",
+    "session.you": "You are {name}",
+    "session.you.host": "You are {name}, and you host this session",
+    "session.when": "{day}, {from} to {to}",
+
+    "early.heading": "You are early",
+    "early.text": "The doors open at {time}. This page opens them by itself.",
+    "early.text.day": "The doors open on {day} at {time}. You can close this page and come back with the same link.",
+    "early.countdown": "Opens in",
+
+    "ready.heading": "You can go in",
+    "ready.text": "Everything is ready.",
+    "ready.running": "The call has begun.",
+    "ready.join": "Join now",
+
+    "host.heading": "The host is not there yet",
+    "host.text": "Please stay on this page. It notices when the host comes.",
+    "admission.heading": "Please wait to be let in",
+    "admission.text": "The host knows that you are here.",
+    "admission.text.ask": "The host lets people in one by one. Ask when you are ready.",
+    "waiting.ask": "Join as soon as I can",
+    "waiting.knock": "Ask to be let in",
+    "waiting.asked": "You go in by yourself as soon as it is possible.",
+    "waiting.stay": "No, let me press the button myself",
+
+    "joining.heading": "Connecting you",
+    "joining.text": "This takes a few seconds.",
+    "joining.trouble": "The video service does not answer at the moment. We keep trying: next try in {seconds} s.",
+    "joining.cancel": "Stop trying",
+    "moved.heading": "The call has moved",
+    "moved.text": "Your session continues with another video service. We connect you again.",
+
+    "call.region": "Video call",
+    "call.frame": "The video call",
+    "call.leave": "Leave",
+    "call.end": "End for everyone",
+    "call.end.question": "End the call for everyone?",
+    "call.end.text": "Everybody is put out, also those who are still talking.",
+    "call.end.yes": "End the call",
+    "call.end.no": "Keep talking",
+    "call.end.failed": "The call could not be ended. Please try again.",
+
+    "left.heading": "You have left the call",
+    "left.text": "It goes on without you. You can come back at any time while it runs.",
+    "left.join": "Join again",
+    "ended.heading": "The call has ended",
+    "ended.text": "The host has ended the call for everyone. You can close this page.",
+    "ended.text.you": "You have ended the call for everyone. You can close this page.",
+    "ended.join": "Go back in",
+    "removed.heading": "You were taken out of the call",
+    "removed.text": "If you think that this was a mistake, please contact the person who invited you.",
+    "removed.join": "Ask to come back",
+
+    "elsewhere.heading": "You have joined somewhere else",
+    "elsewhere.text": "You are in the call on another page or device. Here it was closed.",
+    "elsewhere.join": "Join here instead",
+
+    "denied.heading": "You were not let in",
+    "denied.text": "The host did not let you in. If you think that this was a mistake, please contact the person who invited you.",
+    "over.heading": "This session is over",
+    "over.text": "It ended at {time}. To meet again, ask for a new appointment.",
+    "over.text.plain": "To meet again, ask for a new appointment.",
+    "cancelled.heading": "This session was cancelled",
+    "cancelled.text": "It does not take place. If you did not expect that, please contact the person who invited you.",
+    "unconfirmed.heading": "This session is not confirmed yet",
+    "unconfirmed.text": "As soon as it is confirmed, this page lets you in. You can also come back later with the same link.",
+    "video_off.heading": "There is no video here",
+    "video_off.text": "Video is switched off for this session. If you did not expect that, please contact the person who invited you.",
+    "stranger.heading": "You are not on the list",
+    "stranger.text": "This session does not know you any more. Please ask the person who invited you to add you.",
+    "guests.heading": "No guests here",
+    "guests.text": "This session admits nobody without an invitation of their own. Please ask the person who invited you for one.",
+    "refused.heading": "You cannot go in",
+    "refused.text": "Please contact the person who invited you.",
+    "setup.heading": "The call cannot be opened",
+    "setup.text": "Something is not set up as it should be. Please tell the person who invited you: {code}.",
+    "setup.again": "Try again",
+    "ticket_expired.heading": "This link has expired",
+    "ticket_expired.text": "For your safety, links work for a limited time. Please ask for a new one where you got this one.",
+    "ticket_invalid.heading": "This link does not work",
+    "ticket_invalid.text": "Perhaps it was cut off. Please open the whole link, or ask for a new one where you got it.",
+    "unavailable.heading": "We cannot look up your session",
+    "unavailable.text": "There is a disturbance on our side. Stay here: this page tries again by itself.",
+
+    "trouble.offline": "You are offline. As soon as you are connected again, this page goes on by itself.",
+    "trouble.service": "There is a disturbance on our side. This page keeps trying by itself.",
+    "trouble.over": "You are connected again.",
+
+    "devices.region": "Camera and microphone",
+    "devices.start": "Check camera and microphone",
+    "devices.invite": "See yourself before others do. Nobody else can see or hear you here.",
+    "devices.asking": "Your browser asks whether this page may use your camera and microphone. Please allow it.",
+    "devices.camera": "Camera",
+    "devices.microphone": "Microphone",
+    "devices.level": "Loudness of your microphone",
+    "devices.speak": "Say something: the bar moves when your microphone works.",
+    "devices.preview": "Picture of your camera",
+    "devices.denied": "This page may not use your camera and microphone. You find the permission beside the address of this page. You can also go on without.",
+    "devices.none": "No camera and no microphone were found. You can go on without: you will see and hear the others.",
+    "devices.busy": "Your camera or microphone is used by another program. Close it and check again, or go on without.",
+    "devices.no_camera": "No camera was found. The others will hear you.",
+    "devices.no_microphone": "No microphone was found. The others will see you.",
+    "devices.again": "Check again",
+
+    "lobby.heading": "Waiting to come in",
+    "lobby.nobody": "Nobody is waiting.",
+    "lobby.admit": "Let in",
+    "lobby.admit.name": "Let in {name}",
+    "lobby.deny": "Refuse",
+    "lobby.deny.name": "Refuse {name}",
+    "lobby.admit_all": "Let everyone in",
+    "lobby.since": "for {time}",
+    "lobby.stranded": "not on the page just now",
+    "lobby.arrived": "{name} is waiting to come in.",
+    "lobby.count": "{count} waiting",
+    "lobby.toggle": "Waiting people",
+    "lobby.failed": "That did not work. Please try again.",
+    "lobby.guest": "guest",
+
+    "agora.region": "People in the call",
+    "agora.you": "You",
+    "agora.person": "Participant {number}",
+    "agora.alone": "Nobody else is here yet.",
+    "agora.mute": "Mute",
+    "agora.unmute": "Unmute",
+    "agora.camera_off": "Camera off",
+    "agora.camera_on": "Camera on",
+    "agora.leave": "Leave",
+    "agora.connecting": "Connecting",
+    "agora.reconnecting": "The connection was lost. Connecting again.",
+    "agora.refused": "The video service did not let you in.",
+    "agora.sdk_missing": "The video service cannot be loaded. Check your connection.",
+    "agora.no_devices": "Your camera and microphone cannot be used. The others do not see and hear you.",
+    "agora.tap": "Tap to hear the others",
+    "agora.tools": "Your microphone and camera",
+
+    "time.seconds": "{count} s",
+    "time.minutes": "{count} min",
+    "time.hours": "{hours} h {minutes} min",
+    "time.days": "{days} d {hours} h",
+  },
+
+  de: {
+    "page.loading": "Einen Moment",
+    "page.loading.text": "Ihr Termin wird gesucht.",
+    "page.main": "Ihr Termin",
+
+    "session.untitled": "Ihr Videogespräch",
+    "session.you": "Sie sind {name}",
+    "session.you.host": "Sie sind {name} und leiten dieses Gespräch",
+    "session.when": "{day}, {from} bis {to}",
+
+    "early.heading": "Sie sind früh dran",
+    "early.text": "Um {time} wird geöffnet. Das geschieht auf dieser Seite von selbst.",
+    "early.text.day": "Am {day} um {time} wird geöffnet. Sie können diese Seite schließen und mit demselben Link wiederkommen.",
+    "early.countdown": "Öffnet in",
+
+    "ready.heading": "Sie können eintreten",
+    "ready.text": "Alles ist bereit.",
+    "ready.running": "Das Gespräch hat begonnen.",
+    "ready.join": "Jetzt teilnehmen",
+
+    "host.heading": "Die Gesprächsleitung ist noch nicht da",
+    "host.text": "Bitte bleiben Sie auf dieser Seite. Sie merkt, wenn es losgeht.",
+    "admission.heading": "Bitte warten Sie auf Einlass",
+    "admission.text": "Die Gesprächsleitung weiß, dass Sie hier sind.",
+    "admission.text.ask": "Die Gesprächsleitung lässt alle einzeln ein. Melden Sie sich, wenn Sie so weit sind.",
+    "waiting.ask": "Teilnehmen, sobald es geht",
+    "waiting.knock": "Um Einlass bitten",
+    "waiting.asked": "Sie nehmen von selbst teil, sobald es möglich ist.",
+    "waiting.stay": "Nein, ich drücke den Knopf selbst",
+
+    "joining.heading": "Sie werden verbunden",
+    "joining.text": "Das dauert einige Sekunden.",
+    "joining.trouble": "Der Videodienst antwortet gerade nicht. Wir versuchen es weiter: nächster Versuch in {seconds} s.",
+    "joining.cancel": "Nicht weiter versuchen",
+    "moved.heading": "Das Gespräch ist umgezogen",
+    "moved.text": "Es geht bei einem anderen Videodienst weiter. Sie werden neu verbunden.",
+
+    "call.region": "Videogespräch",
+    "call.frame": "Das Videogespräch",
+    "call.leave": "Verlassen",
+    "call.end": "Für alle beenden",
+    "call.end.question": "Das Gespräch für alle beenden?",
+    "call.end.text": "Alle werden getrennt, auch wer noch spricht.",
+    "call.end.yes": "Gespräch beenden",
+    "call.end.no": "Weitersprechen",
+    "call.end.failed": "Das Gespräch ließ sich nicht beenden. Bitte versuchen Sie es noch einmal.",
+
+    "left.heading": "Sie haben das Gespräch verlassen",
+    "left.text": "Es geht ohne Sie weiter. Solange es läuft, können Sie jederzeit zurückkommen.",
+    "left.join": "Wieder teilnehmen",
+    "ended.heading": "Das Gespräch ist beendet",
+    "ended.text": "Die Gesprächsleitung hat es für alle beendet. Sie können diese Seite schließen.",
+    "ended.text.you": "Sie haben das Gespräch für alle beendet. Sie können diese Seite schließen.",
+    "ended.join": "Noch einmal eintreten",
+    "removed.heading": "Sie wurden aus dem Gespräch genommen",
+    "removed.text": "Wenn das ein Versehen war, wenden Sie sich bitte an die Person, die Sie eingeladen hat.",
+    "removed.join": "Um Rückkehr bitten",
+
+    "elsewhere.heading": "Sie nehmen anderswo teil",
+    "elsewhere.text": "Sie sind auf einer anderen Seite oder mit einem anderen Gerät im Gespräch. Hier wurde es geschlossen.",
+    "elsewhere.join": "Hier teilnehmen",
+
+    "denied.heading": "Sie wurden nicht eingelassen",
+    "denied.text": "Die Gesprächsleitung hat Sie nicht eingelassen. Wenn das ein Versehen war, wenden Sie sich bitte an die Person, die Sie eingeladen hat.",
+    "over.heading": "Dieser Termin ist vorbei",
+    "over.text": "Er endete um {time}. Für ein weiteres Gespräch vereinbaren Sie bitte einen neuen Termin.",
+    "over.text.plain": "Für ein weiteres Gespräch vereinbaren Sie bitte einen neuen Termin.",
+    "cancelled.heading": "Dieser Termin wurde abgesagt",
+    "cancelled.text": "Er findet nicht statt. Wenn Sie das nicht erwartet haben, wenden Sie sich bitte an die Person, die Sie eingeladen hat.",
+    "unconfirmed.heading": "Dieser Termin ist noch nicht bestätigt",
+    "unconfirmed.text": "Sobald er bestätigt ist, lässt diese Seite Sie ein. Sie können auch später mit demselben Link wiederkommen.",
+    "video_off.heading": "Hier gibt es kein Video",
+    "video_off.text": "Für diesen Termin ist Video ausgeschaltet. Wenn Sie das nicht erwartet haben, wenden Sie sich bitte an die Person, die Sie eingeladen hat.",
+    "stranger.heading": "Sie stehen nicht auf der Liste",
+    "stranger.text": "Dieser Termin kennt Sie nicht mehr. Bitte lassen Sie sich von der Person, die Sie eingeladen hat, wieder aufnehmen.",
+    "guests.heading": "Hier sind keine Gäste zugelassen",
+    "guests.text": "Eingelassen wird nur, wer selbst eingeladen ist. Bitte fragen Sie die Person, die Sie eingeladen hat.",
+    "refused.heading": "Sie können nicht eintreten",
+    "refused.text": "Bitte wenden Sie sich an die Person, die Sie eingeladen hat.",
+    "setup.heading": "Das Gespräch lässt sich nicht öffnen",
+    "setup.text": "Etwas ist nicht richtig eingerichtet. Bitte nennen Sie der Person, die Sie eingeladen hat, dies: {code}.",
+    "setup.again": "Noch einmal versuchen",
+    "ticket_expired.heading": "Dieser Link ist abgelaufen",
+    "ticket_expired.text": "Zu Ihrer Sicherheit gelten Links nur eine Zeit lang. Bitte lassen Sie sich dort einen neuen geben, wo Sie diesen bekommen haben.",
+    "ticket_invalid.heading": "Dieser Link funktioniert nicht",
+    "ticket_invalid.text": "Vielleicht wurde er abgeschnitten. Bitte öffnen Sie den ganzen Link, oder lassen Sie sich einen neuen geben.",
+    "unavailable.heading": "Ihr Termin lässt sich nicht nachsehen",
+    "unavailable.text": "Auf unserer Seite liegt eine Störung vor. Bleiben Sie hier: Diese Seite versucht es von selbst noch einmal.",
+
+    "trouble.offline": "Sie sind offline. Sobald Sie wieder verbunden sind, geht es hier von selbst weiter.",
+    "trouble.service": "Auf unserer Seite liegt eine Störung vor. Diese Seite versucht es von selbst weiter.",
+    "trouble.over": "Sie sind wieder verbunden.",
+
+    "devices.region": "Kamera und Mikrofon",
+    "devices.start": "Kamera und Mikrofon prüfen",
+    "devices.invite": "Sehen Sie sich, bevor andere Sie sehen. Hier sieht und hört Sie sonst niemand.",
+    "devices.asking": "Ihr Browser fragt, ob diese Seite Kamera und Mikrofon benutzen darf. Bitte erlauben Sie es.",
+    "devices.camera": "Kamera",
+    "devices.microphone": "Mikrofon",
+    "devices.level": "Lautstärke Ihres Mikrofons",
+    "devices.speak": "Sagen Sie etwas: Der Balken bewegt sich, wenn Ihr Mikrofon funktioniert.",
+    "devices.preview": "Bild Ihrer Kamera",
+    "devices.denied": "Diese Seite darf Kamera und Mikrofon nicht benutzen. Die Erlaubnis finden Sie neben der Adresse dieser Seite. Sie können auch ohne weitermachen.",
+    "devices.none": "Es wurden weder Kamera noch Mikrofon gefunden. Sie können ohne weitermachen: Sie sehen und hören die anderen.",
+    "devices.busy": "Kamera oder Mikrofon werden von einem anderen Programm benutzt. Schließen Sie es und prüfen Sie noch einmal, oder machen Sie ohne weiter.",
+    "devices.no_camera": "Es wurde keine Kamera gefunden. Die anderen werden Sie hören.",
+    "devices.no_microphone": "Es wurde kein Mikrofon gefunden. Die anderen werden Sie sehen.",
+    "devices.again": "Noch einmal prüfen",
+
+    "lobby.heading": "Warten auf Einlass",
+    "lobby.nobody": "Niemand wartet.",
+    "lobby.admit": "Einlassen",
+    "lobby.admit.name": "Einlassen: {name}",
+    "lobby.deny": "Ablehnen",
+    "lobby.deny.name": "Ablehnen: {name}",
+    "lobby.admit_all": "Alle einlassen",
+    "lobby.since": "seit {time}",
+    "lobby.stranded": "gerade nicht auf der Seite",
+    "lobby.arrived": "{name} wartet auf Einlass.",
+    "lobby.count": "{count} warten",
+    "lobby.toggle": "Wartende",
+    "lobby.failed": "Das hat nicht geklappt. Bitte versuchen Sie es noch einmal.",
+    "lobby.guest": "Gast",
+
+    "agora.region": "Personen im Gespräch",
+    "agora.you": "Sie",
+    "agora.person": "Person {number}",
+    "agora.alone": "Noch ist niemand sonst hier.",
+    "agora.mute": "Stumm schalten",
+    "agora.unmute": "Ton an",
+    "agora.camera_off": "Kamera aus",
+    "agora.camera_on": "Kamera an",
+    "agora.leave": "Verlassen",
+    "agora.connecting": "Verbindung wird hergestellt",
+    "agora.reconnecting": "Die Verbindung ist abgerissen. Sie wird wiederhergestellt.",
+    "agora.refused": "Der Videodienst hat Sie nicht eingelassen.",
+    "agora.sdk_missing": "Der Videodienst lässt sich nicht laden. Prüfen Sie Ihre Verbindung.",
+    "agora.no_devices": "Kamera und Mikrofon lassen sich nicht benutzen. Die anderen sehen und hören Sie nicht.",
+    "agora.tap": "Tippen, um die anderen zu hören",
+    "agora.tools": "Ihr Mikrofon und Ihre Kamera",
+
+    "time.seconds": "{count} s",
+    "time.minutes": "{count} min",
+    "time.hours": "{hours} h {minutes} min",
+    "time.days": "{days} T. {hours} h",
+  },
+};
+
+/** The first language that somebody wants and that there is: "de-AT" is "de". */
+export function chosenLanguage(wanted) {
+  for (const each of wanted) {
+    const language = String(each).toLowerCase().split("-")[0];
+    if (Object.hasOwn(texts, language)) return language;
+  }
+  return "en";
+}
+
+/** Says things in one language. */
+export class Voice {
+  constructor(language) {
+    this.language = language;
+    this.texts = texts[language];
+  }
+
+  /** The sentence of this name, with its braces filled in. */
+  say(name, values = {}) {
+    const sentence = this.texts[name];
+    if (sentence === undefined) throw new Error(`There is no text ${name}.`);
+    return sentence.replace(/\{(\w+)\}/g, (_, key) => String(values[key]));
+  }
+
+  /** Fill every element below that names its text, or the texts of its labels. */
+  fill(root) {
+    for (const element of root.querySelectorAll("[data-text]")) {
+      element.textContent = this.say(element.dataset.text);
+    }
+    for (const element of root.querySelectorAll("[data-label]")) {
+      element.setAttribute("aria-label", this.say(element.dataset.label));
+    }
+  }
+
+  /** "14:05", as people here write it. */
+  clock(moment) {
+    return new Intl.DateTimeFormat(this.locale, { hour: "numeric", minute: "2-digit" }).format(moment);
+  }
+
+  /** "Thursday, 12 March". */
+  day(moment) {
+    return new Intl.DateTimeFormat(this.locale, { weekday: "long", day: "numeric", month: "long" }).format(moment);
+  }
+
+  /** The person's own way of writing dates, where it is one of this language: en-GB, en-US. */
+  get locale() {
+    return navigator.languages.find((each) => each.toLowerCase().startsWith(this.language)) ?? this.language;
+  }
+
+  /** A length of time in words: "3 min". */
+  length(milliseconds) {
+    const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
+    if (seconds < 60) return this.say("time.seconds", { count: seconds });
+    const minutes = Math.ceil(seconds / 60);
+    if (minutes < 60) return this.say("time.minutes", { count: minutes });
+    const hours = Math.floor(minutes / 60);
+    if (hours < 48) return this.say("time.hours", { hours, minutes: minutes % 60 });
+    return this.say("time.days", { days: Math.floor(hours / 24), hours: hours % 24 });
+  }
+}

@@ -1,0 +1,212 @@
+"""Agora's own Web SDK on the hosted page, as far as it goes without Agora's network."""
+
+import asyncio
+import base64
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from httpx import URL
+from playwright.async_api import Frame, Route, expect
+
+from browser.conftest import VisitMaker, violations
+from browser.doorstep import SOON, Visitor, ticket, until
+from house import Tenant, free_port
+from node_packages import node_modules
+from videobroker.broker import Broker
+from videobroker.web.app import create_app
+from videobroker.web.pages.policy import Sdk
+
+NETWORK = ("agora.io", "sd-rtn.com")
+SDK_URL = "https://cdn.example/AgoraRTC_N.js"
+
+
+@pytest.fixture(scope="module")
+def sdk() -> bytes:
+    """The script that Agora publishes."""
+    return (node_modules() / "agora-rtc-sdk-ng" / "AgoraRTC_N-production.js").read_bytes()
+
+
+@asynccontextmanager
+async def served_with(broker: Broker, script: Sdk) -> AsyncIterator[str]:
+    """The service, with this SDK."""
+
+    @asynccontextmanager
+    async def lifetime() -> AsyncIterator[Broker]:
+        yield broker
+
+    app: FastAPI = create_app(lifetime, agora_sdk=script)
+    app.state.broker = broker
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await task
+
+
+REFUSAL = {
+    "detail": {},
+    "enter_ts": 0,
+    "leave_ts": 0,
+    "opid": 1,
+    # 201: the choice of a server; 9: not authorised.
+    "response_body": [{"uri": 23, "buffer": {"flag": 4096, "code": 2_010_009, "detail": {}, "edges_services": []}}],
+}
+"""What Agora's access point answers to a token that is none, in the words that its SDK reads."""
+
+PRETEND_SDK = """
+window.sdkTold = [];
+const tell = (name, ...args) => window.sdkTold.push([name, ...args]);
+class Track {
+  enabled = true;
+  constructor(kind) { this.trackMediaType = kind; }
+  play() { tell("play", this.trackMediaType); }
+  async setEnabled(enabled) { this.enabled = enabled; tell("setEnabled", this.trackMediaType, enabled); }
+  close() { tell("close", this.trackMediaType); }
+}
+window.client = {
+  remoteUsers: [], connectionState: "DISCONNECTED", hear: {},
+  on(event, hear) { this.hear[event] = hear; },
+  async join(...args) { tell("join", ...args); this.connectionState = "CONNECTED";
+    this.hear["connection-state-change"]("CONNECTED", "CONNECTING"); },
+  async publish(tracks) { tell("publish", ...tracks.map((each) => each.trackMediaType)); },
+  async subscribe(user, kind) { tell("subscribe", user.uid, kind); },
+  async renewToken(token) { tell("renewToken", token); },
+  async leave() { tell("leave"); },
+};
+window.AgoraRTC = {
+  createClient: (how) => { tell("createClient", how); return window.client; },
+  createMicrophoneAudioTrack: async () => new Track("audio"),
+  createCameraVideoTrack: async () => new Track("video"),
+};
+"""
+"""As much of the SDK as the page uses; it tells what it was asked."""
+
+
+async def told(frame: Frame, name: str) -> list[list[Any]]:
+    """How often the SDK was asked this, and with what."""
+    everything: list[list[Any]] = await frame.evaluate("window.sdkTold")
+    return [each[1:] for each in everything if each[0] == name]
+
+
+async def told_twice(frame: Frame, name: str) -> bool:
+    """Whether the SDK was asked this for the second time."""
+    return len(await told(frame, name)) > 1
+
+
+@asynccontextmanager
+async def in_front_of(
+    visit: VisitMaker, broker: Broker, tenant: Tenant, named: Sdk, script: str | bytes, **answers: Any
+) -> AsyncIterator[tuple[Visitor, list[str]]]:
+    """Ben, whose browser gets this script for the SDK, and nothing else from anywhere; and what it asked for."""
+    one = await visit()
+    asked: list[str] = []
+
+    async def answer(route: Route) -> None:
+        url = route.request.url
+        asked.append(url)
+        if url == SDK_URL:
+            headers = {"Access-Control-Allow-Origin": "*"}
+            await route.fulfill(body=script, content_type="text/javascript", headers=headers)
+        elif found := next((body for part, body in answers.items() if part in url), None):
+            await route.fulfill(json=found, headers={"Access-Control-Allow-Origin": "*"})
+        else:
+            await route.abort()
+
+    async with served_with(broker, named) as address:
+        await one.context.route(lambda url: not url.startswith(address), answer)
+        await one.page.goto(f"{address}/join/{await ticket(tenant)}")
+        try:
+            yield Visitor(one, "", ""), asked
+        finally:
+            # Before the service goes: its page would complain.
+            await one.page.close()
+
+
+async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
+    visit: VisitMaker, broker: Broker, agora: Tenant, sdk: bytes
+) -> None:
+    await agora.book(title="Algebra, lesson 1")
+    digest = base64.b64encode(hashlib.sha384(sdk).digest()).decode()
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL, f"sha384-{digest}"), sdk, transpond=REFUSAL) as (
+        ben,
+        asked,
+    ):
+        # Its statistics, and everything else that goes to its network, finds nobody here.
+        ben.visit.expected.append("net::ERR_FAILED")
+        await ben.enters()
+
+        told = ben.page.frame_locator("#call iframe").locator("#told")
+        await expect(told).to_have_text("The video service did not let you in.", timeout=SOON)
+        assert await violations(ben.page) == []
+        # The page has asked for other credentials once, in case the first ones were out of date.
+        assert asked.count(SDK_URL) == 2
+        assert {re.sub(r"^.*?([\w-]+\.\w+)$", r"\1", str(URL(each).host)) for each in asked} <= {
+            "cdn.example",
+            *NETWORK,
+        }
+        assert not any("Content Security Policy" in each for each in ben.visit.complaints)
+
+
+async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
+    visit: VisitMaker, broker: Broker, agora: Tenant
+) -> None:
+    await agora.book()
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL, "sha384-" + "A" * 64), PRETEND_SDK) as (ben, _):
+        ben.visit.expected.append("integrity")
+        frame = await ben.enters()
+
+        await expect(frame.locator("#told")).to_contain_text("cannot be loaded", timeout=SOON)
+        assert await frame.evaluate("typeof window.AgoraRTC") == "undefined"
+
+
+async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
+    visit: VisitMaker, broker: Broker, agora: Tenant
+) -> None:
+    await agora.book()
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.enters()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+        assert await violations(ben.page) == []
+        ((app_id, channel, token, uid),) = await told(frame, "join")
+        joined = (await agora.join(user_id="student-1")).json()
+        assert (app_id, channel, uid) == (joined["app_id"], joined["channel"], joined["uid"])
+        assert await told(frame, "publish") == [["audio", "video"]]
+
+        await frame.get_by_role("button", name="Mute", exact=True).click()
+        await expect(frame.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
+        await frame.get_by_role("button", name="Camera off").click()
+        await expect(frame.get_by_role("button", name="Camera on")).to_be_visible()
+        assert await told(frame, "setEnabled") == [["audio", False], ["video", False]]
+
+        await frame.evaluate("client.hear['token-privilege-will-expire']()")
+        ((renewed,),) = await until(lambda: told(frame, "renewToken"))
+        assert renewed != token
+        # A token that has ended all the same: the SDK does not come back by itself.
+        await frame.evaluate("""() => {
+            client.connectionState = "DISCONNECTED";
+            client.hear["connection-state-change"]("DISCONNECTED", "CONNECTED", "TOKEN_EXPIRE");
+        }""")
+        await until(lambda: told_twice(frame, "join"))
+
+        await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
+        await ben.sees("You were taken out of the call")
+
+
+async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broker: Broker, agora: Tenant) -> None:
+    await agora.book()
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.enters()
+        await frame.get_by_role("button", name="Leave", exact=True).click(timeout=SOON)
+
+        await ben.sees("You have left the call")

@@ -1,0 +1,299 @@
+"""The call on the hosted page: two people really meet, and everybody hears how it ended for them."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.async_api import Frame, expect
+from sqlalchemy import update
+
+from browser.conftest import VisitMaker, violations
+from browser.doorstep import SOON, Visitor, at_the_door, ticket
+from browser.screens import shot
+from house import MovableClock, Sandbox, Tenant
+from videobroker.domain.apps import ProviderName
+from videobroker.storage.tables import sessions
+from videobroker.usecases import tenants
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+DECODED = """async (least) => {
+    for (;;) {
+        const { people } = (await document.querySelector("vb-call")?.stats?.()) ?? { people: {} };
+        const frames = Object.values(people).flatMap((each) => each.video.map((one) => one.framesDecoded));
+        if (frames.length > 0 && Math.max(...frames) > least) return Math.max(...frames);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+}"""
+AGORA_ROLES = {"tutor": "publisher", "student": "publisher", "guest": "publisher"}
+
+
+async def sees_pictures(frame: Frame) -> None:
+    """More and more pictures of somebody else's camera are decoded in this frame."""
+    async with asyncio.timeout(30):
+        seen = await frame.evaluate(DECODED, 0)
+        await frame.evaluate(DECODED, seen)
+
+
+async def meet(visit: VisitMaker, served: str, tenant: Tenant) -> tuple[Visitor, Visitor]:
+    """Ada, who hosts, and Ben have opened their links, have gone in, and see each other."""
+    ada = await at_the_door(visit, served, await ticket(tenant, "tutor-1"))
+    ben = await at_the_door(visit, served, await ticket(tenant, "student-1"))
+    frames = await asyncio.gather(ada.enters(), ben.enters())
+    await asyncio.gather(*(sees_pictures(frame) for frame in frames))
+    return ada, ben
+
+
+async def alone(visit: VisitMaker, served: str, tenant: Tenant) -> tuple[Visitor, Frame]:
+    """Ben has gone in by himself."""
+    ben = await at_the_door(visit, served, await ticket(tenant, "student-1"))
+    frame = await ben.enters()
+    await is_in(frame)
+    return ben, frame
+
+
+async def is_in(frame: Frame) -> None:
+    """Wait until this frame shows a call, and no longer a preview of it."""
+    await expect(frame.get_by_role("toolbar", name="Call")).to_be_visible(timeout=SOON)
+
+
+@pytest.fixture
+async def at_agora(tutoring: Tenant, sandbox: Sandbox) -> Tenant:
+    """The product of the first tests, with an account at Agora beside that at 100ms, which comes first."""
+    return await _with_agora(tutoring, sandbox)
+
+
+async def _with_agora(tenant: Tenant, sandbox: Sandbox) -> Tenant:
+    project = sandbox.agora
+    account = {
+        "app_id": project.app_id,
+        "app_certificate": project.app_certificate,
+        "customer_id": project.customer_id,
+        "customer_secret": project.customer_secret,
+        "api_url": sandbox.url,
+        "prebuilt_url": f"{sandbox.url}/agora/meeting",
+    }
+    now = tenant.broker.now()
+    role_maps = {**tenant.app.role_maps, ProviderName.AGORA: AGORA_ROLES}
+    app = await tenants.change_app(tenant.broker, tenant.app, policy={}, role_maps=role_maps, now=now)
+    app = await tenants.set_account(tenant.broker, app, ProviderName.AGORA, account, now=now)
+    return replace(tenant, app=app)
+
+
+async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_host_has_ended_it(
+    visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await hooked.book(title="Algebra, lesson 1")
+    ada, ben = await meet(visit, served, hooked)
+
+    await shot(ada.page, "call-host-desktop")
+    assert await violations(ada.page) == []
+    await sandbox.deliver()
+    await hooked.settle()
+    calls = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
+    (call,) = calls
+    people = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+    assert {each["user_id"] for each in people["attendance"]} == {"tutor-1", "student-1"}
+
+    await ada.button("End for everyone").click()
+    await expect(ada.page.get_by_role("dialog")).to_contain_text("End the call for everyone?")
+    await shot(ada.page, "ending-desktop")
+    assert await violations(ada.page) == []
+    await ada.button("End the call").click()
+
+    await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
+    await expect(ada.page.locator("#text")).to_contain_text("You have ended the call for everyone.")
+    await expect(ben.page.locator("#text")).to_contain_text("The host has ended the call for everyone.")
+    await shot(ben.page, "ended-desktop")
+    assert await violations(ben.page) == []
+
+
+async def test_who_leaves_may_come_back(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
+    await is_in(await ben.enters())
+    await shot(ben.page, "call-phone")
+    assert await violations(ben.page) == []
+
+    await ben.button("Leave").click()
+
+    await ben.sees("You have left the call")
+    await shot(ben.page, "left-phone")
+    assert await violations(ben.page) == []
+    await expect(ben.page.locator("#call iframe")).to_have_count(0)
+    await ben.button("Join again").click()
+    await is_in(await ben.frame())
+
+
+async def test_the_host_lets_people_in_one_by_one(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit", "guests_allowed": True})
+    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
+    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"), phone=True)
+    gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
+    await ben.sees("Please wait to be let in")
+    await expect(ben.page.locator("#text")).to_contain_text("Ask when you are ready.")
+    assert (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
+    frame = await ada.enters()
+
+    await ben.button("Ask to be let in").click()
+    await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.")
+    await shot(ben.page, "waiting-for-admission-phone")
+    assert await violations(ben.page) == []
+    await expect(ada.page.locator("#said")).to_have_text("Ben is waiting to come in.", timeout=SOON)
+    await gus.button("Ask to be let in").click()
+    await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
+    await expect(ada.page).to_have_title("(2) Algebra, lesson 1")
+    await is_in(frame)
+    await shot(ada.page, "host-lets-in-desktop")
+    assert await violations(ada.page) == []
+
+    await ada.button("Refuse Gus").click()
+    await gus.sees("You were not let in")
+    await shot(gus.page, "not-let-in-desktop")
+    assert await violations(gus.page) == []
+    await expect(ada.page.locator("#lobby-heading")).to_be_focused()
+    await ada.button("Let in Ben").click()
+
+    await is_in(await ben.frame())
+    await expect(ada.page.locator("#lobby")).to_be_hidden()
+    issued = await tutoring.events("credentials.issued")
+    assert [each["user_id"] for each in issued] == ["tutor-1", "student-1"]
+    assert await tutoring.events("credentials.denied") == []
+
+
+async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_network(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
+    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"), phone=True)
+    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+    gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
+    for one in (ben, gus):
+        one.visit.expected.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
+        await one.button("Ask to be let in").click(timeout=SOON)
+    await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
+    await shot(ada.page, "host-lets-in-phone")
+
+    await ben.visit.context.set_offline(True)
+    await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
+    clock.move(seconds=10)
+    await ada.button("Let everyone in").click()
+    await ben.visit.context.set_offline(False)
+
+    await asyncio.gather(ben.frame(), gus.frame())
+
+
+async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, served: str, hooked: Tenant) -> None:
+    await hooked.book()
+    ben, _ = await alone(visit, served, hooked)
+
+    await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+
+    await ben.sees("You were taken out of the call")
+    await expect(ben.page.locator("#call iframe")).to_have_count(0)
+    await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
+
+
+async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
+    visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox
+) -> None:
+    await hooked.book()
+    old = (await hooked.join(user_id="student-1", surface="prebuilt")).json()["room_code"]
+    one = await visit()
+    one.expected.append("status of 403")
+
+    async def stale(route: Any) -> None:
+        answer = await route.fetch()
+        body = await answer.text()
+        # Meanwhile the code is switched off, as when somebody with the same role is put out.
+        await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+        await hooked.settle()
+        await hooked.post("/v1/bookings/lesson-1/participants/student-1/readmit")
+        await route.fulfill(response=answer, body=body)
+
+    await one.page.route("**/join", stale, times=1)
+    await one.page.goto(f"{served}/join/{await ticket(hooked)}")
+    ben = Visitor(one, "", "")
+
+    await ben.button("Join now").click(timeout=SOON)
+
+    await ben.page.wait_for_selector(f"#call iframe:not([src*='{old}'])", timeout=SOON)
+    await is_in(await ben.frame())
+
+
+async def test_nothing_secret_stands_in_the_address_of_the_vendors_page(
+    visit: VisitMaker, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    ben, frame = await alone(visit, served, tutoring)
+
+    joined = (await tutoring.join(user_id="student-1", surface="prebuilt")).json()
+
+    path, _, query = frame.url.partition("?")
+    assert path.endswith(f"/meeting/{joined['room_code']}")
+    assert query == "name=Ben&userId=student-1&skip_preview_headful=true"
+    assert ben.ticket not in frame.url
+    assert await frame.evaluate("document.referrer") == ""
+
+
+async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
+    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+) -> None:
+    await at_agora.book(providers=["100ms", "agora"])
+    ben, _ = await alone(visit, served, at_agora)
+
+    async with at_agora.broker.store.transaction() as transaction:
+        of_app = sessions.c.app_id == at_agora.app.id
+        await transaction.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
+
+    await ben.page.wait_for_selector("#call iframe[src*='/agora/meeting']", timeout=SOON)
+    await is_in(await ben.frame())
+
+
+async def test_two_people_meet_at_agora_too(
+    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+) -> None:
+    await at_agora.book(title="Algebra, lesson 1", providers=["agora"])
+
+    ada, ben = await meet(visit, served, at_agora)
+
+    assert "token" not in (await ada.frame()).url
+    await ada.button("End for everyone").click()
+    await ada.button("End the call").click()
+    await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
+
+
+async def test_a_token_is_renewed_before_it_ends_and_the_access_is_checked_again(
+    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+) -> None:
+    await at_agora.book(providers=["agora"], duration_minutes=180)
+    ben, frame = await alone(visit, served, at_agora)
+
+    clock.move(minutes=40)
+    await at_agora.send("PATCH", "/v1/bookings/lesson-1", json={"title": "Told of the time"})
+
+    await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "1", timeout=SOON)
+    issued = await at_agora.events("credentials.issued", user_id="student-1")
+    assert len(issued) == 2
+    await is_in(frame)
+    # The vendor warns half a minute before the end of the new one, whatever we believe.
+    clock.move(minutes=59, seconds=40)
+    await expect(ben.page.locator("body")).to_have_attribute("data-renewals", "2", timeout=SOON)
+    await is_in(frame)
+
+
+async def test_who_may_not_come_in_any_more_gets_no_other_token(
+    visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
+) -> None:
+    await at_agora.book(providers=["agora"], duration_minutes=180)
+    ben, _ = await alone(visit, served, at_agora)
+    ben.visit.expected.append("status of 403")
+
+    clock.move(minutes=40)
+    await at_agora.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
+
+    await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=SOON)
+    await ben.sees("The call has ended")

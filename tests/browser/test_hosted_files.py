@@ -1,0 +1,167 @@
+"""The files of the hosted page: its texts, its policies, and what the log knows of its address."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from browser.doorstep import ticket
+from house import Sandbox, Tenant
+from videobroker.web import pages
+from videobroker.web.pages.assets import asset
+from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers
+
+STATIC = Path(pages.__file__).parent / "static"
+NAME_OF_TEXT = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
+FILES = re.compile(r"\.(js|css|svg|html)$")
+MADE_OF_PARTS = {f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")}
+"""The texts whose names are put together, from the states of the device check."""
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, dict[str, str]]:
+    """The catalogue, as a program that reads JavaScript sees it."""
+    script = "import(process.argv[1]).then(({ texts }) => console.log(JSON.stringify(texts)))"
+    try:
+        done = subprocess.run(
+            ["node", "--input-type=commonjs", "-e", script, (STATIC / "texts.js").as_uri()],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    except FileNotFoundError:
+        pytest.skip("node is not installed")
+    catalogue: dict[str, dict[str, str]] = json.loads(done.stdout)
+    return catalogue
+
+
+def _used() -> set[str]:
+    found: set[str] = set(re.findall(r'say\("([\w.]+)"', (STATIC / "texts.js").read_text()))
+    for path in STATIC.iterdir():
+        if path.name != "texts.js" and path.suffix in {".js", ".html"}:
+            found |= {name for name in NAME_OF_TEXT.findall(path.read_text()) if not FILES.search(name)}
+    return found | MADE_OF_PARTS
+
+
+def test_both_languages_say_the_same_things(texts: dict[str, dict[str, str]]) -> None:
+    assert set(texts) == {"en", "de"}
+    assert list(texts["en"]) == list(texts["de"])
+    for name, sentence in texts["en"].items():
+        assert set(re.findall(r"\{\w+\}", sentence)) == set(re.findall(r"\{\w+\}", texts["de"][name])), name
+
+
+def test_every_text_that_is_used_exists_and_every_text_is_used(texts: dict[str, dict[str, str]]) -> None:
+    assert _used() - set(texts["en"]) == set()
+    assert set(texts["en"]) - _used() == set()
+
+
+def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
+    shell = (STATIC / "join.html").read_text()
+    for path in STATIC.glob("*.js"):
+        for name in re.findall(r'from "\./([\w.-]+)"', path.read_text()):
+            assert asset(name) is not None, f"{path.name} imports {name}"
+            if path.name == "join.js":
+                assert f'rel="modulepreload" href="../pages/{name}"' in shell
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        lobby_headers(embedders=["https://shop.example"], call_pages=["https://acme.app.100ms.live"]),
+        agora_headers(Sdk("https://cdn.example/sdk.js"), embedders=["https://shop.example"]),
+    ],
+)
+def test_no_policy_lets_anything_inline_in(policy: dict[str, str]) -> None:
+    directives = policy["Content-Security-Policy"]
+
+    assert "unsafe" not in directives
+    assert directives.startswith("default-src 'none'")
+    assert "frame-ancestors 'self' https://shop.example" in directives
+    assert "base-uri 'none'; form-action 'none'" in directives
+
+
+async def test_the_page_frames_the_vendors_page_of_its_app_and_hands_it_the_camera(
+    api: httpx.AsyncClient, tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await tutoring.book()
+
+    answer = await api.get(f"/join/{await ticket(tutoring)}")
+
+    policy = answer.headers["content-security-policy"]
+    assert f"frame-src 'self' {sandbox.url};" in policy
+    assert "script-src 'self';" in policy
+    assert "connect-src 'self';" in policy
+    assert policy.endswith("frame-ancestors 'self'")
+    assert f'camera=(self "{sandbox.url}")' in answer.headers["permissions-policy"]
+    assert "geolocation=()" in answer.headers["permissions-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_the_shell_says_nothing_about_the_session(api: httpx.AsyncClient, tutoring: Tenant) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+
+    answer = await api.get(f"/join/{await ticket(tutoring)}")
+
+    for secret in ("Algebra", "lesson-1", "Ben", "student-1", tutoring.app.name):
+        assert secret not in answer.text
+
+
+async def test_only_the_page_around_agoras_sdk_may_load_it(api: httpx.AsyncClient, agora: Tenant) -> None:
+    await agora.book()
+    text = await ticket(agora)
+
+    lobby = (await api.get(f"/join/{text}")).headers["content-security-policy"]
+    around = await api.get(f"/join/{text}/agora")
+
+    assert "agora" not in lobby
+    policy = around.headers["content-security-policy"]
+    assert "script-src 'self' https://download.agora.io/sdk/release/AgoraRTC_N.js;" in policy
+    assert "https://*.agora.io:*" in policy
+    assert 'content="https://download.agora.io/sdk/release/AgoraRTC_N.js"' in around.text
+    assert (await api.get(f"/join/{text[:-4]}/agora")).status_code == 404
+
+
+async def test_the_log_knows_the_operation_and_not_the_address(
+    api: httpx.AsyncClient, tutoring: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    await tutoring.book()
+    text = await ticket(tutoring)
+    caplog.clear()
+
+    await api.get(f"/join/{text}")
+    await api.get(f"/join/{text}/agora")
+    await api.get("/pages/join.js")
+
+    assert text[:20] not in caplog.text
+    asked = re.findall(r'"operation": "(\w+)"', caplog.text)
+    assert asked == ["show_hosted_page", "show_agora_page", "send_page_file"]
+
+
+async def test_files_are_zipped_and_sent_again_only_after_a_change(api: httpx.AsyncClient) -> None:
+    first = await api.get("/pages/join.js", headers={"Accept-Encoding": "gzip"})
+    again = await api.get("/pages/join.js", headers={"If-None-Match": first.headers["etag"]})
+    plain = await api.get("/pages/join.js", headers={"Accept-Encoding": "identity"})
+
+    assert first.headers["content-encoding"] == "gzip"
+    assert first.text == plain.text == (STATIC / "join.js").read_text()
+    assert first.headers["cache-control"] == "no-cache"
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+@pytest.mark.parametrize("name", ["join.html", "nothing.js", "..", ".js", "assets.py", "%2e%2e"])
+async def test_no_other_file_is_given_away(api: httpx.AsyncClient, name: str) -> None:
+    assert (await api.get(f"/pages/{name}")).status_code == 404
+
+
+async def test_any_page_may_load_the_embedding_script(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/embed.js")
+
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"

@@ -1,0 +1,310 @@
+"""The page behind a link, before the call: whatever happens to the session, it says so by itself."""
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from browser.conftest import VisitMaker, violations
+from browser.doorstep import SOON, Visitor, at_the_door, ticket
+from browser.screens import shot
+from house import MovableClock, Sandbox, Tenant
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+MOST_BYTES = 200_000
+
+
+async def change(tenant: Tenant, **fields: Any) -> None:
+    """Change the booking."""
+    answer = await tenant.send("PATCH", "/v1/bookings/lesson-1", json=fields)
+    assert answer.status_code == 200, answer.text
+
+
+async def says(visitor: Visitor, heading: str, picture: str) -> None:
+    """Wait for this state; it has no serious fault for whoever cannot see, or only uses the keyboard."""
+    await visitor.sees(heading)
+    await shot(visitor.page, picture)
+    assert await violations(visitor.page) == []
+    await expect(visitor.page.locator("#said")).to_contain_text(heading)
+
+
+async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", starts_in=timedelta(minutes=32))
+    ben = await at_the_door(visit, served, await ticket(tutoring))
+    await ben.sees("You are early")
+    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
+    await shot(ben.page, "early-desktop")
+    assert await violations(ben.page) == []
+    await expect(ben.page.locator("#remaining")).to_have_text("22 min")
+    await expect(ben.page.get_by_text("You are Ben")).to_be_visible()
+
+    clock.move(minutes=23)
+
+    await says(ben, "You can go in", "ready-desktop")
+    await expect(ben.button("Join now")).to_be_visible()
+    await expect(ben.page.locator("#heading")).to_be_focused()
+
+
+async def test_who_asked_goes_in_by_itself_when_the_window_opens(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(starts_in=timedelta(minutes=32))
+    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
+    await ben.button("Join as soon as I can").click(timeout=SOON)
+    await expect(ben.page.get_by_text("You go in by yourself as soon as it is possible.")).to_be_visible()
+    await shot(ben.page, "early-phone")
+    assert await violations(ben.page) == []
+
+    clock.move(minutes=23)
+
+    frame = await ben.frame()
+    await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=SOON)
+
+
+async def test_a_wrong_clock_on_the_device_does_not_change_the_countdown(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(starts_in=timedelta(minutes=32))
+    one = await visit()
+    await one.page.clock.install(time=clock() - timedelta(hours=5))
+
+    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
+
+    await expect(one.page.locator("#remaining")).to_have_text("22 min", timeout=SOON)
+    # The lid is shut for ten minutes: the timers stand still, and the time goes on.
+    clock.move(minutes=10)
+    await one.page.clock.fast_forward("10:00")
+    await expect(one.page.locator("#remaining")).to_have_text("12 min", timeout=SOON)
+
+
+async def test_every_change_of_the_session_is_told_at_once(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    ben = await at_the_door(visit, served, await ticket(tutoring))
+    await ben.sees("You can go in")
+
+    await change(tutoring, status="pending", title="Geometry")
+    await says(ben, "This session is not confirmed yet", "not-confirmed-desktop")
+    await expect(ben.page.locator("#session")).to_have_text("Geometry")
+    await change(tutoring, status="confirmed", modality="physical")
+    await says(ben, "There is no video here", "video-off-desktop")
+    await change(tutoring, modality="virtual")
+    await ben.sees("You can go in")
+    await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
+    await says(ben, "You are not on the list", "not-on-the-list-desktop")
+    await tutoring.send(
+        "PUT", "/v1/bookings/lesson-1/participants/student-1", json={"role": "student", "display_name": "Ben"}
+    )
+    await ben.sees("You can go in")
+    await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+    await says(ben, "You were taken out of the call", "removed-desktop")
+    await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
+    await tutoring.post("/v1/bookings/lesson-1/participants/student-1/readmit")
+    await ben.sees("You can go in")
+    await tutoring.post("/v1/bookings/lesson-1/cancel")
+    await says(ben, "This session was cancelled", "cancelled-desktop")
+
+
+async def test_a_session_that_is_over_says_when_it_ended(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
+    await ben.sees("You can go in")
+
+    clock.move(hours=2)
+
+    await says(ben, "This session is over", "over-phone")
+    await expect(ben.page.locator("#text")).to_contain_text("It ended at")
+
+
+async def test_the_others_wait_until_the_host_is_there(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "until_host"})
+    ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
+    await says(ben, "The host is not there yet", "waiting-for-host-phone")
+
+    assert (await tutoring.join(user_id="tutor-1")).status_code == 200
+
+    await ben.sees("You can go in")
+    await expect(ben.page.locator("#text")).to_have_text("The call has begun.")
+
+
+async def test_ten_seconds_without_a_network_strand_nobody(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(policy={"waiting_room": "until_host"})
+    ben = await at_the_door(visit, served, await ticket(tutoring))
+    ben.visit.expected.append("ERR_INTERNET_DISCONNECTED")
+    ben.visit.expected.append("ERR_NETWORK_CHANGED")
+    await ben.button("Join as soon as I can").click(timeout=SOON)
+
+    await ben.visit.context.set_offline(True)
+    await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
+    await shot(ben.page, "offline-desktop")
+    assert await violations(ben.page) == []
+    # The host comes while nothing reaches this page.
+    assert (await tutoring.join(user_id="tutor-1")).status_code == 200
+    clock.move(seconds=10)
+    await ben.visit.context.set_offline(False)
+
+    await ben.frame()
+    await expect(ben.page.locator("#trouble")).to_be_empty()
+
+
+async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
+    visit: VisitMaker, served: str, tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    await sandbox.fault("status", status=500, times=4)
+    ben = await at_the_door(visit, served, await ticket(tutoring))
+    ben.visit.expected.append("503")
+    await ben.button("Join now").click(timeout=SOON)
+
+    await expect(ben.page.locator("#text")).to_contain_text("We keep trying", timeout=SOON)
+    await says(ben, "Connecting you", "vendor-down-desktop")
+    await sandbox.heal()
+
+    frame = await ben.frame()
+    await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=SOON)
+
+
+async def test_an_expired_link_says_where_to_get_another(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(starts_in=timedelta(hours=30))
+    text = await ticket(tutoring, expires_in_seconds=3600)
+    ben = await at_the_door(visit, served, text, phone=True)
+    ben.visit.expected.append("status of 401")
+    ben.visit.expected.append("status of 410")
+    await ben.sees("You are early")
+    await expect(ben.page.locator("#text")).to_contain_text("You can close this page and come back")
+
+    clock.move(hours=2)
+
+    await says(ben, "This link has expired", "link-expired-phone")
+    answer = await ben.page.reload()
+    assert answer is not None
+    assert answer.status == 410
+    await says(ben, "This link has expired", "link-expired-phone")
+
+
+async def test_what_never_was_a_link_is_told_in_the_same_friendly_way(
+    visit: VisitMaker, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    text = await ticket(tutoring)
+    one = await visit(locale="de-AT")
+    one.expected.append("status of 404")
+
+    answer = await one.page.goto(f"{served}/join/{text[:-7]}")
+
+    assert answer is not None
+    assert answer.status == 404
+    await expect(one.page.locator("#heading")).to_have_text("Dieser Link funktioniert nicht")
+    assert await violations(one.page) == []
+
+
+async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody_in(
+    served: str, tutoring: Tenant, other: Tenant
+) -> None:
+    await tutoring.book("mine")
+    await tutoring.book("not-mine")
+    text = await ticket(tutoring, reference="mine")
+
+    async with httpx.AsyncClient(base_url=served, headers={"Authorization": f"Bearer {text}"}) as stranger:
+        elsewhere = await stranger.post("/v1/bookings/not-mine/join", json={})
+        answers = [await stranger.get("/v1/bookings"), await stranger.post("/v1/bookings/mine/links", json={})]
+
+    assert elsewhere.status_code == 404
+    assert {answer.status_code for answer in answers} == {403}
+
+
+async def test_the_page_works_with_the_keyboard_alone(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    ben = await at_the_door(visit, served, await ticket(tutoring))
+    await ben.sees("You can go in")
+    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
+
+    for _ in range(4):
+        await ben.page.keyboard.press("Tab")
+        if await ben.button("Join now").evaluate("element => element === document.activeElement"):
+            break
+    await ben.page.keyboard.press("Enter")
+
+    await ben.frame()
+    await expect(ben.button("Leave")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("granted", "devices", "told"),
+    [
+        (False, "NotAllowedError", "This page may not use your camera and microphone."),
+        (True, "NotFoundError", "No camera and no microphone were found."),
+        (True, "NotReadableError", "is used by another program"),
+    ],
+)
+async def test_without_a_camera_one_goes_on_all_the_same(
+    visit: VisitMaker, served: str, tutoring: Tenant, granted: bool, devices: str, told: str
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    one = await visit()
+    await one.page.add_init_script(
+        f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('no', '{devices}'); }}"
+    )
+    ben = Visitor(one, "", "")
+    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
+
+    await expect(one.page.locator('#devices [data-part="told"]')).to_contain_text(told, timeout=SOON)
+    if devices == "NotAllowedError":
+        await shot(one.page, "no-permission-desktop")
+    assert await violations(one.page) == []
+    await expect(ben.button("Check again")).to_be_visible()
+    await expect(ben.button("Join now")).to_be_enabled()
+
+
+async def test_it_looks_right_in_the_dark_and_in_german(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+    await tutoring.book(title="Algebra, Stunde 1", starts_in=timedelta(minutes=32))
+
+    ben = await at_the_door(visit, served, await ticket(tutoring), query="?lang=de", color_scheme="dark")
+
+    await ben.sees("Sie sind früh dran")
+    await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
+    await shot(ben.page, "early-german-dark-desktop")
+    assert await violations(ben.page) == []
+    assert await ben.page.evaluate("document.documentElement.lang") == "de"
+    body = ben.page.locator("body")
+    assert await body.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(26, 24, 21)"
+
+
+async def test_the_page_is_small_asks_nobody_else_and_is_there_within_a_moment(
+    visit: VisitMaker, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book()
+    one = await visit()
+    sizes: list[int] = []
+    asked: set[str] = set()
+
+    async def weigh(response: Any) -> None:
+        asked.add(re.sub(r"^(\w+://[^/]+).*", r"\1", response.url))
+        if "/stream" not in response.url:
+            sizes.append(len(await response.body()))
+
+    one.page.on("response", weigh)
+    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
+    await expect(one.page.locator("#go")).to_be_visible(timeout=SOON)
+    await asyncio.sleep(0)
+
+    assert asked == {served}
+    assert 20_000 < sum(sizes) < MOST_BYTES
+    usable = await one.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    assert usable < 10_000

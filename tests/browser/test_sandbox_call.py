@@ -1,0 +1,422 @@
+"""The sandbox's own page: people meet on it in real browsers, and everything that keeps them from it is said."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, WebSocketRoute, async_playwright, expect
+
+from browser.conftest import LANGUAGE, PHONE, Visit, VisitMaker, violations
+from browser.meeting import LONG, Room, call, make_room, sees, until
+from house import MovableClock, Sandbox
+from videobroker import sandbox as sandbox_package
+
+FILES = Path(sandbox_package.__file__).parent / "page"
+
+
+@pytest.fixture
+async def room(sandbox: Sandbox) -> Room:
+    """A lesson of a teacher and a student."""
+    return await make_room(sandbox)
+
+
+async def enter(page: Page, name: str, url: str = "") -> None:
+    """Open the page, say who it is, and join."""
+    if url:
+        await page.goto(url)
+    await page.get_by_label("Your name").fill(name)
+    await page.get_by_role("button", name="Join", exact=True).click()
+    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+
+
+async def lesson(visit: VisitMaker, room: Room) -> tuple[Visit, Visit]:
+    """Ada teaches Ben, and both have seen each other."""
+    ada, ben = await visit(), await visit()
+    await enter(ada.page, "Ada", room.url("teacher"))
+    await enter(ben.page, "Ben", room.url("student"))
+    await sees(ada.page)
+    await sees(ben.page)
+    return ada, ben
+
+
+def tile(page: Page, name: str) -> Any:
+    """The tile of somebody."""
+    return page.get_by_role("list", name="People").get_by_role("listitem").filter(has_text=name)
+
+
+async def says(page: Page, title: str, sentence: str = "") -> None:
+    """Wait for a card with this title."""
+    await expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible(timeout=LONG)
+    if sentence:
+        await expect(page.locator(".card p")).to_contain_text(sentence, timeout=LONG)
+
+
+class TestMeeting:
+    async def test_two_people_see_and_hear_each_other_and_the_vendor_tells_of_them(
+        self, visit: VisitMaker, room: Room
+    ) -> None:
+        ada, ben = await visit(), await visit()
+        await ada.page.goto(room.url("teacher", name="Ada Lovelace", userId="tutor/1"))
+        await expect(ada.page.get_by_label("Your name")).to_have_value("Ada Lovelace")
+        await expect(ada.page.get_by_label("Your name")).not_to_be_editable()
+        await expect(ada.page.get_by_text("You join as teacher.")).to_be_visible()
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await enter(ben.page, "Ben", room.url("student", "preview", user_id="student-1"))
+        await sees(ada.page)
+        await sees(ben.page)
+        heard = "async () => Object.values((await document.querySelector('vb-call').stats()).people)[0].audio[0]"
+        await until("sound", lambda: _positive(ada.page, f"{heard}.packetsReceived"))
+        await expect(tile(ada.page, "Ben")).to_contain_text("student")
+        await expect(tile(ben.page, "Ada Lovelace")).to_contain_text("teacher")
+        people = await room.people()
+        assert {name: (peer["role"], peer["user_id"]) for name, peer in people.items()} == {
+            "Ada Lovelace": ("teacher", "tutor/1"),
+            "Ben": ("student", "student-1"),
+        }
+        assert await room.told() == ["session.open.success", "peer.join.success", "peer.join.success"]
+
+    async def test_three_people_are_a_mesh(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        cem = await visit()
+        await enter(cem.page, "Cem", room.url("student"))
+        for each in (ada, ben, cem):
+            await sees(each.page, people=2)
+        await expect(ada.page.get_by_text("3 people")).to_be_visible()
+
+    async def test_a_muted_voice_and_a_camera_that_is_off_are_seen_by_the_other(
+        self, visit: VisitMaker, room: Room
+    ) -> None:
+        ada, ben = await lesson(visit, room)
+        await ada.page.get_by_role("button", name="Mute").click()
+        await ada.page.get_by_role("button", name="Camera off").click()
+        await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached(timeout=LONG)
+        await expect(tile(ben.page, "Ada").locator("video")).to_be_hidden(timeout=LONG)
+        await expect(ada.page.get_by_role("button", name="Unmute")).to_be_visible()
+        await ada.page.get_by_role("button", name="Unmute").click()
+        await ada.page.get_by_role("button", name="Camera on").click()
+        await expect(tile(ben.page, "Ada").locator("video")).to_be_visible(timeout=LONG)
+        await sees(ben.page)
+
+    async def test_both_share_their_screens_at_the_same_moment(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        share = "[...document.querySelectorAll('button')].find((each) => each.textContent === 'Share screen').click()"
+        await ada.page.evaluate(share)
+        await ben.page.evaluate(share)
+        await sees(ada.page, kind="screen")
+        await sees(ben.page, kind="screen")
+        await expect(tile(ben.page, "Ada\u2019s screen")).to_be_visible(timeout=LONG)
+        assert await violations(ben.page) == []
+        await ada.page.get_by_role("button", name="Stop sharing").click()
+        await expect(tile(ben.page, "Ada\u2019s screen")).to_have_count(0, timeout=LONG)
+        await sees(ben.page)
+
+    async def test_they_chat_and_the_rest_api_chats_along(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await ada.page.get_by_role("button", name="Chat").click()
+        await expect(ada.page.get_by_label("Message to everyone")).to_be_focused()
+        await ada.page.keyboard.type("<b>Hello</b> Ben")
+        await ada.page.keyboard.press("Enter")
+        await expect(ben.page.get_by_role("button", name="Chat (1 new)")).to_be_visible(timeout=LONG)
+        await room.rest("/active-rooms/{room}/send-message", message="Five minutes left", type="chat")
+        await room.rest("/active-rooms/{room}/send-message", message="not for eyes", type="custom")
+        await ben.page.get_by_role("button", name="Chat (2 new)").click()
+        log = ben.page.get_by_role("log", name="Messages")
+        await expect(log.locator(".said")).to_have_text(["Ada<b>Hello</b> Ben", "MessageFive minutes left"])
+        assert await violations(ben.page) == []
+        await ben.page.keyboard.press("Escape")
+        await expect(log).to_be_hidden()
+        await expect(ben.page.get_by_role("button", name="Chat")).to_be_focused()
+
+    async def test_somebody_without_a_page_is_shown_too_and_so_is_a_recording(
+        self, visit: VisitMaker, sandbox: Sandbox, room: Room
+    ) -> None:
+        await sandbox.enter(room.id, code=room.codes["student"], name="Cem")
+        ada = await visit()
+        await enter(ada.page, "Ada", room.url("teacher"))
+        await expect(tile(ada.page, "Cem")).to_contain_text("Not on a page")
+        await sandbox.client.post(f"/_sandbox/rooms/{room.id}/recorder")
+        await expect(ada.page.get_by_text("Recording")).to_be_visible(timeout=LONG)
+        await expect(ada.page.get_by_text("2 people")).to_be_visible()
+
+    async def test_another_role_given_by_the_rest_api_counts_at_once(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await expect(ben.page.get_by_role("button", name="End for all")).to_be_hidden()
+        peer = (await room.people())["Ben"]["id"]
+        await room.rest(f"/active-rooms/{{room}}/peers/{peer}", role="teacher")
+        await expect(ben.page.get_by_role("button", name="End for all")).to_be_visible(timeout=LONG)
+        await expect(tile(ada.page, "Ben")).to_contain_text("teacher", timeout=LONG)
+
+
+async def _positive(page: Page, script: str) -> bool:
+    return bool(await page.evaluate(f"async () => (await ({script.partition('.packets')[0]})()).packetsReceived > 0"))
+
+
+class TestGoing:
+    async def test_who_leaves_is_gone_for_the_vendor_and_may_join_again(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await ben.page.get_by_role("button", name="Leave").click()
+        await says(ben.page, "You have left")
+        assert await violations(ben.page) == []
+        await room.holds("Ada")
+        await expect(ada.page.get_by_text("Ben has left.")).to_be_attached(timeout=LONG)
+        await expect(tile(ada.page, "Ben")).to_have_count(0)
+        assert (await room.told())[-1] == "peer.leave.success"
+        await ben.page.get_by_role("button", name="Join again").click()
+        await enter(ben.page, "Ben")
+        await sees(ada.page)
+        await sees(ben.page)
+
+    async def test_who_closes_the_tab_is_gone_at_once(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await ben.page.close()
+        await room.holds("Ada")
+        await ada.page.close()
+        await room.holds()
+        assert (await room.told())[-2:] == ["peer.leave.success", "session.close.success"]
+
+    async def test_a_page_that_is_loaded_anew_is_there_once(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await ben.page.reload()
+        await enter(ben.page, "Ben")
+        await sees(ada.page)
+        await sees(ben.page)
+        await room.holds("Ada", "Ben")
+        await expect(tile(ada.page, "Ben")).to_have_count(1)
+
+    async def test_a_host_ends_the_call_for_everybody(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await ada.page.get_by_role("button", name="End for all").click()
+        await ada.page.get_by_role("button", name="Stay").click()
+        await expect(ada.page.get_by_role("dialog")).to_be_hidden()
+        await ada.page.get_by_role("button", name="End for all").click()
+        assert await violations(ada.page) == []
+        await ada.page.get_by_role("button", name="End for everyone").click()
+        await says(ada.page, "The call is over")
+        await says(ben.page, "The call is over", "It was ended for everyone.")
+        await room.holds()
+        assert (await room.told())[3:] == [
+            "room.end.success",
+            "peer.leave.success",
+            "peer.leave.success",
+            "session.close.success",
+        ]
+
+    async def test_a_host_removes_somebody(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await expect(ben.page.get_by_role("button", name="Remove Ada")).to_be_hidden()
+        await ada.page.get_by_role("button", name="Remove Ben").click()
+        await says(ben.page, "You were removed")
+        await expect(ben.page.get_by_role("button")).to_have_count(0)
+        await room.holds("Ada")
+
+    async def test_the_rest_api_removes_somebody_and_says_why(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        peer = (await room.people())["Ben"]["id"]
+        await room.rest("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Your lesson is over.")
+        await says(ben.page, "You were removed", "The reason given: Your lesson is over.")
+        await expect(ada.page.get_by_text("Ben was removed.")).to_be_attached(timeout=LONG)
+
+    async def test_the_rest_api_ends_the_room_and_locks_it(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await room.rest("/active-rooms/{room}/end-room", reason="Closing time.", lock=True)
+        for each in (ada, ben):
+            await says(each.page, "The call is over", "Closing time.")
+        ben.expected.append("403")
+        await ben.page.reload()
+        await says(ben.page, "This meeting is closed")
+
+
+class TestTrouble:
+    async def test_a_broken_connection_is_mended_and_nobody_has_left(self, visit: VisitMaker, room: Room) -> None:
+        servers: list[WebSocketRoute] = []
+        ada, ben = await visit(), await visit()
+
+        def pass_through(page: WebSocketRoute) -> None:
+            servers.append(page)
+            page.connect_to_server()
+
+        await ben.page.route_web_socket(re.compile("/page/socket"), pass_through)
+        await enter(ada.page, "Ada", room.url("teacher"))
+        await enter(ben.page, "Ben", room.url("student"))
+        await sees(ben.page)
+        peer = (await room.people())["Ben"]["id"]
+        await servers[0].close(code=4999)
+        await until("another connection", lambda: _as_awaitable(len(servers) > 1))
+        await ben.page.get_by_role("button", name="Mute").click()
+        await expect(tile(ada.page, "Ben").get_by_text("muted")).to_be_attached(timeout=LONG)
+        await expect(ben.page.get_by_role("alert")).to_be_hidden(timeout=LONG)
+        assert (await room.people())["Ben"]["id"] == peer
+        assert "peer.leave.success" not in await room.told()
+        await sees(ben.page)
+
+    async def test_without_an_answer_it_says_so_and_goes_on_trying(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        await ben.page.route_web_socket(re.compile("/page/socket"), lambda page: page.close(code=4999))
+        peer = (await room.people())["Ben"]["id"]
+        await room.sandbox.client.post(f"/_sandbox/rooms/{room.id}/peers/{peer}/drop", json={})
+        await expect(ben.page.get_by_role("alert")).to_have_text("The connection is lost. Trying again…", timeout=LONG)
+        await expect(ada.page.get_by_text("Ben lost the connection.")).to_be_attached(timeout=LONG)
+        assert await violations(ben.page) == []
+
+    async def test_who_was_lost_for_the_vendor_comes_back_as_somebody_new(self, visit: VisitMaker, room: Room) -> None:
+        ada, ben = await lesson(visit, room)
+        peer = (await room.people())["Ben"]["id"]
+        await room.sandbox.client.post(f"/_sandbox/rooms/{room.id}/peers/{peer}/drop", json={})
+        await room.holds("Ada", "Ben")
+        await sees(ada.page)
+        await sees(ben.page)
+        assert (await room.people())["Ben"]["id"] != peer
+
+    async def test_blocked_devices_are_explained_and_no_hindrance(self, visit: VisitMaker, room: Room) -> None:
+        async with another_browser("--use-fake-device-for-media-stream") as ada:
+            await self._watch_and_be_seen_later(ada, await visit(), room)
+
+    async def _watch_and_be_seen_later(self, ada: Visit, ben: Visit, room: Room) -> None:
+        await ada.page.goto(room.url("teacher"))
+        notes = ada.page.locator(".notes")
+        await expect(notes).to_contain_text("Your microphone is blocked. Your camera is blocked.", timeout=LONG)
+        assert await violations(ada.page) == []
+        await enter(ada.page, "Ada")
+        await room.holds("Ada")
+        await enter(ben.page, "Ben", room.url("student"))
+        await sees(ada.page)
+        await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached()
+        await ada.context.grant_permissions(["camera", "microphone"])
+        await ada.page.get_by_role("button", name="Camera on").click()
+        await sees(ben.page)
+
+    async def test_without_any_device_one_may_watch(self, visit: VisitMaker, room: Room) -> None:
+        async with another_browser() as ada:
+            await ada.context.grant_permissions(["camera", "microphone"])
+            await ada.page.goto(room.url("teacher"))
+            notes = ada.page.locator(".notes")
+            await expect(notes).to_contain_text("No microphone was found. No camera was found.", timeout=LONG)
+            await enter(ada.page, "Ada")
+            ben = await visit()
+            await enter(ben.page, "Ben", room.url("student"))
+            await sees(ada.page)
+
+    @pytest.mark.parametrize(
+        ("what", "status", "title", "sentence"),
+        [
+            ("unknown", 404, "No such meeting", "Nobody has made this code."),
+            ("code", 403, "This meeting is closed", "This code is switched off at the moment."),
+            ("room", 403, "This meeting is closed", "The room is switched off at the moment."),
+        ],
+    )
+    async def test_a_code_that_opens_nothing_is_explained(
+        self, visit: VisitMaker, room: Room, what: str, status: int, title: str, sentence: str
+    ) -> None:
+        ada = await visit()
+        ada.expected.append(str(status))
+        if what == "code":
+            await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+        if what == "room":
+            await call(room.sandbox, "POST", f"/rooms/{room.id}", {"enabled": False})
+        url = f"{room.sandbox.url}/meeting/aaa-aaaa-aaa" if what == "unknown" else room.url("teacher")
+        answer = await ada.page.goto(url)
+        assert answer is not None
+        assert answer.status == status
+        await says(ada.page, title, sentence)
+        assert await violations(ada.page) == []
+
+    async def test_a_full_room_is_explained_and_tried_again(self, visit: VisitMaker, sandbox: Sandbox) -> None:
+        room = await make_room(sandbox, size=1)
+        peer = await sandbox.enter(room.id, code=room.codes["student"])
+        ada = await visit()
+        await ada.page.goto(room.url("teacher"))
+        await ada.page.get_by_label("Your name").fill("Ada")
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await says(ada.page, "This meeting is full", "There is no place left in the room.")
+        assert await violations(ada.page) == []
+        await sandbox.leave(room.id, peer)
+        await ada.page.get_by_role("button", name="Try again").click()
+        await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
+        await enter(ada.page, "Ada")
+
+    async def test_a_code_that_is_switched_off_after_the_preview_is_refused(
+        self, visit: VisitMaker, room: Room, clock: MovableClock
+    ) -> None:
+        ada = await visit()
+        await ada.page.goto(room.url("teacher", name="Ada"))
+        await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await says(ada.page, "This meeting is closed", "This code is switched off at the moment.")
+
+
+class TestForEverybody:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    async def test_preview_and_call_fit_a_phone_and_have_no_barriers(
+        self, visit: VisitMaker, room: Room, scheme: str
+    ) -> None:
+        ada = await visit(viewport=PHONE, color_scheme=scheme, reduced_motion="reduce")
+        await room.sandbox.enter(room.id, code=room.codes["student"], name="Ben")
+        await ada.page.goto(room.url("teacher"))
+        await expect(ada.page.locator(".preview video")).to_be_visible()
+        assert await violations(ada.page) == []
+        await _fits(ada.page)
+        await enter(ada.page, "Ada")
+        await expect(tile(ada.page, "Ben")).to_be_visible(timeout=LONG)
+        assert await violations(ada.page) == []
+        await _fits(ada.page)
+        for button in await ada.page.get_by_role("toolbar").get_by_role("button").all():
+            box = await button.bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) >= 44
+
+    async def test_the_keyboard_is_enough(self, visit: VisitMaker, room: Room) -> None:
+        ada = await visit()
+        await ada.page.goto(room.url("teacher"))
+        await expect(ada.page.get_by_label("Your name")).to_be_focused()
+        await ada.page.keyboard.type("Ada")
+        await ada.page.keyboard.press("Enter")
+        await expect(ada.page.get_by_role("button", name="Mute")).to_be_focused(timeout=LONG)
+        await ada.page.keyboard.press("Space")
+        await expect(ada.page.get_by_role("button", name="Unmute")).to_be_focused()
+        for _ in range(4):
+            await ada.page.keyboard.press("Tab")
+        await expect(ada.page.get_by_role("button", name="Leave")).to_be_focused()
+        await ada.page.keyboard.press("Enter")
+        await expect(ada.page.get_by_role("heading", name="You have left")).to_be_focused(timeout=LONG)
+        await ada.page.keyboard.press("Tab")
+        await expect(ada.page.get_by_role("button", name="Join again")).to_be_focused()
+
+    async def test_whoever_asks_for_it_skips_the_preview(self, visit: VisitMaker, room: Room) -> None:
+        ada = await visit()
+        await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
+        await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+        await room.holds("Ada")
+
+    def test_it_weighs_less_than_sixty_kilobytes(self) -> None:
+        assert sum(file.stat().st_size for file in FILES.iterdir()) < 60_000
+
+
+async def _fits(page: Page) -> None:
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await page.evaluate("document.querySelector('vb-call').scrollWidth <= innerWidth")
+
+
+async def _as_awaitable(value: bool) -> bool:
+    return value
+
+
+@asynccontextmanager
+async def another_browser(*switches: str) -> AsyncIterator[Visit]:
+    """Somebody with a browser which lets nobody at the devices unasked; without switches it has none."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium is installed")
+    usual = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--allow-loopback-in-peer-connection"]
+    usual.append("--disable-features=WebRtcHideLocalIpsWithMdns")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=[*usual, *switches])
+        context = await browser.new_context(locale=LANGUAGE)
+        visit = Visit(context, await context.new_page())
+        visit.hear(visit.page)
+        yield visit
+        await browser.close()
+        assert visit.unexpected() == []

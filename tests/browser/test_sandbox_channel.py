@@ -1,0 +1,301 @@
+"""The sandbox's page with Agora tokens, and in a frame of another origin: what it is told, and what it tells."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Page, expect
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from browser.conftest import Visit, VisitMaker, violations
+from browser.meeting import LONG, Room, host_page, make_room, sees, serving, until
+from house import MovableClock, Sandbox
+from sandbox.agora_tokens import SUBSCRIBER, make_token
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An Agora channel; what happens in it waits in the outbox."""
+
+    sandbox: Sandbox
+    clock: MovableClock
+    name: str
+
+    def credentials(self, uid: int, name: str, **token: Any) -> dict[str, Any]:
+        """Join credentials as the broker gives them out."""
+        issued = int(self.clock().timestamp())
+        return {
+            "app_id": self.sandbox.agora.app_id,
+            "channel": self.name,
+            "uid": uid,
+            "token": make_token(self.sandbox.agora, self.name, uid, issued, **token),
+            "name": name,
+        }
+
+    def url(self, credentials: dict[str, Any]) -> str:
+        """The page, with the credentials where no server sees them."""
+        return f"{self.sandbox.url}/agora/meeting#{urlencode(credentials)}"
+
+    async def uids(self) -> list[int]:
+        """Who is in the channel."""
+        answer = await self.sandbox.client.get(f"/_sandbox/agora/{self.name}")
+        return sorted(user["uid"] for user in answer.json()["users"])
+
+    async def holds(self, *uids: int) -> None:
+        """Wait until exactly these are in the channel."""
+
+        async def there() -> bool:
+            return await self.uids() == sorted(uids)
+
+        await until(f"{uids} are in the channel", there)
+
+    async def told(self) -> list[str]:
+        """The types of the notifications, oldest first."""
+        answer = await self.sandbox.client.get("/_sandbox/webhooks", params={"room_id": self.name})
+        return [event["type"] for event in answer.json()["events"]]
+
+    async def ban(self, uid: int, seconds: int) -> None:
+        """Make a kicking rule."""
+        project = self.sandbox.agora
+        rule = {
+            "appid": project.app_id,
+            "cname": self.name,
+            "uid": uid,
+            "time_in_seconds": seconds,
+            "privileges": ["join_channel"],
+        }
+        answer = await self.sandbox.client.post(
+            "/dev/v1/kicking-rule", json=rule, auth=(project.customer_id, project.customer_secret)
+        )
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+async def channel(sandbox: Sandbox, clock: MovableClock) -> Channel:
+    """A channel whose notifications are kept back."""
+    await sandbox.webhooks(hold=10_000)
+    await sandbox.client.put("/_sandbox/agora/notifications", json={"url": "http://nobody.invalid/hooks"})
+    return Channel(sandbox, clock, f"lesson-{uuid4().hex[:8]}")
+
+
+InFrame = Callable[[str], Awaitable[Visit]]
+
+
+@pytest.fixture(scope="module")
+async def product() -> AsyncIterator[str]:
+    """The address of a product, of another origin than the sandbox, that shows what it is asked for in a frame."""
+
+    async def show(request: Request) -> Response:
+        return HTMLResponse(host_page(request.query_params["frame"]))
+
+    async with serving(Route("/", show)) as url:
+        yield url
+
+
+@pytest.fixture
+def in_frame(visit: VisitMaker, product: str) -> InFrame:
+    """Puts somebody in front of the product's page, which shows an address in a frame."""
+
+    async def open_it(address: str) -> Visit:
+        one = await visit()
+        await one.page.goto(f"{product}?{urlencode({'frame': address})}")
+        return one
+
+    return open_it
+
+
+async def got(page: Page, kind: str) -> dict[str, Any]:
+    """The latest message of a kind that the frame sent, once there is one."""
+    script = "(kind) => window.got.filter((each) => each.type === kind).at(-1) ?? null"
+    message: dict[str, Any] = await until(f"the frame says {kind}", lambda: page.evaluate(script, kind))
+    assert message.pop("source") == "videobroker-sandbox"
+    return message
+
+
+async def say(page: Page, **message: Any) -> None:
+    """Say something to the frame."""
+    await page.evaluate("(message) => window.say(message)", {"source": "videobroker", **message})
+
+
+async def join(page: Page) -> None:
+    """Join from the preview."""
+    await page.get_by_role("button", name="Join", exact=True).click()
+    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+
+
+class TestTokens:
+    async def test_two_people_meet_and_the_channel_tells_of_them(self, visit: VisitMaker, channel: Channel) -> None:
+        ada, ben = await visit(), await visit()
+        credentials = channel.credentials(7, "Ada")
+        await ada.page.goto(channel.url(credentials))
+        await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
+        assert credentials["token"] not in ada.page.url
+        assert await violations(ada.page) == []
+        await join(ada.page)
+        await ben.page.goto(channel.url(channel.credentials(8, "Ben")))
+        await join(ben.page)
+        await sees(ada.page)
+        await sees(ben.page)
+        people = ada.page.get_by_role("list", name="People")
+        await expect(people.get_by_role("listitem").filter(has_text="Ben")).to_contain_text("host")
+        await expect(ada.page.get_by_role("button", name="End for all")).to_be_hidden()
+        assert await channel.uids() == [7, 8]
+        await ben.page.get_by_role("button", name="Leave").click()
+        await channel.holds(7)
+        await ada.page.close()
+        await channel.holds()
+        assert await channel.told() == ["101", "103", "103", "104", "104", "102"]
+
+    async def test_who_may_only_listen_sends_nothing(self, visit: VisitMaker, channel: Channel) -> None:
+        ada, eve = await visit(), await visit()
+        await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
+        await join(ada.page)
+        await eve.page.goto(channel.url(channel.credentials(9, "Eve", privileges=SUBSCRIBER)))
+        await join(eve.page)
+        await sees(eve.page)
+        await expect(eve.page.get_by_role("button", name="Mute")).to_be_hidden()
+        await expect(eve.page.get_by_role("button", name="Share screen")).to_be_hidden()
+        assert await channel.told() == ["101", "103", "105"]
+
+    @pytest.mark.parametrize(
+        ("what", "title"),
+        [
+            ("expired", "Your invitation has expired"),
+            ("other uid", "This invitation does not fit"),
+            ("other channel", "This invitation does not fit"),
+            ("other app", "This invitation does not fit"),
+            ("other certificate", "This invitation does not fit"),
+            ("no token", "This invitation does not fit"),
+            ("banned", "You may not join"),
+        ],
+    )
+    async def test_a_token_that_does_not_let_in_is_refused(
+        self, visit: VisitMaker, channel: Channel, clock: MovableClock, what: str, title: str
+    ) -> None:
+        credentials = channel.credentials(7, "Ada", expire=60)
+        match what:
+            case "expired":
+                clock.move(seconds=61)
+            case "other uid":
+                credentials["uid"] = 8
+            case "other channel":
+                credentials["channel"] = "another"
+            case "other app":
+                credentials["app_id"] = "b" * 32
+            case "other certificate":
+                credentials = channel.credentials(7, "Ada", certificate="e" * 32)
+            case "no token":
+                credentials["token"] = "007nonsense"
+            case "banned":
+                await channel.ban(7, seconds=600)
+        ada = await visit()
+        await ada.page.goto(channel.url(credentials))
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await expect(ada.page.get_by_role("heading", name=title)).to_be_visible(timeout=LONG)
+        assert await violations(ada.page) == []
+        assert await channel.uids() == []
+
+    async def test_a_kicking_rule_puts_out_whom_it_names(self, visit: VisitMaker, channel: Channel) -> None:
+        ada = await visit()
+        await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
+        await join(ada.page)
+        await channel.ban(7, seconds=0)
+        await expect(ada.page.get_by_role("heading", name="You were removed")).to_be_visible(timeout=LONG)
+
+    async def test_the_same_uid_on_another_page_takes_the_place(self, visit: VisitMaker, channel: Channel) -> None:
+        ada, again = await visit(), await visit()
+        await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
+        await join(ada.page)
+        await again.page.goto(channel.url(channel.credentials(7, "Ada")))
+        await join(again.page)
+        await expect(ada.page.get_by_role("heading", name="You joined somewhere else")).to_be_visible(timeout=LONG)
+        assert await channel.uids() == [7]
+        assert await channel.told() == ["101", "103", "104", "103"]
+
+    async def test_without_credentials_it_says_what_is_missing(self, visit: VisitMaker, sandbox: Sandbox) -> None:
+        ada = await visit()
+        await ada.page.goto(f"{sandbox.url}/agora/meeting")
+        await expect(ada.page.locator(".card p")).to_contain_text("app_id, channel, uid and token")
+        assert await violations(ada.page) == []
+
+
+class TestInAFrame:
+    async def test_a_token_is_handed_in_renewed_and_ends(
+        self, in_frame: InFrame, channel: Channel, clock: MovableClock
+    ) -> None:
+        ada = await in_frame(f"{channel.sandbox.url}/agora/meeting")
+        await got(ada.page, "ready")
+        await say(ada.page, type="join", **channel.credentials(7, "Ada", expire=600))
+        assert await got(ada.page, "joined") == {"type": "joined", "id": "7", "name": "Ada", "role": "host"}
+        clock.move(seconds=575)
+        assert 0 < (await got(ada.page, "token-will-expire"))["seconds"] <= 30
+        await say(ada.page, type="renew", token=channel.credentials(8, "Ben")["token"])
+        assert "another person" in (await got(ada.page, "not-renewed"))["message"]
+        await say(ada.page, type="renew", token=channel.credentials(7, "Ada", expire=600)["token"])
+        await got(ada.page, "renewed")
+        clock.move(seconds=500)
+        assert await channel.uids() == [7]
+        clock.move(seconds=101)
+        assert (await got(ada.page, "error"))["code"] == "token_expired"
+        assert await channel.uids() == []
+        assert await channel.told() == ["101", "103", "104", "102"]
+        await say(ada.page, type="join", **channel.credentials(7, "Ada"))
+        await channel.holds(7)
+        await say(ada.page, type="leave")
+        await got(ada.page, "left")
+        await channel.holds()
+
+    async def test_a_room_tells_the_page_around_it_what_happens_and_no_secret(
+        self, in_frame: InFrame, sandbox: Sandbox
+    ) -> None:
+        room = await make_room(sandbox)
+        ada = await in_frame(room.url("teacher", name="Ada", skip_preview_headful="true"))
+        ben = await in_frame(room.url("student", name="Ben"))
+        await got(ben.page, "ready")
+        await ben.page.frame_locator("iframe").get_by_role("button", name="Join", exact=True).click()
+        joined = await got(ben.page, "joined")
+        assert (joined["name"], joined["role"]) == ("Ben", "student")
+        for one in (ada, ben):
+            frame = one.page.frames[1]
+            await sees(frame)
+        assert (await got(ada.page, "people"))["count"] == 2
+        peer = (await room.people())["Ben"]["id"]
+        await room.rest("/active-rooms/{room}/remove-peers", peer_id=peer, reason="Enough")
+        assert await got(ben.page, "removed") == {"type": "removed", "cause": "removed", "message": "Enough"}
+        await room.rest("/active-rooms/{room}/end-room", reason="Over")
+        assert await got(ada.page, "ended") == {"type": "ended", "message": "Over"}
+        told = await ada.page.evaluate("JSON.stringify(window.got)") + await ben.page.evaluate(
+            "JSON.stringify(window.got)"
+        )
+        assert not [code for code in room.codes.values() if code in told]
+
+    async def test_a_code_that_opens_nothing_is_told(self, in_frame: InFrame, room: Room) -> None:
+        await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+        ada = await in_frame(room.url("teacher"))
+        ada.expected.append("403")
+        assert (await got(ada.page, "error"))["code"] == "code_disabled"
+
+    async def test_nobody_but_the_page_around_it_is_heard(self, visit: VisitMaker, channel: Channel) -> None:
+        ada = await visit()
+        await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
+        await join(ada.page)
+        await ada.page.evaluate("postMessage({ source: 'videobroker', type: 'leave' }, '*')")
+        await sees_nothing_happen(ada.page)
+        assert await channel.uids() == [7]
+
+
+@pytest.fixture
+async def room(sandbox: Sandbox) -> Room:
+    """A lesson of a teacher and a student."""
+    return await make_room(sandbox)
+
+
+async def sees_nothing_happen(page: Page) -> None:
+    """The message was handled, and the call goes on."""
+    await page.evaluate("new Promise((done) => { addEventListener('message', done); postMessage('last', '*'); })")
+    await expect(page.get_by_role("toolbar", name="Call")).to_be_visible()

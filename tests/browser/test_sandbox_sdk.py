@@ -1,0 +1,83 @@
+"""100ms' own web SDK, in a real browser, takes the sandbox for 100ms."""
+
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from playwright.async_api import Page
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from browser.conftest import VisitMaker
+from browser.meeting import Room, make_room, serving
+from house import Sandbox
+from node_packages import node_modules
+
+PAGE = """<!doctype html><html lang="en"><title>A product</title><link rel="icon" href="data:,">
+<script src="/sdk.js"></script></html>"""
+EXCHANGE = """async ([roomCode, userId, endpoint]) => {
+    const store = new SDK.HMSReactiveStore();
+    try {
+        return { token: await store.getActions().getAuthTokenByRoomCode({ roomCode, userId }, { endpoint }) };
+    } catch (error) {
+        return { code: error.code, message: error.message };
+    }
+}"""
+
+
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The SDK and what it imports, as one script that defines `SDK`."""
+    bundle = tmp_path_factory.mktemp("sdk") / "sdk.js"
+    modules = node_modules()
+    build = [modules / ".bin" / "esbuild", modules / "@100mslive" / "hms-video-store" / "dist" / "index.js"]
+    how = ["--bundle", "--format=iife", "--global-name=SDK", "--log-level=error", f"--outfile={bundle}"]
+    subprocess.run([*map(str, build), *how], check=True, timeout=60, cwd=Path(__file__).parent)
+    return bundle.read_bytes()
+
+
+@pytest.fixture(scope="module")
+async def product(sdk: bytes) -> AsyncIterator[str]:
+    """The address of a product's page with the SDK, of another origin than the sandbox."""
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse(PAGE)
+
+    async def script(_: Request) -> Response:
+        return Response(sdk, media_type="text/javascript")
+
+    async with serving(Route("/", page), Route("/sdk.js", script)) as url:
+        yield url
+
+
+@pytest.fixture
+async def room(sandbox: Sandbox) -> Room:
+    """A lesson of a teacher and a student."""
+    return await make_room(sandbox)
+
+
+async def exchange(page: Page, sandbox: Sandbox, code: str) -> dict[str, Any]:
+    """What the SDK makes of a code."""
+    answer: dict[str, Any] = await page.evaluate(EXCHANGE, [code, "tutor/1", f"{sandbox.url}/v2/token"])
+    return answer
+
+
+async def test_the_sdk_gets_a_token_for_a_code(visit: VisitMaker, product: str, room: Room) -> None:
+    one = await visit()
+    await one.page.goto(product)
+    answer = await exchange(one.page, room.sandbox, room.codes["teacher"])
+    claims = jwt.decode(answer["token"], room.sandbox.workspace.secret, algorithms=["HS256"])
+    assert (claims["room_id"], claims["role"], claims["user_id"]) == (room.id, "teacher", "tutor/1")
+
+
+async def test_the_sdk_understands_why_a_code_opens_nothing(visit: VisitMaker, product: str, room: Room) -> None:
+    one = await visit()
+    one.expected += ["404", "403"]
+    await one.page.goto(product)
+    assert (await exchange(one.page, room.sandbox, "aaa-aaaa-aaa"))["code"] == 404
+    await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
+    assert (await exchange(one.page, room.sandbox, room.codes["teacher"]))["code"] == 403
