@@ -1,6 +1,7 @@
 """How the service is, at one look; and what is wrong with an app's set-up, with what to try."""
 
 import re
+from uuid import uuid4
 
 import pytest
 
@@ -22,7 +23,7 @@ async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked:
     while not await seal_journal(hooked.broker, hooked.app.id, now=hooked.broker.now()):
         pass
     async with hooked.broker.store.transaction() as transaction:
-        await enqueue(transaction, Job(Kind.ASK, hooked.app.id, SessionId(hooked.app.id)))
+        await enqueue(transaction, Job(Kind.ASK, hooked.app.id, SessionId(uuid4())))
     page = (await console.get("/console/health")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
     (row,) = re.findall(rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>', page, re.DOTALL)
