@@ -65,7 +65,7 @@ class VideobrokerCall extends HTMLElement {
     }
     listen((message) => this.#asked(message));
     // Said while the page closes, so that nobody waits for who is gone.
-    window.addEventListener("pagehide", () => this.#line?.close());
+    window.addEventListener("pagehide", () => this.#line?.close(false));
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     if (this.#told.vendor === "agora") this.#beginAgora();
     else this.#beginRoom();
