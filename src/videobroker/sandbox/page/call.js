@@ -106,7 +106,7 @@ class VideobrokerCall extends HTMLElement {
       const sentence = framed
         ? "The page around this one says who joins."
         : "This page needs the parts of a join credential after a # in its address: app_id, channel, uid and token.";
-      this.#show(card("One moment", sentence), false);
+      this.#show(card(framed ? "One moment" : "An invitation is needed", sentence), false);
     }
   }
 

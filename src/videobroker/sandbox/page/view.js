@@ -94,7 +94,7 @@ export class Preview {
     label(this.#mic, this.#camera, devices);
     const notes = ["audio", "video"].map((kind) => NOTES[devices.problems[kind]]?.(KINDS[kind])).filter(Boolean);
     const blocked = Object.values(devices.problems).includes("denied");
-    const hint = blocked ? "Allow it in the address bar of your browser. " : "";
+    const hint = blocked ? "Allow access in the address bar of your browser. " : "";
     this.#notes.replaceChildren(
       ...(notes.length ? [h("p", {}, `${notes.join(" ")} ${hint}You can join without.`), this.retry] : []),
     );
@@ -155,11 +155,11 @@ export class Call {
       "main",
       { className: "call" },
       h("header", {}, h("h1", {}, title), h("p", {}, this.#count, this.#recorded)),
-      h("div", { className: "stage" }, this.#grid, this.#banner, this.#toasts, this.#sound),
+      h("div", { className: "stage" }, this.#grid, h("div", { className: "notices" }, this.#banner, this.#toasts), this.#sound),
       this.#panel,
       h(
         "div",
-        { className: "bar", role: "toolbar", "aria-label": "Call" },
+        { className: "bar", role: "toolbar", "aria-label": "Call", onkeydown: walk },
         this.mic,
         this.camera,
         this.screen,
@@ -367,6 +367,13 @@ class Tile {
     this.#video.srcObject = null;
     this.element.remove();
   }
+}
+
+/** Along a toolbar with the arrow keys. */
+function walk({ key, currentTarget }) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[key] ?? 0;
+  const tools = [...currentTarget.querySelectorAll("button:not([hidden])")];
+  tools.at((tools.indexOf(document.activeElement) + step) % tools.length).focus();
 }
 
 function stateOf({ self, connects, state }) {
