@@ -12,7 +12,7 @@ from playwright.async_api import Page, WebSocketRoute, async_playwright, expect
 
 from browser.conftest import LANGUAGE, PHONE, Visit, VisitMaker, violations
 from browser.meeting import LONG, Room, call, make_room, sees, until
-from house import MovableClock, Sandbox
+from house import MovableClock, Sandbox, Tenant
 from videobroker import sandbox as sandbox_package
 
 FILES = Path(sandbox_package.__file__).parent / "page"
@@ -153,6 +153,32 @@ class TestMeeting:
         await room.rest(f"/active-rooms/{{room}}/peers/{peer}", role="teacher")
         await expect(ben.page.get_by_role("button", name="End for all")).to_be_visible(timeout=LONG)
         await expect(tile(ada.page, "Ben")).to_contain_text("teacher", timeout=LONG)
+
+
+class TestThroughTheService:
+    async def test_who_meets_on_the_pages_of_a_booking_is_in_its_attendance(
+        self, visit: VisitMaker, hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await hooked.book()
+        people = []
+        for user_id in ("tutor-1", "student-1"):
+            credentials = (await hooked.join(user_id=user_id, surface="prebuilt")).json()
+            people.append(one := await visit())
+            await one.page.goto(credentials["url"])
+            await one.page.get_by_role("button", name="Join", exact=True).click()
+            await expect(one.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+        ada, ben = people
+        await sees(ada.page)
+        await sees(ben.page)
+        await ben.page.close()
+        await expect(ada.page.get_by_text("You are alone here")).to_be_visible(timeout=LONG)
+        await sandbox.deliver()
+        await hooked.settle()
+        call = (await hooked.get(f"/v1/calls/{credentials['call']['id']}")).json()
+        assert [(stay["user_id"], stay["reason"]) for stay in call["attendance"]] == [
+            ("tutor-1", None),
+            ("student-1", "client request"),
+        ]
 
 
 async def _positive(page: Page, script: str) -> bool:
