@@ -1,6 +1,7 @@
 """`videobroker serve`."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -76,6 +77,10 @@ def server_config(
             broker = await stack.enter_async_context(wiring.broker(settings, url))
             if work:
                 await stack.enter_async_context(wiring.background(broker, url))
+            # What is there now stays until the end: the collector need not look through it, over and over, while
+            # everybody waits.
+            gc.collect()
+            gc.freeze()
             yield broker
 
     app = create_app(
