@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
+from videobroker.storage import pooling
 
 Transaction = AsyncConnection
 """An open transaction, for those who hand it on and do not speak SQL."""
@@ -23,14 +25,14 @@ STATEMENT_TIMEOUT_MS = 5_000
 """No statement of ours takes longer than milliseconds: one that does is stuck, and its caller has given up."""
 
 
-def database_url(url: str) -> URL:
-    """The URL with our driver, whichever spelling of PostgreSQL it came with."""
+def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
+    """The URL with our driver, whichever spelling of PostgreSQL it came with; `name` is that of the setting."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise ValueError("DATABASE_URL must be of the form postgresql://user:password@host:5432/name") from None
+        raise ValueError(f"{name} must be of the form postgresql://user:password@host:5432/name") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ValueError("DATABASE_URL must begin with postgresql://")
+        raise ValueError(f"{name} must begin with postgresql://")
     return parsed.set(drivername="postgresql+asyncpg")
 
 
@@ -46,10 +48,22 @@ class Store:
     """Connections and transactions. One per process; closed by whoever made it."""
 
     def __init__(
-        self, url: str, *, pool_size: int = POOL_SIZE, on_journal: Callable[[Collection[AppId]], None] = _nobody
+        self,
+        url: str,
+        *,
+        direct: str | URL | None = None,
+        pool_size: int = POOL_SIZE,
+        on_journal: Callable[[Collection[AppId]], None] = _nobody,
     ) -> None:
-        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none."""
+        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none.
+
+        With `direct`, which leads to PostgreSQL itself, `url` may lead through a pooler that shares its connections
+        between transactions.
+        """
         self.url = database_url(url)
+        # For whoever needs a session to itself: to listen, to hold a lock, to keep prepared statements.
+        self.direct = self.url if direct is None else database_url(direct)
+        self.is_pooled = direct is not None
         self.on_journal = on_journal
         self.engine: AsyncEngine = create_async_engine(
             self.url,
@@ -58,14 +72,7 @@ class Store:
             pool_timeout=POOL_TIMEOUT_SECONDS,
             # Statements may hold what nobody should read in a log.
             hide_parameters=True,
-            connect_args={
-                "timeout": POOL_TIMEOUT_SECONDS,
-                "server_settings": {
-                    "application_name": "videobroker",
-                    "timezone": "UTC",
-                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                },
-            },
+            connect_args=_connect_args(pooled=self.is_pooled),
         )
 
     @asynccontextmanager
@@ -96,6 +103,11 @@ class Store:
         ) as error:
             raise _unavailable() from error
         except DBAPIError as error:
+            if _is_from_pooler(error):
+                raise StorageUnavailable(
+                    f"A connection pooler answers: {error.orig}. Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of "
+                    "PostgreSQL itself; DATABASE_URL may lead through the pooler then."
+                ) from error
             if error.connection_invalidated or _is_shutdown(error):
                 raise _unavailable() from error
             if _is_refusal(error):
@@ -115,11 +127,24 @@ class Store:
         await self.engine.dispose()
 
 
+def _connect_args(*, pooled: bool) -> dict[str, Any]:
+    settings = {"timezone": "UTC", "statement_timeout": str(STATEMENT_TIMEOUT_MS)}
+    named = {"application_name": "videobroker"}
+    if pooled:
+        return {"timeout": POOL_TIMEOUT_SECONDS, **pooling.connect_args(named, settings)}
+    return {"timeout": POOL_TIMEOUT_SECONDS, "server_settings": {**named, **settings}}
+
+
 def _is_shutdown(error: DBAPIError) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
     # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
     state = getattr(error.orig, "sqlstate", None) or ""
     return state.startswith(("57", "08", "40")) or state == "53300"
+
+
+def _is_from_pooler(error: DBAPIError) -> bool:
+    # PgBouncer's own words: PostgreSQL knows the parameters that we send.
+    return "unsupported startup parameter" in str(error.orig)
 
 
 def _is_refusal(error: DBAPIError) -> bool:
