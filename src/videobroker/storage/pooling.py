@@ -33,17 +33,23 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver 
         return status
 
 
-def connect_args(named: dict[str, str], settings: dict[str, str]) -> dict[str, Any]:
-    """What SQLAlchemy and the driver need to know to keep nothing on a connection."""
-    local = "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
+PASSED_ON = "application_name"
+"""A pooler passes this one on; others it may refuse."""
+
+
+def connect_args(direct: dict[str, Any]) -> dict[str, Any]:
+    """What SQLAlchemy and the driver need to know to keep nothing on a connection that has these settings otherwise."""
+    settings = direct["server_settings"]
+    local = [f"set local {name} = '{value}'" for name, value in settings.items() if name != PASSED_ON]
     return {
-        "connection_class": type("Connection", (PooledConnection,), {"settings": local}),
+        **direct,
+        # In the server's spelling: the driver's own, utf-8, never equals it, and the pooler would set it every time.
+        "server_settings": {PASSED_ON: settings[PASSED_ON], "client_encoding": "UTF8"},
+        "connection_class": type("Connection", (PooledConnection,), {"settings": "; ".join(local)}),
         # Statements without a name are gone with the next one: none is left behind, and none has to be closed.
         "prepared_statement_name_func": str,
         "prepared_statement_cache_size": 0,
         "statement_cache_size": 0,
-        # In the server's spelling: the driver's own, utf-8, never equals it, and the pooler would set it every time.
-        "server_settings": {**named, "client_encoding": "UTF8"},
     }
 
 

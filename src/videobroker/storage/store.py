@@ -65,6 +65,15 @@ class Store:
         self.direct = self.url if direct is None else database_url(direct)
         self.is_pooled = direct is not None
         self.on_journal = on_journal
+        # Of every connection to PostgreSQL itself, also of those that are not in the pool.
+        self.connect_args: dict[str, Any] = {
+            "timeout": POOL_TIMEOUT_SECONDS,
+            "server_settings": {
+                "application_name": "videobroker",
+                "timezone": "UTC",
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            },
+        }
         self.engine: AsyncEngine = create_async_engine(
             self.url,
             pool_size=pool_size,
@@ -72,7 +81,7 @@ class Store:
             pool_timeout=POOL_TIMEOUT_SECONDS,
             # Statements may hold what nobody should read in a log.
             hide_parameters=True,
-            connect_args=_connect_args(pooled=self.is_pooled),
+            connect_args=pooling.connect_args(self.connect_args) if self.is_pooled else self.connect_args,
         )
 
     @asynccontextmanager
@@ -125,14 +134,6 @@ class Store:
     async def aclose(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
-
-
-def _connect_args(*, pooled: bool) -> dict[str, Any]:
-    settings = {"timezone": "UTC", "statement_timeout": str(STATEMENT_TIMEOUT_MS)}
-    named = {"application_name": "videobroker"}
-    if pooled:
-        return {"timeout": POOL_TIMEOUT_SECONDS, **pooling.connect_args(named, settings)}
-    return {"timeout": POOL_TIMEOUT_SECONDS, "server_settings": {**named, **settings}}
 
 
 def _is_shutdown(error: DBAPIError) -> bool:
