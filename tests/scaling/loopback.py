@@ -2,11 +2,12 @@
 
 import configparser
 import os
+import re
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,25 @@ from house import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
+HTTP, LOCATIONS = "videobroker-http.conf", "videobroker-locations.conf"
+# What Debian's /etc/nginx/nginx.conf does, as an ordinary process of this user.
+MAIN = """
+daemon off;
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {http};
+    {server}
+}}
+"""
 PASSWORD = "invented-password-of-the-pooler"
 
 
@@ -90,3 +110,46 @@ def ended(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
         raise
+
+
+needs_nginx = pytest.mark.skipif(program("nginx") is None, reason="nginx is not installed")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """nginx in front of some processes."""
+
+    url: str
+    access_log: Path
+    error_log: Path
+
+
+def nginx_command(*words: str, folder: Path) -> list[str]:
+    """nginx with its files in this folder."""
+    return [str(program("nginx")), "-p", str(folder), "-c", str(folder / "nginx.conf"), *words]
+
+
+def write_nginx(folder: Path, *, ports: Sequence[int], listen: int) -> None:
+    """The files of `deploy/nginx` as they are, but for addresses and folders, in a plain server."""
+    shipped = ROOT / "deploy" / "nginx"
+    processes = "\n".join(f"    server 127.0.0.1:{port} max_fails=3 fail_timeout=5s;" for port in ports)
+    http = re.sub(r"(    server 127\.0\.0\.1:\d+ [^\n]+\n)+", f"{processes}\n", (shipped / HTTP).read_text())
+    (folder / HTTP).write_text(http)
+    locations = (shipped / LOCATIONS).read_text().replace("/var/log/nginx/", f"{folder}/")
+    (folder / LOCATIONS).write_text(locations)
+    server = f"server {{ listen 127.0.0.1:{listen}; server_name _; include {folder / LOCATIONS}; }}"
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder, http=folder / HTTP, server=server))
+
+
+@contextmanager
+def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Proxy]:
+    """nginx, in front of the processes that listen on these ports."""
+    listen = free_port()
+    write_nginx(folder, ports=ports, listen=listen)
+    with (folder / "nginx.out").open("wb") as log:
+        process = subprocess.Popen(nginx_command(folder=folder), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        listening(process, listen, folder / "nginx.out")
+        yield Proxy(f"http://127.0.0.1:{listen}", folder / "videobroker.log", folder / "error.log")
+    finally:
+        ended(process)
