@@ -64,13 +64,13 @@ class Pooler:
 
 @contextmanager
 def pgbouncer(postgres: str, folder: Path, *, connections: int) -> Iterator[Pooler]:
-    """`deploy/pgbouncer/pgbouncer.ini` as it is, but for its addresses and so few connections to the server."""
+    """`pgbouncer.ini` of `deploy/kubernetes` as it is, but for its addresses and so few connections to the server."""
     server = make_url(postgres)
     place, port = str(server.query["host"]), free_port()
     users = folder / "userlist.txt"
     users.write_text(f'"{server.username}" "{PASSWORD}"\n')
     config = configparser.ConfigParser(comment_prefixes=(";",), interpolation=None)
-    config.read(ROOT / "deploy" / "pgbouncer" / "pgbouncer.ini")
+    config.read(ROOT / "deploy" / "kubernetes" / "pgbouncer" / "pgbouncer.ini")
     config["databases"] = {"*": f"host={place} port={server.port or 5432}"}
     moved = {"listen_addr": "127.0.0.1", "listen_port": str(port), "auth_file": str(users), "unix_socket_dir": ""}
     config["pgbouncer"].update({**moved, "default_pool_size": str(connections)})
