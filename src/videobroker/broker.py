@@ -11,6 +11,9 @@ from videobroker.identity.contract import UserTokens
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
 from videobroker.storage.endpoints import Endpoints
+from videobroker.storage.entrances import Entrances
+from videobroker.storage.journal import Scribe
+from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
@@ -24,6 +27,9 @@ class Broker:
     """The service without its entrances."""
 
     store: Store
+    entrances: Entrances
+    scribe: Scribe
+    known: Known
     listener: Listener
     providers: ProviderDirectory
     user_tokens: UserTokens

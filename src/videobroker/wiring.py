@@ -23,9 +23,13 @@ from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage import schema
+from videobroker.storage.apps import Accounts
 from videobroker.storage.bell import Bell
 from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.entrances import Entrances
 from videobroker.storage.jobs import drivers
+from videobroker.storage.journal import Scribe
+from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
@@ -81,11 +85,16 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     listener = Listener(store.direct)
     directory = Directory(clock)
     user_tokens = JwtUserTokens(KeySets())
+    entrances, scribe = Entrances(store), Scribe(store)
+    known = Known(store, Accounts(seal(settings)), listener)
     listener.start()
     bell.start(store)
     try:
         yield Broker(
             store=store,
+            entrances=entrances,
+            scribe=scribe,
+            known=known,
             listener=listener,
             providers=directory,
             user_tokens=user_tokens,
@@ -95,6 +104,9 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
         )
     finally:
         await listener.aclose()
+        await entrances.aclose()
+        await scribe.aclose()
+        await known.aclose()
         await bell.aclose()
         await courier.aclose()
         await user_tokens.aclose()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from videobroker.domain.ids import AccountId, AppId
-from videobroker.domain.policy import Policy, PolicyPatch
+from videobroker.domain.policy import DEFAULT_POLICY, Policy, PolicyPatch
 
 RoleMap = Mapping[str, str]
 """App role -> provider role."""
@@ -48,7 +48,7 @@ class App:
 
     def policy_for(self, override: PolicyPatch) -> Policy:
         """The defaults, changed by the app, changed by the session."""
-        return Policy().changed_by(self.policy).changed_by(override)
+        return DEFAULT_POLICY.changed_by(self.policy).changed_by(override)
 
     def provider_role(self, provider: ProviderName, role: str) -> str | None:
         """What `role` is called at `provider`; None when nobody said."""

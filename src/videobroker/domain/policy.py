@@ -56,8 +56,9 @@ class Policy:
 
     def changed_by(self, patch: PolicyPatch) -> "Policy":
         """This policy with the fields of `patch`. Unknown fields are ignored: an older program may read newer rows."""
-        known = {f.name for f in fields(self)}
-        changes = {name: value for name, value in patch.items() if name in known}
+        if not patch:
+            return self
+        changes = {name: value for name, value in patch.items() if name in _FIELDS}
         if "waiting_room" in changes:
             changes["waiting_room"] = WaitingRoom(changes["waiting_room"])
         for listed in {"host_roles", "call_roles"} & changes.keys():
@@ -102,3 +103,7 @@ class Policy:
         """The longest life of a token; `default` is the provider's, for a policy that says nothing."""
         life = default if self.token_seconds is None else timedelta(seconds=self.token_seconds)
         return min(life, timedelta(seconds=self.guest_token_seconds)) if guest else life
+
+
+_FIELDS = frozenset(each.name for each in fields(Policy))
+DEFAULT_POLICY = Policy()

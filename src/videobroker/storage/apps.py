@@ -13,6 +13,7 @@ from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.keys import ApiKey, Scope
 from videobroker.domain.users import TokenRules
+from videobroker.storage.listener import app_topic, notify
 from videobroker.storage.sealing import Seal
 from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
 
@@ -54,6 +55,7 @@ class Accounts:
                 },
             )
         )
+        await notify(connection, app_topic(app_id))
 
     async def find_app(self, connection: AsyncConnection, name: str) -> App | None:
         """The app with this name."""
@@ -156,6 +158,7 @@ async def change_app(
             role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
         )
     )
+    await notify(connection, app_topic(app_id))
 
 
 async def add_key(connection: AsyncConnection, key: ApiKey, digest: bytes) -> bool:
@@ -192,7 +195,9 @@ async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, 
         .values(revoked_at=func.coalesce(api_keys.c.revoked_at, now))
         .returning(api_keys.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    revoked = (await connection.execute(statement)).one_or_none() is not None
+    await notify(connection, app_topic(app_id))
+    return revoked
 
 
 def _apps() -> Select[Any]:

@@ -6,19 +6,27 @@ order is (transaction, number), and a reader sees only rows of transactions olde
 The price: a row may become visible to readers a moment after it was committed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Text, cast, func, insert, select, text, tuple_
+from sqlalchemy import BigInteger, Insert, Row, Text, bindparam, cast, func, insert, select, text, tuple_
+from sqlalchemy import column as sql_column
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.journal import Asker, Event, EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import cursors
-from videobroker.storage.store import TOLD
+from videobroker.storage.batching import Batcher
+from videobroker.storage.store import TOLD, Store
 from videobroker.storage.tables import journal
+from videobroker.storage.wires import Query, Wire
+
+FLIGHTS = 1
+"""Transactions of the scribe under way at a time."""
 
 
 async def record(connection: AsyncConnection, *events: Event) -> None:
@@ -26,6 +34,42 @@ async def record(connection: AsyncConnection, *events: Event) -> None:
     if events:
         await connection.execute(insert(journal), [_columns_of(event) for event in events])
         connection.info.setdefault(TOLD, set()).update(event.asker.app_id for event in events)
+
+
+def _insert_all() -> Insert:
+    written = [column for column in journal.c if column.name in _WRITTEN]
+    lines = (
+        func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in written))
+        .table_valued(*(sql_column(column.name, column.type) for column in written), name="line")
+        .render_derived()
+    )
+    return insert(journal).from_select([column.name for column in written], select(*lines.c))
+
+
+class Scribe:
+    """Writes single events. Those who have one at the same time share a round trip, and a transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._wires = [Wire(store) for _ in range(FLIGHTS)]
+        self._lines = Batcher[Event, None]("journal", [partial(self._write, wire) for wire in self._wires])
+
+    async def record(self, event: Event) -> None:
+        """Write this event. It is on disk when this returns."""
+        await self._lines.ask(event)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        await self._lines.aclose()
+        for wire in self._wires:
+            await wire.aclose()
+
+    async def _write(self, wire: Wire, events: Sequence[Event]) -> list[None]:
+        lines = [_columns_of(event) for event in events]
+        await wire.fetch(_INSERT_ALL, {name: [line[name] for line in lines] for name in _WRITTEN})
+        # After the commit: whoever is woken finds what there is to find.
+        self._store.on_journal({event.asker.app_id for event in events})
+        return [None] * len(events)
 
 
 async def page(
@@ -139,3 +183,21 @@ def _recorded_from(row: Row[Any]) -> Recorded:
         data=row.data,
     )
     return Recorded(event, cursors.write([row.position, row.seq]))
+
+
+_WRITTEN = (
+    "app_id",
+    "id",
+    "type",
+    "occurred_at",
+    "session_id",
+    "kind",
+    "reference",
+    "user_id",
+    "key_id",
+    "ip",
+    "user_agent",
+    "asked_by_user_id",
+    "data",
+)
+_INSERT_ALL = Query(_insert_all())

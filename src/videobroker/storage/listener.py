@@ -7,7 +7,8 @@ there is none at all. Whoever waits looks again after a while in any case.
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -37,6 +38,14 @@ def journal_topic(app_id: AppId) -> str:
     return f"journal:{app_id}"
 
 
+_APP = "app:"
+
+
+def app_topic(app_id: AppId) -> str:
+    """What is said when the app, a key of it or an account of it was changed."""
+    return f"{_APP}{app_id}"
+
+
 async def notify(connection: AsyncConnection, topic: str) -> None:
     """Wake everybody who waits for the topic, in every process, when this transaction commits."""
     await connection.execute(select(func.pg_notify(CHANNEL, topic)))
@@ -49,6 +58,7 @@ class Listener:
         self._url = url.set(drivername="postgresql")
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self._following: list[tuple[Callable[[AppId], None], Callable[[], None]]] = []
 
     def start(self) -> None:
         """Begin to listen, in the background, for as long as the running event loop."""
@@ -73,6 +83,10 @@ class Listener:
             if not self._waiting[topic]:
                 del self._waiting[topic]
 
+    def follow_apps(self, changed: Callable[[AppId], None], missed: Callable[[], None]) -> None:
+        """Call `changed` for every app that is said to have changed, and `missed` when something may not be heard."""
+        self._following.append((changed, missed))
+
     async def _listen(self) -> None:
         while True:
             try:
@@ -87,11 +101,21 @@ class Listener:
         connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.add_listener(CHANNEL, self._heard)
+            # What was said before is lost.
+            self._missed_something()
             await lost.wait()
         finally:
             # Not `close()`: the server may be gone, and nothing is in flight.
             connection.terminate()
+            self._missed_something()
+
+    def _missed_something(self) -> None:
+        for _, missed in self._following:
+            missed()
 
     def _heard(self, _connection: object, _pid: int, _channel: str, topic: str) -> None:
         for event in self._waiting.get(topic, ()):
             event.set()
+        if topic.startswith(_APP):
+            for changed, _ in self._following:
+                changed(AppId(UUID(topic.removeprefix(_APP))))

@@ -337,7 +337,11 @@ def _columns_of(terms: SessionTerms) -> dict[str, Any]:
 
 def session_from(row: Row[Any]) -> Session:
     """The session that stands in a row of the table."""
-    columns = row._mapping
+    return session_of(row._mapping)
+
+
+def session_of(columns: Any) -> Session:
+    """The session that stands in these columns."""
     return Session(
         id=columns["id"],
         key=SessionKey(columns["app_id"], SessionKind(columns["kind"]), columns["reference"]),

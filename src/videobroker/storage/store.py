@@ -105,25 +105,26 @@ class Store:
             yield
         except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise _unavailable() from error
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.CannotConnectNowError,
-        ) as error:
+        except asyncpg.InterfaceError as error:
+            if isinstance(error, ValueError):
+                raise  # a value that is no value of its type: the database was not even asked
             raise _unavailable() from error
-        except DBAPIError as error:
+        except asyncpg.PostgresError as error:
             if _is_from_pooler(error):
-                raise StorageUnavailable(
-                    f"A connection pooler answers: {error.orig}. Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of "
-                    "PostgreSQL itself; DATABASE_URL may lead through the pooler then."
-                ) from error
-            if error.connection_invalidated or _is_shutdown(error):
+                raise _pooler_answers(error) from error
+            if _means_shutdown(error.sqlstate):
                 raise _unavailable() from error
-            if _is_refusal(error):
-                raise StorageUnavailable(
-                    f"PostgreSQL refuses the connection: {getattr(error.orig, '__cause__', None) or error.orig}. "
-                    "Check DATABASE_URL."
-                ) from error
+            if _means_refusal(error.sqlstate):
+                raise _refused(error) from error
+            raise
+        except DBAPIError as error:
+            if _is_from_pooler(error.orig):
+                raise _pooler_answers(error.orig) from error
+            state = getattr(error.orig, "sqlstate", None)
+            if error.connection_invalidated or _means_shutdown(state):
+                raise _unavailable() from error
+            if _means_refusal(state):
+                raise _refused(getattr(error.orig, "__cause__", None) or error.orig) from error
             raise
 
     async def ping(self) -> None:
@@ -136,22 +137,31 @@ class Store:
         await self.engine.dispose()
 
 
-def _is_shutdown(error: DBAPIError) -> bool:
+def _means_shutdown(state: str | None) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
     # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith(("57", "08", "40")) or state == "53300"
+    return (state or "").startswith(("57", "08", "40")) or state == "53300"
 
 
-def _is_from_pooler(error: DBAPIError) -> bool:
+def _is_from_pooler(error: BaseException | None) -> bool:
     # PgBouncer's own words: PostgreSQL knows the parameters that we send.
-    return "unsupported startup parameter" in str(error.orig)
+    return "unsupported startup parameter" in str(error)
 
 
-def _is_refusal(error: DBAPIError) -> bool:
+def _pooler_answers(error: BaseException | None) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"A connection pooler answers: {error}. Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself; "
+        "DATABASE_URL may lead through the pooler then."
+    )
+
+
+def _means_refusal(state: str | None) -> bool:
     # Class 28: authentication; 3D000: no such database.
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith("28") or state == "3D000"
+    return (state or "").startswith("28") or state == "3D000"
+
+
+def _refused(reason: BaseException | None) -> StorageUnavailable:
+    return StorageUnavailable(f"PostgreSQL refuses the connection: {reason}. Check DATABASE_URL.")
 
 
 def _unavailable() -> StorageUnavailable:

@@ -8,7 +8,6 @@ from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.entrance import Entrance, providers_of
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
-from videobroker.storage.entrances import look
 
 
 async def access(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:
@@ -19,8 +18,7 @@ async def access(broker: Broker, app: App, key: SessionKey, *, user_id: str | No
 
 async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entrance:
     """The session as this person finds it. Raises `SessionNotFound`."""
-    async with broker.store.transaction() as transaction:
-        entrance = await look(transaction, key, user_id)
+    entrance = await broker.entrances.look(key, user_id)
     if entrance is None:
         raise no_session(key)
     return entrance

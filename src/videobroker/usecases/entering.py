@@ -19,7 +19,6 @@ from videobroker.domain.times import rfc3339
 from videobroker.errors import RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
 from videobroker.storage import uids
-from videobroker.storage.journal import record
 from videobroker.usecases.calls import open_call
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.rooms import open_room
@@ -112,8 +111,7 @@ async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit
     decision = decide(door, person, attempt.now)
     if isinstance(decision, Admit):
         return decision
-    async with attempt.broker.store.transaction() as transaction:
-        await record(transaction, _denied(attempt, entrance, person, decision))
+    await attempt.broker.scribe.record(_denied(attempt, entrance, person, decision))
     raise denial(decision)
 
 
@@ -159,8 +157,7 @@ async def _sign_and_record(
     provider = attempt.broker.provider(attempt.app, room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
     signed = _sign(provider, room, seat, attempt.surface)
-    async with attempt.broker.store.transaction() as transaction:
-        await record(transaction, _issued(attempt, entrance, room.provider, seat, signed))
+    await attempt.broker.scribe.record(_issued(attempt, entrance, room.provider, seat, signed))
     return Joined(
         session=entrance.session,
         call=call,

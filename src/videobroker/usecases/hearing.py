@@ -65,9 +65,8 @@ async def hear(
 
 
 async def _receiver(broker: Broker, app_name: str, provider_name: ProviderName) -> tuple[App, Provider]:
-    async with broker.store.transaction() as transaction:
-        # PostgreSQL knows no text with NUL in it, and no app is called so.
-        app = None if "\x00" in app_name else await broker.accounts.find_app(transaction, app_name)
+    # PostgreSQL knows no text with NUL in it, and no app is called so.
+    app = None if "\x00" in app_name else await broker.known.by_name(app_name)
     if app is None:
         _refuse()
     try:

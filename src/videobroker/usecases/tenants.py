@@ -40,10 +40,9 @@ class SecretShared(Conflict):
 
 
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
-    """Whose key this is. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
+    """Whose key this is, as of less than a second ago. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
     check_key_shape(key)
-    async with broker.store.transaction() as transaction:
-        found = await broker.accounts.find_by_key(transaction, key_digest(key))
+    found = await broker.known.by_key(key_digest(key))
     if found is None:
         raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
     api_key, app = found
@@ -128,6 +127,7 @@ async def change_app(
     async with broker.store.transaction() as transaction:
         await apps.change_app(transaction, app.id, policy=policy, role_maps=role_maps)
         await sessions.attend_all(transaction, app.id, now)
+    broker.known.forget(app.id)
     return await find_app(broker, app.name)
 
 
@@ -139,6 +139,7 @@ async def set_account(
     broker.providers.provider(account)  # refuses settings that cannot work
     async with broker.store.transaction() as transaction:
         await broker.accounts.save(transaction, app.id, account, now=now)
+    broker.known.forget(app.id)
     return await find_app(broker, app.name)
 
 
@@ -183,5 +184,6 @@ async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, now: datetime) 
     """Make a key worthless from now on. Raises `KeyNotFound`."""
     async with broker.store.transaction() as transaction:
         revoked = await apps.revoke_key(transaction, app.id, key_id, now=now)
+    broker.known.forget(app.id)
     if not revoked:
         raise KeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")

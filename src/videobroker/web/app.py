@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
 from videobroker.web import health, hooks, problems, v1
+from videobroker.web.fast_lane import FastLane
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -84,6 +85,7 @@ def create_app(lifetime: BrokerLifetime, *, allowed_origins: Sequence[str] = ())
             expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
             max_age=CORS_SECONDS,
         )
+    app.add_middleware(FastLane, broker=lambda: app.state.broker)
     app.add_middleware(RequestsLog)
     app.include_router(v1.router)
     app.include_router(legacy_tutoring.router)

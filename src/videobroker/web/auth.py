@@ -1,5 +1,6 @@
 """Who is asking, and may they."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +11,6 @@ from pydantic import BeforeValidator
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
-from videobroker.domain.ids import KeyId
 from videobroker.domain.journal import Asker
 from videobroker.domain.keys import KEY_PREFIX, Scope
 from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYourself
@@ -123,30 +123,48 @@ def _is_user_token(credential: str) -> bool:
 
 
 async def _backend(request: Request, needed: SecurityScopes, credential: str, user_id: str | None) -> Caller:
-    broker: Broker = request.app.state.broker
+    return await backend(
+        request.app.state.broker,
+        credential,
+        [Scope(scope) for scope in needed.scopes],
+        host=request.client.host if request.client else None,
+        user_agent=request.headers.get("user-agent"),
+        user_id=user_id,
+    )
+
+
+async def backend(
+    broker: Broker,
+    key: str,
+    scopes: Iterable[Scope],
+    *,
+    host: str | None,
+    user_agent: str | None,
+    user_id: str | None = None,
+) -> Caller:
+    """The backend with this key, if it is valid and has all these scopes."""
     now = broker.now()
-    key, app = await authenticate(broker, credential, now=now)
-    for scope in needed.scopes:
-        key.require(Scope(scope))
-    return Caller(broker, app, _asker(request, app, key_id=key.id), now, user_id)
+    api_key, app = await authenticate(broker, key, now=now)
+    for scope in scopes:
+        api_key.require(scope)
+    return Caller(broker, app, Asker(app.id, api_key.id, host, _bounded(user_agent)), now, user_id)
 
 
 async def _user(request: Request, token: str) -> Caller:
     broker: Broker = request.app.state.broker
     now = broker.now()
     user_id, app = await authenticate_user(broker, token, now=now)
-    return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id)
-
-
-def _asker(request: Request, app: App, *, key_id: KeyId | None = None, user_id: str | None = None) -> Asker:
-    user_agent = request.headers.get("user-agent")
-    return Asker(
+    asker = Asker(
         app_id=app.id,
-        key_id=key_id,
         ip=request.client.host if request.client else None,
-        user_agent=None if user_agent is None else user_agent.replace("\x00", "")[:LONGEST_USER_AGENT],
+        user_agent=_bounded(request.headers.get("user-agent")),
         user_id=user_id,
     )
+    return Caller(broker, app, asker, now, user_id)
+
+
+def _bounded(user_agent: str | None) -> str | None:
+    return None if user_agent is None else user_agent.replace("\x00", "")[:LONGEST_USER_AGENT]
 
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]

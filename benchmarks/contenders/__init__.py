@@ -1,0 +1,1 @@
+"""Other ways to write such a service, doing the same durable work and none of the checks."""

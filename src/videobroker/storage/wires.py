@@ -1,0 +1,108 @@
+"""Connections for those few queries that every request makes: each has its own, and nothing lies in between.
+
+SQLAlchemy still writes these queries; it does not execute them. That saves more time than PostgreSQL takes for them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql import ClauseElement
+
+from videobroker.storage.store import Store
+
+Record = Any
+"""A row: `row["column"]`."""
+
+TIMEOUT_SECONDS = 10.0
+"""When not even the server's own statement timeout is heard of any more."""
+
+# A plan is made once, and it is the one that fits any number of rows: every table is asked by an index. Without this,
+# PostgreSQL plans every query anew, or reads whole tables because they were small when it planned.
+PLANNING = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+REMEMBERED_JSON = 2048
+
+
+class Query:
+    """A statement as it travels."""
+
+    def __init__(self, statement: Executable) -> None:
+        assert isinstance(statement, ClauseElement)  # noqa: S101  what else could be compiled
+        compiled = statement.compile(dialect=PGDialect_asyncpg())  # type: ignore[no-untyped-call]
+        self.text = str(compiled)
+        self.parameters: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+
+    def arguments(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """These values, in the order of the statement's parameters."""
+        return [values[name] for name in self.parameters]
+
+
+class Wire:
+    """One connection. One query at a time; it is made when it is needed, and made anew after it was lost."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._connection: Any = None
+
+    async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Record]:
+        """What the query answers. On its own it is a transaction: what it wrote is committed.
+
+        Raises `StorageUnavailable` for a lost database.
+        """
+        async with self._store.translated():
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                connection = self._connection = await self._connect()
+            try:
+                rows: list[Record] = await connection.fetch(
+                    query.text, *query.arguments(values), timeout=TIMEOUT_SECONDS
+                )
+            except TimeoutError:
+                self._cut()
+                raise
+            return rows
+
+    async def aclose(self) -> None:
+        """Let go of the connection."""
+        self._cut()
+
+    def _cut(self) -> None:
+        # Not `close()`: the server may be gone, and nothing is in flight.
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _connect(self) -> Any:
+        connection = await asyncpg.connect(
+            # Past a pooler: it lives on statements that stay prepared, and has settings of its own.
+            self._store.direct.set(drivername="postgresql").render_as_string(hide_password=False),
+            **self._store.connect_args
+            | {"server_settings": {**self._store.connect_args["server_settings"], **PLANNING}},
+        )
+        await connection.set_type_codec("jsonb", encoder=_json, decoder=_value, schema="pg_catalog")
+        return connection
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _value(text: str) -> Any:
+    return _short_value(text) if len(text) < REMEMBERED_JSON else json.loads(text)
+
+
+@lru_cache(maxsize=1024)
+def _short_value(text: str) -> Any:
+    # Most sessions have the same policy and no metadata. Nobody changes what they are given.
+    return json.loads(text)
