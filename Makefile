@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check crashes bench openapi clean
+.PHONY: help run test check crashes bench scale openapi clean
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ crashes: .venv/dev  ## Kill a process at every single step of every story (about
 
 bench: .venv/dev  ## Measure what things cost, as ratios within one run (about two minutes)
 	$(BIN)/python -m benchmarks
+
+scale: .venv/dev  ## Measure processes behind nginx, and write docs/scaling.md anew (about eight minutes; needs nginx, pgbouncer, wrk)
+	$(BIN)/python -m benchmarks.scale_out --write
 
 openapi: .venv/dev  ## Write openapi.yaml and docs/events.md anew
 	$(BIN)/videobroker openapi --output openapi.yaml
