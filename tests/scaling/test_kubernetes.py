@@ -16,6 +16,7 @@ import typer
 import yaml
 from starlette.routing import Route
 
+from benchmarks.capacity import connections
 from cli.program import SETTINGS_VARIABLES
 from scaling.loopback import ROOT
 from videobroker import worker
@@ -283,6 +284,26 @@ def test_the_autoscaler_and_not_the_deployment_says_how_many() -> None:
     scaled = the("base", target["kind"], target["name"])
     assert target["apiVersion"] == scaled["apiVersion"]
     assert "replicas" not in scaled["spec"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_page_says_how_many_connections_postgres_needs(overlay: str) -> None:
+    most = the(overlay, "HorizontalPodAutoscaler", "videobroker")["spec"]["maxReplicas"]
+    workers = the(overlay, "Deployment", "videobroker-work")["spec"]["replicas"]
+    (pool_size,) = [
+        int(each["data"]["VIDEOBROKER_POOL_SIZE"])
+        for each in of_kind(overlay, "ConfigMap")
+        if "VIDEOBROKER_POOL_SIZE" in each["data"]
+    ]
+    opened = connections(replicas=most, workers=workers, pool_size=pool_size)
+    needed = opened.without_pooler
+    if overlay == "pgbouncer":
+        poolers = the(overlay, "Deployment", "pgbouncer")["spec"]["replicas"]
+        (pool,) = re.findall(
+            r"^default_pool_size = (\d+)$", (FOLDER / overlay / "pgbouncer.ini").read_text(), re.MULTILINE
+        )
+        needed = opened.with_pooler(poolers * int(pool))
+    assert re.search(rf"\b{needed}\b", (FOLDER / "README.md").read_text()), needed
 
 
 def test_behind_the_pooler_everything_of_ours_knows_the_way_past_it() -> None:
