@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check crashes loops bench screens openapi clean
+.PHONY: help run test check crashes loops bench scale screens openapi clean
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: .venv/dev  ## Measure what things cost, as ratios within one run (five mi
 
 screens: .venv/dev  ## Take the pictures in docs/screens anew
 	SCREENS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
+
+scale: .venv/dev  ## Measure processes behind nginx, and write docs/scaling.md anew (about eight minutes; needs nginx, pgbouncer, wrk)
+	$(BIN)/python -m benchmarks.scale_out --write
 
 openapi: .venv/dev  ## Write openapi.yaml and docs/events.md anew
 	$(BIN)/videobroker openapi --output openapi.yaml

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL to use, `postgresql://...`. Unset: the embedded server is started."
     )
+    direct_database_url: SecretStr | None = Field(
+        default=None,
+        alias="VIDEOBROKER_DIRECT_DATABASE_URL",
+        description="PostgreSQL itself, where DATABASE_URL leads through a pooler in transaction mode.",
+    )
     data_dir: Path = Field(
         default=Path(".videobroker"),
         alias="VIDEOBROKER_DATA_DIR",
@@ -247,6 +252,13 @@ class Settings(BaseSettings):
             database_url(url.get_secret_value())
         return url
 
+    @field_validator("direct_database_url")
+    @classmethod
+    def _is_postgres_too(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            database_url(url.get_secret_value(), name="VIDEOBROKER_DIRECT_DATABASE_URL")
+        return url
+
     def token_rules(self) -> TokenRules | None:
         """How user tokens are checked, where the environment says so."""
         if self.user_token_secret is None and self.user_token_jwks_url is None:
@@ -279,6 +291,12 @@ class Settings(BaseSettings):
     def _production_is_encrypted(self) -> "Settings":
         if self.hms_environment == "production" and self.hms_api_url and not self.hms_api_url.startswith("https://"):
             raise ValueError("with HMS_ENVIRONMENT=production, HMS_API_URL must begin with https:// or be left out")
+        return self
+
+    @model_validator(mode="after")
+    def _pooler_is_named(self) -> "Settings":
+        if self.direct_database_url is not None and self.database_url is None:
+            raise ValueError("VIDEOBROKER_DIRECT_DATABASE_URL needs DATABASE_URL, which leads through the pooler")
         return self
 
     @model_validator(mode="after")

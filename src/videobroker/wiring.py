@@ -81,9 +81,10 @@ class Directory:
 async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> AsyncIterator[Broker]:
     """A broker on the database at `url`."""
     bell = Bell()
-    store = Store(url, pool_size=settings.pool_size, on_journal=bell.ring)
+    direct = past_the_pooler(settings, url) if settings.direct_database_url else None
+    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=bell.ring)
     courier = Courier(anywhere=settings.webhooks_anywhere)
-    listener = Listener(store.url)
+    listener = Listener(store.direct)
     directory = Directory(clock)
     user_tokens = JwtUserTokens(KeySets())
     keys = secret_keys(settings)
@@ -121,9 +122,10 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
 @asynccontextmanager
 async def background(broker: Broker, url: str) -> AsyncIterator[None]:
     """A worker beside whatever the block does. It has connections of its own: requests must not wait for jobs."""
-    store = Store(url, pool_size=WORKER_CONNECTIONS, on_journal=broker.store.on_journal)
+    direct = broker.store.direct if broker.store.is_pooled else None
+    store = Store(url, direct=direct, pool_size=WORKER_CONNECTIONS, on_journal=broker.store.on_journal)
     own = replace(broker, store=store)
-    task = asyncio.create_task(work(own, lambda: drivers(store.url)), name="background")
+    task = asyncio.create_task(work(own, lambda: drivers(store.direct)), name="background")
     try:
         yield
     finally:
@@ -178,12 +180,20 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 async def migrate(url: str) -> tuple[str | None, str | None]:
-    """Bring the database to this program's schema; the revisions before and after."""
+    """Bring the database to this program's schema; the revisions before and after.
+
+    Not through a pooler: migrations hold a lock of the session.
+    """
     store = Store(url, pool_size=2)
     try:
         return await schema.migrate(store)
     finally:
         await store.aclose()
+
+
+def past_the_pooler(settings: Settings, url: str) -> str:
+    """The URL of PostgreSQL itself: this one, unless it leads through a pooler."""
+    return url if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
 
 
 async def ensure_environment_app(broker: Broker, settings: Settings) -> None:

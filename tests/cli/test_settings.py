@@ -100,6 +100,7 @@ class TestWrongSettings:
             ("VIDEOBROKER_SECRET_KEY", SECRET),
             ("DATABASE_URL", SECRET),
             ("DATABASE_URL", f"mysql://somebody:{SECRET}@127.0.0.1/x"),
+            ("VIDEOBROKER_DIRECT_DATABASE_URL", f"mysql://somebody:{SECRET}@127.0.0.1/x"),
         ],
     )
     def test_a_wrong_value_is_told_with_the_name_of_its_variable_and_exit_code_2(
@@ -112,6 +113,10 @@ class TestWrongSettings:
         outcome = videobroker("apps", "list", **together)
         is_a_sentence(outcome, 2, *together)
         assert "The setting  is" not in outcome.err
+
+    def test_a_way_past_the_pooler_needs_one_through_it(self, videobroker: Here) -> None:
+        alone = {"DATABASE_URL": "", "VIDEOBROKER_DIRECT_DATABASE_URL": f"postgresql://somebody:{SECRET}@127.0.0.1/x"}
+        is_a_sentence(videobroker("apps", "list", **alone), 2, *alone)
 
     def test_two_names_of_one_thing_with_different_values_are_told_by_both(self, videobroker: Here) -> None:
         together = {"HMS_SECRET": SECRET, "HMS_APP_SECRET": f"{SECRET}-another"}

@@ -13,8 +13,9 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from cli.program import PATIENCE_SECONDS, Here, answering, ask, started, stop
+from cli.program import PATIENCE_SECONDS, Here, answering, ask, new_database, started, stop
 from house import free_port
+from videobroker import wiring
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.store import Store
@@ -177,3 +178,18 @@ def test_the_environment_may_say_it_as_well(
         time.sleep(AT_REST_SECONDS)
         assert (waiting(own_database), workers(own_database)) == (1, 0)
         assert stop(service, signal.SIGTERM) == 0, log.read_text()
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_who_is_told_to_wait_starts_as_soon_as_somebody_has_migrated(
+    postgres: str, variables: dict[str, str], folder: Path, log_folder: Path, command: str
+) -> None:
+    log = log_folder / f"{command}-waits.log"
+    with new_database(postgres) as empty:
+        given = {**variables, "DATABASE_URL": empty, "PORT": str(free_port())}
+        with started(command, "--wait", "120", cwd=folder, log=log, variables=given) as process:
+            wait_until(lambda: "waiting for the database" in log.read_text() or process.poll() is not None, log)
+            assert process.poll() is None, log.read_text()
+            asyncio.run(wiring.migrate(empty))
+            wait_until(lambda: workers(empty) > 0, log)
+            assert stop(process, signal.SIGTERM) == 0, log.read_text()

@@ -177,7 +177,7 @@ def demo(
         wiring.database(settings) as url,
     ):
         status.update("Bringing the database up to date")
-        asyncio.run(wiring.migrate(url))
+        asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
         status.update("Starting the sandbox")
         with _sandbox(sandbox_port, settings.data_dir / "sandbox.json", sandbox_url):
             status.update("Registering the demo apps")

@@ -11,7 +11,7 @@ from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
 from videobroker.settings import Settings
 from videobroker.usecases import tenants
-from videobroker.usecases.examining import examine_app, examine_database
+from videobroker.usecases.examining import examine_app, examine_database, examine_pooler
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red"}
 
@@ -22,8 +22,8 @@ def doctor(
 ) -> None:
     """Look at everything that has to be right, and say what to try where it is not.
 
-    Database, migrations, and for every app its accounts: credentials, clock, template roles against the role map,
-    page. Exit code 0 when nothing has failed, 1 otherwise; warnings do not count.
+    Database, pooler, migrations, and for every app its accounts: credentials, clock, template roles against the role
+    map, page. Exit code 0 when nothing has failed, 1 otherwise; warnings do not count.
     """
     settings = Settings()
     with wiring.database(settings) as url:
@@ -39,6 +39,8 @@ def doctor(
 async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple[str | None, Finding]]:
     async with wiring.broker(settings, url) as broker:
         findings: list[tuple[str | None, Finding]] = [(None, each) for each in await examine_database(broker)]
+        if findings[0][1].verdict is Verdict.OK:
+            findings += [(None, each) for each in await examine_pooler(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
         apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)

@@ -12,8 +12,9 @@ def migrate(as_json: AsJson = False) -> None:
 
     Any number of replicas may do this at once: one works, the others wait and find nothing left to do.
     """
-    with wiring.database(Settings()) as url:
-        before, after = asyncio.run(wiring.migrate(url))
+    settings = Settings()
+    with wiring.database(settings) as url:
+        before, after = asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
     if as_json:
         print_json({"before": before, "after": after})
     else:

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
@@ -15,12 +17,24 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
 from videobroker.cli.terminal import require_schema
+from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
 from videobroker.web.pages.policy import Sdk
 
 GRACE_SECONDS = 15
 """Requests that run when the service is told to stop may take so long to finish."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than a proxy keeps an idle connection (nginx: 60 s). If ours ended first, a request that is sent at that very
+moment would be lost, and the proxy may not repeat a POST."""
+LOOK_AGAIN_SECONDS = 1.0
+
+Wait = Annotated[
+    int,
+    typer.Option(min=0, max=3600, help="Seconds to wait for the database and its migrations, rather than give up."),
+]
+
+log = structlog.get_logger(__name__)
 
 
 def serve(
@@ -36,6 +50,7 @@ def serve(
             help="Also do the background work here; otherwise run `videobroker work` beside it.",
         ),
     ] = True,
+    wait: Wait = 0,
 ) -> None:
     """Run the service.
 
@@ -48,8 +63,8 @@ def serve(
     signal.signal(signal.SIGTERM, leave)
     with suppress(KeyboardInterrupt), wiring.database(settings) as url:
         if migrate or settings.database_url is None:
-            asyncio.run(wiring.migrate(url))
-        asyncio.run(prepare(settings, url))
+            asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
+        asyncio.run(prepare(settings, url, wait=wait))
         uvicorn.Server(server_config(settings, url, work=worker)).run()
 
 
@@ -59,10 +74,22 @@ def leave(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
-async def prepare(settings: Settings, url: str) -> None:
-    """Refuse to start where it cannot work: here an error is a sentence, in the server's lifespan it is a traceback."""
+async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
+    """Refuse to start where it cannot work: here an error is a sentence, in the server's lifespan it is a traceback.
+
+    For so many seconds, what may come yet is waited for: the database, and whoever migrates it.
+    """
+    deadline = time.monotonic() + wait
     async with wiring.broker(settings, url) as broker:
-        await require_schema(broker)
+        while True:
+            try:
+                await require_schema(broker)
+                break
+            except StorageUnavailable as error:
+                if time.monotonic() >= deadline:
+                    raise
+                log.info("waiting for the database", detail=error.detail)
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
         await wiring.ensure_environment_app(broker, settings)
 
 
@@ -100,5 +127,6 @@ def server_config(
         server_header=False,
         proxy_headers=True,
         forwarded_allow_ips=settings.forwarded_allow_ips,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -6,11 +6,11 @@ import signal
 
 from videobroker import wiring
 from videobroker.cli import logs
-from videobroker.cli.serve import leave, prepare
+from videobroker.cli.serve import Wait, leave, prepare
 from videobroker.settings import Settings
 
 
-def work() -> None:
+def work(wait: Wait = 0) -> None:
     """Do the background work: apply webhooks, close what is over, ask providers, put people out.
 
     `videobroker serve` does it too, unless it is started with --no-work. Any number of workers share the queue. Stop it
@@ -22,7 +22,7 @@ def work() -> None:
     with contextlib.suppress(KeyboardInterrupt), wiring.database(settings) as url:
         if settings.database_url is None:
             asyncio.run(wiring.migrate(url))
-        asyncio.run(prepare(settings, url))
+        asyncio.run(prepare(settings, url, wait=wait))
         asyncio.run(_work(settings, url))
 
 

@@ -41,6 +41,8 @@ SETTINGS = DBSettings(
     widen_id=True,
 )
 
+MOST_DRIVERS = 4
+"""Connections of a worker that listens, fetches jobs and reports on them."""
 KEPT_DAYS = 7
 """The library's log of finished jobs is kept for so long."""
 
@@ -134,7 +136,7 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
     """Connections for a worker: one listens, the others fetch jobs and report on them."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     async with asyncpg.create_pool(
-        dsn, min_size=2, max_size=4, timeout=5, server_settings={"application_name": "videobroker worker"}
+        dsn, min_size=2, max_size=MOST_DRIVERS, timeout=5, server_settings={"application_name": "videobroker worker"}
     ) as pool:
         yield AsyncpgPoolDriver(pool)
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
+from videobroker.storage import pooling
 
 Transaction = AsyncConnection
 """An open transaction, for those who hand it on and do not speak SQL."""
@@ -24,14 +25,14 @@ STATEMENT_TIMEOUT_MS = 5_000
 """No statement of ours takes longer than milliseconds: one that does is stuck, and its caller has given up."""
 
 
-def database_url(url: str) -> URL:
-    """The URL with our driver, whichever spelling of PostgreSQL it came with."""
+def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
+    """The URL with our driver, whichever spelling of PostgreSQL it came with; `name` is that of the setting."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise ValueError("DATABASE_URL must be of the form postgresql://user:password@host:5432/name") from None
+        raise ValueError(f"{name} must be of the form postgresql://user:password@host:5432/name") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ValueError("DATABASE_URL must begin with postgresql://")
+        raise ValueError(f"{name} must begin with postgresql://")
     return parsed.set(drivername="postgresql+asyncpg")
 
 
@@ -47,12 +48,24 @@ class Store:
     """Connections and transactions. One per process; closed by whoever made it."""
 
     def __init__(
-        self, url: str, *, pool_size: int = POOL_SIZE, on_journal: Callable[[Collection[AppId]], None] = _nobody
+        self,
+        url: str,
+        *,
+        direct: str | URL | None = None,
+        pool_size: int = POOL_SIZE,
+        on_journal: Callable[[Collection[AppId]], None] = _nobody,
     ) -> None:
-        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none."""
+        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none.
+
+        With `direct`, which leads to PostgreSQL itself, `url` may lead through a pooler that shares its connections
+        between transactions.
+        """
         self.url = database_url(url)
+        # For whoever needs a session to itself: to listen, to hold a lock, to keep prepared statements.
+        self.direct = self.url if direct is None else database_url(direct)
+        self.is_pooled = direct is not None
         self.on_journal = on_journal
-        # Of every connection, also of those that are not in the pool.
+        # Of every connection to PostgreSQL itself, also of those that are not in the pool.
         self.connect_args: dict[str, Any] = {
             "timeout": POOL_TIMEOUT_SECONDS,
             "server_settings": {
@@ -68,7 +81,7 @@ class Store:
             pool_timeout=POOL_TIMEOUT_SECONDS,
             # Statements may hold what nobody should read in a log.
             hide_parameters=True,
-            connect_args=self.connect_args,
+            connect_args=pooling.connect_args(self.connect_args) if self.is_pooled else self.connect_args,
         )
 
     @asynccontextmanager
@@ -97,12 +110,16 @@ class Store:
                 raise  # a value that is no value of its type: the database was not even asked
             raise _unavailable() from error
         except asyncpg.PostgresError as error:
+            if _is_from_pooler(error):
+                raise _pooler_answers(error) from error
             if _means_shutdown(error.sqlstate):
                 raise _unavailable() from error
             if _means_refusal(error.sqlstate):
                 raise _refused(error) from error
             raise
         except DBAPIError as error:
+            if _is_from_pooler(error.orig):
+                raise _pooler_answers(error.orig) from error
             state = getattr(error.orig, "sqlstate", None)
             if error.connection_invalidated or _means_shutdown(state):
                 raise _unavailable() from error
@@ -124,6 +141,18 @@ def _means_shutdown(state: str | None) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
     # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
     return (state or "").startswith(("57", "08", "40")) or state == "53300"
+
+
+def _is_from_pooler(error: BaseException | None) -> bool:
+    # PgBouncer's own words: PostgreSQL knows the parameters that we send.
+    return "unsupported startup parameter" in str(error)
+
+
+def _pooler_answers(error: BaseException | None) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"A connection pooler answers: {error}. Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself; "
+        "DATABASE_URL may lead through the pooler then."
+    )
 
 
 def _means_refusal(state: str | None) -> bool:

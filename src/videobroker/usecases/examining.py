@@ -8,7 +8,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnosis import Finding, failed, ok
 from videobroker.errors import BrokerError, StorageUnavailable
-from videobroker.storage import inbox, jobs, schema, seals
+from videobroker.storage import inbox, jobs, pooling, schema, seals
 from videobroker.storage.inbox import Count
 from videobroker.storage.jobs import Waiting
 from videobroker.storage.seals import LastSeal
@@ -23,13 +23,37 @@ async def examine_database(broker: Broker) -> list[Finding]:
     try:
         await broker.store.ping()
         current, newest = await schema.current_revision(broker.store), schema.newest_revision()
-    except StorageUnavailable:
-        return [failed("database", "The database does not answer.", "Check DATABASE_URL, and that the server runs.")]
+    except StorageUnavailable as error:
+        # Without the advice to come again soon, it says what is wrong.
+        sentence = error.detail if error.retry_after is None else "The database does not answer."
+        return [failed("database", sentence, "Check DATABASE_URL, and that the server runs.")]
     found = ok("database", "The database answers.")
     if current != newest:
         sentence = f"The database is at revision {current or 'none'}, this program needs {newest}."
         return [found, failed("migrations", sentence, "Run `videobroker migrate`.")]
     return [found, ok("migrations", f"The database is at revision {newest}."), await _examine_work(broker)]
+
+
+async def examine_pooler(broker: Broker) -> list[Finding]:
+    """Whether there is a way past a pooler, for what needs a session to itself. Nothing to tell where there is none.
+
+    It opens connections of its own: for those who run the service, not for its callers.
+    """
+    store = broker.store
+    setting = "VIDEOBROKER_DIRECT_DATABASE_URL" if store.is_pooled else "DATABASE_URL"
+    try:
+        async with store.translated():
+            keeps = await pooling.keeps_sessions(store.direct)
+            same = not store.is_pooled or await pooling.is_same_database(store.url, store.direct)
+    except StorageUnavailable:
+        return [failed("pooler", f"The database does not answer at {setting}.", f"Check {setting}.")]
+    if not keeps:
+        sentence = f"{setting} leads to a pooler in transaction mode: nobody would be woken, and no migration is safe."
+        return [failed("pooler", sentence, "Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself.")]
+    if not same:
+        sentence = "DATABASE_URL and VIDEOBROKER_DIRECT_DATABASE_URL lead to different databases."
+        return [failed("pooler", sentence, "Let both lead to the same one.")]
+    return [ok("pooler", "There is a way past the pooler.")] if store.is_pooled else []
 
 
 async def _examine_work(broker: Broker) -> Finding:

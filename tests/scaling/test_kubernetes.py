@@ -1,0 +1,335 @@
+"""The manifests of `deploy/kubernetes` are what Kubernetes takes, and name only what exists."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import typer
+import yaml
+from starlette.routing import Route
+
+from benchmarks.capacity import connections
+from cli.program import SETTINGS_VARIABLES
+from scaling.loopback import ROOT
+from videobroker import worker
+from videobroker.cli import cli, serve
+from videobroker.storage.schema import WAIT_FOR_OTHERS
+from videobroker.web.app import create_app
+
+FOLDER = ROOT / "deploy" / "kubernetes"
+OVERLAYS = ("base", "pgbouncer")
+VERSIONS = ("1.30", "1.34")
+INSIDE = {"/metrics", "/readyz", "/healthz"}
+"""What an orchestrator and a scraper ask, and nobody else may."""
+
+Manifest = dict[str, Any]
+
+
+def kubectl() -> str | None:
+    """Beside the Python that runs the tests, or on the path."""
+    return shutil.which("kubectl", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+pytestmark = pytest.mark.skipif(kubectl() is None, reason="kubectl is not installed")
+
+
+@cache
+def rendered(overlay: str) -> tuple[Manifest, ...]:
+    """What would be sent to the cluster."""
+    done = subprocess.run(
+        [str(kubectl()), "kustomize", str(FOLDER / overlay)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(overlay: str, *kinds: str) -> list[Manifest]:
+    """The objects of these kinds."""
+    return [manifest for manifest in rendered(overlay) if manifest["kind"] in kinds]
+
+
+def the(overlay: str, kind: str, name: str) -> Manifest:
+    """One object."""
+    (found,) = [manifest for manifest in of_kind(overlay, kind) if manifest["metadata"]["name"] == name]
+    return found
+
+
+def pods(overlay: str) -> dict[str, Manifest]:
+    """Every template of a pod, by the name of what makes the pods."""
+    makers = of_kind(overlay, "Deployment", "Job")
+    return {manifest["metadata"]["name"]: manifest["spec"]["template"] for manifest in makers}
+
+
+def containers(overlay: str) -> list[tuple[str, Manifest]]:
+    """Every container."""
+    return [(name, container) for name, pod in pods(overlay).items() for container in pod["spec"]["containers"]]
+
+
+def ours(overlay: str) -> list[tuple[str, Manifest]]:
+    """Those that run our image."""
+    return [(name, each) for name, each in containers(overlay) if re.search(r"/videobroker:", each["image"])]
+
+
+def is_within(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    """Whether a selector chooses what has these labels."""
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def served_paths() -> set[str]:
+    """Everything that the service serves, as far as it tells: the contract, and what stands beside it."""
+
+    def lifetime() -> Any:
+        raise RuntimeError("nobody asks")
+
+    app = create_app(lifetime)
+    return set(app.openapi()["paths"]) | {route.path for route in app.routes if isinstance(route, Route)}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_object_has_the_form_that_kubernetes_wants(overlay: str, version: str) -> None:
+    for manifest in rendered(overlay):
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_misspelled_field_would_be_noticed() -> None:
+    wrong = {**the("base", "PodDisruptionBudget", "videobroker"), "spec": {"maxUnavailible": 1}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSIONS[-1], strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_file_is_part_of_something(overlay: str) -> None:
+    named = yaml.safe_load((FOLDER / overlay / "kustomization.yaml").read_text())["resources"]
+    there = {path.name for path in (FOLDER / overlay).glob("*.yaml")}
+    assert there - set(named) <= {"kustomization.yaml", "secret.example.yaml"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_selector_finds_its_pods_and_no_others(overlay: str) -> None:
+    labels = {name: pod["metadata"]["labels"] for name, pod in pods(overlay).items()}
+    for maker in of_kind(overlay, "Deployment"):
+        selector = maker["spec"]["selector"]["matchLabels"]
+        assert [name for name in labels if is_within(selector, labels[name])] == [maker["metadata"]["name"]]
+        for spread in maker["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            assert spread["labelSelector"]["matchLabels"] == selector
+    for budget in of_kind(overlay, "PodDisruptionBudget"):
+        selector = budget["spec"]["selector"]["matchLabels"]
+        assert [name for name in labels if is_within(selector, labels[name])] == [budget["metadata"]["name"]]
+    for service in of_kind(overlay, "Service"):
+        if service["spec"].get("type") != "ExternalName":
+            chosen = [name for name in labels if is_within(service["spec"]["selector"], labels[name])]
+            assert chosen == [service["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_pod_is_without_a_rule_for_what_goes_in_and_out(overlay: str) -> None:
+    covered: dict[str, set[str]] = {name: set() for name in pods(overlay)}
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        for name, pod in pods(overlay).items():
+            if is_within(policy["spec"]["podSelector"]["matchLabels"], pod["metadata"]["labels"]):
+                covered[name] |= set(policy["spec"]["policyTypes"])
+    assert set(map(frozenset, covered.values())) == {frozenset({"Ingress", "Egress"})}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_port_that_is_named_is_one_of_a_container(overlay: str) -> None:
+    ports = {port["name"]: port["containerPort"] for _, each in containers(overlay) for port in each.get("ports", [])}
+    for service in of_kind(overlay, "Service"):
+        assert {port["targetPort"] for port in service["spec"].get("ports", [])} <= set(ports)
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        for rule in policy["spec"].get("ingress", []):
+            assert {port["port"] for port in rule["ports"]} <= set(ports)
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert f"PORT={ports['http']}" in dockerfile
+    assert pods(overlay)["videobroker"]["metadata"]["annotations"]["prometheus.io/port"] == str(ports["http"])
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_command_and_option_exists(overlay: str) -> None:
+    seen = set()
+    for _, container in ours(overlay):
+        command, *options = container["args"]
+        seen.add(command)
+        switches = typer.main.get_command(cli).commands[command].params  # type: ignore[attr-defined]
+        spellings = {spelling for switch in switches for spelling in (*switch.opts, *switch.secondary_opts)}
+        assert {word for word in options if word.startswith("-")} <= spellings
+    assert seen == {"serve", "work", "migrate"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_variable_is_a_setting(overlay: str) -> None:
+    for _, container in ours(overlay):
+        assert {variable["name"] for variable in container["env"]} <= SETTINGS_VARIABLES
+    for config in of_kind(overlay, "ConfigMap"):
+        if "pgbouncer" not in config["metadata"]["name"]:
+            assert set(config["data"]) <= SETTINGS_VARIABLES
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_secret_that_is_needed_stands_in_the_example_which_holds_none(overlay: str) -> None:
+    example = {
+        secret["metadata"]["name"]: secret["stringData"]
+        for secret in yaml.safe_load_all((FOLDER / "secret.example.yaml").read_text())
+    }
+    needed = {
+        (reference["name"], reference["key"])
+        for _, container in ours(overlay)
+        for variable in container["env"]
+        if (reference := variable.get("valueFrom", {}).get("secretKeyRef"))
+    }
+    assert needed
+    assert all(key in example[name] for name, key in needed)
+    assert not any(value for secret in example.values() for value in secret.values())
+    assert of_kind(overlay, "Secret") == []
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_config_that_is_named_is_made(overlay: str) -> None:
+    made = {config["metadata"]["name"] for config in of_kind(overlay, "ConfigMap")}
+    named = {source["configMapRef"]["name"] for _, each in ours(overlay) for source in each["envFrom"]}
+    for pod in pods(overlay).values():
+        for volume in pod["spec"].get("volumes", []):
+            for source in volume.get("projected", {}).get("sources", []):
+                named |= {source["configMap"]["name"]} if "configMap" in source else set()
+    assert named == made
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_nobody_is_root_may_become_it_or_write(overlay: str) -> None:
+    for name, pod in pods(overlay).items():
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["spec"]["automountServiceAccountToken"] is False
+    for name, container in containers(overlay):
+        may = container["securityContext"]
+        assert (may["readOnlyRootFilesystem"], may["allowPrivilegeEscalation"]) == (True, False), name
+        assert may["capabilities"] == {"drop": ["ALL"]}
+        assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+        assert "memory" in container["resources"]["limits"]
+
+
+def test_they_run_as_the_user_of_the_image() -> None:
+    (user,) = re.findall(r"^USER (\d+):\d+$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    numbers = {pod["spec"]["securityContext"]["runAsUser"] for pod in pods("base").values()}
+    assert numbers == {int(user)}
+    (user,) = re.findall(r"^USER (\d+):\d+$", (FOLDER / "pgbouncer" / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert pods("pgbouncer")["pgbouncer"]["spec"]["securityContext"]["runAsUser"] == int(user)
+
+
+def test_a_pod_is_given_the_time_that_it_takes_to_finish() -> None:
+    spec = pods("base")["videobroker"]["spec"]
+    pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][-1])
+    assert spec["terminationGracePeriodSeconds"] > pause + serve.GRACE_SECONDS
+    assert pods("base")["videobroker-work"]["spec"]["terminationGracePeriodSeconds"] > worker.GRACE_SECONDS
+
+
+def test_a_pod_that_waits_for_the_database_is_not_taken_for_dead() -> None:
+    (container,) = pods("base")["videobroker"]["spec"]["containers"]
+    waits = int(container["args"][container["args"].index("--wait") + 1])
+    probe = container["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] > waits
+
+
+def test_the_migrations_have_more_time_than_one_waits_for_another() -> None:
+    minutes = int(WAIT_FOR_OTHERS.removesuffix("min"))
+    assert the("base", "Job", "videobroker-migrate")["spec"]["activeDeadlineSeconds"] > minutes * 60
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
+def test_the_probes_ask_what_is_there(probe: str) -> None:
+    (container,) = pods("base")["videobroker"]["spec"]["containers"]
+    asked = container[probe]["httpGet"]
+    assert asked["port"] in {port["name"] for port in container["ports"]}
+    assert asked["path"] in served_paths() & INSIDE
+    # Whoever cannot reach its database is not asked, and not restarted either.
+    assert (asked["path"] == "/readyz") == (probe == "readinessProbe")
+
+
+def test_the_ingress_lets_everything_in_that_is_public_and_nothing_else() -> None:
+    prefixes: set[str] = set()
+    exact: set[str] = set()
+    for ingress in of_kind("base", "Ingress"):
+        for rule in ingress["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                assert path["backend"]["service"] == {"name": "videobroker", "port": {"name": "http"}}
+                (prefixes if path["pathType"] == "Prefix" else exact).add(path["path"])
+
+    def is_let_in(path: str) -> bool:
+        return path in exact or any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes)
+
+    paths = served_paths()
+    assert paths >= INSIDE | {"/v1/bookings/{reference}/join", "/v1/events/stream"}
+    assert {path for path in paths if not is_let_in(path)} == INSIDE
+    assert "/v1/events/stream" in exact
+
+
+def test_a_stream_is_passed_on_line_by_line() -> None:
+    annotations = the("base", "Ingress", "videobroker-stream")["metadata"]["annotations"]
+    assert annotations["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"
+    for ingress in of_kind("base", "Ingress"):
+        assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
+
+
+def test_the_autoscaler_and_not_the_deployment_says_how_many() -> None:
+    target = the("base", "HorizontalPodAutoscaler", "videobroker")["spec"]["scaleTargetRef"]
+    scaled = the("base", target["kind"], target["name"])
+    assert target["apiVersion"] == scaled["apiVersion"]
+    assert "replicas" not in scaled["spec"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_page_says_how_many_connections_postgres_needs(overlay: str) -> None:
+    most = the(overlay, "HorizontalPodAutoscaler", "videobroker")["spec"]["maxReplicas"]
+    workers = the(overlay, "Deployment", "videobroker-work")["spec"]["replicas"]
+    (pool_size,) = [
+        int(each["data"]["VIDEOBROKER_POOL_SIZE"])
+        for each in of_kind(overlay, "ConfigMap")
+        if "VIDEOBROKER_POOL_SIZE" in each["data"]
+    ]
+    opened = connections(replicas=most, workers=workers, pool_size=pool_size)
+    needed = opened.without_pooler
+    if overlay == "pgbouncer":
+        poolers = the(overlay, "Deployment", "pgbouncer")["spec"]["replicas"]
+        (pool,) = re.findall(
+            r"^default_pool_size = (\d+)$", (FOLDER / overlay / "pgbouncer.ini").read_text(), re.MULTILINE
+        )
+        needed = opened.with_pooler(poolers * int(pool))
+    assert re.search(rf"\b{needed}\b", (FOLDER / "README.md").read_text()), needed
+
+
+def test_behind_the_pooler_everything_of_ours_knows_the_way_past_it() -> None:
+    for name, container in ours("pgbouncer"):
+        named = [variable["name"] for variable in container["env"]]
+        assert "VIDEOBROKER_DIRECT_DATABASE_URL" in named, name
+        assert "DATABASE_URL" in named
+    assert not any(
+        variable["name"] == "VIDEOBROKER_DIRECT_DATABASE_URL" for _, each in ours("base") for variable in each["env"]
+    )
+    out = the("pgbouncer", "NetworkPolicy", "videobroker-out")["spec"]["egress"]
+    assert {port["port"] for rule in out for port in rule["ports"]} == {53, 443, 5432, 6432}
+
+
+def test_the_pooler_finds_postgres_and_keeps_a_transaction_on_one_connection() -> None:
+    (text,) = [
+        config["data"]["pgbouncer.ini"]
+        for config in of_kind("pgbouncer", "ConfigMap")
+        if "pgbouncer.ini" in config["data"]
+    ]
+    read = configparser.ConfigParser(comment_prefixes=(";",), interpolation=None)
+    read.read_string(text)
+    assert read["pgbouncer"]["pool_mode"] == "transaction"
+    assert the("pgbouncer", "Service", "postgres")["spec"]["type"] == "ExternalName"
+    assert "host=postgres " in read["databases"]["videobroker"]
+    ((name, container),) = [each for each in containers("pgbouncer") if each[0] == "pgbouncer"]
+    assert container["ports"][0]["containerPort"] == int(read["pgbouncer"]["listen_port"]), name
+    (mount,) = container["volumeMounts"]
+    assert read["pgbouncer"]["auth_file"] == f"{mount['mountPath']}/userlist.txt"

@@ -1,0 +1,327 @@
+"""The whole service behind PgBouncer in transaction mode, whose few connections all of it has to share."""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import text
+
+from benchmarks.capacity import HOT_PATH, LISTENER
+from cli.program import Here, new_database
+from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, free_port, make_tenant, with_webhooks
+from scaling.loopback import Pooler, needs_pgbouncer, pgbouncer
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.settings import Settings
+from videobroker.storage.jobs import MOST_DRIVERS
+from videobroker.storage.listener import journal_topic
+from videobroker.storage.sealing import new_key
+from videobroker.storage.store import STATEMENT_TIMEOUT_MS, Store
+from videobroker.usecases.sealing_journal import seal_journal
+from videobroker.web.app import create_app
+
+pytestmark = needs_pgbouncer
+
+CONNECTIONS = 3
+"""Of the server, for all transactions of all clients."""
+PATIENCE_SECONDS = 60.0
+KEY = new_key()
+
+
+@pytest.fixture(scope="module")
+def pooler(postgres: str) -> Iterator[Pooler]:
+    """PgBouncer."""
+    with (
+        tempfile.TemporaryDirectory(prefix="videobroker-pgbouncer-") as folder,
+        pgbouncer(postgres, Path(folder), connections=CONNECTIONS) as pooler,
+    ):
+        yield pooler
+
+
+@pytest.fixture(scope="module")
+def direct(postgres: str, pooler: Pooler) -> Iterator[str]:
+    """The URL of a database of these tests, past the pooler."""
+    with new_database(postgres) as url:
+        asyncio.run(wiring.migrate(url))
+        yield url
+
+
+@pytest.fixture(scope="module")
+def without_apps(postgres: str) -> Iterator[str]:
+    """Another one, without an app: there is nothing to examine but the database."""
+    with new_database(postgres) as url:
+        asyncio.run(wiring.migrate(url))
+        yield url
+
+
+@pytest.fixture
+def videobroker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, without_apps: str, pooler: Pooler) -> Here:
+    """The command, through the pooler."""
+    monkeypatch.chdir(tmp_path)
+    through = {"DATABASE_URL": pooler.url(without_apps), "VIDEOBROKER_DIRECT_DATABASE_URL": without_apps}
+    return Here(monkeypatch, {**through, "VIDEOBROKER_SECRET_KEY": KEY})
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service through the pooler, and where it listens."""
+
+    broker: Broker
+    url: str
+
+
+@pytest.fixture(scope="module")
+async def service(
+    direct: str, pooler: Pooler, session_clock: MovableClock, front_door: FrontDoor
+) -> AsyncIterator[Service]:
+    """The service with its worker, through the pooler."""
+    through = pooler.url(direct)
+    settings = Settings(_env_file=None, secret_key=KEY, database_url=through, direct_database_url=direct)
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(wiring.broker(settings, through, clock=session_clock))
+        await stack.enter_async_context(wiring.background(broker, through))
+
+        @asynccontextmanager
+        async def lifetime() -> AsyncIterator[Broker]:
+            yield broker
+
+        app = create_app(lifetime)
+        app.state.broker = broker
+        port = free_port()
+        server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        usual = getattr(front_door, "service", None)
+        front_door.service = app
+        yield Service(broker, f"http://127.0.0.1:{port}")
+        if usual is not None:
+            front_door.service = usual
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def tenant(service: Service, sandbox: Sandbox) -> AsyncIterator[Tenant]:
+    """An app on 100ms whose backend asks over a hundred connections."""
+    limits = httpx.Limits(max_connections=100)
+    async with httpx.AsyncClient(base_url=service.url, timeout=30, limits=limits, trust_env=False) as api:
+        accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+        yield await make_tenant(service.broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+
+
+async def until(happened: Callable[[], Awaitable[Any]]) -> Any:
+    """Wait for something, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := await happened()):
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def patiently_joined(tenant: Tenant, user_id: str) -> httpx.Response:
+    """The answer to somebody who comes again when told to: three connections on a busy machine may take a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    answer = await tenant.join(user_id=user_id)
+    while answer.status_code == 503 and time.monotonic() < deadline:
+        await asyncio.sleep(float(answer.headers["Retry-After"]))
+        answer = await tenant.join(user_id=user_id)
+    return answer
+
+
+async def rows(store: Store, statement: str) -> list[tuple[Any, ...]]:
+    async with store.transaction() as transaction:
+        return [tuple(row) for row in await transaction.execute(text(statement))]
+
+
+async def test_a_hundred_first_joins_through_three_connections_make_one_room(tenant: Tenant, sandbox: Sandbox) -> None:
+    await tenant.book()
+    await sandbox.fault("latency", operation="create_room", milliseconds=200)
+    people = ("tutor-1", "student-1")
+    answers = await asyncio.gather(*(patiently_joined(tenant, people[n % 2]) for n in range(100)))
+    assert [answer.status_code for answer in answers] == [200] * 100
+    assert len({answer.json()["room_id"] for answer in answers}) == 1
+    assert (await sandbox.counters())["create_room"] == 1
+    assert len(await tenant.events("credentials.issued")) >= 100
+    ((opened,),) = await rows(
+        tenant.broker.store, "select count(*) from pg_stat_activity where datname = current_database()"
+    )
+    # Those that are shared, and those of the service and its worker that lead past the pooler.
+    assert 1 <= opened <= CONNECTIONS + LISTENER + HOT_PATH + MOST_DRIVERS
+
+
+async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_the_door(
+    tenant: Tenant, sandbox: Sandbox
+) -> None:
+    hooked = await with_webhooks(tenant, sandbox)
+    await hooked.book()
+    joined = (await hooked.join()).json()
+    peer = await sandbox.enter(joined["room_id"], token=joined["token"])
+    await sandbox.deliver()
+
+    async def come() -> list[dict[str, Any]]:
+        return await hooked.events("participant.joined")
+
+    assert [event["user_id"] for event in await until(come)] == ["tutor-1"]
+    await sandbox.leave(joined["room_id"], peer)
+    await sandbox.deliver()
+
+    async def gone() -> list[dict[str, Any]]:
+        return await hooked.events("participant.left")
+
+    await until(gone)
+    await hooked.post("/v1/bookings/lesson-1/cancel")
+    assert (await hooked.join()).json()["code"] == "session_cancelled"
+
+    async def ended() -> list[dict[str, Any]]:
+        return await hooked.events("call.ended")
+
+    assert (await until(ended))[0]["data"]["reason"] == "session_shut"
+
+
+async def test_a_follower_is_woken_past_the_pooler(tenant: Tenant, service: Service) -> None:
+    await tenant.book()
+    headers = {"Authorization": f"Bearer {tenant.key}"}
+    with service.broker.listener.subscribed(journal_topic(tenant.app.id)) as woken:
+        async with (
+            httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_SECONDS, trust_env=False) as client,
+            client.stream("GET", "/v1/events/stream", headers=headers) as answer,
+        ):
+            lines = answer.aiter_lines()
+            await anext(lines)
+            await tenant.join()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                told = [json.loads(line[6:])["type"] async for line in first_data(lines, 3)]
+                await woken.wait()
+    assert told == ["room.opened", "call.started", "credentials.issued"]
+
+
+async def first_data(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
+    """The first lines that carry an event."""
+    while count:
+        line = await anext(lines)
+        if line.startswith("data: "):
+            count -= 1
+            yield line
+
+
+async def test_a_sealed_journal_is_verified_through_the_pooler(
+    tenant: Tenant, videobroker: Here, direct: str, pooler: Pooler
+) -> None:
+    here = {"DATABASE_URL": pooler.url(direct), "VIDEOBROKER_DIRECT_DATABASE_URL": direct}
+    await tenant.book()
+    await tenant.join()
+
+    async def sealed() -> bool:
+        await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
+        found = await asyncio.to_thread(videobroker, "journal", "verify", "--app", tenant.app.name, "--json", **here)
+        assert found.code == 0, found.said
+        (verdict,) = json.loads(found.out)
+        return bool(verdict["whole"] and verdict["events"])
+
+    await until(sealed)
+
+
+async def test_every_transaction_brings_its_settings_and_leaves_none(service: Service, direct: str) -> None:
+    asked = "select current_setting('statement_timeout'), current_setting('timezone'), pg_backend_pid()"
+    plain = Store(direct, pool_size=1)
+    try:
+        async with plain.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            (name,) = (await connection.execute(text("select quote_ident(current_database())"))).scalars()
+            # What a database has been told to do otherwise.
+            await connection.execute(text(f"alter database {name} set timezone = 'Asia/Tokyo'"))
+        found = [(await rows(service.broker.store, asked))[0] for _ in range(20)]
+    finally:
+        await plain.aclose()
+    assert {row[:2] for row in found} == {(f"{STATEMENT_TIMEOUT_MS // 1000}s", "UTC")}
+
+
+async def test_no_statement_stays_prepared_on_a_shared_connection(tenant: Tenant) -> None:
+    await tenant.book()
+    await tenant.join()
+    for _ in range(10):
+        assert await rows(tenant.broker.store, "select name from pg_prepared_statements where name <> ''") == []
+
+
+async def test_a_request_that_is_given_up_spoils_nothing_for_the_others(service: Service) -> None:
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), service.broker.store.transaction() as transaction:
+                await transaction.execute(text("select pg_sleep(20)"))
+
+    await asyncio.gather(*(give_up() for _ in range(CONNECTIONS)))
+    found = await asyncio.gather(*(rows(service.broker.store, f"select {n}") for n in range(50)))
+    assert found == [[(n,)] for n in range(50)]
+
+
+def test_migrations_run_past_the_pooler(videobroker: Here, postgres: str, pooler: Pooler) -> None:
+    with new_database(postgres) as url:
+        done = videobroker.succeed(
+            "migrate", "--json", DATABASE_URL=pooler.url(url), VIDEOBROKER_DIRECT_DATABASE_URL=url
+        )
+        assert json.loads(done.out)["before"] is None
+
+
+def test_migrations_through_the_pooler_are_refused_in_a_sentence(
+    videobroker: Here, without_apps: str, pooler: Pooler
+) -> None:
+    refused = videobroker("migrate", VIDEOBROKER_DIRECT_DATABASE_URL=pooler.url(without_apps))
+    assert refused.code == 1
+    assert "A connection pooler answers" in refused.err
+    assert "VIDEOBROKER_DIRECT_DATABASE_URL" in refused.err
+
+
+def findings(videobroker: Here, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
+    """What `videobroker doctor` finds out about the database."""
+    outcome = videobroker("doctor", "--json", **variables)
+    return outcome.code, {row["check"]: row for row in json.loads(outcome.out) if row["app"] is None}
+
+
+def test_the_doctor_finds_the_way_past_the_pooler(videobroker: Here) -> None:
+    _, found = findings(videobroker)
+    assert {check: row["verdict"] for check, row in found.items()}.items() >= {
+        ("database", "ok"),
+        ("pooler", "ok"),
+        ("migrations", "ok"),
+    }
+
+
+def test_the_doctor_names_a_pooler_that_was_given_as_the_direct_url(
+    videobroker: Here, without_apps: str, pooler: Pooler
+) -> None:
+    code, found = findings(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=pooler.url(without_apps))
+    assert (code, found["pooler"]["verdict"]) == (1, "failed")
+    assert found["pooler"]["sentence"].startswith("VIDEOBROKER_DIRECT_DATABASE_URL leads to a pooler")
+    assert "PostgreSQL itself" in found["pooler"]["next_step"]
+
+
+def test_the_doctor_names_a_pooler_that_was_given_as_the_only_url(
+    videobroker: Here, without_apps: str, pooler: Pooler
+) -> None:
+    code, found = findings(videobroker, DATABASE_URL=pooler.url(without_apps), VIDEOBROKER_DIRECT_DATABASE_URL="")
+    assert (code, found["database"]["verdict"]) == (1, "failed")
+    assert "VIDEOBROKER_DIRECT_DATABASE_URL" in found["database"]["sentence"]
+
+
+def test_the_doctor_notices_two_urls_of_different_databases(videobroker: Here, postgres: str) -> None:
+    code, found = findings(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=postgres)
+    assert (code, found["pooler"]["verdict"]) == (1, "failed")
+    assert "different databases" in found["pooler"]["sentence"]
+
+
+def test_the_doctor_says_which_url_nobody_answers_at(videobroker: Here) -> None:
+    nobody = f"postgresql://somebody@127.0.0.1:{free_port()}/nothing"
+    code, found = findings(videobroker, VIDEOBROKER_DIRECT_DATABASE_URL=nobody)
+    assert (code, found["pooler"]["verdict"]) == (1, "failed")
+    assert "VIDEOBROKER_DIRECT_DATABASE_URL" in found["pooler"]["sentence"]

@@ -1,0 +1,185 @@
+"""What stands between this and many databases: keys that lead with the app, and a journal in parts."""
+
+import asyncio
+import importlib.util
+import re
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from cli.program import new_database
+from house import HMS_ROLES, Sandbox, make_tenant
+from scaling.loopback import ROOT
+from videobroker import wiring
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.journal import Asker
+from videobroker.settings import Settings
+from videobroker.storage.tables import metadata
+from videobroker.usecases.erasing import erase_person
+from videobroker.usecases.sealing_journal import seal_journal
+from videobroker.usecases.verifying import verify_journal
+from videobroker.web.app import create_app
+
+APP = "app_id"
+UNIQUE_WITHOUT_THE_APP = {
+    # Names an app: it is what a shard is chosen by, so it stands where all shards can see it.
+    ("apps", ("name",)),
+    # Finds the app of a key, before anybody knows which app asks.
+    ("api_keys", ("digest",)),
+}
+ACROSS_APPS = {
+    # Finds the app of a token.
+    ("user_token_rules", ("issuer",)),
+    # What is due, for the workers: each shard has an index of its own, and a worker of its own.
+    ("sessions", ("attend_at",)),
+    ("calls", ("asked_at",)),
+    ("deliveries", ("next_at",)),
+    ("removals", ("removed_at",)),
+    ("idempotency", ("expires_at",)),
+}
+TABLES = [table for table in metadata.sorted_tables if table.name != "apps"]
+
+
+def columns_of(constraint: Any) -> tuple[str, ...]:
+    return tuple(column.name for column in constraint.columns)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.name))
+def test_the_primary_key_of_every_table_leads_with_the_app(table: Table) -> None:
+    assert isinstance(table.primary_key, PrimaryKeyConstraint)
+    assert columns_of(table.primary_key)[0] == APP
+
+
+def test_what_is_unique_is_unique_within_an_app_but_for_what_finds_the_app() -> None:
+    unique = {
+        (table.name, columns_of(each))
+        for table in metadata.sorted_tables
+        for each in (*table.constraints, *table.indexes)
+        if isinstance(each, UniqueConstraint) or (isinstance(each, Index) and each.unique)
+    }
+    # A column that says so by itself has a constraint as well.
+    assert len(unique) > 8
+    assert {(table, columns) for table, columns in unique if columns[0] != APP} == UNIQUE_WITHOUT_THE_APP
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: str(table.name))
+def test_rows_that_name_each_other_are_of_one_app(table: Table) -> None:
+    for key in table.constraints:
+        if isinstance(key, ForeignKeyConstraint):
+            pairs = {element.parent.name: element.column for element in key.elements}
+            assert pairs[APP].name == ("id" if pairs[APP].table.name == "apps" else APP)
+
+
+def test_every_index_that_does_not_lead_with_the_app_is_one_that_we_know_of() -> None:
+    found = {
+        (table.name, columns_of(index))
+        for table in TABLES
+        for index in table.indexes
+        if columns_of(index)[0] != APP and index.dialect_options["postgresql"]["using"] != "gin"
+    }
+    assert found == ACROSS_APPS
+
+
+def seals_migration() -> ModuleType:
+    """The migration that made the journal append-only."""
+    spec = importlib.util.spec_from_file_location("seals", ROOT / "migrations/versions/0005_journal_seals.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def statements() -> Iterator[str]:
+    """As the page has them; where it names what the migration made, that."""
+    made = seals_migration()
+    (block,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "scaling.md").read_text(), flags=re.DOTALL)
+    for statement in re.sub(r"^--.*$", "", block, flags=re.MULTILINE).split(";"):
+        yield statement
+        if "drop function journal_redact" in statement:
+            for function in (made.WITHOUT, made.GUARD, made.REDACT):
+                yield function.replace("{schema}", "public")
+
+
+async def divide(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            for statement in statements():
+                if statement.strip():
+                    await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def refused(url: str, statement: str) -> bool:
+    """Whether the journal refuses this."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    except asyncpg.RestrictViolationError:
+        return True
+    finally:
+        await connection.close()
+    return False
+
+
+@pytest.fixture
+def own_database(postgres: str) -> Iterator[str]:
+    """A database of this test."""
+    with new_database(postgres) as url:
+        asyncio.run(wiring.migrate(url))
+        yield url
+
+
+async def test_a_journal_in_parts_is_as_append_only_as_a_whole_one(
+    own_database: str, settings: Settings, sandbox: Sandbox
+) -> None:
+    def given() -> Any:
+        raise RuntimeError("the broker is given")
+
+    async with wiring.broker(settings, own_database) as broker:
+        app = create_app(given)
+        app.state.broker = broker
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as api:
+            accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+            tenant = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+            await tenant.book()
+            assert (await tenant.join()).status_code == 200
+            await seal_journal(broker, tenant.app.id, now=broker.now())
+            before = await tenant.events()
+            await divide(own_database)
+            assert await tenant.events() == before
+            assert (await tenant.join(user_id="student-1")).status_code == 200
+            await seal_journal(broker, tenant.app.id, now=broker.now())
+            asker = Asker(tenant.app.id)
+            erased = await erase_person(broker, tenant.app.id, "student-1", asker=asker, now=broker.now())
+            assert erased.rows > 0
+            after = await tenant.events()
+            assert [event["id"] for event in after[: len(before)]] == [event["id"] for event in before]
+            assert (await verify_journal(broker, tenant.app)).is_whole
+            parts = [f"journal_{number}" for number in range(4)]
+            for table in ("journal", *parts):
+                assert await refused(own_database, f"truncate {table}")
+            assert await refused(own_database, "update journal set user_id = 'eve'")
+            assert await refused(own_database, "delete from journal")
+            # What no trigger hears of, the seals notice.
+            await drop_the_part_of(own_database, tenant.app.id)
+            assert not (await verify_journal(broker, tenant.app)).is_whole
+
+
+async def drop_the_part_of(url: str, app_id: object) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        part = await connection.fetchval(
+            "select tableoid::regclass::text from journal where app_id = $1 limit 1", app_id
+        )
+        await connection.execute(f"alter table journal detach partition {part}")
+    finally:
+        await connection.close()

@@ -1,0 +1,74 @@
+"""The units of `deploy/systemd` name only commands, options, settings and ports that exist."""
+
+import configparser
+import re
+import shlex
+
+import pytest
+import typer
+
+from cli.program import SETTINGS_VARIABLES
+from scaling.loopback import HTTP, ROOT
+from videobroker import worker
+from videobroker.cli import cli, serve
+
+FOLDER = ROOT / "deploy" / "systemd"
+SERVICES = sorted(FOLDER.glob("*.service"))
+UNITS = [*SERVICES, *FOLDER.glob("*.target")]
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    """A unit. None of ours says anything twice."""
+    read = configparser.ConfigParser(interpolation=None)
+    read.optionxform = str  # type: ignore[assignment,method-assign]
+    read.read(FOLDER / name)
+    return read
+
+
+def words_of(name: str) -> list[str]:
+    """What is run."""
+    return shlex.split(unit(name)["Service"]["ExecStart"])
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
+def test_every_command_and_option_exists(path: object) -> None:
+    program, command, *options = words_of(str(getattr(path, "name", path)))
+    assert program == "/opt/videobroker/bin/videobroker"
+    switches = typer.main.get_command(cli).commands[command].params  # type: ignore[attr-defined]
+    spellings = {spelling for switch in switches for spelling in (*switch.opts, *switch.secondary_opts)}
+    assert {word for word in options if word.startswith("-")} <= spellings
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.name))
+def test_no_unit_is_root_or_may_become_it(path: object) -> None:
+    service = unit(str(getattr(path, "name", path)))["Service"]
+    assert (service["User"], service["NoNewPrivileges"], service["CapabilityBoundingSet"]) == ("videobroker", "yes", "")
+    assert service["ProtectSystem"] == "strict"
+
+
+def test_every_unit_that_is_named_is_there() -> None:
+    there = {path.name for path in UNITS}
+    for path in UNITS:
+        for named in re.findall(r"videobroker[\w@-]*\.(?:service|target)", path.read_text()):
+            assert re.sub(r"@\d+", "@", named) in there, (path.name, named)
+
+
+def test_the_ports_are_those_that_nginx_asks() -> None:
+    upstream = re.findall(r"server 127\.0\.0\.1:(\d+)", (ROOT / "deploy" / "nginx" / HTTP).read_text())
+    wanted = re.findall(r"videobroker@(\d+)\.service", unit("videobroker.target")["Unit"]["Wants"])
+    assert wanted == upstream
+    assert unit("videobroker@.service")["Service"]["Environment"].split() == ["HOST=127.0.0.1", "PORT=%i"]
+
+
+def test_every_variable_of_the_example_is_a_setting() -> None:
+    named = re.findall(r"^([A-Z_]+)=", (FOLDER / "environment.example").read_text(), flags=re.MULTILINE)
+    assert named
+    assert set(named) <= SETTINGS_VARIABLES
+
+
+def test_systemd_gives_them_the_time_that_they_take_to_finish() -> None:
+    for name, needed in (
+        ("videobroker@.service", serve.GRACE_SECONDS),
+        ("videobroker-work.service", worker.GRACE_SECONDS),
+    ):
+        assert int(unit(name)["Service"]["TimeoutStopSec"]) > needed, name
