@@ -63,8 +63,12 @@ def test_later_lines_have_greater_ids() -> None:
     assert ids == sorted(ids)
 
 
-OTHER_WORDS = {EventType.PARTICIPANT_LEFT: "left", EventType.PARTICIPANT_NO_SHOW: "no_show"}
-"""What happened there is no past in -ed; nobody has a verb for what did not happen."""
+OTHER_WORDS = {
+    EventType.PARTICIPANT_LEFT: "left",
+    EventType.PARTICIPANT_NO_SHOW: "no_show",
+    EventType.PARTICIPANT_WAITING: "waiting",
+}
+"""What happened there is no past in -ed; nobody has a verb for what did not happen, and waiting goes on."""
 
 
 @pytest.mark.parametrize("event_type", EventType)

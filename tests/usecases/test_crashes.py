@@ -11,7 +11,7 @@ The clock stands still but for what a story says, so that moments can be compare
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
 from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
+from videobroker.errors import AccessDenied
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider, Surface
 from videobroker.providers.hms.client import HmsClient
@@ -39,7 +40,7 @@ from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.store import Store
-from videobroker.usecases import calls, entering, leases, registering, removing
+from videobroker.usecases import calls, entering, leases, lobbies, registering, removing
 from videobroker.usecases.hearing import hear
 from videobroker.usecases.sweeping import sweep
 from videobroker.worker import run_job
@@ -400,6 +401,7 @@ async def seen(stage: Stage, *, session: tuple[SessionKind, str], timed: bool) -
             "select state, lease_holder, failure, closure is not null as shut, codes = '{}' as no_codes"
             " from rooms where app_id = :app"
         ),
+        "lobby": await stage.rows("select user_id, state, decided_by from lobby where app_id = :app"),
         "removals": await stage.rows("select user_id, banned, enforced_at from removals where app_id = :app"),
         "inbox": await stage.rows(
             "select type, state, count(*) from inbox where app_id = :app"
@@ -797,8 +799,38 @@ async def _join_again(stage: Stage, one: Process) -> None:
     await one.work()
 
 
+async def _a_host_is_there_and_lets_people_in(stage: Stage) -> None:
+    await stage.tenant.book(policy={"waiting_room": "admit"})
+    await stage.come("tutor-1")
+    await stage.settle()
+
+
+async def _be_let_in(stage: Stage, one: Process) -> None:
+    """Somebody asks until they wait, the host admits until nobody does, the frontend asks until it is answered."""
+    key, now = stage.key(), one.broker.now()
+
+    async def join() -> None:
+        visitor = entering.Visitor("student-1")
+        await entering.join(one.broker, one.app, key, visitor, surface=Surface.SDK, asker=one.asker, now=now)
+
+    if not await lobbies.list_lobby(one.broker, one.app, key, asker=one.asker, now=now):
+        with suppress(AccessDenied):
+            await join()
+    for entry, _ in await lobbies.list_lobby(one.broker, one.app, key, asker=one.asker, now=now):
+        await lobbies.admit(one.broker, one.app, key, entry.id, asker=one.asker, now=now)
+    await join()
+    await one.work()
+
+
 AGORA = ProviderName.AGORA
 BY_REQUEST = [
+    Story(
+        "letting somebody in",
+        _a_host_is_there_and_lets_people_in,
+        _be_let_in,
+        "participant.admitted",
+        at_least_once={"credentials.issued"},
+    ),
     Story("cancelling a running call", _a_call_is_running, _cancel, "room.closed"),
     Story("cancelling a running call at Agora", _a_call_is_running, _cancel, "room.closed", AGORA),
     Story("cancelling until it is answered", _a_call_is_running, _cancel_blindly, "room.closed"),

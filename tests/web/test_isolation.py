@@ -129,6 +129,7 @@ async def test_the_owner_is_not_told_that_there_is_none(lived_in: Tenant, questi
         "role_not_mapped",
         "participant_not_found",
         "not_a_participant",
+        "entry_not_found",
     }
 
 

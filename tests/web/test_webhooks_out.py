@@ -887,6 +887,13 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     await tenant.send("DELETE", "/v1/bookings/moved/participants/student-2")
     await tenant.post("/v1/bookings/moved/cancel")
 
+    await tenant.gather("kept", policy={"waiting_room": "admit"})
+    await tenant.post("/v1/groups/kept/links", {"user_id": "student-1"})
+    await tenant.post("/v1/groups/kept/join", {"user_id": "student-1"})
+    (waiting,) = (await tenant.get("/v1/groups/kept/lobby")).json()["data"]
+    for verb in ("deny", "admit"):
+        await tenant.post(f"/v1/groups/kept/lobby/{waiting['entry']}/{verb}")
+
     await tenant.book("missed")
     alone = (await tenant.join("missed")).json()
     await sandbox.enter(alone["room_id"], token=alone["token"])
