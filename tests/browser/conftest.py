@@ -30,7 +30,8 @@ _SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
+    # Few pictures are enough to see that there are ever more.
+    "--use-fake-device-for-media-stream=fps=10",
     # Two tabs on one machine without a network: loopback candidates have to do, under their own names.
     "--allow-loopback-in-peer-connection",
     "--disable-features=WebRtcHideLocalIpsWithMdns",

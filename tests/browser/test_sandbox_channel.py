@@ -162,43 +162,20 @@ class TestTokens:
         await expect(eve.page.get_by_role("button", name="Share screen")).to_be_hidden()
         assert await channel.told() == ["101", "103", "105"]
 
-    @pytest.mark.parametrize(
-        ("what", "title"),
-        [
-            ("expired", "Your invitation has expired"),
-            ("other uid", "This invitation does not fit"),
-            ("other channel", "This invitation does not fit"),
-            ("other app", "This invitation does not fit"),
-            ("other certificate", "This invitation does not fit"),
-            ("no token", "This invitation does not fit"),
-            ("banned", "You may not join"),
-        ],
-    )
     async def test_a_token_that_does_not_let_in_is_refused(
-        self, visit: VisitMaker, channel: Channel, clock: MovableClock, what: str, title: str
+        self, visit: VisitMaker, channel: Channel, clock: MovableClock
     ) -> None:
-        credentials = channel.credentials(7, "Ada", expire=60)
-        match what:
-            case "expired":
-                clock.move(seconds=61)
-            case "other uid":
-                credentials["uid"] = 8
-            case "other channel":
-                credentials["channel"] = "another"
-            case "other app":
-                credentials["app_id"] = "b" * 32
-            case "other certificate":
-                credentials = channel.credentials(7, "Ada", certificate="e" * 32)
-            case "no token":
-                credentials["token"] = "007nonsense"
-            case "banned":
-                await channel.ban(7, seconds=600)
         ada = await visit()
-        await ada.page.goto(channel.url(credentials))
-        await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await expect(ada.page.get_by_role("heading", name=title)).to_be_visible(timeout=LONG)
-        assert await violations(ada.page) == []
-        assert await channel.uids() == []
+        credentials = channel.credentials(7, "Ada", expire=60)
+        for wrong, title in (({"uid": 8}, "This invitation does not fit"), ({}, "Your invitation has expired")):
+            if not wrong:
+                clock.move(seconds=61)
+            await ada.page.goto("about:blank")
+            await ada.page.goto(channel.url(credentials | wrong))
+            await ada.page.get_by_role("button", name="Join", exact=True).click()
+            await expect(ada.page.get_by_role("heading", name=title)).to_be_visible(timeout=LONG)
+            assert await violations(ada.page) == []
+            assert await channel.uids() == []
 
     async def test_a_kicking_rule_puts_out_whom_it_names(self, visit: VisitMaker, channel: Channel) -> None:
         ada = await visit()

@@ -83,6 +83,12 @@ def test_it_holds_the_package_the_migrations_the_license_and_nothing_else(wheel:
     assert not [name for name in names(wheel) if name.endswith((".pyc", ".env", ".db"))]
 
 
+def test_it_holds_every_file_of_the_sandbox_s_page(wheel: Path) -> None:
+    page = ROOT / "src" / "videobroker" / "sandbox" / "page"
+    assert {path.suffix for path in page.iterdir()} == {".js", ".css", ".svg"}
+    assert {f"videobroker/sandbox/page/{path.name}" for path in page.iterdir()} <= names(wheel)
+
+
 def test_its_metadata_names_the_license_and_the_command(wheel: Path) -> None:
     info = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
     with ZipFile(wheel) as archive:

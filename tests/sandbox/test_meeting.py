@@ -356,6 +356,49 @@ class TestChannels:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize(
+        ("what", "code"),
+        [
+            ("expired", "token_expired"),
+            ("other uid", "token_refused"),
+            ("other channel", "token_refused"),
+            ("other app", "token_refused"),
+            ("other certificate", "token_refused"),
+            ("no token", "token_refused"),
+            ("banned", "banned"),
+        ],
+    )
+    async def test_a_token_that_does_not_let_in_is_refused(
+        self, dial: Dial, config: SandboxConfig, clock: Clock, stranger: httpx.AsyncClient, what: str, code: str
+    ) -> None:
+        issued = int(clock().timestamp())
+        wish = {
+            "app_id": config.agora.app_id,
+            "channel": "c-1",
+            "uid": 7,
+            "token": make_token(config.agora, "c-1", 7, issued, expire=60),
+        }
+        match what:
+            case "expired":
+                clock.forward(seconds=61)
+            case "other uid":
+                wish["uid"] = 8
+            case "other channel":
+                wish["channel"] = "c-2"
+            case "other app":
+                wish["app_id"] = "b" * 32
+            case "other certificate":
+                wish["token"] = make_token(config.agora, "c-1", 7, issued, certificate="e" * 32)
+            case "no token":
+                wish["token"] = "007nonsense"
+            case "banned":
+                rule = {"appid": config.agora.app_id, "cname": "c-1", "uid": 7, "privileges": ["join_channel"]}
+                owner = (config.agora.customer_id, config.agora.customer_secret)
+                assert (await stranger.post("/dev/v1/kicking-rule", json=rule, auth=owner)).status_code == 200
+        refused = await (await dial(name="Ada", **wish)).hear("refused")
+        assert refused["code"] == code
+        assert (await stranger.get("/_sandbox/agora/c-1")).json()["users"] == []
+
     async def test_an_unknown_code_is_refused(self, dial: Dial) -> None:
         refused = await (await dial(code="aaa-aaaa-aaa", name="Ada")).hear("refused")
         assert (refused["code"], refused["title"]) == ("code_unknown", "No such meeting")

@@ -201,6 +201,23 @@ async def test_the_page_of_a_code_tells_room_and_role_and_runs_nothing_from_else
     assert "unsafe" not in policy
 
 
+async def test_the_files_of_the_page_are_served_and_no_others(stranger: httpx.AsyncClient) -> None:
+    for name, kind in (("call.js", "text/javascript"), ("call.css", "text/css"), ("icon.svg", "image/svg+xml")):
+        answer = await stranger.get(f"/page/{name}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    for name in ("nothing.js", "..%2Fpages.py", "%2e%2e%2fpages.py", ".js"):
+        assert (await stranger.get(f"/page/{name}")).status_code == 404
+
+
+async def test_the_page_for_channels_knows_no_channel_and_may_use_the_devices(stranger: httpx.AsyncClient) -> None:
+    page = await stranger.get("/agora/meeting")
+    assert page.status_code == 200
+    assert page.headers["permissions-policy"].startswith("camera=(self), microphone=(self), display-capture=(self)")
+    assert "frame-ancestors *" in page.headers["content-security-policy"]
+
+
 async def test_the_start_page_names_templates_and_keeps_secrets(
     stranger: httpx.AsyncClient, workspace: Workspace
 ) -> None:

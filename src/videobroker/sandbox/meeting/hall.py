@@ -79,7 +79,8 @@ class Hall:
     def welcome(self, seat: Seat, *, resumed: bool) -> JsonObject:
         """Where somebody is, as whom, and with whom."""
         people = {each.id: each for each in seat.place.people()}
-        me = people.pop(seat.person_id)
+        # Whoever was given the role of the recorder is not among the people, and all the same in front of a page.
+        me = people.pop(seat.person_id, None) or Person(seat.person_id, seat.name, role="")
         return {
             "type": "entered",
             "resumed": resumed,

@@ -15,16 +15,13 @@ class Refusal:
 
 
 _CLOSED = "This meeting is closed"
+_SWITCHED_OFF = "The room or its code is switched off at the moment."
 _FULL = "This meeting is full"
 _WRONG = "This invitation does not fit"
 _REFUSALS = {
     "Code not found": Refusal("code_unknown", "No such meeting", "Nobody has made this code. Please check the link."),
-    "Room is disabled": Refusal(
-        "room_disabled", _CLOSED, "The room is switched off at the moment. Ask whoever invited you."
-    ),
-    "Code is disabled": Refusal(
-        "code_disabled", _CLOSED, "This code is switched off at the moment. Ask whoever invited you."
-    ),
+    "Room is disabled": Refusal("room_disabled", _CLOSED, _SWITCHED_OFF),
+    "Code is disabled": Refusal("code_disabled", _CLOSED, _SWITCHED_OFF),
     "room limit reached": Refusal("room_full", _FULL, "There is no place left in the room. Try again later."),
     "role limit reached": Refusal("role_full", _FULL, "There is no place left for your role. Try again later."),
     "Invalid App ID": Refusal("token_refused", _WRONG, "It is for another App ID. Ask for a new one."),

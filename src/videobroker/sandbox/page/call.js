@@ -65,7 +65,7 @@ class VideobrokerCall extends HTMLElement {
     }
     listen((message) => this.#asked(message));
     // Said while the page closes, so that nobody waits for who is gone.
-    window.addEventListener("pagehide", () => this.#line?.close());
+    window.addEventListener("pagehide", () => this.#line?.close(false));
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
     if (this.#told.vendor === "agora") this.#beginAgora();
     else this.#beginRoom();
@@ -106,7 +106,7 @@ class VideobrokerCall extends HTMLElement {
       const sentence = framed
         ? "The page around this one says who joins."
         : "This page needs the parts of a join credential after a # in its address: app_id, channel, uid and token.";
-      this.#show(card("One moment", sentence), false);
+      this.#show(card(framed ? "One moment" : "An invitation is needed", sentence), false);
     }
   }
 

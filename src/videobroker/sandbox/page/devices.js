@@ -6,7 +6,7 @@ const PROBLEMS = {
   NotFoundError: "missing",
   OverconstrainedError: "missing",
 };
-const KINDS = { audio: "microphone", video: "camera" };
+export const KINDS = { audio: "microphone", video: "camera" };
 
 export class Devices {
   /** The track of the microphone (`audio`) and of the camera (`video`); null without one. */

@@ -34,10 +34,10 @@ export class Line {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** The person goes. */
-  close() {
+  /** The person goes; or the page, which another one may follow that frees the seat if this is not heard. */
+  close(forget = true) {
     this.#stop();
-    remember("");
+    if (forget) remember("");
     this.#socket?.close(1000);
   }
 

@@ -1,20 +1,13 @@
 /** What is to be seen: the preview, the call, and the card at the end. It shows what it is given, and decides nothing. */
 
+import { KINDS } from "./devices.js";
 import { button, h, icon, relabel } from "./dom.js";
 
 const NOTES = {
-  audio: {
-    denied: "Your microphone is blocked.",
-    missing: "No microphone was found.",
-    busy: "Your microphone cannot be used at the moment.",
-    insecure: "Microphones work only on https pages and on localhost.",
-  },
-  video: {
-    denied: "Your camera is blocked.",
-    missing: "No camera was found.",
-    busy: "Your camera cannot be used at the moment.",
-    insecure: "Cameras work only on https pages and on localhost.",
-  },
+  denied: (device) => `Your ${device} is blocked.`,
+  missing: (device) => `No ${device} was found.`,
+  busy: (device) => `Your ${device} cannot be used at the moment.`,
+  insecure: (device) => `A ${device} works only on https pages and on localhost.`,
 };
 const TOAST_MS = 4000;
 const SPEAKING = 0.02;
@@ -99,9 +92,9 @@ export class Preview {
     this.element.querySelector(".tile").classList.toggle("dark", !devices.on("video"));
     this.#avatar.textContent = initials(this.name.value);
     label(this.#mic, this.#camera, devices);
-    const notes = ["audio", "video"].map((kind) => NOTES[kind][devices.problems[kind]]).filter(Boolean);
+    const notes = ["audio", "video"].map((kind) => NOTES[devices.problems[kind]]?.(KINDS[kind])).filter(Boolean);
     const blocked = Object.values(devices.problems).includes("denied");
-    const hint = blocked ? "Allow it in the address bar of your browser. " : "";
+    const hint = blocked ? "Allow access in the address bar of your browser. " : "";
     this.#notes.replaceChildren(
       ...(notes.length ? [h("p", {}, `${notes.join(" ")} ${hint}You can join without.`), this.retry] : []),
     );
@@ -119,14 +112,11 @@ export class Preview {
 
   async #choose() {
     const lists = await Promise.all(["video", "audio"].map((kind) => this.#devices.list(kind)));
-    const fields = [
-      ["video", "Camera"],
-      ["audio", "Microphone"],
-    ].map(([kind, text], index) => {
+    const fields = ["video", "audio"].map((kind, index) => {
       if (lists[index].length < 2) return [];
       const options = lists[index].map((each) => h("option", { value: each.id, selected: each.chosen }, each.label));
       const select = h("select", { id: kind, onchange: () => this.#devices.choose(kind, select.value) }, ...options);
-      return [h("label", { for: kind }, text), select];
+      return [h("label", { for: kind }, KINDS[kind]), select];
     });
     // Not while somebody is choosing: the list would close under their hands.
     if (!this.#choices.contains(document.activeElement)) this.#choices.replaceChildren(...fields.flat());
@@ -165,11 +155,11 @@ export class Call {
       "main",
       { className: "call" },
       h("header", {}, h("h1", {}, title), h("p", {}, this.#count, this.#recorded)),
-      h("div", { className: "stage" }, this.#grid, this.#banner, this.#toasts, this.#sound),
+      h("div", { className: "stage" }, this.#grid, h("div", { className: "notices" }, this.#banner, this.#toasts), this.#sound),
       this.#panel,
       h(
         "div",
-        { className: "bar", role: "toolbar", "aria-label": "Call" },
+        { className: "bar", role: "toolbar", "aria-label": "Call", onkeydown: walk },
         this.mic,
         this.camera,
         this.screen,
@@ -377,6 +367,13 @@ class Tile {
     this.#video.srcObject = null;
     this.element.remove();
   }
+}
+
+/** Along a toolbar with the arrow keys. */
+function walk({ key, currentTarget }) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[key] ?? 0;
+  const tools = [...currentTarget.querySelectorAll("button:not([hidden])")];
+  tools.at((tools.indexOf(document.activeElement) + step) % tools.length).focus();
 }
 
 function stateOf({ self, connects, state }) {
