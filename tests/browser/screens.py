@@ -13,6 +13,5 @@ async def shot(page: Page, name: str) -> None:
     if os.environ.get("SCREENS") != "1":
         return
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    # Without shadows, whose gradients are most of such a picture's bytes.
-    still = "*, ::backdrop { box-shadow: none !important }"
-    await page.screenshot(path=_FOLDER / f"{name}.png", animations="disabled", scale="css", style=still)
+    # Moving things stand still, so that the same page is the same picture.
+    await page.screenshot(path=_FOLDER / f"{name}.png", animations="disabled", scale="css")
