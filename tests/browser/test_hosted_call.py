@@ -186,6 +186,21 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
     await asyncio.gather(ben.frame(), gus.frame())
 
 
+async def test_who_joins_on_another_device_is_told_on_the_first(
+    visit: VisitMaker, served: str, at_agora: Tenant
+) -> None:
+    await at_agora.book(providers=["agora"])
+    text = await ticket(at_agora)
+    laptop = await at_the_door(visit, served, text)
+    await is_in(await laptop.enters())
+
+    phone = await at_the_door(visit, served, text, phone=True)
+    await is_in(await phone.enters())
+
+    await laptop.sees("You have joined somewhere else")
+    await expect(laptop.button("Join here instead")).to_be_visible()
+
+
 async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, served: str, hooked: Tenant) -> None:
     await hooked.book()
     ben, _ = await alone(visit, served, hooked)

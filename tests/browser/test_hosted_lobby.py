@@ -13,6 +13,8 @@ from browser.conftest import VisitMaker, violations
 from browser.doorstep import SOON, Visitor, at_the_door, ticket
 from browser.screens import shot
 from house import MovableClock, Sandbox, Tenant
+from videobroker.errors import StorageUnavailable
+from videobroker.storage.store import Store
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -308,3 +310,49 @@ async def test_the_page_is_small_asks_nobody_else_and_is_there_within_a_moment(
     assert 20_000 < sum(sizes) < MOST_BYTES
     usable = await one.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
     assert usable < 10_000
+
+
+async def test_a_database_that_is_away_is_told_and_waited_for(
+    visit: VisitMaker, served: str, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tutoring.book()
+    text = await ticket(tutoring)
+    one = await visit()
+    one.expected.append("status of 503")
+    away = True
+
+    def transaction(store: Store) -> Any:
+        if away:
+            raise StorageUnavailable("The database does not answer. Try again in a moment.", retry_after=1)
+        return reach(store)
+
+    reach = Store.transaction
+    monkeypatch.setattr(Store, "transaction", transaction)
+    answer = await one.page.goto(f"{served}/join/{text}")
+    assert answer is not None
+    assert answer.status == 503
+    assert answer.headers["retry-after"] == "1"
+    await expect(one.page.locator("#heading")).to_have_text("We cannot look up your session")
+    assert await violations(one.page) == []
+
+    away = False
+    ben = Visitor(one, text, "")
+    await ben.sees("You can go in")
+    away = True
+    await ben.page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(ben.page.locator("#trouble")).to_contain_text("There is a disturbance on our side.", timeout=SOON)
+    away = False
+    await expect(ben.page.locator("#trouble")).to_be_empty(timeout=SOON)
+    await expect(ben.button("Join now")).to_be_visible()
+
+
+async def test_who_asked_and_reloads_the_page_still_waits(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"})
+    ben = await at_the_door(visit, served, await ticket(tutoring))
+    await ben.button("Ask to be let in").click(timeout=SOON)
+    await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.")
+
+    await ben.page.reload()
+
+    await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.", timeout=SOON)
+    assert len(await tutoring.events("participant.waiting")) == 1

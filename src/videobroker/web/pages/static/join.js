@@ -81,7 +81,7 @@ class Page {
     }
     if (state === "unavailable") {
       this.#draw("unavailable");
-      setTimeout(() => location.reload(), backoff(4));
+      setTimeout(() => location.reload(), backoff(2, { least: 1000 }));
       return;
     }
     this.#draw("loading");

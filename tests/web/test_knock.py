@@ -1,0 +1,65 @@
+"""Asking to be let in, with a ticket and without asking for credentials."""
+
+from datetime import timedelta
+
+import httpx
+
+from house import MovableClock, Tenant, ask_as, guest_link, linked
+
+
+async def knock(tenant: Tenant, link: dict[str, str]) -> httpx.Response:
+    """Ask to be let in with this link's ticket."""
+    return await ask_as(tenant, link, "POST", "/v1/visit/knock")
+
+
+async def test_who_knocks_waits_until_a_host_decides(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"})
+    link = await linked(tutoring)
+
+    first = (await knock(tutoring, link)).json()
+    again = (await knock(tutoring, link)).json()
+
+    assert first["decision"]["reason"] == "waiting_for_admission"
+    assert first["lobby"]["state"] == "waiting"
+    assert again["lobby"] == first["lobby"]
+    assert len(await tutoring.events("participant.waiting", user_id="student-1")) == 1
+    entry = first["lobby"]["entry"]
+    assert (await tutoring.post(f"/v1/bookings/lesson-1/lobby/{entry}/admit")).status_code == 200
+    assert (await knock(tutoring, link)).json()["decision"]["decision"] == "admit"
+
+
+async def test_a_guest_knocks_under_their_name(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
+    link = await guest_link(tutoring)
+
+    await knock(tutoring, link)
+
+    (entry,) = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
+    assert (entry["display_name"], entry["is_guest"]) == ("Gus", True)
+
+
+async def test_who_is_kept_outside_by_something_else_does_not_wait(tutoring: Tenant, clock: MovableClock) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"}, starts_in=timedelta(hours=2))
+    link = await linked(tutoring)
+
+    seen = (await knock(tutoring, link)).json()
+
+    assert seen["decision"]["reason"] == "too_early"
+    assert seen["lobby"] is None
+    assert await tutoring.events("participant.waiting") == []
+
+
+async def test_who_was_not_let_in_may_knock_and_stays_outside(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"})
+    link = await linked(tutoring)
+    entry = (await knock(tutoring, link)).json()["lobby"]["entry"]
+    await tutoring.post(f"/v1/bookings/lesson-1/lobby/{entry}/deny")
+
+    seen = (await knock(tutoring, link)).json()
+
+    assert seen["decision"] == {**seen["decision"], "decision": "refuse", "reason": "admission_denied"}
+
+
+async def test_nobody_knocks_without_a_ticket(tutoring: Tenant) -> None:
+    assert (await tutoring.api.post("/v1/visit/knock")).status_code == 401
+    assert (await tutoring.post("/v1/visit/knock")).status_code == 401
