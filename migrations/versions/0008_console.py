@@ -15,3 +15,8 @@ def upgrade() -> None:
         ["app_id", "endpoint_id", "id"],
         postgresql_where=sa.text("state = 'failed'"),
     )
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_index("deliveries_failed_idx", table_name="deliveries")

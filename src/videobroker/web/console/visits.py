@@ -25,6 +25,8 @@ from videobroker.web.console.rendering import rendered
 from videobroker.web.problems import code_of, headers_of, invalid_request, log_failure, status_of, unexpected
 
 MOST_FIELDS = 200
+STATUS = {"app_not_found": HTTPStatus.NOT_FOUND, "request_forged": HTTPStatus.FORBIDDEN}
+"""Of errors that only the console meets: those of the API stand in `web/problems.py`."""
 
 
 class ConsoleRoute(APIRoute):
@@ -40,7 +42,8 @@ class ConsoleRoute(APIRoute):
             except NotSignedIn:
                 return _to_the_door(request)
             except BrokerError as error:
-                log_failure(error)
+                if error.code not in STATUS:
+                    log_failure(error)
                 return explained(request, error)
             except RequestValidationError as error:
                 return explained(request, invalid_request(error))
@@ -59,7 +62,7 @@ def _to_the_door(request: Request) -> Response:
 
 def explained(request: Request, error: BrokerError) -> Response:
     """The page that tells of an error."""
-    status = status_of(error)
+    status = STATUS.get(error.code) or status_of(error)
     title = (type(error).__doc__ or "Something went wrong.").splitlines()[0]
     headers = {name: value for name, value in headers_of(error, status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
