@@ -34,6 +34,7 @@ from videobroker.web.v1.doors import JoinResponse, join_json, join_out
 
 ORDINARY = "https://page.example"
 """Who names an origin goes the ordinary way, and is otherwise treated alike."""
+SAME_GUEST_ID = UUID("01a21054-2222-7333-8444-555555555555")
 SAME_TOKEN_ID = UUID("11111111-2222-4333-8444-555555555555")
 
 
@@ -62,7 +63,10 @@ async def frozen(app: FastAPI, broker: Broker) -> AsyncIterator[None]:
     """Time stands still for the service, and all tokens have one id: equal requests get equal answers."""
     moment = broker.now()
     app.state.broker = replace(broker, now=lambda: moment)
-    with patch("videobroker.providers.hms.provider.uuid4", return_value=SAME_TOKEN_ID):
+    with (
+        patch("videobroker.providers.hms.provider.uuid4", return_value=SAME_TOKEN_ID),
+        patch("videobroker.usecases.entering.uuid7", return_value=SAME_GUEST_ID),
+    ):
         yield
     app.state.broker = broker
 
@@ -104,7 +108,7 @@ async def places(tutoring: Tenant, frozen: None) -> list[str]:
     await tutoring.post("/v1/bookings/cancelled/cancel")
     await tutoring.book("waiting", policy={"waiting_room": "admit", "host_roles": []})
     await tutoring.book("stränge")
-    await tutoring.gather("circle", title="Über <alles> \u2028 & mehr")
+    await tutoring.gather("circle", policy={"guests_allowed": True}, title="Über <alles> \u2028 & mehr")
     await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
     await tutoring.send(
         "PUT", "/v1/bookings/unmapped", json={**BOOKING, "participants": [{"user_id": "x", "role": "tutor"}]}
@@ -169,6 +173,15 @@ class TestBothWays:
         assert (await tutoring.join(user_id="stranger")).status_code == 403
         assert ways.short == 3
 
+    async def test_so_does_a_guest_and_every_one_is_somebody_else(self, tutoring: Tenant, ways: Ways) -> None:
+        await tutoring.gather(policy={"guests_allowed": True})
+        path = "/v1/groups/circle/guests"
+        answers = [await tutoring.post(path, {"name": "Eva"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert len({answer.json()["user_id"] for answer in answers}) == 3
+        assert {answer.json()["display_name"] for answer in answers} == {"Eva"}
+        assert ways.short == 3
+
     @pytest.mark.parametrize(
         "headers",
         [
@@ -189,26 +202,30 @@ class TestBothWays:
         self, tutoring: Tenant, api: httpx.AsyncClient, keys: dict[str, str], places: list[str], ways: Ways
     ) -> None:
         plain = b'{"user_id": "tutor-1"}'
+        guest = b'{"name": "Eva"}'
         requests: list[tuple[str, str, str, bytes, dict[str, str]]] = [
-            *((places[0], "", key, plain, {}) for key in keys),
-            *((place, "", "good", plain, {}) for place in places),
+            *((f"{places[0]}/join", "", key, plain, {}) for key in keys),
+            *((f"{place}/join", "", "good", plain, {}) for place in places),
+            *((f"{places[1]}/guests", "", key, guest, {}) for key in keys),
+            *((f"{place}/guests", "", "good", guest, {}) for place in places),
         ]
 
         @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(
             place=st.one_of(st.just(places[0]), st.sampled_from(places)),
+            door=st.sampled_from(["join", "join", "guests"]),
             query=st.sampled_from(["", "", "", "?a=1"]),
             key=st.one_of(st.just("good"), st.sampled_from([*keys, "none", "lower", "twice"])),
             body=BODIES,
             headers=st.one_of(st.just({}), HEADERS),
         )
-        def draw(place: str, query: str, key: str, body: bytes, headers: dict[str, str]) -> None:
-            requests.append((place, query, key, body, headers))
+        def draw(place: str, door: str, query: str, key: str, body: bytes, headers: dict[str, str]) -> None:
+            requests.append((f"{place}/{door}", query, key, body, headers))
 
         draw()
         statuses = set()
         for place, query, key, body, drawn in requests:
-            path = f"/v1/{place}/join{query}"
+            path = f"/v1/{place}{query}"
             headers = dict(drawn)
             if key in keys:
                 headers["authorization"] = f"Bearer {keys[key]}"
@@ -221,7 +238,7 @@ class TestBothWays:
             assert short == ordinary, (path, key, body, drawn)
             statuses.add(short[0])
         assert {200, 401, 403, 404, 422} <= statuses
-        assert ways.short >= 10
+        assert ways.short >= 20
 
     async def test_the_journal_tells_the_same_of_both(self, tutoring: Tenant, frozen: None, ways: Ways) -> None:
         await tutoring.book()
