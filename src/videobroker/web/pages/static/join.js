@@ -12,6 +12,7 @@ import { Voice, chosenLanguage } from "./texts.js";
 
 const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
 const RENEW_AT = 0.6; // of the life of a token
+const RENEW_AGAIN = 5000; // ms; there are minutes left, and no crowd of pages renews at the same moment
 const DAY = 86_400_000;
 const OUTDATED = new Set([
   ...["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"],
@@ -137,8 +138,9 @@ class Page {
   }
 
   #lost(problem) {
-    this.#out();
     this.#state.gone = problem.code === "ticket_expired" ? "ticket_expired" : "ticket_invalid";
+    if (!this.#state.call) this.#out();
+    this.#troubled(null);
     this.#parent.tell("error", { code: this.#state.gone });
     this.#render();
   }
@@ -327,7 +329,7 @@ class Page {
     this.#renewal = credentials.type === "agora_token" ? now + life * RENEW_AT : null;
   }
 
-  async #renew(failures = 0) {
+  async #renew() {
     const { call, visit } = this.#state;
     if (!call) return;
     this.#renewal = null;
@@ -346,8 +348,11 @@ class Page {
         this.#out(problem.access.reason === "participant_removed" ? "removed" : "ended");
         this.#following.again();
         this.#render();
+      } else if (problem.isAboutTicket) {
+        this.#out("left");
+        this.#lost(problem);
       } else {
-        this.#renewal = this.#clock.now() + (problem.retryAfter ?? backoff(failures, { least: 1000 }));
+        this.#renewal = this.#clock.now() + (problem.retryAfter ?? RENEW_AGAIN);
       }
     }
   }
