@@ -64,6 +64,10 @@ class Visitor:
         await self.button("Join now").click(timeout=SOON)
         return await self.frame()
 
+    async def was_refused(self) -> bool:
+        """Whether the service has refused something."""
+        return any("status of 4" in each for each in self.visit.complaints)
+
     async def frame(self) -> Frame:
         """The frame of the call, once there is one."""
         element = await self.page.wait_for_selector("#call iframe", timeout=SOON)

@@ -5,13 +5,14 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from httpx import URL
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Route, expect
 
 from browser.conftest import VisitMaker, violations
@@ -210,3 +211,27 @@ async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broke
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=SOON)
 
         await ben.sees("You have left the call")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        # At Agora, whoever is in a channel that is shut hears the same as somebody who is put out.
+        "client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')",
+        "parent.postMessage({ source: 'videobroker-call', type: 'error', code: 'token_refused' }, location.origin)",
+    ],
+)
+async def test_who_hears_of_the_end_from_the_vendor_first_does_not_begin_another_call(
+    visit: VisitMaker, broker: Broker, agora: Tenant, word: str
+) -> None:
+    await agora.book()
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.enters()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+
+        await agora.post("/v1/bookings/lesson-1/end")
+        with suppress(PlaywrightError):  # unless the page has heard of it already, and the frame is gone
+            await frame.evaluate(word)
+
+        await ben.sees("The call has ended")
+        assert len((await agora.get("/v1/bookings/lesson-1/calls")).json()["data"]) == 1

@@ -9,7 +9,7 @@ from playwright.async_api import Frame, expect
 from sqlalchemy import update
 
 from browser.conftest import VisitMaker, violations
-from browser.doorstep import SOON, Visitor, at_the_door, ticket
+from browser.doorstep import SOON, Visitor, at_the_door, ticket, until
 from browser.screens import shot
 from house import MovableClock, Sandbox, Tenant
 from videobroker.domain.apps import ProviderName
@@ -104,7 +104,7 @@ async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_hos
 
     await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
     await expect(ada.page.locator("#text")).to_contain_text("You have ended the call for everyone.")
-    await expect(ben.page.locator("#text")).to_contain_text("The host has ended the call for everyone.")
+    await expect(ben.page.locator("#text")).to_contain_text("It was ended for everyone.")
     await shot(ben.page, "ended-desktop")
     assert await violations(ben.page) == []
 
@@ -184,6 +184,23 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
     await ben.visit.context.set_offline(False)
 
     await asyncio.gather(ben.frame(), gus.frame())
+
+
+async def test_a_call_outlives_the_link_that_led_to_it(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book()
+    ben = await at_the_door(visit, served, await ticket(tutoring, expires_in_seconds=60))
+    ben.visit.expected.append("status of 401")
+    frame = await ben.enters()
+    await is_in(frame)
+
+    clock.move(minutes=2)
+    await until(ben.was_refused)
+    await is_in(frame)
+    await ben.button("Leave").click()
+
+    await ben.sees("This link has expired")
 
 
 async def test_who_joins_on_another_device_is_told_on_the_first(
@@ -311,4 +328,4 @@ async def test_who_may_not_come_in_any_more_gets_no_other_token(
     await at_agora.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
 
     await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=SOON)
-    await ben.sees("The call has ended")
+    await ben.sees("You are not on the list")

@@ -38,7 +38,8 @@ function tile(uid, name) {
 
 const hear = {
   state(state) {
-    say({ connected: call.alone ? "agora.alone" : null, reconnecting: "agora.reconnecting", connecting: "agora.connecting" }[state]);
+    const texts = { connecting: "agora.connecting", reconnecting: "agora.reconnecting" };
+    say(texts[state] ?? (call.alone ? "agora.alone" : null));
   },
   mine: () => tile("me", myName ?? voice.say("agora.you")),
   picture(uid) {

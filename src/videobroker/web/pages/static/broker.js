@@ -19,7 +19,7 @@ export class Problem extends Error {
 
   /** Asking again later may help, with nobody doing anything. */
   get isPassing() {
-    return this.status === 0 || this.status === 409 || this.status === 429 || this.status === 503 || this.status === 500;
+    return [0, 409, 429, 500, 503].includes(this.status);
   }
 }
 

@@ -12,6 +12,7 @@ import { Voice, chosenLanguage } from "./texts.js";
 
 const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
 const RENEW_AT = 0.6; // of the life of a token
+const RENEW_AGAIN = 5000; // ms; there are minutes left, and no crowd of pages renews at the same moment
 const DAY = 86_400_000;
 const OUTDATED = new Set([
   ...["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"],
@@ -34,7 +35,10 @@ class Page {
   #parent;
   #following;
 
-  #state = { gone: null, call: null, joining: null, broken: null, after: null, visit: null, moved: false, asked: false };
+  #state = {
+    ...{ visit: null, gone: null, call: null, joining: null, broken: null, after: null },
+    ...{ asked: false, moved: false },
+  };
   #screen = null;
   #seenCall = false;
   #renewal = null;
@@ -137,8 +141,9 @@ class Page {
   }
 
   #lost(problem) {
-    this.#out();
     this.#state.gone = problem.code === "ticket_expired" ? "ticket_expired" : "ticket_invalid";
+    if (!this.#state.call) this.#out();
+    this.#troubled(null);
     this.#parent.tell("error", { code: this.#state.gone });
     this.#render();
   }
@@ -302,20 +307,42 @@ class Page {
   #heard(type, detail) {
     if (!this.#state.call) return;
     if (type === "left") this.#out("left");
-    if (type === "ended") this.#out("ended");
-    if (type === "removed") this.#out(detail.cause === "replaced" ? "elsewhere" : "removed");
+    if (type === "removed" && detail.cause === "replaced") this.#out("elsewhere");
+    else if (type === "removed" || type === "ended") this.#judgeWord(type);
     if (type === "token-will-expire") this.#renew();
     if (type === "error") this.#shut(String(detail.code ?? "call"));
     this.#render();
   }
 
+  /** The vendor says that it is over for this person. Why, the service knows better: some have one word for all. */
+  async #judgeWord(said) {
+    const { call } = this.#state;
+    const news = await this.#newsOf(call);
+    if (this.#state.call !== call) return;
+    this.#out(news ?? said);
+    this.#render();
+  }
+
   /** The vendor does not let them in. Codes and tokens are replaced now and then: newer ones may do. */
-  #shut(code) {
+  async #shut(code) {
+    const { call } = this.#state;
     this.#parent.tell("error", { code });
     if (!OUTDATED.has(code) || Date.now() - this.#anew < ANEW_EVERY) return;
     this.#anew = Date.now();
-    this.#out();
-    this.#enter();
+    // Not when the call has just ended: joining would begin another one.
+    const news = await this.#newsOf(call);
+    if (this.#state.call !== call) return;
+    this.#out(news === "moved" ? null : news);
+    if (news === null || news === "moved") this.#enter();
+    this.#render();
+  }
+
+  async #newsOf(call) {
+    try {
+      return newsForCall(await this.#broker.visit(), call, true);
+    } catch {
+      return null;
+    }
   }
 
   // Tokens that end before the call does.
@@ -327,7 +354,7 @@ class Page {
     this.#renewal = credentials.type === "agora_token" ? now + life * RENEW_AT : null;
   }
 
-  async #renew(failures = 0) {
+  async #renew() {
     const { call, visit } = this.#state;
     if (!call) return;
     this.#renewal = null;
@@ -346,8 +373,11 @@ class Page {
         this.#out(problem.access.reason === "participant_removed" ? "removed" : "ended");
         this.#following.again();
         this.#render();
+      } else if (problem.isAboutTicket) {
+        this.#out("left");
+        this.#lost(problem);
       } else {
-        this.#renewal = this.#clock.now() + (problem.retryAfter ?? backoff(failures, { least: 1000 }));
+        this.#renewal = this.#clock.now() + (problem.retryAfter ?? RENEW_AGAIN);
       }
     }
   }

@@ -52,15 +52,16 @@ export const SCREENS = {
  * `broken`: the code of what is not set up.
  */
 export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
+  // A call that runs goes on without a ticket, as far as its credentials reach.
+  if (call && !joining) return "call";
   if (gone) return gone;
   if (joining) return moved ? "moved" : "joining";
-  if (call) return "call";
   if (!visit) return "loading";
   const decision = visit.decision;
   const refusal = decision.decision === "refuse" ? (REFUSED[decision.reason] ?? "refused") : null;
   if (after === "removed" || refusal === "removed") return "removed";
-  if (after === "ended" && decision.reason !== "too_early") return "ended";
   if (refusal) return refusal;
+  if (after === "ended" && decision.reason !== "too_early") return "ended";
   if (after === "left" || after === "elsewhere") return after;
   if (broken) return "setup";
   if (decision.decision === "wait") return WAITING[decision.reason] ?? "host";
