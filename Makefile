@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check crashes bench scale openapi clean
+.PHONY: help run test check crashes loops bench scale openapi clean
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ check: .venv/dev  ## Check style, types and the arrows between packages
 crashes: .venv/dev  ## Kill a process at every single step of every story (about five minutes)
 	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py
 
-bench: .venv/dev  ## Measure what things cost, as ratios within one run (about two minutes)
-	$(BIN)/python -m benchmarks
+loops: .venv/dev  ## Run the tests of whatever waits for something on the service's own event loop as well
+	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
+
+bench: .venv/dev  ## Measure what things cost, as ratios within one run (five minutes); BENCH=--quick for less
+	$(BIN)/python -m benchmarks $(BENCH)
 
 scale: .venv/dev  ## Measure processes behind nginx, and write docs/scaling.md anew (about eight minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write

@@ -1,29 +1,85 @@
-"""`make bench`: measure, and show a table, or JSON with `--json`."""
+"""`make bench`: measure, show tables, and keep the figures.
 
+`--quick` measures less and keeps nothing; `--json` prints JSON alone; `--only joining` (or `attendance`, `journal`)
+leaves out the rest; SESSIONS=10000000 says how large the large tables are; `--full` seals a million rows.
+"""
+
+import argparse
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import structlog
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import attendance, journal
+from benchmarks import attendance, chart, joining, journal, tables
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+DOCUMENT = ROOT / "docs" / "performance.md"
+PICTURE = ROOT / "docs" / "performance.svg"
+PARTS = ("joining", "attendance", "journal")
 
 
 def main() -> None:
     """Run every benchmark."""
+    wanted = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    wanted.add_argument("--quick", action="store_true")
+    wanted.add_argument("--json", action="store_true")
+    wanted.add_argument("--full", action="store_true")
+    wanted.add_argument("--only", choices=PARTS)
+    options = wanted.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    console = Console(stderr=True)
-    with console.status("Measuring (about two minutes)"):
-        figures = [*attendance.run(), *journal.run()]
-    if "--json" in sys.argv[1:]:
-        sys.stdout.write(json.dumps(figures, indent=2) + "\n")
-        return
-    table = Table("what", "seconds", "against", "ratio")
-    for each in figures:
-        ratio = "" if each["ratio"] is None else f"{each['ratio']:.1f}"
-        table.add_row(each["what"], f"{each['seconds']:.4f}", each["against"] or "", ratio)
-    Console().print(table)
+    parts = PARTS if options.only is None else (options.only,)
+    results = _measured(parts, quick=options.quick)
+    if "joining" in results and not options.quick:
+        _keep(results)
+    if options.json:
+        sys.stdout.write(json.dumps(results, indent=2) + "\n")
+    else:
+        _show(Console(), results)
+
+
+def _measured(parts: tuple[str, ...], *, quick: bool) -> dict[str, Any]:
+    results: dict[str, Any] = {}
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Measuring", total=None)
+
+        def report(doing: str) -> None:
+            progress.update(task, description=doing)
+
+        if "joining" in parts:
+            results["joining"] = joining.run(joining.QUICK if quick else joining.WHOLE, report)
+        if "attendance" in parts:
+            report("attendance: folding and applying")
+            results["attendance"] = attendance.run()
+        if "journal" in parts:
+            report("journal: sealing and verifying")
+            results["journal"] = journal.run()
+    return results
+
+
+def _keep(results: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "latest.json").write_text(json.dumps(results, indent=1) + "\n")
+    PICTURE.write_text(chart.joins(results["joining"]))
+    tables.write(DOCUMENT, results["joining"])
+
+
+def _show(console: Console, results: dict[str, Any]) -> None:
+    if "joining" in results:
+        tables.show(console, results["joining"])
+    figures = [*results.get("attendance", ()), *results.get("journal", ())]
+    if figures:
+        table = Table("what", "seconds", "against", "ratio")
+        for each in figures:
+            ratio = "" if each["ratio"] is None else f"{each['ratio']:.1f}"
+            table.add_row(each["what"], f"{each['seconds']:.4f}", each["against"] or "", ratio)
+        console.print(table)
 
 
 main()

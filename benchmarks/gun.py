@@ -1,10 +1,12 @@
-"""Makes load: keep-alive connections on uvloop, each with one request under way. Prints what it measured as JSON."""
+"""Makes load: keep-alive connections on uvloop, each with one request under way, in a process of its own."""
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,56 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from benchmarks.load import Measured
-
 END_OF_HEAD = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One request: POST this body to this path."""
+
+    path: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of a load. Latencies in milliseconds."""
+
+    requests: int
+    seconds: float
+    errors: int
+    p50: float
+    p99: float
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def fire(
+    url: str, shots: Sequence[Shot], headers: dict[str, str], *, connections: int, seconds: float, seed: int = 0
+) -> Measured:
+    """Fire these again and again; every connection at least once."""
+    order = {
+        "url": url,
+        "shots": [asdict(shot) for shot in shots],
+        "headers": headers,
+        "connections": connections,
+        "seconds": seconds,
+        "seed": seed,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gun"],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=seconds + 60,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return Measured(**figures)
 
 
 class _Connection(asyncio.Protocol):
@@ -101,9 +150,8 @@ async def _fire(order: dict[str, Any]) -> Measured:
 
 
 def main() -> None:
-    """Do as the file says."""
-    order = json.loads(Path(sys.argv[1]).read_text())
-    sys.stdout.write(json.dumps(asdict(uvloop.run(_fire(order)))))
+    """Do as the order on stdin says, and print what came of it."""
+    sys.stdout.write(json.dumps(asdict(uvloop.run(_fire(json.load(sys.stdin))))))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """Makes load with `wrk` (a Debian package), in a process of its own.
 
-Where wrk is missing, a small generator on uvloop does it: `python -m benchmarks.load`.
+Where wrk is missing, a small generator on uvloop does it: `benchmarks/gun.py`.
 """
 
 import json
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from benchmarks import gun
+from benchmarks.gun import Measured, Shot
+
+__all__ = ["Measured", "Shot", "generator", "load"]
 
 SCRIPT = """
 local bodies = {bodies}
@@ -31,30 +33,6 @@ end
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One request: POST this body to this path."""
-
-    path: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What came of a load. Latencies in milliseconds."""
-
-    requests: int
-    seconds: float
-    errors: int
-    p50: float
-    p99: float
-
-    @property
-    def per_second(self) -> float:
-        """Requests a second."""
-        return self.requests / self.seconds
-
-
 def generator() -> str:
     """What makes the load here."""
     return "wrk" if shutil.which("wrk") else "own"
@@ -67,7 +45,7 @@ def load(
     with tempfile.TemporaryDirectory(prefix="videobroker-load-") as folder:
         if generator() == "wrk":
             return _wrk(Path(folder), url, shots, headers, connections, seconds, seed)
-        return _own(Path(folder), url, shots, headers, connections, seconds, seed)
+    return gun.fire(url, shots, headers, connections=connections, seconds=seconds, seed=seed)
 
 
 def _wrk(
@@ -95,28 +73,3 @@ def _wrk(
 
 def _lua(text: str) -> str:
     return json.dumps(text)
-
-
-def _own(
-    folder: Path, url: str, shots: Sequence[Shot], headers: dict[str, str], connections: int, seconds: float, seed: int
-) -> Measured:
-    order = {
-        "url": url,
-        "shots": [asdict(shot) for shot in shots],
-        "headers": headers,
-        "connections": connections,
-        "seconds": seconds,
-        "seed": seed,
-    }
-    file = folder / "order.json"
-    file.write_text(json.dumps(order))
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "benchmarks.gun", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=seconds + 60,
-        check=True,
-        cwd=Path(__file__).parents[1],
-    )
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return Measured(**figures)

@@ -1,6 +1,5 @@
 """Where the joining benchmarks play: PostgreSQL, a pretend 100ms, an app with many sessions, and who serves them."""
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -10,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -202,20 +202,10 @@ async def fill(database: str, app: App, sessions: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def connected(database: str) -> AsyncIterator["asyncpg.Connection"]:
+async def connected(database: str) -> AsyncIterator[Any]:
     """A connection of one's own."""
     connection = await asyncpg.connect(database)
     try:
         yield connection
     finally:
         await connection.close()
-
-
-def settle(seconds: float = 0.2) -> None:
-    """Let what was going on come to its end."""
-    time.sleep(seconds)
-
-
-def run(coroutine: "asyncio._CoroutineLike[Stage]") -> Stage:
-    """The result of a coroutine."""
-    return asyncio.run(coroutine)  # type: ignore[arg-type]

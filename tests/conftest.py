@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
@@ -13,6 +14,7 @@ import httpx
 import pytest
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,6 +46,13 @@ SECRETS = re.compile(
     rb"|sandbox-secret"  # the account's secret
     rb"|\b[a-z]{3}-[a-z]{4}-[a-z]{3}\b"  # a room code
 )
+
+
+if os.environ.get("PYTEST_LOOP") == "uvloop":
+    # The loop that the service runs on; the tests' usual one is the standard library's. `make loops` takes both.
+    def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+        """On which event loop tests run."""
+        return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Everything a use case needs, in one frozen value: made by `wiring`, handed in, never looked up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from videobroker.delivery.courier import Courier
@@ -17,6 +17,7 @@ from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
+from videobroker.together import Together
 
 Clock = Callable[[], datetime]
 """Tells the time, aware and in UTC."""
@@ -36,6 +37,7 @@ class Broker:
     courier: Courier
     seal: Seal
     now: Clock
+    together: Together = field(default_factory=Together)
 
     @property
     def endpoints(self) -> Endpoints:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from house import Sandbox, Tenant
+from videobroker.domain.keys import key_digest
+from videobroker.usecases import tenants
 
 from .conftest import StartBroker
 
@@ -99,3 +101,54 @@ async def test_a_broker_that_is_told_to_stop_finishes_what_runs(
         broker.process.terminate()
         assert (await running).status_code == 200
     assert await asyncio.to_thread(broker.process.wait, 20) == 0
+
+
+async def test_hundreds_of_first_joins_at_a_slow_vendor_wait_without_holding_the_database(
+    tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
+) -> None:
+    await tutoring.book()
+    await sandbox.fault("latency", operation="create_room", milliseconds=2000)
+    broker = start_broker()
+    limits = httpx.Limits(max_connections=400)
+    async with httpx.AsyncClient(
+        base_url=broker.url, headers={"Authorization": f"Bearer {tutoring.key}"}, timeout=60, limits=limits
+    ) as api:
+        crowd = [asyncio.create_task(api.post(JOIN, json={"user_id": "student-1"})) for _ in range(400)]
+        while "create_room" not in await sandbox.counters():
+            await asyncio.sleep(0.01)
+        # Meanwhile everything else that needs the database is served.
+        assert (await api.get("/readyz")).status_code == 200
+        answers = await asyncio.gather(*crowd)
+        metrics = (await api.get("/metrics")).text
+    assert [answer.status_code for answer in answers] == [200] * 400
+    assert len({answer.json()["room_id"] for answer in answers}) == 1
+    assert (await sandbox.counters())["create_room"] == 1
+    assert 'videobroker_batch_turned_away_total{batcher="entrances"} 0.0' in metrics
+
+
+async def test_what_one_replica_revokes_or_cancels_is_refused_by_the_other(
+    tutoring: Tenant, start_broker: StartBroker
+) -> None:
+    await tutoring.book()
+    one, two = start_broker(), start_broker()
+    async with client(one.url, tutoring) as first, client(two.url, tutoring) as second:
+        for api in (first, second):
+            assert (await api.post(JOIN, json={"user_id": "tutor-1"})).status_code == 200
+        assert (await first.post("/v1/bookings/lesson-1/cancel")).status_code == 200
+        # At once: sessions are never remembered.
+        refused = await second.post(JOIN, json={"user_id": "tutor-1"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "session_cancelled")
+
+        found = await tutoring.broker.known.by_key(key_digest(tutoring.key))
+        assert found is not None
+        await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
+        revoked = time.monotonic()
+        asked = revoked
+        for api in (first, second):
+            # Each answer that still lets in was asked for within a second after the revocation.
+            while (answer := await api.post(JOIN, json={"user_id": "tutor-1"})).status_code != 401:
+                assert asked - revoked < 1.0, answer.text
+                await asyncio.sleep(0.02)
+                asked = time.monotonic()
+            assert answer.json()["code"] == "api_key_revoked"
+            asked = time.monotonic()

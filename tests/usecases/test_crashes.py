@@ -28,7 +28,7 @@ from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, make_tena
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
-from videobroker.domain.journal import Asker
+from videobroker.domain.journal import Asker, Event
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider, Surface
@@ -38,7 +38,9 @@ from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.storage.jobs import Job, Kind
+from videobroker.storage.journal import Scribe
 from videobroker.storage.store import Store
+from videobroker.together import Together
 from videobroker.usecases import calls, entering, leases, registering, removing
 from videobroker.usecases.hearing import hear
 from videobroker.usecases.sweeping import sweep
@@ -101,6 +103,20 @@ class MortalStore(Store):
                 self._fate.step("to be committed")
         if wrote:
             self._fate.step("committed")
+
+
+class MortalScribe(Scribe):
+    """The scribe of a process that may die before its line is committed, and right after it."""
+
+    def __init__(self, scribe: Scribe, fate: Fate) -> None:
+        vars(self).update(vars(scribe))
+        self._fate = fate
+
+    async def record(self, event: Event) -> None:
+        """One step before the commit and one after it."""
+        self._fate.step("to be committed")
+        await super().record(event)
+        self._fate.step("committed")
 
 
 class MortalNetwork(httpx.AsyncBaseTransport):
@@ -171,7 +187,13 @@ async def process(stage: "Stage", fate: Fate) -> AsyncIterator[Process]:
     """A process that works for this tenant."""
     broker = stage.tenant.broker
     directory = MortalDirectory(MortalNetwork(stage.network, fate), broker.now)
-    mortal = replace(broker, store=MortalStore(broker.store, fate), providers=directory)
+    mortal = replace(
+        broker,
+        store=MortalStore(broker.store, fate),
+        scribe=MortalScribe(broker.scribe, fate),
+        providers=directory,
+        together=Together(),
+    )
     yield Process(stage.tenant.app, mortal, fate)
     await directory.aclose()
 

@@ -1,6 +1,7 @@
 """`videobroker serve`."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -99,6 +100,10 @@ def server_config(settings: Settings, url: str, *, work: bool = True) -> uvicorn
             broker = await stack.enter_async_context(wiring.broker(settings, url))
             if work:
                 await stack.enter_async_context(wiring.background(broker, url))
+            # What is there now stays until the end: the collector need not look through it, over and over, while
+            # everybody waits.
+            gc.collect()
+            gc.freeze()
             yield broker
 
     return uvicorn.Config(

@@ -108,7 +108,8 @@ class Batcher(Generic[Item, Result]):
         self._items.inc(len(batch))
         try:
             results = await carry([item for item, _ in batch])
-            for (_, answer), result in zip(batch, results, strict=True):
+            # Matched first: a carrier that lost one must not have its other results given to the wrong ones.
+            for answer, result in list(zip((answer for _, answer in batch), results, strict=True)):
                 if not answer.done():
                     answer.set_result(result)
         except asyncio.CancelledError:

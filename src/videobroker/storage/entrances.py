@@ -1,6 +1,6 @@
 """The hot path's look at the database: session, person, room, call and uid of many askers in one round trip."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    and_,
     bindparam,
     column,
     func,
     literal_column,
+    null,
     select,
     true,
 )
@@ -53,66 +53,50 @@ def _look() -> Select[tuple[object, ...]]:
     )
     asked = asked.render_derived()
 
-    def of_person(
-        table: Table, *columns: ColumnElement[Any], only: ColumnElement[bool] | None = None
+    def one(table: Table, *columns: ColumnElement[Any], **where: ColumnElement[Any]) -> LateralFromClause:
+        # LIMIT makes the planner look for one row by all that is known of it, instead of taking all rows of a session
+        # and choosing among them.
+        return _narrowed(select(*columns), table, where).limit(literal_column("1")).lateral(f"one_of_{table.name}")
+
+    def first(
+        table: Table, *columns: ColumnElement[Any], by: tuple[str, ColumnElement[Any]], **where: ColumnElement[Any]
     ) -> LateralFromClause:
-        # LIMIT keeps the planner from taking everybody of the session and looking for the person among them.
-        found = select(*columns).where(
-            table.c.app_id == sessions.c.app_id,
-            table.c.session_id == sessions.c.id,
-            table.c.user_id == asked.c.user_id,
-        )
-        return (found if only is None else found.where(only)).limit(literal_column("1")).lateral(f"own_{table.name}")
+        # While a table is small, an index that serves only a part of this looks as good to the planner, and it keeps
+        # what it chose. Having to order by a column, it takes the index that has it; and it would not order by a
+        # column that it is told to be equal to something.
+        name, value = by
+        key = table.c[name]
+        found = _narrowed(select(*columns), table, where).where(key.between(value, value)).order_by(key)
+        return found.limit(literal_column("1")).lateral(f"one_of_{table.name}")
 
-    person = of_person(
-        participants,
-        participants.c.role.label("participant_role"),
-        participants.c.display_name.label("participant_name"),
-    )
-    number = of_person(uids, uids.c.uid, only=uids.c.retired_at.is_(None))
-    removal = of_person(removals, removals.c.banned)
+    app = {"app_id": asked.c.app_id}
+    session = first(sessions, *sessions.c, **app, kind=asked.c.kind, by=("reference", asked.c.reference))
+    of_session = ("session_id", session.c.id)
+    person = app | {"session_id": session.c.id, "user_id": asked.c.user_id}
+    role, name = participants.c.role.label("participant_role"), participants.c.display_name.label("participant_name")
     return (
-        select(
-            asked.c.place,
-            sessions,
-            *person.c,
-            *number.c,
-            *removal.c,
-            *(each.label(f"room_{each.name}") for each in rooms.c),
-            *(each.label(f"call_{each.name}") for each in calls.c),
-        )
+        select(literal_column("*"))
         .select_from(asked)
-        .join(
-            sessions,
-            and_(
-                sessions.c.app_id == asked.c.app_id,
-                sessions.c.kind == asked.c.kind,
-                sessions.c.reference == asked.c.reference,
-            ),
-        )
-        .outerjoin(person, true())
-        .outerjoin(number, true())
-        .outerjoin(removal, true())
-        .outerjoin(
-            rooms,
-            and_(
-                rooms.c.app_id == sessions.c.app_id,
-                rooms.c.session_id == sessions.c.id,
-                rooms.c.provider == sessions.c.provider,
-            ),
-        )
-        .outerjoin(
-            calls,
-            and_(
-                calls.c.app_id == sessions.c.app_id,
-                calls.c.session_id == sessions.c.id,
-                calls.c.ended_at.is_(None),
-            ),
-        )
+        .join(session, true())
+        .outerjoin(one(participants, role, name, **person), true())
+        .outerjoin(one(uids, uids.c.uid, **person, retired_at=null()), true())
+        .outerjoin(one(removals, removals.c.banned, **person), true())
+        .outerjoin(first(rooms, *_prefixed("room_", rooms), **app, provider=session.c.provider, by=of_session), true())
+        .outerjoin(first(calls, *_prefixed("call_", calls), **app, ended_at=null(), by=of_session), true())
     )
 
 
-_LOOK = Query(_look())
+def _narrowed(
+    statement: Select[tuple[object, ...]], table: Table, where: Mapping[str, ColumnElement[Any]]
+) -> Select[tuple[object, ...]]:
+    return statement.where(*(table.c[name] == value for name, value in where.items()))
+
+
+def _prefixed(prefix: str, table: Table) -> list[ColumnElement[Any]]:
+    return [each.label(f"{prefix}{each.name}") for each in table.c]
+
+
+LOOK = Query(_look())
 
 
 class Entrances:
@@ -142,7 +126,7 @@ async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entranc
         "user_ids": [user_id for _, user_id in asked],
     }
     found: list[Entrance | None] = [None] * len(asked)
-    for row in await wire.fetch(_LOOK, values):
+    for row in await wire.fetch(LOOK, values):
         place = row["place"] - 1
         found[place] = _entrance_from(row, asked[place][1])
     return found

@@ -58,6 +58,7 @@ class Listener:
         self._url = url.set(drivername="postgresql")
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self.is_listening = False
         self._following: list[tuple[Callable[[AppId], None], Callable[[], None]]] = []
 
     def start(self) -> None:
@@ -101,12 +102,14 @@ class Listener:
         connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.add_listener(CHANNEL, self._heard)
+            self.is_listening = True
             # What was said before is lost.
             self._missed_something()
             await lost.wait()
         finally:
             # Not `close()`: the server may be gone, and nothing is in flight.
             connection.terminate()
+            self.is_listening = False
             self._missed_something()
 
     def _missed_something(self) -> None:

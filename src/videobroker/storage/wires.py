@@ -84,12 +84,12 @@ class Wire:
             self._connection = None
 
     async def _connect(self) -> Any:
-        connection = await asyncpg.connect(
-            # Past a pooler: it lives on statements that stay prepared, and has settings of its own.
-            self._store.direct.set(drivername="postgresql").render_as_string(hide_password=False),
-            **self._store.connect_args
-            | {"server_settings": {**self._store.connect_args["server_settings"], **PLANNING}},
-        )
+        arguments = dict(self._store.connect_args)
+        if settings := arguments.get("server_settings"):
+            arguments["server_settings"] = {**settings, **PLANNING}
+        # Past a pooler: it lives on statements that stay prepared, and has settings of its own.
+        url = self._store.direct.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(url, **arguments)
         await connection.set_type_codec("jsonb", encoder=_json, decoder=_value, schema="pg_catalog")
         return connection
 

@@ -132,19 +132,20 @@ def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> boo
 
 async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
     broker, app, session = attempt.broker, attempt.app, _narrowed(entrance.session, attempt.provider)
-    room = await open_room(broker, app, session, surface=attempt.surface, asker=attempt.asker, now=attempt.now)
-    async with broker.store.transaction() as transaction:
-        await open_call(
-            transaction,
-            app,
-            session,
-            room.provider,
-            by=attempt.visitor.user_id,
-            asker=attempt.asker,
-            now=attempt.now,
-        )
-        if broker.provider(app, room.provider).needs_uid:
+    # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
+    wanted = (session.id, session.version, session.terms.providers, attempt.surface)
+    room = await broker.together.do(wanted, lambda: _open(attempt, session))
+    if broker.provider(app, room.provider).needs_uid:
+        async with broker.store.transaction() as transaction:
             await uids.allocate(transaction, app.id, session.id, attempt.visitor.user_id)
+
+
+async def _open(attempt: _Attempt, session: Session) -> Room:
+    broker, app, asker, now = attempt.broker, attempt.app, attempt.asker, attempt.now
+    room = await open_room(broker, app, session, surface=attempt.surface, asker=asker, now=now)
+    async with broker.store.transaction() as transaction:
+        await open_call(transaction, app, session, room.provider, by=attempt.visitor.user_id, asker=asker, now=now)
+    return room
 
 
 def _narrowed(session: Session, provider: ProviderName | None) -> Session:

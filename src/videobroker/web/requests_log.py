@@ -1,6 +1,7 @@
 """One line in the log and one observation for every request."""
 
 import time
+from functools import lru_cache
 
 import structlog
 from prometheus_client import Histogram
@@ -42,5 +43,11 @@ class RequestsLog:
         finally:
             took = time.perf_counter() - began
             operation = getattr(scope.get("route"), "unique_id", "none")
-            REQUESTS.labels(operation, status).observe(took)
+            _watched(operation, status).observe(took)
             log.info("request", operation=operation, status=status, ms=round(took * 1000, 1))
+
+
+@lru_cache(maxsize=4096)
+def _watched(operation: str, status: int) -> Histogram:
+    # The client library takes a lock to find it. There are as many as there are operations and statuses.
+    return REQUESTS.labels(operation, status)

@@ -1,0 +1,199 @@
+"""Looks through doors and journal lines of many requests in few round trips: the answers are those of single ones."""
+
+import asyncio
+import re
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+from sqlalchemy.event import listen, remove
+
+from house import Tenant
+from videobroker.domain.entrance import Entrance
+from videobroker.domain.ids import EventId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.keys import key_digest
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.storage import entrances
+from videobroker.storage.listener import journal_topic
+from videobroker.storage.wires import PLANNING
+
+JOINS = 32
+
+
+def counted(what: str, batcher: str) -> float:
+    return REGISTRY.get_sample_value(f"videobroker_batch_{what}_total", {"batcher": batcher}) or 0.0
+
+
+def key_of(tenant: Tenant, reference: str, kind: SessionKind = SessionKind.BOOKING) -> SessionKey:
+    return SessionKey(tenant.app.id, kind, reference)
+
+
+def event_of(tenant: Tenant, user_id: str) -> Event:
+    now = tenant.broker.now()
+    return Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Asker(tenant.app.id), user_id=user_id, data={"n": 1})
+
+
+class TestEntrances:
+    async def test_many_who_look_together_see_what_each_would_see_alone(
+        self, tutoring: Tenant, agora: Tenant, other: Tenant
+    ) -> None:
+        await tutoring.book()
+        await tutoring.gather("lesson-1")
+        await tutoring.book("lesson-2", policy={"guests_allowed": True}, metadata={"a": [1, {"b": None}]})
+        await agora.book()
+        await tutoring.join()
+        await agora.join(user_id="student-1")
+        await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
+        looks = [
+            (key_of(tenant, reference, kind), user_id)
+            for tenant in (tutoring, agora, other)
+            for kind in SessionKind
+            for reference in ("lesson-1", "lesson-2", "none")
+            for user_id in ("tutor-1", "student-1", "stranger", None)
+        ]
+        look = tutoring.broker.entrances.look
+        alone = [await look(key, user_id) for key, user_id in looks]
+        queries = counted("queries", "entrances")
+        together = await asyncio.gather(*(look(key, user_id) for key, user_id in looks))
+        assert counted("queries", "entrances") - queries <= 2
+        assert together == alone
+        seen = dict(zip(looks, alone, strict=True))
+        ada, ben = (seen[key_of(tutoring, "lesson-1"), who] for who in ("tutor-1", "student-1"))
+        assert ada is not None
+        assert ben is not None
+        assert (ada.participant and ada.participant.role, ada.banned) == ("tutor", False)
+        assert (ben.participant and ben.participant.role, ben.banned) == ("student", True)
+        assert ada.ready_room is not None
+        assert ada.call is not None
+        second = seen[key_of(tutoring, "lesson-2"), None]
+        assert second is not None
+        assert second.session.terms.metadata == {"a": [1, {"b": None}]}
+        numbered = seen[key_of(agora, "lesson-1"), "student-1"]
+        assert numbered is not None
+        assert numbered.uid is not None
+        assert all(each is None for (key, _), each in seen.items() if key.app_id == other.app.id)
+
+    async def test_a_look_that_postgresql_cannot_understand_fails_alone(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        look = tutoring.broker.entrances.look
+        good, bad, unwritable, another = await asyncio.gather(
+            look(key_of(tutoring, "lesson-1"), "tutor-1"),
+            look(key_of(tutoring, "lesson\x00"), "tutor-1"),
+            look(key_of(tutoring, "lesson\ud800"), "tutor-1"),
+            look(key_of(tutoring, "lesson-1"), "student-1"),
+            return_exceptions=True,
+        )
+        assert isinstance(bad, Exception)
+        assert isinstance(unwritable, Exception)
+        assert isinstance(good, Entrance)
+        assert isinstance(another, Entrance)
+        assert good.participant is not None
+        assert another.participant is not None
+
+    async def test_every_table_is_asked_by_an_index_with_all_that_is_known(self, tutoring: Tenant) -> None:
+        async with tutoring.broker.store.engine.connect() as connection:
+            for setting, value in PLANNING.items():
+                await connection.execute(text(f"set {setting} = {value}"))
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            await driver.execute(f"prepare look as {entrances.LOOK.text}")
+            asked = f"array['{uuid4()}']::uuid[], array['booking'], array['a'], array['b']"
+            rows = await driver.fetch(f"explain (costs off) execute look({asked})")
+            await driver.execute("deallocate look")
+        plan = "\n".join(row[0] for row in rows)
+        assert not re.search(
+            r"Seq Scan|Hash|Merge|Sort|Filter: \(+(?!ended_at|retired_at)", plan.replace("Function Scan", "")
+        ), plan
+        assert len(re.findall(r"Index (Only )?Scan", plan)) == 6, plan
+        assert len(re.findall(r"session_id = .*user_id = |user_id = .*session_id = ", plan)) == 3, plan
+
+
+class TestScribe:
+    async def test_lines_of_many_apps_stand_in_their_own_journals(self, tutoring: Tenant, other: Tenant) -> None:
+        events = [event_of(tenant, f"user-{n}") for n in range(20) for tenant in (tutoring, other)]
+        queries = counted("queries", "journal")
+        await asyncio.gather(*(tutoring.broker.scribe.record(event) for event in events))
+        assert counted("queries", "journal") - queries <= 2
+        for tenant in (tutoring, other):
+            written = await tenant.events("app.reported")
+            assert [each["user_id"] for each in written] == [f"user-{n}" for n in range(20)]
+            assert all(each["data"] == {"n": 1} for each in written)
+
+    async def test_a_line_that_cannot_be_written_harms_no_other_and_leaves_nothing(self, tutoring: Tenant) -> None:
+        good, another = event_of(tutoring, "good"), event_of(tutoring, "another")
+        bad = replace(event_of(tutoring, "bad"), data={"text": "NUL \x00"})
+        record = tutoring.broker.scribe.record
+        results = await asyncio.gather(record(good), record(bad), record(another), return_exceptions=True)
+        assert results[0] is None
+        assert isinstance(results[1], Exception)
+        assert results[2] is None
+        assert [each["user_id"] for each in await tutoring.events("app.reported")] == ["good", "another"]
+
+    async def test_whoever_follows_the_journal_is_woken(self, tutoring: Tenant) -> None:
+        async with asyncio.timeout(20):
+            while not tutoring.broker.listener.is_listening:
+                await asyncio.sleep(0.01)
+            with tutoring.broker.listener.subscribed(journal_topic(tutoring.app.id)) as woken:
+                await tutoring.broker.scribe.record(event_of(tutoring, "somebody"))
+                await woken.wait()
+
+
+class TestRoundTrips:
+    async def test_a_warm_join_makes_two_round_trips(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        made = await self._round_trips(tutoring, 1)
+        assert (made["entrances"], made["journal"]) == (1, 1)
+        # On a slow machine the key may have to be asked for once more.
+        assert made["pool"] <= made["keys"] <= 1
+
+    async def test_thirty_two_at_once_share_less_than_half_a_round_trip_each(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        made = await self._round_trips(tutoring, JOINS)
+        assert (made["pool"] + made["entrances"] + made["journal"]) / JOINS < 0.5, made
+
+    async def _round_trips(self, tenant: Tenant, joins: int) -> dict[str, float]:
+        """Round trips to the database during so many joins at once, by who made them."""
+        tenant.broker.known.forget_all()
+        await tenant.broker.known.by_key(key_digest(tenant.key))
+        pool = 0
+
+        def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            nonlocal pool
+            # The bell rings a few times a second, however many joins there are.
+            pool += "pg_notify" not in statement
+
+        def keys() -> float:
+            return REGISTRY.get_sample_value("videobroker_known_asked_total") or 0.0
+
+        names = ("entrances", "journal")
+        before, keys_before = {name: counted("queries", name) for name in names}, keys()
+        engine = tenant.broker.store.engine.sync_engine
+        listen(engine, "before_cursor_execute", count)
+        try:
+            answers = await asyncio.gather(*(tenant.join() for _ in range(joins)))
+        finally:
+            remove(engine, "before_cursor_execute", count)
+        assert [answer.status_code for answer in answers] == [200] * joins
+        shared = {name: counted("queries", name) - before[name] for name in names}
+        return {"pool": pool, "keys": keys() - keys_before, **shared}
+
+
+@pytest.mark.parametrize("user_id", ["tutor-1", "stranger"])
+async def test_neither_an_answer_nor_a_refusal_leaves_before_its_line_is_committed(
+    tutoring: Tenant, user_id: str
+) -> None:
+    await tutoring.book()
+    await tutoring.join()
+    answer = await tutoring.join(user_id=user_id)
+    async with tutoring.broker.store.engine.connect() as another:
+        statement = text(
+            "select count(*) from journal where app_id = :app and user_id = :user and type like 'credentials.%'"
+        )
+        lines = await another.scalar(statement, {"app": tutoring.app.id, "user": user_id})
+    assert answer.status_code == (200 if user_id == "tutor-1" else 403)
+    assert lines == (2 if user_id == "tutor-1" else 1)

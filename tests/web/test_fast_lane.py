@@ -1,0 +1,403 @@
+"""The short way of a plain join and the ordinary way give the same answers, whatever is sent."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID, uuid4
+
+import httpx
+import pydantic_core
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.types import Message, Scope
+
+from house import Tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.attendance import Summary
+from videobroker.domain.calls import Call, EndReason
+from videobroker.domain.ids import AppId, CallId, SessionId
+from videobroker.domain.keys import Scope as KeyScope
+from videobroker.domain.keys import key_digest
+from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
+from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
+from videobroker.usecases import tenants
+from videobroker.usecases.entering import Joined
+from videobroker.web import fast_lane
+from videobroker.web.v1.doors import JoinResponse, join_json, join_out
+
+ORDINARY = "https://page.example"
+"""Who names an origin goes the ordinary way, and is otherwise treated alike."""
+SAME_GUEST_ID = UUID("01a21054-2222-7333-8444-555555555555")
+SAME_TOKEN_ID = UUID("11111111-2222-4333-8444-555555555555")
+
+
+class Ways:
+    """Counts who went the short way to its end."""
+
+    def __init__(self) -> None:
+        self.short = 0
+
+
+@pytest.fixture
+def ways() -> Iterator[Ways]:
+    counted = Ways()
+    original = fast_lane.FastLane._join
+
+    async def join(self: fast_lane.FastLane, *arguments: Any) -> Joined:
+        counted.short += 1
+        return await original(self, *arguments)
+
+    with patch.object(fast_lane.FastLane, "_join", join):
+        yield counted
+
+
+@pytest.fixture
+async def frozen(app: FastAPI, broker: Broker) -> AsyncIterator[None]:
+    """Time stands still for the service, and all tokens have one id: equal requests get equal answers."""
+    moment = broker.now()
+    app.state.broker = replace(broker, now=lambda: moment)
+    with (
+        patch("videobroker.providers.hms.provider.uuid4", return_value=SAME_TOKEN_ID),
+        patch("videobroker.usecases.entering.uuid7", return_value=SAME_GUEST_ID),
+    ):
+        yield
+    app.state.broker = broker
+
+
+async def ask(api: httpx.AsyncClient, path: str, body: bytes, headers: dict[str, str]) -> tuple[Any, ...]:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    answer = await api.post(path, content=body, headers=raw)
+    return answer.status_code, sorted(answer.headers.multi_items()), answer.content
+
+
+@pytest.fixture
+async def keys(tutoring: Tenant, other: Tenant) -> dict[str, str]:
+    """Keys in every condition."""
+    revoked = await tutoring.another_key()
+    found = await tutoring.broker.known.by_key(key_digest(revoked))
+    assert found is not None
+    await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
+    return {
+        "good": tutoring.key,
+        "revoked": revoked,
+        "expired": await tutoring.another_key(expires_at=tutoring.broker.now()),
+        "narrow": await tutoring.another_key(scopes=[KeyScope.SESSIONS_READ]),
+        "foreign": other.key,
+        "unknown": "vb_" + "x" * 43,
+        "short": "vb_x",
+        "long": "vb_" + "x" * 200,
+        "odd": "vb_" + "x" * 30 + "!",
+        "not one": "sk_" + "x" * 43,
+    }
+
+
+@pytest.fixture
+async def places(tutoring: Tenant, frozen: None) -> list[str]:
+    """Sessions in every condition."""
+    await tutoring.book("lesson-1")
+    await tutoring.join("lesson-1")
+    await tutoring.join("lesson-1", surface="prebuilt")
+    await tutoring.book("cancelled")
+    await tutoring.post("/v1/bookings/cancelled/cancel")
+    await tutoring.book("waiting", policy={"waiting_room": "admit", "host_roles": []})
+    await tutoring.book("stränge")
+    await tutoring.gather("circle", policy={"guests_allowed": True}, title="Über <alles> \u2028 & mehr")
+    await tutoring.post("/v1/groups/circle/join", {"user_id": "tutor-1"})
+    await tutoring.send(
+        "PUT", "/v1/bookings/unmapped", json={**BOOKING, "participants": [{"user_id": "x", "role": "tutor"}]}
+    )
+    return [
+        "bookings/lesson-1",
+        "groups/circle",
+        "bookings/cancelled",
+        "bookings/waiting",
+        "bookings/none",
+        "groups/lesson-1",
+        "bookings/str%C3%A4nge",
+        "bookings/..",
+        "bookings/a%2Fb",
+        "bookings/" + "a" * 129,
+    ]
+
+
+BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60}
+BODIES = st.one_of(
+    st.fixed_dictionaries(
+        {"user_id": st.sampled_from(["tutor-1", "student-1", "stranger"])},
+        optional={
+            "display_name": st.one_of(st.none(), st.text(max_size=12), st.just("x" * 201)),
+            "surface": st.sampled_from(["sdk", "prebuilt", "other", None, 1]),
+        },
+    ).map(json.dumps),
+    st.dictionaries(
+        st.sampled_from(["user_id", "surface", "misspelt"]),
+        st.one_of(st.none(), st.integers(), st.text(max_size=3), st.just("x" * 129)),
+    ).map(json.dumps),
+    st.sampled_from(
+        [
+            "",
+            "null",
+            "[]",
+            "{",
+            '{"user_id": NaN}',
+            '{"user_id": "a", "user_id": "tutor-1"}',
+            '{"user_id": "\\ud800"}',
+            '{"user_id": "tutor-1", "display_name": "' + "y" * 5000 + '"}',
+            "\ufeff{}",
+        ]
+    ),
+).map(lambda text: text.encode("utf-8", "surrogatepass"))
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "user-agent": st.sampled_from(["bench/1", "x" * 300, "Z\u00fcrich"]),
+        "content-type": st.sampled_from(["text/plain", "application/json; charset=utf-8"]),
+        "x-user-id": st.sampled_from(["tutor-1", "student-1", ""]),
+        "idempotency-key": st.just("not a key"),
+    },
+)
+
+
+class TestBothWays:
+    async def test_the_plain_case_goes_the_short_way(self, tutoring: Tenant, ways: Ways) -> None:
+        await tutoring.book()
+        assert (await tutoring.join()).status_code == 200
+        assert (await tutoring.join()).status_code == 200
+        assert (await tutoring.join(user_id="stranger")).status_code == 403
+        assert ways.short == 3
+
+    async def test_so_does_a_guest_and_every_one_is_somebody_else(self, tutoring: Tenant, ways: Ways) -> None:
+        await tutoring.gather(policy={"guests_allowed": True})
+        path = "/v1/groups/circle/guests"
+        answers = [await tutoring.post(path, {"name": "Eva"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert len({answer.json()["user_id"] for answer in answers}) == 3
+        assert {answer.json()["display_name"] for answer in answers} == {"Eva"}
+        assert ways.short == 3
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Origin": ORDINARY},
+            {"X-User-Id": "tutor-1"},
+            {"Idempotency-Key": "once"},
+        ],
+    )
+    async def test_what_says_more_goes_the_ordinary_way(
+        self, tutoring: Tenant, ways: Ways, headers: dict[str, str]
+    ) -> None:
+        await tutoring.book()
+        answer = await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers=headers)
+        assert answer.status_code == 200
+        assert ways.short == 0
+
+    async def test_generated_requests_get_the_same_answer_either_way(
+        self, tutoring: Tenant, api: httpx.AsyncClient, keys: dict[str, str], places: list[str], ways: Ways
+    ) -> None:
+        plain = b'{"user_id": "tutor-1"}'
+        guest = b'{"name": "Eva"}'
+        requests: list[tuple[str, str, str, bytes, dict[str, str]]] = [
+            *((f"{places[0]}/join", "", key, plain, {}) for key in keys),
+            *((f"{place}/join", "", "good", plain, {}) for place in places),
+            *((f"{places[1]}/guests", "", key, guest, {}) for key in keys),
+            *((f"{place}/guests", "", "good", guest, {}) for place in places),
+        ]
+
+        @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(
+            place=st.one_of(st.just(places[0]), st.sampled_from(places)),
+            door=st.sampled_from(["join", "join", "guests"]),
+            query=st.sampled_from(["", "", "", "?a=1"]),
+            key=st.one_of(st.just("good"), st.sampled_from([*keys, "none", "lower", "twice"])),
+            body=BODIES,
+            headers=st.one_of(st.just({}), HEADERS),
+        )
+        def draw(place: str, door: str, query: str, key: str, body: bytes, headers: dict[str, str]) -> None:
+            requests.append((f"{place}/{door}", query, key, body, headers))
+
+        draw()
+        statuses = set()
+        for place, query, key, body, drawn in requests:
+            path = f"/v1/{place}{query}"
+            headers = dict(drawn)
+            if key in keys:
+                headers["authorization"] = f"Bearer {keys[key]}"
+            elif key == "lower":
+                headers["authorization"] = f"bearer {keys['good']}"
+            elif key == "twice":
+                headers["authorization"] = f"Bearer {keys['good']} {keys['good']}"
+            short = await ask(api, path, body, headers)
+            ordinary = await ask(api, path, body, {**headers, "origin": ORDINARY})
+            assert short == ordinary, (path, key, body, drawn)
+            statuses.add(short[0])
+        assert {200, 401, 403, 404, 422} <= statuses
+        assert ways.short >= 20
+
+    async def test_the_journal_tells_the_same_of_both(self, tutoring: Tenant, frozen: None, ways: Ways) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        how = {"headers": {"User-Agent": "agent \u00e9".encode("latin-1")}}
+        for user_id in ("tutor-1", "stranger"):
+            for origin in ({}, {"Origin": ORDINARY}):
+                headers = {**how["headers"], **origin}
+                await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": user_id}, headers=headers)
+        written = (await tutoring.events("credentials.issued", "credentials.denied"))[1:]
+        told = [{name: each[name] for name in each.keys() - {"id", "cursor"}} for each in written]
+        assert ways.short == 3
+        assert [each["type"].rpartition(".")[2] for each in told] == ["issued", "issued", "denied", "denied"]
+        assert told[0] == told[1]
+        assert told[2] == told[3]
+
+    async def test_the_log_and_the_metrics_call_both_the_same(self, tutoring: Tenant, api: httpx.AsyncClient) -> None:
+        await tutoring.book()
+
+        async def counted() -> float:
+            line = 'videobroker_request_seconds_count{operation="join_session_of_booking",status="200"} '
+            shown = (await api.get("/metrics")).text
+            return sum(float(each.removeprefix(line)) for each in shown.splitlines() if each.startswith(line))
+
+        before = await counted()
+        await tutoring.join()
+        await tutoring.post("/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}, headers={"Origin": ORDINARY})
+        assert await counted() == before + 2
+
+
+class TestTransport:
+    """What servers may do with a request."""
+
+    async def join(self, app: FastAPI, tenant: Tenant, *parts: bytes, **changes: Any) -> tuple[int, bytes]:
+        messages: list[Message] = [
+            {"type": "http.request", "body": part, "more_body": n < len(parts)} for n, part in enumerate(parts, 1)
+        ]
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/v1/bookings/lesson-1/join",
+            "raw_path": b"/v1/bookings/lesson-1/join",
+            "root_path": "",
+            "query_string": b"",
+            "headers": [(b"host", b"videobroker"), (b"authorization", b"Bearer " + tenant.key.encode())],
+            "client": ("192.0.2.1", 1234),
+            "server": ("videobroker", 80),
+            **changes,
+        }
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await app(scope, receive, send)
+        return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+
+    async def test_a_body_that_comes_in_parts_is_read_whole(self, app: FastAPI, tutoring: Tenant) -> None:
+        await tutoring.book()
+        status, body = await self.join(app, tutoring, b'{"user_id": "tu', b'tor-1"}')
+        assert status == 200, body
+
+    async def test_a_server_that_keeps_no_raw_path_is_served(self, app: FastAPI, tutoring: Tenant) -> None:
+        await tutoring.book()
+        status, body = await self.join(app, tutoring, b'{"user_id": "tutor-1"}', raw_path=None)
+        assert status == 200, body
+
+    async def test_an_unknown_address_of_the_caller_is_no_hindrance(self, app: FastAPI, tutoring: Tenant) -> None:
+        await tutoring.book()
+        status, body = await self.join(app, tutoring, b'{"user_id": "tutor-1"}', client=None)
+        assert status == 200, body
+        assert (await tutoring.events("credentials.issued"))[-1]["asked_by"]["ip"] is None
+
+    async def test_an_error_that_nobody_expected_is_a_problem_document(self, app: FastAPI, tutoring: Tenant) -> None:
+        async def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("a secret detail")
+
+        await tutoring.book()
+        with patch.object(fast_lane, "join", fail):
+            status, body = await self.join(app, tutoring, b'{"user_id": "tutor-1"}')
+        assert status == 500
+        assert json.loads(body)["code"] == "internal_error"
+        assert b"secret" not in body
+
+
+MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2199, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+CREDENTIALS = st.one_of(
+    st.builds(TokenCredentials, token=st.text(), room_id=st.text(), app_id=st.text()),
+    st.builds(PrebuiltCredentials, room_code=st.text(), room_id=st.text(), url=st.text()),
+    st.builds(ChannelCredentials, token=st.text(), channel=st.text(), uid=st.integers(1, 2**31), app_id=st.text()),
+)
+CALLS = st.builds(
+    Call,
+    id=st.uuids().map(CallId),
+    session_id=st.uuids().map(SessionId),
+    provider=st.sampled_from(ProviderName),
+    started_at=MOMENTS,
+    started_by=st.none() | st.text(),
+    ended_at=st.none() | MOMENTS,
+    ended_by=st.none() | st.text(),
+    end_reason=st.none() | st.sampled_from(EndReason),
+    provider_call_ids=st.lists(st.text()).map(tuple),
+    attendance=st.builds(
+        Summary,
+        people=st.integers(0, 9),
+        peak=st.integers(0, 9),
+        present=st.integers(0, 9),
+        first_joined_at=st.none() | MOMENTS,
+        last_left_at=st.none() | MOMENTS,
+    ),
+    settled_at=st.none() | MOMENTS,
+)
+
+
+@given(
+    credentials=CREDENTIALS,
+    call=CALLS,
+    kind=st.sampled_from(SessionKind),
+    texts=st.lists(st.text(), min_size=4, max_size=4),
+    title=st.none() | st.text(),
+    expires_at=MOMENTS,
+)
+def test_the_answer_made_by_hand_is_the_one_that_the_contract_describes(
+    credentials: Any, call: Call, kind: SessionKind, texts: list[str], title: str | None, expires_at: Any
+) -> None:
+    session = Session(
+        id=SessionId(uuid4()),
+        key=SessionKey(AppId(uuid4()), kind, texts[0]),
+        terms=SessionTerms(title=title),
+        provider=None,
+        version=1,
+        created_at=expires_at,
+        updated_at=expires_at,
+    )
+    joined = Joined(session, call, texts[1], texts[2], texts[3], expires_at, credentials)
+    made = join_json(joined)
+    assert pydantic_core.to_json(made) == JSONResponse(join_out(joined).model_dump(mode="json")).body
+    JoinResponse.model_validate(made)
+
+
+async def test_a_surface_that_an_account_does_not_offer_is_refused_alike(agora: Tenant) -> None:
+    await agora.book()
+    path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1", "surface": "prebuilt"}
+    short, ordinary = await agora.post(path, body), await agora.post(path, body, headers={"Origin": ORDINARY})
+    assert short.status_code == ordinary.status_code == 422
+    assert short.content == ordinary.content
+
+
+async def test_credentials_of_agora_have_the_same_form_either_way(agora: Tenant) -> None:
+    await agora.book()
+    path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1"}
+    short, ordinary = await agora.post(path, body), await agora.post(path, body, headers={"Origin": ORDINARY})
+    differing = {"token", "expires_at"}
+    assert short.json().keys() == ordinary.json().keys() > differing
+    for name in short.json().keys() - differing:
+        assert short.json()[name] == ordinary.json()[name]
