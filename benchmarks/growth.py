@@ -131,7 +131,7 @@ async def _asked(request: Any) -> Any:
 
 async def _all_applied(database: str) -> None:
     async with connected(database) as connection:
-        for _ in range(600):
+        for _ in range(6_000):
             waiting = await connection.fetchval("select count(*) from inbox where state = 'pending'")
             if not waiting:
                 return
