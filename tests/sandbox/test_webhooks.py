@@ -385,6 +385,50 @@ async def test_the_recorder_comes_and_goes_as_a_peer(
     assert receiver.data("peer.join.success")["role"] == "__internal_recorder"
 
 
+async def test_a_recording_is_told_from_its_start_to_its_files(
+    told: httpx.AsyncClient, room: dict[str, Any], join: Any, receiver: Receiver, clock: Any
+) -> None:
+    await join("Asha")
+    path = f"/_sandbox/rooms/{room['id']}/recorder"
+    bot = (await told.post(path)).json()
+    clock.forward(seconds=90)
+    await told.delete(path)
+    await _flush(told)
+    begun, stopped, recorded = (
+        receiver.data(kind) for kind in ("beam.started.success", "beam.stopped.success", "beam.recording.success")
+    )
+    assert {each["beam_id"] for each in (begun, stopped, recorded)} == {begun["job_id"]}
+    assert {each["session_id"] for each in (begun, stopped, recorded)} == {bot["session_id"]}
+    assert (begun["peer_id"], begun["recording_enabled"]) == (bot["peer"]["id"], True)
+    assert (stopped["reason"], stopped["duration"]) == ("client request", 90)
+    assert (recorded["duration"], recorded["size"] > 0, "job_id" in recorded) == (90, True, False)
+    assert recorded["started_at"] < recorded["stopped_at"]
+    assert recorded["recording_presigned_url"].startswith("https://")
+
+
+async def test_a_recording_may_come_to_nothing(
+    told: httpx.AsyncClient, room: dict[str, Any], receiver: Receiver
+) -> None:
+    path = f"/_sandbox/rooms/{room['id']}/recorder"
+    await told.post(path)
+    assert (await told.delete(path, params={"error_type": "BAD_LUCK"})).status_code == 400
+    await told.delete(path, params={"error_type": "UPLOAD_ERROR"})
+    await _flush(told)
+    assert receiver.data("beam.failure")["error_type"] == "UPLOAD_ERROR"
+    assert receiver.data("beam.stopped.success")["reason"] == "failure: UPLOAD_ERROR"
+    assert "beam.recording.success" not in receiver.types
+
+
+async def test_the_end_of_a_room_ends_its_recording(
+    told: httpx.AsyncClient, vendor: httpx.AsyncClient, room: dict[str, Any], receiver: Receiver
+) -> None:
+    await told.post(f"/_sandbox/rooms/{room['id']}/recorder")
+    await vendor.post(f"/v2/active-rooms/{room['id']}/end-room", json={})
+    await _flush(told)
+    assert receiver.data("beam.stopped.success")["reason"] == "room ended"
+    assert receiver.types.count("beam.recording.success") == 1
+
+
 async def test_a_room_code_lets_in_with_or_without_a_user(
     vendor: httpx.AsyncClient, stranger: httpx.AsyncClient, room: dict[str, Any]
 ) -> None:

@@ -107,6 +107,7 @@ WITH_BODY = [
     ("POST", "/v1/groups/circle/guests"),
     ("POST", "/v1/groups/circle/start"),
     ("POST", "/v1/groups/circle/end"),
+    ("POST", "/v1/events"),
 ]
 WITH_A_BODY_THEY_NEED = [each for each in WITH_BODY if not each[1].endswith(("start", "end"))]
 

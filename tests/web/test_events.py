@@ -1,15 +1,26 @@
 """The journal, as it is read over HTTP."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
+import httpx
+import jwt
+import pytest
 from sqlalchemy import text
 
-from house import MovableClock, Tenant
+from house import MovableClock, Tenant, ask_as, linked
 from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.domain.times import rfc3339
+from videobroker.domain.users import TokenRules
+from videobroker.errors import InvalidInput
 from videobroker.storage import sessions
 from videobroker.storage.journal import record
+from videobroker.usecases import tenants
+from videobroker.usecases.reporting import require_lately
 
 
 async def test_events_come_oldest_first_and_can_be_followed_from_any_of_them(tutoring: Tenant) -> None:
@@ -102,3 +113,150 @@ async def test_the_journal_survives_what_it_is_about(tutoring: Tenant) -> None:
             {"app_id": tutoring.app.id},
         )
     assert left == 1
+
+
+# --- what the app reports ---------------------------------------------------------------------------------------------
+
+OPENED: dict[str, Any] = {
+    "kind": "booking",
+    "reference": "lesson-1",
+    "user_id": "student-1",
+    "event": "whiteboard.opened",
+    "details": {"page": 3, "tools": ["pen", None, 2.5, True], "by": {"name": "Zo\u00eb"}},
+}
+
+
+async def tokens(tenant: Tenant) -> Callable[[str], str]:
+    """Makes user tokens of the app's own identity provider."""
+    secret = f"invented-secret-of-the-identity-provider-{tenant.app.id}"
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    expires_at = int((tenant.broker.now() + timedelta(hours=1)).timestamp())
+    return lambda user_id: jwt.encode({"sub": user_id, "exp": expires_at}, secret)
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> bool:
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    return True
+
+
+class TestWhatTheAppReports:
+    async def test_stands_in_the_journal_as_it_was_answered(self, tutoring: Tenant, clock: MovableClock) -> None:
+        await tutoring.book()
+        before = tutoring.broker.now()
+        clock.move(seconds=30)
+        answer = await tutoring.post("/v1/events", {**OPENED, "occurred_at": rfc3339(before)})
+        assert answer.status_code == 201, answer.text
+        (listed,) = await tutoring.events("app.reported")
+        assert answer.json() == listed
+        assert listed["session"] == {"kind": "booking", "reference": "lesson-1"}
+        assert (listed["user_id"], listed["asked_by"]["user_id"]) == ("student-1", None)
+        assert listed["data"]["event"] == "whiteboard.opened"
+        assert listed["data"]["details"] == OPENED["details"]
+        assert listed["data"]["reported_at"] == before.isoformat()
+        assert listed["occurred_at"] > rfc3339(before)
+        assert await tutoring.events(cursor=listed["cursor"]) == []
+
+    async def test_may_be_about_no_session_and_nobody(self, tutoring: Tenant) -> None:
+        answer = await tutoring.post("/v1/events", {"event": "survey.sent"})
+        (listed,) = await tutoring.events("app.reported")
+        assert answer.json() == listed
+        assert (listed["session"], listed["user_id"], listed["data"]["details"]) == (None, None, {})
+
+    async def test_stands_there_once_under_one_idempotency_key(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        first, again = [
+            await tutoring.post("/v1/events", OPENED, headers={"Idempotency-Key": "once"}) for _ in range(2)
+        ]
+        assert first.json() == again.json()
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert len(await tutoring.events("app.reported")) == 1
+
+    async def test_needs_a_session_that_there_is(self, tutoring: Tenant) -> None:
+        assert refused(await tutoring.post("/v1/events", OPENED), 404, "session_not_found")
+        assert await tutoring.events() == []
+
+    async def test_keeps_no_credential(self, tutoring: Tenant) -> None:
+        details = {"token": "hush", "note": "they used abc-defg-hij", "deep": [{"password": "hush"}]}
+        await tutoring.post("/v1/events", {"event": "noted", "details": details})
+        (listed,) = await tutoring.events("app.reported")
+        assert "hush" not in str(listed)
+        assert "abc-defg-hij" not in str(listed)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"kind": None},
+            {"reference": None},
+            {"kind": "meeting"},
+            {"event": ""},
+            {"event": "two words"},
+            {"event": ".hidden"},
+            {"event": "x" * 65},
+            {"event": None},
+            {"user_id": "x" * 129},
+            {"details": []},
+            {"details": None},
+            {"details": {"a": "x" * 4_096}},
+            {"details": {"a": "\0"}},
+            {"details": {"a": 2**63}},
+            {"details": {"1": {"2": {"3": {"4": [{"6": {"7": {"8": {}}}}]}}}}},
+            {"unknown": True},
+            {"occurred_at": "yesterday"},
+            {"occurred_at": "2026-03-12T14:00:00"},
+        ],
+        ids=lambda change: str(change)[:60],
+    )
+    async def test_is_refused_when_it_is_not_fit(self, tutoring: Tenant, change: dict[str, Any]) -> None:
+        await tutoring.book()
+        assert refused(await tutoring.post("/v1/events", {**OPENED, **change}), 422, "invalid_request")
+        assert await tutoring.events("app.reported") == []
+
+    @pytest.mark.parametrize(
+        ("age", "fits"),
+        [
+            (timedelta(minutes=-1), True),
+            (timedelta(minutes=-1, microseconds=-1), False),
+            (timedelta(days=30), True),
+            (timedelta(days=30, microseconds=1), False),
+        ],
+        ids=str,
+    )
+    def test_happened_lately(self, clock: MovableClock, age: timedelta, fits: bool) -> None:
+        now = clock()
+        with nullcontext() if fits else pytest.raises(InvalidInput, match="occurred_at"):
+            require_lately(now - age, now=now)
+
+    @pytest.mark.parametrize("age", [timedelta(hours=-1), timedelta(days=31)], ids=str)
+    async def test_is_refused_with_a_moment_that_is_not_now(self, tutoring: Tenant, age: timedelta) -> None:
+        body = {"event": "noted", "occurred_at": rfc3339(tutoring.broker.now() - age)}
+        assert refused(await tutoring.post("/v1/events", body), 422, "invalid_request")
+        assert await tutoring.events("app.reported") == []
+
+    async def test_may_be_eight_levels_deep(self, tutoring: Tenant) -> None:
+        details = {"2": {"3": {"4": {"5": {"6": {"7": {"8": "the bottom"}}}}}}}
+        answer = await tutoring.post("/v1/events", {"event": "noted", "details": details})
+        assert answer.status_code == 201, answer.text
+
+    async def test_may_come_from_a_user_about_themselves_in_a_session_of_theirs(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        token = await tokens(tutoring)
+        unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
+        for body in (OPENED, unnamed):
+            answer = await ask_as(tutoring, token("student-1"), "POST", "/v1/events", body)
+            assert answer.status_code == 201, answer.text
+        listed = await tutoring.events("app.reported")
+        assert [(each["user_id"], each["asked_by"]["user_id"]) for each in listed] == [("student-1", "student-1")] * 2
+
+    async def test_does_not_come_from_a_user_about_anything_else(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        token = await tokens(tutoring)
+        ticket = await linked(tutoring)
+        path = "/v1/events"
+        unnamed = {name: value for name, value in OPENED.items() if name != "user_id"}
+        assert refused(await ask_as(tutoring, token("tutor-1"), "POST", path, OPENED), 403, "not_yourself")
+        assert refused(await ask_as(tutoring, token("stranger"), "POST", path, unnamed), 404, "session_not_found")
+        nowhere = await ask_as(tutoring, token("tutor-1"), "POST", path, {"event": "noted"})
+        assert refused(nowhere, 422, "invalid_request")
+        assert refused(await ask_as(tutoring, ticket, "POST", path, OPENED), 403, "ticket_not_enough")
+        assert await tutoring.events("app.reported") == []

@@ -20,7 +20,7 @@ THEIRS, NOBODYS = "theirs-1", "nobody-1"
 
 @dataclass(frozen=True)
 class Question:
-    """A request about a session; `{}` stands for its reference."""
+    """A request about a session; `{}` stands for its reference, in the path and as a member of the body."""
 
     method: str
     path: str
@@ -31,7 +31,10 @@ class Question:
 
     async def ask(self, tenant: Tenant, reference: str, **how: Any) -> httpx.Response:
         """Ask it about this reference."""
-        return await tenant.send(self.method, self.path.format(reference), json=self.body, **how)
+        body = self.body
+        if isinstance(body, dict):
+            body = {name: reference if value == "{}" else value for name, value in body.items()}
+        return await tenant.send(self.method, self.path.format(reference), json=body, **how)
 
 
 def about(session: str) -> list[Question]:
@@ -77,6 +80,8 @@ QUESTIONS = [
     Question("GET", "/v1/events?kind=booking&reference={}"),
     Question("GET", "/v1/events?kind=group&reference={}"),
     Question("GET", "/v1/events?kind=group&reference={}&user_id=tutor-1&type=credentials.issued"),
+    Question("POST", "/v1/events", {"kind": "booking", "reference": "{}", "event": "noted"}),
+    Question("POST", "/v1/events", {"kind": "group", "reference": "{}", "event": "noted", "user_id": "tutor-1"}),
 ]
 
 

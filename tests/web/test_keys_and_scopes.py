@@ -66,6 +66,7 @@ BODIES = {
     "GuestIn": {"name": "Grandma"},
     "LinkIn": {"user_id": "tutor-1"},
     "CallerOfCall": {"user_id": "tutor-1"},
+    "EventIn": {"event": "whiteboard.opened"},
     "EndpointIn": {"url": "https://backend.example/hooks"},
     "ReplayIn": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
 }

@@ -932,7 +932,11 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     peers = [await sandbox.enter(each["room_id"], token=each["token"]) for each in (tutor, student)]
     await sandbox.deliver()
     await tenant.settle()
-    clock.move(minutes=5)
+    for error in ({}, {"error_type": "UPLOAD_ERROR"}):
+        await sandbox.client.post(f"/_sandbox/rooms/{tutor['room_id']}/recorder")
+        clock.move(minutes=1)
+        await sandbox.client.delete(f"/_sandbox/rooms/{tutor['room_id']}/recorder", params=error)
+    clock.move(minutes=3)
     await sandbox.leave(tutor["room_id"], peers[1])
     clock.move(minutes=5)
     await sandbox.leave(tutor["room_id"], peers[0])

@@ -9,6 +9,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance import NOBODY, Summary
 from videobroker.domain.ids import CallId, SessionId
 from videobroker.domain.observations import Observation, Sign
+from videobroker.domain.recordings import RecordingNews
 
 
 class EndReason(StrEnum):
@@ -77,21 +78,39 @@ def call_of(calls: Sequence[Call], provider: ProviderName, each: Observation) ->
     clock. Somebody who arrives well after the last call has ended begins a new one.
     """
     own = [call for call in calls if call.provider is provider]
-    if each.provider_call_id is not None:
-        for call in own:
-            if each.provider_call_id in call.provider_call_ids:
-                return call
-    moment = each.since or each.at
-    nearest = min(own, key=lambda call: (call.distance(moment), -call.started_at.timestamp()), default=None)
-    if nearest is None or begins_anew(own, each) or nearest.distance(moment) > LATEST_NEWS:
-        return None
-    return nearest
+    named = _named(own, each.provider_call_id)
+    if named is not None:
+        return named
+    return None if begins_anew(own, each) else _nearest(own, each.since or each.at)
+
+
+def call_recorded(calls: Sequence[Call], provider: ProviderName, news: RecordingNews) -> Call | None:
+    """The call that was recorded, found as for an observation; None for a meeting that none of these is.
+
+    A recording begins no call: it may run in an empty room.
+    """
+    own = [call for call in calls if call.provider is provider]
+    named = _named(own, news.provider_call_id)
+    if named is not None:
+        return named
+    return None if _is_after(own, news.moment) else _nearest(own, news.moment)
 
 
 def begins_anew(calls: Sequence[Call], each: Observation) -> bool:
     """Whether an observation tells of a meeting after the last of these calls."""
-    moment = each.since or each.at
-    ends = [call.ended_at for call in calls]
-    if any(end is None for end in ends) or each.sign is Sign.EMPTIED:
-        return False
-    return all(end is not None and moment > end + CLOCKS_DIFFER_BY for end in ends)
+    return each.sign is not Sign.EMPTIED and _is_after(calls, each.since or each.at)
+
+
+def _named(calls: Sequence[Call], provider_call_id: str | None) -> Call | None:
+    if provider_call_id is None:
+        return None
+    return next((call for call in calls if provider_call_id in call.provider_call_ids), None)
+
+
+def _nearest(calls: Sequence[Call], moment: datetime) -> Call | None:
+    nearest = min(calls, key=lambda call: (call.distance(moment), -call.started_at.timestamp()), default=None)
+    return None if nearest is None or nearest.distance(moment) > LATEST_NEWS else nearest
+
+
+def _is_after(calls: Sequence[Call], moment: datetime) -> bool:
+    return all(call.ended_at is not None and moment > call.ended_at + CLOCKS_DIFFER_BY for call in calls)

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     CALLS_WRITE = "calls:write"
     MODERATION_WRITE = "moderation:write"
     EVENTS_READ = "events:read"
+    EVENTS_WRITE = "events:write"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     DIAGNOSTICS_READ = "diagnostics:read"
@@ -38,6 +39,7 @@ SCOPE_MEANINGS = {
     Scope.CALLS_WRITE: "start and end calls",
     Scope.MODERATION_WRITE: "put people out of sessions and let them in again",
     Scope.EVENTS_READ: "read the journal",
+    Scope.EVENTS_WRITE: "report into the journal what happened in the app",
     Scope.WEBHOOKS_READ: "read webhook endpoints and deliveries",
     Scope.WEBHOOKS_WRITE: "add, change, test and remove webhook endpoints, retry and replay deliveries",
     Scope.DIAGNOSTICS_READ: "examine the app's set-up",

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.diagnosis import Finding
 from videobroker.domain.observations import Observation, RollCall
+from videobroker.domain.recordings import RecordingNews
 
 
 class Surface(StrEnum):
@@ -138,6 +139,8 @@ class Notice:
     """Which room it is about; None for what is about none."""
     observation: Observation | None = None
     """What it says about a call; None for what does not matter to calls, and for recorders."""
+    recording: RecordingNews | None = None
+    """What it says about a recording. A notice says something about one of them at most: a call, or a recording."""
 
 
 class Provider(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from videobroker.sandbox import events
 from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.config import RECORDER_ROLE
 from videobroker.sandbox.ids import new_object_id
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.rooms import Room
@@ -91,16 +92,27 @@ def enter(state: SandboxState, room: Room, peer: Peer) -> Joined:
     if running is None:
         state.tell(events.session_opened(room, session))
     state.tell(events.peer_joined(room, session, peer))
+    if peer.role == RECORDER_ROLE:
+        state.tell(events.beam_started(room, session, peer))
     return Joined(session=session, peer=peer, opened=running is None)
 
 
 def leave(
-    state: SandboxState, room: Room, session: Session, peers: tuple[Peer, ...], *, reason: str, message: str = ""
+    state: SandboxState,
+    room: Room,
+    session: Session,
+    peers: tuple[Peer, ...],
+    *,
+    reason: str,
+    message: str = "",
+    recording_error: str | None = None,
 ) -> Session:
-    """Take `peers` out of a session; the last one closes it."""
+    """Take `peers` out of a session; the last one closes it. With an error, what a recorder recorded comes to
+    nothing."""
     after = session.left_by(peers, state.now())
     state.keep(after)
     _tell_departures(state, room, session, after, reason=reason, message=message)
+    _tell_recordings(state, room, session, after, reason=events.CLIENT_REQUEST, error=recording_error)
     return after
 
 
@@ -115,6 +127,7 @@ def end(
     state.tell(events.room_ended(room, session, now, lock=lock, reason=reason, by=by))
     # The vendor does not say which reason those leave with whose room was ended; it says that they are kicked.
     _tell_departures(state, room, session, after, reason=events.KICKED, message=reason)
+    _tell_recordings(state, room, session, after, reason=events.ROOM_ENDED)
     return after
 
 
@@ -171,3 +184,17 @@ def _tell_departures(
             state.tell(events.peer_left(room, after, peer, reason=reason, message=message))
     if before.active and not after.active:
         state.tell(events.session_closed(room, after))
+
+
+def _tell_recordings(
+    state: SandboxState, room: Room, before: Session, after: Session, *, reason: str, error: str | None = None
+) -> None:
+    for was, bot in zip(before.peers, after.peers, strict=True):
+        if bot.role != RECORDER_ROLE or not was.present or bot.present:
+            continue
+        if error is None:
+            state.tell(events.beam_stopped(room, after, bot, reason=reason))
+            state.tell(events.beam_recorded(room, after, bot))
+        else:
+            state.tell(events.beam_stopped(room, after, bot, reason=f"failure: {error}"))
+            state.tell(events.beam_failed(room, after, bot, error_type=error))

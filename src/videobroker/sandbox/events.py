@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from videobroker.sandbox.calls import Peer, Session
+from videobroker.sandbox.ids import object_id_from
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.times import UNSET, live
@@ -11,6 +12,10 @@ from videobroker.sandbox.times import UNSET, live
 CLIENT_REQUEST = "client request"
 KICKED = "peer kicked"
 SOCKET_CLOSED = "websocket closed"
+ROOM_ENDED = "room ended"
+
+RECORDED_BYTES_PER_SECOND = 66_000
+_FILES = "https://sandbox-recordings.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,11 @@ def peer_joined(room: Room, session: Session, peer: Peer) -> Event:
 
 def peer_left(room: Room, session: Session, peer: Peer, *, reason: str, message: str) -> Event:
     """Somebody went or was sent; `peer` has its `left_at`."""
-    left_at = peer.left_at or session.updated_at
+    left_at = _left_at(session, peer)
     told = {
         "joined_at": live(peer.joined_at),
         "left_at": live(left_at),
-        "duration": _seconds(peer.joined_at, left_at),
+        "duration": _stay(session, peer),
         "reason": reason,
         "message": message,
     }
@@ -88,6 +93,82 @@ def role_change_failed(room: Room, session: Session, wanted: Peer, at: datetime,
     """Somebody keeps the old role; `wanted` is the peer as it should have become."""
     told = {"joined_at": live(wanted.joined_at), "error_message": cause}
     return Event("role.change.failure", room, at, _session(room, session) | _untyped(wanted) | told)
+
+
+def beam_started(room: Room, session: Session, bot: Peer) -> Event:
+    """The bot begins to record."""
+    told = {"recording_enabled": True, "rtmp": [], "start_delay": 0}
+    return Event("beam.started.success", room, bot.joined_at, _job(room, session, bot) | told)
+
+
+def beam_stopped(room: Room, session: Session, bot: Peer, *, reason: str) -> Event:
+    """The bot records no more; it has its `left_at`."""
+    told = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, bot), "reason": reason}
+    return Event("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | told)
+
+
+def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
+    """What the bot recorded is there."""
+    job, stopped = _job(room, session, bot), _left_at(session, bot)
+    beam, seconds = job["beam_id"], _stay(session, bot)
+    bucket, begun = "s3://sandbox-recordings", f"beam/{room.id}/{bot.joined_at:%Y%m%d}/{beam}"
+    told = {
+        "rtmp": [],
+        "recording_id": object_id_from(f"asset of {bot.id}"),
+        "created_at": live(stopped),
+        "started_at": live(bot.joined_at),
+        "stopped_at": live(stopped),
+        "duration": seconds,
+        "size": RECORDED_BYTES_PER_SECOND * seconds,
+        "recording_path": f"{bucket}/{begun}/Rec.mp4",
+        "recording_presigned_url": f"{_FILES}/{begun}/Rec.mp4?X-Amz-Signature={'5ec' * 20}",
+        "chat_recording_path": f"{bucket}/{begun}/Chat.csv",
+        "chat_recording_presigned_url": f"{_FILES}/{begun}/Chat.csv?X-Amz-Signature={'5ec' * 20}",
+        "location": f"{bucket}/{begun}/Rec.mp4",
+    }
+    return Event("beam.recording.success", room, stopped, {k: v for k, v in job.items() if k != "job_id"} | told)
+
+
+def beam_failed(room: Room, session: Session, bot: Peer, *, error_type: str) -> Event:
+    """There will be no recording. The sentence holds an address, as a vendor's may."""
+    told = {
+        "recording_enabled": True,
+        "rtmp": [],
+        "duration": _stay(session, bot),
+        "error_type": error_type,
+        "error_message": f"recording failed at {_meeting_url(room)}",
+    }
+    return Event("beam.failure", room, _left_at(session, bot), _job(room, session, bot) | told)
+
+
+def _job(room: Room, session: Session, bot: Peer) -> JsonObject:
+    job = object_id_from(f"beam of {bot.id}")
+    return {
+        "beam_id": job,
+        "job_id": job,
+        "room_id": room.id,
+        "peer_id": bot.id,
+        "session_id": session.id,
+        "template_id": room.template_id,
+        "session_started_at": live(session.created_at),
+        "metadata_id": "",
+        "metadata_timestamp": "",
+        "max_width": 1280,
+        "max_height": 720,
+        "meeting_url": _meeting_url(room),
+    }
+
+
+def _meeting_url(room: Room) -> str:
+    return f"https://sandbox.invalid/preview/{room.id}/recorder?skip_preview=true"
+
+
+def _left_at(session: Session, peer: Peer) -> datetime:
+    return peer.left_at or session.updated_at
+
+
+def _stay(session: Session, peer: Peer) -> int:
+    return _seconds(peer.joined_at, _left_at(session, peer))
 
 
 def _room(room: Room) -> JsonObject:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, select, text, update
+from sqlalchemy import RowMapping, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,7 @@ from videobroker.domain.attendance import Summary
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage import cursors
-from videobroker.storage.tables import calls
+from videobroker.storage.tables import calls, rooms
 
 
 async def open_call(connection: AsyncConnection, app_id: AppId, call: Call) -> bool:
@@ -71,6 +71,33 @@ async def find(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> C
     """The call with this id."""
     row = (await connection.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
     return None if row is None else call_from(row._mapping)
+
+
+async def sessions_running(
+    connection: AsyncConnection,
+    app_id: AppId,
+    provider: ProviderName,
+    provider_room_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+) -> list[SessionId]:
+    """Which of the sessions that share a room had a call between these moments: two of them at most."""
+    statement = (
+        select(calls.c.session_id)
+        .join(rooms, (rooms.c.app_id == calls.c.app_id) & (rooms.c.session_id == calls.c.session_id))
+        .where(
+            calls.c.app_id == app_id,
+            calls.c.provider == provider,
+            rooms.c.provider == provider,
+            rooms.c.provider_room_id == provider_room_id,
+            calls.c.started_at <= until,
+            or_(calls.c.ended_at.is_(None), calls.c.ended_at >= since),
+        )
+        .distinct()
+        .limit(2)
+    )
+    return list((await connection.execute(statement)).scalars())
 
 
 NEWEST = 100

@@ -25,6 +25,7 @@ from videobroker.storage.store import TOLD, Store
 from videobroker.storage.tables import journal
 from videobroker.storage.wires import Query, Wire
 
+_POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
 FLIGHTS = 1
 """Transactions of the scribe under way at a time."""
 
@@ -37,6 +38,14 @@ async def record(connection: AsyncConnection, *events: Event) -> None:
     if events:
         await connection.execute(insert(journal), [_columns_of(event) for event in events])
         connection.info.setdefault(TOLD, set()).update(event.asker.app_id for event in events)
+
+
+async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
+    """Write this event; it is answered as it stands there, with its place."""
+    statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
+    row = (await connection.execute(statement)).one()
+    connection.info.setdefault(TOLD, set()).add(event.asker.app_id)
+    return _recorded_from(row)
 
 
 def _insert_all() -> Insert:
@@ -89,7 +98,7 @@ async def page(
 ) -> tuple[list[Recorded], str | None]:
     """One page of the journal, oldest first, and the cursor of the next; None when this page is the newest."""
     statement = (
-        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        select(journal, _POSITION)
         .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
         .order_by(journal.c.xid, journal.c.seq)
         .limit(limit + 1)
@@ -121,7 +130,7 @@ async def newest(
     Everything that is committed is there at once; whoever wants to follow the journal uses `page`.
     """
     statement = (
-        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        select(journal, _POSITION)
         .where(journal.c.app_id == app_id, journal.c.session_id == session_id, journal.c.type.in_(list(types)))
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(limit)
@@ -158,7 +167,7 @@ async def at(
     wanted = [tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint")) for xid, seq in positions]
     if not wanted:
         return {}
-    statement = select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position")).where(
+    statement = select(journal, _POSITION).where(
         journal.c.app_id == app_id, tuple_(journal.c.xid, journal.c.seq).in_(wanted)
     )
     return {(row.position, row.seq): _recorded_from(row) for row in await connection.execute(statement)}
@@ -167,7 +176,7 @@ async def at(
 async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
     """The place behind which everything is new; None while the journal is empty."""
     statement = (
-        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        select(journal, _POSITION)
         .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(1)

@@ -9,10 +9,11 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
-from videobroker.domain.calls import Call, begins_anew, call_of
+from videobroker.domain.calls import Call, begins_anew, call_of, call_recorded
 from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.observations import Attested, Observation
+from videobroker.domain.recordings import RecordingNews, RecordingState
 from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, WebhookUnreadable
 from videobroker.providers.contract import Provider
@@ -47,6 +48,7 @@ async def _apply_batch(
         raise LookupError(f"the inbox speaks of session {session_id}, which does not exist")
     by_call: dict[CallId, list[Attested]] = defaultdict(list)
     known = {call.id: call for call in await calls.of_session(transaction, app_id, session_id)}
+    recorded: list[tuple[NoticeId, Provider, RecordingNews]] = []
     done: list[NoticeId] = []
     for each in kept:
         try:
@@ -54,7 +56,10 @@ async def _apply_batch(
         except ProviderNotConfigured:
             # Until somebody sets the account right.
             continue
-        observation = _observation(provider, each)
+        observation, recording = _told(provider, each)
+        if recording is not None:
+            recorded.append((each.id, provider, recording))
+            continue
         if observation is None:
             await inbox.mark(transaction, app_id, [each.id], ignored="cannot be read any more")
             continue
@@ -71,16 +76,39 @@ async def _apply_batch(
         numbered = broker.provider(app, call.provider).needs_uid
         held = await known_of(transaction, app, session, call, observed, numbered=numbered)
         await learn(transaction, app, held, told, final=call.settled_at is not None, now=now)
+    # Last: whoever came meanwhile may have begun the call that was recorded.
+    for notice_id, provider, news in recorded:
+        await record(transaction, _recording_event(app, session, list(known.values()), provider, news, now))
+        done.append(notice_id)
     await inbox.mark(transaction, app_id, done)
 
 
-def _observation(provider: Provider, kept: Kept) -> Observation | None:
+def _told(provider: Provider, kept: Kept) -> tuple[Observation | None, RecordingNews | None]:
     try:
-        observation = provider.read(kept.body).observation
+        notice = provider.read(kept.body)
     except WebhookUnreadable as error:
         log.warning("a kept webhook cannot be read", notice=str(kept.id), error=error.code)
-        return None
-    return None if observation is None else as_ours(provider, replace(observation, evidence=str(kept.id)))
+        return None, None
+    observation, recording = notice.observation, notice.recording
+    return (
+        None if observation is None else as_ours(provider, replace(observation, evidence=str(kept.id))),
+        None if recording is None else as_ours(provider, recording),
+    )
+
+
+_RECORDED = {
+    RecordingState.STARTED: EventType.RECORDING_STARTED,
+    RecordingState.READY: EventType.RECORDING_READY,
+    RecordingState.FAILED: EventType.RECORDING_FAILED,
+}
+
+
+def _recording_event(
+    app: App, session: Session, known: Sequence[Call], provider: Provider, news: RecordingNews, now: datetime
+) -> Event:
+    call = call_recorded(known, provider.name, news)
+    data = {"call": None if call is None else str(call.id), "provider": provider.name, **news.facts()}
+    return about(session, _RECORDED[news.state], asker=Asker(app.id), now=now, data=data)
 
 
 def _with_id(call: Call, observation: Observation) -> Call:

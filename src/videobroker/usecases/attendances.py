@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from videobroker.domain.apps import App
 from videobroker.domain.attendance import SAME_MOMENT, Stay, fold, summary_of
 from videobroker.domain.calls import Call
 from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.observations import Attested, Observation, Sign
+from videobroker.domain.recordings import RecordingNews
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.providers.contract import Capability, Provider
@@ -17,6 +18,8 @@ from videobroker.storage import attendance, identities, removals, sessions
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
+
+Told = TypeVar("Told", Observation, RecordingNews)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +95,14 @@ async def learn(
     return bool(changes)
 
 
-def as_ours(provider: Provider, observation: Observation) -> Observation:
-    """An observation whose meeting may be one of our calls.
+def as_ours(provider: Provider, told: Told) -> Told:
+    """What was told, whose meeting may be one of our calls.
 
     A room that is not shut at the end of a call goes on for its provider: one of its meetings is then several of ours.
     """
     if Capability.CLOSE_ROOM in provider.capabilities:
-        return observation
-    return replace(observation, provider_call_id=None)
+        return told
+    return replace(told, provider_call_id=None)
 
 
 def _provider_call_ids(call: Call, told: Iterable[Attested]) -> tuple[str, ...]:

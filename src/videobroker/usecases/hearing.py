@@ -11,7 +11,7 @@ from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.ids import NoticeId, SessionId, uuid7
 from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice, Provider
-from videobroker.storage import identities, inbox, rooms
+from videobroker.storage import calls, identities, inbox, rooms
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.store import Transaction
 
@@ -87,15 +87,18 @@ async def _addressee(
     transaction: Transaction, app: App, provider: Provider, notice: Notice, now: datetime
 ) -> tuple[SessionId | None, str | None]:
     """Which session it is about; or why nothing follows from it."""
-    if notice.observation is None or notice.room_id is None:
+    told = notice.observation or notice.recording
+    if told is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
     sharing = await rooms.sessions_at(transaction, app.id, provider.name, notice.room_id, limit=2)
     if not sharing:
         return None, "is about a room that is not ours"
-    if notice.observation.at > now + AHEAD:
+    if told.at > now + AHEAD:
         return None, "lies in the future"
     if len(sharing) == 1:
         return sharing[0], None
+    if notice.observation is None:
+        return await _recorded_session(transaction, app, provider, notice)
     # In a room that several sessions share, people belong to the one they had credentials for when they came.
     seen = notice.observation
     person, at = seen.provider_user_id, seen.since or seen.at
@@ -103,3 +106,16 @@ async def _addressee(
     if person is not None:
         session_id = await identities.session_of(transaction, app.id, provider.name, notice.room_id, person, at=at)
     return session_id, None if session_id is not None else "is about nobody who has credentials"
+
+
+async def _recorded_session(
+    transaction: Transaction, app: App, provider: Provider, notice: Notice
+) -> tuple[SessionId | None, str | None]:
+    """Whose recording it is, in a room that several sessions share: whose call ran meanwhile, if that was only one."""
+    news = notice.recording
+    if news is None or notice.room_id is None:
+        return None, "says nothing about who is in a call"
+    running = await calls.sessions_running(
+        transaction, app.id, provider.name, notice.room_id, since=news.moment, until=news.stopped_at or news.moment
+    )
+    return (running[0], None) if len(running) == 1 else (None, "is about a recording of no single session")

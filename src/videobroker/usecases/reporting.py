@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.ids import EventId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType, Recorded
 from videobroker.domain.reports import without_secrets
-from videobroker.domain.sessions import SessionKey
+from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal
 from videobroker.usecases.doors import look_at, require_on_roster
@@ -17,12 +18,16 @@ from videobroker.usecases.doors import look_at, require_on_roster
 LARGEST_REPORT = 4_096
 """Bytes of details, as JSON."""
 LONGEST_HISTORY = 500
+REPORTED_AHEAD = timedelta(minutes=1)
+"""So far may the app's clock be before ours."""
+REPORTED_LATE = timedelta(days=30)
+"""So long after it happened an app may still report something."""
 _HISTORY = (EventType.APP_REPORTED, EventType.CALL_STARTED, EventType.CALL_ENDED)
 
 
 async def report(
     broker: Broker,
-    key: SessionKey,
+    key: SessionKey | None,
     name: str,
     *,
     details: Mapping[str, Any],
@@ -30,26 +35,51 @@ async def report(
     reported_at: datetime | None,
     asker: Asker,
     now: datetime,
-) -> Event:
-    """Write into the journal that the app says this happened.
+) -> Recorded:
+    """Write into the journal that the app says this happened; without a session, in the app as a whole.
 
     `reported_at` is the app's own clock; the journal goes by ours. Whatever is, or may be, a credential is taken out.
-    A user who reports must be on the roster. Raises `SessionNotFound`, and `InvalidInput` when the details are large.
+    A user who reports must be on the roster. Raises `SessionNotFound`, and `InvalidInput` when the details are large,
+    or when a user names no session.
     """
     if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
-    if asker.user_id is not None:
-        await require_on_roster(broker, key, asker.user_id)
-    session = (await look_at(broker, key, None)).session
+    session = await _reported_session(broker, key, asker)
     data = {
         "event": without_secrets(name),
         "reported_at": None if reported_at is None else reported_at.isoformat(),
         "details": without_secrets(dict(details)),
     }
-    event = about(session, EventType.APP_REPORTED, asker=asker, now=now, user_id=user_id, data=data)
+    event = Event(
+        id=EventId(uuid7(now)),
+        type=EventType.APP_REPORTED,
+        occurred_at=now,
+        asker=asker,
+        session=None if session is None else session.key,
+        session_id=None if session is None else session.id,
+        user_id=user_id,
+        data=data,
+    )
     async with broker.store.transaction() as transaction:
-        await journal.record(transaction, event)
-    return event
+        return await journal.record_one(transaction, event)
+
+
+async def _reported_session(broker: Broker, key: SessionKey | None, asker: Asker) -> Session | None:
+    if key is not None and asker.user_id is not None:
+        await require_on_roster(broker, key, asker.user_id)
+    if key is not None:
+        return (await look_at(broker, key, None)).session
+    if asker.user_id is not None:
+        raise InvalidInput("A user reports about a session of theirs: send `kind` and `reference`.")
+    return None
+
+
+def require_lately(reported_at: datetime, *, now: datetime) -> None:
+    """Raise `InvalidInput` for a moment that is not worth reporting: in the future, or long ago."""
+    if reported_at > now + REPORTED_AHEAD:
+        raise InvalidInput("`occurred_at` lies in the future. Set the clock (NTP), or leave it out.")
+    if reported_at < now - REPORTED_LATE:
+        raise InvalidInput(f"`occurred_at` is more than {REPORTED_LATE.days} days ago. Report sooner, or leave it out.")
 
 
 async def history(broker: Broker, app: App, key: SessionKey, *, for_user: str | None) -> list[Event]:

@@ -251,6 +251,7 @@ CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.valu
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
 Moderator = Annotated[Caller, Security(identify, scopes=[Scope.MODERATION_WRITE.value])]
 EventsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.EVENTS_READ.value])]
+EventsReporter = Annotated[Caller, Security(identify, scopes=[Scope.EVENTS_WRITE.value])]
 WebhooksReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_READ.value])]
 WebhooksWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_WRITE.value])]
 Examiner = Annotated[Caller, Security(identify_backend, scopes=[Scope.DIAGNOSTICS_READ.value])]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.observations import Observation, Sign
+from videobroker.domain.recordings import RecordingKind, RecordingNews, RecordingState
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice
 from videobroker.providers.hms.provider import HmsProvider
@@ -258,14 +259,18 @@ def test_recorders_are_nobody(provider: HmsProvider, kind: str, role: str) -> No
         "room.end.success",
         "room.end.failure",
         "peer.join.failure",
-        "beam.started.success",
+        "beam.stopped.success",
+        "hls.stopped.success",
+        "track.recording.success",
+        "stream.recording.success",
+        "transcription.success",
         "anything.new",
         "session.open",
     ],
 )
 def test_everything_else_says_nothing_about_a_call(provider: HmsProvider, kind: str) -> None:
     notice = provider.read(body_of(kind))
-    assert (notice.type, notice.observation, notice.likeness) == (kind, None, None)
+    assert (notice.type, notice.observation, notice.recording, notice.likeness) == (kind, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -290,6 +295,204 @@ def test_what_lacks_its_room_or_device_says_nothing(provider: HmsProvider, missi
 def test_the_dashboards_test_is_taken(provider: HmsProvider, kind: str) -> None:
     notice = shown(body_of(kind, {}), provider)
     assert (notice.room_id, notice.observation, notice.likeness) == (None, None, None)
+
+
+# --- what it says about a recording
+
+BEAM = "65f0ca10b3d4e5f607182b11"
+JOB: dict[str, Any] = {
+    "beam_id": BEAM,
+    "job_id": "65f0ca10b3d4e5f607182b12",
+    "room_id": ROOM,
+    "peer_id": PEER,
+    "session_id": SESSION,
+    "template_id": "64d1f1b23c5b7e9012ab34d0",
+    "session_started_at": "2026-03-12T21:47:00.19712Z",
+    "metadata_id": "",
+    "metadata_timestamp": "",
+    "max_width": 1280,
+    "max_height": 720,
+    "meeting_url": "https://acme.app.100ms.live/preview/65f0c1a2b3d4e5f60718293a/recorder?skip_preview=true",
+}
+BEGUN = {**JOB, "recording_enabled": True, "rtmp": [], "start_delay": 4}
+BROKEN_OFF = {
+    **JOB,
+    "recording_enabled": True,
+    "rtmp": [],
+    "duration": 60,
+    "error_type": "UPLOAD_ERROR",
+    "error_message": "upload failed",
+}
+RECORDED = {
+    **{key: value for key, value in JOB.items() if key != "job_id"},
+    "rtmp": [],
+    "recording_id": "65f0ca10b3d4e5f607182b13",
+    "created_at": "2026-03-12T22:30:30.5Z",
+    "started_at": "2026-03-12T21:50:00.007990308Z",
+    "stopped_at": "2026-03-12T22:30:00.25Z",
+    "duration": 2400,
+    "size": 158_400_000,
+    "recording_path": "s3://bucket/beam/Rec.mp4",
+    "recording_presigned_url": "https://bucket.example/beam/Rec.mp4?X-Amz-Signature=secret",
+    "chat_recording_path": "s3://bucket/beam/Chat.csv",
+    "chat_recording_presigned_url": "https://bucket.example/beam/Chat.csv?X-Amz-Signature=secret",
+    "location": "s3://bucket/beam/Rec.mp4",
+}
+HLS_FLAGS = {"recording_single_file_per_layer_enabled": False, "recording_vod_playlist_enabled": True}
+HLS_RECORDED = {
+    **{key: value for key, value in JOB.items() if key not in {"job_id", "peer_id"}},
+    "recording_id": "65f0ca10b3d4e5f607182b13",
+    "duration": 2400,
+    "started_at": "2026-03-12T21:50:00.007990308Z",
+    "stopped_at": "2026-03-12T22:30:00.25Z",
+    "recording_created_at": "2026-03-12T22:30:30.5Z",
+    "hls_vod_recording_path": "s3://bucket/hls/vod.zip",
+    "hls_vod_recording_presigned_url": "https://bucket.example/hls/vod.zip?X-Amz-Signature=secret",
+    "hls_vod_recording_size": 158_400_000,
+}
+SFU = {
+    "room_id": ROOM,
+    "room_name": "lesson-0042",
+    "template_id": "64d1f1b23c5b7e9012ab34d0",
+    "session_id": SESSION,
+    "session_started_at": "2026-03-12T21:47:00.19712Z",
+    "session_stopped_at": "2026-03-12T22:31:00.00931Z",
+}
+RECORDING_BEGAN = datetime(2026, 3, 12, 21, 50, 0, 7_000, tzinfo=UTC)
+RECORDING_ENDED = datetime(2026, 3, 12, 22, 30, 0, 250_000, tzinfo=UTC)
+SESSION_BEGAN = datetime(2026, 3, 12, 21, 47, 0, 197_000, tzinfo=UTC)
+
+
+def news(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingNews:
+    notice = provider.read(body_of(*args, **fields))
+    assert notice.observation is None
+    assert notice.recording is not None
+    assert notice.room_id == ROOM
+    return notice.recording
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "recorded"),
+    [
+        ("beam.started.success", BEGUN, RecordingKind.COMPOSITE),
+        ("hls.started.success", {**JOB, **HLS_FLAGS, "start_delay": 4}, RecordingKind.LIVE_STREAM),
+    ],
+)
+def test_a_recording_begins(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
+    assert news(provider, kind, data) == RecordingNews(
+        recording=BEAM, kind=recorded, state=RecordingState.STARTED, at=SENT, provider_call_id=SESSION
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "recorded"),
+    [
+        ("beam.recording.success", RECORDED, RecordingKind.COMPOSITE),
+        ("hls.recording.success", HLS_RECORDED, RecordingKind.LIVE_STREAM),
+    ],
+)
+def test_a_recording_is_ready(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
+    assert news(provider, kind, data) == RecordingNews(
+        recording=BEAM,
+        kind=recorded,
+        state=RecordingState.READY,
+        at=SENT,
+        provider_call_id=SESSION,
+        started_at=RECORDING_BEGAN,
+        stopped_at=RECORDING_ENDED,
+        duration_seconds=2400,
+        size_bytes=158_400_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "recorded"),
+    [
+        ("beam.failure", BROKEN_OFF, RecordingKind.COMPOSITE),
+        ("hls.failure", {**BROKEN_OFF, "recording_enabled": None, **HLS_FLAGS}, RecordingKind.LIVE_STREAM),
+    ],
+)
+def test_a_recording_fails(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
+    assert news(provider, kind, data) == RecordingNews(
+        recording=BEAM,
+        kind=recorded,
+        state=RecordingState.FAILED,
+        at=SENT,
+        provider_call_id=SESSION,
+        started_at=SENT - timedelta(seconds=60),
+        duration_seconds=60,
+        reason="UPLOAD_ERROR",
+        message="upload failed",
+    )
+
+
+def test_a_sessions_own_recording_goes_by_the_id_of_the_session(provider: HmsProvider) -> None:
+    files = {"recording_path": "s3://bucket/Rec.mp4", "recording_presigned_url": "https://bucket.example/Rec.mp4"}
+    ready = news(provider, "recording.success", {**SFU, **files, "duration": 2639, "size": 7}, version="1.0")
+    failed = news(provider, "recording.failed", {**SFU, "error": "no access", "error_type": "CLOUD_ACCESS_ERROR"})
+    assert {(each.recording, each.provider_call_id, each.started_at) for each in (ready, failed)} == {
+        (SESSION, SESSION, SESSION_BEGAN)
+    }
+    assert (ready.state, ready.duration_seconds, ready.size_bytes) == (RecordingState.READY, 2639, 7)
+    assert (failed.state, failed.reason, failed.message) == (RecordingState.FAILED, "CLOUD_ACCESS_ERROR", "no access")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("beam.started.success", {**BEGUN, "recording_enabled": False, "rtmp": [{"url": "rtmp://x.example/live"}]}),
+        ("beam.started.success", {**BEGUN, "recording_enabled": "true"}),
+        ("beam.failure", {**BROKEN_OFF, "recording_enabled": False}),
+        ("hls.started.success", {**JOB, **dict.fromkeys(HLS_FLAGS, False)}),
+        ("beam.recording.success", {**RECORDED, "beam_id": None}),
+        ("beam.recording.success", {**RECORDED, "room_id": None}),
+        ("recording.success", {**SFU, "session_id": ""}),
+        ("recording.success", {}),
+    ],
+)
+def test_what_nobody_records_and_what_lacks_its_name_says_nothing(
+    provider: HmsProvider, kind: str, data: dict[str, Any]
+) -> None:
+    notice = provider.read(body_of(kind, data))
+    assert (notice.recording, notice.likeness) == (None, None)
+
+
+def test_a_recording_without_the_moment_of_the_webhook_has_its_own(provider: HmsProvider) -> None:
+    assert news(provider, "beam.recording.success", RECORDED, timestamp=ZERO).at == RECORDING_ENDED
+    assert provider.read(body_of("beam.started.success", BEGUN, timestamp=None)).recording is None
+
+
+@pytest.mark.parametrize("number", [-1, 2**63 - 1, 10**30, "60", None, 1.5])
+def test_a_duration_that_is_none_is_left_out(provider: HmsProvider, number: object) -> None:
+    told = news(provider, "beam.failure", {**BROKEN_OFF, "duration": number})
+    assert (told.duration_seconds, told.started_at) == (None, None)
+
+
+def test_no_address_of_a_file_is_kept(provider: HmsProvider) -> None:
+    """A presigned link opens a recording for whoever has it."""
+    for kind, data in (("beam.recording.success", RECORDED), ("hls.recording.success", HLS_RECORDED)):
+        told = repr(news(provider, kind, data))
+        assert not any(part in told for part in ("://", "Amz", "bucket", ".mp4"))
+
+
+def test_a_recording_has_each_state_once_whatever_else_is_told(provider: HmsProvider) -> None:
+    first = provider.read(body_of("beam.recording.success", RECORDED))
+    later = {**RECORDED, "size": 8, "stopped_at": "2026-03-12T22:30:09Z"}
+    again = provider.read(
+        body_of("beam.recording.success", later, id="another", timestamp="2026-03-12T23:31:04Z", is_replay=True)
+    )
+    assert first.likeness == again.likeness is not None
+    others = [
+        provider.read(body_of(kind, data)).likeness
+        for kind, data in (
+            ("beam.started.success", BEGUN),
+            ("beam.failure", BROKEN_OFF),
+            ("beam.recording.success", {**RECORDED, "beam_id": "another"}),
+            ("hls.recording.success", HLS_RECORDED),
+            ("recording.success", SFU),
+        )
+    ]
+    assert len({first.likeness, *others}) == 6
 
 
 # --- what is the same
@@ -351,6 +554,7 @@ def test_what_lacks_a_field_is_unreadable(provider: HmsProvider, field: str, val
         provider.read(json.dumps({**envelope(), field: value}).encode())
 
 
+FIELDS = sorted({**DATA, **RECORDED, **BROKEN_OFF, **HLS_RECORDED, **SFU, "error": ""})
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -358,10 +562,12 @@ JSON = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
     | st.datetimes().map(datetime.isoformat),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(DATA)), inner, max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
     max_leaves=8,
 )
-KINDS = st.sampled_from(["peer.join.success", "peer.leave.success", "role.change.success", "session.close.success"])
+PEER_KINDS = ["peer.join.success", "peer.leave.success", "role.change.success", "session.close.success"]
+RECORDING_KINDS = ["beam.recording.success", "beam.failure", "hls.recording.success", "recording.failed"]
+KINDS = st.sampled_from([*PEER_KINDS, *RECORDING_KINDS])
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
@@ -374,12 +580,12 @@ def test_no_bytes_bring_another_error(body: bytes) -> None:
 
 @given(
     kind=KINDS,
-    data=st.dictionaries(st.sampled_from(sorted(DATA)), JSON),
+    data=st.dictionaries(st.sampled_from(FIELDS), JSON),
     fields=st.fixed_dictionaries({}, optional={"timestamp": JSON, "is_replay": JSON}),
 )
 def test_no_field_brings_another_error(kind: str, data: dict[str, Any], fields: dict[str, Any]) -> None:
     provider = account(webhook_secret=SECRET)
-    body = body_of(kind, {**DATA, **data}, **fields)
+    body = body_of(kind, {**DATA, **BROKEN_OFF, **data}, **fields)
     assert provider.read(body).type == kind
     with contextlib.suppress(WebhookUnreadable):
         shown(body, provider)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from videobroker.domain.observations import Observation, Sign
+from videobroker.domain.recordings import RecordingKind, RecordingNews, RecordingState
 from videobroker.errors import WebhookRefused
 from videobroker.providers.contract import Notice
 from videobroker.providers.hms.moments import told_moment
@@ -18,6 +19,7 @@ from videobroker.providers.notices import (
     json_object,
     needed_object,
     needed_text,
+    number,
     require_digest,
     require_equal,
     require_fresh,
@@ -70,6 +72,35 @@ _MEANINGS: Mapping[str, _Meaning] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """What a type of webhook says about a recording."""
+
+    kind: RecordingKind
+    state: RecordingState
+    name: str = "beam_id"
+    """Which field names it. The only one that the webhooks about one job share."""
+    flags: Collection[str] = ()
+    """One of these must be set: the same webhooks tell of streams that nobody records."""
+
+
+_BEAM_FLAGS = ("recording_enabled",)
+_HLS_FLAGS = ("recording_single_file_per_layer_enabled", "recording_vod_playlist_enabled")
+_RECORDINGS: Mapping[str, _Recording] = {
+    "beam.started.success": _Recording(RecordingKind.COMPOSITE, RecordingState.STARTED, flags=_BEAM_FLAGS),
+    "beam.recording.success": _Recording(RecordingKind.COMPOSITE, RecordingState.READY),
+    "beam.failure": _Recording(RecordingKind.COMPOSITE, RecordingState.FAILED, flags=_BEAM_FLAGS),
+    "hls.started.success": _Recording(RecordingKind.LIVE_STREAM, RecordingState.STARTED, flags=_HLS_FLAGS),
+    "hls.recording.success": _Recording(RecordingKind.LIVE_STREAM, RecordingState.READY),
+    "hls.failure": _Recording(RecordingKind.LIVE_STREAM, RecordingState.FAILED, flags=_HLS_FLAGS),
+    # These have no id of their own: a session has one at most.
+    "recording.success": _Recording(RecordingKind.COMPOSITE, RecordingState.READY, "session_id"),
+    "recording.failed": _Recording(RecordingKind.COMPOSITE, RecordingState.FAILED, "session_id"),
+}
+_LONGEST_SECONDS = 30 * 24 * 3600
+"""What claims to be longer is no duration."""
+
+
 def verify_webhook(
     keys: WebhookKeys, headers: Mapping[str, str], body: bytes, *, recorder_roles: Collection[str], now: datetime
 ) -> Notice:
@@ -88,7 +119,8 @@ def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> Notice:
     """What the webhook says, whoever sent it and when. Raises `WebhookUnreadable`.
 
     Webhooks about anything but people coming, going and changing roles say nothing about a call, nor do those about
-    recorders and those that lack what matters: the dashboard's test has no room.
+    recorders and those that lack what matters: the dashboard's test has no room. Recordings are those of a whole room;
+    those of single tracks and people say nothing, nor does a stop: it is followed by success or failure.
     """
     return _notice(json_object(body), recorder_roles)
 
@@ -112,15 +144,17 @@ def _is_replay(envelope: Json) -> bool:
 
 def _notice(envelope: Json, recorder_roles: Collection[str]) -> Notice:
     kind, data = needed_text(envelope, "type"), needed_object(envelope, "data")
-    observation = _observation(kind, data)
+    sent_at = told_moment(envelope.get("timestamp"))
+    observation, recording = _observation(kind, data), _recording(kind, data, sent_at)
     is_recorder = observation is not None and observation.role in recorder_roles
     return Notice(
         id=needed_text(envelope, "id"),
-        likeness=None if observation is None else _likeness(kind, observation),
+        likeness=_likeness(kind, observation) if observation else _recording_likeness(recording),
         type=kind,
-        sent_at=told_moment(envelope.get("timestamp")),
+        sent_at=sent_at,
         room_id=text(data, "room_id"),
         observation=None if is_recorder else observation,
+        recording=recording,
     )
 
 
@@ -158,4 +192,48 @@ def _likeness(kind: str, seen: Observation) -> str | None:
     if seen.provider_call_id is None and seen.connection is None:
         return None
     parts = (kind, seen.provider_call_id or "", seen.connection or "", seen.at.isoformat(timespec="milliseconds"))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _recording(kind: str, data: Json, sent_at: datetime | None) -> RecordingNews | None:
+    meaning = _RECORDINGS.get(kind)
+    if meaning is None or (meaning.flags and not any(data.get(flag) is True for flag in meaning.flags)):
+        return None
+    name, (started_at, stopped_at) = text(data, meaning.name), _span(meaning, data)
+    # Only some tell when; the envelope does always.
+    at = sent_at or stopped_at or started_at
+    if name is None or at is None or text(data, "room_id") is None:
+        return None
+    duration, size = number(data, "duration"), number(data, "size")
+    if size is None:
+        size = number(data, "hls_vod_recording_size")
+    known = duration is not None and 0 <= duration <= _LONGEST_SECONDS
+    if known and started_at is None and meaning.state is RecordingState.FAILED:
+        started_at = at - timedelta(seconds=duration or 0)
+    return RecordingNews(
+        recording=name,
+        kind=meaning.kind,
+        state=meaning.state,
+        at=at,
+        provider_call_id=text(data, "session_id"),
+        started_at=started_at,
+        stopped_at=stopped_at,
+        duration_seconds=duration if known else None,
+        size_bytes=size if size is not None and size >= 0 else None,
+        reason=text(data, "error_type"),
+        message=text(data, "error_message") or text(data, "error"),
+    )
+
+
+def _span(meaning: _Recording, data: Json) -> tuple[datetime | None, datetime | None]:
+    """From when to when it was recorded, as far as the webhook tells: a session's own recording lasts as long as it."""
+    whole = "session_" if meaning.name == "session_id" else ""
+    return told_moment(data.get(f"{whole}started_at")), told_moment(data.get(f"{whole}stopped_at"))
+
+
+def _recording_likeness(news: RecordingNews | None) -> str | None:
+    """A recording starts once, and is ready or fails once, however often and whenever that is told."""
+    if news is None:
+        return None
+    parts = ("recording", news.kind, news.recording, news.state)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

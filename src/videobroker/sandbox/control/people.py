@@ -30,6 +30,9 @@ from videobroker.sandbox.state import SandboxState
 LOOK_EVERY_SECONDS = 0.02
 """How often somebody who waits for the sandbox's clock looks at it: a test may move it at any time."""
 
+RECORDING_ERRORS = ("INTERNAL_ERROR", "MAX_RETRIES_REACHED", "UPLOAD_ERROR", "BEAM_STOPPED")
+"""Why a recording may come to nothing: stop the recorder with `?error_type=UPLOAD_ERROR`."""
+
 
 def people_routes(state: SandboxState, background: Background) -> list[Route]:
     """Joining, leaving, dropping out, and the bot that records."""
@@ -65,7 +68,10 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
         if bot is None:
             raise Problem(404, "beam not found")
         session = admission.running_session(state, room)
-        return _left(admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST))
+        error = request.query_params.get("error_type")
+        if error is not None and error not in RECORDING_ERRORS:
+            raise Problem(400, f"error_type must be one of {', '.join(RECORDING_ERRORS)}")
+        return _left(admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST, recording_error=error))
 
     async def messages(request: Request) -> Response:
         room = _room(state, request)

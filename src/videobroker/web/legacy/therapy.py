@@ -501,7 +501,7 @@ async def report_video_call_event(caller: CallsWriter, body: ReportIn, once: Onc
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))
 
     async def reported() -> LogEntry:
-        event = await reporting.report(
+        recorded = await reporting.report(
             caller.broker,
             _key(caller, body.booking_id),
             body.event,
@@ -511,7 +511,7 @@ async def report_video_call_event(caller: CallsWriter, body: ReportIn, once: Onc
             asker=caller.asker,
             now=caller.now,
         )
-        return _entry(event)
+        return _entry(recorded.event)
 
     return await once.answer(caller, reported, status=201)
 

@@ -11,6 +11,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import EndReason
 from videobroker.domain.journal import EventType
 from videobroker.domain.observations import Source
+from videobroker.domain.recordings import RecordingKind
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.verdicts import Rule, Verdict
 from videobroker.domain.webhooks import Disabled
@@ -186,6 +187,82 @@ class SettledData(EventData):
     attendance: list[PresenceLine] = Field(description="The first hundred people; `GET /v1/calls/{id}` has all.")
 
 
+class RecordingData(EventData):
+    """A recording at a provider. Nothing here opens it: no event ever holds an address of a file."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
+                    "provider": "100ms",
+                    "recording": "65f0ca10b3d4e5f607182b11",
+                    "kind": "composite",
+                    "at": "2026-03-12T14:02:10Z",
+                }
+            ]
+        }
+    )
+
+    call: UUID | None = Field(description="Null where no call is known that ran then.")
+    provider: ProviderName
+    recording: str = Field(description="The provider's id of it; the id of the meeting where it has none.")
+    kind: RecordingKind
+    at: Moment = Field(description="When that came about, by the provider's clock.")
+
+
+class ReadyData(RecordingData):
+    """The same, and how long and how large it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
+                    "provider": "100ms",
+                    "recording": "65f0ca10b3d4e5f607182b11",
+                    "kind": "composite",
+                    "at": "2026-03-12T14:58:40Z",
+                    "started_at": "2026-03-12T14:02:10.120Z",
+                    "stopped_at": "2026-03-12T14:55:10.480Z",
+                    "duration_seconds": 3180,
+                    "size_bytes": 210763776,
+                }
+            ]
+        }
+    )
+
+    started_at: Moment | None
+    stopped_at: Moment | None
+    duration_seconds: int | None
+    size_bytes: int | None
+
+
+class FailedData(RecordingData):
+    """The same, and why it failed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "call": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
+                    "provider": "100ms",
+                    "recording": "65f0ca10b3d4e5f607182b11",
+                    "kind": "composite",
+                    "at": "2026-03-12T14:58:40Z",
+                    "duration_seconds": 3180,
+                    "reason": "UPLOAD_ERROR",
+                    "message": "upload failed",
+                }
+            ]
+        }
+    )
+
+    duration_seconds: int | None
+    reason: str | None = Field(description="In the provider's word.")
+    message: str | None = Field(description="The provider's sentence, without addresses, paths and keys.")
+
+
 class RoomData(EventData):
     """A room."""
 
@@ -256,6 +333,9 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.CALL_STARTED: (CallData, "A call began."),
     EventType.CALL_ENDED: (EndedData, "A call ended."),
     EventType.CALL_SETTLED: (SettledData, "A call's attendance is final."),
+    EventType.RECORDING_STARTED: (RecordingData, "Somebody or something began to record."),
+    EventType.RECORDING_READY: (ReadyData, "A recording can be fetched from the provider."),
+    EventType.RECORDING_FAILED: (FailedData, "There will be no recording, or only a part of it."),
     EventType.ROOM_OPENED: (RoomData, "A room was opened at a provider."),
     EventType.ROOM_CLOSED: (RoomData, "A room was shut, and its codes open nothing any more."),
     EventType.PROVIDER_SWITCHED: (RoomData, "A session takes place at another provider than the first of its list."),
@@ -362,4 +442,8 @@ the endpoint's secret. Answer 2xx within 15 s; anything else is tried again afte
 10 h and 10 h, or later when `Retry-After` asks for it (up to an hour). 410 disables the endpoint at once, five days of
 nothing but failures as well: `endpoint.disabled` says so. The same event may come twice: remember the ids you have
 taken. Events of one session come in order on endpoints that are `ordered`.
+
+Recordings are told as 100ms tells of them, whoever started them: its template, its dashboard, somebody in the call. One
+recording has each of its events once; they may come in any order. Recordings of single tracks and people are not told,
+and neither are Agora's: its channel events do not speak of them.
 """

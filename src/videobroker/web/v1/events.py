@@ -4,16 +4,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases.reading import read_journal
-from videobroker.web.auth import EventsReader
+from videobroker.usecases.reporting import LARGEST_REPORT, REPORTED_LATE, report, require_lately
+from videobroker.web.auth import EventsReader, EventsReporter
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Identifier, Moment
+from videobroker.web.shapes import Identifier, Metadata, Moment, Shape
 from videobroker.web.v1.calls import SessionRef
 from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
 
@@ -77,6 +79,69 @@ class EventOut(EventFields):
     )
 
 
+DEEPEST_DETAILS = 8
+"""Objects and lists within each other, the details themselves counted."""
+
+
+def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    level: list[JsonValue] = [value]
+    for _ in range(DEEPEST_DETAILS):
+        level = [
+            member
+            for each in level
+            for member in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+            if isinstance(member, (dict, list))
+        ]
+    if level:
+        raise ValueError(f"must not be nested deeper than {DEEPEST_DETAILS} levels")
+    return value
+
+
+class EventIn(Shape):
+    """Something that happened in the app."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "booking",
+                    "reference": "lesson-1",
+                    "user_id": "student-1",
+                    "event": "whiteboard.opened",
+                    "details": {"page": 3},
+                    "occurred_at": "2026-03-12T14:07:31Z",
+                },
+                {"event": "survey.sent"},
+            ]
+        }
+    )
+
+    kind: SessionKind | None = Field(default=None, description="With `reference`: the session in which it happened.")
+    reference: Identifier | None = Field(default=None, description="With `kind`: the session in which it happened.")
+    user_id: Identifier | None = Field(
+        default=None, description="Whom it is about. A user token reports about its own user only."
+    )
+    event: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$")] = Field(
+        description="What happened, in the app's own word: letters, digits, `_`, `.`, `:` and `-`."
+    )
+    details: Annotated[Metadata, AfterValidator(_shallow)] = Field(
+        default_factory=dict,
+        description=f"Whatever else there is to say: at most {LARGEST_REPORT} bytes as JSON, and {DEEPEST_DETAILS} "
+        "levels. Credentials are taken out.",
+    )
+    occurred_at: Moment | None = Field(
+        default=None,
+        description=f"When, by the app's clock: within the last {REPORTED_LATE.days} days. The event has it as "
+        "`reported_at`; its own `occurred_at` is when it was written.",
+    )
+
+    @model_validator(mode="after")
+    def _one_session(self) -> "EventIn":
+        if (self.kind is None) != (self.reference is None):
+            raise ValueError("send `kind` and `reference` together: both name the session")
+        return self
+
+
 class EventPage(BaseModel):
     """One page of the journal, oldest first."""
 
@@ -137,3 +202,37 @@ async def list_events(
         cursor=cursor,
     )
     return EventPage(data=[event_out(each) for each in recorded], next=following)
+
+
+@router.post(
+    "",
+    summary="Report what happened in the app",
+    status_code=201,
+    response_model=EventOut,
+    responses=described(
+        *COMMON_PROBLEMS, "session_not_found", "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS
+    ),
+)
+async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) -> Any:
+    """Writes `app.reported` into the journal: what the app says, beside what this service saw. It goes wherever events
+    go. A user token reports in its user's sessions, and about its own user only."""
+    user_id = caller.speaks_for(body.user_id)
+    if body.occurred_at is not None:
+        require_lately(body.occurred_at, now=caller.now)
+    kind, reference = body.kind, body.reference
+    session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
+
+    async def reported() -> EventOut:
+        recorded = await report(
+            caller.broker,
+            session,
+            body.event,
+            details=body.details,
+            user_id=user_id,
+            reported_at=body.occurred_at,
+            asker=caller.asker,
+            now=caller.now,
+        )
+        return event_out(recorded)
+
+    return await once.answer(caller, reported, status=201)

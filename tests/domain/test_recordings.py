@@ -1,0 +1,71 @@
+"""What is written down about a recording, and what never is."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.recordings import LONGEST_MESSAGE, RecordingKind, RecordingNews, RecordingState, without_places
+
+AT = datetime(2026, 3, 12, 14, 58, 40, tzinfo=UTC)
+
+
+def failed(message: str, reason: str = "UPLOAD_ERROR") -> RecordingNews:
+    return RecordingNews(
+        recording="65f0ca10b3d4e5f607182b11",
+        kind=RecordingKind.COMPOSITE,
+        state=RecordingState.FAILED,
+        at=AT,
+        reason=reason,
+        message=message,
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "upload failed",
+        "Meeting did not start after 3 retries: timeout",
+        "session 65f0c9d4b3d4e5f607182a01 not found",
+        "Kein Zugriff auf den Speicher (403).",
+    ],
+)
+def test_a_sentence_stays_as_it_is(sentence: str) -> None:
+    assert without_places(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "https://bucket.s3.amazonaws.com/beam/Rec.mp4?X-Amz-Signature=5ec",
+        "s3://key:secret@bucket/beam/Rec.mp4",
+        "bucket/beam/20260312/Rec.mp4",
+        "X-Amz-Credential=AKIAIOSFODNN7EXAMPLE",
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI.K7MDENG.bPxRfiCYEXAMPLEKEY.wJalrX",
+        "https%3A%2F%2Fbucket.example%2FRec.mp4",
+        "C:\\recordings\\Rec.mp4",
+        "qzt-mbwr-kfa",
+    ],
+)
+def test_a_place_or_a_key_is_taken_out_of_it(place: str) -> None:
+    facts = failed(f"could not write to ({place}), giving up", reason=place).facts()
+    assert place not in f"{facts}"
+    assert facts["message"].startswith("could not write to ")
+    assert facts["message"].endswith("giving up")
+
+
+@given(st.text(), st.text(), st.from_regex(r"[a-z0-9]{2,8}://[a-z0-9.]{1,20}/[a-zA-Z0-9/?=&-]{0,60}", fullmatch=True))
+def test_no_address_survives_anywhere(before: str, after: str, address: str) -> None:
+    assert "://" not in without_places(f"{before}{address}{after}")
+
+
+def test_a_long_sentence_is_cut() -> None:
+    assert len(failed("no " * 5_000).facts()["message"]) == LONGEST_MESSAGE
+
+
+def test_each_state_tells_what_belongs_to_it() -> None:
+    assert set(failed("").facts()) == {"recording", "kind", "at", "duration_seconds", "reason", "message"}
+    begun = RecordingNews(recording="r", kind=RecordingKind.LIVE_STREAM, state=RecordingState.STARTED, at=AT)
+    assert begun.facts() == {"recording": "r", "kind": "live_stream", "at": "2026-03-12T14:58:40Z"}
