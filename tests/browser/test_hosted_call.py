@@ -285,6 +285,20 @@ async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
     await is_in(await ben.frame())
 
 
+async def test_a_session_without_a_room_opens_at_the_next_provider_when_the_first_is_down(
+    visit: VisitMaker, served: str, at_agora: Tenant, sandbox: Sandbox
+) -> None:
+    await at_agora.book(providers=["100ms", "agora"])
+    await sandbox.fault("status", status=500, operation="create_room")
+    ben = await at_the_door(visit, served, await ticket(at_agora))
+    ben.visit.expected.append("status of 503")
+
+    frame = await ben.enters()
+
+    await is_in(frame)
+    assert "/agora/meeting" in frame.url
+
+
 async def test_two_people_meet_at_agora_too(
     visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
 ) -> None:
