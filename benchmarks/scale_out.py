@@ -390,14 +390,16 @@ def main() -> None:
     if missing:
         sys.exit(f"error: {' and '.join(missing)} not installed. Try: apt-get install {' '.join(missing)} wrk")
     extent = SHORT if "--short" in sys.argv[1:] else WHOLE
+    disturbed = os.getloadavg()[0] > 1
     results, memory = measure(extent)
     if errors := sum(each.errors for each in results):
         sys.exit(f"error: {errors} requests were not answered as they should be; the figures mean nothing")
     conditions = (
         f"{os.cpu_count()} cores for everything, the generator ({generator()}) too; {CONNECTIONS} connections; "
-        f"{extent.sessions:,} sessions; medians of {extent.rounds} rounds of {extent.seconds:.0f} s in turns; "
-        f"load of the machine before and during it up to {max(os.getloadavg()):.1f}."
+        f"{extent.sessions:,} sessions; medians of {extent.rounds} rounds of {extent.seconds:.0f} s in turns."
     )
+    if disturbed:
+        conditions += " **Something else ran on the machine: these figures are worth nothing, measure again.**"
     told = {
         "throughput": f"{conditions}\n\n{throughput_table(results)}",
         "processors": processor_table(results),
