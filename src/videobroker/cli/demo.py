@@ -328,6 +328,8 @@ def _account(demo_app: DemoApp, sandbox_url: str, *, hook: str, secret: str) -> 
             "customer_secret": project.customer_secret,
             "notifications_secret": project.notifications_secret,
             "api_url": sandbox_url,
+            # A page for calls at Agora as well: the real one has none, only an SDK.
+            "prebuilt_url": f"{sandbox_url}/agora/meeting",
         }
     workspace = demo_config().workspaces[0]
     template = next(each for each in workspace.templates if each.name == demo_app.template)
