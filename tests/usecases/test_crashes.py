@@ -648,6 +648,17 @@ async def _a_webhook_is_on_its_way(stage: Stage) -> None:
     assert len(stage.letters) == 1
 
 
+async def _a_recording_is_ready(stage: Stage) -> None:
+    await stage.tenant.book()
+    await stage.come("tutor-1")
+    await stage.settle()  # the provider was asked lately
+    path = f"/_sandbox/rooms/{stage.credentials['tutor-1']['room_id']}/recorder"
+    await stage.sandbox.client.post(path)
+    stage.clock.move(seconds=20)
+    await stage.sandbox.client.delete(path)
+    await stage.sandbox.deliver()
+
+
 async def _hear_and_work(stage: Stage, one: Process) -> None:
     """The vendor sends again what was not answered; here, everything."""
     (name,) = one.app.default_providers
@@ -886,6 +897,13 @@ IN_THE_BACKGROUND = [
         work,
         "participant.left",
         AGORA,
+        found_after=timedelta(seconds=16),
+    ),
+    Story(
+        "applying webhooks about a recording",
+        _a_recording_is_ready,
+        work,
+        "recording.ready",
         found_after=timedelta(seconds=16),
     ),
     Story("asking 100ms", _webhooks_were_lost, work, "attendance.reconciled"),

@@ -588,6 +588,18 @@ async def test_an_erasure_that_no_event_accounts_for_is_found(tutoring: Tenant) 
 # -- retention
 
 
+async def test_recordings_are_a_class_of_their_own_and_name_nobody(tutoring: Tenant) -> None:
+    told = (EventType.RECORDING_STARTED, EventType.RECORDING_READY, EventType.RECORDING_FAILED)
+    for each in told:
+        await write(tutoring, event_type=each, ago=timedelta(days=40), data={"recording": "b" * 24, "call": None})
+    other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
+    await seal(tutoring)
+    await retaining.keep_for(tutoring.broker, tutoring.app, "recording", 30)
+    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(told)
+    assert [event["id"] for event in await tutoring.events()][:-1] == other_class
+    assert (await verify(tutoring)).is_whole
+
+
 async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: Tenant) -> None:
     old = await write(tutoring, 3, ago=timedelta(days=40))
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))

@@ -838,7 +838,7 @@ async def test_an_unknown_path_is_not_found(tutoring: Tenant, path: str) -> None
         ("GET", "/v1/groups/circle/cancel"),
         ("DELETE", "/v1/groups/circle/participants"),
         ("PATCH", "/v1/groups/circle/participants/tutor-1"),
-        ("POST", "/v1/events"),
+        ("PUT", "/v1/events"),
         ("DELETE", "/v1/events"),
         ("DELETE", f"/v1/calls/{CALL}"),
         ("POST", "/healthz"),

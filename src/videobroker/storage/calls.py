@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance import Summary
-from videobroker.domain.calls import Call, EndReason
+from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage import cursors
 from videobroker.storage.tables import calls, rooms
@@ -82,7 +82,8 @@ async def sessions_running(
     since: datetime,
     until: datetime,
 ) -> list[SessionId]:
-    """Which of the sessions that share a room had a call between these moments: two of them at most."""
+    """Which of the sessions that share a room had a call between these moments, as far as clocks can tell: two of them
+    at most."""
     statement = (
         select(calls.c.session_id)
         .join(rooms, (rooms.c.app_id == calls.c.app_id) & (rooms.c.session_id == calls.c.session_id))
@@ -91,8 +92,8 @@ async def sessions_running(
             calls.c.provider == provider,
             rooms.c.provider == provider,
             rooms.c.provider_room_id == provider_room_id,
-            calls.c.started_at <= until,
-            or_(calls.c.ended_at.is_(None), calls.c.ended_at >= since),
+            calls.c.started_at <= until + CLOCKS_DIFFER_BY,
+            or_(calls.c.ended_at.is_(None), calls.c.ended_at >= since - CLOCKS_DIFFER_BY),
         )
         .distinct()
         .limit(2)
