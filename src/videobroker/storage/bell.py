@@ -10,15 +10,19 @@ import contextlib
 from collections.abc import Collection
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.listener import CHANNEL, JOURNAL, journal_topic
 from videobroker.storage.store import Store
+from videobroker.storage.wires import Query, Wire
 
 PAUSE_SECONDS = 0.05
 """Between two notices: what happens meanwhile is told together."""
+
+_TELL = Query(select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text))))))
 
 log = structlog.get_logger(__name__)
 
@@ -49,17 +53,20 @@ class Bell:
                 await self._task
 
     async def _tell(self, store: Store) -> None:
+        wire = Wire(store)
+        try:
+            await self._tell_on(wire)
+        finally:
+            await wire.aclose()
+
+    async def _tell_on(self, wire: Wire) -> None:
         while True:
             await self._rung.wait()
             self._rung.clear()
             apps, self._apps = self._apps, set()
             topics = [JOURNAL, *(journal_topic(app_id) for app_id in apps)]
             try:
-                async with store.transaction() as connection:
-                    await connection.execute(
-                        text("select pg_notify(:channel, topic) from unnest(cast(:topics as text[])) as topic"),
-                        {"channel": CHANNEL, "topics": topics},
-                    )
+                await wire.fetch(_TELL, {"topics": topics})
             except StorageUnavailable:
                 log.warning("nobody could be told of new events")
             await asyncio.sleep(PAUSE_SECONDS)

@@ -22,7 +22,7 @@ from videobroker.storage.store import Store
 
 TRUSTED_SECONDS = 0.9
 """So long something is believed, counted from before it was asked for."""
-RENEWED_AFTER_SECONDS = 0.45
+RENEWED_AFTER_SECONDS = 0.7
 """Who uses something older has it asked for again, and does not wait for it."""
 MOST_REMEMBERED = 10_000
 

@@ -42,10 +42,11 @@ class Query:
         compiled = statement.compile(dialect=PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         self.text = str(compiled)
         self.parameters: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
 
     def arguments(self, values: Mapping[str, Any]) -> Sequence[Any]:
         """These values, in the order of the statement's parameters."""
-        return [values[name] for name in self.parameters]
+        return [values[name] if name in values else self._constants[name] for name in self.parameters]
 
 
 class Wire:
