@@ -18,6 +18,7 @@ from delivery.backend import answer, carry, listening
 from house import MovableClock, Sandbox, Tenant, free_port
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Courier
+from videobroker.domain.apps import App
 from videobroker.storage.tables import apps
 from videobroker.usecases import endpoints
 from videobroker.usecases.endpoints import Wish
@@ -115,7 +116,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         "endpoint": f"/console/deliveries/{app}/{endpoint.id}",
         "health": "/console/health",
         "diagnostics": f"/console/diagnostics?app={app}",
-        "session": await session_path(page, console_url),
+        "session": await session_path(page, console_url, hooked.app),
     }
     for name, path in pages.items():
         weighed.clear()
@@ -130,9 +131,9 @@ async def called(tenant: Tenant, name: str) -> None:
         await transaction.execute(update(apps).where(apps.c.id == tenant.app.id).values(name=name))
 
 
-async def session_path(page: Page, console_url: str) -> str:
+async def session_path(page: Page, console_url: str, app: App) -> str:
     """The address of the lesson's page."""
-    await page.goto(f"{console_url}/console?q=lesson-1")
+    await page.goto(f"{console_url}/console?q=lesson-1&app={app.id}")
     path = await page.get_by_role("link", name="Algebra, lesson 1").first.get_attribute("href")
     assert path
     return path
@@ -199,7 +200,7 @@ async def test_the_chart_shows_who_was_there(
 ) -> None:
     await lesson(hooked, sandbox, clock)
     page = (await signed_in()).page
-    await page.goto(f"{console_url}{await session_path(page, console_url)}")
+    await page.goto(f"{console_url}{await session_path(page, console_url, hooked.app)}")
     chart = page.get_by_role("img", name=re.compile("Who was there"))
     people = [await line.get_attribute("data-person") for line in await chart.locator(".person-line").all()]
     assert people == ["Ben", "Cleo", "Ada"]
@@ -231,7 +232,7 @@ async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
 ) -> None:
     await lesson(hooked, sandbox, clock)
     page = (await signed_in()).page
-    await page.goto(f"{console_url}{await session_path(page, console_url)}")
+    await page.goto(f"{console_url}{await session_path(page, console_url, hooked.app)}")
     await page.get_by_text("Put out … Ben").click()
     await page.get_by_label("and keep them out").and_(page.locator("[open] input")).check()
     await page.get_by_role("button", name="Put out Ben").click()

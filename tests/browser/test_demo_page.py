@@ -57,8 +57,8 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
 async def demo(visit: VisitMaker, demo_url: str) -> Page:
     """The page in a browser; what stands behind its links is the hosted page's business."""
     one = await visit()
-    # Also what a browser asks for by itself beside an address that is no page.
-    one.expected += ["/join/vbt_", "/favicon.ico"]
+    # The service stops while the hosted page still follows its visit.
+    one.expected += ["/v1/visit/stream", "/favicon.ico"]
     await one.page.goto(f"{demo_url}/demo")
     return one.page
 

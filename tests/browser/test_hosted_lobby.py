@@ -1,13 +1,12 @@
 """The page behind a link, before the call: whatever happens to the session, it says so by itself."""
 
-import asyncio
 import re
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Response, expect
 
 from browser.conftest import VisitMaker, violations
 from browser.doorstep import SOON, Visitor, at_the_door, ticket
@@ -293,18 +292,12 @@ async def test_the_page_is_small_asks_nobody_else_and_is_there_within_a_moment(
 ) -> None:
     await tutoring.book()
     one = await visit()
-    sizes: list[int] = []
-    asked: set[str] = set()
-
-    async def weigh(response: Any) -> None:
-        asked.add(re.sub(r"^(\w+://[^/]+).*", r"\1", response.url))
-        if "/stream" not in response.url:
-            sizes.append(len(await response.body()))
-
-    one.page.on("response", weigh)
+    answers: list[Response] = []
+    one.page.on("response", answers.append)
     await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
     await expect(one.page.locator("#go")).to_be_visible(timeout=SOON)
-    await asyncio.sleep(0)
+    asked = {re.sub(r"^(\w+://[^/]+).*", r"\1", response.url) for response in answers}
+    sizes = [len(await response.body()) for response in answers if "/stream" not in response.url]
 
     assert asked == {served}
     assert 20_000 < sum(sizes) < MOST_BYTES

@@ -41,6 +41,8 @@ ACROSS_APPS = {
     ("deliveries", ("next_at",)),
     ("removals", ("removed_at",)),
     ("idempotency", ("expires_at",)),
+    # Whose time in the waiting room is over, for the workers.
+    ("lobby", ("seen_at",)),
 }
 TABLES = [table for table in metadata.sorted_tables if table.name != "apps"]
 

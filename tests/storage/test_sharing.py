@@ -107,7 +107,7 @@ class TestEntrances:
         assert not re.search(
             r"Seq Scan|Hash|Merge|Sort|Filter: \(+(?!ended_at|retired_at)", plan.replace("Function Scan", "")
         ), plan
-        assert len(re.findall(r"Index (Only )?Scan", plan)) == 6, plan
+        assert len(re.findall(r"Index (Only )?Scan", plan)) == 7, plan
         assert len(re.findall(r"session_id = .*user_id = |user_id = .*session_id = ", plan)) == 3, plan
 
 

@@ -82,7 +82,7 @@ def _look() -> Select[tuple[object, ...]]:
         .outerjoin(one(participants, role, name, **person), true())
         .outerjoin(one(uids, uids.c.uid, **person, retired_at=null()), true())
         .outerjoin(one(removals, removals.c.banned, **person), true())
-        .outerjoin(one(lobby, *_prefixed("entry_", lobby), **person), true())
+        .outerjoin(first(lobby, *_prefixed("entry_", lobby), **app, user_id=asked.c.user_id, by=of_session), true())
         .outerjoin(first(rooms, *_prefixed("room_", rooms), **app, provider=session.c.provider, by=of_session), true())
         .outerjoin(first(calls, *_prefixed("call_", calls), **app, ended_at=null(), by=of_session), true())
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.diagnosis import Finding, failed, ok
+from videobroker.domain.diagnosis import Finding, Verdict, failed, ok
 from videobroker.errors import BrokerError, StorageUnavailable
 from videobroker.storage import inbox, jobs, pooling, schema, seals
 from videobroker.storage.inbox import Count
@@ -54,6 +54,12 @@ async def examine_pooler(broker: Broker) -> list[Finding]:
         sentence = "DATABASE_URL and VIDEOBROKER_DIRECT_DATABASE_URL lead to different databases."
         return [failed("pooler", sentence, "Let both lead to the same one.")]
     return [ok("pooler", "There is a way past the pooler.")] if store.is_pooled else []
+
+
+def can_be_asked(findings: Sequence[Finding]) -> bool:
+    """Whether the database can be asked for more, as far as `examine_database` found; whatever waits in it."""
+    verdicts = {finding.check: finding.verdict for finding in findings}
+    return verdicts.get("migrations") is Verdict.OK
 
 
 async def _examine_work(broker: Broker) -> Finding:

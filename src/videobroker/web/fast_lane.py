@@ -153,8 +153,9 @@ def _wish(plain: _Plain, messages: Sequence[Message]) -> JoinIn | GuestIn | None
         wish = _SHAPES[plain.door].model_validate(pydantic_core.from_json(body, allow_inf_nan=False))
     except ValueError:
         return None
-    # Who names nobody may have said it elsewhere.
-    return None if isinstance(wish, JoinIn) and wish.user_id is None else wish
+    # Who names nobody may have said it elsewhere; a guest who comes again has to be known.
+    named = wish.guest_id is None if isinstance(wish, GuestIn) else wish.user_id is not None
+    return wish if named else None
 
 
 def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> Visitor:

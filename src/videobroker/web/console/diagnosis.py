@@ -61,7 +61,7 @@ async def console_health(request: Request, visit: Looking) -> Response:
     """Everything at one look. It asks nobody but the database."""
     findings = await examining.examine_database(visit.broker)
     workload, apps = Workload((), ()), list[AppHealth]()
-    if is_healthy(findings):
+    if examining.can_be_asked(findings):
         workload = await examining.workload(visit.broker)
         apps = [await _health_of(request, visit, workload, app) for app in await visit.apps()]
     return rendered(

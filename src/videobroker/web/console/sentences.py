@@ -86,6 +86,11 @@ def _corrected(who: str, data: Data) -> str:
     return f"When {who} was there turned out to be otherwise{_source(data)}."
 
 
+def _recorded(_: str, data: Data) -> str:
+    lasts = "" if data.get("duration_seconds") is None else f", {duration(data['duration_seconds'])} long"
+    return f"A recording is ready at {data.get('provider')}{lasts}."
+
+
 def _learned(_: str, data: Data) -> str:
     learned = ", ".join(f"{number} {sign}" for sign, number in (data.get("learned") or {}).items())
     return f"The provider was asked who was there, and told what was missing: {learned or 'nothing new'}."
@@ -122,6 +127,11 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     ),
     EventType.ROOM_OPENED: lambda _, data: f"The room at {data.get('provider')} was opened.",
     EventType.ROOM_CLOSED: lambda _, data: f"The room at {data.get('provider')} was shut.",
+    EventType.RECORDING_STARTED: lambda _, data: f"{data.get('provider')} began to record.",
+    EventType.RECORDING_READY: _recorded,
+    EventType.RECORDING_FAILED: lambda _, data: (
+        f"A recording at {data.get('provider')} failed: {data.get('reason') or 'it did not say why'}."
+    ),
     EventType.PROVIDER_SWITCHED: lambda _, data: f"It takes place at {data.get('provider')} instead.",
     EventType.APP_REPORTED: lambda _, data: f"The app reported “{data.get('event')}”.",
     EventType.PERSON_ERASED: lambda _, data: f"A person was taken out of {data.get('rows')} lines of the journal.",

@@ -273,6 +273,7 @@ def join_json(joined: Joined) -> dict[str, Any]:
             "channel": credentials.channel,
             "uid": credentials.uid,
             "app_id": credentials.app_id,
+            "page": credentials.page,
         }
     if isinstance(credentials, PrebuiltCredentials):
         return common | {
