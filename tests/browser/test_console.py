@@ -48,7 +48,7 @@ SignIn = Callable[..., Awaitable[Visit]]
 
 
 @pytest.fixture
-async def signed_in(visit: VisitMaker, console_url: str) -> SignIn:
+async def signed_in(console_url: str, visit: VisitMaker) -> SignIn:
     """Makes browsers in which an operator has signed in, through the form."""
 
     async def make(**options: Any) -> Visit:

@@ -4,6 +4,7 @@ import re
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from consoles import Console
 from house import Sandbox, Tenant
@@ -24,7 +25,7 @@ async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked:
         pass
     async with hooked.broker.store.transaction() as transaction:
         await enqueue(transaction, Job(Kind.ASK, hooked.app.id, SessionId(uuid4())))
-    page = (await console.get("/console/health")).text
+    page = (await console.get(f"/console/health?app={hooked.app.id}")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
     (row,) = re.findall(rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>', page, re.DOTALL)
     assert "2 waiting" in row
@@ -32,9 +33,20 @@ async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked:
     assert "not examined" in row
     await console.get(f"/console/diagnostics?app={hooked.app.id}")
     (row,) = re.findall(
-        rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>', (await console.get("/console/health")).text, re.DOTALL
+        rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>',
+        (await console.get(f"/console/health?app={hooked.app.id}")).text,
+        re.DOTALL,
     )
     assert "OK" in row
+
+
+async def test_health_shows_what_waits_also_when_it_has_waited_too_long(console: Console, tutoring: Tenant) -> None:
+    async with tutoring.broker.store.transaction() as transaction:
+        await enqueue(transaction, Job(Kind.EXPEL, tutoring.app.id, SessionId(uuid4())))
+        await transaction.execute(text("update jobs.queue set execute_after = now() - interval '5 minutes'"))
+    page = (await console.get("/console/health")).text
+    assert "A job has been waiting for" in page
+    assert re.search(r'<th scope="row">expel</th><td>\d+</td>', page)
 
 
 async def test_diagnostics_say_what_to_try(console: Console, tutoring: Tenant) -> None:

@@ -17,6 +17,9 @@ from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import ConsoleRoute, Looking, Visit
 from videobroker.web.reading import by_name
 
+SHOWN = 50
+"""Apps on the health page: each is a query."""
+
 router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
@@ -57,13 +60,15 @@ def _examinations(request: Request) -> dict[AppId, Examination]:
 
 
 @router.get("/health")
-async def console_health(request: Request, visit: Looking) -> Response:
-    """Everything at one look. It asks nobody but the database."""
+async def console_health(request: Request, visit: Looking, app: AppChoice = "") -> Response:
+    """Everything at one look, of one app or of the first ones by name. It asks nobody but the database."""
     findings = await examining.examine_database(visit.broker)
-    workload, apps = Workload((), ()), list[AppHealth]()
+    workload, apps, more = Workload((), ()), list[AppHealth](), 0
     if examining.can_be_asked(findings):
         workload = await examining.workload(visit.broker)
-        apps = [await _health_of(request, visit, workload, app) for app in await visit.apps()]
+        chosen = [await visit.app(app)] if app else await visit.apps()
+        more = max(len(chosen) - SHOWN, 0)
+        apps = [await _health_of(request, visit, workload, each) for each in chosen[:SHOWN]]
     return rendered(
         "health.html",
         operator=visit.operator,
@@ -71,6 +76,7 @@ async def console_health(request: Request, visit: Looking) -> Response:
         findings=findings,
         waiting=workload.waiting,
         apps=apps,
+        more=more,
         now=visit.now,
     )
 
