@@ -1,7 +1,7 @@
 # Only python3 (3.11 or newer) with venv, and make, are assumed.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check crashes loops bench scale screens openapi clean

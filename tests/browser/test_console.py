@@ -108,7 +108,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
     pages = {
         "today": f"/console?app={app}",
         "list": f"/console/list/upcoming?app={app}",
-        "search": "/console?q=tutor-1",
+        "search": f"/console?q=tutor-1&app={app}",
         "groups": f"/console/groups?app={app}",
         "booking": f"/console/book?app={app}",
         "choice": "/console/deliveries",
