@@ -121,8 +121,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
     for name, path in pages.items():
         weighed.clear()
         await page.goto(f"{console_url}{path}")
-        # The list to choose from has every app, and other tests have made a thousand.
-        assert sum(weighed) < LARGEST_PAGE or name == "choice", name
+        assert sum(weighed) < LARGEST_PAGE, name
         await check_both_sizes(page, f"console-{name}")
 
 

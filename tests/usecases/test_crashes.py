@@ -56,7 +56,7 @@ ROUNDS = 20
 """A worker that still finds something to do after so many looks at the queue goes in circles."""
 
 
-STRIDE = int(os.environ.get("CRASH_STRIDE", "9"))
+STRIDE = int(os.environ.get("CRASH_STRIDE", "4"))
 """At every so many steps a process dies; `make crashes` takes them all. Stories begin at different ones."""
 
 

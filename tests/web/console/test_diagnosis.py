@@ -82,3 +82,13 @@ async def test_a_lost_database_is_a_page_that_says_so(
     assert answer.headers["retry-after"] == "2"
     assert answer.headers["content-type"].startswith("text/html")
     assert "The database does not answer" in answer.text
+
+
+async def test_many_apps_are_chosen_from_a_list_that_stays_small(console: Console, tutoring: Tenant) -> None:
+    for number in range(51):
+        await tenants.create_app(
+            tutoring.broker, f"many-{number}-{uuid4()}", policy={}, role_maps={}, now=tutoring.broker.now()
+        )
+    page = (await console.get("/console/deliveries")).text
+    assert f'<option value="{tutoring.app.id}">{tutoring.app.name}</option>' in page
+    assert 'class="choice"' not in page
