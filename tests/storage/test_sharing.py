@@ -1,6 +1,7 @@
 """Looks through doors and journal lines of many requests in few round trips: the answers are those of single ones."""
 
 import asyncio
+import json
 import re
 from dataclasses import replace
 from uuid import uuid4
@@ -100,8 +101,8 @@ class TestEntrances:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
             await driver.execute(f"prepare look as {entrances.LOOK.text}")
-            asked = f"array['{uuid4()}']::uuid[], array['booking'], array['a'], array['b']"
-            rows = await driver.fetch(f"explain (costs off) execute look({asked})")
+            asked = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
+            rows = await driver.fetch(f"explain (costs off) execute look('{json.dumps([asked])}')")
             await driver.execute("deallocate look")
         plan = "\n".join(row[0] for row in rows)
         assert not re.search(

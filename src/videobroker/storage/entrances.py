@@ -4,21 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    column,
-    func,
-    literal_column,
-    null,
-    select,
-    true,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Integer, Select, Table, Text, Uuid, column, literal_column, null, select, true
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from videobroker.domain.entrance import Entrance
@@ -30,7 +16,7 @@ from videobroker.storage.rooms import room_from
 from videobroker.storage.sessions import session_of
 from videobroker.storage.store import Store
 from videobroker.storage.tables import calls, lobby, participants, removals, rooms, sessions, uids
-from videobroker.storage.wires import Query, Record, Wire
+from videobroker.storage.wires import Query, Record, Wire, table_of, told
 
 FLIGHTS = 1
 """Queries under way at a time."""
@@ -39,20 +25,14 @@ _Asked = tuple[SessionKey, str | None]
 
 
 def _look() -> Select[tuple[object, ...]]:
-    asked = func.unnest(
-        bindparam("app_ids", type_=ARRAY(Uuid)),
-        bindparam("kinds", type_=ARRAY(Text)),
-        bindparam("references", type_=ARRAY(Text)),
-        bindparam("user_ids", type_=ARRAY(Text)),
-    ).table_valued(
+    asked = table_of(
+        "asked",
+        column("place", Integer),
         column("app_id", Uuid),
         column("kind", Text),
         column("reference", Text),
         column("user_id", Text),
-        with_ordinality="place",
-        name="asked",
     )
-    asked = asked.render_derived()
 
     def one(table: Table, *columns: ColumnElement[Any], **where: ColumnElement[Any]) -> LateralFromClause:
         # LIMIT makes the planner look for one row by all that is known of it, instead of taking all rows of a session
@@ -121,15 +101,19 @@ class Entrances:
 
 
 async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entrance | None]:
-    values = {
-        "app_ids": [key.app_id for key, _ in asked],
-        "kinds": [key.kind for key, _ in asked],
-        "references": [key.reference for key, _ in asked],
-        "user_ids": [user_id for _, user_id in asked],
-    }
+    rows = [
+        {
+            "place": place,
+            "app_id": str(key.app_id),
+            "kind": key.kind.value,
+            "reference": key.reference,
+            "user_id": user_id,
+        }
+        for place, (key, user_id) in enumerate(asked)
+    ]
     found: list[Entrance | None] = [None] * len(asked)
-    for row in await wire.fetch(LOOK, values):
-        place = row["place"] - 1
+    for row in await wire.fetch(LOOK, told(rows)):
+        place = row["place"]
         found[place] = _entrance_from(row, asked[place][1])
     return found
 

@@ -11,9 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Insert, Row, Text, bindparam, cast, func, insert, select, text, tuple_
+from sqlalchemy import BigInteger, Insert, Row, Text, cast, func, insert, select, text, tuple_
 from sqlalchemy import column as sql_column
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
@@ -23,7 +22,7 @@ from videobroker.storage import cursors
 from videobroker.storage.batching import Batcher
 from videobroker.storage.store import TOLD, Store
 from videobroker.storage.tables import journal
-from videobroker.storage.wires import Query, Wire
+from videobroker.storage.wires import Query, Wire, table_of, told
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
 FLIGHTS = 1
@@ -50,11 +49,7 @@ async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
 
 def _insert_all() -> Insert:
     written = [column for column in journal.c if column.name in _WRITTEN]
-    lines = (
-        func.unnest(*(bindparam(column.name, type_=ARRAY(column.type)) for column in written))
-        .table_valued(*(sql_column(column.name, column.type) for column in written), name="line")
-        .render_derived()
-    )
+    lines = table_of("line", *(sql_column(column.name, column.type) for column in written))
     return insert(journal).from_select([column.name for column in written], select(*lines.c))
 
 
@@ -77,8 +72,7 @@ class Scribe:
             await wire.aclose()
 
     async def _write(self, wire: Wire, events: Sequence[Event]) -> list[None]:
-        lines = [_columns_of(event) for event in events]
-        await wire.fetch(_INSERT_ALL, {name: [line[name] for line in lines] for name in _WRITTEN})
+        await wire.fetch(_INSERT_ALL, told([_line_of(event) for event in events]))
         # After the commit: whoever is woken finds what there is to find.
         self._store.on_journal({event.asker.app_id for event in events})
         return [None] * len(events)
@@ -202,6 +196,19 @@ def _columns_of(event: Event) -> dict[str, Any]:
         "asked_by_user_id": event.asker.user_id,
         "data": dict(event.data or {}) | ({} if event.asker.operator is None else {OPERATOR: event.asker.operator}),
     }
+
+
+def _line_of(event: Event) -> dict[str, Any]:
+    """The same columns, as they travel."""
+    columns = _columns_of(event)
+    columns["type"] = event.type.value
+    columns["occurred_at"] = event.occurred_at.isoformat()
+    if event.session is not None:
+        columns["kind"] = event.session.kind.value
+    for name in ("app_id", "id", "session_id", "key_id"):
+        if columns[name] is not None:
+            columns[name] = str(columns[name])
+    return columns
 
 
 def _recorded_from(row: Row[Any]) -> Recorded:

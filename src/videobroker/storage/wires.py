@@ -9,9 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Executable
+from pydantic_core import to_json
+from sqlalchemy import JSON, ColumnClause, Executable, Text, bindparam, cast, func
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from videobroker.storage.store import Store
 
@@ -33,6 +35,23 @@ PLANNING = {
 }
 
 REMEMBERED_JSON = 2048
+
+MANY = "many"
+"""The parameter of a statement that is about `table_of` many."""
+
+
+def table_of(name: str, *columns: ColumnClause[Any]) -> TableValuedAlias:
+    """What the statement is told of many at once, as a table. It travels as one JSON text, made by `told`.
+
+    Not as an array for each column: the driver looks at every element of every array several times before it sends it.
+    """
+    many = func.json_to_recordset(cast(bindparam(MANY, type_=Text), JSON))
+    return many.table_valued(*columns, name=name).render_derived(with_types=True)
+
+
+def told(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The parameter for these rows. Strings, numbers, booleans and None travel fast; UUIDs and enums do not."""
+    return {MANY: to_json(rows).decode()}
 
 
 class Query:

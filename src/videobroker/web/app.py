@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
@@ -51,6 +52,18 @@ TAGS = [
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
+class Service(FastAPI):
+    """The application, with what every request meets before the framework does anything."""
+
+    def __init__(self, **said: Any) -> None:
+        super().__init__(**said)
+        self._front = RequestsLog(FastLane(super().__call__, broker=lambda: self.state.broker))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+        await self._front(scope, receive, send)
+
+
 def create_app(
     lifetime: BrokerLifetime,
     *,
@@ -73,7 +86,7 @@ def create_app(
             app.state.broker = broker
             yield
 
-    app = FastAPI(
+    app = Service(
         title="videobroker",
         version=version("videobroker"),
         summary="Who may enter a video room now, and with which credentials.",
@@ -89,8 +102,6 @@ def create_app(
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainPaths)
     app.add_middleware(Origins, allowed=allowed_origins)
-    app.add_middleware(FastLane, broker=lambda: app.state.broker)
-    app.add_middleware(RequestsLog)
     app.include_router(v1.router)
     app.include_router(legacy_tutoring.router)
     app.include_router(legacy_groups.router)
