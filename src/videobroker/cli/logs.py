@@ -1,23 +1,31 @@
 """The log of the service: one line an event, with ids as fields. Libraries write to the same place."""
 
+import json
 import logging
 import sys
+from typing import Any
 
 import structlog
 
 from videobroker.settings import Settings
 
+# One for all lines: `json.dumps` would make one for each. ASCII, whatever the encoding of stdout.
+_ENCODER = json.JSONEncoder(default=repr)
+
+
+def _json(line: dict[str, Any], **_: Any) -> str:
+    return _ENCODER.encode(line)
+
 
 def configure(settings: Settings) -> None:
     """Send every log line to stdout, as JSON or for the console."""
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: structlog.types.Processor = structlog.dev.ConsoleRenderer()
     if settings.log_format == "json":
-        last = structlog.processors.JSONRenderer()
+        last = structlog.processors.JSONRenderer(serializer=_json)
     # Ours go straight to stdout: the way through `logging` takes four times as long, and every request has a line.
     structlog.configure(
         processors=[*shared, last],

@@ -104,6 +104,17 @@ class Refuse:
 
 Decision = Admit | Wait | Refuse
 
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """When one may enter, as it stands now. None where the session has no schedule."""
+
+    opens_at: datetime | None
+    closes_at: datetime | None
+    until: datetime | None
+    """The window's end, or later while a call is running."""
+
+
 _ADVICE = {
     Reason.VIDEO_DISABLED: "Video is off for this session. Make it virtual, or switch the group's video on.",
     Reason.SESSION_CANCELLED: "The session was cancelled.",
@@ -127,13 +138,13 @@ def advice(decision: Wait | Refuse) -> str:
 
 def decide(door: Door, person: Person, now: datetime) -> Decision:
     """May this person enter now?"""
-    role = person.role
+    window = _window(door, person.role or "", now)
     return (
         _refused_by_session(door)
         or _refused_as_person(door, person)
-        or _outside_window(door, role or "", now)
+        or _outside(window, now)
         or kept_outside(door, person)
-        or Admit(person.provider_role, _until(door, now), door.opens_at(role or ""), door.closes_at)
+        or Admit(person.provider_role, window.until, window.opens_at, window.closes_at)
     )
 
 
@@ -166,13 +177,12 @@ def _refused_as_person(door: Door, person: Person) -> Refuse | None:
     return None
 
 
-def _outside_window(door: Door, role: str, now: datetime) -> Wait | Refuse | None:
-    opens_at, closes_at = door.opens_at(role), door.closes_at
+def _outside(window: _Window, now: datetime) -> Wait | Refuse | None:
+    opens_at = window.opens_at
     if opens_at is not None and now < opens_at:
-        return Wait(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, closes_at)
-    until = _until(door, now)
-    if until is not None and now >= until:
-        return Refuse(Reason.SESSION_OVER, opens_at, closes_at)
+        return Wait(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, window.closes_at)
+    if window.until is not None and now >= window.until:
+        return Refuse(Reason.SESSION_OVER, opens_at, window.closes_at)
     return None
 
 
@@ -192,11 +202,11 @@ def kept_outside(door: Door, person: Person) -> Wait | Refuse | None:
     return Wait(reason, WAITING_ROOM_RETRY_SECONDS, door.opens_at(person.role or ""), door.closes_at)
 
 
-def _until(door: Door, now: datetime) -> datetime | None:
-    closes_at = door.closes_at
-    if closes_at is None or now < closes_at or not door.call_running:
-        return closes_at
-    return closes_at + door.policy.overrun
+def _window(door: Door, role: str, now: datetime) -> _Window:
+    until = closes_at = door.closes_at
+    if closes_at is not None and now >= closes_at and door.call_running:
+        until = closes_at + door.policy.overrun
+    return _Window(door.opens_at(role), closes_at, until)
 
 
 def _seconds(wait: timedelta) -> int:
@@ -205,11 +215,11 @@ def _seconds(wait: timedelta) -> int:
 
 def may_meet(door: Door, now: datetime) -> Decision:
     """May the session meet now, whoever comes? The question of a backend that opens a call for nobody in particular."""
-    window = _for_anybody(door)
+    window = _window(_for_anybody(door), "", now)
     return (
-        _refused_by_session(window)
-        or _outside_window(window, "", now)
-        or Admit(None, _until(window, now), window.opens_at(""), window.closes_at)
+        _refused_by_session(door)
+        or _outside(window, now)
+        or Admit(None, window.until, window.opens_at, window.closes_at)
     )
 
 

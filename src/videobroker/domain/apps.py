@@ -62,6 +62,11 @@ class App:
     accounts: Mapping[ProviderName, ProviderAccount]
     allowed_origins: tuple[str, ...] = ()
     """Of its pages: they may ask from a browser for its users, and may embed ours."""
+    own_policy: Policy = field(init=False, repr=False, compare=False)
+    """The defaults, changed by the app."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own_policy", DEFAULT_POLICY.changed_by(self.policy))
 
     @property
     def default_providers(self) -> tuple[ProviderName, ...]:
@@ -70,7 +75,7 @@ class App:
 
     def policy_for(self, override: PolicyPatch) -> Policy:
         """The defaults, changed by the app, changed by the session."""
-        return DEFAULT_POLICY.changed_by(self.policy).changed_by(override)
+        return self.own_policy.changed_by(override)
 
     def provider_role(self, provider: ProviderName, role: str) -> str | None:
         """What `role` is called at `provider`; None when nobody said."""
