@@ -20,6 +20,7 @@ from videobroker.cli.terminal import require_schema
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
+from videobroker.web.one_piece import OnePieceProtocol
 from videobroker.web.pages.policy import Sdk
 
 GRACE_SECONDS = 15
@@ -28,6 +29,9 @@ KEEP_ALIVE_SECONDS = 75
 """Longer than a proxy keeps an idle connection (nginx: 60 s). If ours ended first, a request that is sent at that very
 moment would be lost, and the proxy may not repeat a POST."""
 LOOK_AGAIN_SECONDS = 1.0
+COLLECTED_AFTER = 20_000
+"""New objects, before the collector looks for cycles among them. With Python's 700, it looks through the very requests
+that are under way, many times a second, and finds nothing: our values have no cycles."""
 
 Wait = Annotated[
     int,
@@ -108,6 +112,7 @@ def server_config(
             # everybody waits.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(COLLECTED_AFTER)
             yield broker
 
     app = create_app(
@@ -122,6 +127,7 @@ def server_config(
         app,
         host=settings.host,
         port=settings.port,
+        http=OnePieceProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
