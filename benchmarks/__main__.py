@@ -2,11 +2,15 @@
 
 `--quick` measures less and keeps nothing; `--json` prints JSON alone; `--only joining` (or `attendance`, `journal`)
 leaves out the rest; SESSIONS=10000000 says how large the large tables are; `--full` seals a million rows.
+
+`--beside "NAME=COMMAND"` measures one more server among the contenders, as often as it is given: a program that is told
+PORT and DATABASE_URL, answers `GET /healthz`, and does for `POST /join` what `benchmarks/contenders/floor.py` does.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks import attendance, chart, joining, journal, tables
+from benchmarks.contenders import servers
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -31,10 +36,11 @@ def main() -> None:
     wanted.add_argument("--json", action="store_true")
     wanted.add_argument("--full", action="store_true")
     wanted.add_argument("--only", choices=PARTS)
+    wanted.add_argument("--beside", action="append", default=[], type=servers.brought, metavar="NAME=COMMAND")
     options = wanted.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     parts = PARTS if options.only is None else (options.only,)
-    results = _measured(parts, quick=options.quick)
+    results = _measured(parts, options.beside, quick=options.quick)
     if "joining" in results and not options.quick:
         _keep(results)
     if options.json:
@@ -43,7 +49,7 @@ def main() -> None:
         _show(Console(), results)
 
 
-def _measured(parts: tuple[str, ...], *, quick: bool) -> dict[str, Any]:
+def _measured(parts: tuple[str, ...], beside: Sequence[servers.Contender], *, quick: bool) -> dict[str, Any]:
     results: dict[str, Any] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -53,7 +59,7 @@ def _measured(parts: tuple[str, ...], *, quick: bool) -> dict[str, Any]:
             progress.update(task, description=doing)
 
         if "joining" in parts:
-            results["joining"] = joining.run(joining.QUICK if quick else joining.WHOLE, report)
+            results["joining"] = joining.run(joining.QUICK if quick else joining.WHOLE, beside, report)
         if "attendance" in parts:
             report("attendance: folding and applying")
             results["attendance"] = attendance.run()

@@ -52,7 +52,7 @@ class Size:
     few_sessions: int = 10_000
 
 
-WHOLE = Size(rounds=5, seconds=1.0, storms=5, many_sessions=1_000_000)
+WHOLE = Size(rounds=3, seconds=4.0, storms=5, many_sessions=1_000_000)
 QUICK = Size(rounds=2, seconds=1.0, storms=2, many_sessions=100_000)
 
 
@@ -107,15 +107,15 @@ class Target:
     headers: dict[str, str]
 
 
-def run(size: Size, report: Report) -> dict[str, Any]:
-    """Everything. `report` is told what is being done."""
+def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dict[str, Any]:
+    """Everything, with those that were brought among the contenders. `report` is told what is being done."""
     with tempfile.TemporaryDirectory(prefix="videobroker-bench-") as name:
         folder = Path(name)
         with embedded_postgres(folder / "pg") as database, stage.sandbox_in(folder) as sandbox:
             report("filling the database")
             few = asyncio.run(stage.prepared(database, sandbox.url, sessions=size.few_sessions))
             result: dict[str, Any] = {"machine": machine(database), "size": asdict(size)}
-            with _all_servers(few, folder) as (ours, others):
+            with _all_servers(few, brought, folder) as (ours, others):
                 result["start_seconds"] = {each.name: each.seconds_to_start for each in (ours, *others)}
                 result["idle_megabytes"] = {each.name: each.megabytes for each in (ours, *others)}
                 result |= _compared(few, ours, others, size, report)
@@ -128,11 +128,14 @@ def run(size: Size, report: Report) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _all_servers(few: Stage, folder: Path) -> Iterator[tuple[Served, list[Served]]]:
+def _all_servers(
+    few: Stage, brought: Sequence[servers.Contender], folder: Path
+) -> Iterator[tuple[Served, list[Served]]]:
     asyncio.run(servers.furnish(few.database, list(few.references)))
     contenders = servers.available()
     if len(contenders) > len(servers.PYTHON):
         servers.install()
+    contenders += tuple(brought)
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(stage.broker_of(few, folder))
         yield ours, [stack.enter_context(servers.started(each, few.database, folder)) for each in contenders]

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,14 @@ JAVASCRIPT = (
 def available() -> tuple[Contender, ...]:
     """Those that can be started here: without Node, there are fewer."""
     return PYTHON + JAVASCRIPT if shutil.which("node") and shutil.which("npm") else PYTHON
+
+
+def brought(text: str) -> Contender:
+    """One that somebody keeps elsewhere: `NAME=COMMAND`. Raises `ValueError`."""
+    name, _, command = text.partition("=")
+    if not name.strip() or not command.strip():
+        raise ValueError("a name, an equals sign, and a command")
+    return Contender(name.strip(), tuple(shlex.split(command)), {})
 
 
 def install() -> None:

@@ -79,6 +79,17 @@ async def test_our_sessions_are_joined_without_asking_the_vendor_whoever_makes_t
     assert joined >= min(measured.requests, 30) - 4
 
 
+def test_anybody_can_bring_a_contender() -> None:
+    brought = servers.brought("Go: gin, pgx=/somewhere/broker --log 'a file'")
+    assert brought == Contender("Go: gin, pgx", ("/somewhere/broker", "--log", "a file"), {})
+
+
+@pytest.mark.parametrize("text", ["", "Go", "Go=", "=broker", " = "])
+def test_a_contender_has_a_name_and_a_command(text: str) -> None:
+    with pytest.raises(ValueError, match="a name, an equals sign, and a command"):
+        servers.brought(text)
+
+
 async def test_the_gun_counts_what_went_wrong(empty: str, log_folder: Path) -> None:
     await servers.furnish(empty, REFERENCES)
     with servers.started(servers.PYTHON[2], empty, log_folder) as server:
