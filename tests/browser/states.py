@@ -111,15 +111,15 @@ HOSTED = (
     _card("moved", "Moved to another provider: asks for new credentials and goes on there."),
     State("call", "In the call: the vendor's page in a frame.", ("call.leave",), screen="call"),
     State(
-        "call-host", "Hosts may end it for everyone.", ("call.leave", "call.end", "session.you.host"), screen="call"
+        "call-host", "Hosts may end it for everyone.", ("call.leave", "call.end"), screen="call"
     ),
     State(
         "host-lets-in",
         "Hosts see who waits: let in, refuse, let everyone in. The title of the page counts them.",
-        ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all", "lobby.guest", "lobby.toggle"),
+        ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all", "lobby.guest"),
         screen="call",
     ),
-    State("host-lets-in-stranded", "Somebody who waits has gone for a moment.", ("lobby.stranded",)),
+    State("host-lets-in-stranded", "Somebody who waits has gone for a moment.", ("lobby.stranded", "session.you.host")),
     State("host-lets-in-failed", "Letting in did not work.", ("lobby.failed",)),
     State("host-lets-in-nobody", "The list, opened by the host while nobody waits.", ("lobby.nobody",), screen="call"),
     State(
@@ -174,6 +174,8 @@ AGORA = (
 UNSEEN = {
     *("page.main", "call.region", "call.frame", "devices.region", "devices.level", "devices.preview"),
     *("lobby.admit.name", "lobby.deny.name", "lobby.count", "agora.region", "agora.tools"),
+    # On a phone it is a picture and a number.
+    "lobby.toggle",
     # Announced while something else is seen.
     *("lobby.arrived", "trouble.over"),
     # A name that nobody has: the hosted page hands one over.
@@ -277,10 +279,10 @@ CONSOLE = (
     State("console-wrong-key", "Not the key.", says=("This is not the key.",)),
     State("console-too-many-tries", "Too many wrong keys.", says=("Too many wrong keys came from your address.",)),
     State("console-today", "Today: the sessions by status, and who is present.", says=("Today",)),
-    State("console-empty", "Today, before anything is registered.", says=("Today", "No call runs now.")),
+    State("console-quiet", "Today, while no call runs.", says=("Today", "No call runs now.")),
     State("console-list", "Every session of one status.", says=("Trigonometry",)),
     State("console-search", "Found: references, titles, user ids.", says=("Algebra, lesson 1",)),
-    State("console-not-found", "Nothing found.", says=("Nothing was found",)),
+    State("console-nothing-found", "Nothing found.", says=("Nothing was found",)),
     State("console-groups", "Groups.", says=("Evening circle",)),
     State(
         "console-session", "A session: attendance, the journal in sentences, calls, roster.", says=("Algebra, lesson 1",)
@@ -289,9 +291,9 @@ CONSOLE = (
     State("console-booking", "A booking is registered.", says=("New booking",)),
     State("console-booking-errors", "What is missing stands at its field.", says=("Give the user id",)),
     State("console-booked", "Registered, with everybody's links.", says=("The booking is registered.",)),
-    State("console-choice", "Deliveries: which app.", says=("Deliveries",)),
+    State("console-choice", "Deliveries: which app.", says=("Deliveries", "Choose the app.")),
     State("console-deliveries", "The endpoints of an app.", says=("Deliveries", "The backend")),
-    State("console-no-endpoints", "An app without endpoints.", says=("Deliveries",)),
+    State("console-no-endpoints", "An app without endpoints.", says=("The app has no webhook endpoint.",)),
     State("console-not-delivered", "What did not arrive comes first.", says=("session.registered",)),
     State("console-endpoint", "An endpoint.", says=("The backend",)),
     State("console-delivery", "Every attempt at one delivery.", says=("Send it once more",)),
