@@ -91,12 +91,12 @@ HOSTED = (
     ),
     _card("waiting-for-admission", "Somebody has asked to be let in, and waits.", "waiting.stay", screen="admission"),
     _card("ready", "The button. Nobody who asked before has to press it.", "ready.join"),
-    State(
-        "ready-call-runs", "The others are there already.", ("ready.heading", "ready.running"), screen="ready"
-    ),
+    State("ready-call-runs", "The others are there already.", ("ready.heading", "ready.running"), screen="ready"),
     State("devices-not-asked", "Nobody's camera is turned on unasked.", ("devices.invite", "devices.start")),
     State("devices-asking", "The browser asks.", ("devices.asking",)),
-    State("devices-denied", "No permission: what to do; going on without is fine.", ("devices.denied", "devices.again")),
+    State(
+        "devices-denied", "No permission: what to do; going on without is fine.", ("devices.denied", "devices.again")
+    ),
     State("devices-none", "No camera and no microphone.", ("devices.none", "devices.again")),
     State("devices-busy", "Another program uses them.", ("devices.busy", "devices.again")),
     State("devices-no-camera", "A microphone alone.", ("devices.no_camera",)),
@@ -110,9 +110,7 @@ HOSTED = (
     ),
     _card("moved", "Moved to another provider: asks for new credentials and goes on there."),
     State("call", "In the call: the vendor's page in a frame.", ("call.leave",), screen="call"),
-    State(
-        "call-host", "Hosts may end it for everyone.", ("call.leave", "call.end"), screen="call"
-    ),
+    State("call-host", "Hosts may end it for everyone.", ("call.leave", "call.end"), screen="call"),
     State(
         "host-lets-in",
         "Hosts see who waits: let in, refuse, let everyone in. The title of the page counts them.",
@@ -271,7 +269,12 @@ SANDBOX = (
         says=("An invitation is needed", "This page needs the parts of a join credential after a # in its address"),
     ),
     State("sandbox-framed", "The same in a frame.", says=("One moment", "The page around this one says who joins.")),
-    State("sandbox-no-javascript", "JavaScript is switched off.", says=("One moment", "The call needs JavaScript."), scripts=False),
+    State(
+        "sandbox-no-javascript",
+        "JavaScript is switched off.",
+        says=("One moment", "The call needs JavaScript."),
+        scripts=False,
+    ),
 )
 
 CONSOLE = (
@@ -285,7 +288,9 @@ CONSOLE = (
     State("console-nothing-found", "Nothing found.", says=("Nothing was found",)),
     State("console-groups", "Groups.", says=("Evening circle",)),
     State(
-        "console-session", "A session: attendance, the journal in sentences, calls, roster.", says=("Algebra, lesson 1",)
+        "console-session",
+        "A session: attendance, the journal in sentences, calls, roster.",
+        says=("Algebra, lesson 1",),
     ),
     State("console-acted", "What an operator did there.", says=("The call has ended.", "operator Olive")),
     State("console-booking", "A booking is registered.", says=("New booking",)),
@@ -297,11 +302,27 @@ CONSOLE = (
     State("console-not-delivered", "What did not arrive comes first.", says=("session.registered",)),
     State("console-endpoint", "An endpoint.", says=("The backend",)),
     State("console-delivery", "Every attempt at one delivery.", says=("Send it once more",)),
-    State("console-tested", "A signed test, and what came of it.", says=("Operators did",)),
+    State("console-tested", "A signed test, and what came of it.", says=("The test was answered with 200",)),
     State("console-health", "Database, jobs, webhooks, seals.", says=("Health",)),
     State("console-diagnostics", "Every check of an app's set-up.", says=("Diagnostics",)),
     State("console-no-such-page", "A page that is not there.", says=("There is no such page in the console.",)),
 )
+
+PAGES_OF_THE_CONSOLE = (
+    ("/sign-in", "console-sign-in"),
+    ("", "console-today"),
+    ("/list/{phase}", "console-list"),
+    ("/groups", "console-groups"),
+    ("/sessions/{app_id}/{session_id}", "console-session"),
+    ("/book", "console-booking"),
+    ("/deliveries", "console-deliveries"),
+    ("/deliveries/{app_id}/{endpoint_id}", "console-endpoint"),
+    ("/deliveries/{app_id}/{endpoint_id}/{delivery_id}", "console-delivery"),
+    ("/health", "console-health"),
+    ("/diagnostics", "console-diagnostics"),
+    ("/{path:path}", "console-no-such-page"),
+)
+"""What the console answers to which path, at its plainest."""
 
 DEMO = (State("demo", "Everybody of the demo, with a button.", says=("The demo", "A call in a minute")),)
 

@@ -308,6 +308,9 @@ async def test_what_did_not_arrive_is_sent_once_more(
         await carry(tutoring)
         await page.reload()
         await expect(page.get_by_text("Delivered", exact=True)).to_be_visible()
+        await page.get_by_role("link", name=backend.url).click()
+        await page.get_by_role("button", name="Send a test").click()
+        await shown(page, "console-tested")
     await courier.aclose()
 
 

@@ -363,9 +363,7 @@ async def test_a_reason_that_the_page_does_not_know_yet_is_a_refusal_all_the_sam
         found = (await client.get("/v1/visit")).json()
     found["decision"] = {**found["decision"], "decision": "refuse", "reason": "of_a_later_version"}
     body = f"event: visit\ndata: {json.dumps(found)}\n\n"
-    await one.page.route(
-        "**/v1/visit/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream")
-    )
+    await one.page.route("**/v1/visit/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
 
     await one.page.goto(f"{served}/join/{text}")
 

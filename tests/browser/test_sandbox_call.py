@@ -116,11 +116,11 @@ class TestMeeting:
         await sees(ada.page, kind="screen")
         await sees(ben.page, kind="screen")
         await expect(tile(ben.page, "Ada\u2019s screen")).to_be_visible(timeout=LONG)
-        shown, own = [await tile(ben.page, f"{whose} screen").bounding_box() for whose in ("Ada\u2019s", "Your")]
-        assert shown is not None
+        theirs, own = [await tile(ben.page, f"{whose} screen").bounding_box() for whose in ("Ada\u2019s", "Your")]
+        assert theirs is not None
         assert own is not None
-        assert shown["width"] > 2 * own["width"]
-        assert shown["x"] + shown["width"] <= own["x"]
+        assert theirs["width"] > 2 * own["width"]
+        assert theirs["x"] + theirs["width"] <= own["x"]
         await shown(ben.page, "sandbox-shared")
         await ada.page.get_by_role("button", name="Stop sharing").click()
         await expect(tile(ben.page, "Ada\u2019s screen")).to_have_count(0, timeout=LONG)

@@ -291,6 +291,7 @@ async def change_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, bod
         types=None if body.types is None else frozenset(body.types),
         ordered=body.ordered,
         enabled=body.enabled,
+        now=caller.now,
     )
     return EndpointOut(**_endpoint_fields(changed))
 
