@@ -236,6 +236,7 @@ async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hea
         await frame.evaluate("window.go()")
 
         await shown(ben.page, "agora-no-devices")
+        await expect(frame.get_by_role("button")).to_have_text(["Leave"])
         assert await told(frame, "publish") == []
 
 

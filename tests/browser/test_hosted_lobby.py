@@ -1,13 +1,12 @@
 """The page behind a link, before the call: whatever happens to the session, it says so by itself."""
 
 import json
-import re
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Response, Route, expect
+from playwright.async_api import Route, expect
 
 from browser.conftest import VisitMaker
 from browser.doorstep import SOON, Visitor, at_the_door, ticket
@@ -17,8 +16,6 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage.store import Store
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-MOST_BYTES = 200_000
 
 
 async def change(tenant: Tenant, **fields: Any) -> None:
@@ -408,28 +405,6 @@ async def test_it_looks_right_in_the_dark_and_in_german(visit: VisitMaker, serve
     assert await ben.page.evaluate("document.documentElement.lang") == "de"
     body = ben.page.locator("body")
     assert await body.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(26, 24, 21)"
-
-
-async def test_the_page_is_small_asks_nobody_else_and_is_there_within_a_moment(
-    visit: VisitMaker, served: str, tutoring: Tenant
-) -> None:
-    await tutoring.book()
-    one = await visit()
-    answers: list[Response] = []
-
-    def keep(response: Response) -> None:
-        answers.append(response)
-
-    one.page.on("response", keep)
-    await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
-    await expect(one.page.locator("#go")).to_be_visible(timeout=SOON)
-    asked = {re.sub(r"^(\w+://[^/]+).*", r"\1", response.url) for response in answers}
-    sizes = [len(await response.body()) for response in answers if "/stream" not in response.url]
-
-    assert asked == {served}
-    assert 20_000 < sum(sizes) < MOST_BYTES
-    usable = await one.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
-    assert usable < 10_000
 
 
 async def test_a_database_that_is_away_is_told_and_waited_for(
