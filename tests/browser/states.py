@@ -1,8 +1,8 @@
 """Every state of every page that a person can see: its pictures, and what it says.
 
-This is the one list. A test that has reached a state calls `shown` with its name: the state says what it is to say, fits
-a desk and a phone, has no serious fault for whoever cannot see, by day and at night, and is photographed for the docs.
-`test_states.py` fails when a page has a state that is not listed here, or when a listed one is shown by no test.
+This is the one list. A test that has reached a state calls `shown` with its name: the state says what it is to say,
+fits a desk and a phone, has no serious fault for whoever cannot see, by day and at night, and is photographed for the
+docs. `test_states.py` fails when a page has a state that is not listed here, or when no test shows a listed one.
 """
 
 import re
@@ -197,7 +197,7 @@ SANDBOX = (
     State("sandbox-alone", "Nobody else is there.", says=("You are alone here", "Mute", "Camera off", "Leave")),
     State("sandbox-call", "Two people; a host may end the call for all.", says=("2 people", "End for all")),
     State("sandbox-muted", "Microphone and camera are off.", says=("Unmute", "Camera on")),
-    State("sandbox-shared", "A shared screen.", says=("Ada’s screen",)),
+    State("sandbox-shared", "A shared screen.", says=("Ada\u2019s screen",)),
     State("sandbox-chat", "The chat.", says=("Chat", "Five minutes left", "Send")),
     State("sandbox-recorded", "Somebody without a page, and a recording.", says=("Not on a page", "Recording")),
     State("sandbox-sound", "The browser wants a tap before it plays sound.", says=("Turn the sound on",)),
@@ -340,7 +340,8 @@ STATES = {state.name: state for family in FAMILIES.values() for state in family}
 async def shown(page: Page, name: str) -> None:
     """This state is on the page: see that it is as it should be for everybody, and take its pictures.
 
-    On a desk it is looked at by day, on a phone at night: both sizes, and both schemes. The page is left in the size in which it came.
+    On a desk it is looked at by day, on a phone at night: both sizes, and both schemes. The page is left in the size
+    in which it came.
     """
     state = STATES[name]
     before = page.viewport_size

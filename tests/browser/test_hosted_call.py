@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.async_api import Frame, Route, expect
+from playwright.async_api import Frame, expect
 from sqlalchemy import update
 
 from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Visitor, at_the_door, ticket, until
+from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket, until
 from browser.states import shown
 from house import MovableClock, Sandbox, Tenant
 from videobroker.domain.apps import ProviderName
@@ -316,15 +316,15 @@ async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
 ) -> None:
     await at_agora.book(providers=["100ms", "agora"])
     ben, _ = await alone(visit, served, at_agora)
-    held: list[Route] = []
-    await ben.page.route("**/join", lambda route: held.append(route), times=1)
+    held = Held()
+    await ben.page.route("**/join", held.hold, times=1)
 
     async with at_agora.broker.store.transaction() as transaction:
         of_app = sessions.c.app_id == at_agora.app.id
         await transaction.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
 
     await shown(ben.page, "moved")
-    await held[0].continue_()
+    await held.let_go()
     await ben.page.wait_for_selector("#call iframe[src*='/agora/meeting']", timeout=SOON)
     await is_in(await ben.frame())
 

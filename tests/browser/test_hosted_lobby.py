@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
 from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Visitor, at_the_door, ticket
+from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
 from browser.states import shown
 from house import MovableClock, Sandbox, Tenant
 from videobroker.errors import StorageUnavailable
@@ -298,14 +298,13 @@ async def test_nobodys_camera_is_turned_on_before_the_page_may_use_it(
 async def test_the_first_moment_says_that_it_is_one(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     one = await visit()
-    held: list[Route] = []
-    await one.page.route("**/v1/visit/stream", lambda route: held.append(route))
+    held = Held()
+    await one.page.route("**/v1/visit/stream", held.hold)
 
     await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
     await shown(one.page, "loading")
 
-    for route in held:
-        await route.continue_()
+    await held.let_go()
     await Visitor(one, "", "").sees("You can go in")
 
 
@@ -314,8 +313,7 @@ async def test_while_credentials_are_on_their_way_it_can_be_called_off(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring))
-    held: list[Route] = []
-    await ben.page.route("**/join", lambda route: held.append(route))
+    await ben.page.route("**/join", Held().hold)
     await ben.button("Join now").click(timeout=SOON)
 
     await shown(ben.page, "connecting")

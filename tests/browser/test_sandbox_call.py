@@ -345,7 +345,7 @@ class TestTrouble:
         ("script", "state"),
         [
             (
-                "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotReadableError'); }",
+                "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotReadableError'))",
                 "sandbox-busy",
             ),
             ("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })", "sandbox-insecure"),

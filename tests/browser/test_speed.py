@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -98,12 +98,47 @@ def newcomer(visit: VisitMaker, address: str) -> NewcomerMaker:
     async def make(place: Place) -> Visit:
         one = await visit()
         if place.signed_in:
-            form = {"name": OPERATOR, "key": ADMIN_KEY, "zone": "UTC", "next": "/console"}
+            form: dict[str, str | float | bool] = {
+                "name": OPERATOR,
+                "key": ADMIN_KEY,
+                "zone": "UTC",
+                "next": "/console",
+            }
             await one.context.request.post(f"{address}/console/sign-in", form=form, max_redirects=0)
         await watch(one.page, place.control)
         return one
 
     return make
+
+
+@dataclass
+class Traffic:
+    """What a page asked for, and was answered."""
+
+    asked: list[Request] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
+
+    def ask(self, request: Request) -> None:
+        """For `page.on`."""
+        self.asked.append(request)
+
+    def answer(self, response: Response) -> None:
+        """For `page.on`."""
+        self.answers.append(response)
+
+    async def weight(self) -> int:
+        """Of all answers, unpacked; without the one that goes on for as long as the page is open."""
+        return sum([len(await each.body()) for each in self.answers if not each.url.endswith("/stream")])
+
+
+_FILES = """() => ({
+    blocking: performance.getEntriesByType("resource")
+        .filter((each) => each.renderBlockingStatus === "blocking").map((each) => each.name),
+    scripts: performance.getEntriesByType("resource").map((each) => each.name)
+        .filter((url) => new URL(url).pathname.endsWith(".js")),
+    named: [...document.querySelectorAll("script[src], link[rel=modulepreload]")].map((each) => each.src || each.href),
+    inTheWay: document.querySelectorAll("script:not([type=module]):not([defer]):not([async])").length,
+})"""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -112,47 +147,22 @@ async def test_a_page_is_light_and_waits_for_nothing_but_its_own_stylesheet(
 ) -> None:
     place = places[kind]
     one = await newcomer(place)
-    asked: list[Request] = []
-    answers: list[Response] = []
-    one.page.on("request", lambda request: asked.append(request))
-    one.page.on("response", lambda response: answers.append(response))
+    traffic = Traffic()
+    one.page.on("request", traffic.ask)
+    one.page.on("response", traffic.answer)
 
     await one.page.goto(place.url)
     await usable_after(one.page)
 
-    own = urlsplit(place.url).netloc
-    assert {urlsplit(request.url).netloc for request in asked} == {own}
-    assert len(asked) <= MOST_REQUESTS
-    weighed = [len(await response.body()) for response in answers if not response.url.endswith("/stream")]
-    assert 5_000 < sum(weighed) < MOST_BYTES
-    blocking = await one.page.evaluate(
-        """() => performance.getEntriesByType("resource")
-            .filter((each) => each.renderBlockingStatus === "blocking").map((each) => each.name)"""
-    )
-    assert [urlsplit(url).path.rpartition(".")[2] for url in blocking] == ["css"]
-    await one.page.close()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_page_begins_every_script_at_once(newcomer: NewcomerMaker, places: dict[str, Place], kind: str) -> None:
-    """Nothing that a page needs is only heard of from something else that it needs."""
-    place = places[kind]
-    one = await newcomer(place)
-    await one.page.goto(place.url)
-    await usable_after(one.page)
-
-    scripts = await one.page.evaluate(
-        """() => performance.getEntriesByType("resource").map((each) => each.name)
-            .filter((url) => new URL(url).pathname.endsWith(".js"))"""
-    )
-    named = await one.page.evaluate(
-        """() => [...document.querySelectorAll("script[src], link[rel=modulepreload]")]
-            .map((each) => each.src || each.href)"""
-    )
-    assert scripts
-    assert set(scripts) == set(named)
-    in_the_way = "script:not([src]), script[src]:not([type=module]):not([defer]):not([async])"
-    assert await one.page.locator(in_the_way).count() == 0
+    assert {urlsplit(request.url).netloc for request in traffic.asked} == {urlsplit(place.url).netloc}
+    assert len(traffic.asked) <= MOST_REQUESTS
+    assert 5_000 < await traffic.weight() < MOST_BYTES
+    files = await one.page.evaluate(_FILES)
+    assert [urlsplit(url).path.rpartition(".")[2] for url in files["blocking"]] == ["css"]
+    assert files["inTheWay"] == 0
+    # Nothing that it needs is only heard of from something else that it needs.
+    assert files["scripts"]
+    assert set(files["scripts"]) == set(files["named"])
     await one.page.close()
 
 

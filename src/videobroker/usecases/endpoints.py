@@ -143,9 +143,7 @@ async def rotate(broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: 
     return changed
 
 
-async def test(
-    broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime, operator: Asker | None = None
-) -> Attempt:
+async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime, operator: Asker | None) -> Attempt:
     """Send a signed test event at once, once; what came of it is not kept. Raises `EndpointNotFound`.
 
     An operator who does it stands in the journal, before anything is sent.
@@ -232,7 +230,8 @@ async def replay(
 ) -> int:
     """Put what happened in this time on its way once more, as far as the endpoint wants it; how many events.
 
-    An operator who does it stands in the journal. Raises `EndpointNotFound`, and `InvalidInput` for a time that is empty or holds more than `MOST_REPLAYED` events.
+    An operator who does it stands in the journal. Raises `EndpointNotFound`, and `InvalidInput` for a time that is
+    empty or holds more than `MOST_REPLAYED` events.
     """
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")

@@ -328,7 +328,9 @@ async def rotate_secret(
 )
 async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> AttemptOut:
     """One signed event of the type `endpoint.test`, at once; the answer is what came of it."""
-    return _attempt_out(await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), now=caller.now))
+    return _attempt_out(
+        await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), now=caller.now, operator=None)
+    )
 
 
 @router.post(
