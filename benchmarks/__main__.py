@@ -33,7 +33,10 @@ def main() -> None:
     wanted.add_argument("--only", choices=PARTS)
     options = wanted.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    parts = PARTS if options.only is None else (options.only,)
+    parts: tuple[str, ...] = PARTS if options.only is None else (options.only,)
+    if options.only is None and pages.browser_program() is None:
+        sys.stderr.write("No Chromium is installed: the pages are left out.\n")
+        parts = tuple(each for each in parts if each != "pages")
     results = _measured(parts, quick=options.quick)
     if "joining" in results and not options.quick:
         _keep(results)
