@@ -1,7 +1,7 @@
 """`make bench`: measure, show tables, and keep the figures.
 
-`--quick` measures less and keeps nothing; `--json` prints JSON alone; `--only joining` (or `attendance`, `journal`)
-leaves out the rest; SESSIONS=10000000 says how large the large tables are; `--full` seals a million rows.
+`--quick` measures less and keeps nothing; `--json` prints JSON alone; `--only joining` (or `attendance`, `journal`,
+`pages`) leaves out the rest; SESSIONS=10000000 says how large the large tables are; `--full` seals a million rows.
 
 `--beside "NAME=COMMAND"` measures one more server among the contenders, as often as it is given: a program that is told
 PORT and DATABASE_URL, answers `GET /healthz`, and does for `POST /join` what `benchmarks/contenders/floor.py` does.
@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks import attendance, chart, joining, journal, tables
+from benchmarks import attendance, chart, joining, journal, pages, tables
 from benchmarks.contenders import servers
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
-PARTS = ("joining", "attendance", "journal")
+PARTS = ("joining", "attendance", "journal", "pages")
 
 
 def main() -> None:
@@ -39,10 +39,15 @@ def main() -> None:
     wanted.add_argument("--beside", action="append", default=[], type=servers.brought, metavar="NAME=COMMAND")
     options = wanted.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    parts = PARTS if options.only is None else (options.only,)
+    parts: tuple[str, ...] = PARTS if options.only is None else (options.only,)
+    if options.only is None and pages.browser_program() is None:
+        sys.stderr.write("No Chromium is installed: the pages are left out.\n")
+        parts = tuple(each for each in parts if each != "pages")
     results = _measured(parts, options.beside, quick=options.quick)
     if "joining" in results and not options.quick:
         _keep(results)
+    if "pages" in results and not options.quick:
+        _keep_pages(results["pages"])
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     else:
@@ -66,6 +71,8 @@ def _measured(parts: tuple[str, ...], beside: Sequence[servers.Contender], *, qu
         if "journal" in parts:
             report("journal: sealing and verifying")
             results["journal"] = journal.run()
+        if "pages" in parts:
+            results["pages"] = pages.run(report, quick=quick)
     return results
 
 
@@ -74,6 +81,12 @@ def _keep(results: dict[str, Any]) -> None:
     (RESULTS / "latest.json").write_text(json.dumps(results, indent=1) + "\n")
     PICTURE.write_text(chart.joins(results["joining"]))
     tables.write(DOCUMENT, results["joining"])
+
+
+def _keep_pages(result: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "pages.json").write_text(json.dumps(result, indent=1) + "\n")
+    pages.write(DOCUMENT, result)
 
 
 def _show(console: Console, results: dict[str, Any]) -> None:
@@ -85,6 +98,12 @@ def _show(console: Console, results: dict[str, Any]) -> None:
         for each in figures:
             ratio = "" if each["ratio"] is None else f"{each['ratio']:.1f}"
             table.add_row(each["what"], f"{each['seconds']:.4f}", each["against"] or "", ratio)
+        console.print(table)
+    if "pages" in results:
+        heads, rows = pages.rows(results["pages"])
+        table = Table(*heads, title="Until a page is usable", title_justify="left")
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
 
 

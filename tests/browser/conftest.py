@@ -4,12 +4,14 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, ViewportSize, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 from house import free_port
 from node_packages import node_modules
@@ -119,13 +121,33 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def violations(page: Page) -> list[str]:
-    """What axe-core finds serious or worse on a page, as `rule: element`.
+    """What axe-core finds serious or worse on a page and in every frame of it, as `rule: element`.
 
-    It is evaluated from outside: the page's own policy lets no foreign script in.
+    It is evaluated from outside: the page's own policy lets no foreign script in. Each frame is examined by itself:
+    from the outermost one axe does not reach those of another origin.
     """
-    axe = node_modules() / "axe-core" / "axe.min.js"
-    await page.evaluate(axe.read_text())
-    found = await page.evaluate("async () => (await axe.run(document)).violations")
+    found: list[str] = []
+    for frame in page.frames:
+        try:
+            found += await _violations(frame)
+        except PlaywrightError:
+            # Frames come and go: one that was closed meanwhile is nobody's state.
+            if not frame.is_detached():
+                raise
+    return found
+
+
+async def _violations(frame: Frame) -> list[str]:
+    if not await frame.evaluate("'axe' in globalThis"):
+        await frame.evaluate(_axe())
+    found = await frame.evaluate(
+        "async () => (await axe.run(document, { iframes: false, resultTypes: ['violations'] })).violations"
+    )
     return [
         f"{each['id']}: {node['html'][:200]}" for each in found if each["impact"] in SERIOUS for node in each["nodes"]
     ]
+
+
+@cache
+def _axe() -> str:
+    return (node_modules() / "axe-core" / "axe.min.js").read_text()

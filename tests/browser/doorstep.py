@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from playwright.async_api import Frame, Locator, Page, expect
+from playwright.async_api import Frame, Locator, Page, Route, expect
 
 from browser.conftest import PHONE, Visit, VisitMaker
 from house import Tenant
@@ -30,6 +30,22 @@ async def until(ask: Callable[[], Awaitable[T]]) -> T:
         while not (answer := await ask()):
             await asyncio.sleep(0.05)
     return answer
+
+
+@dataclass
+class Held:
+    """Requests of a page that are kept waiting until a test lets them go on."""
+
+    routes: list[Route] = field(default_factory=list)
+
+    def hold(self, route: Route) -> None:
+        """For `page.route`."""
+        self.routes.append(route)
+
+    async def let_go(self) -> None:
+        """Send them on."""
+        for route in self.routes:
+            await route.continue_()
 
 
 @dataclass

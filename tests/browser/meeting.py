@@ -139,7 +139,7 @@ def host_page(address: str) -> str:
         const frame = document.createElement("iframe");
         frame.title = "Call";
         frame.allow = "camera; microphone; display-capture; autoplay";
-        frame.width = 900; frame.height = 640;
+        frame.width = "100%"; frame.height = 640;
         frame.src = {json.dumps(address)};
         document.body.append(frame);
         window.say = (message) => frame.contentWindow.postMessage(message, "*");

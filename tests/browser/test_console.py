@@ -11,8 +11,8 @@ import uvicorn
 from playwright.async_api import Page, expect
 from sqlalchemy import update
 
-from browser.conftest import DESKTOP, PHONE, Visit, VisitMaker, violations
-from browser.screens import shot
+from browser.conftest import Visit, VisitMaker, violations
+from browser.states import shown
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import answer, carry, listening
 from house import MovableClock, Sandbox, Tenant, free_port
@@ -122,7 +122,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         weighed.clear()
         await page.goto(f"{console_url}{path}")
         assert sum(weighed) < LARGEST_PAGE, name
-        await check_both_sizes(page, f"console-{name}")
+        await shown(page, f"console-{name}")
 
 
 async def called(tenant: Tenant, name: str) -> None:
@@ -139,29 +139,12 @@ async def session_path(page: Page, console_url: str, app: App) -> str:
     return path
 
 
-async def check_both_sizes(page: Page, name: str) -> None:
-    """On a desk by day and on a phone at night: nothing is inaccessible, and nothing sticks out."""
-    await page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    await check(page, f"{name}-desktop")
-    await page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-    await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    await check(page, f"{name}-phone")
-    await page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
-
-
-async def check(page: Page, name: str) -> None:
-    """The page as it is."""
-    assert await violations(page) == [], name
-    assert await overflow(page) <= 0, name
-    await shot(page, name)
-
-
 async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console_url: str) -> None:
     one = await visit(timezone_id="Asia/Tokyo")
     one.expected.append("403")
     page = one.page
     await page.goto(f"{console_url}/console/health")
-    await check_both_sizes(page, "console-sign-in")
+    await shown(page, "console-sign-in")
     # With the keyboard alone.
     for text in (OPERATOR, "not the key"):
         await page.keyboard.press("Tab")
@@ -170,7 +153,7 @@ async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console
         await page.keyboard.type(text)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("This is not the key.")
-    assert await violations(page) == []
+    await shown(page, "console-wrong-key")
     await page.get_by_label("Admin key").fill(ADMIN_KEY)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Health", level=1)).to_be_visible()
@@ -241,6 +224,7 @@ async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
     await page.get_by_text("End the call …").click()
     await page.get_by_role("button", name="End it for everybody").click()
     await expect(page.get_by_role("status").first).to_have_text("The call has ended.")
+    await shown(page, "console-acted")
     await page.get_by_role("button", name="Join link of Cleo").click()
     link = page.get_by_label("Cleo", exact=True)
     await expect(link).to_have_value(re.compile(f"^{console_url}/join/vbt_"))
@@ -272,14 +256,13 @@ async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
     wrong = page.get_by_role("group", name="Person 1", exact=True).get_by_label("User id")
     await expect(wrong).to_have_attribute("aria-invalid", "true")
     await expect(wrong).to_have_accessible_description(re.compile("Give the user id"))
-    assert await violations(page) == []
-    await shot(page, "console-booking-errors")
+    await shown(page, "console-booking-errors")
     await wrong.fill("tutor-1")
     await page.get_by_role("group", name="Person 1", exact=True).get_by_label("Role").select_option("tutor")
     await page.get_by_role("button", name="Register the booking").click()
     await expect(page.get_by_text("The booking is registered.")).to_be_visible()
     await expect(page.get_by_label("Ada", exact=True)).to_have_value(re.compile("/join/vbt_"))
-    assert await violations(page) == []
+    await shown(page, "console-booked")
     assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
 
 
@@ -293,6 +276,7 @@ async def test_the_overview_follows_what_happens_by_itself(
     await page.clock.install()
     await page.goto(f"{console_url}/console?app={tutoring.app.id}")
     await expect(page.get_by_text("No call runs now.")).to_be_visible()
+    await shown(page, "console-quiet")
     await tutoring.join()
     await page.clock.run_for(20_000)
     await expect(page.get_by_text("No call runs now.")).to_be_hidden()
@@ -314,20 +298,44 @@ async def test_what_did_not_arrive_is_sent_once_more(
             clock.move(hours=12)
         page = (await signed_in()).page
         await page.goto(f"{console_url}/console/deliveries?app={tutoring.app.id}")
-        await check_both_sizes(page, "console-not-delivered")
+        await shown(page, "console-not-delivered")
         await page.get_by_role("link", name="session.registered").click()
         await expect(page.get_by_role("row")).to_have_count(9)
-        await check_both_sizes(page, "console-delivery")
+        await shown(page, "console-delivery")
         backend.usually = answer(200)
         await page.get_by_role("button", name="Send it once more").click()
         await expect(page.get_by_role("status")).to_have_text("It is on its way once more.")
         await carry(tutoring)
         await page.reload()
         await expect(page.get_by_text("Delivered", exact=True)).to_be_visible()
+        await page.get_by_role("link", name=backend.url).click()
+        await page.get_by_role("button", name="Send a test").click()
+        await shown(page, "console-tested")
     await courier.aclose()
 
 
-async def overflow(page: Page) -> int:
-    """By how much the page is wider than the window."""
-    wider: int = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return wider
+async def test_what_is_not_there_is_said(
+    signed_in: SignIn, visit: VisitMaker, console_url: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await called(tutoring, f"lessons-{str(tutoring.app.id)[-4:]}")
+    operator = await signed_in()
+    operator.expected.append("status of 404")
+    page, app = operator.page, tutoring.app.id
+    await page.goto(f"{console_url}/console?q=nothing-of-this-kind&app={app}")
+    await shown(page, "console-nothing-found")
+    await page.goto(f"{console_url}/console/deliveries?app={app}")
+    await shown(page, "console-no-endpoints")
+    await page.goto(f"{console_url}/console/nowhere")
+    await shown(page, "console-no-such-page")
+    stranger = await visit()
+    stranger.expected.extend(["status of 403", "status of 429"])
+    page = stranger.page
+    await page.goto(f"{console_url}/console")
+    for _ in range(8):
+        await page.get_by_label("Your name or initials").fill(OPERATOR)
+        await page.get_by_label("Admin key").fill("not the key")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+        if "Too many" in str(await page.get_by_role("alert").text_content()):
+            break
+    await shown(page, "console-too-many-tries")

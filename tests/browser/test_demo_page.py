@@ -11,7 +11,7 @@ import uvicorn
 from playwright.async_api import Page, expect
 
 from browser.conftest import VisitMaker
-from browser.test_console import check_both_sizes
+from browser.states import shown
 from consoles import service_with_console
 from house import MovableClock, Tenant, ask_as, free_port
 from videobroker.broker import Broker
@@ -73,7 +73,7 @@ async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None
     await expect(demo.get_by_text("not confirmed", exact=False).first).to_be_visible()
     await expect(demo.get_by_role("button", name="Join as Ida (guest) at Evening circle")).to_be_visible()
     assert await first.count() == 1
-    await check_both_sizes(demo, "demo")
+    await shown(demo, "demo")
 
 
 async def test_a_press_opens_the_hosted_page_as_that_person_in_a_tab_of_its_own(demo: Page, tutoring: Tenant) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import FrameLocator, Page, expect
 
-from browser.conftest import VisitMaker, violations
+from browser.conftest import VisitMaker
 from browser.doorstep import SOON, ticket, until
-from browser.screens import shot
 from browser.shops import Site, site
+from browser.states import shown
 from house import MovableClock, Tenant
 from videobroker.usecases import tenants
 
@@ -76,8 +76,7 @@ async def test_the_recipe_for_plain_html_works_as_it_stands(
     state = one.page.locator("#state")
     await expect(state).to_have_text("Waiting", timeout=SOON)
     await expect(inside(one.page).locator("#heading")).to_have_text("The host is not there yet")
-    await shot(one.page, "embedded-desktop")
-    assert await violations(one.page) == []
+    await shown(one.page, "embedded")
 
     await tutoring.join(user_id="tutor-1")
     await inside(one.page).get_by_role("button", name="Join now").click(timeout=SOON)

@@ -15,8 +15,9 @@ from httpx import URL
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Route, expect
 
-from browser.conftest import VisitMaker, violations
+from browser.conftest import VisitMaker
 from browser.doorstep import SOON, Visitor, ticket, until
+from browser.states import shown
 from house import Tenant, free_port
 from node_packages import node_modules
 from videobroker.broker import Broker
@@ -149,7 +150,7 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
 
         told = ben.page.frame_locator("#call iframe").locator("#told")
         await expect(told).to_have_text("The video service did not let you in.", timeout=SOON)
-        assert await violations(ben.page) == []
+        await shown(ben.page, "agora-refused")
         # The page has asked for other credentials once, in case the first ones were out of date.
         assert asked.count(SDK_URL) == 2
         assert {re.sub(r"^.*?([\w-]+\.\w+)$", r"\1", str(URL(each).host)) for each in asked} <= {
@@ -169,6 +170,7 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
 
         await expect(frame.locator("#told")).to_contain_text("cannot be loaded", timeout=SOON)
         assert await frame.evaluate("typeof window.AgoraRTC") == "undefined"
+        await shown(ben.page, "agora-sdk-missing")
 
 
 async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
@@ -178,7 +180,7 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
     async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
         frame = await ben.enters()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
-        assert await violations(ben.page) == []
+        await shown(ben.page, "agora-alone")
         ((app_id, channel, token, uid),) = await told(frame, "join")
         joined = (await agora.join(user_id="student-1")).json()
         assert (app_id, channel, uid) == (joined["app_id"], joined["channel"], joined["uid"])
@@ -188,7 +190,22 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await expect(frame.get_by_role("button", name="Unmute")).to_have_attribute("aria-pressed", "true")
         await frame.get_by_role("button", name="Camera off").click()
         await expect(frame.get_by_role("button", name="Camera on")).to_be_visible()
+        await shown(ben.page, "agora-muted")
         assert await told(frame, "setEnabled") == [["audio", False], ["video", False]]
+        await frame.evaluate("""() => {
+            const user = { uid: 7, videoTrack: { play() {} }, audioTrack: { play() {} } };
+            client.remoteUsers.push(user);
+            client.hear["user-joined"](user);
+            client.hear["user-published"](user, "video");
+        }""")
+        await shown(ben.page, "agora-person")
+        await frame.evaluate("AgoraRTC.onAutoplayFailed()")
+        await shown(ben.page, "agora-tap")
+        await frame.get_by_role("button", name="Tap to hear the others").click()
+        await frame.evaluate("client.hear['connection-state-change']('RECONNECTING', 'CONNECTED')")
+        await shown(ben.page, "agora-reconnecting")
+        await frame.evaluate("client.hear['connection-state-change']('CONNECTED', 'RECONNECTING')")
+        await expect(frame.locator("#told")).to_be_empty()
 
         await frame.evaluate("client.hear['token-privilege-will-expire']()")
         ((renewed,),) = await until(lambda: told(frame, "renewToken"))
@@ -202,6 +219,25 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
 
         await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
         await ben.sees("You were taken out of the call")
+
+
+async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hears_the_others(
+    visit: VisitMaker, broker: Broker, agora: Tenant
+) -> None:
+    await agora.book(title="Algebra, lesson 1")
+    slowly = "async join(...args) { await new Promise((go) => { window.go = go; });"
+    script = PRETEND_SDK.replace("async join(...args) {", slowly)
+    for make in ("createMicrophoneAudioTrack", "createCameraVideoTrack"):
+        script += f"window.AgoraRTC.{make} = async () => {{ throw new DOMException('no', 'NotFoundError'); }};"
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), script) as (ben, _):
+        frame = await ben.enters()
+        await shown(ben.page, "agora-connecting")
+        await until(lambda: frame.evaluate("'go' in window"))
+        await frame.evaluate("window.go()")
+
+        await shown(ben.page, "agora-no-devices")
+        await expect(frame.get_by_role("button")).to_have_text(["Leave"])
+        assert await told(frame, "publish") == []
 
 
 async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broker: Broker, agora: Tenant) -> None:

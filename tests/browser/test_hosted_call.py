@@ -8,9 +8,9 @@ import pytest
 from playwright.async_api import Frame, expect
 from sqlalchemy import update
 
-from browser.conftest import VisitMaker, violations
-from browser.doorstep import SOON, Visitor, at_the_door, ticket, until
-from browser.screens import shot
+from browser.conftest import VisitMaker
+from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket, until
+from browser.states import shown
 from house import MovableClock, Sandbox, Tenant
 from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
@@ -87,8 +87,7 @@ async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_hos
     await hooked.book(title="Algebra, lesson 1")
     ada, ben = await meet(visit, served, hooked)
 
-    await shot(ada.page, "call-host-desktop")
-    assert await violations(ada.page) == []
+    await shown(ada.page, "call-host")
     await sandbox.deliver()
     await hooked.settle()
     calls = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
@@ -98,29 +97,30 @@ async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_hos
 
     await ada.button("End for everyone").click()
     await expect(ada.page.get_by_role("dialog")).to_contain_text("End the call for everyone?")
-    await shot(ada.page, "ending-desktop")
-    assert await violations(ada.page) == []
+    await shown(ada.page, "ending")
+    await ada.page.route("**/end", lambda route: route.abort(), times=1)
+    ada.visit.expected.append("net::ERR_FAILED")
+    await ada.button("End the call").click()
+    await shown(ada.page, "ending-failed")
     await ada.button("End the call").click()
 
     await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
     await expect(ada.page.locator("#text")).to_contain_text("You have ended the call for everyone.")
     await expect(ben.page.locator("#text")).to_contain_text("It was ended for everyone.")
-    await shot(ben.page, "ended-desktop")
-    assert await violations(ben.page) == []
+    await shown(ben.page, "ended")
+    await shown(ada.page, "ended-by-me")
 
 
 async def test_who_leaves_may_come_back(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
     await is_in(await ben.enters())
-    await shot(ben.page, "call-phone")
-    assert await violations(ben.page) == []
+    await shown(ben.page, "call")
 
     await ben.button("Leave").click()
 
     await ben.sees("You have left the call")
-    await shot(ben.page, "left-phone")
-    assert await violations(ben.page) == []
+    await shown(ben.page, "left")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await ben.button("Join again").click()
     await is_in(await ben.frame())
@@ -134,30 +134,35 @@ async def test_the_host_lets_people_in_one_by_one(
     ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"), phone=True)
     gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
     await ben.sees("Please wait to be let in")
-    await expect(ben.page.locator("#text")).to_contain_text("Ask when you are ready.")
+    await shown(ben.page, "asks-to-be-let-in")
     assert (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
     frame = await ada.enters()
 
     await ben.button("Ask to be let in").click()
     await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.")
-    await shot(ben.page, "waiting-for-admission-phone")
-    assert await violations(ben.page) == []
+    await shown(ben.page, "waiting-for-admission")
     await expect(ada.page.locator("#said")).to_have_text("Ben is waiting to come in.", timeout=SOON)
     await gus.button("Ask to be let in").click()
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
     await expect(ada.page).to_have_title("(2) Algebra, lesson 1")
     await is_in(frame)
-    await shot(ada.page, "host-lets-in-desktop")
-    assert await violations(ada.page) == []
+    await shown(ada.page, "host-lets-in")
+    await ada.page.route("**/deny", lambda route: route.abort(), times=1)
+    ada.visit.expected.append("net::ERR_FAILED")
+    await ada.button("Refuse Gus").click()
+    await shown(ada.page, "host-lets-in-failed")
 
     await ada.button("Refuse Gus").click()
     await gus.sees("You were not let in")
-    await shot(gus.page, "not-let-in-desktop")
-    assert await violations(gus.page) == []
+    await shown(gus.page, "not-let-in")
     await expect(ada.page.locator("#lobby-heading")).to_be_focused()
     await ada.button("Let in Ben").click()
 
     await is_in(await ben.frame())
+    await expect(ada.page.locator("#lobby")).to_be_hidden()
+    await ada.page.get_by_role("button", name="Waiting people").click()
+    await shown(ada.page, "host-lets-in-nobody")
+    await ada.page.get_by_role("button", name="Waiting people").click()
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     issued = await tutoring.events("credentials.issued")
     assert [each["user_id"] for each in issued] == ["tutor-1", "student-1"]
@@ -175,7 +180,6 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
         one.visit.expected.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
         await one.button("Ask to be let in").click(timeout=SOON)
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
-    await shot(ada.page, "host-lets-in-phone")
 
     await ben.visit.context.set_offline(True)
     await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
@@ -215,6 +219,7 @@ async def test_who_joins_on_another_device_is_told_on_the_first(
     await is_in(await phone.enters())
 
     await laptop.sees("You have joined somewhere else")
+    await shown(laptop.page, "elsewhere")
     await expect(laptop.button("Join here instead")).to_be_visible()
 
 
@@ -227,6 +232,41 @@ async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, serve
     await ben.sees("You were taken out of the call")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
+
+
+async def test_who_is_put_out_may_ask_to_come_back(visit: VisitMaker, served: str, hooked: Tenant) -> None:
+    await hooked.book(title="Algebra, lesson 1")
+    ben, _ = await alone(visit, served, hooked)
+
+    await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
+    await hooked.settle()
+
+    await ben.sees("You were taken out of the call")
+    await shown(ben.page, "removed")
+    await ben.button("Ask to come back").click()
+    await is_in(await ben.frame())
+
+
+async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
+    visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
+    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+    await ben.button("Ask to be let in").click(timeout=SOON)
+    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
+    await expect(ada.page.get_by_role("listitem")).to_have_count(1, timeout=SOON)
+
+    await ben.page.close()
+
+    async def stranded() -> bool:
+        # Until the service has noticed that nobody reads any more, the open stream is a sign of life.
+        clock.move(seconds=10)
+        (entry,) = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
+        return bool(entry["state"] == "stranded")
+
+    await until(stranded)
+
+    await shown(ada.page, "host-lets-in-stranded")
 
 
 async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
@@ -276,11 +316,15 @@ async def test_a_session_that_moves_to_another_provider_takes_everybody_along(
 ) -> None:
     await at_agora.book(providers=["100ms", "agora"])
     ben, _ = await alone(visit, served, at_agora)
+    held = Held()
+    await ben.page.route("**/join", held.hold, times=1)
 
     async with at_agora.broker.store.transaction() as transaction:
         of_app = sessions.c.app_id == at_agora.app.id
         await transaction.execute(update(sessions).where(of_app).values(provider=ProviderName.AGORA))
 
+    await shown(ben.page, "moved")
+    await held.let_go()
     await ben.page.wait_for_selector("#call iframe[src*='/agora/meeting']", timeout=SOON)
     await is_in(await ben.frame())
 

@@ -66,6 +66,8 @@ def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
             assert asset(name) is not None, f"{path.name} imports {name}"
             if path.name == "join.js":
                 assert f'rel="modulepreload" href="../pages/{name}"' in shell
+            if path.name == "agora.js":
+                assert f'rel="modulepreload" href="../../pages/{name}"' in (STATIC / "agora.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The sandbox's own page: people meet on it in real browsers, and everything that keeps them from it is said."""
 
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from playwright.async_api import Page, WebSocketRoute, async_playwright, expect
 
 from browser.conftest import LANGUAGE, PHONE, Visit, VisitMaker, violations
 from browser.meeting import LONG, Room, call, make_room, sees, until
+from browser.states import shown
 from house import MovableClock, Sandbox, Tenant
 from videobroker import sandbox as sandbox_package
+from videobroker.sandbox.meeting.refusals import refusal_of
+from videobroker.sandbox.problems import Problem
 
 FILES = Path(sandbox_package.__file__).parent / "page"
 
@@ -63,6 +68,7 @@ class TestMeeting:
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada Lovelace")
         await expect(ada.page.get_by_label("Your name")).not_to_be_editable()
         await expect(ada.page.get_by_text("You join as teacher.")).to_be_visible()
+        await shown(ada.page, "sandbox-preview")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await enter(ben.page, "Ben", room.url("student", "preview", user_id="student-1"))
         await sees(ada.page)
@@ -71,6 +77,7 @@ class TestMeeting:
         await until("sound", lambda: _positive(ada.page, f"{heard}.packetsReceived"))
         await expect(tile(ada.page, "Ben")).to_contain_text("student")
         await expect(tile(ben.page, "Ada Lovelace")).to_contain_text("teacher")
+        await shown(ada.page, "sandbox-call")
         people = await room.people()
         assert {name: (peer["role"], peer["user_id"]) for name, peer in people.items()} == {
             "Ada Lovelace": ("teacher", "tutor/1"),
@@ -95,6 +102,7 @@ class TestMeeting:
         await expect(tile(ben.page, "Ada").get_by_text("muted")).to_be_attached(timeout=LONG)
         await expect(tile(ben.page, "Ada").locator("video")).to_be_hidden(timeout=LONG)
         await expect(ada.page.get_by_role("button", name="Unmute")).to_be_visible()
+        await shown(ada.page, "sandbox-muted")
         await ada.page.get_by_role("button", name="Unmute").click()
         await ada.page.get_by_role("button", name="Camera on").click()
         await expect(tile(ben.page, "Ada").locator("video")).to_be_visible(timeout=LONG)
@@ -108,12 +116,12 @@ class TestMeeting:
         await sees(ada.page, kind="screen")
         await sees(ben.page, kind="screen")
         await expect(tile(ben.page, "Ada\u2019s screen")).to_be_visible(timeout=LONG)
-        shown, own = [await tile(ben.page, f"{whose} screen").bounding_box() for whose in ("Ada\u2019s", "Your")]
-        assert shown is not None
+        theirs, own = [await tile(ben.page, f"{whose} screen").bounding_box() for whose in ("Ada\u2019s", "Your")]
+        assert theirs is not None
         assert own is not None
-        assert shown["width"] > 2 * own["width"]
-        assert shown["x"] + shown["width"] <= own["x"]
-        assert await violations(ben.page) == []
+        assert theirs["width"] > 2 * own["width"]
+        assert theirs["x"] + theirs["width"] <= own["x"]
+        await shown(ben.page, "sandbox-shared")
         await ada.page.get_by_role("button", name="Stop sharing").click()
         await expect(tile(ben.page, "Ada\u2019s screen")).to_have_count(0, timeout=LONG)
         await sees(ben.page)
@@ -130,7 +138,7 @@ class TestMeeting:
         await ben.page.get_by_role("button", name="Chat (2 new)").click()
         log = ben.page.get_by_role("log", name="Messages")
         await expect(log.locator(".said")).to_have_text(["Ada<b>Hello</b> Ben", "MessageFive minutes left"])
-        assert await violations(ben.page) == []
+        await shown(ben.page, "sandbox-chat")
         await ben.page.keyboard.press("Escape")
         await expect(log).to_be_hidden()
         await expect(ben.page.get_by_role("button", name="Chat")).to_be_focused()
@@ -145,6 +153,7 @@ class TestMeeting:
         await sandbox.client.post(f"/_sandbox/rooms/{room.id}/recorder")
         await expect(ada.page.get_by_text("Recording")).to_be_visible(timeout=LONG)
         await expect(ada.page.get_by_text("2 people")).to_be_visible()
+        await shown(ada.page, "sandbox-recorded")
 
     async def test_another_role_given_by_the_rest_api_counts_at_once(self, visit: VisitMaker, room: Room) -> None:
         ada, ben = await lesson(visit, room)
@@ -190,7 +199,7 @@ class TestGoing:
         ada, ben = await lesson(visit, room)
         await ben.page.get_by_role("button", name="Leave").click()
         await says(ben.page, "You have left")
-        assert await violations(ben.page) == []
+        await shown(ben.page, "sandbox-left")
         await room.holds("Ada")
         await expect(ada.page.get_by_text("Ben has left.")).to_be_attached(timeout=LONG)
         await expect(tile(ada.page, "Ben")).to_have_count(0)
@@ -223,9 +232,10 @@ class TestGoing:
         await ada.page.get_by_role("button", name="Stay").click()
         await expect(ada.page.get_by_role("dialog")).to_be_hidden()
         await ada.page.get_by_role("button", name="End for all").click()
-        assert await violations(ada.page) == []
+        await shown(ada.page, "sandbox-ending")
         await ada.page.get_by_role("button", name="End for everyone").click()
         await says(ada.page, "The call is over")
+        await shown(ada.page, "sandbox-ended")
         await says(ben.page, "The call is over", "It was ended for everyone.")
         await room.holds()
         assert (await room.told())[3:] == [
@@ -240,6 +250,7 @@ class TestGoing:
         await expect(ben.page.get_by_role("button", name="Remove Ada")).to_be_hidden()
         await ada.page.get_by_role("button", name="Remove Ben").click()
         await says(ben.page, "You were removed")
+        await shown(ben.page, "sandbox-removed")
         await expect(ben.page.get_by_role("button")).to_have_count(0)
         await room.holds("Ada")
 
@@ -288,7 +299,65 @@ class TestTrouble:
         await room.sandbox.client.post(f"/_sandbox/rooms/{room.id}/peers/{peer}/drop", json={})
         await expect(ben.page.get_by_role("alert")).to_have_text("The connection is lost. Trying again…", timeout=LONG)
         await expect(ada.page.get_by_text("Ben lost the connection.")).to_be_attached(timeout=LONG)
-        assert await violations(ben.page) == []
+        await shown(ben.page, "sandbox-lost")
+
+    async def test_who_comes_while_it_does_not_answer_is_told_and_let_in_afterwards(
+        self, visit: VisitMaker, room: Room
+    ) -> None:
+        ada = await visit()
+        away = True
+
+        def answer(page: WebSocketRoute) -> Any:
+            return page.close(code=4999) if away else page.connect_to_server()
+
+        await ada.page.route_web_socket(re.compile("/page/socket"), answer)
+        await ada.page.goto(room.url("teacher", name="Ada", skip_preview_headful="true"))
+        await shown(ada.page, "sandbox-away")
+        away = False
+        await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
+        await shown(ada.page, "sandbox-alone")
+
+    async def test_whoever_is_on_the_way_in_sees_that_something_happens(self, visit: VisitMaker, room: Room) -> None:
+        ada = await visit()
+        await ada.page.route_web_socket(re.compile("/page/socket"), lambda page: None)
+        await ada.page.goto(room.url("teacher", name="Ada"))
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await shown(ada.page, "sandbox-joining")
+        await expect(ada.page.get_by_role("button", name="Joining…")).to_be_disabled()
+
+    async def test_a_browser_that_wants_a_tap_first_is_given_one(self, visit: VisitMaker, room: Room) -> None:
+        ada = await visit()
+        await ada.page.add_init_script(
+            """const play = HTMLMediaElement.prototype.play;
+            window.tapped = false;
+            HTMLMediaElement.prototype.play = function () {
+                return window.tapped ? play.call(this) : Promise.reject(new DOMException("no", "NotAllowedError"));
+            };
+            addEventListener("click", (event) => { window.tapped = event.target.textContent === "Turn the sound on"; },
+                true);"""
+        )
+        await enter(ada.page, "Ada", room.url("teacher"))
+        await shown(ada.page, "sandbox-sound")
+        await ada.page.get_by_role("button", name="Turn the sound on").click()
+        await expect(ada.page.get_by_role("button", name="Turn the sound on")).to_be_hidden()
+
+    @pytest.mark.parametrize(
+        ("script", "state"),
+        [
+            (
+                "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotReadableError'))",
+                "sandbox-busy",
+            ),
+            ("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })", "sandbox-insecure"),
+        ],
+    )
+    async def test_what_is_wrong_with_the_devices_is_said(
+        self, visit: VisitMaker, room: Room, script: str, state: str
+    ) -> None:
+        ada = await visit()
+        await ada.page.add_init_script(script)
+        await ada.page.goto(room.url("teacher"))
+        await shown(ada.page, state)
 
     async def test_who_was_lost_for_the_vendor_comes_back_as_somebody_new(self, visit: VisitMaker, room: Room) -> None:
         ada, ben = await lesson(visit, room)
@@ -307,7 +376,7 @@ class TestTrouble:
         await ada.page.goto(room.url("teacher"))
         notes = ada.page.locator(".notes")
         await expect(notes).to_contain_text("Your microphone is blocked. Your camera is blocked.", timeout=LONG)
-        assert await violations(ada.page) == []
+        await shown(ada.page, "sandbox-blocked")
         await enter(ada.page, "Ada")
         await room.holds("Ada")
         await enter(ben.page, "Ben", room.url("student"))
@@ -323,6 +392,7 @@ class TestTrouble:
             await ada.page.goto(room.url("teacher"))
             notes = ada.page.locator(".notes")
             await expect(notes).to_contain_text("No microphone was found. No camera was found.", timeout=LONG)
+            await shown(ada.page, "sandbox-missing")
             await enter(ada.page, "Ada")
             ben = await visit()
             await enter(ben.page, "Ben", room.url("student"))
@@ -350,7 +420,7 @@ class TestTrouble:
         assert answer is not None
         assert answer.status == status
         await says(ada.page, title, sentence)
-        assert await violations(ada.page) == []
+        await shown(ada.page, "sandbox-code-unknown" if what == "unknown" else "sandbox-closed")
 
     async def test_a_full_room_is_explained_and_tried_again(self, visit: VisitMaker, sandbox: Sandbox) -> None:
         room = await make_room(sandbox, size=1)
@@ -360,11 +430,38 @@ class TestTrouble:
         await ada.page.get_by_label("Your name").fill("Ada")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await says(ada.page, "This meeting is full", "There is no place left in the room.")
-        assert await violations(ada.page) == []
+        await shown(ada.page, "sandbox-room-full")
         await sandbox.leave(room.id, peer)
         await ada.page.get_by_role("button", name="Try again").click()
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada")
         await enter(ada.page, "Ada")
+
+    @pytest.mark.parametrize(
+        ("problem", "state"),
+        [
+            (Problem(403, "role limit reached"), "sandbox-role-full"),
+            (Problem(500, "Internal Server Error"), "sandbox-refused"),
+        ],
+    )
+    async def test_every_other_refusal_of_the_vendor_is_explained(
+        self, visit: VisitMaker, room: Room, problem: Problem, state: str
+    ) -> None:
+        ada = await visit()
+        refusal = asdict(refusal_of(problem))
+        told = {"type": "refused", "code": refusal["code"], "title": refusal["title"], "message": refusal["sentence"]}
+
+        def refuse(page: WebSocketRoute) -> None:
+            page.on_message(lambda _: page.send(json.dumps(told)))
+
+        await ada.page.route_web_socket(re.compile("/page/socket"), refuse)
+        await ada.page.goto(room.url("teacher", name="Ada"))
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await shown(ada.page, state)
+
+    async def test_without_scripts_it_says_what_it_needs(self, visit: VisitMaker, room: Room) -> None:
+        ada = await visit(java_script_enabled=False)
+        await ada.page.goto(room.url("teacher"))
+        await shown(ada.page, "sandbox-no-javascript")
 
     async def test_a_code_that_is_switched_off_after_the_preview_is_refused(
         self, visit: VisitMaker, room: Room, clock: MovableClock

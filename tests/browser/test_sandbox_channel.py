@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from browser.conftest import Visit, VisitMaker, violations
 from browser.meeting import LONG, Room, host_page, make_room, sees, serving, until
+from browser.states import shown
 from house import MovableClock, Sandbox
 from sandbox.agora_tokens import SUBSCRIBER, make_token
 
@@ -167,14 +168,19 @@ class TestTokens:
     ) -> None:
         ada = await visit()
         credentials = channel.credentials(7, "Ada", expire=60)
-        for wrong, title in (({"uid": 8}, "This invitation does not fit"), ({}, "Your invitation has expired")):
+        wrongs: list[tuple[dict[str, Any], str]] = [
+            ({"uid": 8}, "sandbox-other-person"),
+            ({"app_id": "0" * 32}, "sandbox-other-app"),
+            ({"token": "no token"}, "sandbox-no-token"),
+            ({}, "sandbox-token-expired"),
+        ]
+        for wrong, state in wrongs:
             if not wrong:
                 clock.move(seconds=61)
             await ada.page.goto("about:blank")
             await ada.page.goto(channel.url(credentials | wrong))
             await ada.page.get_by_role("button", name="Join", exact=True).click()
-            await expect(ada.page.get_by_role("heading", name=title)).to_be_visible(timeout=LONG)
-            assert await violations(ada.page) == []
+            await shown(ada.page, state)
             assert await channel.uids() == []
 
     async def test_a_kicking_rule_puts_out_whom_it_names(self, visit: VisitMaker, channel: Channel) -> None:
@@ -183,6 +189,11 @@ class TestTokens:
         await join(ada.page)
         await channel.ban(7, seconds=0)
         await expect(ada.page.get_by_role("heading", name="You were removed")).to_be_visible(timeout=LONG)
+        await channel.ban(7, seconds=600)
+        await ada.page.goto("about:blank")
+        await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
+        await ada.page.get_by_role("button", name="Join", exact=True).click()
+        await shown(ada.page, "sandbox-banned")
 
     async def test_the_same_uid_on_another_page_takes_the_place(self, visit: VisitMaker, channel: Channel) -> None:
         ada, again = await visit(), await visit()
@@ -191,6 +202,7 @@ class TestTokens:
         await again.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(again.page)
         await expect(ada.page.get_by_role("heading", name="You joined somewhere else")).to_be_visible(timeout=LONG)
+        await shown(ada.page, "sandbox-elsewhere")
         assert await channel.uids() == [7]
         assert await channel.told() == ["101", "103", "104", "103"]
 
@@ -198,7 +210,7 @@ class TestTokens:
         ada = await visit()
         await ada.page.goto(f"{sandbox.url}/agora/meeting")
         await expect(ada.page.locator(".card p")).to_contain_text("app_id, channel, uid and token")
-        assert await violations(ada.page) == []
+        await shown(ada.page, "sandbox-no-credentials")
 
 
 class TestInAFrame:
@@ -207,6 +219,7 @@ class TestInAFrame:
     ) -> None:
         ada = await in_frame(f"{channel.sandbox.url}/agora/meeting")
         await got(ada.page, "ready")
+        await shown(ada.page, "sandbox-framed")
         await say(ada.page, type="join", **channel.credentials(7, "Ada", expire=600))
         assert await got(ada.page, "joined") == {"type": "joined", "id": "7", "name": "Ada", "role": "host"}
         clock.move(seconds=575)
@@ -219,6 +232,7 @@ class TestInAFrame:
         assert await channel.uids() == [7]
         clock.move(seconds=101)
         assert (await got(ada.page, "error"))["code"] == "token_expired"
+        await shown(ada.page, "sandbox-token-ended")
         assert await channel.uids() == []
         assert await channel.told() == ["101", "103", "104", "102"]
         await say(ada.page, type="join", **channel.credentials(7, "Ada"))

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from benchmarks import chart, gun, joining, load, stage, tables
+from benchmarks import chart, gun, joining, load, pages, stage, tables
 from benchmarks.contenders import servers
 from benchmarks.contenders.servers import Contender
 from cli.program import new_database
@@ -144,6 +144,36 @@ def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_chang
 def test_the_document_has_the_marks() -> None:
     text = (stage.ROOT / "docs" / "performance.md").read_text()
     assert text.count(tables.BEGIN) == text.count(tables.END) == 1
+
+
+def test_the_times_of_pages_go_between_marks_of_their_own(tmp_path: Path) -> None:
+    document = tmp_path / "performance.md"
+    document.write_text(f"Before\n{tables.BEGIN}\njoins\n{tables.END}\n{pages.BEGIN}\nold\n{pages.END}\nafter\n")
+    measured = {
+        "chromium": "1",
+        "loads": 3,
+        "load_average_before": 0.1,
+        "measured_at": "2027-01-01 00:00 UTC",
+        "pages": [
+            {"name": "hosted page", "median": 210.4, "worst": 999.0, "milliseconds": [199.0, 210.4, 999.0]},
+            {"name": "demo", "median": 300.0, "worst": 1000.0, "milliseconds": [200.0, 300.0, 1000.0]},
+        ],
+    }
+
+    pages.write(document, measured)
+    pages.write(document, measured)
+
+    text = document.read_text()
+    assert text.startswith(f"Before\n{tables.BEGIN}\njoins\n{tables.END}\n{pages.BEGIN}\n\nChromium 1, 3 loads")
+    assert text.endswith(f"{pages.END}\nafter\n")
+    assert "old" not in text
+    assert text.count("| hosted page | 210 | 999 | yes |") == 1
+    assert text.count("| demo | 300 | 1000 | no |") == 1
+
+
+def test_the_document_has_the_marks_of_pages() -> None:
+    text = (stage.ROOT / "docs" / "performance.md").read_text()
+    assert (text.count(pages.BEGIN), text.count(pages.END)) == (1, 1)
 
 
 def test_the_picture_shows_everybody() -> None:

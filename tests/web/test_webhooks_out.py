@@ -29,6 +29,7 @@ from videobroker.domain.times import rfc3339
 from videobroker.storage import sessions
 from videobroker.storage.journal import record
 from videobroker.storage.sealing import Seal, new_key
+from videobroker.usecases import endpoints
 from videobroker.usecases.delivering import deliver, fan_out, fan_out_all
 from videobroker.usecases.reporting import report
 from videobroker.web.app import create_app
@@ -988,6 +989,10 @@ async def test_every_event_fits_the_schema_of_its_type(
     await both.book()
     await sandbox.fault("status", status=500)
     await both.join()
+    (known,) = await endpoints.list_endpoints(nearby, both.app)
+    olive, now = Asker(both.app.id, operator="Olive"), nearby.now()
+    week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
+    await endpoints.replay(nearby, both.app, known.id, types=(), now=now, operator=olive, **week)
     await carry(both)
 
     document = (await near_api.get("/openapi.json")).json()

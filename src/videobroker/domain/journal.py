@@ -44,6 +44,7 @@ class EventType(StrEnum):
     ROOM_CLOSED = "room.closed"
     PROVIDER_SWITCHED = "provider.switched"
     ENDPOINT_DISABLED = "endpoint.disabled"
+    ENDPOINT_OPERATED = "endpoint.operated"
     APP_REPORTED = "app.reported"
     PERSON_ERASED = "person.erased"
     JOURNAL_RETIRED = "journal.retired"

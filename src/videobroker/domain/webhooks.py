@@ -40,6 +40,18 @@ DISABLED_AFTER = timedelta(days=5)
 LONGEST_URL = 2048
 
 
+class Operated(StrEnum):
+    """What an operator did with an endpoint at the console."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    TESTED = "tested"
+    RETRIED = "retried"
+    """Put one delivery on its way once more."""
+    REPLAYED = "replayed"
+    """Put what happened in a stretch of time on its way once more."""
+
+
 class Disabled(StrEnum):
     """Why an endpoint gets nothing."""
 

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Parcel
 from videobroker.domain.apps import App
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import EventType
+from videobroker.domain.journal import Asker, Event, EventType
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
     Attempt,
@@ -17,6 +18,7 @@ from videobroker.domain.webhooks import (
     DeliveryState,
     Disabled,
     Endpoint,
+    Operated,
     Secret,
     checked_url,
     new_secret,
@@ -90,8 +92,12 @@ async def change(
     types: frozenset[EventType] | None,
     ordered: bool | None,
     enabled: bool | None,
+    now: datetime,
+    operator: Asker | None = None,
 ) -> Endpoint:
     """Change what is not None. What it missed while it was disabled is on its way when it is enabled.
+
+    An operator who switches it stands in the journal.
 
     Raises `EndpointNotFound`, `InvalidInput`.
     """
@@ -109,6 +115,9 @@ async def change(
         await broker.endpoints.save(transaction, changed)
         if changed.disabled is None:
             await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
+        if operator is not None and enabled is not None:
+            done = Operated.ENABLED if enabled else Operated.DISABLED
+            await journal.record(transaction, _operated(operator, endpoint_id, done, now))
     return changed
 
 
@@ -134,9 +143,15 @@ async def rotate(broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: 
     return changed
 
 
-async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime) -> Attempt:
-    """Send a signed test event at once, once; what came of it. Nothing is kept. Raises `EndpointNotFound`."""
-    endpoint = await find(broker, app, endpoint_id)
+async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime, operator: Asker | None) -> Attempt:
+    """Send a signed test event at once, once; what came of it is not kept. Raises `EndpointNotFound`.
+
+    An operator who does it stands in the journal, before anything is sent.
+    """
+    async with broker.store.transaction() as transaction:
+        endpoint = await _found(transaction, broker, app, endpoint_id)
+        if operator is not None:
+            await journal.record(transaction, _operated(operator, endpoint_id, Operated.TESTED, now))
     event_id = str(uuid7(now))
     body = {
         "type": "endpoint.test",
@@ -182,14 +197,22 @@ async def deliveries_of(
     return known, found
 
 
-async def retry(broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime) -> Delivery:
-    """Put a delivery on its way once more, whatever became of it. Raises `DeliveryNotFound`."""
+async def retry(
+    broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime, operator: Asker | None = None
+) -> Delivery:
+    """Put a delivery on its way once more, whatever became of it. An operator who does it stands in the journal.
+
+    Raises `DeliveryNotFound`.
+    """
     async with broker.store.transaction() as transaction:
         found = await deliveries.find(transaction, app.id, delivery_id)
         if found is None:
             raise _no_delivery()
         await deliveries.retry(transaction, app.id, delivery_id, now=now)
         await enqueue(transaction, Job(Kind.DELIVER, app.id, found.endpoint_id))
+        if operator is not None:
+            event = _operated(operator, found.endpoint_id, Operated.RETRIED, now, delivery=str(delivery_id))
+            await journal.record(transaction, event)
         again = await deliveries.find(transaction, app.id, delivery_id)
     return again or found
 
@@ -203,10 +226,12 @@ async def replay(
     until: datetime,
     types: Iterable[EventType],
     now: datetime,
+    operator: Asker | None = None,
 ) -> int:
     """Put what happened in this time on its way once more, as far as the endpoint wants it; how many events.
 
-    Raises `EndpointNotFound`, and `InvalidInput` for a time that is empty or holds more than `MOST_REPLAYED` events.
+    An operator who does it stands in the journal. Raises `EndpointNotFound`, and `InvalidInput` for a time that is
+    empty or holds more than `MOST_REPLAYED` events.
     """
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
@@ -233,7 +258,21 @@ async def replay(
                 break
             cursor = following
         await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
+        if operator is not None:
+            told = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
+            await journal.record(transaction, _operated(operator, endpoint_id, Operated.REPLAYED, now, **told))
     return total
+
+
+def _operated(operator: Asker, endpoint_id: EndpointId, action: Operated, now: datetime, **told: Any) -> Event:
+    about = {"delivery": None, "since": None, "until": None, "events": None, **told}
+    return Event(
+        id=EventId(uuid7(now)),
+        type=EventType.ENDPOINT_OPERATED,
+        occurred_at=now,
+        asker=operator,
+        data={"endpoint": str(endpoint_id), "action": action, **about},
+    )
 
 
 async def _found(

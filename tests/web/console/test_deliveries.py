@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from consoles import Console
+from consoles import OPERATOR, Console
 from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Tenant
 from videobroker.broker import Broker
@@ -58,8 +58,12 @@ async def test_a_delivery_that_failed_comes_first_and_is_retried(
     done = await console.post(retry, page=listed)
     assert done.status_code == 303
     assert "It is on its way once more." in (await console.get(done.headers["location"])).text
+    (operated,) = await tutoring.events("endpoint.operated")
+    assert operated["asked_by"]["operator"] == OPERATOR
+    assert (operated["data"]["action"], operated["data"]["endpoint"]) == ("retried", str(endpoint.id))
+    assert operated["data"]["delivery"] == delivery.rpartition("/")[2]
     await carry(tutoring)
-    assert backend.types[-1] == "session.registered"
+    assert backend.types[-2:] == ["session.registered", "endpoint.operated"]
     assert "Everything was delivered" in (await console.get(listed)).text
     assert "Delivered" in (await console.get(f"{path_of(tutoring, endpoint)}?state=delivered")).text
 
@@ -88,6 +92,9 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     assert backend.got[-1].verified(endpoint.secrets[0].value)["type"] == "endpoint.test"
     backend.usually = answer(500)
     assert "The test was answered with 500" in (await console.post(f"{path}/test", page=path)).text
+    assert [
+        (each["asked_by"]["operator"], each["data"]["action"]) for each in await tutoring.events("endpoint.operated")
+    ] == [(OPERATOR, "tested"), (OPERATOR, "tested")]
 
 
 async def test_what_happened_in_a_stretch_of_time_is_replayed(
@@ -100,12 +107,23 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
     since, until = f"{now.year - 1}-01-01T00:00", f"{now.year + 1}-01-01T00:00"
     done = await console.post(f"{path}/replay", page=path, since=since, until=until)
     assert "One event is on its way once more." in done.text
+    (operated,) = await tutoring.events("endpoint.operated")
+    assert operated["asked_by"]["operator"] == OPERATOR
+    assert operated["data"] == {
+        "endpoint": str(endpoint.id),
+        "action": "replayed",
+        "delivery": None,
+        "since": f"{since}:00Z",
+        "until": f"{until}:00Z",
+        "events": 1,
+    }
     await carry(tutoring)
-    assert backend.types == ["session.registered"] * 2
+    assert sorted(backend.types) == ["endpoint.operated", "session.registered", "session.registered"]
     for wrong in ({"since": until, "until": since}, {"since": "", "until": until}, {"since": "soon", "until": "x"}):
         answered = await console.post(f"{path}/replay", page=path, **wrong)
         assert answered.status_code == 422
         assert 'role="alert"' in answered.text
+    assert len(await tutoring.events("endpoint.operated")) == 1
 
 
 async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enabled(
@@ -121,7 +139,10 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
     on = await console.post(f"{path}/switch", page=path, enabled="yes")
     assert "The endpoint is enabled." in (await console.get(on.headers["location"])).text
     await carry(tutoring)
-    assert backend.types == ["session.registered"]
+    assert sorted(backend.types) == ["endpoint.operated", "endpoint.operated", "session.registered"]
+    operated = await tutoring.events("endpoint.operated")
+    assert [each["data"]["action"] for each in operated] == ["disabled", "enabled"]
+    assert {each["asked_by"]["operator"] for each in operated} == {OPERATOR}
 
 
 async def test_another_apps_endpoint_is_not_there(

@@ -109,7 +109,7 @@ class TestThePage:
         assert page.count('class="bar bar-observed bar-open"') == 1
 
     def test_every_type_of_event_has_a_sentence_that_was_written_for_it(self) -> None:
-        without_session = {EventType.ENDPOINT_DISABLED}
+        without_session = {EventType.ENDPOINT_DISABLED, EventType.ENDPOINT_OPERATED}
         assert set(EventType) - set(sentences._SENTENCES) == without_session
 
 

@@ -63,6 +63,7 @@ class VideobrokerCall extends HTMLElement {
       tell("error", { code: this.#told.refused, message: this.querySelector("p").textContent });
       return;
     }
+    document.documentElement.classList.toggle("framed", framed);
     listen((message) => this.#asked(message));
     // Said while the page closes, so that nobody waits for who is gone.
     window.addEventListener("pagehide", () => this.#line?.close(false));

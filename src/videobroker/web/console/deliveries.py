@@ -147,7 +147,9 @@ async def console_delivery(
 async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> Response:
     """Put a delivery on its way once more."""
     app = await visit.app(app_id)
-    delivery = await endpoints.retry(visit.broker, app, DeliveryId(delivery_id), now=visit.now)
+    delivery = await endpoints.retry(
+        visit.broker, app, DeliveryId(delivery_id), now=visit.now, operator=visit.asker(app)
+    )
     return RedirectResponse(
         f"/console/deliveries/{app.id}/{delivery.endpoint_id}/{delivery.id}?did=retried", HTTPStatus.SEE_OTHER
     )
@@ -157,7 +159,7 @@ async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID,
 async def console_test_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
     """Send a signed test event, and show at once what came of it."""
     app = await visit.app(app_id)
-    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now)
+    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now, operator=visit.asker(app))
     endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
     return await _endpoint_page(visit, app, endpoint, tested=tested)
 
@@ -176,6 +178,8 @@ async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID
         types=None,
         ordered=None,
         enabled=enabled,
+        now=visit.now,
+        operator=visit.asker(app),
     )
     did = "enabled" if enabled else "disabled"
     return RedirectResponse(path_of(app, EndpointId(endpoint_id), did=did), HTTPStatus.SEE_OTHER)
@@ -189,7 +193,14 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
     try:
         since, until = _moment(visit, visit.sent(), "since"), _moment(visit, visit.sent(), "until")
         count = await endpoints.replay(
-            visit.broker, app, endpoint.id, since=since, until=until, types=(), now=visit.now
+            visit.broker,
+            app,
+            endpoint.id,
+            since=since,
+            until=until,
+            types=(),
+            now=visit.now,
+            operator=visit.asker(app),
         )
     except InvalidInput as error:
         return await _endpoint_page(

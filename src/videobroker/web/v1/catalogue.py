@@ -14,7 +14,7 @@ from videobroker.domain.observations import Source
 from videobroker.domain.recordings import RecordingKind
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.verdicts import Rule, Verdict
-from videobroker.domain.webhooks import Disabled
+from videobroker.domain.webhooks import Disabled, Operated
 from videobroker.providers.contract import Surface
 from videobroker.web.shapes import Moment
 from videobroker.web.v1.events import EventFields
@@ -276,6 +276,17 @@ class DisabledData(EventData):
     reason: Disabled
 
 
+class OperatedData(EventData):
+    """What an operator did at the console; `asked_by.operator` says who."""
+
+    endpoint: UUID
+    action: Operated
+    delivery: UUID | None = Field(description="Which one was retried; null for everything else.")
+    since: Moment | None = Field(description="From when on it was replayed; null for everything else.")
+    until: Moment | None = Field(description="Until when; null for everything else.")
+    events: int | None = Field(description="How many were replayed; null for everything else.")
+
+
 class ReportedData(EventData):
     """What the app itself reported."""
 
@@ -340,6 +351,10 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.ROOM_CLOSED: (RoomData, "A room was shut, and its codes open nothing any more."),
     EventType.PROVIDER_SWITCHED: (RoomData, "A session takes place at another provider than the first of its list."),
     EventType.ENDPOINT_DISABLED: (DisabledData, "A webhook endpoint was disabled."),
+    EventType.ENDPOINT_OPERATED: (
+        OperatedData,
+        "An operator enabled, disabled or tested a webhook endpoint, or sent it something once more.",
+    ),
     EventType.APP_REPORTED: (ReportedData, "The app itself reported something."),
     EventType.PERSON_ERASED: (ErasedData, "A person was taken out of the journal."),
     EventType.JOURNAL_RETIRED: (RetiredData, "Events that were old enough were taken out of the journal."),

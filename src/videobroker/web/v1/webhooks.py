@@ -291,6 +291,7 @@ async def change_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, bod
         types=None if body.types is None else frozenset(body.types),
         ordered=body.ordered,
         enabled=body.enabled,
+        now=caller.now,
     )
     return EndpointOut(**_endpoint_fields(changed))
 
@@ -327,7 +328,9 @@ async def rotate_secret(
 )
 async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> AttemptOut:
     """One signed event of the type `endpoint.test`, at once; the answer is what came of it."""
-    return _attempt_out(await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), now=caller.now))
+    return _attempt_out(
+        await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), now=caller.now, operator=None)
+    )
 
 
 @router.post(

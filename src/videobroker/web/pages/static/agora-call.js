@@ -25,6 +25,11 @@ export class AgoraCall {
     return this.#client.remoteUsers.length === 0;
   }
 
+  /** Whether there is "audio" or "video" of this person. */
+  has(kind) {
+    return kind in this.#tracks;
+  }
+
   /** Join with exactly this app_id, channel, token and uid. Raises what the SDK raises. */
   async join(keys, { camera, microphone }) {
     this.#keys = keys;

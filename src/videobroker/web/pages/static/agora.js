@@ -87,6 +87,9 @@ async function join({ name, lang, devices, ...keys }) {
     tell("error", { code: String(error.code ?? "refused") });
     return;
   }
+  // What is not there can be neither switched on nor off.
+  $("mute").hidden = !call.has("audio");
+  $("camera").hidden = !call.has("video");
   $("tools").hidden = false;
   tell("joined");
 }

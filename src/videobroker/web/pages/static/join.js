@@ -49,6 +49,7 @@ class Page {
   #sawThemselves = false;
   #anew = -Infinity;
   #lobbyLooked = 0;
+  #lobbyOpen = null; // by the host's own hand; null: it shows itself while somebody waits
   #waiting = 0;
   #listed = 0;
 
@@ -424,10 +425,9 @@ class Page {
   }
 
   #toggleLobby() {
-    const open = $("toggle").getAttribute("aria-expanded") !== "true";
-    $("toggle").setAttribute("aria-expanded", String(open));
+    this.#lobbyOpen = $("lobby").hidden;
     this.#render();
-    if (open) $("lobby-heading").focus();
+    if (this.#lobbyOpen) $("lobby-heading").focus();
   }
 
   // Time.
@@ -551,10 +551,11 @@ class Page {
     const { visit, gone } = this.#state;
     const host = Boolean(visit?.visitor.is_host) && !gone;
     const lobby = host && visit.waiting !== null;
-    const open = $("toggle").getAttribute("aria-expanded") === "true";
+    const open = this.#lobbyOpen ?? this.#listed > 0;
+    $("toggle").setAttribute("aria-expanded", String(open));
     $("end").hidden = !host;
     $("toggle").hidden = !(inCall && lobby);
-    $("lobby").hidden = !(lobby && this.#listed > 0 && (!inCall || open));
+    $("lobby").hidden = !(lobby && (inCall ? open : this.#listed > 0));
     $("count").textContent = this.#waiting > 0 ? String(this.#waiting) : "";
     $("toggle").setAttribute(
       "aria-label",
