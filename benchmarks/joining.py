@@ -210,7 +210,7 @@ def _interleaved(targets: Sequence[Target], connections: int, size: Size, report
         for place in range(len(targets)):
             index = (place + number) % len(targets)
             report(f"{connections} connections, round {number + 1} of {size.rounds}: {targets[index].name}")
-            lines[index].rounds.append(_fire(targets[index], connections, size.seconds, seed=number * 1999))
+            lines[index].rounds.append(_fire(targets[index], connections, size.seconds, seed=number * 3989))
     for line in lines:
         requests = sum(each.requests for each in line.rounds)
         # One that was cut off at the end of a round is no reason to throw everything away.

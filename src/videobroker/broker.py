@@ -11,6 +11,7 @@ from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
+from videobroker.storage.arrivals import Arrivals
 from videobroker.storage.endpoints import Endpoints
 from videobroker.storage.entrances import Entrances
 from videobroker.storage.journal import Scribe
@@ -31,6 +32,7 @@ class Broker:
     store: Store
     entrances: Entrances
     scribe: Scribe
+    arrivals: Arrivals
     known: Known
     listener: Listener
     providers: ProviderDirectory

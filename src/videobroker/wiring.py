@@ -25,6 +25,7 @@ from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage import schema
 from videobroker.storage.apps import Accounts
+from videobroker.storage.arrivals import Arrivals
 from videobroker.storage.bell import Bell
 from videobroker.storage.embedded import embedded_postgres
 from videobroker.storage.entrances import Entrances
@@ -89,7 +90,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     user_tokens = JwtUserTokens(KeySets())
     keys = secret_keys(settings)
     own_seal = Seal(keys)
-    entrances, scribe = Entrances(store), Scribe(store)
+    entrances, scribe, arrivals = Entrances(store), Scribe(store), Arrivals(store)
     known = Known(store, Accounts(own_seal), listener)
     listener.start()
     bell.start(store)
@@ -98,6 +99,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             store=store,
             entrances=entrances,
             scribe=scribe,
+            arrivals=arrivals,
             known=known,
             listener=listener,
             providers=directory,
@@ -111,6 +113,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
         await listener.aclose()
         await entrances.aclose()
         await scribe.aclose()
+        await arrivals.aclose()
         await known.aclose()
         await bell.aclose()
         await courier.aclose()

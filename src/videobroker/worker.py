@@ -22,7 +22,7 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.listener import JOURNAL
-from videobroker.usecases.applying import apply
+from videobroker.usecases.applying import apply_all
 from videobroker.usecases.asking import ask
 from videobroker.usecases.attending import attend
 from videobroker.usecases.delivering import deliver, fan_out_all
@@ -63,7 +63,7 @@ async def run_job(broker: Broker, job: Job) -> None:
     now = broker.now()
     match job.kind:
         case Kind.APPLY:
-            await apply(broker, job.app_id, job.session_id, now=now)
+            await apply_all(broker, job.app_id, job.session_ids, now=now)
         case Kind.ATTEND:
             await attend(broker, job.app_id, job.session_id, now=now)
         case Kind.ASK if job.call_id is not None:
