@@ -17,6 +17,7 @@ from videobroker.storage.entrances import Entrances
 from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
+from videobroker.storage.receipts import Receipts
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
 from videobroker.together import Together
@@ -33,6 +34,7 @@ class Broker:
     entrances: Entrances
     scribe: Scribe
     arrivals: Arrivals
+    receipts: Receipts
     known: Known
     listener: Listener
     providers: ProviderDirectory

@@ -33,6 +33,7 @@ from videobroker.storage.jobs import drivers
 from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
+from videobroker.storage.receipts import Receipts
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
@@ -90,7 +91,8 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     user_tokens = JwtUserTokens(KeySets())
     keys = secret_keys(settings)
     own_seal = Seal(keys)
-    entrances, scribe, arrivals = Entrances(store), Scribe(store), Arrivals(store)
+    entrances, scribe = Entrances(store), Scribe(store)
+    arrivals, receipts = Arrivals(store), Receipts(store)
     known = Known(store, Accounts(own_seal), listener)
     listener.start()
     bell.start(store)
@@ -100,6 +102,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             entrances=entrances,
             scribe=scribe,
             arrivals=arrivals,
+            receipts=receipts,
             known=known,
             listener=listener,
             providers=directory,
@@ -114,6 +117,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
         await entrances.aclose()
         await scribe.aclose()
         await arrivals.aclose()
+        await receipts.aclose()
         await known.aclose()
         await bell.aclose()
         await courier.aclose()
