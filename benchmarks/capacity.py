@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from videobroker.storage import arrivals, entrances, journal
+from videobroker.storage import arrivals, entrances, journal, receipts
 from videobroker.storage.jobs import MOST_DRIVERS
 from videobroker.wiring import WORKER_CONNECTIONS
 
@@ -87,5 +87,6 @@ def connections(*, replicas: int, workers: int, pool_size: int) -> Connections:
     working = pool_size + WORKER_CONNECTIONS
     return Connections(
         shareable=replicas * serving + workers * working,
-        direct=replicas * (LISTENER + BELL + HOT_PATH + WEBHOOKS) + workers * (LISTENER + BELL + MOST_DRIVERS),
+        direct=replicas * (LISTENER + BELL + HOT_PATH + WEBHOOKS)
+        + workers * (LISTENER + BELL + receipts.FLIGHTS + MOST_DRIVERS),
     )

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import httpx
 
-from benchmarks import gun, stage
+from benchmarks import behind, gun, stage
 from benchmarks.contenders import servers
 from benchmarks.load import Measured, Shot, generator, load
 from benchmarks.stage import Served, Stage, connected
@@ -122,6 +122,7 @@ def run(size: Size, report: Report) -> dict[str, Any]:
                 result["megabytes"] = {each.name: each.megabytes for each in (ours, *others)}
                 result["beside"] = _beside(few, ours, size, report)
                 result["storm"] = _storms(few, ours, sandbox, size, report)
+                result["behind"] = behind.run(few, ours, folder, size.seconds, report)
             result["signatures_per_second"] = _signatures()
             result["growth"] = _growth(few, folder, size, report)
     return result
