@@ -7,7 +7,7 @@ import signal
 
 from videobroker import wiring
 from videobroker.cli import logs
-from videobroker.cli.serve import Wait, leave, prepare, server_config
+from videobroker.cli.serve import Wait, event_loop, leave, prepare
 from videobroker.settings import Settings
 
 
@@ -25,7 +25,7 @@ def work(wait: Wait = 0) -> None:
             asyncio.run(wiring.migrate(url))
         asyncio.run(prepare(settings, url, wait=wait))
         # The loop that the service runs on.
-        with asyncio.Runner(loop_factory=server_config(settings, url).get_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=event_loop()) as runner:
             runner.run(_work(settings, url))
 
 
