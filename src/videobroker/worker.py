@@ -44,6 +44,8 @@ ASKED_AT_ONCE = 8
 """By all workers together: a provider that is slow to answer must not keep the others from their work."""
 ENDPOINTS_AT_ONCE = 200
 BATCH = 5
+REST_SECONDS = 0.1
+"""Between two looks at the journals at least: each asks for every app that has endpoints."""
 FOLLOW_SOON_SECONDS = 0.2
 FOLLOW_SECONDS = 2.0
 """Between two looks at the journals, should a wake-up get lost or come too early."""
@@ -178,6 +180,8 @@ async def follow(broker: Broker) -> None:
                 await fan_out_all(broker, now=broker.now())
             except StorageUnavailable:
                 log.warning("the journal could not be followed")
+            # Whoever wakes us meanwhile is not forgotten.
+            await asyncio.sleep(REST_SECONDS)
             try:
                 await asyncio.wait_for(woken.wait(), pause)
                 # What was committed becomes visible when older transactions are done: look once more soon.
