@@ -44,7 +44,7 @@ class Spent:
 
 def run(few: Stage, ours: Served, folder: Path, seconds: float, report: Report) -> list[dict[str, Any]]:
     """Without an endpoint, and with one."""
-    asyncio.run(_let_providers_rest(few))
+    asyncio.run(_let_everything_else_rest(few))
     with stage.worker_of(few, folder) as worker:
         found = [_spent(ALONE, few, ours, worker, seconds, report)]
         with _backend() as url:
@@ -103,8 +103,11 @@ async def _left(few: Stage) -> int:
         )
 
 
-async def _let_providers_rest(few: Stage) -> None:
+async def _let_everything_else_rest(few: Stage) -> None:
+    """Ask nobody, and apply no webhook that came before."""
     async with connected(few.database) as connection:
+        await connection.execute("update inbox set state = 'ignored' where state = 'pending'")
+        await connection.execute("delete from jobs.queue")
         await connection.execute("update calls set asked_at = now() + interval '1 day' where settled_at is null")
         await connection.execute("vacuum analyze calls")
 
