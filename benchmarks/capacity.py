@@ -3,14 +3,17 @@
 import math
 from dataclasses import dataclass
 
-from videobroker.storage import entrances, journal
+from videobroker.storage import arrivals, entrances, journal, receipts
 from videobroker.storage.jobs import MOST_DRIVERS
 from videobroker.wiring import WORKER_CONNECTIONS
 
 BUSY_AT_MOST = 0.7
 """Beyond this share of a core, whatever comes in a bunch waits noticeably longer."""
 LISTENER = 1
+BELL = 1
 HOT_PATH = entrances.FLIGHTS + journal.FLIGHTS
+WEBHOOKS = 2 * arrivals.FLIGHTS
+"""Opened with the first webhook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +87,6 @@ def connections(*, replicas: int, workers: int, pool_size: int) -> Connections:
     working = pool_size + WORKER_CONNECTIONS
     return Connections(
         shareable=replicas * serving + workers * working,
-        direct=replicas * (LISTENER + HOT_PATH) + workers * (LISTENER + HOT_PATH + MOST_DRIVERS),
+        direct=replicas * (LISTENER + BELL + HOT_PATH + WEBHOOKS)
+        + workers * (LISTENER + BELL + receipts.FLIGHTS + MOST_DRIVERS),
     )

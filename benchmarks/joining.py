@@ -22,7 +22,7 @@ from uuid import uuid4
 
 import httpx
 
-from benchmarks import gun, stage
+from benchmarks import behind, gun, stage
 from benchmarks.contenders import servers
 from benchmarks.load import Measured, Shot, generator, load
 from benchmarks.stage import Served, Stage, connected
@@ -122,6 +122,7 @@ def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dic
                 result["megabytes"] = {each.name: each.megabytes for each in (ours, *others)}
                 result["beside"] = _beside(few, ours, size, report)
                 result["storm"] = _storms(few, ours, sandbox, size, report)
+                result["behind"] = behind.run(few, ours, folder, size.seconds, report)
             result["signatures_per_second"] = _signatures()
             result["growth"] = _growth(few, folder, size, report)
     return result
@@ -213,7 +214,7 @@ def _interleaved(targets: Sequence[Target], connections: int, size: Size, report
         for place in range(len(targets)):
             index = (place + number) % len(targets)
             report(f"{connections} connections, round {number + 1} of {size.rounds}: {targets[index].name}")
-            lines[index].rounds.append(_fire(targets[index], connections, size.seconds, seed=number * 1999))
+            lines[index].rounds.append(_fire(targets[index], connections, size.seconds, seed=number * 3989))
     for line in lines:
         requests = sum(each.requests for each in line.rounds)
         # One that was cut off at the end of a round is no reason to throw everything away.

@@ -10,12 +10,10 @@ import os
 import re
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from benchmarks.capacity import Costs, Rush, connections, joins_per_second, need
 from benchmarks.growth import Weight
 from benchmarks.load import Measured, Shot, generator, load
 from benchmarks.loopback import nginx, pgbouncer, program
-from benchmarks.stage import ROOT, Served, Stage, connected, prepared, served
+from benchmarks.stage import ROOT, Served, Stage, connected, prepared, served, worker_of
 from videobroker.storage.embedded import embedded_postgres
 
 PAGE = ROOT / "docs" / "scaling.md"
@@ -107,7 +105,7 @@ def measure(extent: Extent) -> tuple[list[Result], Mapping[str, float]]:
             stack.enter_context(_ours(stage, folder, title, serve, extra))
             for title, extra in (("one", {}), ("two", {}), ("pooled", through))
         )
-        worker = stack.enter_context(_worker(stage, folder))
+        worker = stack.enter_context(worker_of(stage, folder))
         before_one = stack.enter_context(nginx(_folder(folder, "nginx-1"), [_port(one.url)]))
         before_two = stack.enter_context(nginx(_folder(folder, "nginx-2"), [_port(one.url), _port(two.url)]))
         groups = {
@@ -236,42 +234,6 @@ def _ours(
 ) -> contextlib.AbstractContextManager[Served]:
     command = [sys.executable, "-m", "videobroker", *words]
     return served(title, command, {**stage.environment, **extra}, folder, ready="/readyz")
-
-
-@contextlib.contextmanager
-def _worker(stage: Stage, folder: Path) -> Iterator[Served]:
-    """A worker. It listens nowhere: it is there when it has asked for jobs."""
-    log = (folder / "work.log").open("wb")
-    with log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "videobroker", "work"],
-            env=dict(stage.environment),
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        _await_worker(stage)
-        yield Served("work", "", process, 0.0)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _await_worker(stage: Stage) -> None:
-    async def there() -> bool:
-        async with connected(stage.database) as connection:
-            return bool(
-                await connection.fetchval(
-                    "select count(*) from pg_stat_activity where application_name = 'videobroker worker'"
-                )
-            )
-
-    deadline = time.monotonic() + 60
-    while not asyncio.run(there()):
-        if time.monotonic() > deadline:
-            raise RuntimeError("the worker did not start")
-        time.sleep(0.1)
 
 
 def _folder(folder: Path, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Where the joining benchmarks play: PostgreSQL, a pretend 100ms, an app with many sessions, and who serves them."""
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -141,6 +142,41 @@ def broker_of(stage: Stage, folder: Path) -> contextlib.AbstractContextManager[S
     """One process of the service, as it is run; the background work is done elsewhere."""
     command = [sys.executable, "-m", "videobroker", "serve", "--no-work"]
     return served("videobroker", command, stage.environment, folder, ready="/readyz")
+
+
+@contextlib.contextmanager
+def worker_of(stage: Stage, folder: Path) -> Iterator[Served]:
+    """A worker, which may deliver anywhere. It listens nowhere: it is there when it has asked for jobs."""
+    with (folder / "work.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "videobroker", "work"],
+            env={**stage.environment, "VIDEOBROKER_WEBHOOKS_ANYWHERE": "true"},
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _await_worker(stage)
+        yield Served("work", "", process, 0.0)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await_worker(stage: Stage) -> None:
+    async def there() -> bool:
+        async with connected(stage.database) as connection:
+            return bool(
+                await connection.fetchval(
+                    "select count(*) from pg_stat_activity where application_name = 'videobroker worker'"
+                )
+            )
+
+    deadline = time.monotonic() + START_SECONDS
+    while not asyncio.run(there()):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the worker did not start")
+        time.sleep(0.1)
 
 
 def sandbox_in(folder: Path) -> contextlib.AbstractContextManager[Served]:

@@ -52,6 +52,15 @@ def beside(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
     return ("what, at 32 connections", "a second", "against a join", "p50 ms", "p99 ms"), rows
 
 
+def behind(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """What the worker does for a join, against what the service does."""
+    rows: list[Sequence[str]] = [
+        (each["name"], f"{each['service']:,.0f}", f"{each['worker']:,.0f}", _ratio(each["worker"] / each["service"]))
+        for each in result["behind"]
+    ]
+    return ("while 32 connections join", "service, us a join", "worker, us a join", "worker against service"), rows
+
+
 def growth(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
     """Small tables and large ones."""
     lines = result["growth"]["joins"]
@@ -131,6 +140,7 @@ def _yes(kept: bool) -> str:
 ALL = (
     ("Joins, side by side", joins),
     ("What else is asked often", beside),
+    ("Behind a join", behind),
     ("As the tables grow", growth),
     ("One process", processes),
     ("What was promised", verdicts),

@@ -11,11 +11,13 @@ from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.apps import Accounts
+from videobroker.storage.arrivals import Arrivals
 from videobroker.storage.endpoints import Endpoints
 from videobroker.storage.entrances import Entrances
 from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
+from videobroker.storage.receipts import Receipts
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
 from videobroker.together import Together
@@ -31,6 +33,8 @@ class Broker:
     store: Store
     entrances: Entrances
     scribe: Scribe
+    arrivals: Arrivals
+    receipts: Receipts
     known: Known
     listener: Listener
     providers: ProviderDirectory

@@ -25,6 +25,7 @@ from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage import schema
 from videobroker.storage.apps import Accounts
+from videobroker.storage.arrivals import Arrivals
 from videobroker.storage.bell import Bell
 from videobroker.storage.embedded import embedded_postgres
 from videobroker.storage.entrances import Entrances
@@ -32,6 +33,7 @@ from videobroker.storage.jobs import drivers
 from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
+from videobroker.storage.receipts import Receipts
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
@@ -90,6 +92,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     keys = secret_keys(settings)
     own_seal = Seal(keys)
     entrances, scribe = Entrances(store), Scribe(store)
+    arrivals, receipts = Arrivals(store), Receipts(store)
     known = Known(store, Accounts(own_seal), listener)
     listener.start()
     bell.start(store)
@@ -98,6 +101,8 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             store=store,
             entrances=entrances,
             scribe=scribe,
+            arrivals=arrivals,
+            receipts=receipts,
             known=known,
             listener=listener,
             providers=directory,
@@ -111,6 +116,8 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
         await listener.aclose()
         await entrances.aclose()
         await scribe.aclose()
+        await arrivals.aclose()
+        await receipts.aclose()
         await known.aclose()
         await bell.aclose()
         await courier.aclose()

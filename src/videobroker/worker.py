@@ -22,7 +22,7 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.listener import JOURNAL
-from videobroker.usecases.applying import apply
+from videobroker.usecases.applying import apply_all
 from videobroker.usecases.asking import ask
 from videobroker.usecases.attending import attend
 from videobroker.usecases.delivering import deliver, fan_out_all
@@ -44,6 +44,8 @@ ASKED_AT_ONCE = 8
 """By all workers together: a provider that is slow to answer must not keep the others from their work."""
 ENDPOINTS_AT_ONCE = 200
 BATCH = 5
+REST_SECONDS = 0.1
+"""Between two looks at the journals at least: each asks for every app that has endpoints."""
 FOLLOW_SOON_SECONDS = 0.2
 FOLLOW_SECONDS = 2.0
 """Between two looks at the journals, should a wake-up get lost or come too early."""
@@ -63,7 +65,7 @@ async def run_job(broker: Broker, job: Job) -> None:
     now = broker.now()
     match job.kind:
         case Kind.APPLY:
-            await apply(broker, job.app_id, job.session_id, now=now)
+            await apply_all(broker, job.app_id, job.session_ids, now=now)
         case Kind.ATTEND:
             await attend(broker, job.app_id, job.session_id, now=now)
         case Kind.ASK if job.call_id is not None:
@@ -178,6 +180,8 @@ async def follow(broker: Broker) -> None:
                 await fan_out_all(broker, now=broker.now())
             except StorageUnavailable:
                 log.warning("the journal could not be followed")
+            # Whoever wakes us meanwhile is not forgotten.
+            await asyncio.sleep(REST_SECONDS)
             try:
                 await asyncio.wait_for(woken.wait(), pause)
                 # What was committed becomes visible when older transactions are done: look once more soon.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from videobroker.cli.serve import server_config
+from videobroker.cli.serve import event_loop, server_config
 from videobroker.settings import Settings
 
 
@@ -21,3 +21,11 @@ def test_the_service_runs_on_uvloop_and_reads_with_httptools(settings: Settings)
     loop.close()
     assert type(loop).__module__.startswith("uvloop")
     assert config.http_protocol_class.__module__ == "uvicorn.protocols.http.httptools_impl"
+
+
+def test_the_worker_runs_on_the_loop_of_the_service() -> None:
+    factory = event_loop()
+    assert factory is not None
+    loop = factory()
+    loop.close()
+    assert type(loop).__module__.startswith("uvloop")

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from benchmarks import chart, gun, joining, load, pages, stage, tables
+from benchmarks import behind, chart, gun, joining, load, pages, stage, tables
 from benchmarks.contenders import servers
 from benchmarks.contenders.servers import Contender
 from cli.program import new_database
@@ -119,6 +119,7 @@ def result() -> dict[str, Any]:
         "round_trips_per_join": {"1": 2.0, "32": 0.2, "128": 0.1},
         "beside": [{**line, "name": "join", "connections": 32}],
         "signatures_per_second": 1e5,
+        "behind": [{"name": behind.ALONE, "joins": 2000, "service": 250.0, "worker": 25.0}],
         "storm": {"joins": 200, "vendor_calls": [1], "last_answer_seconds": 0.5, "allowed_seconds": 0.65},
         "growth": {"sessions": 10**6, "joins": [{**line, "name": n, "connections": 32} for n in ("few", "many")]},
         "start_seconds": {joining.OURS: 1.0},
@@ -137,6 +138,7 @@ def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_chang
     assert "old figures" not in written
     assert "| throughput against the floor, 32 connections | 1.00 | at least 1.00 | yes |" in written
     assert "| throughput against FastAPI with the ORM, 128 connections | 1.00 | at least 5.00 | no |" in written
+    assert f"| {behind.ALONE} | 250 | 25 | 0.10 |" in written
     tables.write(document, result())
     assert document.read_text() == written
 

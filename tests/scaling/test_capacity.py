@@ -69,9 +69,9 @@ def test_the_page_tells_the_numbers_of_the_program() -> None:
         _, through, past = (re.findall(r"\d+", cell) for cell in row.strip("|").split("|"))
         assert sum(map(int, through)) == counted.shareable, who
         assert sum(map(int, past)) == counted.direct, who
-    assert "four replicas and two workers" in page
-    four, three = (connections(replicas=n, workers=2, pool_size=pool_size).without_pooler for n in (4, 3))
-    assert three < 100 - serving_at_most(pool_size) < four <= 100
+    assert "three replicas and two workers" in page
+    three, two = (connections(replicas=n, workers=2, pool_size=pool_size).without_pooler for n in (3, 2))
+    assert two < 100 - serving_at_most(pool_size) < three <= 100
 
 
 def serving_at_most(pool_size: int) -> int:

@@ -38,6 +38,7 @@ from videobroker.providers.hms.errors import Forbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
+from videobroker.storage.arrivals import Arrivals, Arrived
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal import Scribe
 from videobroker.storage.store import Store
@@ -120,6 +121,21 @@ class MortalScribe(Scribe):
         self._fate.step("committed")
 
 
+class MortalArrivals(Arrivals):
+    """The inbox of a process that may die before a notice is committed, and right after it."""
+
+    def __init__(self, arrivals: Arrivals, fate: Fate) -> None:
+        vars(self).update(vars(arrivals))
+        self._fate = fate
+
+    async def keep(self, arrived: Arrived) -> bool:
+        """One step before the commit and one after it."""
+        self._fate.step("to be committed")
+        new = await super().keep(arrived)
+        self._fate.step("committed")
+        return new
+
+
 class MortalNetwork(httpx.AsyncBaseTransport):
     """The network of a process that may die before a request is sent, and right after the provider has answered."""
 
@@ -192,6 +208,7 @@ async def process(stage: "Stage", fate: Fate) -> AsyncIterator[Process]:
         broker,
         store=MortalStore(broker.store, fate),
         scribe=MortalScribe(broker.scribe, fate),
+        arrivals=MortalArrivals(broker.arrivals, fate),
         providers=directory,
         together=Together(),
     )

@@ -97,6 +97,11 @@ async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
         await wiring.ensure_environment_app(broker, settings)
 
 
+def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Makes the loop that the service runs on: uvloop, where there is one."""
+    return uvicorn.Config("", log_config=None).get_loop_factory()
+
+
 def server_config(
     settings: Settings, url: str, *, work: bool = True, extend: Callable[[FastAPI], object] = lambda _: None
 ) -> uvicorn.Config:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 
 from videobroker import wiring
 from videobroker.cli import logs
-from videobroker.cli.serve import Wait, leave, prepare
+from videobroker.cli.serve import Wait, event_loop, leave, prepare
 from videobroker.settings import Settings
 
 
@@ -23,7 +24,9 @@ def work(wait: Wait = 0) -> None:
         if settings.database_url is None:
             asyncio.run(wiring.migrate(url))
         asyncio.run(prepare(settings, url, wait=wait))
-        asyncio.run(_work(settings, url))
+        # The loop that the service runs on.
+        with asyncio.Runner(loop_factory=event_loop()) as runner:
+            runner.run(_work(settings, url))
 
 
 async def _work(settings: Settings, url: str) -> None:
@@ -32,4 +35,7 @@ async def _work(settings: Settings, url: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with wiring.broker(settings, url) as broker, wiring.background(broker, url):
+        # As in the service: what is there now stays until the end.
+        gc.collect()
+        gc.freeze()
         await stopped.wait()

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
@@ -26,49 +25,6 @@ class Kept:
     type: str
     body: bytes
     received_at: datetime
-
-
-async def keep(
-    connection: AsyncConnection,
-    app_id: AppId,
-    notice_id: NoticeId,
-    *,
-    provider: ProviderName,
-    event_id: str,
-    likeness: str | None,
-    type_: str,
-    provider_room_id: str | None,
-    session_id: SessionId | None,
-    sent_at: datetime | None,
-    received_at: datetime,
-    body: bytes,
-    ignored: str | None,
-) -> bool:
-    """Write a notice; False when it is there already, under this id or under another.
-
-    `ignored` says why nothing follows from it; without a reason it waits to be applied.
-    """
-    statement = (
-        insert(inbox)
-        .values(
-            app_id=app_id,
-            id=notice_id,
-            provider=provider,
-            event_id=event_id,
-            likeness=likeness,
-            type=type_,
-            provider_room_id=provider_room_id,
-            session_id=session_id,
-            sent_at=sent_at,
-            received_at=received_at,
-            body=body,
-            state="pending" if ignored is None else "ignored",
-            note=ignored,
-        )
-        .on_conflict_do_nothing()
-        .returning(inbox.c.id)
-    )
-    return (await connection.execute(statement)).one_or_none() is not None
 
 
 async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Kept]:

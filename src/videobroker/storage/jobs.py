@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -19,7 +19,24 @@ from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueue
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, Driver
 from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.queries import Queries
-from sqlalchemy import text
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    FromClause,
+    TableClause,
+    Text,
+    Uuid,
+    column,
+    distinct,
+    func,
+    insert,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -68,12 +85,13 @@ PRIORITIES = {Kind.EXPEL: 2, Kind.ATTEND: 1, Kind.ASK: -1}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job about one session or, to deliver, about one webhook endpoint."""
+    """One job about one session or, to deliver, about one webhook endpoint; to apply, perhaps about more sessions."""
 
     kind: Kind
     app_id: AppId
     subject: SessionId | EndpointId
     call_id: CallId | None = None
+    others: tuple[SessionId, ...] = ()
 
     @property
     def name(self) -> str:
@@ -84,6 +102,11 @@ class Job:
     def session_id(self) -> SessionId:
         """The session it is about."""
         return SessionId(self.subject)
+
+    @property
+    def session_ids(self) -> tuple[SessionId, ...]:
+        """All sessions it is about."""
+        return self.session_id, *self.others
 
     @property
     def endpoint_id(self) -> EndpointId:
@@ -100,7 +123,8 @@ class Job:
         """What `payload` wrote."""
         body = json.loads(payload or b"{}")
         call_id = CallId(UUID(body["call"])) if "call" in body else None
-        return cls(kind, AppId(UUID(body["app"])), SessionId(UUID(body["subject"])), call_id)
+        others = tuple(SessionId(UUID(each)) for each in body.get("others", ()))
+        return cls(kind, AppId(UUID(body["app"])), SessionId(UUID(body["subject"])), call_id, others)
 
 
 def queries(driver: Driver) -> Queries:
@@ -129,6 +153,42 @@ async def enqueue(connection: AsyncConnection, *jobs: Job, unless_waiting: bool 
         dedupe_key=[job.name if unless_waiting else None for job in jobs],
         on_conflict="skip",
     )
+
+
+def applying(waiting: FromClause) -> tuple[CTE, CTE]:
+    """What a statement adds to itself to write jobs that apply what waits: for each app one, which names its sessions.
+
+    `waiting` has `app_id` and `session_id`. It does what the library does to enqueue, which only works on its own.
+    """
+    queue, log = (_library_table(name) for name in (SETTINGS.queue_table, SETTINGS.queue_table_log))
+    session_ids = func.array_agg(distinct(waiting.c.session_id), type_=ARRAY(Uuid)).label("ids")
+    per_app = select(waiting.c.app_id, session_ids).group_by(waiting.c.app_id).subquery("per_app")
+    named = func.json_build_object(
+        literal_column("'app'"),
+        per_app.c.app_id,
+        literal_column("'subject'"),
+        per_app.c.ids[literal_column("1")],
+        literal_column("'others'"),
+        func.to_json(literal_column("ids[2:]")),
+    )
+    payload = func.convert_to(sql_cast(named, Text), literal_column("'UTF8'"))
+    kind: ColumnElement[str] = literal_column(f"'{Kind.APPLY}'")
+    priority: ColumnElement[int] = literal_column(str(PRIORITIES.get(Kind.APPLY, 0)))
+    queued = (
+        insert(queue)
+        .from_select(
+            ["entrypoint", "priority", "payload", "headers", "status"],
+            select(kind, priority, payload, literal_column("'null'::jsonb"), _QUEUED),
+        )
+        .returning(queue.c.id)
+        .cte("queued")
+    )
+    logged = (
+        insert(log)
+        .from_select(["job_id", "entrypoint", "priority", "status"], select(queued.c.id, kind, priority, _QUEUED))
+        .cte("logged")
+    )
+    return queued, logged
 
 
 @asynccontextmanager
@@ -201,6 +261,12 @@ async def _begun(connection: AsyncConnection) -> None:
 
 
 _QUEUE = SETTINGS.qualified.queue_table
+_QUEUED: ColumnElement[Any] = literal_column(f"'queued'::{SETTINGS.qualified.queue_status_type}")
+
+
+def _library_table(name: str) -> TableClause:
+    columns = ("id", "job_id", "entrypoint", "priority", "payload", "headers", "status")
+    return table(name, *(column(each) for each in columns), schema=SETTINGS.db_schema)
 
 
 async def _raw(connection: AsyncConnection) -> "asyncpg.Connection":

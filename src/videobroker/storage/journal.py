@@ -11,8 +11,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Insert, Row, Text, cast, func, insert, select, text, tuple_
+from sqlalchemy import BigInteger, Insert, Row, Select, Text, Uuid, bindparam, cast, func, insert, select, text, tuple_
 from sqlalchemy import column as sql_column
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
@@ -158,13 +159,11 @@ async def at(
     connection: AsyncConnection, app_id: AppId, positions: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], Recorded]:
     """The events that stand at these places; what was retired meanwhile is missing."""
-    wanted = [tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint")) for xid, seq in positions]
+    wanted = list(positions)
     if not wanted:
         return {}
-    statement = select(journal, _POSITION).where(
-        journal.c.app_id == app_id, tuple_(journal.c.xid, journal.c.seq).in_(wanted)
-    )
-    return {(row.position, row.seq): _recorded_from(row) for row in await connection.execute(statement)}
+    values = {"app_id": app_id, "xids": [str(xid) for xid, _ in wanted], "seqs": [seq for _, seq in wanted]}
+    return {(row.position, row.seq): _recorded_from(row) for row in await connection.execute(_AT, values)}
 
 
 async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
@@ -228,6 +227,17 @@ def _recorded_from(row: Row[Any]) -> Recorded:
     return Recorded(event, cursors.write([row.position, row.seq]))
 
 
+def _at() -> Select[tuple[object, ...]]:
+    wanted = (
+        func.unnest(bindparam("xids", type_=ARRAY(Text)), bindparam("seqs", type_=ARRAY(BigInteger)))
+        .table_valued(sql_column("xid", Text), sql_column("seq", BigInteger), name="wanted")
+        .render_derived()
+    )
+    same = (journal.c.xid == cast(wanted.c.xid, journal.c.xid.type)) & (journal.c.seq == wanted.c.seq)
+    return select(journal, _POSITION).join(wanted, same).where(journal.c.app_id == bindparam("app_id", type_=Uuid))
+
+
+_AT = _at()
 _WRITTEN = (
     "app_id",
     "id",

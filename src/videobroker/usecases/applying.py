@@ -1,7 +1,7 @@
 """Applies what the inbox holds: notice by notice to the calls they speak of, all of it or nothing."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.observations import Attested, Observation
 from videobroker.domain.recordings import RecordingNews, RecordingState
 from videobroker.domain.sessions import Session
-from videobroker.errors import ProviderNotConfigured, WebhookUnreadable
+from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
 from videobroker.providers.contract import Provider
 from videobroker.storage import calls, identities, inbox, sessions
 from videobroker.storage.inbox import BATCH, Kept
@@ -24,6 +24,20 @@ from videobroker.storage.store import Transaction
 from videobroker.usecases.attendances import as_ours, known_of, learn
 
 log = structlog.get_logger(__name__)
+
+
+async def apply_all(broker: Broker, app_id: AppId, session_ids: Iterable[SessionId], *, now: datetime) -> None:
+    """Apply everything that waits for these sessions. What keeps one of them from it is raised after all the others."""
+    failures = []
+    for session_id in session_ids:
+        try:
+            await apply(broker, app_id, session_id, now=now)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is: the others have nothing to do with it
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:

@@ -199,7 +199,7 @@ async def _write(
 ) -> None:
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     call = await calls.find(transaction, app_id, call_id)
-    app = await broker.accounts.app_by_id(transaction, app_id)
+    app = await broker.accounts.app_by_id(transaction, app_id) if question is None else question.app
     if session is None or call is None or app is None or call.settled_at is not None:
         return
     numbered = broker.provider(app, call.provider).needs_uid
@@ -217,7 +217,9 @@ async def _write(
         news = learned([each.observation for each in known.attested], known.stays, own, evidence=evidence)
     settles = _settles(call, told, [stay for stay in known.stays if stay.left_at is None], news, now)
     attested = tuple(Attested(each, now, None) for each in news)
-    await learn(transaction, app, known, attested, final=settles, now=now)
+    # Mostly nothing is new: what was learned before has been written.
+    if attested or settles:
+        await learn(transaction, app, known, attested, final=settles, now=now)
     if told is Told.ANSWERED:
         await calls.hear_of(transaction, app_id, call_id, now=now)
     if attested:

@@ -18,6 +18,7 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import deliveries, endpoints, journal
 from videobroker.storage.deliveries import Due
 from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.receipts import Receipt
 from videobroker.storage.store import Transaction
 
 EVENTS_AT_ONCE = 500
@@ -113,8 +114,12 @@ async def _attempt(broker: Broker, this: _Round, due: Due, now: datetime) -> Non
         # Sent later, it could come after what another worker sends when the lease is over.
         log.warning("a delivery waits for a free connection", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
         return
-    async with broker.store.transaction() as transaction:
-        await _write(transaction, this.endpoint, due, sent, now)
+    if sent.attempt.taken and not this.endpoint.ordered:
+        # As nearly always, and nothing else follows from it.
+        await broker.receipts.record(Receipt(due, sent.attempt))
+    else:
+        async with broker.store.transaction() as transaction:
+            await _write(transaction, this.endpoint, due, sent, now)
     log.info(
         "delivery",
         endpoint=str(this.endpoint.id),
@@ -132,8 +137,7 @@ async def _write(transaction: Transaction, endpoint: Endpoint, due: Due, sent: S
     if attempt.taken:
         await deliveries.record_attempt(transaction, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
         await endpoints.succeeded(transaction, endpoint.app_id, endpoint.id)
-        if endpoint.ordered:
-            await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
+        await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
         return
     next_at = next_attempt_at(due.failures + 1, now, asked=sent.retry_after, dice=_dice)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING

@@ -11,8 +11,8 @@ from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.ids import NoticeId, SessionId, uuid7
 from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice, Provider
-from videobroker.storage import calls, identities, inbox, rooms
-from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage import calls, identities
+from videobroker.storage.arrivals import Address, Arrived
 from videobroker.storage.store import Transaction
 
 LARGEST_NOTICE = 256 * 1024
@@ -41,16 +41,15 @@ async def hear(
         raise WebhookUnreadable(f"A webhook has at most {LARGEST_NOTICE} bytes.")
     app, provider = await _receiver(broker, app_name, provider_name)
     notice = provider.verify(headers, body, now=now)
-    async with broker.store.transaction() as transaction:
-        session_id, ignored = await _addressee(transaction, app, provider, notice, now)
-        new = await inbox.keep(
-            transaction,
-            app.id,
-            NoticeId(uuid7(now)),
+    session_id, ignored = await _addressee(broker, app, provider, notice, now)
+    new = await broker.arrivals.keep(
+        Arrived(
+            app_id=app.id,
+            id=NoticeId(uuid7(now)),
             provider=provider.name,
             event_id=notice.id,
             likeness=notice.likeness,
-            type_=notice.type,
+            type=notice.type,
             provider_room_id=notice.room_id,
             session_id=session_id,
             sent_at=notice.sent_at,
@@ -58,8 +57,7 @@ async def hear(
             body=body,
             ignored=ignored,
         )
-        if new and session_id is not None and ignored is None:
-            await enqueue(transaction, Job(Kind.APPLY, app.id, session_id))
+    )
     log.info("webhook", app=app.name, provider=provider.name, type=notice.type, new=new, ignored=ignored)
     return new
 
@@ -84,27 +82,34 @@ def _refuse() -> NoReturn:
 
 
 async def _addressee(
-    transaction: Transaction, app: App, provider: Provider, notice: Notice, now: datetime
+    broker: Broker, app: App, provider: Provider, notice: Notice, now: datetime
 ) -> tuple[SessionId | None, str | None]:
     """Which session it is about; or why nothing follows from it."""
     told = notice.observation or notice.recording
     if told is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
-    sharing = await rooms.sessions_at(transaction, app.id, provider.name, notice.room_id, limit=2)
+    sharing = await broker.arrivals.sharing(Address(app.id, provider.name, notice.room_id))
     if not sharing:
         return None, "is about a room that is not ours"
     if told.at > now + AHEAD:
         return None, "lies in the future"
     if len(sharing) == 1:
         return sharing[0], None
+    async with broker.store.transaction() as transaction:
+        return await _one_of_many(transaction, app, provider, notice, notice.room_id)
+
+
+async def _one_of_many(
+    transaction: Transaction, app: App, provider: Provider, notice: Notice, room_id: str
+) -> tuple[SessionId | None, str | None]:
+    """In a room that several sessions share, people belong to the one they had credentials for when they came."""
     if notice.observation is None:
         return await _recorded_session(transaction, app, provider, notice)
-    # In a room that several sessions share, people belong to the one they had credentials for when they came.
     seen = notice.observation
     person, at = seen.provider_user_id, seen.since or seen.at
     session_id = None
     if person is not None:
-        session_id = await identities.session_of(transaction, app.id, provider.name, notice.room_id, person, at=at)
+        session_id = await identities.session_of(transaction, app.id, provider.name, room_id, person, at=at)
     return session_id, None if session_id is not None else "is about nobody who has credentials"
 
 

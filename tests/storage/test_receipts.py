@@ -1,0 +1,115 @@
+"""Deliveries that end at the same time are written together: each as it would be written alone."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+
+from house import Tenant
+from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.webhooks import Attempt, Endpoint, Secret
+from videobroker.storage import deliveries, endpoints, journal
+from videobroker.storage.deliveries import Due
+from videobroker.storage.receipts import Receipt
+
+DELIVERIES = 8
+
+
+async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[Due]:
+    """Deliveries to a new endpoint that has failed before; a worker has taken them."""
+    now = tenant.broker.now()
+    endpoint = Endpoint(
+        id=EndpointId(uuid4()),
+        app_id=tenant.app.id,
+        url="https://backend.example/hooks",
+        description="",
+        types=frozenset(),
+        ordered=False,
+        disabled=None,
+        created_at=now,
+        secrets=(Secret("whsec_" + "A" * 32, None),),
+        failing_since=now - timedelta(hours=1),
+    )
+    async with tenant.broker.store.transaction() as transaction:
+        await tenant.broker.endpoints.add(transaction, endpoint, cursor=None)
+        recorded = [
+            await journal.record_one(
+                transaction, Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Asker(tenant.app.id))
+            )
+            for _ in range(number)
+        ]
+        made = [(DeliveryId(uuid7(now)), each) for each in recorded]
+        await deliveries.make(transaction, tenant.app.id, endpoint.id, made, now=now)
+        return await deliveries.take_due(transaction, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number)
+
+
+def taken(tenant: Tenant, due: Due, latency_ms: int = 12) -> Receipt:
+    return Receipt(due, Attempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
+
+
+async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
+    async with tenant.broker.store.transaction() as transaction:
+        found = await transaction.execute(text(statement), {"app": tenant.app.id})
+        return [dict(row) for row in found.mappings()]
+
+
+async def test_many_share_a_round_trip(tutoring: Tenant) -> None:
+    found = await under_way(tutoring)
+
+    def queries() -> float:
+        return REGISTRY.get_sample_value("videobroker_batch_queries_total", {"batcher": "receipts"}) or 0.0
+
+    before = queries()
+    await asyncio.gather(*(tutoring.broker.receipts.record(taken(tutoring, due)) for due in found))
+    assert queries() - before == 1
+    written = await rows(
+        tutoring, "select state, attempts, failures, next_at, lease_until from deliveries where app_id = :app"
+    )
+    delivered = {"state": "delivered", "attempts": 1, "failures": 0, "next_at": None, "lease_until": None}
+    assert written == [delivered] * DELIVERIES
+    log = await rows(tutoring, "select number, status, latency_ms, body, error from attempts where app_id = :app")
+    assert log == [{"number": 1, "status": 200, "latency_ms": 12, "body": "thanks", "error": None}] * DELIVERIES
+    assert await rows(tutoring, "select failing_since from webhook_endpoints where app_id = :app") == [
+        {"failing_since": None}
+    ]
+
+
+async def test_one_that_is_not_ours_any_more_keeps_its_state_and_has_its_attempt(tutoring: Tenant) -> None:
+    first, late = await under_way(tutoring, 2)
+    stale = replace(late, lease_until=late.lease_until - timedelta(seconds=30))
+    record = tutoring.broker.receipts.record
+    await asyncio.gather(record(taken(tutoring, first)), record(taken(tutoring, stale)))
+    written = await rows(tutoring, "select id, state, attempts, lease_until from deliveries where app_id = :app")
+    assert {each["id"]: (each["state"], each["attempts"], each["lease_until"]) for each in written} == {
+        first.delivery.id: ("delivered", 1, None),
+        late.delivery.id: ("pending", 1, late.lease_until),
+    }
+    assert len(await rows(tutoring, "select number from attempts where app_id = :app")) == 2
+
+
+async def test_two_attempts_at_one_delivery_that_end_together_are_two(tutoring: Tenant) -> None:
+    (due,) = await under_way(tutoring, 1)
+    stale = replace(due, lease_until=due.lease_until - timedelta(seconds=30))
+    record = tutoring.broker.receipts.record
+    await asyncio.gather(record(taken(tutoring, stale, 1)), record(taken(tutoring, due, 2)))
+    log = await rows(tutoring, "select number, latency_ms from attempts where app_id = :app order by number")
+    assert log == [{"number": 1, "latency_ms": 1}, {"number": 2, "latency_ms": 2}]
+    assert await rows(tutoring, "select state, attempts from deliveries where app_id = :app") == [
+        {"state": "delivered", "attempts": 2}
+    ]
+
+
+async def test_of_an_endpoint_that_was_removed_meanwhile_nothing_is_written(tutoring: Tenant) -> None:
+    (removed,), (kept,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
+    async with tutoring.broker.store.transaction() as transaction:
+        await endpoints.remove(transaction, tutoring.app.id, removed.delivery.endpoint_id)
+    record = tutoring.broker.receipts.record
+    await asyncio.gather(record(taken(tutoring, removed)), record(taken(tutoring, kept)))
+    assert await rows(tutoring, "select delivery_id from attempts where app_id = :app") == [
+        {"delivery_id": kept.delivery.id}
+    ]

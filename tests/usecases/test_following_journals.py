@@ -1,0 +1,44 @@
+"""The worker looks at the journals soon after they have grown, and not more often than it has to."""
+
+import asyncio
+import time
+
+import pytest
+
+from house import Tenant
+from videobroker import worker
+from videobroker.broker import Broker
+from videobroker.domain.ids import EventId, uuid7
+from videobroker.domain.journal import Asker, Event, EventType
+
+GROWING_SECONDS = 0.5
+
+
+async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_and_to_its_end(
+    tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    seen = written = 0
+
+    async def look(_: Broker, **__: object) -> None:
+        nonlocal looks, seen
+        looks, seen = looks + 1, written
+
+    monkeypatch.setattr(worker, "fan_out_all", look)
+    broker = tutoring.broker
+    async with asyncio.timeout(20):
+        while not broker.listener.is_listening:
+            await asyncio.sleep(0.01)
+    began = time.monotonic()
+    follower = asyncio.create_task(worker.follow(broker))
+    while time.monotonic() < began + GROWING_SECONDS:
+        now = broker.now()
+        await broker.scribe.record(Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Asker(tutoring.app.id)))
+        written += 1
+    async with asyncio.timeout(20):
+        while seen < written:
+            await asyncio.sleep(0.01)
+    took = time.monotonic() - began
+    follower.cancel()
+    await asyncio.gather(follower, return_exceptions=True)
+    assert looks <= took / worker.REST_SECONDS + 1
