@@ -26,7 +26,8 @@ from rich.table import Table
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
-from videobroker.cli.serve import prepare, server_config
+from videobroker.cli.serve import server_config
+from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.apps import App, ProviderName, RoleMap
 from videobroker.domain.journal import Asker

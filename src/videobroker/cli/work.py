@@ -6,7 +6,7 @@ import signal
 
 from videobroker import wiring
 from videobroker.cli import logs
-from videobroker.cli.serve import Wait, leave, prepare
+from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 
 
