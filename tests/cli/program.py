@@ -143,17 +143,18 @@ def answering(process: subprocess.Popen[Any], url: str, log: Path) -> None:
 
 
 @contextmanager
-def new_database(server: str) -> Iterator[str]:
-    """The URL of an empty database on this server. It is gone afterwards."""
+def new_database(server: str, *, like: str = "template1") -> Iterator[str]:
+    """The URL of a database on this server: an empty one, or a copy of one that nobody uses. It is gone afterwards."""
     name = f"videobroker_{uuid4().hex}"
-    asyncio.run(_administer(server, f"create database {name}"))
+    asyncio.run(administer(server, f"create database {name} template {like}"))
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
-        asyncio.run(_administer(server, f"drop database {name} with (force)"))
+        asyncio.run(administer(server, f"drop database {name} with (force)"))
 
 
-async def _administer(server: str, statement: str) -> None:
+async def administer(server: str, statement: str) -> None:
+    """Say something to the server that is about the server."""
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(statement)

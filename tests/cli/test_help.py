@@ -28,6 +28,12 @@ def words(text: str) -> str:
     return " ".join(text.translate(dict.fromkeys(map(ord, "│╭╮╰╯─"), " ")).split())
 
 
+@pytest.fixture
+def variables() -> dict[str, str]:
+    """No database: nothing here gets as far as that."""
+    return {"DATABASE_URL": "postgresql://nowhere.invalid/nothing"}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_command_says_what_it_does_and_what_its_options_do(videobroker: Here, name: str) -> None:
     path, command = ALL[name]
