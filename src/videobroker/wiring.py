@@ -26,17 +26,20 @@ from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage.apps import Accounts
 from videobroker.storage.bell import Bell
 from videobroker.storage.entrances import Entrances
+from videobroker.storage.jobs import drivers
 from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
+from videobroker.worker import work
 
 if TYPE_CHECKING:
     from videobroker.web.console.access import ConsoleAccess
 
 __all__ = [
+    "WORKER_CONNECTIONS",
     "Directory",
     "background",
     "broker",
@@ -131,10 +134,6 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
 @asynccontextmanager
 async def background(broker: Broker, url: str) -> AsyncIterator[None]:
     """A worker beside whatever the block does. It has connections of its own: requests must not wait for jobs."""
-    # A service that only answers needs no PgQueuer.
-    from videobroker.storage.jobs import drivers  # noqa: PLC0415
-    from videobroker.worker import work  # noqa: PLC0415
-
     direct = broker.store.direct if broker.store.is_pooled else None
     store = Store(url, direct=direct, pool_size=WORKER_CONNECTIONS, on_journal=broker.store.on_journal)
     own = replace(broker, store=store)
