@@ -4,6 +4,10 @@ BIN := .venv/bin
 PYTEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
+
+# Tests start the program again and again, and pytest compiles every test in every one of its processes: where Python is
+# told to keep no bytecode, all of them would do it anew each time.
+test crashes loops screens: export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help run test check crashes loops bench scale screens openapi clean
 
 help:  ## Show what can be made

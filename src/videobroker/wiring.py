@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import structlog
+from typing import TYPE_CHECKING
 
 from videobroker.broker import Broker, Clock
+from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
@@ -23,11 +23,9 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
-from videobroker.storage import schema
 from videobroker.storage.apps import Accounts
 from videobroker.storage.arrivals import Arrivals
 from videobroker.storage.bell import Bell
-from videobroker.storage.embedded import embedded_postgres
 from videobroker.storage.entrances import Entrances
 from videobroker.storage.jobs import drivers
 from videobroker.storage.journal import Scribe
@@ -37,12 +35,26 @@ from videobroker.storage.receipts import Receipts
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
-from videobroker.web.console.access import ConsoleAccess
 from videobroker.worker import work
 
-WORKER_CONNECTIONS = 6
+if TYPE_CHECKING:
+    from videobroker.web.console.access import ConsoleAccess
 
-log = structlog.get_logger(__name__)
+__all__ = [
+    "WORKER_CONNECTIONS",
+    "Directory",
+    "background",
+    "broker",
+    "console_door",
+    "database",
+    "ensure_environment_app",
+    "migrate",
+    "past_the_pooler",
+    "secret_keys",
+    "utc_now",
+]
+
+WORKER_CONNECTIONS = 6
 
 
 def utc_now() -> datetime:
@@ -142,10 +154,13 @@ async def background(broker: Broker, url: str) -> AsyncIterator[None]:
         await store.aclose()
 
 
-def console_door(settings: Settings) -> ConsoleAccess | None:
+def console_door(settings: Settings) -> "ConsoleAccess | None":
     """The door of the console, where there is one."""
     if settings.admin_key is None:
         return None
+    # The pages come with it, and FastAPI: a worker has neither.
+    from videobroker.web.console.access import ConsoleAccess  # noqa: PLC0415
+
     return ConsoleAccess(settings.admin_key.get_secret_value(), [key.encode() for key in secret_keys(settings)])
 
 
@@ -174,33 +189,6 @@ def _generated_key(path: Path) -> str:
             path.hardlink_to(aside)
         aside.unlink()
     return path.read_text()
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The URL of the database: the one that is set, or an embedded server for as long as the block runs."""
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-    else:
-        with embedded_postgres(settings.data_dir.resolve() / "postgres") as url:
-            yield url
-
-
-async def migrate(url: str) -> tuple[str | None, str | None]:
-    """Bring the database to this program's schema; the revisions before and after.
-
-    Not through a pooler: migrations hold a lock of the session.
-    """
-    store = Store(url, pool_size=2)
-    try:
-        return await schema.migrate(store)
-    finally:
-        await store.aclose()
-
-
-def past_the_pooler(settings: Settings, url: str) -> str:
-    """The URL of PostgreSQL itself: this one, unless it leads through a pooler."""
-    return url if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
 
 
 async def ensure_environment_app(broker: Broker, settings: Settings) -> None:

@@ -124,15 +124,13 @@ class House:
 
 
 @pytest.fixture
-async def own_database(postgres: str) -> str:
+async def own_database(postgres: str, pattern: str) -> str:
     """A database that nothing is in: what other tests left behind would keep the workers busy."""
     name = f"survivors_{uuid4().hex[:12]}"
     connection = await asyncpg.connect(postgres)
-    await connection.execute(f"create database {name}")
+    await connection.execute(f"create database {name} template {pattern}")
     await connection.close()
-    url = make_url(postgres).set(database=name).render_as_string(hide_password=False)
-    await wiring.migrate(url)
-    return url
+    return make_url(postgres).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -147,7 +145,7 @@ async def sandbox_process(log_folder: Path) -> AsyncIterator[Sandbox]:
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             await eventually(lambda: _answers(client, "/_sandbox/counters"), START_SECONDS, "the sandbox is ready")
-            yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0], config.agora)
+            yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0], config.agora, client)
     finally:
         program.stop()
 

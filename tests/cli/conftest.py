@@ -1,21 +1,18 @@
 """Commands, run against a database of their own."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.program import Here, new_database
-from videobroker import wiring
 from videobroker.storage.sealing import new_key
 
 
 @pytest.fixture
-def own_database(postgres: str) -> Iterator[str]:
+def own_database(postgres: str, pattern: str) -> Iterator[str]:
     """The URL of a database at the newest revision that no other test sees."""
-    with new_database(postgres) as url:
-        asyncio.run(wiring.migrate(url))
+    with new_database(postgres, like=pattern) as url:
         yield url
 
 

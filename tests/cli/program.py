@@ -28,7 +28,8 @@ SANDBOX_VARIABLES = {"SANDBOX_HOST", "SANDBOX_PORT"}
 SETTINGS_VARIABLES = {(field.alias or name).upper() for name, field in Settings.model_fields.items()} | {
     synonym for synonyms in SYNONYMS for synonym in synonyms
 }
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+"""Far more than anything takes that is waited for, also on a machine that is busy with something else."""
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -134,26 +135,29 @@ def stop(process: subprocess.Popen[Any], how: signal.Signals) -> int:
 def answering(process: subprocess.Popen[Any], url: str, log: Path) -> None:
     """Wait until a GET of the URL succeeds."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(url, timeout=2, trust_env=False).is_success:
-                return
-        time.sleep(0.05)
+    # One client: each would read all certificates of the machine, while the program that is waited for needs it.
+    with httpx.Client(timeout=2, trust_env=False) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                if client.get(url).is_success:
+                    return
+            time.sleep(0.05)
     raise AssertionError(f"{url} does not answer:\n{log.read_text()}")
 
 
 @contextmanager
-def new_database(server: str) -> Iterator[str]:
-    """The URL of an empty database on this server. It is gone afterwards."""
+def new_database(server: str, *, like: str = "template1") -> Iterator[str]:
+    """The URL of a database on this server: an empty one, or a copy of one that nobody uses. It is gone afterwards."""
     name = f"videobroker_{uuid4().hex}"
-    asyncio.run(_administer(server, f"create database {name}"))
+    asyncio.run(administer(server, f"create database {name} template {like}"))
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
-        asyncio.run(_administer(server, f"drop database {name} with (force)"))
+        asyncio.run(administer(server, f"drop database {name} with (force)"))
 
 
-async def _administer(server: str, statement: str) -> None:
+async def administer(server: str, statement: str) -> None:
+    """Say something to the server that is about the server."""
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(statement)

@@ -7,24 +7,31 @@ import pytest
 import typer
 
 from cli.program import Here
-from videobroker.cli import cli
+from videobroker.cli import COMMANDS, cli, load
 
 
-def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command and group, with the words that lead to it."""
-    command = typer.main.get_command(cli) if command is None else command
+def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A command or group and all below it, with the words that lead to it."""
     yield path, command
     for name, each in getattr(command, "commands", {}).items():
         yield from commands(each, (*path, name))
 
 
-ALL = {" ".join(path): (path, command) for path, command in commands()}
+WHOLE: Any = typer.main.get_command(cli)
+BELOW = [found for name in WHOLE.commands for found in commands(load(name), (name,))]
+ALL = {" ".join(path): (path, command) for path, command in [((), WHOLE), *BELOW]}
 GROUPS = [path for path, command in ALL.values() if hasattr(command, "commands")]
 
 
 def words(text: str) -> str:
     """Without frames and line breaks."""
     return " ".join(text.translate(dict.fromkeys(map(ord, "│╭╮╰╯─"), " ")).split())
+
+
+@pytest.fixture
+def variables() -> dict[str, str]:
+    """No database: nothing here gets as far as that."""
+    return {"DATABASE_URL": "postgresql://nowhere.invalid/nothing"}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -37,6 +44,12 @@ def test_every_command_says_what_it_does_and_what_its_options_do(videobroker: He
     for parameter in command.params:
         assert getattr(parameter, "help", None), f"{parameter.name} has no help"
         assert any(spelling.lower() in said.lower() for spelling in (*parameter.opts, parameter.name))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_about_all_commands_tells_of_each_what_its_own_begins_with(videobroker: Here, name: str) -> None:
+    beginning = words(load(name).help.split("\n\n")[0])
+    assert f" {name} {beginning}" in words(videobroker.succeed("--help").out)
 
 
 def test_the_design_s_commands_are_all_there() -> None:

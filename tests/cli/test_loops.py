@@ -3,7 +3,10 @@
 import asyncio
 import os
 
-from videobroker.cli.serve import event_loop, server_config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from videobroker.cli.serve import server_config
+from videobroker.cli.starting import event_loop
 from videobroker.settings import Settings
 
 
@@ -20,7 +23,7 @@ def test_the_service_runs_on_uvloop_and_reads_with_httptools(settings: Settings)
     loop = factory()
     loop.close()
     assert type(loop).__module__.startswith("uvloop")
-    assert config.http_protocol_class.__module__ == "uvicorn.protocols.http.httptools_impl"
+    assert issubclass(config.http_protocol_class, HttpToolsProtocol)
 
 
 def test_the_worker_runs_on_the_loop_of_the_service() -> None:

@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import typer
 import yaml
 from cryptography.fernet import Fernet
 
 from cli.program import PATIENCE_SECONDS, SETTINGS_VARIABLES, answering, new_database, started
 from house import free_port
 from videobroker import worker
-from videobroker.cli import cli, serve
+from videobroker.cli import load, serve
 from videobroker.domain.keys import check_key_shape
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
@@ -34,8 +33,7 @@ BROKER: dict[str, str] = SERVICES["broker"]["environment"]
 
 def command_of(words: list[str]) -> Any:
     """The command that these words name."""
-    group: Any = typer.main.get_command(cli)
-    return group.commands[words[0]]
+    return load(words[0])
 
 
 def test_it_has_a_database_a_pretend_vendor_the_service_and_a_worker_for_who_asks() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import typer
 import yaml
 from starlette.routing import Route
 
@@ -20,7 +19,7 @@ from benchmarks.capacity import connections
 from cli.program import SETTINGS_VARIABLES
 from scaling.loopback import ROOT
 from videobroker import worker
-from videobroker.cli import cli, serve
+from videobroker.cli import load, serve
 from videobroker.storage.schema import WAIT_FOR_OTHERS
 from videobroker.web.app import create_app
 
@@ -159,7 +158,7 @@ def test_every_command_and_option_exists(overlay: str) -> None:
     for _, container in ours(overlay):
         command, *options = container["args"]
         seen.add(command)
-        switches = typer.main.get_command(cli).commands[command].params  # type: ignore[attr-defined]
+        switches = load(command).params
         spellings = {spelling for switch in switches for spelling in (*switch.opts, *switch.secondary_opts)}
         assert {word for word in options if word.startswith("-")} <= spellings
     assert seen == {"serve", "work", "migrate"}

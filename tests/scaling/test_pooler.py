@@ -49,18 +49,16 @@ def pooler(postgres: str) -> Iterator[Pooler]:
 
 
 @pytest.fixture(scope="module")
-def direct(postgres: str, pooler: Pooler) -> Iterator[str]:
+def direct(postgres: str, pattern: str, pooler: Pooler) -> Iterator[str]:
     """The URL of a database of these tests, past the pooler."""
-    with new_database(postgres) as url:
-        asyncio.run(wiring.migrate(url))
+    with new_database(postgres, like=pattern) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def without_apps(postgres: str) -> Iterator[str]:
+def without_apps(postgres: str, pattern: str) -> Iterator[str]:
     """Another one, without an app: there is nothing to examine but the database."""
-    with new_database(postgres) as url:
-        asyncio.run(wiring.migrate(url))
+    with new_database(postgres, like=pattern) as url:
         yield url
 
 

@@ -1,6 +1,5 @@
 """What stands between this and many databases: keys that lead with the app, and a journal in parts."""
 
-import asyncio
 import importlib.util
 import re
 from collections.abc import Iterator
@@ -132,10 +131,9 @@ async def refused(url: str, statement: str) -> bool:
 
 
 @pytest.fixture
-def own_database(postgres: str) -> Iterator[str]:
+def own_database(postgres: str, pattern: str) -> Iterator[str]:
     """A database of this test."""
-    with new_database(postgres) as url:
-        asyncio.run(wiring.migrate(url))
+    with new_database(postgres, like=pattern) as url:
         yield url
 
 

@@ -5,12 +5,11 @@ import re
 import shlex
 
 import pytest
-import typer
 
 from cli.program import SETTINGS_VARIABLES
 from scaling.loopback import HTTP, ROOT
 from videobroker import worker
-from videobroker.cli import cli, serve
+from videobroker.cli import load, serve
 
 FOLDER = ROOT / "deploy" / "systemd"
 SERVICES = sorted(FOLDER.glob("*.service"))
@@ -34,7 +33,7 @@ def words_of(name: str) -> list[str]:
 def test_every_command_and_option_exists(path: object) -> None:
     program, command, *options = words_of(str(getattr(path, "name", path)))
     assert program == "/opt/videobroker/bin/videobroker"
-    switches = typer.main.get_command(cli).commands[command].params  # type: ignore[attr-defined]
+    switches = load(command).params
     spellings = {spelling for switch in switches for spelling in (*switch.opts, *switch.secondary_opts)}
     assert {word for word in options if word.startswith("-")} <= spellings
 

@@ -1,51 +1,90 @@
 """The `videobroker` command."""
 
+import functools
+import gc
+import pkgutil
 import sys
+from typing import Any
 
 import typer
 from pydantic import ValidationError
-from uvicorn.config import STARTUP_FAILURE
+from typer.core import TyperGroup
 
-from videobroker.cli import (
-    accounts,
-    apps,
-    demo,
-    doctor,
-    journal,
-    keys,
-    migrate,
-    openapi,
-    sandbox,
-    serve,
-    user_tokens,
-    work,
-)
 from videobroker.cli.terminal import complain
 from videobroker.errors import BrokerError
 
+COMMANDS = {
+    "serve": ("serve:serve", "Run the service."),
+    "work": (
+        "work:work",
+        "Do the background work: apply webhooks, close what is over, ask providers, put people out.",
+    ),
+    "migrate": ("migrate:migrate", "Bring the database to this program's schema."),
+    "doctor": ("doctor:doctor", "Look at everything that has to be right, and say what to try where it is not."),
+    "sandbox": ("sandbox:sandbox", "Run a pretend 100ms and Agora, for development and tests."),
+    "demo": (
+        "demo:demo",
+        "Start everything on this machine: PostgreSQL, a pretend 100ms, and the service with five demo apps.",
+    ),
+    "openapi": ("openapi:openapi", "Print the OpenAPI document of the API, as YAML."),
+    "apps": ("apps:cli", "Apps: the products that use this service."),
+    "keys": (
+        "keys:cli",
+        "API keys. To rotate: create a second key, move your backend to it, revoke the first.",
+    ),
+    "accounts": ("accounts:cli", "Accounts with video providers, kept encrypted."),
+    "user-tokens": ("user_tokens:cli", "How an app's own user tokens are checked."),
+    "journal": (
+        "journal:cli",
+        "The journal, and the proof that nothing in it was changed. docs/journal.md tells how it works.",
+    ),
+}
+"""Where each command is, and how its help begins: what tells about all of them imports none of them."""
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+CANNOT_LISTEN = 3
+"""`uvicorn.config.STARTUP_FAILURE`; most commands do without uvicorn."""
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is used."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself, of which the group knows no more than how its help begins."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and load(name), rest
+
+
 cli = typer.Typer(
     name="videobroker",
+    cls=Commands,
     help="Decides who may enter a video room now, makes sure there is exactly one room, and hands out the join "
     "credentials. Settings come from the environment and from .env; the README lists them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cli.command()(serve.serve)
-cli.command()(work.work)
-cli.command()(migrate.migrate)
-cli.add_typer(apps.cli, name="apps")
-cli.add_typer(keys.cli, name="keys")
-cli.add_typer(accounts.cli, name="accounts")
-cli.add_typer(user_tokens.cli, name="user-tokens")
-cli.add_typer(journal.cli, name="journal")
-cli.command()(doctor.doctor)
-cli.command()(sandbox.sandbox)
-cli.command()(demo.demo)
-cli.command()(openapi.openapi)
+for _name, (_, _help) in COMMANDS.items():
+    cli.command(_name, help=_help)(lambda: None)
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+
+@functools.cache
+def load(name: str) -> Any:
+    """A command, or a group of them, with all that it needs."""
+    # Modules are made of very many things, and all of them stay: the collector need not look through them, now or ever.
+    gc.disable()
+    try:
+        found = pkgutil.resolve_name(f"videobroker.cli.{COMMANDS[name][0]}")
+    finally:
+        gc.freeze()
+        gc.enable()
+    alone = typer.Typer()
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name)(found)
+    return typer.main.get_group(alone).commands[name]
 
 
 def main() -> None:
@@ -63,4 +102,4 @@ def main() -> None:
         sys.exit(EXIT_USAGE)
     except SystemExit as done:
         # uvicorn leaves with a code of its own when it cannot listen; it has said why.
-        sys.exit(EXIT_FAILED if done.code == STARTUP_FAILURE else done.code)
+        sys.exit(EXIT_FAILED if done.code == CANNOT_LISTEN else done.code)

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from videobroker.broker import Broker
-from videobroker.cli.terminal import read_texts, stdout, with_broker
+from videobroker.cli.starting import with_broker
+from videobroker.cli.terminal import read_texts, stdout
 from videobroker.domain.apps import ProviderName
 from videobroker.usecases import tenants
 

@@ -9,11 +9,11 @@ import typer
 from pydantic import ValidationError
 
 from videobroker.broker import Broker
-from videobroker.cli.terminal import AsJson, print_json, show, stdout, with_broker
+from videobroker.cli.starting import with_broker
+from videobroker.cli.terminal import AsJson, print_json, show, stdout
 from videobroker.domain.apps import App, ProviderName
 from videobroker.settings import DEFAULT_ROLE_MAPS
 from videobroker.usecases import tenants
-from videobroker.web.v1.sessions import PolicyIn
 
 cli = typer.Typer(help="Apps: the products that use this service.", no_args_is_help=True)
 
@@ -130,6 +130,9 @@ def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:
 
 
 def _policy(path: Path) -> Mapping[str, Any]:
+    # The whole API comes with it, and few commands are given a policy.
+    from videobroker.web.v1.sessions import PolicyIn  # noqa: PLC0415
+
     try:
         return PolicyIn.model_validate(json.loads(path.read_text())).patch()
     except (ValueError, ValidationError) as error:

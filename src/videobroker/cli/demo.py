@@ -26,7 +26,8 @@ from rich.table import Table
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
-from videobroker.cli.serve import prepare, server_config
+from videobroker.cli.serve import server_config
+from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.apps import App, ProviderName, RoleMap
 from videobroker.domain.journal import Asker
@@ -234,11 +235,12 @@ def _sandbox(port: int, state: Path, url: str) -> Iterator[None]:
 
 def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + SANDBOX_START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(url, timeout=1, trust_env=False).is_success:
-                return
-        time.sleep(0.05)
+    with httpx.Client(timeout=1, trust_env=False) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(httpx.TransportError):
+                if client.get(url).is_success:
+                    return
+            time.sleep(0.05)
     raise BrokerError("The sandbox did not start. Run `videobroker sandbox` by itself to see why.")
 
 

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from videobroker.broker import Broker
-from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout, with_broker
+from videobroker.cli.starting import with_broker
+from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
 from videobroker.domain import journal_file
 from videobroker.domain.apps import App
 from videobroker.domain.auditing import Finding, Verdict

@@ -7,7 +7,8 @@ from uuid import UUID
 import typer
 
 from videobroker.broker import Broker
-from videobroker.cli.terminal import AsJson, print_json, show, stderr, stdout, with_broker
+from videobroker.cli.starting import with_broker
+from videobroker.cli.terminal import AsJson, print_json, show, stderr, stdout
 from videobroker.domain.ids import KeyId
 from videobroker.domain.keys import SCOPE_MEANINGS, ApiKey, Scope
 from videobroker.domain.times import rfc3339

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from videobroker import wiring
+from videobroker import database
 from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.settings import Settings
 
@@ -13,8 +13,8 @@ def migrate(as_json: AsJson = False) -> None:
     Any number of replicas may do this at once: one works, the others wait and find nothing left to do.
     """
     settings = Settings()
-    with wiring.database(settings) as url:
-        before, after = asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
+    with database.database(settings) as url:
+        before, after = asyncio.run(database.migrate(database.past_the_pooler(settings, url)))
     if as_json:
         print_json({"before": before, "after": after})
     else:

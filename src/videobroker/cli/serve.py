@@ -3,12 +3,10 @@
 import asyncio
 import gc
 import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Annotated, NoReturn
+from typing import Annotated
 
-import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
@@ -16,8 +14,7 @@ from fastapi import FastAPI
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
-from videobroker.cli.terminal import require_schema
-from videobroker.errors import StorageUnavailable
+from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
 from videobroker.web.one_piece import OnePieceProtocol
@@ -28,17 +25,9 @@ GRACE_SECONDS = 15
 KEEP_ALIVE_SECONDS = 75
 """Longer than a proxy keeps an idle connection (nginx: 60 s). If ours ended first, a request that is sent at that very
 moment would be lost, and the proxy may not repeat a POST."""
-LOOK_AGAIN_SECONDS = 1.0
 COLLECTED_AFTER = 20_000
 """New objects, before the collector looks for cycles among them. With Python's 700, it looks through the very requests
 that are under way, many times a second, and finds nothing: our values have no cycles."""
-
-Wait = Annotated[
-    int,
-    typer.Option(min=0, max=3600, help="Seconds to wait for the database and its migrations, rather than give up."),
-]
-
-log = structlog.get_logger(__name__)
 
 
 def serve(
@@ -70,36 +59,6 @@ def serve(
             asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
         asyncio.run(prepare(settings, url, wait=wait))
         uvicorn.Server(server_config(settings, url, work=worker)).run()
-
-
-def leave(*_: object) -> NoReturn:
-    """Stop in good order, and say that all is well."""
-    # uvicorn finishes what runs, then raises the signal anew: by then there is only the database to let go of.
-    raise SystemExit(0)
-
-
-async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
-    """Refuse to start where it cannot work: here an error is a sentence, in the server's lifespan it is a traceback.
-
-    For so many seconds, what may come yet is waited for: the database, and whoever migrates it.
-    """
-    deadline = time.monotonic() + wait
-    async with wiring.broker(settings, url) as broker:
-        while True:
-            try:
-                await require_schema(broker)
-                break
-            except StorageUnavailable as error:
-                if time.monotonic() >= deadline:
-                    raise
-                log.info("waiting for the database", detail=error.detail)
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-        await wiring.ensure_environment_app(broker, settings)
-
-
-def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Makes the loop that the service runs on: uvloop, where there is one."""
-    return uvicorn.Config("", log_config=None).get_loop_factory()
 
 
 def server_config(

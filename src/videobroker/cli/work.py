@@ -7,7 +7,7 @@ import signal
 
 from videobroker import wiring
 from videobroker.cli import logs
-from videobroker.cli.serve import Wait, event_loop, leave, prepare
+from videobroker.cli.starting import Wait, event_loop, leave, prepare
 from videobroker.settings import Settings
 
 
