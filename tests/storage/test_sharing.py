@@ -94,15 +94,21 @@ class TestEntrances:
         assert good.participant is not None
         assert another.participant is not None
 
-    async def test_every_table_is_asked_by_an_index_with_all_that_is_known(self, tutoring: Tenant) -> None:
+    @pytest.mark.parametrize("of_one", [True, False])
+    async def test_every_table_is_asked_by_an_index_with_all_that_is_known(
+        self, tutoring: Tenant, of_one: bool
+    ) -> None:
+        asked = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
+        query = entrances.LOOK_OF_ONE if of_one else entrances.LOOK
+        given = [asked[name] for name in query.parameters] if of_one else [json.dumps([asked])]
+        written = ", ".join(f"'{each}'" for each in given)
         async with tutoring.broker.store.engine.connect() as connection:
             for setting, value in PLANNING.items():
                 await connection.execute(text(f"set {setting} = {value}"))
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            await driver.execute(f"prepare look as {entrances.LOOK.text}")
-            asked = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
-            rows = await driver.fetch(f"explain (costs off) execute look('{json.dumps([asked])}')")
+            await driver.execute(f"prepare look as {query.text}")
+            rows = await driver.fetch(f"explain (costs off) execute look({written})")
             await driver.execute("deallocate look")
         plan = "\n".join(row[0] for row in rows)
         assert not re.search(

@@ -4,8 +4,21 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Table, Text, Uuid, column, literal_column, null, select, true
-from sqlalchemy.sql.selectable import LateralFromClause
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    Uuid,
+    column,
+    literal_column,
+    null,
+    select,
+    true,
+)
+from sqlalchemy.sql.selectable import LateralFromClause, TableValuedAlias
 
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.sessions import Participant, SessionKey
@@ -16,7 +29,7 @@ from videobroker.storage.rooms import room_from
 from videobroker.storage.sessions import session_of
 from videobroker.storage.store import Store
 from videobroker.storage.tables import calls, lobby, participants, removals, rooms, sessions, uids
-from videobroker.storage.wires import Query, Record, Wire, table_of, told
+from videobroker.storage.wires import Query, Record, Wire, row_of, table_of, told
 
 FLIGHTS = 1
 """Queries under way at a time."""
@@ -24,16 +37,16 @@ FLIGHTS = 1
 _Asked = tuple[SessionKey, str | None]
 
 
-def _look() -> Select[tuple[object, ...]]:
-    asked = table_of(
-        "asked",
-        column("place", Integer),
-        column("app_id", Uuid),
-        column("kind", Text),
-        column("reference", Text),
-        column("user_id", Text),
-    )
+_ASKED = (
+    column("place", Integer),
+    column("app_id", Uuid),
+    column("kind", Text),
+    column("reference", Text),
+    column("user_id", Text),
+)
 
+
+def _look(asked: TableValuedAlias | Subquery) -> Select[tuple[object, ...]]:
     def one(table: Table, *columns: ColumnElement[Any], **where: ColumnElement[Any]) -> LateralFromClause:
         # LIMIT makes the planner look for one row by all that is known of it, instead of taking all rows of a session
         # and choosing among them.
@@ -78,7 +91,8 @@ def _prefixed(prefix: str, table: Table) -> list[ColumnElement[Any]]:
     return [each.label(f"{prefix}{each.name}") for each in table.c]
 
 
-LOOK = Query(_look())
+LOOK = Query(_look(table_of("asked", *_ASKED)))
+LOOK_OF_ONE = Query(_look(row_of("asked", *_ASKED)))
 
 
 class Entrances:
@@ -112,7 +126,8 @@ async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entranc
         for place, (key, user_id) in enumerate(asked)
     ]
     found: list[Entrance | None] = [None] * len(asked)
-    for row in await wire.fetch(LOOK, told(rows)):
+    query, values = (LOOK_OF_ONE, rows[0]) if len(rows) == 1 else (LOOK, told(rows))
+    for row in await wire.fetch(query, values):
         place = row["place"]
         found[place] = _entrance_from(row, asked[place][1])
     return found

@@ -73,7 +73,10 @@ class Scribe:
             await wire.aclose()
 
     async def _write(self, wire: Wire, events: Sequence[Event]) -> list[None]:
-        await wire.fetch(_INSERT_ALL, told([_line_of(event) for event in events]))
+        if len(events) == 1:
+            await wire.fetch(_INSERT_ONE, _columns_of(events[0]))
+        else:
+            await wire.fetch(_INSERT_ALL, told([_line_of(event) for event in events]))
         # After the commit: whoever is woken finds what there is to find.
         self._store.on_journal({event.asker.app_id for event in events})
         return [None] * len(events)
@@ -253,4 +256,5 @@ _WRITTEN = (
     "asked_by_user_id",
     "data",
 )
+_INSERT_ONE = Query(insert(journal).values({name: bindparam(name) for name in _WRITTEN}).inline())
 _INSERT_ALL = Query(_insert_all())

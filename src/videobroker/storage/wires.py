@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import JSON, ColumnClause, Executable, Text, bindparam, cast, func
+from sqlalchemy import JSON, ColumnClause, Executable, Subquery, Text, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -47,6 +47,12 @@ def table_of(name: str, *columns: ColumnClause[Any]) -> TableValuedAlias:
     """
     many = func.json_to_recordset(cast(bindparam(MANY, type_=Text), JSON))
     return many.table_valued(*columns, name=name).render_derived(with_types=True)
+
+
+def row_of(name: str, *columns: ColumnClause[Any]) -> Subquery:
+    """What the statement is told of one, as a table of one row: PostgreSQL has no text to read then."""
+    said = (cast(bindparam(each.name, type_=each.type), each.type).label(each.name) for each in columns)
+    return select(*said).subquery(name)
 
 
 def told(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
