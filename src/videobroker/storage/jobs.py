@@ -138,7 +138,11 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
     async with asyncpg.create_pool(
         dsn, min_size=2, max_size=MOST_DRIVERS, timeout=5, server_settings={"application_name": "videobroker worker"}
     ) as pool:
-        yield AsyncpgPoolDriver(pool)
+        driver = AsyncpgPoolDriver(pool)
+        # Before any queue runs. Each of them asks at its start whether it hears itself, while it begins to listen on
+        # another connection: where that takes the longer, it waits ten seconds for what was said before, and fails.
+        await driver.add_listener(SETTINGS.channel, _nobody_waits)
+        yield driver
 
 
 async def install(connection: AsyncConnection) -> None:
@@ -198,6 +202,10 @@ async def prune(connection: AsyncConnection, *, at_once: int) -> int:
 async def _begun(connection: AsyncConnection) -> None:
     # SQLAlchemy begins a transaction with its own first statement. Past it, the library's would commit by itself.
     await connection.execute(text("select"))
+
+
+def _nobody_waits(_: object) -> None:
+    """Queues add what they do when they hear something."""
 
 
 _QUEUE = SETTINGS.qualified.queue_table
