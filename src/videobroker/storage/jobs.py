@@ -190,11 +190,19 @@ async def waiting(connection: AsyncConnection) -> list[Waiting]:
 
 
 async def prune(connection: AsyncConnection, *, at_once: int) -> int:
-    """Forget some of the jobs that were finished long ago; how many those were."""
-    log = SETTINGS.qualified.queue_table_log
+    """Forget some of what the library says of jobs that were finished long ago; how many rows those were, at most."""
+    return max(
+        [
+            await _prune(connection, table, at_once)
+            for table in (SETTINGS.qualified.queue_table_log, SETTINGS.qualified.statistics_table)
+        ]
+    )
+
+
+async def _prune(connection: AsyncConnection, table: str, at_once: int) -> int:
     statement = (
-        f"delete from {log} where id in "  # noqa: S608  our own name
-        f"(select id from {log} where created < now() - make_interval(days => :days) limit :at_once)"
+        f"delete from {table} where id in "  # noqa: S608  our own name
+        f"(select id from {table} where created < now() - make_interval(days => :days) limit :at_once)"
     )
     return (await connection.execute(text(statement), {"days": KEPT_DAYS, "at_once": at_once})).rowcount
 
