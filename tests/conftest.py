@@ -36,7 +36,7 @@ from house import (
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.sandbox import SandboxState, create_sandbox, demo_config
+from videobroker.sandbox import SandboxState, create_sandbox, demo_config, server_config
 from videobroker.settings import Settings
 from videobroker.storage.embedded import embedded_postgres
 from videobroker.storage.sealing import new_key
@@ -194,7 +194,7 @@ async def _sandbox(session_clock: MovableClock, front_door: FrontDoor) -> AsyncI
     app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=messenger)
     server = uvicorn.Server(
         # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
-        uvicorn.Config(_dated(app), port=port, access_log=False, log_config=None, lifespan="off", date_header=False)
+        server_config(_dated(app), port=port, log_config=None, lifespan="off", date_header=False)
     )
     task = asyncio.create_task(server.serve())
     while not server.started:

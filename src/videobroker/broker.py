@@ -6,6 +6,7 @@ from datetime import datetime
 
 from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.keeping import Keeping
 from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets
@@ -44,6 +45,7 @@ class Broker:
     seal: Seal
     now: Clock
     together: Together = field(default_factory=Together)
+    keeping: Keeping = field(default_factory=Keeping)
 
     @property
     def endpoints(self) -> Endpoints:

@@ -1,5 +1,6 @@
 """What the environment says, read once. Every setting has its unit, its default and its consequence."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.keeping import SHORTEST, Keeping
 from videobroker.domain.users import TokenRules
 from videobroker.errors import BrokerError
 from videobroker.storage.sealing import Seal
@@ -48,6 +50,7 @@ DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
 
 
 SHORTEST_ADMIN_KEY = 24
+MOST_DAYS = 36_500
 
 SYNONYMS = (
     ("HMS_ACCESS_KEY", "HMS_APP_ACCESS_KEY", "HMS100_APP_ID"),
@@ -117,6 +120,22 @@ class Settings(BaseSettings):
         default=(),
         alias="VIDEOBROKER_ALLOWED_ORIGINS",
         description="Origins whose pages may ask from a browser, separated by commas: `https://app.example`.",
+    )
+
+    inbox_days: int = Field(
+        default=30,
+        ge=0,
+        le=MOST_DAYS,
+        alias="VIDEOBROKER_INBOX_DAYS",
+        description="Webhooks of providers are kept as they came for so many days; 0: for good.",
+    )
+    deliveries_days: int = Field(
+        default=30,
+        ge=0,
+        le=MOST_DAYS,
+        alias="VIDEOBROKER_DELIVERIES_DAYS",
+        description="Deliveries to webhook endpoints, and every attempt, are kept for so many days after their end; 0: "
+        "for good.",
     )
 
     public_url: str | None = Field(
@@ -245,6 +264,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an address like https://video.example, without query and fragment")
         return url.rstrip("/")
 
+    @field_validator("inbox_days", "deliveries_days")
+    @classmethod
+    def _is_long_enough(cls, days: int) -> int:
+        if 0 < days < SHORTEST.days:
+            raise ValueError(f"must be {SHORTEST.days} days at least, or 0 to keep them for good")
+        return days
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
@@ -258,6 +284,10 @@ class Settings(BaseSettings):
         if url is not None:
             database_url(url.get_secret_value(), name="VIDEOBROKER_DIRECT_DATABASE_URL")
         return url
+
+    def keeping(self) -> Keeping:
+        """How long is kept what was needed once."""
+        return Keeping(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
 
     def token_rules(self) -> TokenRules | None:
         """How user tokens are checked, where the environment says so."""
@@ -346,6 +376,10 @@ def _require_agreement(said: list[tuple[str, str | None]]) -> None:
             raise SettingsContradict(
                 f"{said[0][0]} and {name} name the same thing and have different values. Unset one of them."
             )
+
+
+def _days(days: int) -> timedelta | None:
+    return timedelta(days=days) if days else None
 
 
 def _clear(secret: SecretStr | None) -> str | None:

@@ -123,6 +123,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             courier=courier,
             seal=own_seal,
             now=clock,
+            keeping=settings.keeping(),
         )
     finally:
         await listener.aclose()

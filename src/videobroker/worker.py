@@ -25,6 +25,7 @@ from videobroker.storage.listener import JOURNAL
 from videobroker.usecases.applying import apply_all
 from videobroker.usecases.asking import ask
 from videobroker.usecases.attending import attend
+from videobroker.usecases.clearing import clear
 from videobroker.usecases.delivering import deliver, fan_out_all
 from videobroker.usecases.removing import expel
 from videobroker.usecases.retaining import retire
@@ -38,6 +39,8 @@ TIDY = "17 * * * *"
 SEAL = "* * * * * */10"
 """Every ten seconds: so much of the journal at most is not sealed yet."""
 RETIRE = "37 * * * *"
+"""Once an hour."""
+CLEAR = "47 * * * *"
 """Once an hour."""
 AT_ONCE = 10
 ASKED_AT_ONCE = 8
@@ -99,10 +102,14 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     async def retiring(_: Schedule) -> None:
         await retire(broker, now=broker.now())
 
+    async def clearing(_: Schedule) -> None:
+        await clear(broker, now=broker.now())
+
     ours.schedule("sweep", SWEEP)(sweeping)
     ours.schedule("tidy", TIDY)(tidying)
     ours.schedule("seal", SEAL)(sealing)
     ours.schedule("retire", RETIRE)(retiring)
+    ours.schedule("clear", CLEAR)(clearing)
     return [(ours, AT_ONCE), (outward, ENDPOINTS_AT_ONCE)]
 
 
@@ -167,6 +174,8 @@ async def _run(queue: PgQueuer | QueueManager, at_once: int) -> None:
         max_concurrent_tasks=at_once,
         heartbeat_timeout=SIGN_OF_LIFE,
         shutdown_on_listener_failure=True,
+        # Nobody reads the library's statistics, and they would grow by a row for each second of work.
+        log_aggregation_interval=timedelta(0),
     )
 
 

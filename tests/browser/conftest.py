@@ -15,6 +15,7 @@ from playwright.async_api import Error as PlaywrightError
 
 from house import free_port
 from node_packages import node_modules
+from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.usecases import visiting
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -102,7 +103,11 @@ async def visit(chromium: Browser) -> AsyncIterator[VisitMaker]:
 async def served(app: FastAPI) -> AsyncIterator[str]:
     """The address of the service of this test process, whose clock the test may move."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, port=port, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, log_config=None, lifespan="off"
+        )
+    )
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -96,6 +96,8 @@ class TestWrongSettings:
             ("VIDEOBROKER_POOL_SIZE", "0"),
             ("VIDEOBROKER_LOG_LEVEL", "loud"),
             ("VIDEOBROKER_LOG_FORMAT", "xml"),
+            ("VIDEOBROKER_INBOX_DAYS", "6"),
+            ("VIDEOBROKER_DELIVERIES_DAYS", "-1"),
             ("VIDEOBROKER_USER_TOKEN_SECRET", SECRET),
             ("VIDEOBROKER_SECRET_KEY", SECRET),
             ("DATABASE_URL", SECRET),

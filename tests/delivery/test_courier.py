@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -307,6 +308,17 @@ class TestAConnection:
             assert (await send(courier, backend)).attempt.taken
             await until(lambda n=n: backend.ended == n + 1)  # type: ignore[misc]
         assert backend.connections == 5
+
+    async def test_that_was_idle_as_long_as_impatient_receivers_just_allow_is_replaced(
+        self, courier: Courier, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Node and uvicorn end it after five seconds; what is on its way then would have failed."""
+        await send(courier, backend)
+        monkeypatch.setattr(
+            "httpcore._async.http11.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 0.9 * 5.0)
+        )
+        assert (await send(courier, backend)).attempt.taken
+        assert backend.connections == 2
 
     async def test_names_an_ipv6_host_as_http_wants_it(self, courier: Courier) -> None:
         async with listening("::1") as backend:

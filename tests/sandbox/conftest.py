@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from sandbox.receiver import Receiver
-from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config
+from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config, server_config
 
 
 @dataclass
@@ -137,7 +137,7 @@ def served() -> Callable[..., Any]:
 
 @contextmanager
 def _served(app: FastAPI, http: str = "h11") -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, http=http, log_level="warning", ws="none"))
+    server = uvicorn.Server(server_config(app, host="127.0.0.1", port=0, http=http, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -21,6 +21,7 @@ from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, free_port
 from scaling.loopback import Pooler, needs_pgbouncer, pgbouncer
 from videobroker import wiring
 from videobroker.broker import Broker
+from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
 from videobroker.storage.jobs import MOST_DRIVERS
@@ -96,7 +97,11 @@ async def service(
         app = create_app(lifetime)
         app.state.broker = broker
         port = free_port()
-        server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, port=port, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, log_config=None, lifespan="off"
+            )
+        )
         task = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)

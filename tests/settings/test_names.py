@@ -1,10 +1,12 @@
 """Settings under the names that products already have in their `.env`."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.keeping import Keeping
 from videobroker.settings import SYNONYMS, Settings, SettingsContradict
 
 
@@ -44,6 +46,16 @@ def test_each_other_name_is_understood(monkeypatch: pytest.MonkeyPatch, name: st
     for variable, value in (("HMS_ACCESS_KEY", "k"), ("HMS_SECRET", "s"), (name, "some-value")):
         monkeypatch.setenv(variable, value)
     assert hms_account()[setting] == "some-value"
+
+
+@pytest.mark.parametrize(("days", "kept"), [("7", timedelta(days=7)), ("2200", timedelta(days=2200)), ("0", None)])
+def test_what_is_kept_is_told_in_days_and_zero_is_for_good(
+    monkeypatch: pytest.MonkeyPatch, days: str, kept: timedelta | None
+) -> None:
+    monkeypatch.setenv("VIDEOBROKER_INBOX_DAYS", days)
+    assert Settings().keeping() == Keeping(notices=kept)
+    monkeypatch.setenv("VIDEOBROKER_DELIVERIES_DAYS", days)
+    assert Settings().keeping() == Keeping(notices=kept, deliveries=kept)
 
 
 def test_the_agora_account_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from schemathesis.checks import (
 from house import MovableClock, Tenant, free_port, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
+from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
@@ -47,7 +48,16 @@ def address(settings: Settings, database: str, session_clock: MovableClock) -> I
     """Where the service listens."""
     port = free_port()
     app = create_app(lambda: wiring.broker(settings, database, clock=session_clock))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False, log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            log_config=None,
+        )
+    )
     thread = Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from house import Tenant, free_port
 from videobroker.broker import Broker
+from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.journal import Asker, EventType, about
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
@@ -35,7 +36,11 @@ async def address(broker: Broker) -> AsyncIterator[str]:
     service = create_app(lifetime)
     service.state.broker = broker
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(service, port=port, access_log=False, log_config=None, lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            service, port=port, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, log_config=None, lifespan="off"
+        )
+    )
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

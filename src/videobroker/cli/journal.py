@@ -145,7 +145,10 @@ def erase(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take everything that tells of a person out of the journal. It proves itself as before; there is no way back."""
+    """Take everything that tells of a person out of the journal, and out of the providers' webhooks.
+
+    The journal proves itself as before; there is no way back.
+    """
 
     async def work(broker: Broker) -> Erased:
         app = await tenants.find_app(broker, app_name)
@@ -155,9 +158,22 @@ def erase(
     erased = with_broker(work)
     if as_json:
         event_id = erased.event_id and str(erased.event_id)
-        print_json({"rows": erased.rows, "fields": erased.fields, "event": event_id, "receipt": erased.receipt})
+        print_json(
+            {
+                "rows": erased.rows,
+                "fields": erased.fields,
+                "webhooks": erased.notices,
+                "waiting": erased.waiting,
+                "event": event_id,
+                "receipt": erased.receipt,
+            }
+        )
         return
     stdout.print(f"Took {erased.fields} entries out of {erased.rows} events.")
+    if erased.notices:
+        stdout.print(f"Emptied {erased.notices} webhooks of providers.")
+    if erased.waiting:
+        stderr.print(f"{erased.waiting} more webhooks tell of them, and wait to be applied: erase again in a minute.")
     if erased.receipt is not None:
         stderr.print(
             f"Event {erased.event_id} says so. With this receipt you can show whom it is about; it is not kept:"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from videobroker.sandbox import create_sandbox, demo_config
+from videobroker.sandbox import create_sandbox, demo_config, server_config
 
 
 def sandbox(
@@ -27,9 +27,7 @@ def sandbox(
     it; POST /_sandbox/faults makes it slow, wrong or silent; PUT /_sandbox/webhooks makes it tell who comes and goes.
     Never use it in production: its secrets are public.
     """
-    config = uvicorn.Config(
-        create_sandbox(demo_config(state)), host=host, port=port, log_level="warning", access_log=False
-    )
+    config = server_config(create_sandbox(demo_config(state)), host=host, port=port, log_level="warning")
     server = uvicorn.Server(config)
     if until_stdin_closes:
         threading.Thread(target=_stop_with_stdin, args=[server], daemon=True).start()

@@ -22,9 +22,10 @@ from videobroker.web.pages.policy import Sdk
 
 GRACE_SECONDS = 15
 """Requests that run when the service is told to stop may take so long to finish."""
-KEEP_ALIVE_SECONDS = 75
-"""Longer than a proxy keeps an idle connection (nginx: 60 s). If ours ended first, a request that is sent at that very
-moment would be lost, and the proxy may not repeat a POST."""
+KEEP_ALIVE_SECONDS = 620
+"""Longer than those in front of it keep an idle connection: nginx and AWS 60 s, clients in Go and Traefik 90 s, Caddy
+120 s, Google's load balancer 600 s. If ours ended first, a request that is sent at that very moment would be lost, and
+nobody but the caller may repeat a POST."""
 COLLECTED_AFTER = 20_000
 """New objects, before the collector looks for cycles among them. With Python's 700, it looks through the very requests
 that are under way, many times a second, and finds nothing: our values have no cycles."""

@@ -25,7 +25,9 @@ QUEUE_SECONDS = 12.0
 KEPT_BYTES = 1024
 """So much of an answer is kept, and no more is read."""
 CONNECTIONS = 200
-IDLE_SECONDS = 20.0
+IDLE_SECONDS = 4.0
+"""Connections that nobody used for so long are not used again: many servers close them after 5 s (Node, uvicorn), and
+a delivery that is on its way just then would fail for nothing."""
 
 _FAILURES = (
     httpcore.NetworkError,

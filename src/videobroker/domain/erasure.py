@@ -1,5 +1,6 @@
-"""What of the journal is about a person, and how the journal says that it was taken out."""
+"""What of the journal and of webhooks is about a person, and how the journal says that it was taken out."""
 
+import json
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,22 @@ class Subject:
     def pointers(self, row: Row) -> list[str]:
         """Which personal parts of a row tell of this person: JSON Pointers."""
         return [pointer for pointer, value in parts_of(row).personal if self._is_about(row, pointer, read(value)[0])]
+
+    def is_in_notice(self, session_id: str | None, body: bytes) -> bool:
+        """Whether a provider's webhook about a session tells of this person."""
+        try:
+            said = json.loads(body)
+        except ValueError:
+            return False
+        return self._is_called_in(said, {self.user_id, *self.names.get(session_id or "", ())})
+
+    def _is_called_in(self, value: Any, called: Collection[str]) -> bool:
+        if isinstance(value, dict):
+            return any(self._is_called_in(each, called) for member in value.items() for each in member)
+        if isinstance(value, list):
+            return any(self._is_called_in(member, called) for member in value)
+        # Agora's numbers stand there as numbers.
+        return not isinstance(value, bool) and isinstance(value, str | int) and str(value) in called
 
     def _is_about(self, row: Row, pointer: str, value: Any) -> bool:
         asked = row.asked_by_user_id == self.user_id

@@ -22,6 +22,10 @@ import structlog
 LONGEST_MESSAGE = 200
 """Characters of the vendor's text that we pass on: its own are shorter, a proxy's page is not worth more."""
 
+IDLE_SECONDS = 4.0
+"""Connections that nobody used for so long are not used again. The most impatient servers close them after 5 s, and a
+request that is on its way just then is lost: whether it was heard, nobody can tell."""
+
 DEFAULT_RETRY_AFTER = 5.0
 """Seconds until another try when the vendor names none: our own attempts have just used up about eight."""
 

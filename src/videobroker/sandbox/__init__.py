@@ -8,6 +8,7 @@ the rest of videobroker.
 
 from videobroker.sandbox.app import create_sandbox
 from videobroker.sandbox.config import AgoraProject, SandboxConfig, Template, Workspace, demo_config
+from videobroker.sandbox.serving import server_config
 from videobroker.sandbox.snapshot import DamagedSnapshot
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import WebhookTarget
@@ -22,4 +23,5 @@ __all__ = [
     "Workspace",
     "create_sandbox",
     "demo_config",
+    "server_config",
 ]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, Row, Select, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Interval, Row, Select, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -264,6 +264,68 @@ async def retry(connection: AsyncConnection, app_id: AppId, delivery_id: Deliver
         update(deliveries)
         .where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
         .values(state=DeliveryState.PENDING, failures=0, next_at=now)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """What became of a delivery, and when it was made and last attempted."""
+
+    id: DeliveryId
+    state: DeliveryState
+    created_at: datetime
+    attempted_at: datetime | None
+
+
+async def older(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    than: datetime,
+    behind: tuple[datetime, object] | None,
+    limit: int,
+) -> list[Aged]:
+    """Deliveries that were made before then, oldest first, from behind a place on, and held by nobody; ours now."""
+    attempted_at = (
+        select(func.max(attempts.c.at))
+        .where(attempts.c.app_id == deliveries.c.app_id, attempts.c.delivery_id == deliveries.c.id)
+        .scalar_subquery()
+    )
+    statement = (
+        select(deliveries.c.id, deliveries.c.state, deliveries.c.created_at, attempted_at.label("attempted_at"))
+        .where(
+            deliveries.c.app_id == app_id, deliveries.c.created_at < than, deliveries.c.state != DeliveryState.PENDING
+        )
+        .order_by(deliveries.c.created_at, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=deliveries)
+    )
+    if behind is not None:
+        statement = statement.where(tuple_(deliveries.c.created_at, deliveries.c.id) > behind)
+    return [
+        Aged(row.id, DeliveryState(row.state), row.created_at, row.attempted_at)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
+    """Delete these, and every attempt at them."""
+    if chosen := list(ids):
+        await connection.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
+
+
+async def empty_answers(connection: AsyncConnection, app_id: AppId, event_ids: Sequence[EventId]) -> None:
+    """Take out what receivers answered to deliveries of these events."""
+    endpoint_ids = select(webhook_endpoints.c.id).where(webhook_endpoints.c.app_id == app_id)
+    of_them = select(deliveries.c.id).where(
+        deliveries.c.app_id == app_id,
+        deliveries.c.endpoint_id.in_(endpoint_ids),
+        deliveries.c.event_id.in_(event_ids),
+    )
+    await connection.execute(
+        update(attempts)
+        .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(of_them), attempts.c.body != "")
+        .values(body="")
     )
 
 

@@ -1,15 +1,15 @@
-"""What providers told us, as it came: written before it is answered, applied afterwards, kept."""
+"""What providers told us, as it came: written before it is answered, applied afterwards, kept for a while."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
+from videobroker.domain.keeping import NoticeState
 from videobroker.storage.tables import inbox
 
 BATCH = 1000
@@ -70,7 +70,7 @@ class Count:
 
     provider: ProviderName
     type: str
-    state: Literal["pending", "applied", "ignored"]
+    state: NoticeState
     note: str | None
     count: int
     last_received_at: datetime
@@ -89,3 +89,84 @@ async def counted(connection: AsyncConnection, app_id: AppId, *, since: datetime
         Count(ProviderName(row.provider), row.type, row.state, row.note, row.number, row.last_received_at)
         for row in await connection.execute(statement)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """When a notice came, and what became of it."""
+
+    id: NoticeId
+    state: NoticeState
+    received_at: datetime
+
+
+async def older(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    than: datetime,
+    behind: tuple[datetime, object] | None,
+    limit: int,
+) -> list[Aged]:
+    """Notices that came before then, oldest first, from behind a place on, and held by nobody; they are ours now."""
+    statement = (
+        select(inbox.c.id, inbox.c.state, inbox.c.received_at)
+        .where(inbox.c.app_id == app_id, inbox.c.received_at < than)
+        .order_by(inbox.c.received_at, inbox.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    if behind is not None:
+        statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
+    return [Aged(row.id, row.state, row.received_at) for row in await connection.execute(statement)]
+
+
+async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[NoticeId]) -> None:
+    """Delete these. Should one come again, it is new and changes nothing: calls are folded from what was seen."""
+    if chosen := list(ids):
+        await connection.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a notice says, and of which session."""
+
+    id: NoticeId
+    session_id: SessionId | None
+    state: NoticeState
+    received_at: datetime
+    body: bytes
+
+
+async def read_on(
+    connection: AsyncConnection, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
+) -> list[Told]:
+    """Everything that an app was told and that was not taken out, oldest first, from behind a place on."""
+    statement = (
+        select(inbox.c.id, inbox.c.session_id, inbox.c.state, inbox.c.received_at, inbox.c.body)
+        .where(inbox.c.app_id == app_id)
+        .order_by(inbox.c.received_at, inbox.c.id)
+        .limit(limit)
+    )
+    if behind is not None:
+        statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
+    return [
+        Told(row.id, row.session_id, row.state, row.received_at, row.body)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def empty(connection: AsyncConnection, app_id: AppId, ids: Iterable[NoticeId]) -> int:
+    """Take out what these say, and leave that they came: should they come again, they are known. How many those were.
+
+    Not of what waits to be applied: it would be lost.
+    """
+    chosen = list(ids)
+    if not chosen:
+        return 0
+    statement = (
+        update(inbox)
+        .where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen), inbox.c.state != "pending")
+        .values(body=b"")
+    )
+    return (await connection.execute(statement)).rowcount

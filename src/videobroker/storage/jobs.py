@@ -198,7 +198,11 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
     async with asyncpg.create_pool(
         dsn, min_size=2, max_size=MOST_DRIVERS, timeout=5, server_settings={"application_name": "videobroker worker"}
     ) as pool:
-        yield AsyncpgPoolDriver(pool)
+        driver = AsyncpgPoolDriver(pool)
+        # Before any queue runs. Each of them asks at its start whether it hears itself, while it begins to listen on
+        # another connection: where that takes the longer, it waits ten seconds for what was said before, and fails.
+        await driver.add_listener(SETTINGS.channel, _nobody_waits)
+        yield driver
 
 
 async def install(connection: AsyncConnection) -> None:
@@ -246,11 +250,19 @@ async def waiting(connection: AsyncConnection) -> list[Waiting]:
 
 
 async def prune(connection: AsyncConnection, *, at_once: int) -> int:
-    """Forget some of the jobs that were finished long ago; how many those were."""
-    log = SETTINGS.qualified.queue_table_log
+    """Forget some of what the library says of jobs that were finished long ago; how many rows those were, at most."""
+    return max(
+        [
+            await _prune(connection, table, at_once)
+            for table in (SETTINGS.qualified.queue_table_log, SETTINGS.qualified.statistics_table)
+        ]
+    )
+
+
+async def _prune(connection: AsyncConnection, table: str, at_once: int) -> int:
     statement = (
-        f"delete from {log} where id in "  # noqa: S608  our own name
-        f"(select id from {log} where created < now() - make_interval(days => :days) limit :at_once)"
+        f"delete from {table} where id in "  # noqa: S608  our own name
+        f"(select id from {table} where created < now() - make_interval(days => :days) limit :at_once)"
     )
     return (await connection.execute(text(statement), {"days": KEPT_DAYS, "at_once": at_once})).rowcount
 
@@ -258,6 +270,10 @@ async def prune(connection: AsyncConnection, *, at_once: int) -> int:
 async def _begun(connection: AsyncConnection) -> None:
     # SQLAlchemy begins a transaction with its own first statement. Past it, the library's would commit by itself.
     await connection.execute(text("select"))
+
+
+def _nobody_waits(_: object) -> None:
+    """Queues add what they do when they hear something."""
 
 
 _QUEUE = SETTINGS.qualified.queue_table

@@ -397,6 +397,8 @@ deliveries = Table(
     Index("deliveries_due_idx", "app_id", "endpoint_id", "xid", "seq", postgresql_where=text("state = 'pending'")),
     Index("deliveries_failed_idx", "app_id", "endpoint_id", "id", postgresql_where=text("state = 'failed'")),
     Index("deliveries_next_at_idx", "next_at", postgresql_where=text("state = 'pending'")),
+    # What has come to its end, oldest first: it is forgotten one day.
+    Index("deliveries_ended_idx", "app_id", "created_at", "id", postgresql_where=text("state <> 'pending'")),
 )
 
 attempts = Table(

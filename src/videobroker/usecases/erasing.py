@@ -3,14 +3,18 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from videobroker.broker import Broker
 from videobroker.domain.erasure import Subject, pseudonym_of
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal import Asker, Event, EventType
 from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
-from videobroker.storage import journal, lobby, seals
+from videobroker.storage import deliveries, inbox, journal, lobby, seals
 from videobroker.storage.seals import Held
+
+NOTICES_AT_ONCE = 1_000
+"""So many webhooks are read in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class Erased:
     """The `person.erased` that accounts for it; None when there was nothing."""
     receipt: str | None
     """Kept nowhere here: with it, whoever has it can show that the event is about this person."""
+    notices: int = 0
+    """So many webhooks of providers told of them; nothing is left of what these said."""
+    waiting: int = 0
+    """So many more do, and wait to be applied: erase again then."""
 
 
 async def erase_person(
@@ -38,9 +46,11 @@ async def erase_person(
 
     That is their id and what providers call them, wherever they stand; address and browser where they asked themselves;
     what the app reported about or for them, or where it names them; and the `references` of sessions that the app wants
-    forgotten. They leave every waiting room, where their name may stand. Events that are being written at this moment
-    are not found: erase again when the person is gone.
+    forgotten. They leave every waiting room, where their name may stand. Of webhooks of providers that tell of them
+    nothing is left but that they came, and of what receivers answered to deliveries of these events nothing at all.
+    Events that are being written at this moment are not found: erase again when the person is gone.
     """
+    notices, waiting = await _empty_notices(broker, app_id, user_id)
     async with broker.store.transaction() as transaction:
         await seals.be_patient(transaction)
         await lobby.forget_person(transaction, app_id, user_id)
@@ -53,7 +63,7 @@ async def erase_person(
         plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in held) if plan.parts]
         redactions = [redaction for plan in plans for redaction in plan.parts]
         if not redactions:
-            return Erased(0, 0, None, None)
+            return Erased(0, 0, None, None, notices, waiting)
         data = {
             "person": pseudonym.value,
             "rows": len(plans),
@@ -63,7 +73,30 @@ async def erase_person(
         await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, asker, data=data))
         await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
         await seals.redact(transaction, app_id, entry_id, redactions)
-    return Erased(len(plans), len(redactions), entry_id, pseudonym.receipt)
+        planned = {plan.position for plan in plans}
+        told_of = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
+        await deliveries.empty_answers(transaction, app_id, told_of)
+    return Erased(len(plans), len(redactions), entry_id, pseudonym.receipt, notices, waiting)
+
+
+async def _empty_notices(broker: Broker, app_id: AppId, user_id: str) -> tuple[int, int]:
+    """How many told of them, and how many still wait to be applied."""
+    # As long as the journal still says what providers call them.
+    async with broker.store.transaction() as transaction:
+        await seals.be_patient(transaction)
+        subject = Subject(user_id, await seals.provider_names(transaction, app_id, user_id))
+    emptied = waiting = 0
+    place: tuple[datetime, object] | None = None
+    while True:
+        async with broker.store.transaction() as transaction:
+            told = await inbox.read_on(transaction, app_id, behind=place, limit=NOTICES_AT_ONCE)
+            theirs = [each for each in told if subject.is_in_notice(str(each.session_id), each.body)]
+            count = await inbox.empty(transaction, app_id, [each.id for each in theirs])
+        emptied += count
+        waiting += len(theirs) - count
+        if len(told) < NOTICES_AT_ONCE:
+            return emptied, waiting
+        place = (told[-1].received_at, told[-1].id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from videobroker.providers.agora.answers import (
 )
 from videobroker.providers.agora.errors import Absent, Malformed, provider_error
 from videobroker.providers.agora.pace import Pace
-from videobroker.providers.attempts import AttemptError, Body, Errand, Patience, answer, persist, tls
+from videobroker.providers.attempts import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
 
 HOSTS = ("https://api.agora.io", "https://api.sd-rtn.com")
 """Either serves every account; each is the other's fallback."""
@@ -98,7 +98,7 @@ class AgoraClient:
         self._pace = Pace(CALLS_PER_SECOND)
         self._http = httpx.AsyncClient(
             auth=httpx.BasicAuth(keys.customer_id, keys.customer_secret),
-            limits=httpx.Limits(max_connections=CONNECTIONS),
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
             verify=tls(),
             transport=transport,
         )

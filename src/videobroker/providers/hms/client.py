@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 import structlog
 
-from videobroker.providers.attempts import AttemptError, Body, Errand, Patience, answer, persist, tls
+from videobroker.providers.attempts import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
 from videobroker.providers.hms.answers import (
     ActiveRoom,
     Page,
@@ -102,7 +102,7 @@ class HmsClient:
             base_url=api_url,
             auth=ManagementAuth(tokens),
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=POOL_SECONDS),
-            limits=httpx.Limits(max_connections=CONNECTIONS),
+            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
             verify=tls(),
             transport=transport,
         )

@@ -1,0 +1,15 @@
+"""How the sandbox is served."""
+
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep an idle connection (httpx: 5 s, which is uvicorn's own default as well). The client has to
+end it first: a request that is on its way when the server does is lost, and looks as if the vendor had hung up."""
+
+
+def server_config(app: ASGIApp, **how: Any) -> uvicorn.Config:
+    """A server's configuration for `app`; `how` is passed on to uvicorn."""
+    return uvicorn.Config(app, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, **how)

@@ -1,0 +1,295 @@
+"""What was needed once goes after its time, in all that nothing depends on; and what names a person goes on request."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+
+from delivery.backend import Backend, answer, carry, listening
+from house import MovableClock, Sandbox, Tenant
+from videobroker.delivery.courier import Courier
+from videobroker.domain.journal import Asker
+from videobroker.domain.keeping import SHORTEST, Keeping
+from videobroker.usecases import clearing, endpoints
+from videobroker.usecases.applying import apply
+from videobroker.usecases.clearing import clear
+from videobroker.usecases.erasing import Erased, erase_person
+
+MONTH = timedelta(days=30)
+
+
+@pytest.fixture
+async def near(hooked: Tenant) -> AsyncIterator[Tenant]:
+    """An app whose webhooks can be delivered on this machine."""
+    courier = Courier(anywhere=True, seconds=60.0)
+    yield replace(hooked, broker=replace(hooked.broker, courier=courier))
+    await courier.aclose()
+
+
+async def rows(tenant: Tenant, table: str) -> list[dict[str, Any]]:
+    """What the app has in a table, oldest first."""
+    async with tenant.broker.store.transaction() as transaction:
+        found = await transaction.execute(
+            text(f"select * from {table} where app_id = :app order by 1, 2"),  # noqa: S608  our own names
+            {"app": tenant.app.id},
+        )
+        return [dict(row._mapping) for row in found]
+
+
+async def meet(tenant: Tenant, sandbox: Sandbox, *people: str) -> None:
+    """They come to the lesson and leave it; the provider tells of it, and it is applied."""
+    for person in people:
+        credentials = (await tenant.join(user_id=person)).json()
+        peer = await sandbox.enter(credentials["room_id"], token=credentials["token"], name=f"Name of {person}")
+        await sandbox.leave(credentials["room_id"], peer)
+    await sandbox.deliver()
+    await tenant.settle()
+
+
+async def replay(sandbox: Sandbox, room_id: str) -> None:
+    """Everything that the vendor ever told of a room, once more."""
+    answered = await sandbox.client.post("/_sandbox/webhooks/replay", json={"room_id": room_id})
+    assert answered.status_code == 200, answered.text
+    assert answered.json()["events"]
+    await sandbox.deliver()
+
+
+async def cleared(tenant: Tenant) -> int:
+    return await clear(tenant.broker, tenant.app.id, now=tenant.broker.now())
+
+
+async def hear_of(tenant: Tenant, backend: Backend) -> None:
+    """Make `backend` hear what happens."""
+    wish = endpoints.Wish(backend.url)
+    await endpoints.create(tenant.broker, tenant.app, wish, now=tenant.broker.now())
+
+
+class TestWebhooksOfProviders:
+    async def test_go_after_a_month_and_the_attendance_that_rests_on_them_stays(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        await meet(hooked, sandbox, "tutor-1", "student-1")
+        (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        before = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        assert len(before["attendance"]) == 2
+        count = len(await rows(hooked, "inbox"))
+        assert count > 3
+        clock.move(days=29, hours=23)
+        assert await cleared(hooked) == 0
+        clock.move(hours=2)
+        told = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
+        assert await cleared(hooked) == count
+        assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == told + count
+        assert await rows(hooked, "inbox") == []
+        after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        assert after["attendance"] == before["attendance"]
+
+    async def test_that_wait_to_be_applied_stay_however_old_they_are(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        credentials = (await hooked.join()).json()
+        await sandbox.enter(credentials["room_id"], token=credentials["token"])
+        await sandbox.deliver()
+        waiting = [each["id"] for each in await rows(hooked, "inbox") if each["state"] == "pending"]
+        assert waiting
+        clock.move(days=400)
+        await cleared(hooked)
+        assert [each["id"] for each in await rows(hooked, "inbox")] == waiting
+        for session_id in await hooked._sessions():
+            assert await apply(hooked.broker, hooked.app.id, session_id, now=hooked.broker.now()) == len(waiting)
+
+    async def test_that_come_again_after_they_went_change_nothing(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        credentials = (await hooked.join()).json()
+        peer = await sandbox.enter(credentials["room_id"], token=credentials["token"])
+        await sandbox.leave(credentials["room_id"], peer)
+        await sandbox.deliver()
+        await hooked.settle()
+        (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        before = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        kept = await rows(hooked, "inbox")
+        journal = await hooked.events()
+        clock.move(days=8)
+        hasty = replace(hooked.broker, keeping=Keeping(notices=SHORTEST))
+        assert await clear(hasty, hooked.app.id, now=hasty.now()) == len(kept)
+        # As somebody does in the vendor's dashboard.
+        await replay(sandbox, credentials["room_id"])
+        assert len(await rows(hooked, "inbox")) == len(kept)
+        await hooked.settle()
+        after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
+        assert [
+            {name: value for name, value in each.items() if name != "evidence"} for each in after["attendance"]
+        ] == [{name: value for name, value in each.items() if name != "evidence"} for each in before["attendance"]]
+        assert await hooked.events("participant.joined", "participant.left") == [
+            each for each in journal if each["type"] in {"participant.joined", "participant.left"}
+        ]
+
+    async def test_of_a_deployment_that_keeps_them_for_good_never_go(
+        self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    ) -> None:
+        await hooked.book()
+        await meet(hooked, sandbox, "tutor-1")
+        count = len(await rows(hooked, "inbox"))
+        clock.move(days=4000)
+        keeper = replace(hooked.broker, keeping=Keeping(notices=None, deliveries=None))
+        assert await clear(keeper, hooked.app.id, now=keeper.now()) == 0
+        assert len(await rows(hooked, "inbox")) == count
+
+    async def test_of_another_app_are_not_touched_and_more_than_one_transaction_takes_all_go(
+        self, hooked: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(clearing, "AT_ONCE", 2)
+        await hooked.book()
+        await meet(hooked, sandbox, "tutor-1", "student-1")
+        count = len(await rows(hooked, "inbox"))
+        clock.move(days=31)
+        assert await cleared(other) == 0
+        assert (len(await rows(hooked, "inbox")), await cleared(hooked)) == (count, count)
+        assert await rows(hooked, "inbox") == []
+
+
+class TestDeliveries:
+    async def test_go_a_month_after_their_end_and_those_on_their_way_stay(
+        self, near: Tenant, clock: MovableClock
+    ) -> None:
+        async with listening() as backend:
+            await hear_of(near, backend)
+            await near.book()
+            await carry(near)
+            delivered = [each["id"] for each in await rows(near, "deliveries")]
+            assert {each["state"] for each in await rows(near, "deliveries")} == {"delivered"}
+            clock.move(days=1)
+            backend.usually = answer(503)
+            await near.book("lesson-2")
+            await carry(near)
+            waiting = {each["id"] for each in await rows(near, "deliveries")} - set(delivered)
+            assert waiting
+            clock.move(days=29, hours=1)
+            assert await cleared(near) == len(delivered)
+            left = await rows(near, "deliveries")
+            assert {each["id"] for each in left} == waiting
+            assert {each["state"] for each in left} == {"pending"}
+            assert {each["delivery_id"] for each in await rows(near, "attempts")} == waiting
+            clock.move(days=400)
+            assert await cleared(near) == 0
+            backend.usually = answer()
+            assert await carry(near) == len(waiting)
+
+    async def test_that_were_sent_once_more_lately_stay_and_what_went_is_not_sent_again(
+        self, near: Tenant, clock: MovableClock
+    ) -> None:
+        async with listening() as backend:
+            await hear_of(near, backend)
+            await near.book()
+            await carry(near)
+            first, *rest = await rows(near, "deliveries")
+            await near.book("lesson-2")
+            await carry(near)
+            clock.move(days=29)
+            answered = await near.post(f"/v1/deliveries/{first['id']}/retry")
+            assert answered.status_code in {200, 202}, answered.text
+            assert await carry(near) == 1
+            clock.move(days=2)
+            assert await cleared(near) > len(rest)
+            assert [each["id"] for each in await rows(near, "deliveries")] == [first["id"]]
+            heard = len(backend.got)
+            assert await carry(near) == 0
+            assert len(backend.got) == heard
+
+
+class TestErasing:
+    async def erase(self, tenant: Tenant, user_id: str) -> Erased:
+        now = tenant.broker.now()
+        return await erase_person(tenant.broker, tenant.app.id, user_id, asker=Asker(tenant.app.id), now=now)
+
+    async def test_empties_the_webhooks_that_tell_of_the_person_and_no_others(
+        self, hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await hooked.book()
+        await meet(hooked, sandbox, "tutor-1", "student-1")
+        before = {each["id"]: each for each in await rows(hooked, "inbox")}
+        theirs = {key for key, each in before.items() if b"student-1" in each["body"]}
+        assert len(theirs) >= 2
+        erased = await self.erase(hooked, "student-1")
+        assert (erased.notices, erased.waiting) == (len(theirs), 0)
+        after = {each["id"]: each for each in await rows(hooked, "inbox")}
+        assert {key for key, each in after.items() if each["body"] == b""} == theirs
+        assert b"Name of student-1" not in b"".join(each["body"] for each in after.values())
+        for key, each in after.items():
+            assert each | {"body": None} == before[key] | {"body": None}
+        assert (await self.erase(hooked, "student-1")).notices == 0
+
+    async def test_leaves_them_known_so_that_none_comes_back(self, hooked: Tenant, sandbox: Sandbox) -> None:
+        await sandbox.webhooks(duplicates=2)
+        await hooked.book()
+        credentials = (await hooked.join(user_id="student-1")).json()
+        await sandbox.enter(credentials["room_id"], token=credentials["token"], name="Name of student-1")
+        await sandbox.deliver()
+        await hooked.settle()
+        count = len(await rows(hooked, "inbox"))
+        await self.erase(hooked, "student-1")
+        await replay(sandbox, credentials["room_id"])
+        assert len(await rows(hooked, "inbox")) == count
+        assert b"student-1" not in b"".join(each["body"] for each in await rows(hooked, "inbox"))
+
+    async def test_does_not_lose_what_waits_to_be_applied_and_says_so(self, hooked: Tenant, sandbox: Sandbox) -> None:
+        await hooked.book()
+        credentials = (await hooked.join(user_id="student-1")).json()
+        await sandbox.enter(credentials["room_id"], token=credentials["token"])
+        await sandbox.deliver()
+        waiting = sum(
+            each["state"] == "pending" and b"student-1" in each["body"] for each in await rows(hooked, "inbox")
+        )
+        assert waiting > 0
+        assert (await self.erase(hooked, "student-1")).waiting == waiting
+        await hooked.settle()
+        (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
+        assert call["people"] == 1
+        again = await self.erase(hooked, "student-1")
+        assert (again.notices, again.waiting) == (waiting, 0)
+
+    async def test_finds_people_by_the_numbers_that_agora_knows_them_by(
+        self, agora_hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await agora_hooked.book()
+        for person in ("tutor-1", "student-1"):
+            credentials = (await agora_hooked.join(user_id=person)).json()
+            await sandbox.enter_channel(credentials)
+            await sandbox.leave_channel(credentials)
+        await sandbox.deliver()
+        await agora_hooked.settle()
+        number = next(each["uid"] for each in await rows(agora_hooked, "uids") if each["user_id"] == "student-1")
+        theirs = [
+            each["id"]
+            for each in await rows(agora_hooked, "inbox")
+            if json.loads(each["body"])["payload"].get("uid") == number
+        ]
+        assert len(theirs) == 2
+        assert (await self.erase(agora_hooked, "student-1")).notices == 2
+        emptied = [each["id"] for each in await rows(agora_hooked, "inbox") if each["body"] == b""]
+        assert emptied == theirs
+
+    async def test_empties_what_receivers_answered_to_events_about_the_person(self, near: Tenant) -> None:
+        async with listening() as backend:
+            backend.usually = answer(200, b"saved Student One")
+            await hear_of(near, backend)
+            await near.book()
+            await near.join(user_id="student-1")
+            await near.join(user_id="tutor-1")
+            await carry(near)
+            about = {each["id"] for each in await near.events(user_id="student-1")}
+            assert about
+            await self.erase(near, "student-1")
+            events = {each["id"]: str(each["event_id"]) for each in await rows(near, "deliveries")}
+            kept = {events[each["delivery_id"]]: each["body"] for each in await rows(near, "attempts")}
+            assert {kept[each] for each in about} == {""}
+            assert "saved Student One" in set(kept.values())
