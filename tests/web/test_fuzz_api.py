@@ -2,6 +2,8 @@
 
 The service runs on a socket in a thread of its own, because schemathesis is synchronous and a broker belongs to one
 event loop. The app is on Agora: its credentials are signed here, so no request waits for a vendor.
+
+All operations share the id of one test, so xdist runs only the first of them: `make fuzz` runs them all.
 """
 
 import time
