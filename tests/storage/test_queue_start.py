@@ -9,6 +9,7 @@ import pytest
 from pgqueuer.errors import FailingListenerError
 from pgqueuer.models import HealthCheckEvent
 from pgqueuer.qm import QueueManager
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from videobroker.broker import Broker
@@ -64,3 +65,45 @@ async def test_every_queue_of_a_worker_hears_its_first_question(broker: Broker, 
                 await worker
     assert answers == [True, True]
     assert [entry for entry in logs if "stumbled" in entry["event"]] == []
+
+
+async def test_a_worker_whose_queues_fail_at_their_start_begins_again(
+    broker: Broker, heard: "asyncio.Queue[bool]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, failures = QueueManager.verify_structure, iter([RuntimeError("a table is missing")] * 2)
+
+    async def verify_structure(self: QueueManager) -> None:
+        for failure in failures:
+            raise failure
+        await usual(self)
+
+    monkeypatch.setattr(QueueManager, "verify_structure", verify_structure)
+    monkeypatch.setattr("videobroker.worker.RESTART_SECONDS", 0.05)
+    with capture_logs() as logs:
+        worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                answers = [await heard.get(), await heard.get()]
+        finally:
+            worker.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await worker
+    assert answers == [True, True]
+    assert [(entry["error"], entry["detail"]) for entry in logs if "stumbled" in entry["event"]] == [
+        ("RuntimeError", "a table is missing")
+    ]
+
+
+async def test_connections_that_were_cut_off_are_let_go_all_the_same(broker: Broker) -> None:
+    cut_off = text(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'videobroker worker' and datname = current_database()"
+    )
+
+    async def lose() -> None:
+        async with drivers(broker.store.direct), broker.store.transaction() as transaction:
+            assert len((await transaction.execute(cut_off)).all()) >= 2
+
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        with pytest.raises(asyncpg.InterfaceError):
+            await lose()

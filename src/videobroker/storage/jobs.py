@@ -5,9 +5,10 @@ like wake-ups: whoever runs one looks at what stands in our own tables, so runni
 finds what no job speaks of.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -60,6 +61,8 @@ SETTINGS = DBSettings(
 
 MOST_DRIVERS = 4
 """Connections of a worker that listens, fetches jobs and reports on them."""
+CLOSE_SECONDS = 5.0
+"""So long a worker's connections are waited for when it stops."""
 KEPT_DAYS = 7
 """The library's log of finished jobs is kept for so long."""
 
@@ -195,14 +198,22 @@ def applying(waiting: FromClause) -> tuple[CTE, CTE]:
 async def drivers(url: URL) -> AsyncIterator[Driver]:
     """Connections for a worker: one listens, the others fetch jobs and report on them."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    async with asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         dsn, min_size=2, max_size=MOST_DRIVERS, timeout=5, server_settings={"application_name": "videobroker worker"}
-    ) as pool:
-        driver = AsyncpgPoolDriver(pool)
-        # Before any queue runs. Each of them asks at its start whether it hears itself, while it begins to listen on
-        # another connection: where that takes the longer, it waits ten seconds for what was said before, and fails.
-        await driver.add_listener(SETTINGS.channel, _nobody_waits)
-        yield driver
+    )
+    try:
+        # Entered here as well: a queue that fails at its start never enters it, and nobody else would let it go.
+        async with AsyncpgPoolDriver(pool) as driver:
+            # Before any queue runs. Each of them asks at its start whether it hears itself, while it begins to listen
+            # on another connection: where that takes the longer, it waits ten seconds for what was said before, and
+            # fails.
+            await driver.add_listener(SETTINGS.channel, _nobody_waits)
+            yield driver
+    finally:
+        # The pool would wait without end for a connection that nobody gives back, and the worker with it. When the time
+        # is over it cuts them off.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
 
 
 async def install(connection: AsyncConnection) -> None:
