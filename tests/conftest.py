@@ -85,6 +85,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put long files first; each stays as it is, and so do all others."""
+    # Of tests with the same id only one is run in parallel, and nobody hears of the others.
+    assert len({item.nodeid for item in items}) == len(items), "two tests have the same id"
     here = Path(__file__).parent
     places = {here / name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path, len(LONG)))

@@ -2,8 +2,6 @@
 
 The service runs on a socket in a thread of its own, because schemathesis is synchronous and a broker belongs to one
 event loop. The app is on Agora: its credentials are signed here, so no request waits for a vendor.
-
-All operations share the id of one test, so xdist runs only the first of them: `make fuzz` runs them all.
 """
 
 import time
@@ -81,16 +79,32 @@ async def tenant(broker: Broker, api: httpx.AsyncClient) -> Tenant:
     return tenant
 
 
-@contract.parametrize()
-@settings(
-    max_examples=30,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
-def test_every_operation_keeps_to_its_contract(case: schemathesis.Case[Any], address: str, tenant: Tenant) -> None:
-    case.call_and_validate(
-        base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, checks=CHECKS, timeout=10
+def operation_ids() -> list[str]:
+    """What the document calls its operations."""
+    document = contract.raw_schema
+    return [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+
+
+def keeping_to_its_contract(operation_id: str) -> Any:
+    """The test of one operation: with the examples of the document, and with what is made from its schemas."""
+
+    @contract.include(operation_id=operation_id).parametrize()
+    @settings(
+        max_examples=30,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
     )
+    def keeps_to_its_contract(case: schemathesis.Case[Any], address: str, tenant: Tenant) -> None:
+        case.call_and_validate(
+            base_url=address, headers={"Authorization": f"Bearer {tenant.key}"}, checks=CHECKS, timeout=10
+        )
+
+    return keeps_to_its_contract
+
+
+# One function for each: those that schemathesis makes of one function have one id, and of tests with the same id only
+# one is run in parallel.
+globals().update({f"test_{each}_keeps_to_its_contract": keeping_to_its_contract(each) for each in operation_ids()})
