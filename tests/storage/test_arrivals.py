@@ -146,7 +146,8 @@ class TestRoundTrips:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
             await driver.execute(f"prepare look as {arrivals.LOOK.text}")
-            asked = f"array['{uuid4()}']::uuid[], array['100ms'], array['a']"
+            row = {"place": 0, "app_id": str(uuid4()), "provider": "100ms", "provider_room_id": "a"}
+            asked = f"'{json.dumps([row])}'"
             plan = "\n".join(row[0] for row in await driver.fetch(f"explain (costs off) execute look({asked})"))
             await driver.execute("deallocate look")
         assert "rooms_app_id_provider_room_id_idx" in plan, plan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, column, func, literal_column, select, true
+from sqlalchemy import ARRAY, Integer, Select, Text, Uuid, bindparam, column, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -16,7 +16,7 @@ from videobroker.storage import jobs
 from videobroker.storage.batching import Batcher
 from videobroker.storage.store import Store
 from videobroker.storage.tables import inbox, rooms
-from videobroker.storage.wires import Query, Wire
+from videobroker.storage.wires import Query, Wire, table_of, told
 
 FLIGHTS = 1
 """Queries of each kind under way at a time."""
@@ -54,18 +54,13 @@ class Arrived:
 
 
 def _look() -> Select[tuple[object, ...]]:
-    asked = func.unnest(
-        bindparam("app_ids", type_=ARRAY(Uuid)),
-        bindparam("providers", type_=ARRAY(Text)),
-        bindparam("provider_room_ids", type_=ARRAY(Text)),
-    ).table_valued(
+    asked = table_of(
+        "asked",
+        column("place", Integer),
         column("app_id", Uuid),
         column("provider", Text),
         column("provider_room_id", Text),
-        with_ordinality="place",
-        name="asked",
     )
-    asked = asked.render_derived()
     named = rooms.c.provider_room_id
     # Having to order by its last column, the planner takes the index that has all three, also while the table is small.
     found = (
@@ -84,6 +79,7 @@ def _look() -> Select[tuple[object, ...]]:
 
 def _write() -> Select[tuple[object, ...]]:
     written = [each for each in inbox.c if each.name in _WRITTEN]
+    # As arrays, and not as one text: JSON has no bytes.
     arrived = func.unnest(*(bindparam(each.name, type_=ARRAY(each.type)) for each in written)).table_valued(
         *(column(each.name, each.type) for each in written), name="arrived"
     )
@@ -134,14 +130,18 @@ class Arrivals:
 
 
 async def _look_up_all(wire: Wire, asked: Sequence[Address]) -> list[list[SessionId]]:
-    values = {
-        "app_ids": [each.app_id for each in asked],
-        "providers": [each.provider for each in asked],
-        "provider_room_ids": [each.provider_room_id for each in asked],
-    }
+    rows = [
+        {
+            "place": place,
+            "app_id": str(each.app_id),
+            "provider": each.provider.value,
+            "provider_room_id": each.provider_room_id,
+        }
+        for place, each in enumerate(asked)
+    ]
     found: list[list[SessionId]] = [[] for _ in asked]
-    for row in await wire.fetch(LOOK, values):
-        found[row["place"] - 1].append(SessionId(row["session_id"]))
+    for row in await wire.fetch(LOOK, told(rows)):
+        found[row["place"]].append(SessionId(row["session_id"]))
     return found
 
 
