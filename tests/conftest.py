@@ -132,12 +132,14 @@ def log(log_folder: Path) -> Iterator[Path]:
         logging.getLogger(client).setLevel(logging.WARNING)
     # The lowest level of a WebSocket is what people say on it: their codes and tokens, too.
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+    factory = structlog.stdlib.LoggerFactory()
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=repr)],
         wrapper_class=structlog.make_filtering_bound_logger("debug"),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=factory,
     )
     yield file
+    assert structlog.get_config()["logger_factory"] is factory, "a test made the log go elsewhere, for all after it"
     logging.getLogger().removeHandler(handler)
     handler.close()
 

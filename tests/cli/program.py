@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from videobroker import cli
+from videobroker.cli import logs
 from videobroker.settings import SYNONYMS, Settings
 
 COMMAND = (sys.executable, "-m", "videobroker")
@@ -69,6 +70,8 @@ class Here:
             for name, value in environment(**{**self.variables, **variables}).items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["videobroker", *arguments])
+            # Whatever is logged in this process goes on to the file that is searched for secrets.
+            patch.setattr(logs, "configure", lambda _: None)
             patch.setattr(sys, "stdin", io.StringIO(stdin))
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:
