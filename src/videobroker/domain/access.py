@@ -4,12 +4,13 @@ The checks stand in the order in which they are made; the first that does not ho
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
+from videobroker.domain.values import Value
 
 WAITING_ROOM_RETRY_SECONDS = 5
 """How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""
@@ -32,8 +33,7 @@ class Reason(StrEnum):
     ADMISSION_DENIED = "admission_denied"
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Value):
     """Everything about a session that decides who may enter it."""
 
     status: SessionStatus
@@ -53,8 +53,7 @@ class Door:
         return None if self.ends_at is None else self.ends_at + self.policy.grace
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Value):
     """Somebody at the door."""
 
     role: str | None
@@ -70,8 +69,7 @@ class Person:
     """Was not let in, by whoever was to decide."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(Value):
     """Come in."""
 
     role: str | None
@@ -82,8 +80,7 @@ class Admit:
     closes_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Value):
     """Not yet."""
 
     reason: Reason
@@ -93,8 +90,7 @@ class Wait:
     closes_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Value):
     """No. Asking again helps only after somebody changes something."""
 
     reason: Reason
@@ -105,8 +101,7 @@ class Refuse:
 Decision = Admit | Wait | Refuse
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(Value):
     """When one may enter, as it stands now. None where the session has no schedule."""
 
     opens_at: datetime | None

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from videobroker.domain.observations import Observation, Sign, Source
+from videobroker.domain.values import Value
 
 SAME_MOMENT = timedelta(seconds=1, milliseconds=500)
 """Two tellings of one arrival lie no further apart: one vendor's page tells it in whole seconds."""
@@ -88,8 +89,7 @@ class Span:
         return max(0.0, ((self.end or now) - self.start).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value):
     """A call's attendance in numbers."""
 
     people: int = 0

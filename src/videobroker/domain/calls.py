@@ -1,7 +1,6 @@
 """A call: one actual meeting of a session, from start to end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,6 +9,7 @@ from videobroker.domain.attendance import NOBODY, Summary
 from videobroker.domain.ids import CallId, SessionId
 from videobroker.domain.observations import Observation, Sign
 from videobroker.domain.recordings import RecordingNews
+from videobroker.domain.values import Value
 
 
 class EndReason(StrEnum):
@@ -35,8 +35,7 @@ LATEST_NEWS = timedelta(hours=1)
 """What happened longer before the call or after it belongs to another meeting, of which we know nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """One call. At most one call of a session is open."""
 
     id: CallId

@@ -1,17 +1,15 @@
 """What is known when somebody stands at the door: one look at everything that the decision and the signature need."""
 
-from dataclasses import dataclass
-
 from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.lobby import Entry
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Participant, Session, SessionTerms
+from videobroker.domain.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Entrance:
+class Entrance(Value):
     """A session as one person finds it."""
 
     session: Session

@@ -9,6 +9,7 @@ from typing import Any
 from videobroker.domain.ids import AppId, EventId, KeyId, SessionId, uuid7
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
+from videobroker.domain.values import Value
 
 
 class EventType(StrEnum):
@@ -50,8 +51,7 @@ class EventType(StrEnum):
     JOURNAL_RETIRED = "journal.retired"
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Value):
     """Who asked: a key, a user or an operator, and from where, as far as the request says. None: the command line."""
 
     app_id: AppId
@@ -64,8 +64,7 @@ class Asker:
     """What somebody called themselves who was signed in to the console."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Value):
     """One line of the journal. Never holds a token, a room code or a display name."""
 
     id: EventId

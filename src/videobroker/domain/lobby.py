@@ -1,10 +1,10 @@
 """The waiting room: who has asked to be let in, and what became of it."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from videobroker.domain.ids import EntryId
+from videobroker.domain.values import Value
 
 STRANDED_AFTER = timedelta(seconds=30)
 """Without a sign. A network drop of ten seconds is shorter, also for somebody who asks every five."""
@@ -22,8 +22,7 @@ class EntryState(StrEnum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """Somebody's place in the waiting room of a session."""
 
     id: EntryId

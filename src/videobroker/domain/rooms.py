@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.policy import NOTHING
+from videobroker.domain.values import Value, field
 
 UID_LIMIT = 2_000_000_000
 """People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that
@@ -23,8 +23,7 @@ class RoomState(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Value):
     """What we know of a session's room at one provider."""
 
     id: RoomId
@@ -33,10 +32,11 @@ class Room:
     state: RoomState
     provider_room_id: str | None = None
     """100ms room id or Agora channel; known once the provider answered."""
-    codes: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
+    codes: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     """Room codes by provider role; empty until somebody asked for the ready-made page."""
     closure: str | None = None
     """What the provider answered when the room was closed; it wants it back to open the room again."""
+    untold = ("codes",)
 
 
 def room_name(app_id: AppId, session_id: SessionId) -> str:

@@ -1,7 +1,7 @@
 """A session: a booking or a group that may meet on video."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.policy import NOTHING, PolicyPatch
+from videobroker.domain.values import Value, field
 
 
 class SessionKind(StrEnum):
@@ -34,8 +35,7 @@ class Modality(StrEnum):
     PHYSICAL = "physical"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
+class SessionKey(Value):
     """How an app names one of its sessions."""
 
     app_id: AppId
@@ -48,8 +48,7 @@ class SessionKey:
         return f"{self.kind} {self.reference!r}"
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(Value):
     """Somebody registered for a session."""
 
     user_id: str
@@ -58,8 +57,7 @@ class Participant:
     display_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTerms:
+class SessionTerms(Value):
     """What an app says about a session; registering the same terms again changes nothing."""
 
     title: str | None = None
@@ -80,8 +78,7 @@ class SessionTerms:
         return not self.video or self.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED}
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Value):
     """A row of the session table."""
 
     id: SessionId

@@ -14,6 +14,7 @@ from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.diagnosis import Finding
 from videobroker.domain.observations import Observation, RollCall
 from videobroker.domain.recordings import RecordingNews
+from videobroker.domain.values import Value
 
 
 class Surface(StrEnum):
@@ -42,8 +43,7 @@ class Capability(StrEnum):
     """Tells us who comes and goes, in a way that we can verify."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRule:
+class TokenRule(Value):
     """How long this vendor's tokens live."""
 
     default: timedelta
@@ -54,8 +54,7 @@ class TokenRule:
     """The SDK presents the first token again after a network drop, so it has to last as long as the call can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(Value):
     """One person's place in a room: everything that a signature is made over."""
 
     user_id: str
@@ -68,8 +67,7 @@ class Seat:
     """The number of this person in the session; given when the provider `needs_uid`."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCredentials:
+class TokenCredentials(Value):
     """A 100ms auth token for the room."""
 
     token: str
@@ -82,8 +80,7 @@ class TokenCredentials:
         return f"TokenCredentials(room_id={self.room_id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class PrebuiltCredentials:
+class PrebuiltCredentials(Value):
     """A 100ms room code, and the page that takes it."""
 
     room_code: str
@@ -96,8 +93,7 @@ class PrebuiltCredentials:
         return f"PrebuiltCredentials(room_id={self.room_id!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelCredentials:
+class ChannelCredentials(Value):
     """An Agora RTC token. The client must join with exactly this channel and uid."""
 
     token: str
@@ -116,8 +112,7 @@ class ChannelCredentials:
 Credentials = TokenCredentials | PrebuiltCredentials | ChannelCredentials
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Value):
     """Credentials, and the name under which the journal remembers them."""
 
     credentials: Credentials

@@ -1,7 +1,7 @@
 """Who comes in: the access decision, one room, credentials, and the journal line that is durable before they leave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid5
@@ -16,6 +16,7 @@ from videobroker.domain.journal import Asker, Event, EventType, about
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
+from videobroker.domain.values import Value
 from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
 from videobroker.storage import identities, uids
@@ -31,8 +32,7 @@ ROUNDS = 3
 """How often the room may be closed by somebody between our opening it and our signing for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Value):
     """Somebody who wants to enter."""
 
     user_id: str
@@ -42,8 +42,7 @@ class Visitor:
     """What the provider calls this person, where that is not their `user_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Value):
     """Somebody who may enter, with what a frontend needs for it."""
 
     session: Session
@@ -53,11 +52,11 @@ class Joined:
     user_id: str
     display_name: str
     expires_at: datetime
-    credentials: Credentials = field(repr=False)
+    credentials: Credentials
+    untold = ("credentials",)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(Value):
     """One visitor's wish to enter one session."""
 
     broker: Broker

@@ -15,6 +15,7 @@ from videobroker.domain.journal import Asker
 from videobroker.domain.keys import KEY_PREFIX, Scope
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
+from videobroker.domain.values import Value
 from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYourself, TicketInvalid, TicketNotEnough
 from videobroker.usecases.doors import no_session
 from videobroker.usecases.linking import ticket_holder
@@ -65,8 +66,7 @@ UserIdHeader = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Value):
     """A backend or a user whose credential was checked, and the moment of the request."""
 
     broker: Broker
