@@ -12,6 +12,7 @@ from videobroker.domain.attendance import Summary
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage import cursors
+from videobroker.storage.rows import PROVIDERS, Columns
 from videobroker.storage.tables import calls, rooms
 
 
@@ -179,25 +180,57 @@ async def page(
     return found[:limit], cursors.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
-def call_from(columns: RowMapping, *, prefix: str = "") -> Call:
+def call_from(row: RowMapping, *, prefix: str = "") -> Call:
     """The call that stands in a row of the table."""
+    (
+        call_id,
+        session_id,
+        provider,
+        started_at,
+        started_by,
+        ended_at,
+        ended_by,
+        end_reason,
+        provider_call_ids,
+        people,
+        peak,
+        present,
+        first_joined_at,
+        last_left_at,
+        evidence_at,
+        settled_at,
+    ) = _COLUMNS.of(row, prefix)
     return Call(
-        id=columns[f"{prefix}id"],
-        session_id=columns[f"{prefix}session_id"],
-        provider=ProviderName(columns[f"{prefix}provider"]),
-        started_at=columns[f"{prefix}started_at"],
-        started_by=columns[f"{prefix}started_by"],
-        ended_at=columns[f"{prefix}ended_at"],
-        ended_by=columns[f"{prefix}ended_by"],
-        end_reason=None if columns[f"{prefix}end_reason"] is None else EndReason(columns[f"{prefix}end_reason"]),
-        provider_call_ids=tuple(columns[f"{prefix}provider_call_ids"]),
-        attendance=Summary(
-            people=columns[f"{prefix}people"],
-            peak=columns[f"{prefix}peak"],
-            first_joined_at=columns[f"{prefix}first_joined_at"],
-            last_left_at=columns[f"{prefix}last_left_at"],
-            present=columns[f"{prefix}present"],
-        ),
-        evidence_at=columns[f"{prefix}evidence_at"],
-        settled_at=columns[f"{prefix}settled_at"],
+        id=call_id,
+        session_id=session_id,
+        provider=PROVIDERS[provider],
+        started_at=started_at,
+        started_by=started_by,
+        ended_at=ended_at,
+        ended_by=ended_by,
+        end_reason=None if end_reason is None else EndReason(end_reason),
+        provider_call_ids=tuple(provider_call_ids),
+        attendance=Summary(people, peak, first_joined_at, last_left_at, present),
+        evidence_at=evidence_at,
+        settled_at=settled_at,
     )
+
+
+_COLUMNS = Columns(
+    "id",
+    "session_id",
+    "provider",
+    "started_at",
+    "started_by",
+    "ended_at",
+    "ended_by",
+    "end_reason",
+    "provider_call_ids",
+    "people",
+    "peak",
+    "present",
+    "first_joined_at",
+    "last_left_at",
+    "evidence_at",
+    "settled_at",
+)

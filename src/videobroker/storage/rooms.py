@@ -17,6 +17,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.storage.listener import notify, room_topic
+from videobroker.storage.rows import PROVIDERS, Columns, words
 from videobroker.storage.tables import calls, rooms
 
 LEASE = timedelta(seconds=3)
@@ -247,14 +248,19 @@ def _lease_is_free() -> Any:
     return rooms.c.lease_until.is_(None) | (rooms.c.lease_until < func.clock_timestamp())
 
 
-def room_from(columns: RowMapping, *, prefix: str = "") -> Room:
+def room_from(row: RowMapping, *, prefix: str = "") -> Room:
     """The room that stands in a row of the table."""
+    room_id, session_id, provider, state, provider_room_id, codes, closure = _COLUMNS.of(row, prefix)
     return Room(
-        id=columns[f"{prefix}id"],
-        session_id=columns[f"{prefix}session_id"],
-        provider=ProviderName(columns[f"{prefix}provider"]),
-        state=RoomState(columns[f"{prefix}state"]),
-        provider_room_id=columns[f"{prefix}provider_room_id"],
-        codes=columns[f"{prefix}codes"],
-        closure=columns[f"{prefix}closure"],
+        id=room_id,
+        session_id=session_id,
+        provider=PROVIDERS[provider],
+        state=_STATES[state],
+        provider_room_id=provider_room_id,
+        codes=codes,
+        closure=closure,
     )
+
+
+_COLUMNS = Columns("id", "session_id", "provider", "state", "provider_room_id", "codes", "closure")
+_STATES = words(RoomState)

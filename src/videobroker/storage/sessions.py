@@ -21,6 +21,7 @@ from videobroker.domain.sessions import (
     SessionTerms,
 )
 from videobroker.storage import cursors
+from videobroker.storage.rows import PROVIDERS, Columns, words
 from videobroker.storage.tables import participants, sessions
 
 
@@ -340,28 +341,72 @@ def session_from(row: Row[Any]) -> Session:
     return session_of(row._mapping)
 
 
-def session_of(columns: Any) -> Session:
-    """The session that stands in these columns."""
+def session_of(row: Any) -> Session:
+    """The session that stands in a row of the table."""
+    (
+        app_id,
+        session_id,
+        kind,
+        reference,
+        title,
+        status,
+        video,
+        starts_at,
+        ends_at,
+        providers,
+        policy,
+        metadata,
+        provider,
+        version,
+        created_at,
+        updated_at,
+        no_shows_reported_for,
+        concluded_at,
+    ) = _COLUMNS.of(row)
     return Session(
-        id=columns["id"],
-        key=SessionKey(columns["app_id"], SessionKind(columns["kind"]), columns["reference"]),
+        id=session_id,
+        key=SessionKey(app_id, _KINDS[kind], reference),
         terms=SessionTerms(
-            title=columns["title"],
-            status=SessionStatus(columns["status"]),
-            video=columns["video"],
-            starts_at=columns["starts_at"],
-            ends_at=columns["ends_at"],
-            providers=tuple(ProviderName(name) for name in columns["providers"]),
-            policy=columns["policy"],
-            metadata=columns["metadata"],
+            title=title,
+            status=_STATUSES[status],
+            video=video,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            providers=tuple([PROVIDERS[name] for name in providers]),
+            policy=policy,
+            metadata=metadata,
         ),
-        provider=None if columns["provider"] is None else ProviderName(columns["provider"]),
-        version=columns["version"],
-        created_at=columns["created_at"],
-        updated_at=columns["updated_at"],
-        no_shows_reported_for=columns["no_shows_reported_for"],
-        concluded_at=columns["concluded_at"],
+        provider=None if provider is None else PROVIDERS[provider],
+        version=version,
+        created_at=created_at,
+        updated_at=updated_at,
+        no_shows_reported_for=no_shows_reported_for,
+        concluded_at=concluded_at,
     )
+
+
+_COLUMNS = Columns(
+    "app_id",
+    "id",
+    "kind",
+    "reference",
+    "title",
+    "status",
+    "video",
+    "starts_at",
+    "ends_at",
+    "providers",
+    "policy",
+    "metadata",
+    "provider",
+    "version",
+    "created_at",
+    "updated_at",
+    "no_shows_reported_for",
+    "concluded_at",
+)
+_KINDS = words(SessionKind)
+_STATUSES = words(SessionStatus)
 
 
 def participant_from(row: Row[Any]) -> Participant:
