@@ -118,8 +118,8 @@ async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entranc
     rows = [
         {
             "place": place,
-            "app_id": str(key.app_id),
-            "kind": key.kind.value,
+            "app_id": key.app_id,
+            "kind": key.kind,
             "reference": key.reference,
             "user_id": user_id,
         }

@@ -6,7 +6,7 @@ order is (transaction, number), and a reader sees only rows of transactions olde
 The price: a row may become visible to readers a moment after it was committed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -76,7 +76,7 @@ class Scribe:
         if len(events) == 1:
             await wire.fetch(_INSERT_ONE, _columns_of(events[0]))
         else:
-            await wire.fetch(_INSERT_ALL, told([_line_of(event) for event in events]))
+            await wire.fetch(_INSERT_ALL, told([_columns_of(event) for event in events]))
         # After the commit: whoever is woken finds what there is to find.
         self._store.on_journal({event.asker.app_id for event in events})
         return [None] * len(events)
@@ -196,21 +196,13 @@ def _columns_of(event: Event) -> dict[str, Any]:
         "ip": event.asker.ip,
         "user_agent": event.asker.user_agent,
         "asked_by_user_id": event.asker.user_id,
-        "data": dict(event.data or {}) | ({} if event.asker.operator is None else {OPERATOR: event.asker.operator}),
+        "data": _data_of(event),
     }
 
 
-def _line_of(event: Event) -> dict[str, Any]:
-    """The same columns, as they travel."""
-    columns = _columns_of(event)
-    columns["type"] = event.type.value
-    columns["occurred_at"] = event.occurred_at.isoformat()
-    if event.session is not None:
-        columns["kind"] = event.session.kind.value
-    for name in ("app_id", "id", "session_id", "key_id"):
-        if columns[name] is not None:
-            columns[name] = str(columns[name])
-    return columns
+def _data_of(event: Event) -> Mapping[str, Any]:
+    data, operator = event.data or {}, event.asker.operator
+    return dict(data) if operator is None else {**data, OPERATOR: operator}
 
 
 def _recorded_from(row: Row[Any]) -> Recorded:

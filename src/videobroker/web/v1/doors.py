@@ -12,7 +12,6 @@ from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
 from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
-from videobroker.domain.times import rfc3339
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases import calls
 from videobroker.usecases.doors import access
@@ -254,13 +253,13 @@ def join_out(joined: Joined) -> JoinOut:
 
 
 def join_json(joined: Joined) -> dict[str, Any]:
-    """The same as JSON, made by hand: for the one answer that is given so often that it shows."""
+    """The same for `msgspec`, made by hand: for the one answer that is given so often that it shows."""
     credentials, session, terms = joined.credentials, joined.session, joined.session.terms
     common: dict[str, Any] = {
         "role": joined.role,
         "user_id": joined.user_id,
         "display_name": joined.display_name,
-        "expires_at": rfc3339(joined.expires_at),
+        "expires_at": joined.expires_at,
         "session": {"kind": session.key.kind, "reference": session.key.reference, "title": terms.title},
         "call": call_json(session, joined.call),
     }
