@@ -66,14 +66,15 @@ def _look(asked: TableValuedAlias | Subquery) -> Select[tuple[object, ...]]:
     app = {"app_id": asked.c.app_id}
     session = first(sessions, *sessions.c, **app, kind=asked.c.kind, by=("reference", asked.c.reference))
     of_session = ("session_id", session.c.id)
-    person = app | {"session_id": session.c.id, "user_id": asked.c.user_id}
+    in_session, of_person = {"session_id": session.c.id}, ("user_id", asked.c.user_id)
+    person = app | in_session | {"user_id": asked.c.user_id}
     role, name = participants.c.role.label("participant_role"), participants.c.display_name.label("participant_name")
     return (
         select(literal_column("*"))
         .select_from(asked)
         .join(session, true())
         .outerjoin(one(participants, role, name, **person), true())
-        .outerjoin(one(uids, uids.c.uid, **person, retired_at=null()), true())
+        .outerjoin(first(uids, uids.c.uid, **app, **in_session, retired_at=null(), by=of_person), true())
         .outerjoin(one(removals, removals.c.banned, **person), true())
         .outerjoin(first(lobby, *_prefixed("entry_", lobby), **app, user_id=asked.c.user_id, by=of_session), true())
         .outerjoin(first(rooms, *_prefixed("room_", rooms), **app, provider=session.c.provider, by=of_session), true())
