@@ -1,4 +1,4 @@
-"""The short way of a plain join and the ordinary way give the same answers, whatever is sent."""
+"""The short way of plain requests and the ordinary way give the same answers, whatever is sent."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
-from house import Tenant
+from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
+from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance import Summary
 from videobroker.domain.calls import Call, EndReason
@@ -29,8 +30,13 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind, Sessio
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
 from videobroker.usecases import tenants
 from videobroker.usecases.entering import Joined
-from videobroker.web import fast_lane
+from videobroker.usecases.hearing import LARGEST_NOTICE
+from videobroker.web import hooks
+from videobroker.web.reading import LARGEST_BODY
+from videobroker.web.shapes import access_json, access_shape
+from videobroker.web.v1 import plain_doors
 from videobroker.web.v1.doors import JoinResponse, join_json, join_out
+from videobroker.web.v1.plain_doors import PlainDoor
 
 ORDINARY = "https://page.example"
 """Who names an origin goes the ordinary way, and is otherwise treated alike."""
@@ -48,13 +54,17 @@ class Ways:
 @pytest.fixture
 def ways() -> Iterator[Ways]:
     counted = Ways()
-    original = fast_lane.FastLane._join
 
-    async def join(self: fast_lane.FastLane, *arguments: Any) -> Joined:
-        counted.short += 1
-        return await original(self, *arguments)
+    def counting(kind: type[PlainDoor] | type[hooks.PlainHook]) -> Any:
+        original: Any = kind.answer
 
-    with patch.object(fast_lane.FastLane, "_join", join):
+        async def answer(self: object, *arguments: Any) -> Any:
+            counted.short += 1
+            return await original(self, *arguments)
+
+        return patch.object(kind, "answer", answer)
+
+    with counting(PlainDoor), counting(hooks.PlainHook):
         yield counted
 
 
@@ -173,6 +183,12 @@ class TestBothWays:
         assert (await tutoring.join(user_id="stranger")).status_code == 403
         assert ways.short == 3
 
+    async def test_so_does_the_question_who_may_enter_also_any_guest(self, tutoring: Tenant, ways: Ways) -> None:
+        await tutoring.book()
+        for body in ({"user_id": "tutor-1"}, {"user_id": "stranger"}, {}):
+            assert (await tutoring.post("/v1/bookings/lesson-1/access", body)).status_code == 200
+        assert ways.short == 3
+
     async def test_so_does_a_guest_and_every_one_is_somebody_else(self, tutoring: Tenant, ways: Ways) -> None:
         await tutoring.gather(policy={"guests_allowed": True})
         path = "/v1/groups/circle/guests"
@@ -208,12 +224,14 @@ class TestBothWays:
             *((f"{place}/join", "", "good", plain, {}) for place in places),
             *((f"{places[1]}/guests", "", key, guest, {}) for key in keys),
             *((f"{place}/guests", "", "good", guest, {}) for place in places),
+            *((f"{places[0]}/access", "", key, plain, {}) for key in keys),
+            *((f"{place}/access", "", "good", body, {}) for place in places for body in (plain, b"{}")),
         ]
 
         @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(
             place=st.one_of(st.just(places[0]), st.sampled_from(places)),
-            door=st.sampled_from(["join", "join", "guests"]),
+            door=st.sampled_from(["join", "join", "guests", "access"]),
             query=st.sampled_from(["", "", "", "?a=1"]),
             key=st.one_of(st.just("good"), st.sampled_from([*keys, "none", "lower", "twice"])),
             body=BODIES,
@@ -323,7 +341,7 @@ class TestTransport:
             raise RuntimeError("a secret detail")
 
         await tutoring.book()
-        with patch.object(fast_lane, "join", fail):
+        with patch.object(plain_doors, "join", fail):
             status, body = await self.join(app, tutoring, b'{"user_id": "tutor-1"}')
         assert status == 500
         assert json.loads(body)["code"] == "internal_error"
@@ -331,6 +349,83 @@ class TestTransport:
 
 
 MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2199, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+class TestWebhooks:
+    async def both(self, api: httpx.AsyncClient, path: str, body: bytes, headers: dict[str, str]) -> tuple[Any, ...]:
+        """What the short way answers, which the ordinary way does as well."""
+        short = await ask(api, path, body, headers)
+        assert short == await ask(api, path, body, {**headers, "origin": ORDINARY}), (path, body[:80], headers)
+        return short
+
+    async def test_every_webhook_gets_the_same_answer_either_way(
+        self, hooked: Tenant, other: Tenant, ways: Ways
+    ) -> None:
+        kept = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}}).encode()
+        path, secret = f"/hooks/100ms/{hooked.app.name}", {"videobroker-hook-secret": HOOK_SECRET}
+        # It is new once.
+        assert (await ask(hooked.api, path, kept, secret))[0] == 200
+        statuses = {
+            (await self.both(hooked.api, where, body, headers))[0]
+            for where, body, headers in [
+                (path, kept, secret),
+                (path, kept, {**secret, "user-agent": "Z\u00fcrich"}),
+                (path, kept, {}),
+                (path, kept, {"videobroker-hook-secret": "wrong"}),
+                (f"/hooks/100ms/{other.app.name}", kept, secret),
+                (f"/hooks/agora/{hooked.app.name}", kept, secret),
+                ("/hooks/100ms/nobody", kept, secret),
+                ("/hooks/100ms/" + "a" * 64, kept, secret),
+                ("/hooks/100ms/" + "a" * 65, kept, secret),
+                ("/hooks/100ms/", kept, secret),
+                ("/hooks/elsewhere/nobody", kept, secret),
+                (f"{path}?a=b", kept, secret),
+                (path, b"", secret),
+                (path, b"\xff", secret),
+                (path, b"[]", secret),
+                (path, b'{"id": 1}', secret),
+                (path, b"x" * LARGEST_NOTICE, secret),
+                (path, b"x" * (LARGEST_NOTICE + 1), secret),
+                (path, b"x" * (LARGEST_BODY + 1), secret),
+            ]
+        }
+        assert statuses == {200, 400, 401, 404, 413, 422}
+        assert ways.short >= 10
+
+    async def test_of_a_header_that_comes_twice_the_first_counts_either_way(self, hooked: Tenant) -> None:
+        body = json.dumps({"id": "e1", "type": "peer.join.success", "data": {}})
+        path, name = f"/hooks/100ms/{hooked.app.name}", b"videobroker-hook-secret"
+        for values, status in (((HOOK_SECRET, "wrong"), 200), (("wrong", HOOK_SECRET), 401)):
+            headers = [(name, value.encode()) for value in values]
+            for more in ([], [(b"origin", ORDINARY.encode())]):
+                assert (await hooked.api.post(path, content=body, headers=headers + more)).status_code == status
+
+    async def test_the_log_and_the_metrics_call_both_the_same(self, hooked: Tenant) -> None:
+        line = 'videobroker_request_seconds_count{operation="hear_100ms",status="401"} '
+
+        async def counted() -> float:
+            shown = (await hooked.api.get("/metrics")).text
+            return sum(float(each.removeprefix(line)) for each in shown.splitlines() if each.startswith(line))
+
+        before = await counted()
+        for headers in ({}, {"Origin": ORDINARY}):
+            await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content="{}", headers=headers)
+        assert await counted() == before + 2
+
+
+class TestAccessAsData:
+    @given(
+        decision=st.one_of(
+            st.builds(Admit, st.none() | st.text(), *[st.none() | MOMENTS] * 3),
+            st.builds(Wait, st.sampled_from(Reason), st.integers(1, 9), *[st.none() | MOMENTS] * 2),
+            st.builds(Refuse, st.sampled_from(Reason), *[st.none() | MOMENTS] * 2),
+        )
+    )
+    def test_the_decision_made_by_hand_is_the_one_that_the_contract_describes(self, decision: Decision) -> None:
+        made = msgspec.json.encode(access_json(decision))
+        assert made == JSONResponse(access_shape(decision).model_dump(mode="json")).body
+
+
 CREDENTIALS = st.one_of(
     st.builds(TokenCredentials, token=st.text(), room_id=st.text(), app_id=st.text()),
     st.builds(PrebuiltCredentials, room_code=st.text(), room_id=st.text(), url=st.text()),

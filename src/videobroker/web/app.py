@@ -26,6 +26,7 @@ from videobroker.web.problems import Problem
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
 from videobroker.web.v1 import catalogue
+from videobroker.web.v1.plain_doors import plain_door
 
 DESCRIPTION = """\
 Register bookings and groups, ask who may enter now, and get join credentials for 100ms and Agora.
@@ -57,7 +58,8 @@ class Service(FastAPI):
 
     def __init__(self, **said: Any) -> None:
         super().__init__(**said)
-        self._front = RequestsLog(FastLane(super().__call__, broker=lambda: self.state.broker))
+        lanes = (plain_door, hooks.plain_hook)
+        self._front = FastLane(RequestsLog(super().__call__), broker=lambda: self.state.broker, lanes=lanes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""

@@ -1,143 +1,103 @@
-"""The short way for the plainest kind of join, past the framework.
+"""The short way for the plainest requests, past the framework.
 
-A backend asks, with its key, to let one named user or one guest in; it says nothing else. Nearly all requests are like
-this, and what the framework does for them takes longer than everything we do. Whatever is in the least different, or
-wrong, goes the ordinary way, with nothing done yet: there is one contract, and one text of every error.
+Nearly everything that comes at the full hour is of a few kinds, and says nothing unusual. What the framework does for
+such a request takes longer than everything we do. Whatever is in the least different, or wrong in its form, goes the
+ordinary way, with nothing done yet: there is one contract, and one text of every error.
 """
 
-import re
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import msgspec
-import pydantic_core
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.domain.keys import Scope as KeyScope
-from videobroker.domain.sessions import SessionKind
-from videobroker.domain.values import Value
 from videobroker.errors import BrokerError
-from videobroker.usecases.entering import Joined, Visitor, guest_id, join
-from videobroker.web.auth import Caller, backend
 from videobroker.web.problems import log_failure, problem, unexpected
-from videobroker.web.v1.doors import GuestIn, JoinIn, join_json
-from videobroker.web.v1.sessions import session_key
-
-LONGEST_BODY = 4096
-"""Bytes. A join has a hundred."""
-
-# Only what nobody could read in two ways: nothing encoded, no dots alone.
-_PATH = re.compile(rb"/v1/(booking|group)s/([A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127})/(join|guests)")
-_KEY = re.compile(rb"Bearer (vb_[A-Za-z0-9_-]+)")
-_SAY_MORE = {b"idempotency-key", b"x-user-id", b"origin"}
+from videobroker.web.requests_log import observe
 
 
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    """What the log calls it."""
+class Plain(Protocol):
+    """A request without peculiarities, as far as its head goes."""
 
-    unique_id: str
+    longest: ClassVar[int]
+    """Bytes. What has a longer body goes the ordinary way."""
+
+    @property
+    def operation(self) -> str:
+        """As in the contract."""
+
+    def wish(self, body: bytes) -> Any | None:
+        """What is wanted; None when the body is not plain, or not right."""
+
+    async def answer(self, broker: Broker, wish: Any) -> dict[str, Any]:
+        """What the operation answers: UUIDs, moments and enumerations may stand in it. Raises its `BrokerError`s."""
 
 
-_OPERATIONS = {
-    (kind, door): _Operation(f"{name}_of_{kind}")
-    for kind in SessionKind
-    for door, name in (("join", "join_session"), ("guests", "join_as_guest"))
-}
-_SHAPES: dict[str, type[JoinIn] | type[GuestIn]] = {"join": JoinIn, "guests": GuestIn}
-
-
-class _Plain(Value):
-    """A join without peculiarities, as far as its head goes."""
-
-    kind: SessionKind
-    reference: str
-    door: str
-    """`join` or `guests`."""
-    key: str
-    host: str | None
-    user_agent: str | None
+Lane = Callable[[bytes, Scope], Plain | None]
+"""Of a POST without query to this path: whether it is plain."""
 
 
 class FastLane:
-    """ASGI middleware that answers plain joins, and passes everything else on."""
+    """ASGI middleware that answers what its lanes take, and passes everything else on."""
 
-    def __init__(self, app: ASGIApp, broker: Callable[[], Broker]) -> None:
+    def __init__(self, app: ASGIApp, broker: Callable[[], Broker], lanes: Sequence[Lane]) -> None:
         self.app = app
         self._broker = broker
+        self._lanes = lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
-        plain = _plain(scope)
+        began = time.perf_counter()
+        plain = self._plain(scope)
         if plain is None:
             await self.app(scope, receive, send)
             return
-        messages = await _received(receive)
-        wish = _wish(plain, messages)
+        messages = await _received(receive, plain.longest)
+        body = _whole(messages, plain.longest)
+        wish = None if body is None else plain.wish(body)
         if wish is None:
             await self.app(scope, _again(messages, receive), send)
             return
-        scope["route"] = _OPERATIONS[plain.kind, plain.door]
+        status = 500
         try:
-            await _respond(send, await self._join(plain, wish))
-        except BrokerError as error:
-            log_failure(error)
-            await problem(error)(scope, receive, send)
-        except Exception as error:  # noqa: BLE001  the last resort is for all of them
-            await problem(unexpected(error))(scope, receive, send)
+            try:
+                content = msgspec.json.encode(await plain.answer(self._broker(), wish))
+            except Exception as error:  # noqa: BLE001  the last resort is for all of them
+                refusal = _refusal(error)
+                status = refusal.status_code
+                await refusal(scope, receive, send)
+            else:
+                status = 200
+                await _respond(send, content)
+        finally:
+            observe(plain.operation, status, began)
 
-    async def _join(self, plain: _Plain, wish: JoinIn | GuestIn) -> Joined:
-        caller = await backend(
-            self._broker(), plain.key, (KeyScope.JOIN,), host=plain.host, user_agent=plain.user_agent
-        )
-        return await join(
-            caller.broker,
-            caller.app,
-            session_key(caller, plain.kind, plain.reference),
-            _visitor(caller, wish),
-            surface=wish.surface,
-            asker=caller.asker,
-            now=caller.now,
-        )
-
-
-def _plain(scope: Scope) -> _Plain | None:
-    if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
-        return None
-    path = _PATH.fullmatch(scope.get("raw_path") or b"")
-    if path is None:
-        return None
-    key = user_agent = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            found = _KEY.fullmatch(value)
-            if found is None or key is not None:
-                return None
-            key = found[1]
-        elif name == b"user-agent":
-            # The first one counts, as it does elsewhere.
-            user_agent = value if user_agent is None else user_agent
-        elif name in _SAY_MORE:
+    def _plain(self, scope: Scope) -> Plain | None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
             return None
-    if key is None:
+        path = scope.get("raw_path") or b""
+        for lane in self._lanes:
+            plain = lane(path, scope)
+            if plain is not None:
+                return plain
         return None
-    client = scope.get("client")
-    return _Plain(
-        kind=SessionKind(path[1].decode()),
-        reference=path[2].decode(),
-        door=path[3].decode(),
-        key=key.decode(),
-        host=client[0] if client else None,
-        user_agent=None if user_agent is None else user_agent.decode("latin-1"),
-    )
 
 
-async def _received(receive: Receive) -> list[Message]:
-    """What comes of the body: all of it, unless it is too long for a plain join."""
+def _refusal(error: Exception) -> Response:
+    if isinstance(error, BrokerError):
+        log_failure(error)
+        return problem(error)
+    return problem(unexpected(error))
+
+
+async def _received(receive: Receive, longest: int) -> list[Message]:
+    """What comes of the body: all of it, unless it is too long."""
     messages: list[Message] = []
     length, more = 0, True
-    while more and length <= LONGEST_BODY:
+    while more and length <= longest:
         message = await receive()
         messages.append(message)
         length += len(message.get("body", b""))
@@ -145,24 +105,10 @@ async def _received(receive: Receive) -> list[Message]:
     return messages
 
 
-def _wish(plain: _Plain, messages: Sequence[Message]) -> JoinIn | GuestIn | None:
+def _whole(messages: Sequence[Message], longest: int) -> bytes | None:
     last = messages[-1]
-    body = b"".join(each.get("body", b"") for each in messages)
-    if last["type"] != "http.request" or last.get("more_body") or len(body) > LONGEST_BODY:
-        return None
-    try:
-        wish = _SHAPES[plain.door].model_validate(pydantic_core.from_json(body, allow_inf_nan=False))
-    except ValueError:
-        return None
-    # Who names nobody may have said it elsewhere; a guest who comes again has to be known.
-    named = wish.guest_id is None if isinstance(wish, GuestIn) else wish.user_id is not None
-    return wish if named else None
-
-
-def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> Visitor:
-    if isinstance(wish, GuestIn):
-        return Visitor(guest_id(caller.now, app=caller.app, idempotency_key=None), wish.name, is_guest=True)
-    return Visitor(caller.must_speak_for(wish.user_id), wish.display_name)
+    body = b"".join([each.get("body", b"") for each in messages])
+    return None if last["type"] != "http.request" or last.get("more_body") or len(body) > longest else body
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:
@@ -175,13 +121,11 @@ def _again(messages: list[Message], receive: Receive) -> Receive:
     return receive_again
 
 
-async def _respond(send: Send, joined: Joined) -> None:
-    # The same bytes as the framework makes elsewhere, in a tenth of the time.
-    body = msgspec.json.encode(join_json(joined))
+async def _respond(send: Send, content: bytes) -> None:
     headers = [
         (b"cache-control", b"no-store"),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", str(len(content)).encode()),
         (b"content-type", b"application/json"),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": content})

@@ -1,16 +1,23 @@
 """Where providers tell us who comes and goes."""
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from fastapi import APIRouter, Path, Request, Security
+from fastapi import APIRouter, Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict
+from starlette.types import Scope
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.usecases.hearing import hear
+from videobroker.domain.values import Value
+from videobroker.usecases.hearing import LARGEST_NOTICE, hear
 from videobroker.web.problems import described
-from videobroker.web.reading import by_name
+from videobroker.web.reading import by_name, of_this_moment
+
+# The names of apps, as they stand in the address that we give to providers.
+_PATH = re.compile(rb"/hooks/(100ms|agora)/([A-Za-z0-9_-]{1,64})")
 
 router = APIRouter(prefix="/hooks", tags=["webhooks in"], generate_unique_id_function=by_name)
 
@@ -44,15 +51,22 @@ async def _keep(request: Request, app: str, provider: ProviderName) -> Kept:
     broker: Broker = request.app.state.broker
     # The signature is over the bytes as they came.
     body = await request.body()
-    new = await hear(broker, app, provider, dict(request.headers), body, now=broker.now())
+    new = await hear(broker, app, provider, _first_of_each(request.headers.raw), body, now=broker.now())
     return Kept(status="kept" if new else "known")
+
+
+def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for name, value in headers:
+        texts.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return texts
 
 
 @router.post(
     "/100ms/{app}",
     summary="Take a webhook of 100ms",
     responses=described(*_PROBLEMS),
-    dependencies=[Security(_hms_secret)],
+    dependencies=[Security(_hms_secret), Depends(of_this_moment)],
 )
 async def hear_100ms(app: AppName, request: Request) -> Kept:
     """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
@@ -63,8 +77,41 @@ async def hear_100ms(app: AppName, request: Request) -> Kept:
     "/agora/{app}",
     summary="Take a notification of Agora",
     responses=described(*_PROBLEMS),
-    dependencies=[Security(_agora_signature)],
+    dependencies=[Security(_agora_signature), Depends(of_this_moment)],
 )
 async def hear_agora(app: AppName, request: Request) -> Kept:
     """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
     return await _keep(request, app, ProviderName.AGORA)
+
+
+class PlainHook(Value):
+    """A webhook, as providers send them."""
+
+    provider: ProviderName
+    app: str
+    headers: Mapping[str, str]
+    longest: ClassVar[int] = LARGEST_NOTICE
+    untold = ("headers",)
+
+    @property
+    def operation(self) -> str:
+        """As in the contract."""
+        return f"hear_{self.provider}"
+
+    def wish(self, body: bytes) -> bytes:
+        """The body: its signature is over the bytes as they came."""
+        return body
+
+    async def answer(self, broker: Broker, wish: bytes) -> dict[str, Any]:
+        """Whether it is new."""
+        new = await hear(broker, self.app, self.provider, self.headers, wish, now=broker.now())
+        return {"status": "kept" if new else "known"}
+
+
+def plain_hook(path: bytes, scope: Scope) -> PlainHook | None:
+    """The request, if it is a webhook; not one with an origin, which no provider sends."""
+    found = _PATH.fullmatch(path)
+    headers = None if found is None else _first_of_each(scope["headers"])
+    if found is None or headers is None or "origin" in headers:
+        return None
+    return PlainHook(ProviderName(found[1].decode()), found[2].decode(), headers)

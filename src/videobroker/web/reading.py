@@ -112,6 +112,11 @@ def by_name(route: APIRoute) -> str:
     return route.name
 
 
+def of_this_moment(response: Response) -> None:
+    """Forbid everybody on the way to keep an answer that is true for a moment."""
+    response.headers["Cache-Control"] = "no-store"
+
+
 class BodyLimit:
     """ASGI middleware that refuses bodies larger than `LARGEST_BODY` without keeping them."""
 

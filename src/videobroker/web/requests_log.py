@@ -41,10 +41,14 @@ class RequestsLog:
         try:
             await self.app(scope, receive, watch)
         finally:
-            took = time.perf_counter() - began
-            operation = getattr(scope.get("route"), "unique_id", "none")
-            _watched(operation, status).observe(took)
-            log.info("request", operation=operation, status=status, ms=round(took * 1000, 1))
+            observe(getattr(scope.get("route"), "unique_id", "none"), status, began)
+
+
+def observe(operation: str, status: int, began: float) -> None:
+    """Write that a request of this operation, which `began` then by the clock for durations, has been answered."""
+    took = time.perf_counter() - began
+    _watched(operation, status).observe(took)
+    log.info("request", operation=operation, status=status, ms=round(took * 1000, 1))
 
 
 @lru_cache(maxsize=4096)

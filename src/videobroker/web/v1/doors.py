@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from videobroker.broker import Broker
@@ -19,7 +19,7 @@ from videobroker.usecases.entering import Joined, Visitor, guest_id, join, requi
 from videobroker.web.auth import Caller, CallsReader, CallsWriter, GuestBringer, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
+from videobroker.web.reading import JsonRoute, of_this_moment
 from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
 from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_json, call_out
 from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, readable_session, session_key
@@ -331,7 +331,12 @@ def door_routes(kind: SessionKind) -> APIRouter:
         )
         return call_out(session, call)
 
-    @router.post("/access", summary="Ask who may enter now", responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS))
+    @router.post(
+        "/access",
+        summary="Ask who may enter now",
+        responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS),
+        dependencies=[Depends(of_this_moment)],
+    )
     async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
         """The decision alone, as data; nothing is created and nothing is journalled."""
         key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)

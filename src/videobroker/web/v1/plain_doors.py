@@ -1,0 +1,118 @@
+"""The plainest requests at a door: a backend asks, with its key, for one named user or for one guest, and no more."""
+
+import re
+from typing import Any, ClassVar
+
+import pydantic_core
+from starlette.types import Scope
+
+from videobroker.broker import Broker
+from videobroker.domain.keys import Scope as KeyScope
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.domain.values import Value
+from videobroker.usecases.doors import access
+from videobroker.usecases.entering import Visitor, guest_id, join
+from videobroker.web.auth import Caller, backend
+from videobroker.web.shapes import access_json
+from videobroker.web.v1.doors import AccessIn, GuestIn, JoinIn, join_json
+from videobroker.web.v1.sessions import session_key
+
+Wish = JoinIn | GuestIn | AccessIn
+
+# Only what nobody could read in two ways: nothing encoded, no dots alone.
+_PATH = re.compile(rb"/v1/(booking|group)s/([A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127})/(join|guests|access)")
+_KEY = re.compile(rb"Bearer (vb_[A-Za-z0-9_-]+)")
+_SAY_MORE = {b"idempotency-key", b"x-user-id", b"origin"}
+_KINDS = {kind.encode(): kind for kind in SessionKind}
+_OPERATIONS = {
+    (kind, door): f"{name}_of_{kind}"
+    for kind in SessionKind
+    for door, name in ((b"join", "join_session"), (b"guests", "join_as_guest"), (b"access", "ask_access"))
+}
+_SHAPES: dict[bytes, type[Wish]] = {b"join": JoinIn, b"guests": GuestIn, b"access": AccessIn}
+
+
+class PlainDoor(Value):
+    """Such a request."""
+
+    kind: SessionKind
+    reference: str
+    door: bytes
+    """`join`, `guests` or `access`."""
+    key: str
+    host: str | None
+    user_agent: str | None
+    longest: ClassVar[int] = 4096
+    """A join has a hundred."""
+    untold = ("key",)
+
+    @property
+    def operation(self) -> str:
+        """As in the contract."""
+        return _OPERATIONS[self.kind, self.door]
+
+    def wish(self, body: bytes) -> Wish | None:
+        """Who wants to enter, and how."""
+        try:
+            wish = _SHAPES[self.door].model_validate(pydantic_core.from_json(body, allow_inf_nan=False))
+        except ValueError:
+            return None
+        match wish:
+            case JoinIn(user_id=None):
+                return None  # who it is may have been said elsewhere
+            case GuestIn(guest_id=str()):
+                return None  # a guest who comes again has to be known
+            case _:
+                return wish
+
+    async def answer(self, broker: Broker, wish: Wish) -> dict[str, Any]:
+        """Join credentials, or the decision alone."""
+        caller = await backend(broker, self.key, (KeyScope.JOIN,), host=self.host, user_agent=self.user_agent)
+        key = session_key(caller, self.kind, self.reference)
+        if isinstance(wish, AccessIn):
+            return access_json(await access(broker, caller.app, key, user_id=wish.user_id, now=caller.now))
+        return await _join(caller, key, wish)
+
+
+async def _join(caller: Caller, key: SessionKey, wish: JoinIn | GuestIn) -> dict[str, Any]:
+    visitor = _visitor(caller, wish)
+    joined = await join(
+        caller.broker, caller.app, key, visitor, surface=wish.surface, asker=caller.asker, now=caller.now
+    )
+    return join_json(joined)
+
+
+def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> Visitor:
+    if isinstance(wish, GuestIn):
+        return Visitor(guest_id(caller.now, app=caller.app, idempotency_key=None), wish.name, is_guest=True)
+    return Visitor(caller.must_speak_for(wish.user_id), wish.display_name)
+
+
+def plain_door(path: bytes, scope: Scope) -> PlainDoor | None:
+    """The request, if it is one of these."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return None
+    key = user_agent = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            shown = _KEY.fullmatch(value)
+            if shown is None or key is not None:
+                return None
+            key = shown[1]
+        elif name == b"user-agent":
+            # The first one counts, as it does elsewhere.
+            user_agent = value if user_agent is None else user_agent
+        elif name in _SAY_MORE:
+            return None
+    if key is None:
+        return None
+    client = scope.get("client")
+    return PlainDoor(
+        kind=_KINDS[found[1]],
+        reference=found[2].decode(),
+        door=found[3],
+        key=key.decode(),
+        host=client[0] if client else None,
+        user_agent=None if user_agent is None else user_agent.decode("latin-1"),
+    )
