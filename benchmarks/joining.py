@@ -29,7 +29,6 @@ from benchmarks.stage import Served, Stage, connected
 from videobroker.providers.contract import Seat
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.sandbox import demo_config
-from videobroker.storage.embedded import embedded_postgres
 
 OURS = "videobroker, all checks"
 FLOOR = servers.PYTHON[0].name
@@ -111,7 +110,7 @@ def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dic
     """Everything, with those that were brought among the contenders. `report` is told what is being done."""
     with tempfile.TemporaryDirectory(prefix="videobroker-bench-") as name:
         folder = Path(name)
-        with embedded_postgres(folder / "pg") as database, stage.sandbox_in(folder) as sandbox:
+        with stage.database_in(folder) as database, stage.sandbox_in(folder) as sandbox:
             report("filling the database")
             few = asyncio.run(stage.prepared(database, sandbox.url, sessions=size.few_sessions))
             result: dict[str, Any] = {"machine": machine(database), "size": asdict(size)}
