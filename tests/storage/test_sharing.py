@@ -60,6 +60,14 @@ async def plan_of_a_look(connection: AsyncConnection, *, of_one: bool) -> str:
     return "\n".join(row[0] for row in rows)
 
 
+def assert_is_thrifty(plan: str) -> None:
+    """Seven tables are asked by an index, and those with people in them by session and person together."""
+    assert not WASTEFUL.search(plan), plan
+    assert len(re.findall(r"Index (Only )?Scan", plan)) == 7, plan
+    of_people = r"Index Cond: (?=.*session_id >?= )(?=.*user_id >?= )"
+    assert len(re.findall(of_people, plan)) == 4, plan
+
+
 class TestEntrances:
     async def test_many_who_look_together_see_what_each_would_see_alone(
         self, tutoring: Tenant, agora: Tenant, other: Tenant
@@ -123,7 +131,7 @@ class TestEntrances:
     ) -> None:
         async with tutoring.broker.store.engine.connect() as connection:
             plan = await plan_of_a_look(connection, of_one=of_one)
-        assert not WASTEFUL.search(plan), plan
+        assert_is_thrifty(plan)
 
     @pytest.mark.parametrize("numbered", [0, 1, 2, 3, 8])
     @pytest.mark.parametrize("of_one", [True, False])
@@ -144,7 +152,7 @@ class TestEntrances:
                 await connection.execute(insert(uids), someone(n))
             await connection.execute(text("analyze uids"))
             plan = await plan_of_a_look(connection, of_one=of_one)
-        assert not WASTEFUL.search(plan), plan
+        assert_is_thrifty(plan)
 
 
 class TestScribe:
