@@ -480,6 +480,23 @@ def test_the_answer_made_by_hand_is_the_one_that_the_contract_describes(
     JoinResponse.model_validate_json(msgspec.json.encode(made))
 
 
+def test_keys_secrets_and_credentials_are_in_no_repr() -> None:
+    scope: Scope = {
+        "headers": [(b"authorization", b"Bearer vb_tell-nobody"), (b"videobroker-hook-secret", b"tell-nobody")]
+    }
+    door = plain_doors.plain_door(b"/v1/bookings/lesson-1/join", scope)
+    hook = hooks.plain_hook(b"/hooks/100ms/tutoring", scope)
+    assert door is not None
+    assert hook is not None
+    assert "lesson-1" in repr(door)
+    assert "tutoring" in repr(hook)
+    assert "tell-nobody" not in repr((door, hook))
+    nothing: Any = None
+    joined = Joined(nothing, nothing, "teacher", "tutor-1", "Ada", nothing, TokenCredentials("tell-nobody", "r", "a"))
+    assert "tutor-1" in repr(joined)
+    assert "credentials" not in repr(joined)
+
+
 async def test_a_surface_that_an_account_does_not_offer_is_refused_alike(agora: Tenant) -> None:
     await agora.book()
     path, body = "/v1/bookings/lesson-1/join", {"user_id": "tutor-1", "surface": "prebuilt"}
