@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
-from uuid import uuid4
 
 import httpx
 import structlog
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnosis import Finding
+from videobroker.domain.ids import uuid4
 from videobroker.domain.observations import RollCall
 from videobroker.domain.rooms import code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
