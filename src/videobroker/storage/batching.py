@@ -50,6 +50,7 @@ class Batcher(Generic[Item, Result]):
         self._queue: deque[_Asked[Item, Result]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._queries = QUERIES.labels(name)
         self._items = ITEMS.labels(name)
         self._turned_away = TURNED_AWAY.labels(name)
@@ -64,10 +65,14 @@ class Batcher(Generic[Item, Result]):
         if len(self._queue) >= self._longest_queue:
             self._turned_away.inc()
             raise StorageUnavailable("Too many requests wait for the database. Try again.", retry_after=1)
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = self._loop
+        if loop is None:
+            # Kept: in Python 3.11 looking for it is a call of the system.
+            loop = self._loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
         self._queue.append((item, answer))
         if self._idle:
-            self._take_off()
+            self._take_off(loop)
         return await answer
 
     async def aclose(self) -> None:
@@ -80,9 +85,9 @@ class Batcher(Generic[Item, Result]):
         _refuse(self._queue, _closing())
         self._queue.clear()
 
-    def _take_off(self) -> None:
+    def _take_off(self, loop: asyncio.AbstractEventLoop) -> None:
         # The task begins in the next turn of the event loop: what is asked in this one goes with it.
-        flight = asyncio.create_task(self._fly(self._idle.pop()), name="batch")
+        flight = loop.create_task(self._fly(self._idle.pop()), name="batch")
         self._flights.add(flight)
         flight.add_done_callback(self._flights.discard)
 
