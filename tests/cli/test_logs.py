@@ -1,0 +1,70 @@
+"""What the log says: one line of JSON an event, readable everywhere, and nothing that a repr hides."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PREAMBLE = """
+from dataclasses import dataclass, field
+import structlog
+from videobroker.cli import logs
+from videobroker.domain.values import Value
+from videobroker.settings import Settings
+
+@dataclass
+class Keys:
+    name: str
+    secret: str = field(repr=False)
+
+class Struct(Value):
+    name: str
+    secret: str
+    untold = ("secret",)
+
+logs.configure(Settings(_env_file=None))
+log = structlog.get_logger("test")
+"""
+
+
+def lines_of(program: str) -> list[dict[str, Any]]:
+    """What is logged by these lines, on a terminal that knows nothing but ASCII."""
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + program],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert b"hush" not in done.stdout
+    return [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
+
+
+def test_a_line_has_its_fields_its_level_and_its_moment() -> None:
+    (line,) = lines_of("log.warning('request', operation='join', status=200, ms=1.5, late=None, done=True)")
+    moment = line.pop("timestamp")
+    assert moment.endswith("Z")
+    assert line == {
+        "event": "request",
+        "level": "warning",
+        "operation": "join",
+        "status": 200,
+        "ms": 1.5,
+        "late": None,
+        "done": True,
+    }
+
+
+def test_any_text_is_told_on_any_terminal() -> None:
+    text = 'Z\u00fcrich \u2028 \U0001f600 "quoted"\n\t\x7f\\'
+    (line,) = lines_of(f"log.info('said', text={text!r})")
+    assert line["text"] == text
+
+
+@pytest.mark.parametrize("value", ["Keys('me', 'hush')", "Struct('me', 'hush')"])
+def test_what_a_repr_hides_is_not_told_by_itself_and_not_within_something(value: str) -> None:
+    found = lines_of(f"log.info('a', of={value}); log.info('b', of=[{value}]); log.info('c', of={{'x': {value}}})")
+    assert ["me" in json.dumps(line) for line in found] == [True] * 3
