@@ -3,11 +3,10 @@
 import asyncio
 import os
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from videobroker.cli.serve import server_config
 from videobroker.cli.starting import event_loop
 from videobroker.settings import Settings
+from videobroker.web.plain_http import PlainHttp
 
 
 async def test_tests_run_on_the_loop_that_they_are_told() -> None:
@@ -15,7 +14,7 @@ async def test_tests_run_on_the_loop_that_they_are_told() -> None:
     assert type(asyncio.get_running_loop()).__module__.startswith("uvloop") == told
 
 
-def test_the_service_runs_on_uvloop_and_reads_with_httptools(settings: Settings) -> None:
+def test_the_service_runs_on_uvloop_and_speaks_http_with_a_way_for_plain_requests(settings: Settings) -> None:
     config = server_config(settings, "postgresql://nowhere/nothing")
     config.load()
     factory = config.get_loop_factory()
@@ -23,7 +22,7 @@ def test_the_service_runs_on_uvloop_and_reads_with_httptools(settings: Settings)
     loop = factory()
     loop.close()
     assert type(loop).__module__.startswith("uvloop")
-    assert issubclass(config.http_protocol_class, HttpToolsProtocol)
+    assert issubclass(config.http_protocol_class, PlainHttp)
 
 
 def test_the_worker_runs_on_the_loop_of_the_service() -> None:

@@ -17,8 +17,8 @@ from videobroker.cli import logs
 from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
-from videobroker.web.one_piece import OnePieceProtocol
 from videobroker.web.pages.policy import Sdk
+from videobroker.web.plain_http import plain_http
 
 GRACE_SECONDS = 15
 """Requests that run when the service is told to stop may take so long to finish."""
@@ -92,7 +92,7 @@ def server_config(
         app,
         host=settings.host,
         port=settings.port,
-        http=OnePieceProtocol,
+        http=plain_http(app.short_way),
         log_config=None,
         access_log=False,
         server_header=False,

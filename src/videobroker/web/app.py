@@ -14,7 +14,7 @@ from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
 from videobroker.web import console, health, hooks, problems, v1
 from videobroker.web.console.access import ConsoleAccess
-from videobroker.web.fast_lane import FastLane
+from videobroker.web.fast_lane import FastLane, ShortWay
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -58,8 +58,8 @@ class Service(FastAPI):
 
     def __init__(self, **said: Any) -> None:
         super().__init__(**said)
-        lanes = (plain_door, hooks.plain_hook)
-        self._front = FastLane(RequestsLog(super().__call__), broker=lambda: self.state.broker, lanes=lanes)
+        self.short_way = ShortWay(lambda: self.state.broker, lanes=(plain_door, hooks.plain_hook))
+        self._front = FastLane(RequestsLog(super().__call__), self.short_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
@@ -73,7 +73,7 @@ def create_app(
     public_url: str | None = None,
     door: ConsoleAccess | None = None,
     agora_sdk: Sdk = NEWEST_AGORA_SDK,
-) -> FastAPI:
+) -> Service:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
     `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is

@@ -14,9 +14,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.broker import Broker
+from videobroker.domain.values import Value
 from videobroker.errors import BrokerError
 from videobroker.web.problems import log_failure, problem, unexpected
 from videobroker.web.requests_log import observe
+
+_HEADERS = ((b"cache-control", b"no-store"), (b"content-type", b"application/json"))
 
 
 class Plain(Protocol):
@@ -40,17 +43,59 @@ Lane = Callable[[bytes, Scope], Plain | None]
 """Of a POST without query to this path: whether it is plain."""
 
 
-class FastLane:
-    """ASGI middleware that answers what its lanes take, and passes everything else on."""
+class Answer(Value):
+    """What goes back."""
 
-    def __init__(self, app: ASGIApp, broker: Callable[[], Broker], lanes: Sequence[Lane]) -> None:
-        self.app = app
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    content: bytes
+    untold = ("content",)
+
+
+class ShortWay:
+    """Takes plain requests, and answers them."""
+
+    def __init__(self, broker: Callable[[], Broker], lanes: Sequence[Lane]) -> None:
         self._broker = broker
         self._lanes = lanes
 
+    def plain(self, path: bytes, scope: Scope) -> Plain | None:
+        """The request, a POST without query to this path, if it is plain. Of the scope, headers and client count."""
+        for lane in self._lanes:
+            plain = lane(path, scope)
+            if plain is not None:
+                return plain
+        return None
+
+    async def answer(self, plain: Plain, wish: Any) -> Answer:
+        """The answer to it, whatever happens. It is in the log, and counted."""
+        began = time.perf_counter()
+        status = 500
+        try:
+            answer = await self._answer(plain, wish)
+            status = answer.status
+        finally:
+            observe(plain.operation, status, began)
+        return answer
+
+    async def _answer(self, plain: Plain, wish: Any) -> Answer:
+        try:
+            content = msgspec.json.encode(await plain.answer(self._broker(), wish))
+        except Exception as error:  # noqa: BLE001  the last resort is for all of them
+            refusal = _refusal(error)
+            return Answer(refusal.status_code, refusal.raw_headers, bytes(refusal.body))
+        return Answer(200, [*_HEADERS, (b"content-length", b"%d" % len(content))], content)
+
+
+class FastLane:
+    """ASGI middleware that lets plain requests go the short way, and passes everything else on."""
+
+    def __init__(self, app: ASGIApp, short_way: ShortWay) -> None:
+        self.app = app
+        self._short_way = short_way
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
-        began = time.perf_counter()
         plain = self._plain(scope)
         if plain is None:
             await self.app(scope, receive, send)
@@ -61,29 +106,14 @@ class FastLane:
         if wish is None:
             await self.app(scope, _again(messages, receive), send)
             return
-        status = 500
-        try:
-            try:
-                content = msgspec.json.encode(await plain.answer(self._broker(), wish))
-            except Exception as error:  # noqa: BLE001  the last resort is for all of them
-                refusal = _refusal(error)
-                status = refusal.status_code
-                await refusal(scope, receive, send)
-            else:
-                status = 200
-                await _respond(send, content)
-        finally:
-            observe(plain.operation, status, began)
+        answer = await self._short_way.answer(plain, wish)
+        await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
+        await send({"type": "http.response.body", "body": answer.content})
 
     def _plain(self, scope: Scope) -> Plain | None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
             return None
-        path = scope.get("raw_path") or b""
-        for lane in self._lanes:
-            plain = lane(path, scope)
-            if plain is not None:
-                return plain
-        return None
+        return self._short_way.plain(scope.get("raw_path") or b"", scope)
 
 
 def _refusal(error: Exception) -> Response:
@@ -119,13 +149,3 @@ def _again(messages: list[Message], receive: Receive) -> Receive:
         return left.pop() if left else await receive()
 
     return receive_again
-
-
-async def _respond(send: Send, content: bytes) -> None:
-    headers = [
-        (b"cache-control", b"no-store"),
-        (b"content-length", str(len(content)).encode()),
-        (b"content-type", b"application/json"),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
