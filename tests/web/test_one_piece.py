@@ -92,6 +92,13 @@ class TestOnePiece:
         assert pipe.pieces == [HEAD]
         assert transport.is_closing()
 
+    async def test_who_has_gone_is_not_sent_what_was_kept(self) -> None:
+        transport, pipe = piped()
+        transport.write(HEAD)
+        pipe.close()
+        await asyncio.sleep(0)
+        assert pipe.pieces == []
+
     async def test_whatever_else_is_asked_is_asked_of_the_transport(self) -> None:
         transport, _ = piped()
         assert transport.get_write_buffer_size() == 7

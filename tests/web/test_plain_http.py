@@ -1,9 +1,12 @@
 """Plain requests are answered past ASGI, and nobody can tell: every byte is as uvicorn would have it."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 from unittest.mock import patch
@@ -21,9 +24,11 @@ from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
 from videobroker.usecases.hearing import LARGEST_NOTICE
 from videobroker.web.app import Service
+from videobroker.web.fast_lane import ShortWay
 from videobroker.web.one_piece import OnePieceProtocol
 from videobroker.web.plain_http import plain_http
 from videobroker.web.v1 import plain_doors
+from videobroker.web.v1.plain_doors import PlainDoor
 
 SAME_TOKEN_ID = UUID("11111111-2222-4333-8444-555555555555")
 DATE = (b"date", b"Wed, 25 Nov 2026 10:00:00 GMT")
@@ -32,20 +37,27 @@ PATIENCE_SECONDS = 20
 
 
 class Wire:
-    """The client's end: what it was sent, and whether there is an end to it."""
+    """The client's end: what it was sent, and whether there is an end to it. It behaves as a socket does."""
 
-    def __init__(self, peer: tuple[str, int] = PEER) -> None:
+    def __init__(self, peer: tuple[str, int] | None) -> None:
         self.sent = b""
         self.writes = 0
+        self.too_late = 0
         self.is_closed = False
+        self.lost: Callable[[], None] = lambda: None
         self._peer = peer
 
     def write(self, data: bytes) -> None:
-        self.sent += data
-        self.writes += 1
+        if self.is_closed:
+            self.too_late += 1
+        else:
+            self.sent += data
+            self.writes += 1
 
     def close(self) -> None:
-        self.is_closed = True
+        if not self.is_closed:
+            self.is_closed = True
+            asyncio.get_running_loop().call_soon(self.lost)
 
     def is_closing(self) -> bool:
         return self.is_closed
@@ -107,7 +119,9 @@ async def connect(counted: Counted, app: FastAPI) -> AsyncIterator[Connect]:
     """Connections past ASGI, or as uvicorn has them with `plainly=False`."""
     opened: list[Connection] = []
 
-    def one(*, plainly: bool = True, trusted: str = "127.0.0.1", peer: tuple[str, int] = PEER) -> Connection:
+    def one(
+        *, plainly: bool = True, trusted: str = "127.0.0.1", peer: tuple[str, int] | None = PEER, **how: Any
+    ) -> Connection:
         kind: Any = OnePieceProtocol
         if plainly:
             kind = plain_http(cast("Service", app).short_way)
@@ -116,14 +130,15 @@ async def connect(counted: Counted, app: FastAPI) -> AsyncIterator[Connect]:
             http=kind,
             ws="none",
             log_config=None,
-            access_log=False,
             lifespan="off",
             forwarded_allow_ips=trusted,
+            **{"access_log": False, **how},
         )
         config.load()
         state = ServerState()
         state.default_headers = [DATE]
         connection = Connection(kind(config=config, server_state=state, app_state={}), Wire(peer), state)
+        connection.wire.lost = partial(connection.protocol.connection_lost, None)
         connection.protocol.connection_made(cast("asyncio.Transport", connection.wire))
         opened.append(connection)
         return connection
@@ -131,7 +146,8 @@ async def connect(counted: Counted, app: FastAPI) -> AsyncIterator[Connect]:
     yield one
     for connection in opened:
         await connection.quiet()
-        connection.protocol.connection_lost(None)
+        connection.wire.close()
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -155,6 +171,10 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     chunks: int = 0
     """How many the body comes in; 0 tells its length at once."""
+    more: Sequence[str] = ()
+    """More lines of the head."""
+    trailers: Sequence[str] = ()
+    """Lines behind the last chunk."""
 
     def written(self) -> bytes:
         headers = {"Host": "here", **self.headers}
@@ -163,10 +183,11 @@ class Request:
             headers["Transfer-Encoding"] = "chunked"
             size = max(1, -(-len(body) // self.chunks))
             parts = [body[at : at + size] for at in range(0, len(body), size)]
-            body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+            body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n"
+            body += "".join(f"{line}\r\n" for line in (*self.trailers, "")).encode()
         else:
             headers["Content-Length"] = str(len(body))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines = "".join(f"{line}\r\n" for line in [*(": ".join(each) for each in headers.items()), *self.more])
         return f"{self.method} {self.path} HTTP/{self.version}\r\n{lines}\r\n".encode("latin-1") + body
 
 
@@ -274,6 +295,10 @@ class TestBytes:
             {"headers": {"Origin": "https://page.example"}},
             {"path": "/v1/bookings/lesson-1/join?a=1"},
             {"path": "http://here/v1/bookings/lesson-1/join"},
+            {"chunks": 2},
+            {"chunks": 1, "trailers": ["X-User-Id: student-1"]},
+            {"chunks": 1, "trailers": ["Expect: 100-continue"], "body": b"{}"},
+            {"chunks": 1, "trailers": ["Connection: close"], "body": b"{}"},
         ],
         ids=str,
     )
@@ -365,15 +390,18 @@ class TestPlain:
     @pytest.mark.parametrize(
         ("trusted", "peer", "forwarded"),
         [
-            ("127.0.0.1", PEER, None),
-            ("127.0.0.1", PEER, "192.0.2.7"),
-            ("127.0.0.1", PEER, "198.51.100.1, 192.0.2.7, 127.0.0.1"),
-            ("127.0.0.1", PEER, "192.0.2.7:4711"),
-            ("127.0.0.1", PEER, "[2001:db8::1]:9"),
-            ("127.0.0.1", PEER, ""),
-            ("127.0.0.1", ("203.0.113.5", 1), "192.0.2.7"),
-            ("203.0.113.0/24", ("203.0.113.5", 1), "192.0.2.7, 203.0.113.9"),
-            ("*", ("203.0.113.5", 1), "192.0.2.7, 198.51.100.1"),
+            ("127.0.0.1", PEER, []),
+            ("127.0.0.1", PEER, ["192.0.2.7"]),
+            ("127.0.0.1", PEER, ["198.51.100.1, 192.0.2.7, 127.0.0.1"]),
+            ("127.0.0.1", PEER, ["198.51.100.1", "192.0.2.7", "127.0.0.1"]),
+            ("127.0.0.1", PEER, ["192.0.2.7:4711"]),
+            ("127.0.0.1", PEER, ["[2001:db8::1]:9"]),
+            ("127.0.0.1", PEER, [""]),
+            ("127.0.0.1", ("203.0.113.5", 1), ["192.0.2.7"]),
+            ("203.0.113.0/24", ("203.0.113.5", 1), ["192.0.2.7, 203.0.113.9"]),
+            ("*", ("203.0.113.5", 1), ["192.0.2.7, 198.51.100.1"]),
+            ("*", ("203.0.113.5", 1), ["192.0.2.7", "198.51.100.1"]),
+            ("*", None, ["192.0.2.7"]),
         ],
     )
     async def test_the_journal_names_the_address_that_trusted_proxies_tell(
@@ -382,19 +410,47 @@ class TestPlain:
         connect: Connect,
         counted: Counted,
         trusted: str,
-        peer: tuple[str, int],
-        forwarded: str | None,
+        peer: tuple[str, int] | None,
+        forwarded: list[str],
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+        request = with_key(tutoring, more=[f"X-Forwarded-For: {each}" for each in forwarded]).written()
         for plainly in (True, False):
             connection = connect(plainly=plainly, trusted=trusted, peer=peer)
-            await connection.say(with_key(tutoring, headers=headers).written())
+            await connection.say(request)
             assert connection.wire.sent.startswith(b"HTTP/1.1 200")
         past_asgi, through_asgi = (await tutoring.events("credentials.issued"))[-2:]
         assert past_asgi["asked_by"]["ip"] == through_asgi["asked_by"]["ip"] is not None
         assert counted.through_asgi == 1
+
+    @pytest.mark.parametrize("how", [{"root_path": "/here"}, {"limit_concurrency": 100}, {"access_log": True}], ids=str)
+    async def test_what_the_server_is_told_to_do_with_every_request_it_does(
+        self, tutoring: Tenant, connect: Connect, counted: Counted, frozen: None, how: dict[str, Any]
+    ) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        answers = []
+        for plainly in (False, True):
+            connection = connect(plainly=plainly, **how)
+            await connection.say(with_key(tutoring).written())
+            answers.append(connection.wire.sent)
+        assert answers[1] == answers[0] != b""
+        assert counted.through_asgi == 2
+
+    async def test_what_nothing_else_answers_is_answered_as_by_uvicorn(
+        self, tutoring: Tenant, connect: Connect, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await tutoring.book()
+        answers = []
+        for plainly in (False, True):
+            connection = connect(plainly=plainly)
+            with patch.object(ShortWay, "answer", side_effect=RuntimeError("a secret detail")):
+                await connection.say(with_key(tutoring).written())
+            answers.append((connection.wire.sent, connection.wire.is_closed))
+        assert answers[1] == answers[0]
+        assert b"500 Internal Server Error" in answers[1][0]
+        assert "A plain request was not answered." in caplog.text
 
 
 class TestConnections:
@@ -457,6 +513,7 @@ class TestConnections:
         connection.protocol.connection_lost(None)
         await connection.quiet()
         assert connection.wire.sent == b""
+        assert connection.wire.too_late == 0
         assert len(await tutoring.events("credentials.issued")) == before + 1
 
     async def test_who_goes_before_the_body_is_there_leaves_nothing_behind(
@@ -485,13 +542,72 @@ class TestConnections:
         await connection.quiet()
         assert connection.wire.sent.startswith(b"HTTP/1.1 200")
 
-    async def test_a_task_that_is_cancelled_leaves_no_client_waiting(self, tutoring: Tenant, connect: Connect) -> None:
+    async def test_whose_request_is_cut_short_by_the_end_of_the_service_is_told_so_as_by_uvicorn(
+        self, tutoring: Tenant, connect: Connect
+    ) -> None:
         await tutoring.book()
+        answers = []
+        for plainly in (False, True):
+            connection = connect(plainly=plainly)
+            connection.protocol.data_received(with_key(tutoring).written())
+            (task,) = connection.state.tasks
+            await asyncio.sleep(0)
+            task.cancel()
+            await connection.quiet()
+            answers.append((connection.wire.sent, connection.wire.is_closed))
+        assert answers[1] == answers[0]
+        assert answers[1][0].startswith(b"HTTP/1.1 500")
+
+    async def test_who_goes_with_two_requests_under_way_leaves_no_error_behind(
+        self, tutoring: Tenant, connect: Connect
+    ) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        errors: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
         connection = connect()
-        connection.protocol.data_received(with_key(tutoring).written())
-        (task,) = connection.state.tasks
-        await asyncio.sleep(0)
-        task.cancel()
+        connection.protocol.data_received(with_key(tutoring).written() * 2)
+        connection.wire.close()
         await connection.quiet()
-        assert connection.wire.is_closed
+        gc.collect()
+        asyncio.get_running_loop().set_exception_handler(None)
+        assert errors == []
         assert connection.wire.sent == b""
+        assert connection.wire.too_late == 0
+
+    @pytest.mark.parametrize("told", [1.0, 0.9])
+    async def test_a_connection_is_forgotten_at_its_end_without_any_collector(
+        self, tutoring: Tenant, connect: Connect, told: float
+    ) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        connection = connect()
+        request = with_key(tutoring).written()
+        gc.collect()
+        gc.disable()
+        try:
+            await connection.say(request[: round(len(request) * told)])
+            left = weakref.ref(connection.protocol)
+            connection.protocol.connection_lost(None)
+            connection.wire.lost = lambda: None
+            connection.protocol = cast("HttpToolsProtocol", None)
+            # The timer of an idle connection was cancelled, and the loop forgets it in its turn.
+            await asyncio.sleep(0)
+            assert left() is None
+        finally:
+            gc.enable()
+
+    async def test_an_idle_connection_keeps_nothing_of_what_was_said(self, tutoring: Tenant, connect: Connect) -> None:
+        await tutoring.book()
+        wishes: list[weakref.ref[Any]] = []
+        original = PlainDoor.answer
+
+        async def answer(plain: PlainDoor, broker: Broker, wish: Any) -> dict[str, Any]:
+            wishes.append(weakref.ref(wish))
+            return await original(plain, broker, wish)
+
+        connection = connect()
+        with patch.object(PlainDoor, "answer", answer):
+            await connection.say(with_key(tutoring).written())
+        assert connection.wire.sent.startswith(b"HTTP/1.1 200")
+        assert [wish() for wish in wishes] == [None]

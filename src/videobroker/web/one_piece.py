@@ -44,8 +44,9 @@ class OnePiece:
         self._transport.close()
 
     def _send_kept(self) -> None:
-        if self._kept:
-            kept, self._kept = self._kept, b""
+        kept, self._kept = self._kept, b""
+        # The client may have gone meanwhile.
+        if kept and not self._transport.is_closing():
             self._transport.write(kept)
 
 

@@ -6,18 +6,54 @@ the short way. Whatever turns out to be less plain than it looked is told to the
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
+from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from videobroker.web.fast_lane import Answer, Plain, ShortWay
 from videobroker.web.one_piece import OnePieceProtocol
 
+FAILED = Answer(
+    500, ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")), b"Internal Server Error"
+)
+"""uvicorn's own, for what nobody else answers."""
+
 
 def plain_http(short_way: ShortWay) -> "type[PlainHttp]":
     """The protocol whose plain requests go this way: uvicorn makes one of it for every connection."""
     return type("PlainHttp", (PlainHttp,), {"short_way": short_way})
+
+
+class _Kept:
+    """A plain request whose body has not come yet."""
+
+    __slots__ = ("body", "plain")
+
+    def __init__(self, plain: Plain) -> None:
+        self.plain = plain
+        self.body = bytearray()
+
+
+class _PlainCycle:
+    """What uvicorn wants of the `RequestResponseCycle` of such a request. It refers to nothing that is large."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+
+    message_event = asyncio.Event()
+    """uvicorn sets it when the client has gone. Nobody waits for it."""
+
+    def __init__(self) -> None:
+        self.keep_alive = True
+        self.disconnected = False
+        self.response_complete = False
+
+    async def run_asgi(self, answer: "Callable[[_PlainCycle], Awaitable[None]]") -> None:
+        """Answer: uvicorn makes a task of it."""
+        await answer(self)
 
 
 class PlainHttp(OnePieceProtocol):
@@ -27,7 +63,7 @@ class PlainHttp(OnePieceProtocol):
 
     def __init__(self, *said: Any, **more: Any) -> None:
         super().__init__(*said, **more)
-        self._kept: _PlainCycle | None = None
+        self._kept: _Kept | None = None
         outermost = self.config.loaded_app
         self._trusted = outermost.trusted_hosts if isinstance(outermost, ProxyHeadersMiddleware) else None
 
@@ -37,8 +73,8 @@ class PlainHttp(OnePieceProtocol):
         if plain is None:
             super().on_headers_complete()
         else:
-            self._kept = _PlainCycle(self, plain)
-            self.cycle = cast("RequestResponseCycle", self._kept)
+            self._kept = _Kept(plain)
+            self.cycle = cast("RequestResponseCycle", _PlainCycle())
 
     def on_body(self, body: bytes) -> None:
         """A part of the body is there."""
@@ -56,22 +92,23 @@ class PlainHttp(OnePieceProtocol):
         if kept is None:
             super().on_message_complete()
             return
-        kept.wish = kept.plain.wish(kept.body)
-        if kept.wish is None:
+        wish = kept.plain.wish(bytes(kept.body))
+        if wish is None:
             self._tell(kept)
             super().on_message_complete()
         else:
             self._kept = None
-            self._start_asgi_task(self.cycle, self.app)
+            self._start_asgi_task(self.cycle, cast("Any", partial(self._answer, kept.plain, wish)))
 
-    def _tell(self, kept: "_PlainCycle") -> None:
+    def _tell(self, kept: _Kept) -> None:
         # It goes the ordinary way after all. What was before it has been answered.
+        cycle = self.cycle
         self._kept = None
         self.cycle = cast("RequestResponseCycle", None)
         super().on_headers_complete()
-        self.cycle.keep_alive &= kept.keep_alive
+        self.cycle.keep_alive &= cycle.keep_alive
         if kept.body:
-            super().on_body(kept.body)
+            super().on_body(bytes(kept.body))
 
     def _plain(self) -> Plain | None:
         parser = self.parser
@@ -83,66 +120,56 @@ class PlainHttp(OnePieceProtocol):
             or self.expect_100_continue
             or self.root_path
             or self.limit_concurrency is not None
+            or self.access_log
             or self._is_busy()
         ):
             return None
-        return self.short_way.plain(self.url, {"headers": self.headers, "client": self._asking()})
+        scope = self._scope()
+        return None if scope is None else self.short_way.plain(self.url, scope)
 
     def _is_busy(self) -> bool:
         # There is none at first, whatever its type says.
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
 
-    def _asking(self) -> tuple[str, int] | None:
+    def _scope(self) -> Scope | None:
+        # What lanes look at. None for chunks: behind the last one there may be more headers.
+        passed_on = []
+        for name, value in self.headers:
+            if name == b"x-forwarded-for":
+                passed_on.append(value)
+            elif name == b"transfer-encoding":
+                return None
+        return {"headers": self.headers, "client": self._asking(passed_on) if passed_on else self.client}
+
+    def _asking(self, passed_on: list[bytes]) -> tuple[str, int] | None:
         # As uvicorn's middleware has it.
         client, trusted = self.client, self._trusted
-        if client is None or trusted is None or client[0] not in trusted:
-            return client
-        passed_on = [value for name, value in self.headers if name == b"x-forwarded-for"]
-        if not passed_on:
+        if trusted is None or (client[0] if client else None) not in trusted:
             return client
         host, port = trusted.get_trusted_client_address(b", ".join(passed_on).decode("latin-1"))
         return (host, port) if host else client
 
-
-class _PlainCycle:
-    """A plain request and its answer: what uvicorn wants of its own `RequestResponseCycle`, and no more."""
-
-    message_event = asyncio.Event()
-    """uvicorn sets it when the client has gone. Nobody waits for it."""
-
-    def __init__(self, protocol: PlainHttp, plain: Plain) -> None:
-        self._protocol = protocol
-        self.plain = plain
-        self.body = b""
-        self.wish: Any = None
-        self.keep_alive = True
-        self.disconnected = False
-        self.response_complete = False
-
-    async def run_asgi(self, _: object) -> None:
-        """Answer."""
+    async def _answer(self, plain: Plain, wish: Any, cycle: _PlainCycle) -> None:
         try:
-            await self._send(await self._protocol.short_way.answer(self.plain, self.wish))
-        finally:
-            if not self.response_complete:
-                self._protocol.transport.close()
+            answer = await self.short_way.answer(plain, wish)
+        except BaseException:
+            self.logger.exception("A plain request was not answered.")
+            answer = FAILED
+            cycle.keep_alive = False
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if self.transport.is_closing():
+            return  # nobody reads it
+        self.transport.write(self._written(answer, keep_alive=cycle.keep_alive))
+        cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
-    async def _send(self, answer: Answer) -> None:
-        protocol = self._protocol
-        if protocol.flow.write_paused:
-            await protocol.flow.drain()
-        self.response_complete = True
-        if self.disconnected:
-            return
-        protocol.transport.write(self._written(answer))
-        if not self.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
-
-    def _written(self, answer: Answer) -> bytes:
-        headers = [*self._protocol.server_state.default_headers, *answer.headers]
-        if not self.keep_alive:
+    def _written(self, answer: Answer, *, keep_alive: bool) -> bytes:
+        headers = [*self.server_state.default_headers, *answer.headers]
+        if not keep_alive:
             headers.append((b"connection", b"close"))
         lines = [b"%b: %b\r\n" % header for header in headers]
         return b"".join((STATUS_LINE[answer.status], *lines, b"\r\n", answer.content))
