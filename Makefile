@@ -31,7 +31,7 @@ crashes: .venv/dev  ## Kill a process at every single step of every story (about
 loops: .venv/dev  ## Run the tests of whatever waits for something on the service's own event loop as well
 	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
 
-bench: .venv/dev  ## Measure what things cost, as ratios within one run (ten minutes); BENCH=--quick for less
+bench: .venv/dev  ## Measure what things cost, as ratios within one run (a quarter of an hour); BENCH=--quick for less
 	$(BIN)/python -m benchmarks $(BENCH)
 
 screens: .venv/dev  ## Take the pictures in docs/screens anew

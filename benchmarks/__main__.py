@@ -1,7 +1,8 @@
 """`make bench`: measure, show tables, and keep the figures.
 
 `--quick` measures less and keeps nothing; `--json` prints JSON alone; `--only joining` (or `attendance`, `journal`,
-`pages`) leaves out the rest; SESSIONS=10000000 says how large the large tables are; `--full` seals a million rows.
+`pages`) leaves out the rest; `--sessions N` says how large the large tables are, once for each, instead of a million
+and ten millions, which take 16 GB of disk; `--full` seals a million rows.
 
 `--beside "NAME=COMMAND"` measures one more server among the contenders, as often as it is given: a program that is told
 PORT and DATABASE_URL, answers `GET /healthz`, and does for `POST /join` what `benchmarks/contenders/floor.py` does.
@@ -11,6 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ def main() -> None:
     wanted.add_argument("--json", action="store_true")
     wanted.add_argument("--full", action="store_true")
     wanted.add_argument("--only", choices=PARTS)
+    wanted.add_argument("--sessions", action="append", default=[], type=int, metavar="N")
     wanted.add_argument("--beside", action="append", default=[], type=servers.brought, metavar="NAME=COMMAND")
     options = wanted.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
@@ -43,7 +46,13 @@ def main() -> None:
     if options.only is None and pages.browser_program() is None:
         sys.stderr.write("No Chromium is installed: the pages are left out.\n")
         parts = tuple(each for each in parts if each != "pages")
-    results = _measured(parts, options.beside, quick=options.quick)
+    size = joining.QUICK if options.quick else joining.WHOLE
+    if options.sessions:
+        size = replace(size, many_sessions=tuple(options.sessions))
+    try:
+        results = _measured(parts, size, options.beside, quick=options.quick)
+    except RuntimeError as error:
+        sys.exit(f"{error}")
     if "joining" in results and not options.quick:
         _keep(results)
     if "pages" in results and not options.quick:
@@ -54,7 +63,9 @@ def main() -> None:
         _show(Console(), results)
 
 
-def _measured(parts: tuple[str, ...], beside: Sequence[servers.Contender], *, quick: bool) -> dict[str, Any]:
+def _measured(
+    parts: tuple[str, ...], size: joining.Size, beside: Sequence[servers.Contender], *, quick: bool
+) -> dict[str, Any]:
     results: dict[str, Any] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -64,7 +75,7 @@ def _measured(parts: tuple[str, ...], beside: Sequence[servers.Contender], *, qu
             progress.update(task, description=doing)
 
         if "joining" in parts:
-            results["joining"] = joining.run(joining.QUICK if quick else joining.WHOLE, beside, report)
+            results["joining"] = joining.run(size, beside, report)
         if "attendance" in parts:
             report("attendance: folding and applying")
             results["attendance"] = attendance.run()

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -36,6 +37,8 @@ CONNECTIONS = (1, 32, 128)
 STORM = 200
 VENDOR_MILLISECONDS = 300
 SIGNATURES = 20_000
+BYTES_PER_SESSION = 1_600
+"""On disk, with its people, room, call and indexes."""
 
 Report = Callable[[str], None]
 
@@ -47,12 +50,12 @@ class Size:
     rounds: int
     seconds: float
     storms: int
-    many_sessions: int
+    many_sessions: tuple[int, ...]
     few_sessions: int = 10_000
 
 
-WHOLE = Size(rounds=3, seconds=4.0, storms=5, many_sessions=1_000_000)
-QUICK = Size(rounds=2, seconds=1.0, storms=2, many_sessions=100_000)
+WHOLE = Size(rounds=3, seconds=4.0, storms=5, many_sessions=(1_000_000, 10_000_000))
+QUICK = Size(rounds=2, seconds=1.0, storms=2, many_sessions=(100_000,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,13 @@ class Target:
 
 
 def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dict[str, Any]:
-    """Everything, with those that were brought among the contenders. `report` is told what is being done."""
+    """Everything, with those that were brought among the contenders. `report` is told what is being done.
+
+    Raises `RuntimeError` when there is no room on the disk for so many sessions.
+    """
     with tempfile.TemporaryDirectory(prefix="videobroker-bench-") as name:
         folder = Path(name)
+        _require_room(folder, sum(size.many_sessions) * BYTES_PER_SESSION)
         with stage.database_in(folder) as database, stage.sandbox_in(folder) as sandbox:
             report("filling the database")
             few = asyncio.run(stage.prepared(database, sandbox.url, sessions=size.few_sessions))
@@ -125,6 +132,15 @@ def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dic
             result["signatures_per_second"] = _signatures()
             result["growth"] = _growth(few, folder, size, report)
     return result
+
+
+def _require_room(folder: Path, wanted: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < wanted:
+        raise RuntimeError(
+            f"The large tables take {wanted / 1e9:.0f} GB in {folder.parent}, where {free / 1e9:.0f} are free. "
+            "Make fewer with --sessions, or set TMPDIR."
+        )
 
 
 @contextlib.contextmanager
@@ -323,28 +339,40 @@ def _signatures() -> float:
 
 
 def _growth(few: Stage, folder: Path, size: Size, report: Report) -> dict[str, Any]:
-    """The same joins where the tables hold more: two databases on one server, in turns."""
-    sessions = int(os.environ.get("SESSIONS", "0")) or size.many_sessions
-    report(f"filling another database with {sessions:,} sessions")
-    database = asyncio.run(_another_database(few.database))
-    began = time.perf_counter()
-    many = asyncio.run(stage.prepared(database, few.sandbox, sessions=sessions))
-    filled = time.perf_counter() - began
-    with stage.broker_of(few, folder) as small, stage.broker_of(many, folder) as large:
+    """The same joins where the tables hold more: databases on one server, in turns."""
+    stages, seconds = [few], []
+    for sessions in size.many_sessions:
+        began = time.perf_counter()
+        stages.append(_larger(few, sessions, report))
+        seconds.append(time.perf_counter() - began)
+    with contextlib.ExitStack() as stack:
+        served = [stack.enter_context(stage.broker_of(each, folder)) for each in stages]
         targets = [
-            ours_of(few, small, f"{few.sessions:,} sessions"),
-            ours_of(many, large, f"{sessions:,} sessions"),
+            ours_of(each, broker, f"{each.sessions:,} sessions") for each, broker in zip(stages, served, strict=True)
         ]
         for target in targets:
             report(f"warming up: {target.name}")
             # Every session that is joined has to be in memory once.
             _fire(target, 32, 4.0)
         lines = [line for connections in (1, 32) for line in _interleaved(targets, connections, size, report)]
-    return {"sessions": sessions, "fill_seconds": filled, "joins": [line.shown() for line in lines]}
+    return {
+        "sessions": [each.sessions for each in stages],
+        "fill_seconds": seconds,
+        "joins": [line.shown() for line in lines],
+    }
 
 
-async def _another_database(database: str) -> str:
+def _larger(few: Stage, sessions: int, report: Report) -> Stage:
+    def filled(done: int) -> None:
+        report(f"filling a database with {sessions:,} sessions: {done:,}")
+
+    filled(0)
+    database = asyncio.run(_another_database(few.database, f"of_{sessions}"))
+    return asyncio.run(stage.prepared(database, few.sandbox, sessions=sessions, filled=filled))
+
+
+async def _another_database(database: str, name: str) -> str:
     async with connected(database) as connection:
-        await connection.execute("create database many")
+        await connection.execute(f"create database {name}")
     head, _, query = database.partition("?")
-    return f"{head.rpartition('/')[0]}/many" + (f"?{query}" if query else "")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

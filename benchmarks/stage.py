@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -222,8 +222,10 @@ def _at_its_port(command: Sequence[str], environment: Mapping[str, str], folder:
         process.wait(30)
 
 
-async def prepared(database: str, sandbox: str, *, sessions: int) -> Stage:
-    """An app with so many sessions on a migrated database."""
+async def prepared(
+    database: str, sandbox: str, *, sessions: int, filled: Callable[[int], object] = lambda _: None
+) -> Stage:
+    """An app with so many sessions on a migrated database. `filled` is told how many there are so far."""
     await wiring.migrate(database)
     settings = Settings(_env_file=None, secret_key=new_key())
     workspace = demo_config().workspaces[0]
@@ -242,17 +244,19 @@ async def prepared(database: str, sandbox: str, *, sessions: int) -> Stage:
         )
         app = await tenants.set_account(broker, app, ProviderName.HMS, account, now=now)
         key, _ = await tenants.create_key(broker, app, "bench", scopes=Scope, expires_at=None, now=now)
-    await fill(database, app, sessions)
+    await fill(database, app, sessions, filled)
     return Stage(database, sandbox, app, key, settings.secret_key[0].get_secret_value(), sessions)
 
 
-async def fill(database: str, app: App, sessions: int) -> None:
+async def fill(database: str, app: App, sessions: int, filled: Callable[[int], object]) -> None:
     """Give the app so many sessions that can be joined at once."""
     async with connected(database) as connection:
         # Only what the rows say about each other is not checked again: they are made to fit.
         await connection.execute("set session_replication_role = replica")
         for first in range(1, sessions + 1, FILLED_AT_ONCE):
-            await connection.execute(FILL, app.id, first, min(sessions, first + FILLED_AT_ONCE - 1))
+            last = min(sessions, first + FILLED_AT_ONCE - 1)
+            await connection.execute(FILL, app.id, first, last)
+            filled(last)
         await connection.execute("vacuum analyze sessions, participants, rooms, calls")
 
 

@@ -63,20 +63,24 @@ def behind(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
 
 def growth(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
     """Small tables and large ones."""
-    lines = result["growth"]["joins"]
-    rows: list[Sequence[str]] = []
-    for few, many in zip(lines[::2], lines[1::2], strict=True):
-        rows += [
-            (str(few["connections"]), few["name"], f"{few['per_second']:,.0f}", "1.00", f"{few['p50']:.2f}"),
-            (
-                str(many["connections"]),
-                many["name"],
-                f"{many['per_second']:,.0f}",
-                _ratio(few["per_second"] / many["per_second"]),
-                f"{many['p50']:.2f}",
-            ),
-        ]
+    rows: list[Sequence[str]] = [
+        (
+            str(line["connections"]),
+            line["name"],
+            f"{line['per_second']:,.0f}",
+            _ratio(few["per_second"] / line["per_second"]),
+            f"{line['p50']:.2f}",
+        )
+        for few, *more in _by_connections(result["growth"])
+        for line in (few, *more)
+    ]
     return ("connections", "tables of", "joins a second", "times as costly", "p50 ms"), rows
+
+
+def _by_connections(grown: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """At each number of connections: the smallest tables first."""
+    lines, sizes = grown["joins"], len(grown["sessions"])
+    return [lines[at : at + sizes] for at in range(0, len(lines), sizes)]
 
 
 def processes(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
@@ -123,13 +127,10 @@ def verdicts(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]
         storm["allowed_seconds"],
         at_most=True,
     )
-    few, many = result["growth"]["joins"][-2:]
-    add(
-        f"cost of a join at {result['growth']['sessions']:,} sessions against 10,000",
-        few["per_second"] / many["per_second"],
-        1.15,
-        at_most=True,
-    )
+    few, *more = _by_connections(result["growth"])[-1]
+    for many in more:
+        promise = f"cost of a join at {many['name']} against {few['name']}"
+        add(promise, few["per_second"] / many["per_second"], 1.15, at_most=True)
     return ("promise", "measured", "promised", "kept"), rows
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,14 @@ def result() -> dict[str, Any]:
         "signatures_per_second": 1e5,
         "behind": [{"name": behind.ALONE, "joins": 2000, "service": 250.0, "worker": 25.0}],
         "storm": {"joins": 200, "vendor_calls": [1], "last_answer_seconds": 0.5, "allowed_seconds": 0.65},
-        "growth": {"sessions": 10**6, "joins": [{**line, "name": n, "connections": 32} for n in ("few", "many")]},
+        "growth": {
+            "sessions": [10, 1000, 2000],
+            "joins": [
+                {**line, "name": f"{n} sessions", "connections": connections, "per_second": each}
+                for connections in (1, 32)
+                for n, each in ((10, 120.0 * connections), (1000, 100.0 * connections), (2000, 110.0 * connections))
+            ],
+        },
         "start_seconds": {joining.OURS: 1.0},
         "idle_megabytes": {joining.OURS: 100.0},
         "megabytes": {joining.OURS: 110.0},
@@ -139,8 +147,18 @@ def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_chang
     assert "| throughput against the floor, 32 connections | 1.00 | at least 1.00 | yes |" in written
     assert "| throughput against FastAPI with the ORM, 128 connections | 1.00 | at least 5.00 | no |" in written
     assert f"| {behind.ALONE} | 250 | 25 | 0.10 |" in written
+    assert "| 1 | 10 sessions | 120 | 1.00 | 1.00 |" in written
+    assert "| 32 | 2000 sessions | 3,520 | 1.09 | 1.00 |" in written
+    assert "| cost of a join at 1000 sessions against 10 sessions | 1.20 | at most 1.15 | no |" in written
+    assert "| cost of a join at 2000 sessions against 10 sessions | 1.09 | at most 1.15 | yes |" in written
     tables.write(document, result())
     assert document.read_text() == written
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_measured() -> None:
+    size = replace(joining.QUICK, many_sessions=(10**15,))
+    with pytest.raises(RuntimeError, match="--sessions"):
+        joining.run(size, (), report=pytest.fail)
 
 
 def test_the_document_has_the_marks() -> None:
