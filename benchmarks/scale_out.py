@@ -116,7 +116,7 @@ def measure(extent: Extent) -> tuple[list[Result], Mapping[str, float]]:
             "worker": [worker.process.pid],
         }
         joins = [Shot(f"/v1/bookings/{each}/join", '{"user_id":"tutor-1"}') for each in stage.references]
-        starts = [Shot(f"/v1/bookings/{each}/start", '{"user_id":"tutor-1"}') for each in stage.references]
+        links = [Shot(f"/v1/bookings/{each}/links", '{"user_id":"tutor-1"}') for each in stage.references]
         arrangements = [
             Arrangement("join, 1 process, asked directly", [one.url], joins),
             Arrangement("join, 1 process behind nginx", [before_one.url], joins, "join, 1 process, asked directly"),
@@ -125,12 +125,13 @@ def measure(extent: Extent) -> tuple[list[Result], Mapping[str, float]]:
             ),
             Arrangement("join, 2 processes behind nginx", [before_two.url], joins, "join, 1 process behind nginx"),
             Arrangement("join, 1 process with PgBouncer", [pooled.url], joins, "join, 1 process, asked directly"),
-            Arrangement("start, 1 process, asked directly", [one.url], starts),
-            Arrangement("start, 1 process with PgBouncer", [pooled.url], starts, "start, 1 process, asked directly"),
+            Arrangement("link, 1 process, asked directly", [one.url], links),
+            Arrangement("link, 1 process with PgBouncer", [pooled.url], links, "link, 1 process, asked directly"),
         ]
         rounds = _in_turns(stage, arrangements, groups, extent)
         memory = {"serve": one.megabytes, "work": worker.megabytes}
         asyncio.run(_nothing_lost(stage, rounds))
+        _pooler_was_used(rounds)
         return [_result(each, rounds) for each in arrangements], memory
 
 
@@ -227,6 +228,17 @@ async def _nothing_lost(stage: Stage, rounds: Mapping[str, Sequence[Round]]) -> 
         written = await connection.fetchval("select count(*) from journal where type = 'credentials.issued'")
     if written < joins:
         raise RuntimeError(f"{joins} joins were answered, and {written} stand in the journal")
+
+
+def _pooler_was_used(rounds: Mapping[str, Sequence[Round]]) -> None:
+    """What is said to pass through PgBouncer does."""
+    through = rounds["link, 1 process with PgBouncer"]
+    requests, seconds = (
+        sum(each.measured.requests for each in through),
+        sum(each.spent["PgBouncer"] for each in through),
+    )
+    if seconds / requests < 5e-6:
+        raise RuntimeError("links with PgBouncer did not pass through it")
 
 
 def _ours(
