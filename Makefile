@@ -28,8 +28,10 @@ check: .venv/dev  ## Check style, types and the arrows between packages
 crashes: .venv/dev  ## Kill a process at every single step of every story (about five minutes)
 	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py
 
-loops: .venv/dev  ## Run the tests of whatever waits for something on the service's own event loop as well
-	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
+LOOPS ?= tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
+
+loops: .venv/dev  ## Run the tests of whatever waits for something on the service's own event loop as well (three minutes)
+	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(LOOPS)
 
 bench: .venv/dev  ## Measure what things cost, as ratios within one run (a quarter of an hour); BENCH=--quick for less
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -355,7 +355,7 @@ def shown(provider: Provider, body: bytes) -> dict[str, str]:
     return {"agora-signature-v2": hmac.new(HOOK_SECRET.encode(), body, "sha256").hexdigest()}
 
 
-def test_a_webhook_is_taken_from_the_vendor_and_from_nobody_else(provider: Provider) -> None:
+async def test_a_webhook_is_taken_from_the_vendor_and_from_nobody_else(provider: Provider) -> None:
     body = json.dumps(ARRIVAL[provider.name]).encode()
     if Capability.WEBHOOKS in provider.capabilities:
         assert provider.verify(shown(provider, body), body, now=NOW) == provider.read(body)
@@ -369,7 +369,7 @@ def test_a_webhook_is_taken_from_the_vendor_and_from_nobody_else(provider: Provi
 
 
 @pytest.mark.parametrize("days", [-1, 31])
-def test_a_webhook_from_another_time_is_not_taken_and_can_still_be_read(provider: Provider, days: int) -> None:
+async def test_a_webhook_from_another_time_is_not_taken_and_can_still_be_read(provider: Provider, days: int) -> None:
     body = json.dumps(ARRIVAL[provider.name]).encode()
     if Capability.WEBHOOKS in provider.capabilities:
         with pytest.raises(WebhookUnreadable):
@@ -377,7 +377,7 @@ def test_a_webhook_from_another_time_is_not_taken_and_can_still_be_read(provider
     assert provider.read(body).observation is not None
 
 
-def test_a_webhook_says_the_same_thing_in_one_form(provider: Provider) -> None:
+async def test_a_webhook_says_the_same_thing_in_one_form(provider: Provider) -> None:
     notice = provider.read(json.dumps(ARRIVAL[provider.name]).encode())
     seen = notice.observation
     assert seen is not None
@@ -406,7 +406,9 @@ async def test_nothing_secret_is_ever_printed(
     assert getattr(signed.credentials, "token", "?") not in printed
 
 
-def test_an_account_that_lacks_its_secret_is_refused_by_name(account: ProviderAccount, clock: MovableClock) -> None:
+async def test_an_account_that_lacks_its_secret_is_refused_by_name(
+    account: ProviderAccount, clock: MovableClock
+) -> None:
     missing = SECRETS[account.provider]
     settings = {name: value for name, value in account.settings.items() if name != missing}
     with pytest.raises(ProviderNotConfigured, match=missing):
