@@ -7,8 +7,8 @@ PYTEST_WORKERS ?= 3
 
 # Tests start the program again and again, and pytest compiles every test in every one of its processes: where Python is
 # told to keep no bytecode, all of them would do it anew each time.
-test crashes loops screens: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test check crashes loops bench scale screens openapi clean
+test crashes fuzz loops screens: export PYTHONDONTWRITEBYTECODE :=
+.PHONY: help run test check crashes fuzz loops bench scale screens openapi clean
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: .venv/dev  ## Check style, types and the arrows between packages
 
 crashes: .venv/dev  ## Kill a process at every single step of every story (about five minutes)
 	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py
+
+fuzz: .venv/dev  ## Send every operation a hundred generated requests (some minutes); `make test` sends a dozen
+	FUZZ_EXAMPLES=100 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/web/test_fuzz_api.py
 
 LOOPS ?= tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
 

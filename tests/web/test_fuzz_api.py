@@ -1,9 +1,10 @@
-"""Thousands of requests made from the OpenAPI document, right and wrong ones: the service keeps to its contract.
+"""A thousand requests made from the OpenAPI document, and more, right and wrong: the service keeps to its contract.
 
 The service runs on a socket in a thread of its own, because schemathesis is synchronous and a broker belongs to one
 event loop. The app is on Agora: its credentials are signed here, so no request waits for a vendor.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -33,6 +34,9 @@ from videobroker.web.app import create_app
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ACCOUNT = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
 ROLES = dict.fromkeys(("tutor", "student", "admin", "member", "guest"), "publisher")
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+"""Requests for each operation. `make fuzz` sends more."""
 
 
 def _nobody() -> AbstractAsyncContextManager[Broker]:
@@ -90,7 +94,7 @@ def keeping_to_its_contract(operation_id: str) -> Any:
 
     @contract.include(operation_id=operation_id).parametrize()
     @settings(
-        max_examples=30,
+        max_examples=EXAMPLES,
         deadline=None,
         derandomize=True,
         database=None,
