@@ -97,6 +97,16 @@ class Connection:
 Connect = Callable[..., Connection]
 
 
+async def both_ways(connect: Connect, *pieces: bytes, **how: Any) -> list[tuple[bytes, bool]]:
+    """What is sent to somebody who says this, and whether it was the end: as uvicorn has it, and past ASGI."""
+    answers = []
+    for plainly in (False, True):
+        connection = connect(plainly=plainly, **how)
+        await connection.say(*pieces)
+        answers.append((connection.wire.sent, connection.wire.is_closed))
+    return answers
+
+
 @dataclass
 class Counted:
     """The service, which counts the requests that come to it through ASGI."""
@@ -310,13 +320,8 @@ class TestBytes:
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        request = with_key(tutoring, **changes).written()
-        answers = []
-        for plainly in (False, True):
-            connection = connect(plainly=plainly)
-            await connection.say(*cut(request, [0.9]))
-            answers.append((connection.wire.sent, connection.wire.is_closed))
-        assert answers[1] == answers[0]
+        ordinary, past_asgi = await both_ways(connect, *cut(with_key(tutoring, **changes).written(), [0.9]))
+        assert past_asgi == ordinary
         assert counted.through_asgi == 2
 
     @pytest.mark.parametrize("at", range(0, 260, 13))
@@ -433,26 +438,19 @@ class TestPlain:
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        answers = []
-        for plainly in (False, True):
-            connection = connect(plainly=plainly, **how)
-            await connection.say(with_key(tutoring).written())
-            answers.append(connection.wire.sent)
-        assert answers[1] == answers[0] != b""
+        ordinary, past_asgi = await both_ways(connect, with_key(tutoring).written(), **how)
+        assert past_asgi == ordinary
+        assert ordinary[0].startswith(b"HTTP/1.1")
         assert counted.through_asgi == 2
 
     async def test_what_nothing_else_answers_is_answered_as_by_uvicorn(
         self, tutoring: Tenant, connect: Connect, caplog: pytest.LogCaptureFixture
     ) -> None:
         await tutoring.book()
-        answers = []
-        for plainly in (False, True):
-            connection = connect(plainly=plainly)
-            with patch.object(ShortWay, "answer", side_effect=RuntimeError("a secret detail")):
-                await connection.say(with_key(tutoring).written())
-            answers.append((connection.wire.sent, connection.wire.is_closed))
-        assert answers[1] == answers[0]
-        assert b"500 Internal Server Error" in answers[1][0]
+        with patch.object(ShortWay, "answer", side_effect=RuntimeError("a secret detail")):
+            ordinary, past_asgi = await both_ways(connect, with_key(tutoring).written())
+        assert past_asgi == ordinary
+        assert b"500 Internal Server Error" in past_asgi[0]
         assert "A plain request was not answered." in caplog.text
 
 
