@@ -131,7 +131,7 @@ def measure(extent: Extent) -> tuple[list[Result], Mapping[str, float]]:
         rounds = _in_turns(stage, arrangements, groups, extent)
         memory = {"serve": one.megabytes, "work": worker.megabytes}
         asyncio.run(_nothing_lost(stage, rounds))
-        _pooler_was_used(rounds)
+        pooler_was_used(rounds)
         return [_result(each, rounds) for each in arrangements], memory
 
 
@@ -230,8 +230,8 @@ async def _nothing_lost(stage: Stage, rounds: Mapping[str, Sequence[Round]]) -> 
         raise RuntimeError(f"{joins} joins were answered, and {written} stand in the journal")
 
 
-def _pooler_was_used(rounds: Mapping[str, Sequence[Round]]) -> None:
-    """What is said to pass through PgBouncer does."""
+def pooler_was_used(rounds: Mapping[str, Sequence[Round]]) -> None:
+    """What is said to pass through PgBouncer does. Raises `RuntimeError` where it had nothing to do."""
     through = rounds["link, 1 process with PgBouncer"]
     requests, seconds = (
         sum(each.measured.requests for each in through),

@@ -6,14 +6,17 @@ import pytest
 
 from benchmarks.capacity import BUSY_AT_MOST, Costs, Rush, connections, joins_per_second, needed
 from benchmarks.growth import Weight
+from benchmarks.gun import Measured
 from benchmarks.scale_out import (
     BEGIN,
     GROUPS,
     PAGE,
     Result,
+    Round,
     capacity_tables,
     costs_of,
     growth_table,
+    pooler_was_used,
     processor_table,
     put_into,
     throughput_table,
@@ -103,3 +106,14 @@ def test_the_tables_say_what_was_measured() -> None:
     assert processor_table(results).endswith("| 0.30 |")
     assert "| 1 | 1 | 3,500 |" in capacity_tables(COSTS, {"serve": 100.0, "work": 110.0})
     assert "| all | | | 3,000 |" in growth_table([Weight("journal", 10.0, 200.0), Weight("inbox", 2.0, 500.0)])
+
+
+@pytest.mark.parametrize(("seconds", "is_used"), [(0.0, False), (0.001, False), (0.1, True)])
+def test_a_measurement_of_the_pooler_that_did_no_work_is_none(seconds: float, is_used: bool) -> None:
+    measured = Measured(requests=1000, seconds=1.0, errors=0, p50=1.0, p99=1.0)
+    rounds = {"link, 1 process with PgBouncer": [Round(measured, {**dict.fromkeys(GROUPS, 1.0), "PgBouncer": seconds})]}
+    if is_used:
+        pooler_was_used(rounds)
+    else:
+        with pytest.raises(RuntimeError, match="did not pass through it"):
+            pooler_was_used(rounds)
