@@ -51,8 +51,8 @@ def main() -> None:
         size = replace(size, many_sessions=tuple(options.sessions))
     try:
         results = _measured(parts, size, options.beside, quick=options.quick)
-    except RuntimeError as error:
-        sys.exit(f"{error}")
+    except joining.NoRoom as error:
+        sys.exit(f"error: {error}")
     if "joining" in results and not options.quick:
         _keep(results)
     if "pages" in results and not options.quick:

@@ -43,6 +43,10 @@ BYTES_PER_SESSION = 1_600
 Report = Callable[[str], None]
 
 
+class NoRoom(Exception):
+    """The disk is too small."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is done."""
@@ -112,7 +116,7 @@ class Target:
 def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dict[str, Any]:
     """Everything, with those that were brought among the contenders. `report` is told what is being done.
 
-    Raises `RuntimeError` when there is no room on the disk for so many sessions.
+    Raises `NoRoom` when there is none on the disk for so many sessions.
     """
     with tempfile.TemporaryDirectory(prefix="videobroker-bench-") as name:
         folder = Path(name)
@@ -137,7 +141,7 @@ def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dic
 def _require_room(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted:
-        raise RuntimeError(
+        raise NoRoom(
             f"The large tables take {wanted / 1e9:.0f} GB in {folder.parent}, where {free / 1e9:.0f} are free. "
             "Make fewer with --sessions, or set TMPDIR."
         )

@@ -157,7 +157,7 @@ def test_the_figures_go_between_the_marks_of_the_document_and_nothing_else_chang
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_measured() -> None:
     size = replace(joining.QUICK, many_sessions=(10**15,))
-    with pytest.raises(RuntimeError, match="--sessions"):
+    with pytest.raises(joining.NoRoom, match="--sessions"):
         joining.run(size, (), report=pytest.fail)
 
 
