@@ -42,7 +42,7 @@ bench: .venv/dev  ## Measure what things cost, as ratios within one run (a quart
 screens: .venv/dev  ## Take the pictures in docs/screens anew
 	SCREENS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
 
-scale: .venv/dev  ## Measure processes behind nginx, and write docs/scaling.md anew (about eight minutes; needs nginx, pgbouncer, wrk)
+scale: .venv/dev  ## Measure processes behind nginx, and write docs/scaling.md anew (about four minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write
 
 openapi: .venv/dev  ## Write openapi.yaml and docs/events.md anew
