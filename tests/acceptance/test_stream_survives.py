@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from house import Tenant
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.actors import Actor
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import journal, sessions
 
@@ -66,7 +67,7 @@ async def write(tenant: Tenant, dice: random.Random) -> None:
             event = about(
                 session,
                 EventType.APP_REPORTED,
-                asker=Asker(tenant.app.id),
+                actor=Actor(tenant.app.id),
                 now=tenant.broker.now(),
                 data={"event": "load", "reported_at": None, "details": {}},
             )

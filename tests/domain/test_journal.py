@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest
 
 from house import moment_of
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId, KeyId, SessionId
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -21,18 +22,18 @@ LESSON = Session(
     created_at=NOW - timedelta(days=1),
     updated_at=NOW - timedelta(days=1),
 )
-BACKEND = Asker(APP_ID, KeyId(UUID(int=3)), ip="192.0.2.1", user_agent="curl/8")
+BACKEND = Actor(APP_ID, KeyId(UUID(int=3)), ip="192.0.2.1", user_agent="curl/8")
 
 
 def test_a_line_about_a_session_names_it_and_whoever_asked_and_whom_it_is_about() -> None:
     event = about(
-        LESSON, EventType.CREDENTIALS_ISSUED, asker=BACKEND, now=NOW, user_id="tutor-1", data={"role": "teacher"}
+        LESSON, EventType.CREDENTIALS_ISSUED, actor=BACKEND, now=NOW, user_id="tutor-1", data={"role": "teacher"}
     )
     assert event == Event(
         id=event.id,
         type=EventType.CREDENTIALS_ISSUED,
         occurred_at=NOW,
-        asker=BACKEND,
+        actor=BACKEND,
         session=LESSON.key,
         session_id=LESSON.id,
         user_id="tutor-1",
@@ -41,23 +42,23 @@ def test_a_line_about_a_session_names_it_and_whoever_asked_and_whom_it_is_about(
 
 
 def test_a_line_says_nothing_of_its_own_accord_about_people_or_details() -> None:
-    event = about(LESSON, EventType.SESSION_CANCELLED, asker=BACKEND, now=NOW)
+    event = about(LESSON, EventType.SESSION_CANCELLED, actor=BACKEND, now=NOW)
     assert event.user_id is None
     assert event.data is None
 
 
 def test_the_id_of_a_line_tells_when_it_happened() -> None:
-    assert moment_of(about(LESSON, EventType.CALL_STARTED, asker=BACKEND, now=NOW).id) == NOW
+    assert moment_of(about(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW).id) == NOW
 
 
 def test_the_same_thing_happening_twice_makes_two_lines() -> None:
-    first, second = (about(LESSON, EventType.CALL_STARTED, asker=BACKEND, now=NOW) for _ in range(2))
+    first, second = (about(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW) for _ in range(2))
     assert first.id != second.id
 
 
 def test_later_lines_have_greater_ids() -> None:
     ids = [
-        about(LESSON, EventType.CALL_STARTED, asker=BACKEND, now=NOW + timedelta(milliseconds=passed)).id
+        about(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW + timedelta(milliseconds=passed)).id
         for passed in range(100)
     ]
     assert ids == sorted(ids)

@@ -15,8 +15,8 @@ from cli.program import new_database
 from house import HMS_ROLES, Sandbox, make_tenant
 from scaling.loopback import ROOT
 from videobroker import wiring
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import Asker
 from videobroker.settings import Settings
 from videobroker.storage.tables import metadata
 from videobroker.usecases.erasing import erase_person
@@ -158,8 +158,8 @@ async def test_a_journal_in_parts_is_as_append_only_as_a_whole_one(
             assert await tenant.events() == before
             assert (await tenant.join(user_id="student-1")).status_code == 200
             await seal_journal(broker, tenant.app.id, now=broker.now())
-            asker = Asker(tenant.app.id)
-            erased = await erase_person(broker, tenant.app.id, "student-1", asker=asker, now=broker.now())
+            actor = Actor(tenant.app.id)
+            erased = await erase_person(broker, tenant.app.id, "student-1", actor=actor, now=broker.now())
             assert erased.rows > 0
             after = await tenant.events()
             assert [event["id"] for event in after[: len(before)]] == [event["id"] for event in before]

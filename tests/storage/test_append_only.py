@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from house import Tenant
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.storage import journal
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.sealing_journal import seal_journal
@@ -29,9 +30,9 @@ select app_id, xid, seq, :pointer, sha256('x'), :entry from journal where app_id
 async def event_id(tutoring: Tenant) -> EventId:
     """An event that is sealed."""
     now = tutoring.broker.now()
-    asker = Asker(tutoring.app.id, user_id="zoe", ip="192.0.2.7")
+    actor = Actor(tutoring.app.id, user_id="zoe", ip="192.0.2.7")
     event = Event(
-        EventId(uuid7(now)), EventType.CREDENTIALS_ISSUED, now, asker, user_id="zoe", data={"role": "student"}
+        EventId(uuid7(now)), EventType.CREDENTIALS_ISSUED, now, actor, user_id="zoe", data={"role": "student"}
     )
     async with tutoring.broker.store.transaction() as transaction:
         await journal.record(transaction, event)
@@ -190,9 +191,9 @@ async def test_with_these_rights_the_service_writes_seals_and_erases(
 
     monkeypatch.setattr(store, "transaction", as_service)
     now = tutoring.broker.now()
-    asker = Asker(tutoring.app.id)
+    actor = Actor(tutoring.app.id)
     assert (await tutoring.send("PUT", "/v1/groups/circle", json={"participants": []})).status_code == 201
-    erased = await erase_person(tutoring.broker, tutoring.app.id, "zoe", asker=asker, now=now)
+    erased = await erase_person(tutoring.broker, tutoring.app.id, "zoe", actor=actor, now=now)
     assert (erased.rows, erased.fields) == (1, 3)
     while (verdict := await verify(tutoring)).unsealed:
         await seal_journal(tutoring.broker, tutoring.app.id, now=now)
@@ -218,7 +219,7 @@ async def test_writing_an_event_is_one_statement(tutoring: Tenant) -> None:
         now = tutoring.broker.now()
         async with tutoring.broker.store.transaction() as transaction:
             await journal.record(
-                transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Asker(tutoring.app.id))
+                transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, Actor(tutoring.app.id))
             )
     finally:
         events.remove(engine, "before_cursor_execute", remember)

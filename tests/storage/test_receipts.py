@@ -10,8 +10,9 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from house import Tenant
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.webhooks import Attempt, Endpoint, Secret
 from videobroker.storage import deliveries, endpoints, journal
 from videobroker.storage.deliveries import Due
@@ -39,7 +40,7 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[Due]:
         await tenant.broker.endpoints.add(transaction, endpoint, cursor=None)
         recorded = [
             await journal.record_one(
-                transaction, Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Asker(tenant.app.id))
+                transaction, Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
             )
             for _ in range(number)
         ]

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from house import Tenant
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.keys import key_digest
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import entrances
@@ -37,7 +38,7 @@ def key_of(tenant: Tenant, reference: str, kind: SessionKind = SessionKind.BOOKI
 
 def event_of(tenant: Tenant, user_id: str) -> Event:
     now = tenant.broker.now()
-    return Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Asker(tenant.app.id), user_id=user_id, data={"n": 1})
+    return Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id), user_id=user_id, data={"n": 1})
 
 
 WASTEFUL = re.compile(r"Seq Scan|Hash|Merge|Sort|Filter: (?!\((ended_at|retired_at) IS NULL\)$)", re.MULTILINE)

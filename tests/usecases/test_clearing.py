@@ -13,7 +13,7 @@ from sqlalchemy import text
 from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Sandbox, Tenant
 from videobroker.delivery.courier import Courier
-from videobroker.domain.journal import Asker
+from videobroker.domain.actors import Actor
 from videobroker.domain.keeping import SHORTEST, Keeping
 from videobroker.usecases import clearing, endpoints
 from videobroker.usecases.applying import apply
@@ -209,7 +209,7 @@ class TestDeliveries:
 class TestErasing:
     async def erase(self, tenant: Tenant, user_id: str) -> Erased:
         now = tenant.broker.now()
-        return await erase_person(tenant.broker, tenant.app.id, user_id, asker=Asker(tenant.app.id), now=now)
+        return await erase_person(tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=now)
 
     async def test_empties_the_webhooks_that_tell_of_the_person_and_no_others(
         self, hooked: Tenant, sandbox: Sandbox

@@ -26,9 +26,10 @@ from starlette.types import Receive, Scope, Send
 
 from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
-from videobroker.domain.journal import Asker, Event
+from videobroker.domain.journal import Event
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.errors import AccessDenied
 from videobroker.providers.agora.provider import AgoraProvider
@@ -194,9 +195,9 @@ class Process:
         raise AssertionError("the worker goes in circles")
 
     @property
-    def asker(self) -> Asker:
+    def actor(self) -> Actor:
         """The app's backend."""
-        return Asker(self.app.id)
+        return Actor(self.app.id)
 
 
 @asynccontextmanager
@@ -727,13 +728,13 @@ async def _cancel(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the booking still stands; then a worker works."""
     known = await registering.find(one.broker, stage.key())
     if known.session.terms.status is not SessionStatus.CANCELLED:
-        await registering.cancel(one.broker, one.app, stage.key(), asker=one.asker, now=one.broker.now())
+        await registering.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
     await one.work()
 
 
 async def _cancel_blindly(stage: Stage, one: Process) -> None:
     """A backend that got no answer asks again; then a worker works."""
-    await registering.cancel(one.broker, one.app, stage.key(), asker=one.asker, now=one.broker.now())
+    await registering.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
     await one.work()
 
 
@@ -747,7 +748,7 @@ async def _end(stage: Stage, one: Process) -> None:
 
 async def _end_blindly(stage: Stage, one: Process) -> None:
     """A backend that got no answer asks again; then a worker works."""
-    await calls.end_call(one.broker, one.app, stage.key(), user_id="tutor-1", asker=one.asker, now=one.broker.now())
+    await calls.end_call(one.broker, one.app, stage.key(), user_id="tutor-1", actor=one.actor, now=one.broker.now())
     await one.work()
 
 
@@ -807,7 +808,7 @@ async def _put_out(stage: Stage, one: Process) -> None:
     """A backend asks again only if nothing says that it was heard; then a worker works."""
     if not await stage.rows("select user_id from removals where app_id = :app"):
         now = one.broker.now()
-        await removing.remove(one.broker, one.app, stage.key(), "student-1", ban=True, asker=one.asker, now=now)
+        await removing.remove(one.broker, one.app, stage.key(), "student-1", ban=True, actor=one.actor, now=now)
     await one.work()
 
 
@@ -831,7 +832,7 @@ async def _move(stage: Stage, one: Process) -> None:
         one.app,
         stage.key(),
         lambda terms: replace(terms, starts_at=later, ends_at=later + timedelta(hours=1)),
-        asker=one.asker,
+        actor=one.actor,
         now=one.broker.now(),
     )
     await one.work()
@@ -848,7 +849,7 @@ async def _join_again(stage: Stage, one: Process) -> None:
     """The frontend asks until it is answered; then a worker works."""
     surface = Surface.SDK if stage.at_agora else Surface.PREBUILT
     visitor, now = entering.Visitor("tutor-1"), one.broker.now()
-    await entering.join(one.broker, one.app, stage.key(), visitor, surface=surface, asker=one.asker, now=now)
+    await entering.join(one.broker, one.app, stage.key(), visitor, surface=surface, actor=one.actor, now=now)
     await one.work()
 
 
@@ -864,13 +865,13 @@ async def _be_let_in(stage: Stage, one: Process) -> None:
 
     async def join() -> None:
         visitor = entering.Visitor("student-1")
-        await entering.join(one.broker, one.app, key, visitor, surface=Surface.SDK, asker=one.asker, now=now)
+        await entering.join(one.broker, one.app, key, visitor, surface=Surface.SDK, actor=one.actor, now=now)
 
-    if not await lobbies.list_lobby(one.broker, one.app, key, asker=one.asker, now=now):
+    if not await lobbies.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
         with suppress(AccessDenied):
             await join()
-    for entry, _ in await lobbies.list_lobby(one.broker, one.app, key, asker=one.asker, now=now):
-        await lobbies.admit(one.broker, one.app, key, entry.id, asker=one.asker, now=now)
+    for entry, _ in await lobbies.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
+        await lobbies.admit(one.broker, one.app, key, entry.id, actor=one.actor, now=now)
     await join()
     await one.work()
 

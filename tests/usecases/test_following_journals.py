@@ -8,8 +8,9 @@ import pytest
 from house import Tenant
 from videobroker import worker
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 
 GROWING_SECONDS = 0.5
 
@@ -33,7 +34,7 @@ async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_
     follower = asyncio.create_task(worker.follow(broker))
     while time.monotonic() < began + GROWING_SECONDS:
         now = broker.now()
-        await broker.scribe.record(Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Asker(tutoring.app.id)))
+        await broker.scribe.record(Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tutoring.app.id)))
         written += 1
     async with asyncio.timeout(20):
         while seen < written:

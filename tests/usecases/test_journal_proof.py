@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from house import MovableClock, Tenant
 from videobroker.domain import journal_file
+from videobroker.domain.actors import Actor
 from videobroker.domain.auditing import Verdict, Wrong
 from videobroker.domain.ids import EventId, SessionId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal, seals
@@ -41,9 +42,9 @@ async def write(
 ) -> list[str]:
     """Events about a booking; their ids."""
     now = tenant.broker.now() - ago
-    asker = Asker(tenant.app.id, ip="192.0.2.7", user_agent="Firefox/140", user_id=asked_by)
+    actor = Actor(tenant.app.id, ip="192.0.2.7", user_agent="Firefox/140", user_id=asked_by)
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
-    events = [Event(EventId(uuid7(now)), event_type, now, asker, key, SESSION, user_id, data) for _ in range(count)]
+    events = [Event(EventId(uuid7(now)), event_type, now, actor, key, SESSION, user_id, data) for _ in range(count)]
     async with tenant.broker.store.transaction() as transaction:
         await journal.record(transaction, *events)
     return [str(event.id) for event in events]
@@ -325,11 +326,11 @@ async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_else
 
 async def test_rows_of_a_transaction_that_runs_wait_with_all_that_follow(tutoring: Tenant) -> None:
     gate, written = asyncio.Event(), asyncio.Event()
-    asker, now = Asker(tutoring.app.id), tutoring.broker.now()
+    actor, now = Actor(tutoring.app.id), tutoring.broker.now()
 
     async def slow() -> None:
         async with tutoring.broker.store.transaction() as transaction:
-            await journal.record(transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, asker))
+            await journal.record(transaction, Event(EventId(uuid7(now)), EventType.CALL_STARTED, now, actor))
             written.set()
             await gate.wait()
 
@@ -417,7 +418,7 @@ async def test_all_apps_are_sealed_apart(tutoring: Tenant, other: Tenant) -> Non
 async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
     """Forget somebody."""
     return await erase_person(
-        tenant.broker, tenant.app.id, user_id, asker=Asker(tenant.app.id), now=tenant.broker.now(), **how
+        tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=tenant.broker.now(), **how
     )
 
 
@@ -520,13 +521,13 @@ async def test_two_people_of_one_event_are_forgotten_one_after_the_other(tutorin
 
 async def test_a_number_of_another_session_is_somebody_else(tutoring: Tenant) -> None:
     await write(tutoring, user_id="zoe", data={"provider_user_id": "1017"})
-    now, asker = tutoring.broker.now(), Asker(tutoring.app.id)
+    now, actor = tutoring.broker.now(), Actor(tutoring.app.id)
     elsewhere = SessionId(uuid7(now))
     event = Event(
         EventId(uuid7(now)),
         EventType.PARTICIPANT_JOINED,
         now,
-        asker,
+        actor,
         None,
         elsewhere,
         None,

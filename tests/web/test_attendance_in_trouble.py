@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, make_tenant
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderRefused, ProviderUnavailable
@@ -159,7 +159,7 @@ class TestPeopleOfWhomNobodyTold:
         key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
         now = tutoring.broker.now()
         _, code = await hand_out_code(
-            tutoring.broker, tutoring.app, key, role="tutor", user_id="tutor-1", asker=Asker(tutoring.app.id), now=now
+            tutoring.broker, tutoring.app, key, role="tutor", user_id="tutor-1", actor=Actor(tutoring.app.id), now=now
         )
         await sandbox.enter(await room_id_of(tutoring), code=code, user_id="tutor-1")
         clock.move(minutes=16)
@@ -201,7 +201,7 @@ class TestLostAnswers:
             key,
             Visitor("tutor-1"),
             surface=Surface.SDK,
-            asker=Asker(hooked.app.id),
+            actor=Actor(hooked.app.id),
             now=began,
         )
         clock.move(hours=2)

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from house import MovableClock, Tenant, ask_as, linked
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.actors import Actor
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.domain.users import TokenRules
@@ -67,7 +68,7 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
     """A slow transaction takes its numbers first and commits last: a naive reader would pass over it."""
     await tutoring.book()
     key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
-    asker, now = Asker(tutoring.app.id), tutoring.broker.now()
+    actor, now = Actor(tutoring.app.id), tutoring.broker.now()
 
     written = asyncio.Event()
 
@@ -76,7 +77,7 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
             session = await sessions.find(transaction, key)
             assert session is not None
             await record(
-                transaction, about(session, EventType.SESSION_UPDATED, asker=asker, now=now, data={"marker": marker})
+                transaction, about(session, EventType.SESSION_UPDATED, actor=actor, now=now, data={"marker": marker})
             )
             if slow is not None:
                 written.set()

@@ -13,8 +13,8 @@ import pytest
 
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, make_tenant
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import Asker
 from videobroker.domain.keys import Scope
 from videobroker.domain.users import TokenRules
 from videobroker.usecases import tenants
@@ -428,7 +428,7 @@ class TestHowLongItHolds:
         gus = await guest_waits(kept)
         await waits(kept)
         app = kept.app
-        await erase_person(kept.broker, app.id, gus, asker=Asker(app.id), now=kept.broker.now())
+        await erase_person(kept.broker, app.id, gus, actor=Actor(app.id), now=kept.broker.now())
         assert await states(kept) == {"student-1": "waiting"}
         assert all(event["user_id"] != gus for event in await kept.events())
 

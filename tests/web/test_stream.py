@@ -15,7 +15,8 @@ from sqlalchemy import text
 from house import Tenant, free_port
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.actors import Actor
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import journal, sessions
@@ -153,7 +154,7 @@ async def note(
             event = about(
                 session,
                 EventType.APP_REPORTED,
-                asker=Asker(tenant.app.id),
+                actor=Actor(tenant.app.id),
                 now=tenant.broker.now(),
                 data={"event": mark, "reported_at": None, "details": {}},
             )

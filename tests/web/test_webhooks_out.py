@@ -20,9 +20,10 @@ from delivery.backend import Backend, answer, carry, hang, listening, until
 from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Courier
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import EndpointId
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
@@ -143,7 +144,7 @@ async def note(tenant: Tenant, reference: str, *marks: str) -> None:
                 about(
                     session,
                     EventType.APP_REPORTED,
-                    asker=Asker(tenant.app.id),
+                    actor=Actor(tenant.app.id),
                     now=now,
                     data={"event": mark, "reported_at": None, "details": {}},
                 )
@@ -955,7 +956,7 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
         details={"pages": [1, 2.5, None]},
         user_id="tutor-1",
         reported_at=now,
-        asker=Asker(tenant.app.id),
+        actor=Actor(tenant.app.id),
         now=now,
     )
     for minutes in (30, 60, 30, 60 * 24):
@@ -990,7 +991,7 @@ async def test_every_event_fits_the_schema_of_its_type(
     await sandbox.fault("status", status=500)
     await both.join()
     (known,) = await endpoints.list_endpoints(nearby, both.app)
-    olive, now = Asker(both.app.id, operator="Olive"), nearby.now()
+    olive, now = Actor(both.app.id, operator="Olive"), nearby.now()
     week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
     await endpoints.replay(nearby, both.app, known.id, types=(), now=now, operator=olive, **week)
     await carry(both)

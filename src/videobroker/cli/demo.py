@@ -29,8 +29,8 @@ from videobroker.cli import logs
 from videobroker.cli.serve import server_config
 from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName, RoleMap
-from videobroker.domain.journal import Asker
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
 from videobroker.domain.users import TokenRules
@@ -279,7 +279,7 @@ async def _begin_anew(broker: Broker) -> None:
 async def _register_sessions(broker: Broker, app: App, demo_app: DemoApp, now: datetime) -> None:
     for session in demo_app.sessions:
         key = SessionKey(app.id, session.kind, session.reference)
-        await registering.register(broker, app, key, session.terms(now), session.people, asker=Asker(app.id), now=now)
+        await registering.register(broker, app, key, session.terms(now), session.people, actor=Actor(app.id), now=now)
 
 
 def _expect_notifications(base_url: str, sandbox_url: str) -> None:

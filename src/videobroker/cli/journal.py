@@ -13,9 +13,9 @@ from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
 from videobroker.domain import journal_file
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.auditing import Finding, Verdict
-from videobroker.domain.journal import Asker
 from videobroker.usecases import retaining, tenants
 from videobroker.usecases.erasing import Erased, erase_person
 from videobroker.usecases.exporting import export_journal
@@ -152,8 +152,8 @@ def erase(
 
     async def work(broker: Broker) -> Erased:
         app = await tenants.find_app(broker, app_name)
-        asker = Asker(app.id)
-        return await erase_person(broker, app.id, user_id, references=reference or (), asker=asker, now=broker.now())
+        actor = Actor(app.id)
+        return await erase_person(broker, app.id, user_id, references=reference or (), actor=actor, now=broker.now())
 
     erased = with_broker(work)
     if as_json:

@@ -17,6 +17,7 @@ NoticeId = NewType("NoticeId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 EntryId = NewType("EntryId", UUID)
+TicketId = NewType("TicketId", UUID)
 
 
 _AT_ONCE = 256

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from videobroker.domain.ids import AppId, EventId, KeyId, SessionId, uuid7
+from videobroker.domain.actors import Actor
+from videobroker.domain.ids import EventId, SessionId, uuid7
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
 from videobroker.domain.values import Value
@@ -51,26 +52,13 @@ class EventType(StrEnum):
     JOURNAL_RETIRED = "journal.retired"
 
 
-class Asker(Value):
-    """Who asked: a key, a user or an operator, and from where, as far as the request says. None: the command line."""
-
-    app_id: AppId
-    key_id: KeyId | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    user_id: str | None = None
-    """Whose user token it was."""
-    operator: str | None = None
-    """What somebody called themselves who was signed in to the console."""
-
-
 class Event(Value):
     """One line of the journal. Never holds a token, a room code or a display name."""
 
     id: EventId
     type: EventType
     occurred_at: datetime
-    asker: Asker
+    actor: Actor
     session: SessionKey | None = None
     session_id: SessionId | None = None
     user_id: str | None = None
@@ -82,7 +70,7 @@ def about(
     session: Session,
     event_type: EventType,
     *,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
     user_id: str | None = None,
     data: Mapping[str, Any] | None = None,
@@ -92,7 +80,7 @@ def about(
         id=EventId(uuid7(now)),
         type=event_type,
         occurred_at=now,
-        asker=asker,
+        actor=actor,
         session=session.key,
         session_id=session.id,
         user_id=user_id,
@@ -109,7 +97,7 @@ class Recorded:
 
     def shown(self) -> dict[str, Any]:
         """As the API shows it, and as webhooks and the stream carry it: JSON, moments as RFC 3339."""
-        event, asker = self.event, self.event.asker
+        event, actor = self.event, self.event.actor
         key = event.session
         return {
             "id": str(event.id),
@@ -118,11 +106,11 @@ class Recorded:
             "session": None if key is None else {"kind": key.kind.value, "reference": key.reference},
             "user_id": event.user_id,
             "asked_by": {
-                "key_id": None if asker.key_id is None else str(asker.key_id),
-                "user_id": asker.user_id,
-                "operator": asker.operator,
-                "ip": asker.ip,
-                "user_agent": asker.user_agent,
+                "key_id": None if actor.key_id is None else str(actor.key_id),
+                "user_id": actor.user_id,
+                "operator": actor.operator,
+                "ip": actor.ip,
+                "user_agent": actor.user_agent,
             },
             "data": dict(event.data or {}),
             "cursor": self.cursor,

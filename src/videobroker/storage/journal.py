@@ -16,8 +16,9 @@ from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.journal import Asker, Event, EventType, Recorded
+from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import cursors
 from videobroker.storage.batching import Batcher
@@ -37,14 +38,14 @@ async def record(connection: AsyncConnection, *events: Event) -> None:
     """Write these events, in this order."""
     if events:
         await connection.execute(insert(journal), [_columns_of(event) for event in events])
-        connection.info.setdefault(TOLD, set()).update(event.asker.app_id for event in events)
+        connection.info.setdefault(TOLD, set()).update(event.actor.app_id for event in events)
 
 
 async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
     """Write this event; it is answered as it stands there, with its place."""
     statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
     row = (await connection.execute(statement)).one()
-    connection.info.setdefault(TOLD, set()).add(event.asker.app_id)
+    connection.info.setdefault(TOLD, set()).add(event.actor.app_id)
     return _recorded_from(row)
 
 
@@ -78,7 +79,7 @@ class Scribe:
         else:
             await wire.fetch(_INSERT_ALL, told([_columns_of(event) for event in events]))
         # After the commit: whoever is woken finds what there is to find.
-        self._store.on_journal({event.asker.app_id for event in events})
+        self._store.on_journal({event.actor.app_id for event in events})
         return [None] * len(events)
 
 
@@ -184,7 +185,7 @@ async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
 def _columns_of(event: Event) -> dict[str, Any]:
     key = event.session
     return {
-        "app_id": event.asker.app_id,
+        "app_id": event.actor.app_id,
         "id": event.id,
         "type": event.type,
         "occurred_at": event.occurred_at,
@@ -192,16 +193,16 @@ def _columns_of(event: Event) -> dict[str, Any]:
         "kind": None if key is None else key.kind,
         "reference": None if key is None else key.reference,
         "user_id": event.user_id,
-        "key_id": event.asker.key_id,
-        "ip": event.asker.ip,
-        "user_agent": event.asker.user_agent,
-        "asked_by_user_id": event.asker.user_id,
+        "key_id": event.actor.key_id,
+        "ip": event.actor.ip,
+        "user_agent": event.actor.user_agent,
+        "asked_by_user_id": event.actor.user_id,
         "data": _data_of(event),
     }
 
 
 def _data_of(event: Event) -> Mapping[str, Any]:
-    data, operator = event.data or {}, event.asker.operator
+    data, operator = event.data or {}, event.actor.operator
     return dict(data) if operator is None else {**data, OPERATOR: operator}
 
 
@@ -213,7 +214,7 @@ def _recorded_from(row: Row[Any]) -> Recorded:
         id=row.id,
         type=EventType(row.type),
         occurred_at=row.occurred_at,
-        asker=Asker(row.app_id, row.key_id, row.ip, row.user_agent, row.asked_by_user_id, operator),
+        actor=Actor(row.app_id, row.key_id, row.ip, row.user_agent, row.asked_by_user_id, operator),
         session=key,
         session_id=row.session_id,
         user_id=row.user_id,

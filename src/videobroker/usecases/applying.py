@@ -8,10 +8,11 @@ from datetime import datetime
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call, begins_anew, call_of, call_recorded
 from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.observations import Attested, Observation
 from videobroker.domain.recordings import RecordingNews, RecordingState
 from videobroker.domain.sessions import Session
@@ -122,7 +123,7 @@ def _recording_event(
 ) -> Event:
     call = call_recorded(known, provider.name, news)
     data = {"call": None if call is None else str(call.id), "provider": provider.name, **news.facts()}
-    return about(session, _RECORDED[news.state], asker=Asker(app.id), now=now, data=data)
+    return about(session, _RECORDED[news.state], actor=Actor(app.id), now=now, data=data)
 
 
 def _with_id(call: Call, observation: Observation) -> Call:
@@ -157,6 +158,6 @@ async def call_for(
         return None
     await sessions.attend_sooner(transaction, app.id, session.id, now)
     data = {"call": str(new.id), "provider": provider.name}
-    event = about(session, EventType.CALL_STARTED, asker=Asker(app.id), now=now, user_id=started_by, data=data)
+    event = about(session, EventType.CALL_STARTED, actor=Actor(app.id), now=now, user_id=started_by, data=data)
     await record(transaction, event)
     return new

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Wait
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import uuid7
-from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import (
     Participant,
     Registered,
@@ -43,7 +43,7 @@ async def appoint(
     people: Sequence[Participant],
     *,
     role: str,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Appointed:
     """Make a confirmed booking under the app's next number; with video, also its room and the code for an app role.
@@ -53,26 +53,26 @@ async def appoint(
     whatever `registering.register` and `hand_out_code` raise.
     """
     if not terms.video:
-        return Appointed((await _numbered(broker, app, terms, people, asker=asker, now=now)).session, None)
+        return Appointed((await _numbered(broker, app, terms, people, actor=actor, now=now)).session, None)
     pending = replace(terms, status=SessionStatus.PENDING)
-    session = (await _numbered(broker, app, pending, people, asker=asker, now=now)).session
+    session = (await _numbered(broker, app, pending, people, actor=actor, now=now)).session
     try:
-        return await _with_room(broker, app, session, terms, role=role, asker=asker, now=now)
+        return await _with_room(broker, app, session, terms, role=role, actor=actor, now=now)
     except BrokerError:
-        await registering.cancel(broker, app, session.key, asker=asker, now=now)
+        await registering.cancel(broker, app, session.key, actor=actor, now=now)
         raise
 
 
 async def _with_room(
-    broker: Broker, app: App, session: Session, terms: SessionTerms, *, role: str, asker: Asker, now: datetime
+    broker: Broker, app: App, session: Session, terms: SessionTerms, *, role: str, actor: Actor, now: datetime
 ) -> Appointed:
-    room = await open_room(broker, app, session, surface=Surface.SDK, codes=True, asker=asker, now=now)
+    room = await open_room(broker, app, session, surface=Surface.SDK, codes=True, actor=actor, now=now)
     room_code(room, provider_role(app, room.provider, role))  # raises before anybody may enter
     confirmed = await registering.amend(
-        broker, app, session.key, lambda known: replace(known, status=terms.status), asker=asker, now=now
+        broker, app, session.key, lambda known: replace(known, status=terms.status), actor=actor, now=now
     )
     try:
-        _, code = await hand_out_code(broker, app, session.key, role=role, user_id=None, asker=asker, now=now)
+        _, code = await hand_out_code(broker, app, session.key, role=role, user_id=None, actor=actor, now=now)
     except AccessDenied as error:
         if not isinstance(error.decision, Wait):
             raise
@@ -82,20 +82,20 @@ async def _with_room(
 
 
 async def _numbered(
-    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, asker: Asker, now: datetime
+    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, actor: Actor, now: datetime
 ) -> Registered:
     while True:
         async with broker.store.transaction() as transaction:
             number = await counters.next_number(transaction, app.id, SessionKind.BOOKING)
         key = SessionKey(app.id, SessionKind.BOOKING, str(number))
-        registered = await registering.register_new(broker, app, key, terms, people, asker=asker, now=now)
+        registered = await registering.register_new(broker, app, key, terms, people, actor=actor, now=now)
         if registered is not None:
             return registered
 
 
 async def book(
-    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, asker: Asker, now: datetime
+    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, actor: Actor, now: datetime
 ) -> Registered:
     """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
     key = SessionKey(app.id, SessionKind.BOOKING, str(uuid7(now)))
-    return await registering.register(broker, app, key, terms, people, asker=asker, now=now)
+    return await registering.register(broker, app, key, terms, people, actor=actor, now=now)

@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.agenda import SETTLING
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.attendance import Attended, Span, Stay, merged
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, call_of
 from videobroker.domain.ids import AppId, CallId, SessionId, uuid7
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.observations import Attested, Observation, RollCall, Seen, Sign, truncated
 from videobroker.domain.rolls import learned
 from videobroker.domain.rooms import Room
@@ -224,7 +225,7 @@ async def _write(
         await calls.hear_of(transaction, app_id, call_id, now=now)
     if attested:
         data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
-        event = about(session, EventType.ATTENDANCE_RECONCILED, asker=Asker(app_id), now=now, data=data)
+        event = about(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
         await record(transaction, event)
     if settles:
         await _settle(transaction, app, session, call, reconciled=told is Told.ANSWERED, now=now)
@@ -281,4 +282,4 @@ async def _settle(
         "reconciled": reconciled,
         "attendance": _told_of(await attendance.attended_call(transaction, app.id, call.id)),
     }
-    await record(transaction, about(session, EventType.CALL_SETTLED, asker=Asker(app.id), now=now, data=data))
+    await record(transaction, about(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data))

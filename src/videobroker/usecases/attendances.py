@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.attendance import SAME_MOMENT, Stay, fold, summary_of
 from videobroker.domain.calls import Call
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.observations import Attested, Observation, Sign
 from videobroker.domain.recordings import RecordingNews
 from videobroker.domain.sessions import Session
@@ -177,7 +178,7 @@ def _event(app: App, known: Known, change: _Change, user_id: str | None, now: da
             "joined_at": rfc3339(change.former.joined_at),
             "left_at": change.former.left_at and rfc3339(change.former.left_at),
         }
-    return about(known.session, change.type, asker=Asker(app.id), now=now, user_id=user_id, data=data)
+    return about(known.session, change.type, actor=Actor(app.id), now=now, user_id=user_id, data=data)
 
 
 async def _follow_up(

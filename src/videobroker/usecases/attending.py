@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.agenda import Affairs, Due, Errand, agenda
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.entrance import door_of
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
@@ -138,11 +139,11 @@ async def _close(broker: Broker, standing: _Standing, due: Due, now: datetime) -
             again.session,
             by=None,
             reason=due.reason or EndReason.REQUESTED,
-            asker=Asker(app.id),
+            actor=Actor(app.id),
             at=_end_of_call(again, due, now),
             now=now,
         )
-    await close_room(broker, app, again.session, asker=Asker(app.id), now=now)
+    await close_room(broker, app, again.session, actor=Actor(app.id), now=now)
     async with broker.store.transaction() as transaction:
         after = await _standing(transaction, broker, app.id, session.id)
     return after is None or not after.affairs.room_closing
@@ -181,7 +182,7 @@ async def _report_no_shows(broker: Broker, standing: _Standing, due: Due, now: d
                     about(
                         locked,
                         EventType.PARTICIPANT_NO_SHOW,
-                        asker=Asker(app.id),
+                        actor=Actor(app.id),
                         now=now,
                         user_id=person.user_id,
                         data=data | {"role": person.role},

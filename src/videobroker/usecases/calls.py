@@ -7,12 +7,13 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, may_meet
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.attendance import Attended, Stay
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import CallId, uuid7
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.observations import Attested
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoleMayNot, RoomNotReady
@@ -25,7 +26,7 @@ from videobroker.usecases.rooms import can_close, close_room, open_room
 
 
 async def start_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
 ) -> tuple[Session, Call]:
     """Open the session's room and a call in it; a call that is open already is the answer.
 
@@ -36,19 +37,19 @@ async def start_call(
     decision = _may_start(app, entrance, user_id, now)
     if not isinstance(decision, Admit):
         raise denial(decision)
-    require_call_role(app, entrance, asker)
+    require_call_role(app, entrance, actor)
     session, call = entrance.session, entrance.call
     if call is not None and entrance.ready_room is not None:
         return session, call
-    room = await open_room(broker, app, session, surface=Surface.SDK, asker=asker, now=now)
+    room = await open_room(broker, app, session, surface=Surface.SDK, actor=actor, now=now)
     async with broker.store.transaction() as transaction:
-        call = await open_call(transaction, app, session, room.provider, by=user_id, asker=asker, now=now)
+        call = await open_call(transaction, app, session, room.provider, by=user_id, actor=actor, now=now)
     return session, call
 
 
-def require_call_role(app: App, entrance: Entrance, asker: Asker) -> None:
+def require_call_role(app: App, entrance: Entrance, actor: Actor) -> None:
     """A backend may do what it wants; a user only what the policy gives their role. Raises `RoleMayNot`."""
-    if asker.user_id is None:
+    if actor.user_id is None:
         return
     roles = app.policy_for(entrance.session.terms.policy).call_roles
     if roles and (entrance.participant is None or entrance.participant.role not in roles):
@@ -69,7 +70,7 @@ async def open_call(
     provider: ProviderName,
     *,
     by: str | None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Call:
     """The open call of the session; a new one when there was none.
@@ -84,14 +85,14 @@ async def open_call(
         # The window may have closed since this request began: somebody has to look.
         await sessions.attend_sooner(transaction, app.id, session.id, now)
         data = {"call": str(call.id), "provider": provider}
-        await record(transaction, about(session, EventType.CALL_STARTED, asker=asker, now=now, user_id=by, data=data))
+        await record(transaction, about(session, EventType.CALL_STARTED, actor=actor, now=now, user_id=by, data=data))
         return call
     running = await calls.latest(transaction, app.id, session.id)
     return running or call
 
 
 async def end_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
 ) -> tuple[Session, Call]:
     """End the open call and shut the room; without an open call, the answer is the last one.
 
@@ -99,24 +100,24 @@ async def end_call(
     call once more tries again. Raises `SessionNotFound`, `AccessDenied` for a `user_id` that is not on the roster,
     `RoleMayNot`, and `CallNotFound` when there never was a call.
     """
-    session, call = await _end_open_call(broker, app, key, user_id=user_id, asker=asker, now=now)
-    await close_room(broker, app, session, asker=asker, now=now)
+    session, call = await _end_open_call(broker, app, key, user_id=user_id, actor=actor, now=now)
+    await close_room(broker, app, session, actor=actor, now=now)
     return session, call
 
 
 async def _end_open_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
 ) -> tuple[Session, Call]:
     entrance = await look_at(broker, key, user_id)
     session = entrance.session
     if user_id is not None and entrance.participant is None:
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
-    require_call_role(app, entrance, asker)
+    require_call_role(app, entrance, actor)
     async with broker.store.transaction() as transaction:
         # The session before its calls, as everybody else: whoever has the one wants the other.
         await sessions.lock(transaction, key)
         ended = await end_open_call(
-            transaction, broker, app, session, by=user_id, reason=EndReason.REQUESTED, asker=asker, now=now
+            transaction, broker, app, session, by=user_id, reason=EndReason.REQUESTED, actor=actor, now=now
         )
         latest = ended or await calls.latest(transaction, app.id, session.id)
     if latest is None:
@@ -132,7 +133,7 @@ async def end_open_call(
     *,
     by: str | None,
     reason: EndReason,
-    asker: Asker,
+    actor: Actor,
     at: datetime | None = None,
     now: datetime,
 ) -> Call | None:
@@ -155,7 +156,7 @@ async def end_open_call(
             "people": ended.attendance.people,
             "peak": ended.attendance.peak,
         }
-        await record(transaction, about(session, EventType.CALL_ENDED, asker=asker, now=now, user_id=by, data=data))
+        await record(transaction, about(session, EventType.CALL_ENDED, actor=actor, now=now, user_id=by, data=data))
     return ended
 
 

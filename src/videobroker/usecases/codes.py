@@ -6,10 +6,11 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Person, Refuse, kept_outside, may_meet, ruled_out
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import Entrance, door_of
 from videobroker.domain.ids import SessionId
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.rooms import Room, code_behind, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.standing import Standing
@@ -29,7 +30,7 @@ async def hand_out_code(
     *,
     role: str,
     user_id: str | None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> tuple[Session, str]:
     """The session and its room code for an app role, made now where there is none yet.
@@ -42,9 +43,9 @@ async def hand_out_code(
     """
     entrance = await look_at(broker, key, user_id)
     _require_outside_waiting_room(app, entrance, role=role, user_id=user_id)
-    room = await _room_with_codes(broker, app, entrance, user_id=user_id, asker=asker, now=now)
+    room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
     code = room_code(room, provider_role(app, room.provider, role))
-    await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
+    await _record_issued(broker, entrance.session, room, code, user_id=user_id, actor=actor, now=now)
     return entrance.session, code
 
 
@@ -55,7 +56,7 @@ async def hand_out_known_codes(
     *,
     role: str,
     user_id: str | None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> dict[SessionId, str]:
     """The codes for an app role that these sessions have already; none is made.
@@ -76,7 +77,7 @@ async def hand_out_known_codes(
         code = None if room is None else room.codes.get(app.provider_role(room.provider, role) or "")
         if room is not None and code is not None:
             codes[session.id] = code
-            events.append(_issued(session, room, code, user_id=user_id, asker=asker, now=now))
+            events.append(_issued(session, room, code, user_id=user_id, actor=actor, now=now))
     if events:
         async with broker.store.transaction() as transaction:
             await record(transaction, *events)
@@ -95,7 +96,7 @@ class Resolved:
 
 
 async def resolve_code(
-    broker: Broker, app: App, alias: str, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, app: App, alias: str, *, user_id: str | None, actor: Actor, now: datetime
 ) -> Resolved:
     """What this room code, with or without the app's prefix, opens for this person.
 
@@ -113,9 +114,9 @@ async def resolve_code(
         raise SessionNotFound("No session of this app has this room code.")
     if user_id is not None:
         _require_outside_waiting_room(app, entrance, role="", user_id=user_id)
-    room = await _room_with_codes(broker, app, entrance, user_id=user_id, asker=asker, now=now)
+    room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
     url = _page(broker, app, entrance, room, code, now)
-    await _record_issued(broker, entrance.session, room, code, user_id=user_id, asker=asker, now=now)
+    await _record_issued(broker, entrance.session, room, code, user_id=user_id, actor=actor, now=now)
     return Resolved(entrance.session, code, url)
 
 
@@ -151,7 +152,7 @@ def _role_of(room: Room, code: str) -> str:
 
 
 async def _room_with_codes(
-    broker: Broker, app: App, entrance: Entrance, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, app: App, entrance: Entrance, *, user_id: str | None, actor: Actor, now: datetime
 ) -> Room:
     person = None if user_id is None else person_at(app, entrance, is_guest=False)
     refusal = ruled_out(entrance.door(app), person)
@@ -165,17 +166,17 @@ async def _room_with_codes(
         if entrance.room is not None and entrance.room.codes:
             return entrance.room
         raise denial(decision)
-    return await open_room(broker, app, entrance.session, surface=Surface.SDK, codes=True, asker=asker, now=now)
+    return await open_room(broker, app, entrance.session, surface=Surface.SDK, codes=True, actor=actor, now=now)
 
 
 async def _record_issued(
-    broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime
 ) -> None:
     async with broker.store.transaction() as transaction:
-        await record(transaction, _issued(session, room, code, user_id=user_id, asker=asker, now=now))
+        await record(transaction, _issued(session, room, code, user_id=user_id, actor=actor, now=now))
 
 
-def _issued(session: Session, room: Room, code: str, *, user_id: str | None, asker: Asker, now: datetime) -> Event:
+def _issued(session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime) -> Event:
     data = {
         "provider": room.provider,
         "surface": Surface.PREBUILT,
@@ -184,7 +185,7 @@ def _issued(session: Session, room: Room, code: str, *, user_id: str | None, ask
         "token_id": code_id(code),
         "expires_at": None,
     }
-    return about(session, EventType.CREDENTIALS_ISSUED, asker=asker, now=now, user_id=user_id, data=data)
+    return about(session, EventType.CREDENTIALS_ISSUED, actor=actor, now=now, user_id=user_id, data=data)
 
 
 def code_prefix(app: App) -> str | None:

@@ -11,8 +11,9 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Parcel, Sent
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType, Recorded
+from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, next_attempt_at
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import deliveries, endpoints, journal
@@ -155,7 +156,7 @@ async def _disable(transaction: Transaction, endpoint: Endpoint, reason: Disable
             id=EventId(uuid7(now)),
             type=EventType.ENDPOINT_DISABLED,
             occurred_at=now,
-            asker=Asker(endpoint.app_id),
+            actor=Actor(endpoint.app_id),
             data={"endpoint": str(endpoint.id), "reason": reason},
         )
         await journal.record(transaction, event)

@@ -8,9 +8,10 @@ from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Parcel
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
     Attempt,
@@ -93,7 +94,7 @@ async def change(
     ordered: bool | None,
     enabled: bool | None,
     now: datetime,
-    operator: Asker | None = None,
+    operator: Actor | None = None,
 ) -> Endpoint:
     """Change what is not None. What it missed while it was disabled is on its way when it is enabled.
 
@@ -143,7 +144,7 @@ async def rotate(broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: 
     return changed
 
 
-async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime, operator: Asker | None) -> Attempt:
+async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime, operator: Actor | None) -> Attempt:
     """Send a signed test event at once, once; what came of it is not kept. Raises `EndpointNotFound`.
 
     An operator who does it stands in the journal, before anything is sent.
@@ -198,7 +199,7 @@ async def deliveries_of(
 
 
 async def retry(
-    broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime, operator: Asker | None = None
+    broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime, operator: Actor | None = None
 ) -> Delivery:
     """Put a delivery on its way once more, whatever became of it. An operator who does it stands in the journal.
 
@@ -226,7 +227,7 @@ async def replay(
     until: datetime,
     types: Iterable[EventType],
     now: datetime,
-    operator: Asker | None = None,
+    operator: Actor | None = None,
 ) -> int:
     """Put what happened in this time on its way once more, as far as the endpoint wants it; how many events.
 
@@ -264,13 +265,13 @@ async def replay(
     return total
 
 
-def _operated(operator: Asker, endpoint_id: EndpointId, action: Operated, now: datetime, **told: Any) -> Event:
+def _operated(operator: Actor, endpoint_id: EndpointId, action: Operated, now: datetime, **told: Any) -> Event:
     about = {"delivery": None, "since": None, "until": None, "events": None, **told}
     return Event(
         id=EventId(uuid7(now)),
         type=EventType.ENDPOINT_OPERATED,
         occurred_at=now,
-        asker=operator,
+        actor=operator,
         data={"endpoint": str(endpoint_id), "action": action, **about},
     )
 

@@ -8,11 +8,12 @@ from uuid import uuid5
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, Wait, decide, token_expiry
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.entrance import Entrance, providers_of
 from videobroker.domain.ids import uuid7
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
@@ -65,7 +66,7 @@ class _Attempt(Value):
     visitor: Visitor
     surface: Surface
     provider: ProviderName | None
-    asker: Asker
+    actor: Actor
     now: datetime
 
 
@@ -92,7 +93,7 @@ async def join(
     *,
     surface: Surface,
     provider: ProviderName | None = None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Joined:
     """Credentials for somebody who may enter now.
@@ -103,7 +104,7 @@ async def join(
     the line about it before this returns. Raises `AccessDenied` with the decision, `SessionNotFound`, and whatever
     keeps the room from being opened; `SurfaceNotOffered` when the session does not take place at `provider`.
     """
-    attempt = _Attempt(broker, app, key, visitor, surface, provider, asker, now)
+    attempt = _Attempt(broker, app, key, visitor, surface, provider, actor, now)
     for _ in range(ROUNDS):
         entrance = await look_at(broker, key, visitor.user_id)
         door = entrance.door(app)
@@ -140,7 +141,7 @@ async def _knock(attempt: _Attempt, entrance: Entrance, person: Person, decision
             display_name=visitor.display_name or (participant.display_name if participant else None),
             role=person.role,
             is_guest=visitor.is_guest,
-            asker=attempt.asker,
+            actor=attempt.actor,
             now=attempt.now,
         )
 
@@ -171,10 +172,10 @@ async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
 
 
 async def _open(attempt: _Attempt, session: Session) -> Room:
-    broker, app, asker, now = attempt.broker, attempt.app, attempt.asker, attempt.now
-    room = await open_room(broker, app, session, surface=attempt.surface, asker=asker, now=now)
+    broker, app, actor, now = attempt.broker, attempt.app, attempt.actor, attempt.now
+    room = await open_room(broker, app, session, surface=attempt.surface, actor=actor, now=now)
     async with broker.store.transaction() as transaction:
-        await open_call(transaction, app, session, room.provider, by=attempt.visitor.user_id, asker=asker, now=now)
+        await open_call(transaction, app, session, room.provider, by=attempt.visitor.user_id, actor=actor, now=now)
     return room
 
 
@@ -288,7 +289,7 @@ def _about(attempt: _Attempt, entrance: Entrance, event_type: EventType, data: M
     return about(
         entrance.session,
         event_type,
-        asker=attempt.asker,
+        actor=attempt.actor,
         now=attempt.now,
         user_id=attempt.visitor.user_id,
         data=data,

@@ -6,9 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.erasure import Subject, pseudonym_of
 from videobroker.domain.ids import AppId, EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
 from videobroker.storage import deliveries, inbox, journal, lobby, seals
 from videobroker.storage.seals import Held
@@ -39,7 +40,7 @@ async def erase_person(
     user_id: str,
     *,
     references: Collection[str] = (),
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Erased:
     """Take everything out of the app's journal that tells of this person, and say so in it.
@@ -70,7 +71,7 @@ async def erase_person(
             "fields": len(redactions),
             "digest": account(redactions),
         }
-        await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, asker, data=data))
+        await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, actor, data=data))
         await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
         await seals.redact(transaction, app_id, entry_id, redactions)
         planned = {plan.position for plan in plans}

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.attendance import Stay
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import Participant, Session, SessionKey
 from videobroker.domain.verdicts import Hearing, Judgement, Verdict, judge
 from videobroker.storage import attendance, calls, identities, removals, sessions, verdicts
@@ -97,7 +98,7 @@ async def write_verdicts(
     }
     # A booking without a roster is over as well; that it was over before is not written anywhere then.
     if changed or not judged:
-        await record(transaction, about(session, EventType.SESSION_CLOSED, asker=Asker(app.id), now=now, data=data))
+        await record(transaction, about(session, EventType.SESSION_CLOSED, actor=Actor(app.id), now=now, data=data))
 
 
 async def who_is_missing(

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Refuse, decide
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import uuid7
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.tickets import Ticket, expiry
 from videobroker.domain.times import rfc3339
@@ -35,7 +36,7 @@ async def issue_link(
     display_name: str | None,
     is_guest: bool,
     life: timedelta | None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Link:
     """A ticket for one person at one session; it lives as long as the policy says, or as `life`.
@@ -52,7 +53,7 @@ async def issue_link(
     expires_at = expiry(now, timedelta(seconds=door.policy.ticket_seconds) if life is None else life)
     ticket = Ticket(uuid7(now), key, user_id, display_name, is_guest, now, expires_at)
     data = {"guest": is_guest, "token_id": str(ticket.id), "expires_at": rfc3339(expires_at)}
-    event = about(entrance.session, EventType.LINK_ISSUED, asker=asker, now=now, user_id=user_id, data=data)
+    event = about(entrance.session, EventType.LINK_ISSUED, actor=actor, now=now, user_id=user_id, data=data)
     async with broker.store.transaction() as transaction:
         await record(transaction, event)
     return Link(entrance.session, ticket, broker.tickets.sign(ticket))

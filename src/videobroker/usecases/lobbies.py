@@ -9,10 +9,11 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Door, Person, Reason, Wait, decide
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.entrance import door_of
 from videobroker.domain.ids import EntryId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import AlreadyAdmitted, EntryNotFound
@@ -36,7 +37,7 @@ async def knock(
     display_name: str | None,
     role: str | None,
     is_guest: bool,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> None:
     """Somebody asks to be let in: an entry, and an event, or a sign of life where there is an entry already."""
@@ -44,14 +45,14 @@ async def knock(
     app_id = session.key.app_id
     if await lobby.knock(transaction, app_id, session.id, entry):
         data = {"entry": str(entry.id), "guest": is_guest, "role": role}
-        event = about(session, EventType.PARTICIPANT_WAITING, asker=asker, now=now, user_id=user_id, data=data)
+        event = about(session, EventType.PARTICIPANT_WAITING, actor=actor, now=now, user_id=user_id, data=data)
         await record(transaction, event)
     else:
         await lobby.saw(transaction, app_id, session.id, user_id, display_name=display_name, now=now)
 
 
 async def list_lobby(
-    broker: Broker, app: App, key: SessionKey, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, *, actor: Actor, now: datetime
 ) -> Sequence[tuple[Entry, str | None]]:
     """Who waits and who was decided about, with their roles: who waits comes first.
 
@@ -61,80 +62,80 @@ async def list_lobby(
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_moderator(transaction, app, session, asker)
+        await require_moderator(transaction, app, session, actor)
         return await _kept(transaction, app, session, now)
 
 
 async def admit(
-    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, *, actor: Actor, now: datetime
 ) -> tuple[Entry, str | None]:
     """Let somebody in who waits or was denied. Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`."""
-    return await _settle(broker, app, key, entry_id, EntryState.ADMITTED, asker=asker, now=now)
+    return await _settle(broker, app, key, entry_id, EntryState.ADMITTED, actor=actor, now=now)
 
 
 async def deny(
-    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, *, actor: Actor, now: datetime
 ) -> tuple[Entry, str | None]:
     """Do not let somebody in who waits.
 
     Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`, and `AlreadyAdmitted`: credentials may be out then.
     """
-    return await _settle(broker, app, key, entry_id, EntryState.DENIED, asker=asker, now=now)
+    return await _settle(broker, app, key, entry_id, EntryState.DENIED, actor=actor, now=now)
 
 
 async def admit_all(
-    broker: Broker, app: App, key: SessionKey, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, *, actor: Actor, now: datetime
 ) -> Sequence[tuple[Entry, str | None]]:
     """Let everybody in who waits; who that was. Raises `SessionNotFound`, `RoleMayNot`."""
     async with broker.store.transaction() as transaction:
-        session = await _moderated(transaction, app, key, asker)
+        session = await _moderated(transaction, app, key, actor)
         waiting = [entry.id for entry, _ in await _kept(transaction, app, session, now) if entry.state in UNDECIDED]
         for entry_id in waiting:
-            await _write(transaction, session, entry_id, EntryState.ADMITTED, asker, now)
+            await _write(transaction, session, entry_id, EntryState.ADMITTED, actor, now)
         return [each for each in await _kept(transaction, app, session, now) if each[0].id in waiting]
 
 
 async def _settle(
-    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, state: EntryState, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, entry_id: EntryId, state: EntryState, *, actor: Actor, now: datetime
 ) -> tuple[Entry, str | None]:
     async with broker.store.transaction() as transaction:
-        session = await _moderated(transaction, app, key, asker)
+        session = await _moderated(transaction, app, key, actor)
         found = await lobby.find(transaction, app.id, session.id, entry_id)
         if found is None or not _is_kept(await _door(transaction, app, session), found, now):
             raise EntryNotFound("Nobody waits here under this id any more. `GET .../lobby` shows who does.")
         if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
             raise AlreadyAdmitted("They were let in already. Put them out: `POST .../participants/{user_id}/remove`.")
         if found.entry.state is not state:
-            await _write(transaction, session, entry_id, state, asker, now)
+            await _write(transaction, session, entry_id, state, actor, now)
             found = await lobby.find(transaction, app.id, session.id, entry_id) or found
     return found.entry, _role(found)
 
 
-async def _moderated(transaction: Transaction, app: App, key: SessionKey, asker: Asker) -> Session:
+async def _moderated(transaction: Transaction, app: App, key: SessionKey, actor: Actor) -> Session:
     session = await sessions.lock(transaction, key)
     if session is None:
         raise no_session(key)
-    await require_moderator(transaction, app, session, asker)
+    await require_moderator(transaction, app, session, actor)
     return session
 
 
 async def _write(
-    transaction: Transaction, session: Session, entry_id: EntryId, state: EntryState, asker: Asker, now: datetime
+    transaction: Transaction, session: Session, entry_id: EntryId, state: EntryState, actor: Actor, now: datetime
 ) -> None:
     app_id = session.key.app_id
     out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else list(UNDECIDED)
-    settled = await lobby.settle(transaction, app_id, entry_id, state, out_of=out_of, by=asker.user_id, now=now)
+    settled = await lobby.settle(transaction, app_id, entry_id, state, out_of=out_of, by=actor.user_id, now=now)
     found = await lobby.find(transaction, app_id, session.id, entry_id)
     if settled and found is not None:
-        await record(transaction, _decided(session, found.entry, asker, now))
+        await record(transaction, _decided(session, found.entry, actor, now))
 
 
-def _decided(session: Session, entry: Entry, asker: Asker, now: datetime) -> Event:
+def _decided(session: Session, entry: Entry, actor: Actor, now: datetime) -> Event:
     admitted = entry.state is EntryState.ADMITTED
     return about(
         session,
         EventType.PARTICIPANT_ADMITTED if admitted else EventType.PARTICIPANT_DENIED,
-        asker=asker,
+        actor=actor,
         now=now,
         user_id=entry.user_id,
         data={"entry": str(entry.id), "guest": entry.is_guest},

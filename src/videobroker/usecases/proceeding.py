@@ -6,8 +6,8 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Decision, may_meet
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.domain.standing import Standing, Step
 from videobroker.storage import standings
@@ -43,22 +43,22 @@ async def may_enter_now(broker: Broker, app: App, key: SessionKey, *, user_id: s
 
 
 async def take(
-    broker: Broker, app: App, key: SessionKey, step: Step, *, user_id: str | None, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, step: Step, *, user_id: str | None, actor: Actor, now: datetime
 ) -> None:
     """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise.
 
     Every step but the start may end a call, so a user needs a role that may.
     """
-    require_call_role(app, await look_at(broker, key, user_id), asker)
+    require_call_role(app, await look_at(broker, key, user_id), actor)
     match step:
         case Step.START:
-            await start_call(broker, app, key, user_id=user_id, asker=asker, now=now)
+            await start_call(broker, app, key, user_id=user_id, actor=actor, now=now)
         case Step.CANCEL:
-            await registering.cancel(broker, app, key, asker=asker, now=now)
+            await registering.cancel(broker, app, key, actor=actor, now=now)
         case Step.REOPEN:
-            await _end_and_set(broker, app, key, SessionStatus.CONFIRMED, user_id=user_id, asker=asker, now=now)
+            await _end_and_set(broker, app, key, SessionStatus.CONFIRMED, user_id=user_id, actor=actor, now=now)
         case Step.COMPLETE:
-            await _end_and_set(broker, app, key, SessionStatus.COMPLETED, user_id=user_id, asker=asker, now=now)
+            await _end_and_set(broker, app, key, SessionStatus.COMPLETED, user_id=user_id, actor=actor, now=now)
 
 
 async def _end_and_set(
@@ -68,9 +68,9 @@ async def _end_and_set(
     status: SessionStatus,
     *,
     user_id: str | None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> None:
     if (await look_at(broker, key, user_id)).call is not None:
-        await end_call(broker, app, key, user_id=user_id, asker=asker, now=now)
-    await registering.amend(broker, app, key, lambda terms: replace(terms, status=status), asker=asker, now=now)
+        await end_call(broker, app, key, user_id=user_id, actor=actor, now=now)
+    await registering.amend(broker, app, key, lambda terms: replace(terms, status=status), actor=actor, now=now)

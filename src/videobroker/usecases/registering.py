@@ -7,12 +7,13 @@ from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.access import has_opened
+from videobroker.domain.actors import Actor
 from videobroker.domain.agenda import Affairs, agenda
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import EndReason
 from videobroker.domain.entrance import door_of, providers_named, providers_of
 from videobroker.domain.ids import SessionId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import (
     Participant,
     Registered,
@@ -47,7 +48,7 @@ async def register(
     terms: SessionTerms,
     people: Sequence[Participant] | None,
     *,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Registered:
     """Register a session, or replace what was registered under its reference.
@@ -58,11 +59,11 @@ async def register(
     check_terms(app, terms)
     check_people(app, providers_named(app, terms), people or ())
     async with broker.store.transaction() as transaction:
-        added = await _add(transaction, app, key, terms, people or (), asker=asker, now=now)
+        added = await _add(transaction, app, key, terms, people or (), actor=actor, now=now)
         if added is not None:
             return added
-        registered = await _change(transaction, broker, app, key, lambda _: terms, people, asker=asker, now=now)
-    await _shut_if_over(broker, app, registered, asker=asker, now=now)
+        registered = await _change(transaction, broker, app, key, lambda _: terms, people, actor=actor, now=now)
+    await _shut_if_over(broker, app, registered, actor=actor, now=now)
     return registered
 
 
@@ -73,7 +74,7 @@ async def register_new(
     terms: SessionTerms,
     people: Sequence[Participant],
     *,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Registered | None:
     """Register a session under a reference that nothing has yet; None, and no change, when something has it.
@@ -83,7 +84,7 @@ async def register_new(
     check_terms(app, terms)
     check_people(app, providers_named(app, terms), people)
     async with broker.store.transaction() as transaction:
-        return await _add(transaction, app, key, terms, people, asker=asker, now=now)
+        return await _add(transaction, app, key, terms, people, actor=actor, now=now)
 
 
 async def _add(
@@ -93,14 +94,14 @@ async def _add(
     terms: SessionTerms,
     people: Sequence[Participant],
     *,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Registered | None:
     session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
     if not await sessions.add(transaction, session, attend_at=_first_due(app, session)):
         return None
     await sessions.put_participants(transaction, app.id, session.id, people)
-    await record(transaction, _about(session, EventType.SESSION_REGISTERED, asker, now))
+    await record(transaction, _about(session, EventType.SESSION_REGISTERED, actor, now))
     return Registered(session, _sorted(people), created=True, changed=True)
 
 
@@ -110,20 +111,20 @@ async def amend(
     key: SessionKey,
     amendment: Callable[[SessionTerms], SessionTerms],
     *,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Registered:
     """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
     async with broker.store.transaction() as transaction:
-        registered = await _change(transaction, broker, app, key, amendment, None, asker=asker, now=now)
-    await _shut_if_over(broker, app, registered, asker=asker, now=now)
+        registered = await _change(transaction, broker, app, key, amendment, None, actor=actor, now=now)
+    await _shut_if_over(broker, app, registered, actor=actor, now=now)
     return registered
 
 
-async def cancel(broker: Broker, app: App, key: SessionKey, *, asker: Asker, now: datetime) -> Registered:
+async def cancel(broker: Broker, app: App, key: SessionKey, *, actor: Actor, now: datetime) -> Registered:
     """Cancel a session: nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same."""
     return await amend(
-        broker, app, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED), asker=asker, now=now
+        broker, app, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED), actor=actor, now=now
     )
 
 
@@ -135,7 +136,7 @@ async def _change(
     amendment: Callable[[SessionTerms], SessionTerms],
     people: Sequence[Participant] | None,
     *,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Registered:
     session = await sessions.lock(transaction, key)
@@ -156,8 +157,8 @@ async def _change(
     reason = _reason_to_close(app, session.terms, terms, now)
     if reason is not None:
         await lobby.clear(transaction, app.id, session.id)
-        await end_open_call(transaction, broker, app, changed, by=None, reason=reason, asker=asker, now=now)
-    await record(transaction, _about(changed, _kind_of_change(session, changed), asker, now))
+        await end_open_call(transaction, broker, app, changed, by=None, reason=reason, actor=actor, now=now)
+    await record(transaction, _about(changed, _kind_of_change(session, changed), actor, now))
     return Registered(changed, wanted, changed=True, closes=reason is not None)
 
 
@@ -208,9 +209,9 @@ def _kind_of_change(before: Session, after: Session) -> EventType:
     return EventType.SESSION_UPDATED
 
 
-async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, asker: Asker, now: datetime) -> None:
+async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, actor: Actor, now: datetime) -> None:
     if registered.closes or registered.session.terms.is_shut:
-        await close_room(broker, app, registered.session, asker=asker, now=now)
+        await close_room(broker, app, registered.session, actor=actor, now=now)
 
 
 async def find(broker: Broker, key: SessionKey) -> Registered:
@@ -256,7 +257,7 @@ async def find_participant(broker: Broker, key: SessionKey, user_id: str) -> Par
 
 
 async def put_participant(
-    broker: Broker, app: App, key: SessionKey, person: Participant, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, person: Participant, *, actor: Actor, now: datetime
 ) -> bool:
     """Write one line of the roster; True when the person is new there. Raises `SessionNotFound`, `RoleNotMapped`."""
     async with broker.store.transaction() as transaction:
@@ -268,12 +269,12 @@ async def put_participant(
         if former != person:
             await sessions.put_participants(transaction, app.id, session.id, [person])
             kind = EventType.PARTICIPANT_ADDED if former is None else EventType.PARTICIPANT_UPDATED
-            await record(transaction, _about(session, kind, asker, now, person))
+            await record(transaction, _about(session, kind, actor, now, person))
     return former is None
 
 
 async def drop_participant(
-    broker: Broker, app: App, key: SessionKey, user_id: str, *, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, user_id: str, *, actor: Actor, now: datetime
 ) -> None:
     """Take one person off the roster. Raises `SessionNotFound`, `ParticipantNotFound`."""
     async with broker.store.transaction() as transaction:
@@ -284,7 +285,7 @@ async def drop_participant(
         if person is None:
             raise _no_participant(key, user_id)
         await sessions.drop_participants(transaction, app.id, session.id, [user_id])
-        await record(transaction, _about(session, EventType.PARTICIPANT_DROPPED, asker, now, person))
+        await record(transaction, _about(session, EventType.PARTICIPANT_DROPPED, actor, now, person))
 
 
 def check_terms(app: App, terms: SessionTerms) -> None:
@@ -358,9 +359,9 @@ def _no_participant(key: SessionKey, user_id: str) -> ParticipantNotFound:
 
 
 def _about(
-    session: Session, event_type: EventType, asker: Asker, now: datetime, person: Participant | None = None
+    session: Session, event_type: EventType, actor: Actor, now: datetime, person: Participant | None = None
 ) -> Event:
     if person is None:
         data = {"version": session.version, "status": session.terms.status}
-        return about(session, event_type, asker=asker, now=now, data=data)
-    return about(session, event_type, asker=asker, now=now, user_id=person.user_id, data={"role": person.role})
+        return about(session, event_type, actor=actor, now=now, data=data)
+    return about(session, event_type, actor=actor, now=now, user_id=person.user_id, data={"role": person.role})

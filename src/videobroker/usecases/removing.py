@@ -13,9 +13,10 @@ from enum import StrEnum
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.journal import Asker, EventType, about
+from videobroker.domain.journal import EventType, about
 from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError, RoleMayNot
@@ -50,7 +51,7 @@ class Removed:
 
 
 async def remove(
-    broker: Broker, app: App, key: SessionKey, user_id: str, *, ban: bool, asker: Asker, now: datetime
+    broker: Broker, app: App, key: SessionKey, user_id: str, *, ban: bool, actor: Actor, now: datetime
 ) -> Removed:
     """Put a participant or a guest out, with all devices. With `ban` they get no credentials any more.
 
@@ -61,14 +62,14 @@ async def remove(
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_moderator(transaction, app, session, asker)
+        await require_moderator(transaction, app, session, actor)
         await _require_known(transaction, app, session, user_id)
         removal = await removals.put(transaction, app.id, session.id, user_id, banned=ban, now=now)
         await uids.retire(transaction, app.id, session.id, user_id, now=now)
         await lobby.drop(transaction, app.id, session.id, user_id)
         await record(
             transaction,
-            about(session, EventType.PARTICIPANT_REMOVED, asker=asker, now=now, user_id=user_id, data={"ban": ban}),
+            about(session, EventType.PARTICIPANT_REMOVED, actor=actor, now=now, user_id=user_id, data={"ban": ban}),
         )
         await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))
     try:
@@ -90,7 +91,7 @@ async def _enforcement(broker: Broker, app: App, session: Session) -> Enforcemen
     return Enforcement.DONE if able else Enforcement.IMPOSSIBLE
 
 
-async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, asker: Asker, now: datetime) -> bool:
+async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, actor: Actor, now: datetime) -> bool:
     """Lift a ban: the person gets new credentials again, the former ones stay worthless. False without a ban.
 
     Raises `SessionNotFound`.
@@ -99,19 +100,19 @@ async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, as
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_moderator(transaction, app, session, asker)
+        await require_moderator(transaction, app, session, actor)
         lifted = await removals.lift_ban(transaction, app.id, session.id, user_id)
         if lifted:
-            event = about(session, EventType.PARTICIPANT_READMITTED, asker=asker, now=now, user_id=user_id)
+            event = about(session, EventType.PARTICIPANT_READMITTED, actor=actor, now=now, user_id=user_id)
             await record(transaction, event)
     return lifted
 
 
-async def require_moderator(transaction: Transaction, app: App, session: Session, asker: Asker) -> None:
+async def require_moderator(transaction: Transaction, app: App, session: Session, actor: Actor) -> None:
     """A backend may; a user whose role is one of the hosts' may."""
-    if asker.user_id is None:
+    if actor.user_id is None:
         return
-    person = await sessions.find_participant(transaction, app.id, session.id, asker.user_id)
+    person = await sessions.find_participant(transaction, app.id, session.id, actor.user_id)
     if person is None:
         raise no_session(session.key)
     if person.role not in app.policy_for(session.terms.policy).host_roles:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType, Recorded
+from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.reports import without_secrets
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
@@ -33,7 +34,7 @@ async def report(
     details: Mapping[str, Any],
     user_id: str | None,
     reported_at: datetime | None,
-    asker: Asker,
+    actor: Actor,
     now: datetime,
 ) -> Recorded:
     """Write into the journal that the app says this happened; without a session, in the app as a whole.
@@ -44,7 +45,7 @@ async def report(
     """
     if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
-    session = await _reported_session(broker, key, asker)
+    session = await _reported_session(broker, key, actor)
     data = {
         "event": without_secrets(name),
         "reported_at": None if reported_at is None else reported_at.isoformat(),
@@ -54,7 +55,7 @@ async def report(
         id=EventId(uuid7(now)),
         type=EventType.APP_REPORTED,
         occurred_at=now,
-        asker=asker,
+        actor=actor,
         session=None if session is None else session.key,
         session_id=None if session is None else session.id,
         user_id=user_id,
@@ -64,12 +65,12 @@ async def report(
         return await journal.record_one(transaction, event)
 
 
-async def _reported_session(broker: Broker, key: SessionKey | None, asker: Asker) -> Session | None:
-    if key is not None and asker.user_id is not None:
-        await require_on_roster(broker, key, asker.user_id)
+async def _reported_session(broker: Broker, key: SessionKey | None, actor: Actor) -> Session | None:
+    if key is not None and actor.user_id is not None:
+        await require_on_roster(broker, key, actor.user_id)
     if key is not None:
         return (await look_at(broker, key, None)).session
-    if asker.user_id is not None:
+    if actor.user_id is not None:
         raise InvalidInput("A user reports about a session of theirs: send `kind` and `reference`.")
     return None
 

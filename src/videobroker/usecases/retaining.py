@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId, EventId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.proof import WHOLE, ProofEvent, Redaction, account, moment
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal, seals
@@ -79,7 +80,7 @@ async def _retire_some(broker: Broker, retention: Retention, now: datetime) -> i
                 "rows": len(rows),
                 "digest": account(redactions),
             }
-            await journal.record(transaction, Event(entry_id, EventType.JOURNAL_RETIRED, now, Asker(app_id), data=data))
+            await journal.record(transaction, Event(entry_id, EventType.JOURNAL_RETIRED, now, Actor(app_id), data=data))
             await seals.replace_salts(transaction, app_id, dict.fromkeys((position for position, _ in rows), b""))
             await seals.redact(transaction, app_id, entry_id, redactions)
         if len(rows) < AT_ONCE:

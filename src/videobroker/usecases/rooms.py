@@ -17,10 +17,11 @@ from uuid import UUID, uuid4
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.entrance import providers_of
 from videobroker.domain.ids import RoomId, uuid7
-from videobroker.domain.journal import Asker, Event, EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.rooms import Room, RoomState, room_name
 from videobroker.domain.sessions import Session
 from videobroker.errors import (
@@ -61,13 +62,13 @@ class _Opening:
     session: Session
     provider: Provider
     with_codes: bool
-    asker: Asker
+    actor: Actor
     now: datetime
     holder: UUID
 
 
 async def open_room(
-    broker: Broker, app: App, session: Session, *, surface: Surface, codes: bool = False, asker: Asker, now: datetime
+    broker: Broker, app: App, session: Session, *, surface: Surface, codes: bool = False, actor: Actor, now: datetime
 ) -> Room:
     """The session's room, ready to be entered; opened at the first of its providers that answers.
 
@@ -89,7 +90,7 @@ async def open_room(
             )
             continue
         try:
-            return await _open_at(_Opening(broker, app, session, provider, with_codes, asker, now, uuid4()))
+            return await _open_at(_Opening(broker, app, session, provider, with_codes, actor, now, uuid4()))
         except ProviderUnavailable as error:
             log.warning("provider unavailable", provider=name, session_id=str(session.id))
             reason = error
@@ -191,7 +192,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             await sessions.attend_sooner(transaction, app_id, session.id, opening.now)
     if bound.terms.is_shut:
         # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
-        await close_room(opening.broker, opening.app, bound, asker=opening.asker, now=opening.now)
+        await close_room(opening.broker, opening.app, bound, actor=opening.actor, now=opening.now)
         raise RoomNotReady("The session was changed while its room was being opened. Ask again.", retry_after=1)
     return opened
 
@@ -204,7 +205,7 @@ def _opened_events(opening: _Opening, room: Room) -> list[Event]:
         about(
             opening.session,
             event_type,
-            asker=opening.asker,
+            actor=opening.actor,
             now=opening.now,
             data={"provider": room.provider},
         )
@@ -236,7 +237,7 @@ def can_close(broker: Broker, app: App, session: Session) -> bool:
         return False
 
 
-async def close_room(broker: Broker, app: App, session: Session, *, asker: Asker, now: datetime) -> None:
+async def close_room(broker: Broker, app: App, session: Session, *, actor: Actor, now: datetime) -> None:
     """Shut the session's room at its provider. What cannot be shut now stays `closing`, and is tried again."""
     if session.provider is None:
         return
@@ -261,4 +262,4 @@ async def close_room(broker: Broker, app: App, session: Session, *, asker: Asker
     async with broker.store.transaction() as transaction:
         if await rooms.mark_closed(transaction, app.id, room.id, holder=holder, closure=closure, now=now):
             data = {"provider": room.provider}
-            await record(transaction, about(session, EventType.ROOM_CLOSED, asker=asker, now=now, data=data))
+            await record(transaction, about(session, EventType.ROOM_CLOSED, actor=actor, now=now, data=data))

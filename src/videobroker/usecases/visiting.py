@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Decision, Reason, Refuse, Wait, decide
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import providers_of
 from videobroker.domain.ids import CallId
-from videobroker.domain.journal import Asker
 from videobroker.domain.lobby import Entry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
@@ -108,7 +108,7 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
     )
 
 
-async def ask_in(broker: Broker, app: App, ticket: Ticket, *, asker: Asker, now: datetime) -> Visit:
+async def ask_in(broker: Broker, app: App, ticket: Ticket, *, actor: Actor, now: datetime) -> Visit:
     """Ask to be let in, where the waiting room is what keeps the holder outside; how the session stands then.
 
     Raises `SessionNotFound`.
@@ -126,7 +126,7 @@ async def ask_in(broker: Broker, app: App, ticket: Ticket, *, asker: Asker, now:
                 display_name=ticket.display_name or (participant.display_name if participant else None),
                 role=person.role,
                 is_guest=ticket.is_guest,
-                asker=asker,
+                actor=actor,
                 now=now,
             )
     return await visit(broker, app, ticket, now=now)

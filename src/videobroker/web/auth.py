@@ -10,8 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from pydantic import BeforeValidator
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.journal import Asker
 from videobroker.domain.keys import KEY_PREFIX, Scope
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
@@ -71,7 +71,7 @@ class Caller(Value):
 
     broker: Broker
     app: App
-    asker: Asker
+    actor: Actor
     now: datetime
     user_id: str | None = None
     """For whom: the user of a user token or a ticket, or whom a backend named in X-User-Id."""
@@ -81,7 +81,7 @@ class Caller(Value):
     @property
     def is_user(self) -> bool:
         """A user speaks for themselves; a backend speaks for everybody."""
-        return self.asker.user_id is not None
+        return self.actor.user_id is not None
 
     @property
     def is_guest(self) -> bool:
@@ -116,7 +116,7 @@ class Visiting:
     broker: Broker
     app: App
     ticket: Ticket
-    asker: Asker
+    actor: Actor
     now: datetime
 
 
@@ -160,7 +160,7 @@ async def identify_holder(request: Request, credentials: Annotated[Credentials, 
     if credentials is None:
         raise TicketInvalid("Send the ticket of the link: `Authorization: Bearer vbt_...`.")
     caller, ticket = await _holder(request, credentials.credentials)
-    return Visiting(caller.broker, caller.app, ticket, caller.asker, caller.now)
+    return Visiting(caller.broker, caller.app, ticket, caller.actor, caller.now)
 
 
 def _require_own_session(request: Request, ticket: Ticket) -> None:
@@ -207,7 +207,7 @@ async def backend(
     api_key, app = await authenticate(broker, key, now=now)
     for scope in scopes:
         api_key.require(scope)
-    return Caller(broker, app, Asker(app.id, api_key.id, host, _bounded(user_agent)), now, user_id)
+    return Caller(broker, app, Actor(app.id, api_key.id, host, _bounded(user_agent)), now, user_id)
 
 
 async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
@@ -216,7 +216,7 @@ async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
     app, ticket = await ticket_holder(broker, text, now=now)
     only_pages_of(request, app)
     user_id = ticket.user_id
-    return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id, ticket), ticket
+    return Caller(broker, app, _actor(request, app, user_id=user_id), now, user_id, ticket), ticket
 
 
 async def _user(request: Request, token: str) -> Caller:
@@ -224,11 +224,11 @@ async def _user(request: Request, token: str) -> Caller:
     now = broker.now()
     user_id, app = await authenticate_user(broker, token, now=now)
     only_pages_of(request, app)
-    return Caller(broker, app, _asker(request, app, user_id=user_id), now, user_id)
+    return Caller(broker, app, _actor(request, app, user_id=user_id), now, user_id)
 
 
-def _asker(request: Request, app: App, *, user_id: str) -> Asker:
-    return Asker(
+def _actor(request: Request, app: App, *, user_id: str) -> Actor:
+    return Actor(
         app_id=app.id,
         ip=request.client.host if request.client else None,
         user_agent=_bounded(request.headers.get("user-agent")),

@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Refuse, Wait, advice
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
-from videobroker.domain.journal import Asker
 from videobroker.domain.overview import Phase, phase_of
 from videobroker.domain.sessions import Registered, SessionKey, SessionKind
 from videobroker.errors import InvalidInput
@@ -139,7 +139,7 @@ async def demo_join(request: Request) -> Response:
         display_name=None if user_id else GUESTS_NAME,
         is_guest=not user_id,
         life=None,
-        asker=Asker(app.id),
+        actor=Actor(app.id),
         now=now,
     )
     # Without a host: it is the one that this page was asked from.

@@ -201,7 +201,7 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
     key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
     try:
         registered = await registering.register_new(
-            visit.broker, app, key, terms, people, asker=visit.asker(app), now=visit.now
+            visit.broker, app, key, terms, people, actor=visit.actor(app), now=visit.now
         )
     except (RoleNotMapped, DuplicateParticipant, InvalidInput) as error:
         draft.errors["form"] = error.detail

@@ -148,7 +148,7 @@ async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID,
     """Put a delivery on its way once more."""
     app = await visit.app(app_id)
     delivery = await endpoints.retry(
-        visit.broker, app, DeliveryId(delivery_id), now=visit.now, operator=visit.asker(app)
+        visit.broker, app, DeliveryId(delivery_id), now=visit.now, operator=visit.actor(app)
     )
     return RedirectResponse(
         f"/console/deliveries/{app.id}/{delivery.endpoint_id}/{delivery.id}?did=retried", HTTPStatus.SEE_OTHER
@@ -159,7 +159,7 @@ async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID,
 async def console_test_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
     """Send a signed test event, and show at once what came of it."""
     app = await visit.app(app_id)
-    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now, operator=visit.asker(app))
+    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now, operator=visit.actor(app))
     endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
     return await _endpoint_page(visit, app, endpoint, tested=tested)
 
@@ -179,7 +179,7 @@ async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID
         ordered=None,
         enabled=enabled,
         now=visit.now,
-        operator=visit.asker(app),
+        operator=visit.actor(app),
     )
     did = "enabled" if enabled else "disabled"
     return RedirectResponse(path_of(app, EndpointId(endpoint_id), did=did), HTTPStatus.SEE_OTHER)
@@ -200,7 +200,7 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
             until=until,
             types=(),
             now=visit.now,
-            operator=visit.asker(app),
+            operator=visit.actor(app),
         )
     except InvalidInput as error:
         return await _endpoint_page(

@@ -157,12 +157,12 @@ def _who(user_id: str | None, names: Mapping[str, str]) -> str:
 
 def asked_by(recorded: Recorded) -> str:
     """Who asked for it, for people."""
-    asker = recorded.event.asker
-    if asker.operator is not None:
-        return f"operator {asker.operator}"
-    if asker.user_id is not None:
-        return f"user {asker.user_id}"
-    return "the app's backend" if asker.key_id is not None else "the service"
+    actor = recorded.event.actor
+    if actor.operator is not None:
+        return f"operator {actor.operator}"
+    if actor.user_id is not None:
+        return f"user {actor.user_id}"
+    return "the app's backend" if actor.key_id is not None else "the service"
 
 
 _TROUBLE = {EventType.CREDENTIALS_DENIED, EventType.PARTICIPANT_NO_SHOW, EventType.PARTICIPANT_DENIED}

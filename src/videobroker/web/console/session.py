@@ -162,7 +162,7 @@ async def session_page(
 
 async def _waiting(visit: Visit, app: App, key: SessionKey) -> list[Waiting]:
     """Who is in the waiting room, and may be let in or not."""
-    found = await lobbies.list_lobby(visit.broker, app, key, asker=visit.asker(app), now=visit.now)
+    found = await lobbies.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
     return [
         Waiting(entry, role, entry.state_at(visit.now))
         for entry, role in found
@@ -288,7 +288,7 @@ async def links_for(
                 display_name=None,
                 is_guest=False,
                 life=None,
-                asker=visit.asker(app),
+                actor=visit.actor(app),
                 now=visit.now,
             )
         except AccessDenied as error:
@@ -304,9 +304,9 @@ async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Respon
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
     key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        await lobbies.admit_all(visit.broker, app, key, asker=visit.asker(app), now=visit.now)
+        await lobbies.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
         return _back(app, session_id, "admitted-all")
-    await lobbies.admit(visit.broker, app, key, entry, asker=visit.asker(app), now=visit.now)
+    await lobbies.admit(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "admitted")
 
 
@@ -317,7 +317,7 @@ async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Respons
     key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         raise InvalidInput("Choose who is not to be let in.")
-    await lobbies.deny(visit.broker, app, key, entry, asker=visit.asker(app), now=visit.now)
+    await lobbies.deny(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "denied")
 
 
@@ -336,7 +336,7 @@ async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Res
     running = seen.open_call is not None
     try:
         await calls.end_call(
-            visit.broker, app, seen.registered.session.key, user_id=None, asker=visit.asker(app), now=visit.now
+            visit.broker, app, seen.registered.session.key, user_id=None, actor=visit.actor(app), now=visit.now
         )
     except CallNotFound:
         running = False
@@ -354,7 +354,7 @@ async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -
         seen.registered.session.key,
         form.raw("user_id"),
         ban=form.is_checked("ban"),
-        asker=visit.asker(app),
+        actor=visit.actor(app),
         now=visit.now,
     )
     word = "removed" if removed.enforcement is Enforcement.DONE else f"removed-{removed.enforcement.value}"
@@ -371,7 +371,7 @@ async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) 
         app,
         seen.registered.session.key,
         form.raw("user_id"),
-        asker=visit.asker(app),
+        actor=visit.actor(app),
         now=visit.now,
     )
     return _back(app, session_id, "readmitted" if lifted else "not-banned")

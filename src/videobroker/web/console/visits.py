@@ -14,9 +14,9 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.domain.journal import Asker
 from videobroker.errors import BrokerError, InvalidInput
 from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.auth import LONGEST_USER_AGENT
@@ -146,9 +146,9 @@ class Visit:
         """In which times are shown."""
         return self.operator.zone
 
-    def asker(self, app: App) -> Asker:
+    def actor(self, app: App) -> Actor:
         """As the journal knows them."""
-        return Asker(app.id, ip=self.ip, user_agent=self.user_agent, operator=self.operator.name)
+        return Actor(app.id, ip=self.ip, user_agent=self.user_agent, operator=self.operator.name)
 
     async def apps(self) -> list[App]:
         """Every app, by name."""

@@ -185,7 +185,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
 
     async def created() -> AppointmentRow:
         appointed = await appoint(
-            caller.broker, caller.app, body.terms(), people, role=PATIENT, asker=caller.asker, now=caller.now
+            caller.broker, caller.app, body.terms(), people, role=PATIENT, actor=caller.actor, now=caller.now
         )
         return _row(appointed, body)
 
@@ -221,7 +221,7 @@ async def get_video_info(
         SessionKey(caller.app.id, SessionKind.BOOKING, booking_id),
         role=PATIENT,
         user_id=caller.user_id,
-        asker=caller.asker,
+        actor=caller.actor,
         now=caller.now,
     )
     return VideoInfo(room_code=code, date_time=session.terms.starts_at or session.created_at, type=_old_type(session))

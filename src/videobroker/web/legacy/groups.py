@@ -209,7 +209,7 @@ async def _enter(caller: Caller, key: SessionKey, visitor: Visitor) -> GroupToke
         visitor,
         surface=Surface.SDK,
         provider=ProviderName.HMS,
-        asker=caller.asker,
+        actor=caller.actor,
         now=caller.now,
     )
     credentials = joined.credentials

@@ -305,7 +305,7 @@ async def _code(caller: Caller, standing: Standing) -> str | None:
             standing.session.key,
             role=CLIENT,
             user_id=caller.user_id,
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
     except StorageUnavailable:
@@ -323,7 +323,7 @@ async def _known_codes(caller: Caller, found: Sequence[Standing]) -> dict[Sessio
         found,
         role=CLIENT,
         user_id=caller.user_id,
-        asker=caller.asker,
+        actor=caller.actor,
         now=caller.now,
     )
 
@@ -389,7 +389,7 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
     caller.must_be_among(*(person.user_id for person in people))
 
     async def created() -> VideoCall:
-        registered = await book(caller.broker, caller.app, body.terms(), people, asker=caller.asker, now=caller.now)
+        registered = await book(caller.broker, caller.app, body.terms(), people, actor=caller.actor, now=caller.now)
         standing = Standing(registered, room=None, call_running=False)
         return VideoCall(**_fields(caller, standing, await _code(caller, standing)))
 
@@ -442,7 +442,7 @@ async def resolve_room_code(
 ) -> RoomBehindCode:
     """The vendor's own code, and its page. To users who are not on the roster the code does not exist."""
     resolved = await resolve_code(
-        caller.broker, caller.app, room_code, user_id=caller.user_id, asker=caller.asker, now=caller.now
+        caller.broker, caller.app, room_code, user_id=caller.user_id, actor=caller.actor, now=caller.now
     )
     return RoomBehindCode(booking_id=resolved.session.key.reference, room_code=resolved.code, url=resolved.url)
 
@@ -479,11 +479,11 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     if caller.user_id is not None:
         await require_on_roster(caller.broker, key, caller.user_id)
     if body.changes_terms:
-        await registering.amend(caller.broker, caller.app, key, body.amend, asker=caller.asker, now=caller.now)
+        await registering.amend(caller.broker, caller.app, key, body.amend, actor=caller.actor, now=caller.now)
     if body.status is not None:
         step = _STEPS[body.status]
         await proceeding.take(
-            caller.broker, caller.app, key, step, user_id=caller.user_id, asker=caller.asker, now=caller.now
+            caller.broker, caller.app, key, step, user_id=caller.user_id, actor=caller.actor, now=caller.now
         )
     return await _now(caller, key)
 
@@ -508,7 +508,7 @@ async def report_video_call_event(caller: CallsWriter, body: ReportIn, once: Onc
             details=body.model_extra or {},
             user_id=user_id,
             reported_at=body.timestamp,
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         return _entry(recorded.event)

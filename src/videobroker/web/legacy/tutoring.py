@@ -202,7 +202,7 @@ async def start_video_session(caller: CallsWriter, body: BookingNamed) -> VideoS
     """What `POST /v1/bookings/{reference}/start` does. A session that runs already is the answer."""
     key = _key(caller, body.booking_id)
     _, call = await calls.start_call(
-        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), asker=caller.asker, now=caller.now
+        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), actor=caller.actor, now=caller.now
     )
     return await _video_session(caller, key, call)
 
@@ -212,7 +212,7 @@ async def end_video_session(caller: CallsWriter, body: BookingNamed) -> VideoSes
     """What `POST /v1/bookings/{reference}/end` does. When no session runs, the answer is the last one."""
     key = _key(caller, body.booking_id)
     _, call = await calls.end_call(
-        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), asker=caller.asker, now=caller.now
+        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), actor=caller.actor, now=caller.now
     )
     return await _video_session(caller, key, call)
 
@@ -229,7 +229,7 @@ async def _join(caller: Caller, booking_id: str, provider: ProviderName, *, know
         Visitor(caller.must_speak_for(None), provider_user_id=known_as),
         surface=Surface.SDK,
         provider=provider,
-        asker=caller.asker,
+        actor=caller.actor,
         now=caller.now,
     )
 

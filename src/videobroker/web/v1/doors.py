@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Reason
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
-from videobroker.domain.journal import Asker
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases import calls
@@ -297,7 +297,7 @@ class CallChange(Protocol):
     """Starting a call, or ending it."""
 
     async def __call__(
-        self, broker: Broker, app: App, key: SessionKey, *, user_id: str | None, asker: Asker, now: datetime
+        self, broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
     ) -> tuple[Session, Call]:
         """The session, and its call afterwards."""
 
@@ -318,7 +318,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
             session_key(caller, kind, reference),
             visitor,
             surface=surface,
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         return join_out(joined)
@@ -327,7 +327,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
         user_id = caller.speaks_for(body.user_id if body else None)
         key = session_key(caller, kind, reference)
         session, call = await change(
-            caller.broker, caller.app, key, user_id=user_id, asker=caller.asker, now=caller.now
+            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
         )
         return call_out(session, call)
 

@@ -163,11 +163,11 @@ def event_out(recorded: Recorded) -> EventOut:
         session=None if key is None else SessionRef(kind=key.kind, reference=key.reference),
         user_id=event.user_id,
         asked_by=AskedBy(
-            key_id=event.asker.key_id,
-            user_id=event.asker.user_id,
-            operator=event.asker.operator,
-            ip=event.asker.ip,
-            user_agent=event.asker.user_agent,
+            key_id=event.actor.key_id,
+            user_id=event.actor.user_id,
+            operator=event.actor.operator,
+            ip=event.actor.ip,
+            user_agent=event.actor.user_agent,
         ),
         data=dict(event.data or {}),
         cursor=recorded.cursor,
@@ -230,7 +230,7 @@ async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) ->
             details=body.details,
             user_id=user_id,
             reported_at=body.occurred_at,
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         return event_out(recorded)

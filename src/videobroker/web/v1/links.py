@@ -146,7 +146,7 @@ def link_routes(kind: SessionKind) -> APIRouter:
                 display_name=name,
                 is_guest=wish.guest is not None,
                 life=None if seconds is None else timedelta(seconds=seconds),
-                asker=caller.asker,
+                actor=caller.actor,
                 now=caller.now,
             )
             return _link_out(link, public_address(request))

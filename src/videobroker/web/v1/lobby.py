@@ -87,14 +87,14 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
         `host_roles`. Whom something else keeps out does not wait: they are not listed."""
         key = session_key(caller, kind, reference)
-        found = await lobbies.list_lobby(caller.broker, caller.app, key, asker=caller.asker, now=caller.now)
+        found = await lobbies.list_lobby(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
     @router.post("/admit", summary="Let everybody in who waits", responses=described(*SESSION_PROBLEMS, "role_may_not"))
     async def admit_all(caller: Moderator, reference: Reference) -> LobbyPage:
         """The answer holds those who were let in with this request. Who was denied stays outside."""
         key = session_key(caller, kind, reference)
-        found = await lobbies.admit_all(caller.broker, caller.app, key, asker=caller.asker, now=caller.now)
+        found = await lobbies.admit_all(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
     @router.post(
@@ -107,7 +107,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         twice is the same as once; somebody who was denied can be admitted."""
         key = session_key(caller, kind, reference)
         admitted = await lobbies.admit(
-            caller.broker, caller.app, key, EntryId(entry), asker=caller.asker, now=caller.now
+            caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now
         )
         return _entry_out(caller, *admitted)
 
@@ -120,7 +120,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         """They are told so, and asking again changes nothing until the room is shut. Denying twice is the same as
         once; whoever was admitted has to be put out instead."""
         key = session_key(caller, kind, reference)
-        denied = await lobbies.deny(caller.broker, caller.app, key, EntryId(entry), asker=caller.asker, now=caller.now)
+        denied = await lobbies.deny(caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now)
         return _entry_out(caller, *denied)
 
     return router

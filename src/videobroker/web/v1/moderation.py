@@ -77,7 +77,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
             session_key(caller, kind, reference),
             user_id,
             ban=bool(body and body.ban),
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         return RemovalOut(
@@ -95,7 +95,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
             caller.app,
             session_key(caller, kind, reference),
             user_id,
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         return ReadmissionOut(user_id=user_id, was_banned=lifted)

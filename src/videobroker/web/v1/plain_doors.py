@@ -77,7 +77,7 @@ class PlainDoor(Value):
 async def _join(caller: Caller, key: SessionKey, wish: JoinIn | GuestIn) -> dict[str, Any]:
     visitor = _visitor(caller, wish)
     joined = await join(
-        caller.broker, caller.app, key, visitor, surface=wish.surface, asker=caller.asker, now=caller.now
+        caller.broker, caller.app, key, visitor, surface=wish.surface, actor=caller.actor, now=caller.now
     )
     return join_json(joined)
 

@@ -64,7 +64,7 @@ def register_routes(
             session_key(caller, kind, reference),
             body.terms(),
             body.people(),
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         response.status_code = 201 if registered.created else 200
@@ -77,7 +77,7 @@ def register_routes(
             caller.app,
             session_key(caller, kind, reference),
             body.amend,
-            asker=caller.asker,
+            actor=caller.actor,
             now=caller.now,
         )
         return show(registered)
@@ -115,7 +115,7 @@ def register_routes(
 
         async def cancelled() -> SessionOut:
             key = session_key(caller, kind, reference)
-            return show(await registering.cancel(caller.broker, caller.app, key, asker=caller.asker, now=caller.now))
+            return show(await registering.cancel(caller.broker, caller.app, key, actor=caller.actor, now=caller.now))
 
         return await once.answer(caller, cancelled)
 

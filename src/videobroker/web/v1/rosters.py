@@ -71,7 +71,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
         person = Participant(user_id, body.role, body.display_name)
         key = session_key(caller, kind, reference)
         added = await registering.put_participant(
-            caller.broker, caller.app, key, person, asker=caller.asker, now=caller.now
+            caller.broker, caller.app, key, person, actor=caller.actor, now=caller.now
         )
         response.status_code = 201 if added else 200
         return participant_out(person)
@@ -95,6 +95,6 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     async def delete_participant(caller: SessionsWriter, reference: Reference, user_id: UserId) -> None:
         """The person gets no credentials any more."""
         key = session_key(caller, kind, reference)
-        await registering.drop_participant(caller.broker, caller.app, key, user_id, asker=caller.asker, now=caller.now)
+        await registering.drop_participant(caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now)
 
     return router

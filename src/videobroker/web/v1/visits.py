@@ -165,7 +165,7 @@ async def get_visit(visitor: TicketHolder) -> VisitOut:
 async def knock(visitor: TicketHolder) -> VisitOut:
     """What `join` does as well for somebody whom the waiting room keeps outside, without asking for credentials.
     Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
-    seen = await ask_in(visitor.broker, visitor.app, visitor.ticket, asker=visitor.asker, now=visitor.now)
+    seen = await ask_in(visitor.broker, visitor.app, visitor.ticket, actor=visitor.actor, now=visitor.now)
     return visit_out(seen, visitor.now)
 
 

@@ -1,0 +1,30 @@
+"""The actor of a request: an API key, an end user, a ticket holder, an operator, or the service itself."""
+
+from datetime import datetime
+
+from videobroker.domain.ids import AppId, KeyId, TicketId
+from videobroker.domain.keys import Scope
+from videobroker.domain.values import Value
+
+
+class Actor(Value):
+    """Who sent a request, and from where, as far as the request says.
+
+    Without a key, a user, and an operator, the actor is the command line or the service itself.
+    """
+
+    app_id: AppId
+    key_id: KeyId | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    user_id: str | None = None
+    """The end user of a user token or a ticket. None for everybody who may act for any user."""
+    operator: str | None = None
+    """The name under which an operator signed in to the console."""
+    scopes: frozenset[Scope] | None = None
+    """Of an API key: its own. Of a ticket: those of the key that issued it. None: no limit by scope."""
+    ticket_id: TicketId | None = None
+    is_guest: bool = False
+    """A ticket holder who is not registered for the session."""
+    credential_expires_at: datetime | None = None
+    """When the credential of the request expires; None if it does not. Nothing issued with it lives longer."""
