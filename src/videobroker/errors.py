@@ -17,6 +17,7 @@
     │   ├── UserTokenInvalid
     │   ├── UserTokenExpired
     │   ├── UserTokenNotYetValid
+    │   ├── UserTokenLivesTooLong
     │   ├── TicketInvalid
     │   ├── TicketExpired
     │   └── WebhookRefused       a webhook that the provider may not have sent
@@ -164,6 +165,12 @@ class UserTokenNotYetValid(NotAuthenticated):
     """The user token is not valid yet."""
 
     code = "user_token_not_yet_valid"
+
+
+class UserTokenLivesTooLong(NotAuthenticated):
+    """The lifetime of the user token is longer than its app allows."""
+
+    code = "user_token_lives_too_long"
 
 
 class TicketInvalid(NotAuthenticated):

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.keeping import SHORTEST, Keeping
-from videobroker.domain.users import TokenRules
+from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import BrokerError
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import database_url
@@ -175,6 +175,13 @@ class Settings(BaseSettings):
     user_token_audience: str | None = Field(
         default=None, alias="VIDEOBROKER_USER_TOKEN_AUDIENCE", description="What `aud` of user tokens must hold."
     )
+    user_token_max_lifetime_seconds: int = Field(
+        default=DEFAULT_LIFETIME_SECONDS,
+        alias="VIDEOBROKER_USER_TOKEN_MAX_LIFETIME_SECONDS",
+        ge=1,
+        le=LONGEST_LIFETIME_SECONDS,
+        description="User tokens with a longer lifetime (`exp` minus `iat`) are refused; at most 30 days.",
+    )
 
     hms_access_key: str | None = Field(
         default=None, validation_alias=AliasChoices(*SYNONYMS[0]), description="100ms access key of that app."
@@ -298,6 +305,7 @@ class Settings(BaseSettings):
             jwks_url=self.user_token_jwks_url,
             issuer=self.user_token_issuer,
             audience=self.user_token_audience,
+            max_lifetime_seconds=self.user_token_max_lifetime_seconds,
         )
 
     @classmethod

@@ -4,16 +4,24 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.users import Algorithm, TokenRules, check_times, user_of
-from videobroker.errors import UserTokenExpired, UserTokenInvalid, UserTokenNotYetValid
+from videobroker.domain.users import (
+    DEFAULT_LIFETIME_SECONDS,
+    LONGEST_LIFETIME_SECONDS,
+    Algorithm,
+    TokenRules,
+    check_times,
+    user_of,
+)
+from videobroker.errors import UserTokenExpired, UserTokenInvalid, UserTokenLivesTooLong, UserTokenNotYetValid
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
 INSTANT = timedelta(microseconds=1)
 LEEWAY = 30
+DAY = timedelta(days=1)
 SECRET = "s" * 32
 
 
@@ -21,22 +29,22 @@ SECRET = "s" * 32
 
 
 def test_a_token_is_valid_between_its_two_times() -> None:
-    check_times({"nbf": SECONDS, "exp": SECONDS + 1}, NOW)
-    check_times({"exp": SECONDS + 0.5}, NOW)
+    check_times({"nbf": SECONDS, "exp": SECONDS + 1}, NOW, max_lifetime=DAY)
+    check_times({"exp": SECONDS + 0.5}, NOW, max_lifetime=DAY)
 
 
 def test_a_token_expires_thirty_seconds_after_its_end_because_clocks_differ() -> None:
     claims: dict[str, object] = {"exp": SECONDS - LEEWAY}
-    check_times(claims, NOW - INSTANT)
+    check_times(claims, NOW - INSTANT, max_lifetime=DAY)
     with pytest.raises(UserTokenExpired):
-        check_times(claims, NOW)
+        check_times(claims, NOW, max_lifetime=DAY)
 
 
 def test_a_token_begins_thirty_seconds_before_its_beginning_because_clocks_differ() -> None:
     claims: dict[str, object] = {"nbf": SECONDS + LEEWAY, "exp": SECONDS + 600}
-    check_times(claims, NOW)
+    check_times(claims, NOW, max_lifetime=DAY)
     with pytest.raises(UserTokenNotYetValid):
-        check_times(claims, NOW - INSTANT)
+        check_times(claims, NOW - INSTANT, max_lifetime=DAY)
 
 
 @pytest.mark.parametrize(
@@ -59,17 +67,49 @@ def test_a_token_begins_thirty_seconds_before_its_beginning_because_clocks_diffe
 )
 def test_a_token_without_two_proper_times_is_not_valid_at_all(claims: str) -> None:
     with pytest.raises(UserTokenInvalid):
-        check_times(json.loads(claims), NOW)
+        check_times(json.loads(claims), NOW, max_lifetime=DAY)
 
 
-_year_9999 = datetime(9999, 12, 31, tzinfo=UTC)
+@given(st.one_of(st.none(), st.booleans(), st.text(), st.floats(), st.integers()), st.none() | st.integers())
+def test_no_token_outlives_the_longest_lifetime(exp: object, iat: int | None) -> None:
+    try:
+        expires_at = check_times({"exp": exp, "iat": iat}, NOW, max_lifetime=DAY)
+    except (UserTokenInvalid, UserTokenExpired, UserTokenLivesTooLong):
+        return
+    assert NOW - timedelta(seconds=LEEWAY) < expires_at <= NOW + DAY + timedelta(seconds=LEEWAY)
 
 
-@given(st.one_of(st.none(), st.booleans(), st.text(), st.floats(), st.integers()))
-def test_no_token_is_valid_for_ever(exp: object) -> None:
-    assume(not isinstance(exp, int | float) or not _year_9999.timestamp() - LEEWAY < exp < 2**53)
-    with pytest.raises((UserTokenInvalid, UserTokenExpired)):
-        check_times({"exp": exp}, _year_9999)
+@pytest.mark.parametrize(
+    ("exp", "iat"),
+    [
+        (SECONDS + 86400, None),
+        (SECONDS + 86400 + LEEWAY, None),
+        (SECONDS + 86400, SECONDS),
+        (SECONDS + 86400 + LEEWAY, SECONDS + LEEWAY),  # their clock is ahead of ours
+        (SECONDS + 86400, SECONDS + 10**12),
+        (SECONDS + 86400, "yesterday"),
+        (SECONDS + 60, SECONDS - 86340),
+    ],
+)
+def test_a_token_of_the_longest_lifetime_is_accepted_with_its_expiry(exp: int, iat: object) -> None:
+    expires_at = check_times({"exp": exp, "iat": iat}, NOW, max_lifetime=DAY)
+    assert expires_at == datetime.fromtimestamp(exp, UTC)
+
+
+@pytest.mark.parametrize(
+    ("exp", "iat"),
+    [
+        (SECONDS + 86401 + LEEWAY, None),
+        (SECONDS + 100 * 365 * 86400, SECONDS),
+        (SECONDS * 1000, SECONDS * 1000),  # milliseconds
+        (2**53 - 1, None),
+        (SECONDS + 86400, SECONDS - 3600),  # the same token would be accepted later, if only the rest were counted
+        (SECONDS + 60, 0),
+    ],
+)
+def test_a_token_with_a_longer_lifetime_is_refused(exp: int, iat: object) -> None:
+    with pytest.raises(UserTokenLivesTooLong, match="24 hours"):
+        check_times({"exp": exp, "iat": iat}, NOW, max_lifetime=DAY)
 
 
 # --- whom -------------------------------------------------------------------------------------------------------------
@@ -120,6 +160,15 @@ def test_a_secret_has_at_least_32_bytes() -> None:
 def test_published_keys_need_the_name_of_their_issuer() -> None:
     with pytest.raises(ValueError, match="issuer"):
         TokenRules(jwks_url="https://id.example/jwks")
+
+
+def test_an_app_may_configure_lifetimes_of_up_to_thirty_days() -> None:
+    assert TokenRules(secret=SECRET).max_lifetime_seconds == DEFAULT_LIFETIME_SECONDS == 24 * 3600
+    longest = TokenRules(secret=SECRET, max_lifetime_seconds=LONGEST_LIFETIME_SECONDS)
+    assert timedelta(seconds=longest.max_lifetime_seconds) == timedelta(days=30)
+    for seconds in (0, -1, LONGEST_LIFETIME_SECONDS + 1):
+        with pytest.raises(ValueError, match="max_lifetime_seconds"):
+            TokenRules(secret=SECRET, max_lifetime_seconds=seconds)
 
 
 def test_printed_rules_show_no_secret() -> None:

@@ -147,6 +147,11 @@ class TestRefusedTokens:
         [
             (lambda secret: token(secret, exp=int(time.time()) - 31), "user_token_expired"),
             (lambda secret: token(secret, nbf=int(time.time()) + 60), "user_token_not_yet_valid"),
+            (lambda secret: token(secret, exp=int(time.time()) + 100 * 365 * 86400), "user_token_lives_too_long"),
+            (
+                lambda secret: token(secret, iat=int(time.time()) - 86400, exp=int(time.time()) + 60),
+                "user_token_lives_too_long",
+            ),
             (lambda secret: token(secret, exp=None), "user_token_invalid"),
             (lambda secret: token(secret, exp="soon"), "user_token_invalid"),
             (lambda secret: token(secret, sub=None), "user_token_invalid"),
@@ -275,38 +280,38 @@ async def user_tokens(publisher: Publisher) -> AsyncIterator[JwtUserTokens]:
 class TestPublishedKeys:
     @pytest.mark.parametrize("kind", ["rsa", "ec", "ed"])
     async def test_each_kind_of_key_is_taken(self, publisher: Publisher, user_tokens: JwtUserTokens, kind: str) -> None:
-        assert await user_tokens.user_id(RULES, publisher.token(kind), NOW) == "ada"
+        assert (await user_tokens.verify(RULES, publisher.token(kind), NOW)).user_id == "ada"
 
     async def test_keys_are_asked_for_once(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
-        await asyncio.gather(*(user_tokens.user_id(RULES, publisher.token("rsa"), NOW) for _ in range(20)))
+        await asyncio.gather(*(user_tokens.verify(RULES, publisher.token("rsa"), NOW) for _ in range(20)))
         assert publisher.asked == 1
 
     async def test_a_new_key_is_found_when_a_token_names_it(
         self, publisher: Publisher, user_tokens: JwtUserTokens
     ) -> None:
         publisher.published = ["rsa"]
-        await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.published = ["ec"]
         later = NOW + ASK_AGAIN
-        assert await user_tokens.user_id(RULES, publisher.token("ec"), later) == "ada"
+        assert (await user_tokens.verify(RULES, publisher.token("ec"), later)).user_id == "ada"
         with pytest.raises(Exception, match="kid"):
-            await user_tokens.user_id(RULES, publisher.token("rsa"), later)
+            await user_tokens.verify(RULES, publisher.token("rsa"), later)
 
     async def test_made_up_keys_do_not_make_us_ask_again_and_again(
         self, publisher: Publisher, user_tokens: JwtUserTokens
     ) -> None:
         for number in range(20):
             with pytest.raises(Exception, match="kid"):
-                await user_tokens.user_id(RULES, publisher.token("rsa", kid=f"made-up-{number}"), NOW)
+                await user_tokens.verify(RULES, publisher.token("rsa", kid=f"made-up-{number}"), NOW)
         assert publisher.asked == 2  # at first, and once for a key that might have been new
 
     async def test_a_key_that_replaces_another_right_away_is_taken(
         self, publisher: Publisher, user_tokens: JwtUserTokens
     ) -> None:
         publisher.published = ["rsa"]
-        await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.published = ["ec"]
-        assert await user_tokens.user_id(RULES, publisher.token("ec"), NOW) == "ada"
+        assert (await user_tokens.verify(RULES, publisher.token("ec"), NOW)).user_id == "ada"
 
     async def test_a_public_key_is_no_shared_secret(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
         public = json.dumps(publisher.document()["keys"][0])
@@ -316,7 +321,7 @@ class TestPublishedKeys:
         signature = base64.urlsafe_b64encode(hmac.digest(public.encode(), signed, "sha256")).rstrip(b"=")
         forged = b".".join([signed, signature]).decode()
         with pytest.raises(Exception, match="not signed"):
-            await user_tokens.user_id(RULES, forged, NOW)
+            await user_tokens.verify(RULES, forged, NOW)
 
     @pytest.mark.parametrize(
         "answer",
@@ -335,27 +340,27 @@ class TestPublishedKeys:
     ) -> None:
         publisher.answer = answer
         with pytest.raises(Exception, match="cannot be had"):
-            await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+            await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.answer = None
         later = NOW + ASK_AGAIN
-        assert await user_tokens.user_id(RULES, publisher.token("rsa"), later) == "ada"
+        assert (await user_tokens.verify(RULES, publisher.token("rsa"), later)).user_id == "ada"
         publisher.answer = answer
         stale = later + FRESH + timedelta(seconds=1)
         bearer = publisher.token("rsa", exp=stale.timestamp() + 60)
-        assert await user_tokens.user_id(RULES, bearer, stale) == "ada"
+        assert (await user_tokens.verify(RULES, bearer, stale)).user_id == "ada"
 
     async def test_a_slow_provider_holds_up_nobody_who_has_a_key_and_others_no_longer_than_the_limit(
         self, publisher: Publisher, user_tokens: JwtUserTokens
     ) -> None:
-        await user_tokens.user_id(RULES, publisher.token("rsa"), NOW)
+        await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.delay = 60
         stale = NOW + FRESH + timedelta(seconds=1)
-        await user_tokens.user_id(RULES, publisher.token("rsa", exp=stale.timestamp() + 60), stale)
+        await user_tokens.verify(RULES, publisher.token("rsa", exp=stale.timestamp() + 60), stale)
         assert publisher.answered == 1
         assert publisher.given_up == 0
         async with asyncio.timeout(publisher.delay / 2):
             with pytest.raises(Exception, match="kid"):
-                await user_tokens.user_id(RULES, publisher.token("ec", kid="new", exp=stale.timestamp() + 60), stale)
+                await user_tokens.verify(RULES, publisher.token("ec", kid="new", exp=stale.timestamp() + 60), stale)
 
 
 async def test_the_clock_of_the_service_decides(trusting: Tenant, clock: MovableClock) -> None:

@@ -7,8 +7,10 @@ import typer
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import read_texts, stdout
-from videobroker.domain.users import TokenRules
+from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.usecases import tenants
+
+RULE_NAMES = ("secret", "jwks_url", "issuer", "audience")
 
 cli = typer.Typer(help="How an app's own user tokens are checked.", no_args_is_help=True)
 
@@ -19,17 +21,34 @@ def user_tokens() -> None:
 
 
 @cli.command("set")
-def set_rules(app_name: Annotated[str, typer.Argument(help="The app.")]) -> None:
+def set_rules(
+    app_name: Annotated[str, typer.Argument(help="The app.")],
+    max_lifetime_seconds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=LONGEST_LIFETIME_SECONDS,
+            help="Refuse user tokens with a longer lifetime (`exp` minus `iat`); at most 2592000, which is 30 days.",
+        ),
+    ] = DEFAULT_LIFETIME_SECONDS,
+) -> None:
     """Let the app's users speak for themselves, with the tokens of its own identity provider.
 
     The rules are read from stdin as a JSON object: `secret` (HS256, at least 32 bytes), or `jwks_url` with `issuer`
-    (RS256, ES256, EdDSA); and, where the tokens have them, `issuer` and `audience`.
+    (RS256, ES256, EdDSA); and, where the tokens have them, `issuer` and `audience`. They replace the
+    app's former rules.
+
+    No token may be valid for two apps. Apps that share an identity provider need an `audience` each; apps with secrets
+    need a secret each.
     """
     texts = read_texts()
+    unknown = sorted(texts.keys() - RULE_NAMES)
+    if unknown:
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}. Send {', '.join(RULE_NAMES)}.")
     try:
-        rules = TokenRules(**texts)
-    except (TypeError, ValueError) as error:
-        raise typer.BadParameter(str(error).removeprefix("TokenRules.__init__() ")) from None
+        rules = TokenRules(**texts, max_lifetime_seconds=max_lifetime_seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
     async def work(broker: Broker) -> None:
         app = await tenants.find_app(broker, app_name)

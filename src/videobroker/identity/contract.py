@@ -3,17 +3,17 @@
 from datetime import datetime
 from typing import Protocol
 
-from videobroker.domain.users import TokenRules
+from videobroker.domain.users import TokenRules, VerifiedUser
 
 
 class UserTokens(Protocol):
     """Checks user tokens."""
 
-    async def user_id(self, rules: TokenRules, token: str, now: datetime) -> str:
-        """The user whom a valid token names.
+    async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
+        """The user whom a valid token names, and its expiry.
 
-        Raises `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, or `IdentityUnavailable` when the keys
-        cannot be had.
+        Raises `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `UserTokenLivesTooLong`, or
+        `IdentityUnavailable` when the keys cannot be fetched.
         """
         ...
 

@@ -1,11 +1,11 @@
 """Checks JSON Web Tokens (RFC 7519) of an app's users."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
 
-from videobroker.domain.users import LONGEST_TOKEN, Algorithm, TokenRules, check_times, user_of
+from videobroker.domain.users import LONGEST_TOKEN, Algorithm, TokenRules, VerifiedUser, verified_user
 from videobroker.errors import UserTokenInvalid
 from videobroker.identity.keysets import KeySets
 
@@ -20,16 +20,15 @@ class JwtUserTokens:
     def __init__(self, keysets: KeySets) -> None:
         self._keysets = keysets
 
-    async def user_id(self, rules: TokenRules, token: str, now: datetime) -> str:
-        """The user whom a valid token names."""
+    async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
+        """The user whom a valid token names, and its expiry."""
         header = _header(token)
         if rules.secret is not None:
             claims = _decode(token, rules.secret, Algorithm.HS256, rules)
         else:
             key = await self._keysets.key(rules.jwks_url or "", header.get("kid"), now)
             claims = _decode(token, key.key, Algorithm(key.algorithm_name), rules)
-        check_times(claims, now)
-        return user_of(claims)
+        return verified_user(claims, now, max_lifetime=timedelta(seconds=rules.max_lifetime_seconds))
 
     def claimed_issuer(self, token: str) -> str | None:
         """What the token says of its issuer, unchecked."""

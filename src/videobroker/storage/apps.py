@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.keys import ApiKey, Scope
-from videobroker.domain.users import TokenRules
+from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, TokenRules
 from videobroker.storage.listener import app_topic, notify
 from videobroker.storage.sealing import Seal
 from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
@@ -84,7 +84,7 @@ class Accounts:
 
     async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
         """Write how the app's user tokens are checked, over what stood there."""
-        values = {"issuer": rules.issuer, "sealed_rules": self.seal.seal(asdict(rules)), "updated_at": now}
+        values = {"issuer": rules.issuer, "sealed_rules": self.seal.seal(_rules_json(rules)), "updated_at": now}
         statement = insert(user_token_rules).values(app_id=app_id, **values)
         await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
 
@@ -208,6 +208,14 @@ async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, 
     revoked = (await connection.execute(statement)).one_or_none() is not None
     await notify(connection, app_topic(app_id))
     return revoked
+
+
+def _rules_json(rules: TokenRules) -> dict[str, Any]:
+    # Versions before the bound on lifetimes read these rules during a rolling upgrade, and refuse unknown fields.
+    values = asdict(rules)
+    if rules.max_lifetime_seconds == DEFAULT_LIFETIME_SECONDS:
+        del values["max_lifetime_seconds"]
+    return values
 
 
 def _apps() -> Select[Any]:

@@ -8,7 +8,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import MOST_ORIGINS, App, ProviderAccount, ProviderName, RoleMap, origin
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
-from videobroker.domain.users import TokenRules
+from videobroker.domain.users import TokenRules, VerifiedUser
 from videobroker.errors import ApiKeyInvalid, Conflict, InvalidInput, NotFound, UserTokenInvalid
 from videobroker.storage import apps, sessions
 
@@ -50,11 +50,11 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
     return api_key, app
 
 
-async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tuple[str, App]:
-    """Whose user token this is, and of which app.
+async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tuple[VerifiedUser, App]:
+    """Whose user token this is, until when it is valid, and of which app.
 
     A token names its app by its issuer; the apps that name no issuer are tried one after the other. Raises
-    `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `IdentityUnavailable`.
+    `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `IdentityUnavailable`.
     """
     issuer = broker.user_tokens.claimed_issuer(token)
     async with broker.store.transaction() as transaction:
@@ -62,14 +62,14 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     refusal = UserTokenInvalid("No app here takes this user token. Set one up with `videobroker user-tokens set`.")
     for app_id, rules in candidates:
         try:
-            user_id = await broker.user_tokens.user_id(rules, token, now)
+            user = await broker.user_tokens.verify(rules, token, now)
         except UserTokenInvalid as error:
             refusal = error
             continue
         async with broker.store.transaction() as transaction:
             app = await broker.accounts.app_by_id(transaction, app_id)
         if app is not None:
-            return user_id, app
+            return user, app
     raise refusal
 
 

@@ -222,9 +222,10 @@ async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
 async def _user(request: Request, token: str) -> Caller:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    user_id, app = await authenticate_user(broker, token, now=now)
+    user, app = await authenticate_user(broker, token, now=now)
     only_pages_of(request, app)
-    return Caller(broker, app, _actor(request, app, user_id=user_id), now, user_id)
+    actor = replace(_actor(request, app, user_id=user.user_id), credential_expires_at=user.expires_at)
+    return Caller(broker, app, actor, now, user.user_id)
 
 
 def _actor(request: Request, app: App, *, user_id: str) -> Actor:
@@ -257,7 +258,13 @@ WebhooksWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBH
 Examiner = Annotated[Caller, Security(identify_backend, scopes=[Scope.DIAGNOSTICS_READ.value])]
 
 KEY_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")
-USER_PROBLEMS = ("user_token_invalid", "user_token_expired", "user_token_not_yet_valid", "identity_unavailable")
+USER_PROBLEMS = (
+    "user_token_invalid",
+    "user_token_expired",
+    "user_token_not_yet_valid",
+    "user_token_lives_too_long",
+    "identity_unavailable",
+)
 TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired")
 AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, *TICKET_PROBLEMS, "api_key_needed", "ticket_not_enough", "not_yourself")
 """What an operation may answer to somebody whose credential does not do."""
