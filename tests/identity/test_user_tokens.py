@@ -18,7 +18,7 @@ from house import MovableClock, Tenant
 from videobroker.domain.apps import App
 from videobroker.domain.users import TokenRules
 from videobroker.errors import Conflict
-from videobroker.identity.keysets import ASK_AGAIN, FRESH, LARGEST_ANSWER, KeySets
+from videobroker.identity.keysets import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
 from videobroker.identity.tokens import JwtUserTokens
 from videobroker.usecases import tenants
 
@@ -287,7 +287,7 @@ class TestPublishedKeys:
         publisher.published = ["rsa"]
         await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.published = ["ec"]
-        later = NOW + ASK_AGAIN
+        later = NOW + REFRESH_INTERVAL
         assert (await user_tokens.verify(RULES, publisher.token("ec"), later)).user_id == "ada"
         with pytest.raises(Exception, match="kid"):
             await user_tokens.verify(RULES, publisher.token("rsa"), later)
@@ -323,7 +323,7 @@ class TestPublishedKeys:
         [
             lambda: httpx.Response(500),
             lambda: httpx.Response(302, headers={"Location": "http://169.254.169.254/keys"}),
-            lambda: httpx.Response(200, content=b"x" * (LARGEST_ANSWER + 1)),
+            lambda: httpx.Response(200, content=b"x" * (MAX_KEY_SET_BYTES + 1)),
             lambda: httpx.Response(200, content=b"not json"),
             lambda: httpx.Response(200, json={"keys": "none"}),
             lambda: httpx.Response(200, content=b"[" * 100_000),
@@ -334,10 +334,10 @@ class TestPublishedKeys:
         self, publisher: Publisher, user_tokens: JwtUserTokens, answer: Callable[[], httpx.Response]
     ) -> None:
         publisher.answer = answer
-        with pytest.raises(Exception, match="cannot be had"):
+        with pytest.raises(Exception, match="cannot be fetched"):
             await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.answer = None
-        later = NOW + ASK_AGAIN
+        later = NOW + REFRESH_INTERVAL
         assert (await user_tokens.verify(RULES, publisher.token("rsa"), later)).user_id == "ada"
         publisher.answer = answer
         stale = later + FRESH + timedelta(seconds=1)

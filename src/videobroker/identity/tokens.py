@@ -1,5 +1,6 @@
-"""Checks JSON Web Tokens (RFC 7519) of an app's users."""
+"""Verifies JSON Web Tokens (RFC 7519) of an app's users, along the best practices of RFC 8725."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,11 +8,17 @@ import jwt
 
 from videobroker.domain.users import LONGEST_TOKEN, Algorithm, TokenRules, VerifiedUser, verified_user
 from videobroker.errors import UserTokenInvalid
-from videobroker.identity.keysets import KeySets
+from videobroker.identity.keysets import SIGNING_ALGORITHMS, KeySets, PublicKey
+
+Claims = dict[str, object]
 
 LONGEST_ISSUER = 255
 
 _REFUSED = "The user token was not signed as this app's tokens are. Check the secret or the keys, `iss` and `aud`."
+_NO_KEY = (
+    "The app's identity provider publishes no signing key for the `kid` and `alg` of the user token. Check the "
+    "`jwks_url` of the app, and that the token is signed with RS256, ES256, or EdDSA."
+)
 
 
 class JwtUserTokens:
@@ -23,15 +30,31 @@ class JwtUserTokens:
     async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
         """The user whom a valid token names, and its expiry."""
         header = _header(token)
-        if rules.secret is not None:
-            claims = _decode(token, rules.secret, Algorithm.HS256, rules)
+        if rules.jwks_url is not None:
+            claims = await self._claims_by_keys(rules, rules.jwks_url, token, header, now)
         else:
-            key = await self._keysets.key(rules.jwks_url or "", header.get("kid"), now)
-            claims = _decode(token, key.key, Algorithm(key.algorithm_name), rules)
+            claims = _claims_by_secret(rules, token)
         return verified_user(claims, now, max_lifetime=timedelta(seconds=rules.max_lifetime_seconds))
 
+    async def _claims_by_keys(
+        self, rules: TokenRules, url: str, token: str, header: Mapping[str, Any], now: datetime
+    ) -> Claims:
+        algorithm, kid = _signing_algorithm(header), header.get("kid")
+        key_set = await self._keysets.get(url, now)
+        keys = key_set.fitting(algorithm, kid)
+        claims = _decode_with_any(keys, algorithm, token, rules)
+        if claims is None:
+            # The provider may have rotated its keys.
+            refreshed = await self._keysets.refreshed(url, now)
+            if refreshed is not key_set:
+                keys = refreshed.fitting(algorithm, kid)
+                claims = _decode_with_any(keys, algorithm, token, rules)
+        if claims is None:
+            raise UserTokenInvalid(_REFUSED if keys else _NO_KEY)
+        return claims
+
     def claimed_issuer(self, token: str) -> str | None:
-        """What the token says of its issuer, unchecked."""
+        """The `iss` of the token, not verified."""
         _header(token)
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
@@ -43,7 +66,7 @@ class JwtUserTokens:
         return issuer
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         await self._keysets.aclose()
 
 
@@ -61,7 +84,36 @@ def _header(token: str) -> dict[str, Any]:
         raise UserTokenInvalid(_REFUSED) from None
 
 
-def _decode(token: str, key: Any, algorithm: Algorithm, rules: TokenRules) -> dict[str, object]:
+def _signing_algorithm(header: Mapping[str, Any]) -> Algorithm:
+    # It only selects among keys that belong to one algorithm each: a public key is never used as a secret.
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in SIGNING_ALGORITHMS:
+        raise UserTokenInvalid(_REFUSED)
+    return Algorithm(algorithm)
+
+
+def _claims_by_secret(rules: TokenRules, token: str) -> Claims:
+    claims = _decode_with_any([rules.secret], Algorithm.HS256, token, rules)
+    if claims is None:
+        raise UserTokenInvalid(_REFUSED)
+    return claims
+
+
+def _decode_with_any(
+    keys: Iterable[PublicKey | str | None], algorithm: Algorithm, token: str, rules: TokenRules
+) -> Claims | None:
+    """The claims, if one of the keys verifies the signature. Raises `UserTokenInvalid` for any other fault."""
+    for key in keys:
+        try:
+            return _decode(token, key, algorithm, rules)
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            raise UserTokenInvalid(_REFUSED) from None
+    return None
+
+
+def _decode(token: str, key: Any, algorithm: Algorithm, rules: TokenRules) -> Claims:
     # One algorithm, which belongs to the key: what the token's header says can only fit or fail. Times are checked
     # by the domain, against the service's own clock.
     options: Any = {
@@ -72,10 +124,7 @@ def _decode(token: str, key: Any, algorithm: Algorithm, rules: TokenRules) -> di
         "verify_aud": rules.audience is not None,
         "verify_iss": rules.issuer is not None,
     }
-    try:
-        claims: dict[str, object] = jwt.decode(
-            token, key, algorithms=[algorithm], audience=rules.audience, issuer=rules.issuer, options=options
-        )
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-        raise UserTokenInvalid(_REFUSED) from None
+    claims: Claims = jwt.decode(
+        token, key, algorithms=[algorithm], audience=rules.audience, issuer=rules.issuer, options=options
+    )
     return claims
