@@ -70,6 +70,8 @@ async def everything(tenant: Tenant) -> list[Any]:
         "/v1/bookings",
         "/v1/groups",
         "/v1/events",
+        "/v1/bookings/lesson-1/participants",
+        "/v1/groups/circle/participants",
         "/v1/bookings/lesson-1/calls",
         "/v1/groups/circle/calls",
     ]
@@ -484,7 +486,7 @@ async def test_a_roster_of_ten_thousand_is_registered(school: Tenant) -> None:
     people = [{"user_id": f"u{number}", "role": "tutor"} for number in range(10_000)]
     answer = await school.send("PUT", "/v1/groups/crowd", json={"participants": people})
     assert answer.status_code == 201
-    assert len(answer.json()["participants"]) == 10_000
+    assert answer.json()["participant_count"] == 10_000
 
 
 @pytest.mark.parametrize(

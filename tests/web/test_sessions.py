@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from house import LESSON, MovableClock, Sandbox, Tenant
+from house import LESSON, MovableClock, Sandbox, Tenant, ask_as
 
 BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON}
 
@@ -232,4 +233,80 @@ class TestRoster:
         await asyncio.gather(
             *(tutoring.send("PUT", f"/v1/groups/circle/participants/u{n}", json={"role": "student"}) for n in range(50))
         )
-        assert len((await tutoring.get("/v1/groups/circle")).json()["participants"]) == 50
+        assert (await tutoring.get("/v1/groups/circle")).json()["participant_count"] == 50
+
+
+CROWD = [{"user_id": f"u{n:04}", "role": "student"} for n in range(2_500)]
+
+
+class TestManyParticipants:
+    async def test_lists_count_participants_and_embed_none(self, tutoring: Tenant) -> None:
+        for n in range(20):
+            await tutoring.gather(f"g{n}", participants=CROWD[: 100 * n])
+        await tutoring.book(participants=LESSON)
+        groups = await tutoring.get("/v1/groups")
+        assert [group["participant_count"] for group in groups.json()["data"]] == [100 * n for n in range(20)]
+        (booking,) = (await tutoring.get("/v1/bookings")).json()["data"]
+        assert booking["participant_count"] == 2
+        for listed in (*groups.json()["data"], booking):
+            assert "participants" not in listed
+            assert listed["participant"] is None
+        assert len(groups.content) < 20_000
+
+    async def test_a_list_of_one_users_sessions_shows_their_entries(self, tutoring: Tenant) -> None:
+        await tutoring.gather("one", participants=[*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}])
+        await tutoring.gather("two", participants=[{"user_id": "zoe", "role": "student"}])
+        await tutoring.gather("three")
+        found = (await tutoring.get("/v1/groups", params={"participant": "zoe"})).json()["data"]
+        assert [(group["reference"], group["participant"]) for group in found] == [
+            ("one", {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}),
+            ("two", {"user_id": "zoe", "role": "student", "display_name": None}),
+        ]
+
+    @pytest.mark.parametrize(("size", "embedded"), [(0, 0), (99, 99), (100, 100), (101, 100), (2_500, 100)])
+    async def test_every_answer_about_one_session_embeds_the_first_hundred(
+        self, tutoring: Tenant, size: int, embedded: int
+    ) -> None:
+        path = "/v1/groups/circle"
+        body = {"participants": CROWD[:size]}
+        answers = [
+            await tutoring.send("PUT", path, json=body),
+            await tutoring.send("PUT", path, json=body),
+            await tutoring.send("PUT", path, json={"title": "Without participants"}),
+            await tutoring.send("PATCH", path, json={"title": "Renamed"}),
+            await tutoring.get(path),
+            await tutoring.post(f"{path}/cancel"),
+        ]
+        for answer in answers:
+            shown = answer.json()
+            assert answer.is_success
+            assert shown["participants"] == [person | {"display_name": None} for person in CROWD[:embedded]]
+            assert (shown["participant_count"], shown["participants_truncated"]) == (size, size > embedded)
+
+    async def test_a_user_far_down_the_list_sees_the_own_entry(self, tutoring: Tenant) -> None:
+        people = [*CROWD, {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}]
+        await tutoring.gather(participants=people)
+        link = (await tutoring.post("/v1/groups/circle/links", {"user_id": "zoe"})).json()
+        seen = await ask_as(tutoring, link["ticket"], "GET", "/v1/groups/circle")
+        assert seen.json()["participant"] == {"user_id": "zoe", "role": "tutor", "display_name": "Zoe"}
+
+    async def test_a_list_takes_the_same_number_of_queries_for_one_session_and_for_many(self, tutoring: Tenant) -> None:
+        async def queries(limit: int) -> int:
+            count = 0
+
+            def counted(*_: object) -> None:
+                nonlocal count
+                count += 1
+
+            engine = tutoring.broker.store.engine.sync_engine
+            event.listen(engine, "before_cursor_execute", counted)
+            try:
+                await tutoring.get("/v1/groups", params={"participant": "u0001", "limit": limit})
+            finally:
+                event.remove(engine, "before_cursor_execute", counted)
+            return count
+
+        for n in range(30):
+            await tutoring.gather(f"g{n}", participants=CROWD[:3])
+        await queries(1)
+        assert await queries(1) == await queries(30) == 3

@@ -101,12 +101,30 @@ class Session(Value):
         return Modality.VIRTUAL if self.terms.video else Modality.PHYSICAL
 
 
+EMBEDDED_PARTICIPANTS = 100
+"""An answer about one session lists at most this many participants; the paged list has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session in a list: without its participants, of whom there may be thousands."""
+
+    session: Session
+    participant_count: int
+    own: Participant | None = None
+    """The entry of the user whose sessions are listed; None in a list that is not about one user."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A session with its roster, as it stands after a change, and what the change did."""
+    """A session with participants, as it is after a change, and what the change did."""
 
     session: Session
     participants: tuple[Participant, ...]
+    """By user ID: all of them, or at least the first `EMBEDDED_PARTICIPANTS`."""
+    participant_count: int
+    own: Participant | None = None
+    """The entry of the user who sent the request; None for a backend."""
     created: bool = False
     changed: bool = False
     closes: bool = False

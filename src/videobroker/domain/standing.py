@@ -1,10 +1,11 @@
 """How far a session has come."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from videobroker.domain.rooms import Room
-from videobroker.domain.sessions import Participant, Registered, Session
+from videobroker.domain.sessions import Participant, Session
 
 
 class Step(StrEnum):
@@ -19,18 +20,18 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A session with its roster, its room, and whether people meet in it just now."""
+    """A session with its room, the participants who lead it, and whether a call is running."""
 
-    registered: Registered
+    session: Session
+    first_by_role: Mapping[str, Participant]
+    """The first participant by user ID with each role that was requested."""
+    own: Participant | None
+    """The entry of the user who sent the request; None for a backend."""
     room: Room | None
     """The room at the provider the session sticks to; None before there is one."""
     call_running: bool
 
-    @property
-    def session(self) -> Session:
-        """The session itself."""
-        return self.registered.session
 
-    def first_with_role(self, role: str) -> Participant | None:
-        """The first on the roster, by user id, with this app role."""
-        return next((person for person in self.registered.participants if person.role == role), None)
+def first_by_role(people: Iterable[Participant]) -> dict[str, Participant]:
+    """The first participant by user ID with each role."""
+    return {person.role: person for person in sorted(people, key=lambda person: person.user_id, reverse=True)}

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, delete, select, tuple_, update
+from sqlalchemy import Row, Select, Text, and_, column, delete, func, select, true, tuple_, update, values
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,7 +119,7 @@ async def lock(connection: AsyncConnection, key: SessionKey) -> Session | None:
 
 async def add(connection: AsyncConnection, session: Session, *, attend_at: datetime | None) -> bool:
     """Write a new session; False when one with this key exists already. Something falls due for it at `attend_at`."""
-    values = _columns_of(session.terms) | {
+    new_row = _columns_of(session.terms) | {
         "app_id": session.key.app_id,
         "id": session.id,
         "kind": session.key.kind,
@@ -131,7 +131,7 @@ async def add(connection: AsyncConnection, session: Session, *, attend_at: datet
     }
     statement = (
         insert(sessions)
-        .values(values)
+        .values(new_row)
         .on_conflict_do_nothing(index_elements=["app_id", "kind", "reference"])
         .returning(sessions.c.id)
     )
@@ -229,19 +229,85 @@ async def roster(connection: AsyncConnection, app_id: AppId, session_id: Session
     return tuple(participant_from(row) for row in await connection.execute(statement))
 
 
-async def rosters(
-    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId]
-) -> dict[SessionId, tuple[Participant, ...]]:
-    """The rosters of several sessions in one round trip."""
+async def first_participants(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int
+) -> tuple[tuple[Participant, ...], int]:
+    """The first `limit` participants by user ID, and how many there are in all."""
     statement = (
         select(participants)
-        .where(participants.c.app_id == app_id, participants.c.session_id.in_(session_ids))
-        .order_by(participants.c.session_id, participants.c.user_id)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .order_by(participants.c.user_id)
+        .limit(limit + 1)
     )
-    found: dict[SessionId, list[Participant]] = {session_id: [] for session_id in session_ids}
+    people = tuple(participant_from(row) for row in await connection.execute(statement))
+    if len(people) <= limit:
+        return people, len(people)
+    return people[:limit], (await participant_counts(connection, app_id, [session_id]))[session_id]
+
+
+async def participant_counts(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId]
+) -> dict[SessionId, int]:
+    """How many participants each of these sessions has, in one round trip."""
+    statement = (
+        select(participants.c.session_id, func.count())
+        .where(participants.c.app_id == app_id, participants.c.session_id.in_(session_ids))
+        .group_by(participants.c.session_id)
+    )
+    counts = dict.fromkeys(session_ids, 0)
+    counts.update((SessionId(session_id), count) for session_id, count in await connection.execute(statement))
+    return counts
+
+
+async def entries_of_user(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
+) -> dict[SessionId, Participant]:
+    """The user's entry in each of these sessions that has one, in one round trip."""
+    statement = select(participants).where(
+        participants.c.app_id == app_id,
+        participants.c.user_id == user_id,
+        participants.c.session_id.in_(session_ids),
+    )
+    return {SessionId(row.session_id): participant_from(row) for row in await connection.execute(statement)}
+
+
+async def first_by_role(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
+) -> dict[SessionId, dict[str, Participant]]:
+    """The first participant by user ID with each of these roles, for each session, in one round trip."""
+    wanted = values(column("role", Text), name="wanted").data([(role,) for role in roles])
+    first = (
+        select(participants)
+        .where(
+            participants.c.app_id == app_id,
+            participants.c.session_id == sessions.c.id,
+            participants.c.role == wanted.c.role,
+        )
+        .order_by(participants.c.user_id)
+        .limit(1)
+        .lateral("first")
+    )
+    statement = (
+        select(first)
+        .select_from(sessions)
+        .join(wanted, true())
+        .join(first, true())
+        .where(sessions.c.app_id == app_id, sessions.c.id.in_(session_ids))
+    )
+    found: dict[SessionId, dict[str, Participant]] = {session_id: {} for session_id in session_ids}
     for row in await connection.execute(statement):
-        found[row.session_id].append(participant_from(row))
-    return {session_id: tuple(people) for session_id, people in found.items()}
+        found[SessionId(row.session_id)][row.role] = participant_from(row)
+    return found
+
+
+async def roles(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[str]:
+    """The app roles of the session's participants, each once."""
+    statement = (
+        select(participants.c.role)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .distinct()
+    )
+    return list((await connection.execute(statement)).scalars())
 
 
 async def roster_page(

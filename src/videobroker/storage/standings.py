@@ -7,20 +7,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.rooms import Room
-from videobroker.domain.sessions import Registered, Session, SessionKey, SessionKind
+from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.domain.standing import Standing
 from videobroker.storage.rooms import room_from
-from videobroker.storage.sessions import find, roster, rosters, session_from
+from videobroker.storage.sessions import entries_of_user, find, first_by_role, session_from
 from videobroker.storage.tables import calls, participants, rooms, sessions
 
 
-async def find_one(connection: AsyncConnection, key: SessionKey) -> Standing | None:
-    """How the session with this key stands."""
+async def find_one(
+    connection: AsyncConnection, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
+) -> Standing | None:
+    """The progress of the session with this key, with the first participant of each of these roles."""
     session = await find(connection, key)
     if session is None:
         return None
-    people = await roster(connection, key.app_id, session.id)
-    return (await _standings(connection, key.app_id, [Registered(session, people)]))[0]
+    return (await _standings(connection, key.app_id, [session], roles=roles, own_user_id=own_user_id))[0]
 
 
 async def newest(
@@ -29,11 +30,13 @@ async def newest(
     kind: SessionKind,
     people: Iterable[tuple[str, str | None]],
     *,
+    roles: Sequence[str],
+    own_user_id: str | None,
     limit: int,
 ) -> list[Standing]:
-    """The sessions that start last and have all these people on their rosters, by start.
+    """The sessions that start last and have all these people as participants, by start.
 
-    A person is a user id and an app role; without a role, any role will do.
+    A person is a user ID and an app role; without a role, any role matches.
     """
     statement = (
         select(sessions)
@@ -43,8 +46,7 @@ async def newest(
         .limit(limit)
     )
     found = [session_from(row) for row in await connection.execute(statement)][::-1]
-    known = await rosters(connection, app_id, [session.id for session in found])
-    return await _standings(connection, app_id, [Registered(session, known[session.id]) for session in found])
+    return await _standings(connection, app_id, found, roles=roles, own_user_id=own_user_id)
 
 
 async def key_of_code(connection: AsyncConnection, app_id: AppId, code: str, roles: Iterable[str]) -> SessionKey | None:
@@ -69,11 +71,29 @@ def _on_roster(app_id: AppId, user_id: str, role: str | None) -> ColumnElement[b
     return (statement if role is None else statement.where(participants.c.role == role)).exists()
 
 
-async def _standings(connection: AsyncConnection, app_id: AppId, registered: Sequence[Registered]) -> list[Standing]:
-    ids = [each.session.id for each in registered]
+async def _standings(
+    connection: AsyncConnection,
+    app_id: AppId,
+    found: Sequence[Session],
+    *,
+    roles: Sequence[str],
+    own_user_id: str | None,
+) -> list[Standing]:
+    ids = [session.id for session in found]
+    leading = await first_by_role(connection, app_id, ids, roles)
+    own = {} if own_user_id is None else await entries_of_user(connection, app_id, ids, own_user_id)
     running = await _running(connection, app_id, ids)
-    known = await _rooms(connection, app_id, [each.session for each in registered])
-    return [Standing(each, known.get(each.session.id), each.session.id in running) for each in registered]
+    known = await _rooms(connection, app_id, found)
+    return [
+        Standing(
+            session,
+            first_by_role=leading[session.id],
+            own=own.get(session.id),
+            room=known.get(session.id),
+            call_running=session.id in running,
+        )
+        for session in found
+    ]
 
 
 async def _running(connection: AsyncConnection, app_id: AppId, ids: Sequence[SessionId]) -> set[SessionId]:

@@ -142,8 +142,7 @@ def _require_outside_waiting_room(app: App, entrance: Entrance, *, role: str, us
 
 def _is_kept(app: App, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId]) -> bool:
     door = door_of(app, standing.session.terms, call_running=standing.call_running)
-    people = {person.user_id: person.role for person in standing.registered.participants}
-    own_role = role if user_id is None else people.get(user_id)
+    own_role = role if user_id is None else None if standing.own is None else standing.own.role
     return kept_outside(door, Person(own_role, admitted=standing.session.id in admitted)) is not None
 
 

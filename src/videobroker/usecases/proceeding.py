@@ -16,23 +16,37 @@ from videobroker.usecases.calls import end_call, require_call_role, start_call
 from videobroker.usecases.doors import access, look_at, no_session, require_on_roster
 
 
-async def standing_of(broker: Broker, key: SessionKey, *, for_user: str | None) -> Standing:
-    """How far the session has come. Raises `SessionNotFound`, also for a user who is not on its roster."""
+async def standing_of(broker: Broker, key: SessionKey, *, roles: Sequence[str], for_user: str | None) -> Standing:
+    """How far the session has come, with the first participant of each of these app roles.
+
+    Raises `SessionNotFound`, also for a user who is not a participant.
+    """
     if for_user is not None:
         await require_on_roster(broker, key, for_user)
     async with broker.store.transaction() as transaction:
-        found = await standings.find_one(transaction, key)
+        found = await standings.find_one(transaction, key, roles=roles, own_user_id=for_user)
     if found is None:
         raise no_session(key)
     return found
 
 
 async def newest_bookings(
-    broker: Broker, app: App, people: Sequence[tuple[str, str | None]], *, limit: int
+    broker: Broker,
+    app: App,
+    people: Sequence[tuple[str, str | None]],
+    *,
+    roles: Sequence[str],
+    for_user: str | None,
+    limit: int,
 ) -> list[Standing]:
-    """The bookings that start last and have all these people (user id, app role or None) on their rosters, by start."""
+    """The bookings that start last and have all these people (user ID, app role or None) as participants, by start.
+
+    Each with the first participant of each of `roles`.
+    """
     async with broker.store.transaction() as transaction:
-        return await standings.newest(transaction, app.id, SessionKind.BOOKING, people, limit=limit)
+        return await standings.newest(
+            transaction, app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=for_user, limit=limit
+        )
 
 
 async def may_enter_now(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:

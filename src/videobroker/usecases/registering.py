@@ -15,6 +15,7 @@ from videobroker.domain.entrance import door_of, providers_named, providers_of
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import (
+    EMBEDDED_PARTICIPANTS,
     Participant,
     Registered,
     Session,
@@ -22,6 +23,7 @@ from videobroker.domain.sessions import (
     SessionKey,
     SessionKind,
     SessionStatus,
+    SessionSummary,
     SessionTerms,
 )
 from videobroker.errors import (
@@ -102,7 +104,7 @@ async def _add(
         return None
     await sessions.put_participants(transaction, app.id, session.id, people)
     await record(transaction, _about(session, EventType.SESSION_REGISTERED, actor, now))
-    return Registered(session, _sorted(people), created=True, changed=True)
+    return _registered(session, _sorted(people), actor=actor, created=True, changed=True)
 
 
 async def amend(
@@ -143,14 +145,17 @@ async def _change(
     if session is None:
         raise no_session(key)
     terms = amendment(session.terms)
-    former = await sessions.roster(transaction, app.id, session.id)
-    wanted = former if people is None else _sorted(people)
-    _check_change(app, session, terms, former, wanted)
+    await _check_terms_change(transaction, app, session, terms)
+    former = None if people is None else await sessions.roster(transaction, app.id, session.id)
+    wanted = None if people is None else _sorted(people)
+    if wanted is not None and former is not None:
+        _check_people_change(app, session, terms, former, wanted)
     if _say_the_same(terms, session.terms) and wanted == former:
-        return Registered(session, former)
+        return await _read_back(transaction, session, own_user_id=actor.user_id)
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
     await sessions.save_terms(transaction, changed)
-    await _replace_roster(transaction, changed, former, wanted)
+    if wanted is not None and former is not None:
+        await _replace_roster(transaction, changed, former, wanted)
     await sessions.attend_sooner(transaction, app.id, session.id, now)
     if changed.concluded_at is not None:
         await sessions.conclude(transaction, app.id, session.id, at=None)
@@ -159,7 +164,22 @@ async def _change(
         await lobby.clear(transaction, app.id, session.id)
         await end_open_call(transaction, broker, app, changed, by=None, reason=reason, actor=actor, now=now)
     await record(transaction, _about(changed, _kind_of_change(session, changed), actor, now))
-    return Registered(changed, wanted, changed=True, closes=reason is not None)
+    read_back = await _read_back(transaction, changed, own_user_id=actor.user_id)
+    return replace(read_back, changed=True, closes=reason is not None)
+
+
+def _registered(
+    session: Session, people: Sequence[Participant], *, actor: Actor, created: bool = False, changed: bool = False
+) -> Registered:
+    own = next((person for person in people if person.user_id == actor.user_id), None)
+    return Registered(session, tuple(people), len(people), own, created=created, changed=changed)
+
+
+async def _read_back(transaction: Transaction, session: Session, *, own_user_id: str | None) -> Registered:
+    app_id = session.key.app_id
+    people, count = await sessions.first_participants(transaction, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
+    own = None if own_user_id is None else await sessions.find_participant(transaction, app_id, session.id, own_user_id)
+    return Registered(session, people, count, own)
 
 
 def _first_due(app: App, session: Session) -> datetime | None:
@@ -177,16 +197,22 @@ def _reason_to_close(app: App, before: SessionTerms, after: SessionTerms, now: d
     return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 
-def _check_change(
-    app: App, session: Session, terms: SessionTerms, former: Sequence[Participant], wanted: Sequence[Participant]
-) -> None:
-    """Only what is new has to fit what the app has now: an app that changed its set-up can still cancel."""
+async def _check_terms_change(transaction: Transaction, app: App, session: Session, terms: SessionTerms) -> None:
+    """Only what is new has to fit what the app has now: an app that changed its setup can still cancel."""
     check_schedule(terms)
+    providers = providers_of(app, replace(session, terms=terms))
     moved = terms.providers != session.terms.providers
     if moved:
         check_accounts(app, terms)
-    known = set() if moved else set(former)
-    check_people(app, providers_of(app, replace(session, terms=terms)), wanted, known=known)
+        check_roles(app, providers, await sessions.roles(transaction, app.id, session.id))
+
+
+def _check_people_change(
+    app: App, session: Session, terms: SessionTerms, former: Sequence[Participant], wanted: Sequence[Participant]
+) -> None:
+    providers = providers_of(app, replace(session, terms=terms))
+    moved = terms.providers != session.terms.providers
+    check_people(app, providers, wanted, known=set() if moved else set(former))
 
 
 async def _replace_roster(
@@ -214,23 +240,26 @@ async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, act
         await close_room(broker, app, registered.session, actor=actor, now=now)
 
 
-async def find(broker: Broker, key: SessionKey) -> Registered:
-    """A session with its roster. Raises `SessionNotFound`."""
+async def find(broker: Broker, key: SessionKey, *, own_user_id: str | None = None) -> Registered:
+    """A session with its first participants, and the entry of `own_user_id`. Raises `SessionNotFound`."""
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        return Registered(session, await sessions.roster(transaction, key.app_id, session.id))
+        return await _read_back(transaction, session, own_user_id=own_user_id)
 
 
 async def list_sessions(
     broker: Broker, app: App, kind: SessionKind, chosen: SessionFilter, *, limit: int, cursor: str | None
-) -> tuple[list[Registered], str | None]:
-    """One page of the app's sessions, with their rosters, and the cursor of the next page."""
+) -> tuple[list[SessionSummary], str | None]:
+    """One page of the app's sessions and the cursor of the next page, in at most three round trips."""
     async with broker.store.transaction() as transaction:
         found, following = await sessions.page(transaction, app.id, kind, chosen, limit=limit, cursor=cursor)
-        rosters = await sessions.rosters(transaction, app.id, [session.id for session in found])
-    return [Registered(session, rosters[session.id]) for session in found], following
+        ids = [session.id for session in found]
+        counts = await sessions.participant_counts(transaction, app.id, ids)
+        user_id = chosen.participant
+        own = {} if user_id is None else await sessions.entries_of_user(transaction, app.id, ids, user_id)
+    return [SessionSummary(session, counts[session.id], own.get(session.id)) for session in found], following
 
 
 async def list_participants(
@@ -330,8 +359,13 @@ def check_people(
         if person.user_id in seen:
             raise DuplicateParticipant(f"{person.user_id!r} stands on the roster twice. List every participant once.")
         seen.add(person.user_id)
+    check_roles(app, providers, {person.role for person in people if person not in known})
+
+
+def check_roles(app: App, providers: Iterable[ProviderName], roles: Collection[str]) -> None:
+    """Raise `RoleNotMapped` unless every provider knows every role."""
     for provider in providers:
-        for role in {person.role for person in people if person not in known}:
+        for role in roles:
             provider_role(app, provider, role)
 
 

@@ -15,7 +15,7 @@ from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.rooms import code_alias
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
-from videobroker.domain.standing import Standing, Step
+from videobroker.domain.standing import Standing, Step, first_by_role
 from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
 from videobroker.usecases import proceeding, registering, reporting
 from videobroker.usecases.appointing import book
@@ -32,6 +32,7 @@ from videobroker.web.v1.bookings import Minutes
 FAMILY = "video_call"
 """The key in a booking's metadata under which the notes stand."""
 THERAPIST, CLIENT = "therapist", "client"
+LEADING = (THERAPIST, CLIENT)
 LONGEST_LIST = 500
 
 log = structlog.get_logger(__name__)
@@ -330,7 +331,7 @@ async def _known_codes(caller: Caller, found: Sequence[Standing]) -> dict[Sessio
 
 def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, Any]:
     session = standing.session
-    therapist, client = standing.first_with_role(THERAPIST), standing.first_with_role(CLIENT)
+    therapist, client = standing.first_by_role.get(THERAPIST), standing.first_by_role.get(CLIENT)
     kept = session.terms.metadata.get(FAMILY)
     return {
         "id": session.key.reference,
@@ -346,7 +347,7 @@ def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, A
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    standing = await proceeding.standing_of(caller.broker, key, for_user=caller.user_id)
+    standing = await proceeding.standing_of(caller.broker, key, roles=LEADING, for_user=caller.user_id)
     code = await _code(caller, standing)
     decision = await proceeding.may_enter_now(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
     return VideoCallNow(
@@ -390,7 +391,13 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
 
     async def created() -> VideoCall:
         registered = await book(caller.broker, caller.app, body.terms(), people, actor=caller.actor, now=caller.now)
-        standing = Standing(registered, room=None, call_running=False)
+        standing = Standing(
+            registered.session,
+            first_by_role=first_by_role(people),
+            own=next((person for person in people if person.user_id == caller.user_id), None),
+            room=None,
+            call_running=False,
+        )
         return VideoCall(**_fields(caller, standing, await _code(caller, standing)))
 
     return await once.answer(caller, created, status=201)
@@ -411,7 +418,14 @@ async def list_video_calls(
     """The 500 video calls that are scheduled last, in the order of their start. A user sees only their own. Codes that
     were not made yet are null here: reading one video call makes its code."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
-    found = await proceeding.newest_bookings(caller.broker, caller.app, names.people(caller), limit=LONGEST_LIST)
+    found = await proceeding.newest_bookings(
+        caller.broker,
+        caller.app,
+        names.people(caller),
+        roles=LEADING,
+        for_user=caller.user_id,
+        limit=LONGEST_LIST,
+    )
     codes = await _known_codes(caller, found)
     return [VideoCall(**_fields(caller, standing, codes.get(standing.session.id))) for standing in found]
 

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 from videobroker.domain.sessions import (
     Modality,
     Registered,
+    Session,
     SessionFilter,
     SessionKind,
     SessionStatus,
+    SessionSummary,
     SessionTerms,
 )
 from videobroker.usecases import registering
@@ -27,8 +29,10 @@ from videobroker.web.v1.sessions import (
     Providers,
     SessionIn,
     SessionOut,
+    SessionSummaryOut,
     common_fields,
     listed_participant,
+    summary_fields,
 )
 
 _EXAMPLE: dict[str, Any] = {
@@ -119,28 +123,27 @@ class BookingPatch(Shape):
         )
 
 
-class BookingOut(SessionOut):
-    """A booking."""
+_SUMMARY_EXAMPLE: dict[str, Any] = {
+    **{name: value for name, value in _EXAMPLE.items() if name not in {"duration_minutes", "participants"}},
+    "reference": "lesson-1",
+    "ends_at": "2026-03-12T15:00:00Z",
+    "duration_minutes": 60,
+    "providers": ["100ms"],
+    "provider": None,
+    "participant_count": 2,
+    "participant": None,
+    "policy": {},
+    "metadata": {},
+    "version": 1,
+    "created_at": "2026-03-01T09:30:00Z",
+    "updated_at": "2026-03-01T09:30:00Z",
+}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **{name: value for name, value in _EXAMPLE.items() if name != "duration_minutes"},
-                    "reference": "lesson-1",
-                    "ends_at": "2026-03-12T15:00:00Z",
-                    "duration_minutes": 60,
-                    "providers": ["100ms"],
-                    "provider": None,
-                    "policy": {},
-                    "metadata": {},
-                    "version": 1,
-                    "created_at": "2026-03-01T09:30:00Z",
-                    "updated_at": "2026-03-01T09:30:00Z",
-                }
-            ]
-        }
-    )
+
+class BookingSummary(SessionSummaryOut):
+    """A booking in a list: with the number of its participants."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SUMMARY_EXAMPLE]})
 
     status: SessionStatus
     modality: Modality
@@ -149,10 +152,20 @@ class BookingOut(SessionOut):
     duration_minutes: int | float
 
 
+class BookingOut(BookingSummary, SessionOut):
+    """A booking."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [_SUMMARY_EXAMPLE | {"participants": _EXAMPLE["participants"], "participants_truncated": False}]
+        }
+    )
+
+
 class BookingPage(BaseModel):
     """One page of bookings, by start."""
 
-    data: list[BookingOut]
+    data: list[BookingSummary]
     next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
 
 
@@ -168,18 +181,25 @@ def _minutes(duration: timedelta) -> int | float:
 
 
 def booking_out(registered: Registered) -> BookingOut:
-    """As the API shows it."""
-    session = registered.session
+    """The booking in an answer about it."""
+    return BookingOut(**common_fields(registered), **_booking_fields(registered.session))
+
+
+def booking_summary(summary: SessionSummary) -> BookingSummary:
+    """The booking in a list."""
+    return BookingSummary(**summary_fields(summary), **_booking_fields(summary.session))
+
+
+def _booking_fields(session: Session) -> dict[str, Any]:
     terms = session.terms
     starts_at, ends_at = terms.starts_at or session.created_at, terms.ends_at or session.created_at
-    return BookingOut(
-        **common_fields(registered),
-        status=terms.status,
-        modality=session.modality,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        duration_minutes=_minutes(ends_at - starts_at),
-    )
+    return {
+        "status": terms.status,
+        "modality": session.modality,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "duration_minutes": _minutes(ends_at - starts_at),
+    }
 
 
 router = register_routes(
@@ -197,7 +217,7 @@ async def list_bookings(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> BookingPage:
-    """The app's bookings, by start."""
+    """The app's bookings, by start, with the number of their participants."""
     found, following = await registering.list_sessions(
         caller.broker,
         caller.app,
@@ -206,4 +226,4 @@ async def list_bookings(
         limit=limit,
         cursor=cursor,
     )
-    return BookingPage(data=[booking_out(each) for each in found], next=following)
+    return BookingPage(data=[booking_summary(each) for each in found], next=following)

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from videobroker.domain.sessions import Registered, SessionFilter, SessionKind, SessionStatus, SessionTerms
+from videobroker.domain.sessions import (
+    Registered,
+    SessionFilter,
+    SessionKind,
+    SessionStatus,
+    SessionSummary,
+    SessionTerms,
+)
 from videobroker.usecases import registering
 from videobroker.web.auth import SessionsReader
 from videobroker.web.shapes import Identifier, Metadata, Name, Shape
@@ -19,8 +26,10 @@ from videobroker.web.v1.sessions import (
     Providers,
     SessionIn,
     SessionOut,
+    SessionSummaryOut,
     common_fields,
     listed_participant,
+    summary_fields,
 )
 
 _EXAMPLE: dict[str, Any] = {
@@ -75,46 +84,59 @@ class GroupPatch(Shape):
         )
 
 
-class GroupOut(SessionOut):
-    """A group."""
+_SUMMARY_EXAMPLE: dict[str, Any] = {
+    **{name: value for name, value in _EXAMPLE.items() if name != "participants"},
+    "reference": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
+    "cancelled": False,
+    "providers": ["100ms"],
+    "provider": None,
+    "participant_count": 2,
+    "participant": None,
+    "metadata": {},
+    "version": 1,
+    "created_at": "2026-03-01T09:30:00Z",
+    "updated_at": "2026-03-01T09:30:00Z",
+}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    **_EXAMPLE,
-                    "reference": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",
-                    "cancelled": False,
-                    "providers": ["100ms"],
-                    "provider": None,
-                    "metadata": {},
-                    "version": 1,
-                    "created_at": "2026-03-01T09:30:00Z",
-                    "updated_at": "2026-03-01T09:30:00Z",
-                }
-            ]
-        }
-    )
+
+class GroupSummary(SessionSummaryOut):
+    """A group in a list: with the number of its participants."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SUMMARY_EXAMPLE]})
 
     video_enabled: bool
     cancelled: bool
 
 
+class GroupOut(GroupSummary, SessionOut):
+    """A group."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [_SUMMARY_EXAMPLE | {"participants": _EXAMPLE["participants"], "participants_truncated": False}]
+        }
+    )
+
+
 class GroupPage(BaseModel):
     """One page of groups, by age."""
 
-    data: list[GroupOut]
+    data: list[GroupSummary]
     next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
 
 
 def group_out(registered: Registered) -> GroupOut:
-    """As the API shows it."""
-    terms = registered.session.terms
-    return GroupOut(
-        **common_fields(registered),
-        video_enabled=terms.video,
-        cancelled=terms.status is SessionStatus.CANCELLED,
-    )
+    """The group in an answer about it."""
+    return GroupOut(**common_fields(registered), **_group_fields(registered.session.terms))
+
+
+def group_summary(summary: SessionSummary) -> GroupSummary:
+    """The group in a list."""
+    return GroupSummary(**summary_fields(summary), **_group_fields(summary.session.terms))
+
+
+def _group_fields(terms: SessionTerms) -> dict[str, Any]:
+    return {"video_enabled": terms.video, "cancelled": terms.status is SessionStatus.CANCELLED}
 
 
 router = register_routes(SessionKind.GROUP, registration=GroupIn, amendment=GroupPatch, shape=GroupOut, show=group_out)
@@ -127,7 +149,7 @@ async def list_groups(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> GroupPage:
-    """The app's groups, oldest first."""
+    """The app's groups, oldest first, with the number of their participants."""
     found, following = await registering.list_sessions(
         caller.broker,
         caller.app,
@@ -136,4 +158,4 @@ async def list_groups(
         limit=limit,
         cursor=cursor,
     )
-    return GroupPage(data=[group_out(each) for each in found], next=following)
+    return GroupPage(data=[group_summary(each) for each in found], next=following)

@@ -100,8 +100,9 @@ def register_routes(
 
     @router.get("/{reference}", summary=f"Read a {kind}", response_model=shape, responses=READ_RESPONSES)
     async def get(caller: SessionsReader, reference: Reference) -> SessionOut:
-        """With its roster."""
-        return show(await registering.find(caller.broker, await readable_session(caller, kind, reference)))
+        """With its first participants; `GET .../participants` lists all of them."""
+        key = await readable_session(caller, kind, reference)
+        return show(await registering.find(caller.broker, key, own_user_id=caller.user_id))
 
     @router.post(
         "/{reference}/cancel",

@@ -8,7 +8,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.policy import WaitingRoom
-from videobroker.domain.sessions import Participant, Registered, SessionKey, SessionKind
+from videobroker.domain.sessions import (
+    EMBEDDED_PARTICIPANTS,
+    Participant,
+    Registered,
+    Session,
+    SessionKey,
+    SessionKind,
+    SessionSummary,
+)
 from videobroker.errors import UnknownProvider
 from videobroker.usecases.doors import require_on_roster
 from videobroker.usecases.registering import LONGEST_ROSTER
@@ -175,14 +183,18 @@ class SessionIn(Shape):
         return None if self.participants is None else [person.participant() for person in self.participants]
 
 
-class SessionOut(BaseModel):
-    """What every kind of session shows."""
+class SessionSummaryOut(BaseModel):
+    """What lists show of every kind of session."""
 
     reference: str
     title: str | None
     providers: list[ProviderName]
     provider: ProviderName | None = Field(description="Where the session's room is; null before the first join.")
-    participants: list[ParticipantOut]
+    participant_count: int = Field(description="How many participants are registered.")
+    participant: ParticipantOut | None = Field(
+        description="The entry of the user whose token was sent; in lists, also of the user named in the query. "
+        "Otherwise null."
+    )
     policy: dict[str, Any] = Field(description="The rules of this session that differ from the app's.")
     metadata: dict[str, Any]
     version: int = Field(description="Counts the changes of the session's own fields and of its replaced roster.")
@@ -190,15 +202,41 @@ class SessionOut(BaseModel):
     updated_at: Moment
 
 
+class SessionOut(SessionSummaryOut):
+    """What an answer about one session of any kind shows."""
+
+    participants: list[ParticipantOut] = Field(
+        description=f"The first {EMBEDDED_PARTICIPANTS} participants by user ID. "
+        "`participants_truncated` says when there are more."
+    )
+    participants_truncated: bool = Field(
+        description=f"There are more than {EMBEDDED_PARTICIPANTS} participants: list them with `GET .../participants`."
+    )
+
+
+def summary_fields(summary: SessionSummary) -> dict[str, Any]:
+    """What lists show of every kind of session."""
+    return _session_fields(summary.session, summary.participant_count, summary.own)
+
+
 def common_fields(registered: Registered) -> dict[str, Any]:
-    """What every kind of session shows, as the API shows it."""
-    session = registered.session
+    """What an answer about one session of any kind shows."""
+    shown = registered.participants[:EMBEDDED_PARTICIPANTS]
+    return {
+        **_session_fields(registered.session, registered.participant_count, registered.own),
+        "participants": [participant_out(person) for person in shown],
+        "participants_truncated": len(shown) < registered.participant_count,
+    }
+
+
+def _session_fields(session: Session, participant_count: int, own: Participant | None) -> dict[str, Any]:
     return {
         "reference": session.key.reference,
         "title": session.terms.title,
         "providers": session.terms.providers,
         "provider": session.provider,
-        "participants": [participant_out(person) for person in registered.participants],
+        "participant_count": participant_count,
+        "participant": None if own is None else participant_out(own),
         "policy": dict(session.terms.policy),
         "metadata": dict(session.terms.metadata),
         "version": session.version,
