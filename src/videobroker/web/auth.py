@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.ids import TicketId
 from videobroker.domain.keys import KEY_PREFIX, Scope
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
@@ -207,7 +208,15 @@ async def backend(
     api_key, app = await authenticate(broker, key, now=now)
     for scope in scopes:
         api_key.require(scope)
-    return Caller(broker, app, Actor(app.id, api_key.id, host, _bounded(user_agent)), now, user_id)
+    actor = Actor(
+        app.id,
+        api_key.id,
+        host,
+        _bounded(user_agent),
+        scopes=api_key.scopes,
+        credential_expires_at=api_key.expires_at,
+    )
+    return Caller(broker, app, actor, now, user_id)
 
 
 async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
@@ -216,7 +225,13 @@ async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
     app, ticket = await ticket_holder(broker, text, now=now)
     only_pages_of(request, app)
     user_id = ticket.user_id
-    return Caller(broker, app, _actor(request, app, user_id=user_id), now, user_id, ticket), ticket
+    actor = replace(
+        _actor(request, app, user_id=user_id),
+        ticket_id=TicketId(ticket.id),
+        is_guest=ticket.is_guest,
+        credential_expires_at=ticket.expires_at,
+    )
+    return Caller(broker, app, actor, now, user_id, ticket), ticket
 
 
 async def _user(request: Request, token: str) -> Caller:
