@@ -18,6 +18,7 @@
     │   ├── UserTokenExpired
     │   ├── UserTokenNotYetValid
     │   ├── UserTokenLivesTooLong
+    │   ├── UserTokenAmbiguous
     │   ├── TicketInvalid
     │   ├── TicketExpired
     │   └── WebhookRefused       a webhook that the provider may not have sent
@@ -171,6 +172,12 @@ class UserTokenLivesTooLong(NotAuthenticated):
     """The lifetime of the user token is longer than its app allows."""
 
     code = "user_token_lives_too_long"
+
+
+class UserTokenAmbiguous(NotAuthenticated):
+    """The user token is valid for more than one app."""
+
+    code = "user_token_ambiguous"
 
 
 class TicketInvalid(NotAuthenticated):

@@ -12,10 +12,19 @@ from videobroker.domain.users import (
     LONGEST_LIFETIME_SECONDS,
     Algorithm,
     TokenRules,
+    UnverifiedToken,
+    check_new_rules,
     check_times,
+    may_accept_same_token,
     user_of,
 )
-from videobroker.errors import UserTokenExpired, UserTokenInvalid, UserTokenLivesTooLong, UserTokenNotYetValid
+from videobroker.errors import (
+    InvalidInput,
+    UserTokenExpired,
+    UserTokenInvalid,
+    UserTokenLivesTooLong,
+    UserTokenNotYetValid,
+)
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -173,3 +182,112 @@ def test_an_app_may_configure_lifetimes_of_up_to_thirty_days() -> None:
 
 def test_printed_rules_show_no_secret() -> None:
     assert SECRET not in repr(TokenRules(secret=SECRET, issuer="https://id.example"))
+
+
+# --- which app --------------------------------------------------------------------------------------------------------
+
+ISSUER, KEYS = "https://id.example", "https://id.example/jwks"
+OTHER_ISSUER, OTHER_KEYS = "https://id.other.example", "https://id.other.example/jwks"
+OTHER_SECRET = "t" * 32
+
+
+def secret(secret: str = SECRET, *, issuer: str | None = None, audience: str | None = None) -> TokenRules:
+    return TokenRules(secret=secret, issuer=issuer, audience=audience)
+
+
+def published(url: str = KEYS, *, issuer: str = ISSUER, audience: str | None = None) -> TokenRules:
+    return TokenRules(jwks_url=url, issuer=issuer, audience=audience)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (secret(), secret()),
+        (secret(), secret(issuer=ISSUER)),
+        (secret(), secret(audience="a")),
+        (secret(audience="a"), secret(issuer=ISSUER)),
+        (secret(issuer=ISSUER), secret(issuer=ISSUER)),
+        (secret(audience="a"), secret(audience="a")),
+        (secret(SECRET), secret(f"{SECRET}\0")),  # HMAC pads keys with zeros
+        (published(), published()),
+        (published(), published(audience="a")),
+        (published(), published(OTHER_KEYS)),  # two addresses of one key set
+        (published(audience="a"), published(OTHER_KEYS, audience="a")),
+    ],
+)
+def test_rules_that_may_accept_the_same_token_overlap(one: TokenRules, other: TokenRules) -> None:
+    assert may_accept_same_token(one, other)
+    assert may_accept_same_token(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (secret(), secret(OTHER_SECRET)),
+        (secret(issuer=ISSUER), secret(issuer=OTHER_ISSUER)),
+        (secret(audience="a"), secret(audience="b")),
+        (secret(issuer=ISSUER), published()),  # a token has one algorithm
+        (published(), published(issuer=OTHER_ISSUER)),  # one key set for several issuers
+        (published(audience="a"), published(audience="b")),
+        (secret(f"{SECRET}0"), secret(SECRET)),
+    ],
+)
+def test_rules_that_never_accept_the_same_token_do_not_overlap(one: TokenRules, other: TokenRules) -> None:
+    assert not may_accept_same_token(one, other)
+    assert not may_accept_same_token(other, one)
+
+
+any_rules = st.builds(
+    secret,
+    st.sampled_from([SECRET, OTHER_SECRET, f"{SECRET}\0"]),
+    issuer=st.sampled_from([None, ISSUER, OTHER_ISSUER]),
+    audience=st.sampled_from([None, "a", "b"]),
+) | st.builds(
+    published,
+    st.sampled_from([KEYS, OTHER_KEYS]),
+    issuer=st.sampled_from([ISSUER, OTHER_ISSUER]),
+    audience=st.sampled_from([None, "a", "b"]),
+)
+
+
+@given(
+    any_rules,
+    any_rules,
+    st.builds(
+        UnverifiedToken,
+        st.sampled_from(["HS256", "RS256", "none"]),
+        st.sampled_from([None, ISSUER, OTHER_ISSUER]),
+        st.sampled_from([frozenset(), frozenset("a"), frozenset("b")]),
+    ),
+)
+def test_a_token_with_one_audience_fits_two_apps_only_if_their_rules_overlap_or_their_secrets_differ(
+    one: TokenRules, other: TokenRules, token: UnverifiedToken
+) -> None:
+    if token.may_fit(one) and token.may_fit(other) and one.hmac_key == other.hmac_key:
+        assert may_accept_same_token(one, other)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        secret(issuer=""),
+        secret(issuer="a" * 256),
+        secret(issuer="https://id.example\n"),
+        secret(issuer="\ud800"),
+        secret(audience=""),
+        published("id.example/jwks"),
+        published("file:///etc/passwd"),
+        published("https://"),
+        published("https://ada:secret@id.example/jwks"),
+        published("https://[id.example/jwks"),
+    ],
+)
+def test_rules_that_no_token_could_fit_are_refused(rules: TokenRules) -> None:
+    with pytest.raises(InvalidInput, match=r"`(issuer|audience|jwks_url)`"):
+        check_new_rules(rules)
+
+
+def test_rules_of_common_providers_are_accepted() -> None:
+    check_new_rules(published("https://acme.eu.auth0.com/.well-known/jwks.json", issuer="https://acme.eu.auth0.com/"))
+    check_new_rules(published("http://keycloak:8080/realms/acme/protocol/openid-connect/certs", audience="account"))
+    check_new_rules(secret(issuer="urn:\u00e9cole"))

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from house import MovableClock, Tenant
 from videobroker.domain.apps import App
 from videobroker.domain.users import TokenRules
-from videobroker.errors import Conflict
+from videobroker.errors import IdentityUnavailable
 from videobroker.identity.keysets import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
 from videobroker.identity.tokens import JwtUserTokens
 from videobroker.usecases import tenants
@@ -207,9 +208,118 @@ class TestRefusedTokens:
         answer = await ask(trusting, token(secret_of(other)), "POST", "/v1/bookings/lesson-1/join", {})
         assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
 
-    async def test_two_apps_may_not_share_a_secret(self, trusting: Tenant, other: Tenant) -> None:
-        with pytest.raises(Conflict, match="its own"):
-            await trust(other, TokenRules(secret=secret_of(trusting)))
+
+def one_of(tenant: Tenant) -> str:
+    """An issuer of this test's own."""
+    return f"https://id.example/{tenant.app.id}"
+
+
+async def force(tenant: Tenant, rules: TokenRules) -> None:
+    """Save rules as versions did that compared less."""
+    async with tenant.broker.store.transaction() as transaction:
+        await tenant.broker.accounts.save_rules(transaction, tenant.app.id, rules, now=tenant.broker.now())
+
+
+class TestTwoAppsOneToken:
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ((None, None), (None, None)),
+            ((None, None), ("https://id.example", None)),
+            (("https://id.example", None), (None, None)),
+            ((None, "video"), ("https://id.example", None)),
+            (("https://id.example", "video"), ("https://id.example", None)),
+        ],
+    )
+    async def test_rules_with_one_secret_are_refused(
+        self,
+        tutoring: Tenant,
+        other: Tenant,
+        first: tuple[str | None, str | None],
+        second: tuple[str | None, str | None],
+    ) -> None:
+        secret = secret_of(tutoring)
+        await trust(tutoring, TokenRules(secret, None, *first))
+        with pytest.raises(tenants.RulesOverlap, match="own"):
+            await trust(other, TokenRules(secret, None, *second))
+
+    async def test_rules_with_one_issuer_of_published_keys_are_refused(self, tutoring: Tenant, other: Tenant) -> None:
+        issuer = one_of(tutoring)
+        await trust(tutoring, TokenRules(jwks_url=f"{issuer}/keys", issuer=issuer, audience="tutoring"))
+        with pytest.raises(tenants.RulesOverlap, match="`audience`"):
+            await trust(other, TokenRules(jwks_url=f"{issuer}/other-keys", issuer=issuer))
+        await trust(other, TokenRules(jwks_url=f"{issuer}/keys", issuer=issuer, audience="other"))
+
+    async def test_an_app_may_replace_its_own_rules_and_repeat_them(self, trusting: Tenant) -> None:
+        await trust(trusting, TokenRules(secret=secret_of(trusting), audience="video"))
+        await trust(trusting, TokenRules(secret=secret_of(trusting), audience="video"))
+
+    async def test_removed_rules_leave_the_secret_to_another_app(self, trusting: Tenant, other: Tenant) -> None:
+        await trusting.book()
+        await tenants.remove_token_rules(trusting.broker, trusting.app)
+        refused = await ask(trusting, token(secret_of(trusting)), "POST", "/v1/bookings/lesson-1/join", {})
+        assert (refused.status_code, refused.json()["code"]) == (401, "user_token_invalid")
+        await trust(other, TokenRules(secret=secret_of(trusting)))
+        with pytest.raises(tenants.RulesNotFound):
+            await tenants.remove_token_rules(trusting.broker, trusting.app)
+
+    async def test_of_two_apps_that_save_one_secret_at_once_only_one_succeeds(
+        self, tutoring: Tenant, other: Tenant
+    ) -> None:
+        for number in range(10):
+            shared = TokenRules(secret=f"{secret_of(tutoring)}-{number}")
+            results = await asyncio.gather(trust(tutoring, shared), trust(other, shared), return_exceptions=True)
+            assert [type(result) for result in results].count(tenants.RulesOverlap) == 1
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    async def test_a_token_that_two_apps_accept_is_refused(
+        self, tutoring: Tenant, other: Tenant, swapped: bool
+    ) -> None:
+        first, second = (other, tutoring) if swapped else (tutoring, other)
+        issuer = one_of(tutoring)
+        await tutoring.book()
+        await force(first, TokenRules(secret=secret_of(tutoring)))
+        await force(second, TokenRules(secret=secret_of(tutoring), issuer=issuer))
+        refused = await ask(tutoring, token(secret_of(tutoring), iss=issuer), "POST", "/v1/bookings/lesson-1/join", {})
+        assert (refused.status_code, refused.json()["code"]) == (401, "user_token_ambiguous")
+        unambiguous = await ask(first, token(secret_of(tutoring)), "GET", "/v1/bookings")
+        assert unambiguous.status_code == 200, "only one of the two accepts a token without an issuer"
+
+    async def test_a_token_for_two_audiences_is_refused(self, tutoring: Tenant, other: Tenant) -> None:
+        secret = secret_of(tutoring)
+        await trust(tutoring, TokenRules(secret=secret, audience="tutoring"))
+        await trust(other, TokenRules(secret=secret, audience="other"))
+        both = await ask(tutoring, token(secret, aud=["tutoring", "other"]), "GET", "/v1/bookings")
+        assert (both.status_code, both.json()["code"]) == (401, "user_token_ambiguous")
+        assert (await ask(tutoring, token(secret, aud=["tutoring", "third"]), "GET", "/v1/bookings")).status_code == 200
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    async def test_keys_that_cannot_be_fetched_neither_block_other_tokens_nor_hide_an_ambiguity(
+        self, tutoring: Tenant, other: Tenant, swapped: bool, publisher: "Publisher"
+    ) -> None:
+        first, second = (other, tutoring) if swapped else (tutoring, other)
+        issuer = one_of(tutoring)
+        await trust(first, TokenRules(jwks_url=URL, issuer=issuer, audience="first"))
+        await trust(second, TokenRules(jwks_url="https://down.example/keys", issuer=issuer, audience="second"))
+        user_tokens = JwtUserTokens(KeySets(_Route({URL: publisher})))
+        broker = replace(first.broker, user_tokens=user_tokens)
+
+        async def sign_in(*audiences: str) -> tuple[str, Any]:
+            bearer = publisher.token("rsa", iss=issuer, aud=list(audiences))
+            user, app = await tenants.authenticate_user(broker, bearer, now=NOW)
+            return user.user_id, app.id
+
+        assert await sign_in("first") == ("ada", first.app.id)
+        for audiences in (["second"], ["first", "second"]):
+            with pytest.raises(IdentityUnavailable):
+                await sign_in(*audiences)
+        await user_tokens.aclose()
+
+    async def test_the_expiry_of_the_token_is_that_of_the_credential(self, trusting: Tenant) -> None:
+        expires_at = int(time.time()) + 600
+        bearer = token(secret_of(trusting), exp=expires_at)
+        user, app = await tenants.authenticate_user(trusting.broker, bearer, now=trusting.broker.now())
+        assert (user.user_id, user.expires_at.timestamp(), app.id) == ("tutor-1", expires_at, trusting.app.id)
 
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
@@ -258,6 +368,19 @@ class Publisher:
         body = {"sub": "ada", "iss": "https://id.example", "exp": NOW.timestamp() + 600} | claims
         algorithm = {"rsa": "RS256", "ec": "ES256", "ed": "EdDSA"}[name]
         return jwt.encode(body, self.private[name], algorithm=algorithm, headers={"kid": kid or name})
+
+
+class _Route(httpx.AsyncBaseTransport):
+    """Several identity providers; every other address is down."""
+
+    def __init__(self, publishers: dict[str, Publisher]) -> None:
+        self._publishers = publishers
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        publisher = self._publishers.get(str(request.url))
+        if publisher is None:
+            raise httpx.ConnectError("down")
+        return await publisher(request)
 
 
 @pytest.fixture

@@ -1,18 +1,30 @@
-"""End users: what an app says about the tokens that its own identity provider gives them."""
+"""User tokens: the rules by which an app accepts the tokens of its own identity provider."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeGuard
+from urllib.parse import urlsplit
 
+from videobroker.domain.texts import LONGEST_IDENTIFIER, check_identifier, is_line
 from videobroker.domain.values import Value
-from videobroker.errors import UserTokenExpired, UserTokenInvalid, UserTokenLivesTooLong, UserTokenNotYetValid
+from videobroker.errors import (
+    InvalidInput,
+    UserTokenExpired,
+    UserTokenInvalid,
+    UserTokenLivesTooLong,
+    UserTokenNotYetValid,
+)
 
+HMAC_BLOCK_BYTES = 64
+"""Of SHA-256."""
 LEEWAY = timedelta(seconds=30)
 """So far may the clocks of the app and ours differ."""
 LONGEST_TOKEN = 8192
 """Characters. No sensible token is longer, and headers have bounds anyway."""
-LONGEST_USER_ID = 128
+LONGEST_ISSUER = 255
+LONGEST_ISSUER = 255
 DEFAULT_LIFETIME_SECONDS = 24 * 3600
 """Covers the defaults of Firebase (1 h), Cognito (1 h), Okta (1 h), Entra ID (60 to 90 min), and Auth0 (24 h)."""
 LONGEST_LIFETIME_SECONDS = 30 * 24 * 3600
@@ -50,6 +62,68 @@ class TokenRules:
             raise ValueError("with a `jwks_url` the `issuer` must be named: it tells whose keys to ask for")
         if not 1 <= self.max_lifetime_seconds <= LONGEST_LIFETIME_SECONDS:
             raise ValueError(f"`max_lifetime_seconds` must be between 1 and {LONGEST_LIFETIME_SECONDS} (30 days)")
+
+    @property
+    def hmac_key(self) -> bytes | None:
+        """The secret as HMAC uses it: different texts can be one key (RFC 2104, section 2)."""
+        if self.secret is None:
+            return None
+        key = self.secret.encode()
+        if len(key) > HMAC_BLOCK_BYTES:
+            key = hashlib.sha256(key).digest()
+        return key.ljust(HMAC_BLOCK_BYTES, b"\0")
+
+
+class UnverifiedToken(Value):
+    """What a token says of itself, before its signature is verified: only good for choosing the rules to try."""
+
+    algorithm: str
+    issuer: str | None
+    audiences: frozenset[str]
+
+    def may_fit(self, rules: TokenRules) -> bool:
+        """Whether these rules accept the token, if its signature is valid."""
+        return (
+            (self.algorithm == Algorithm.HS256) == (rules.secret is not None)
+            and rules.issuer in (None, self.issuer)
+            and (rules.audience is None or rules.audience in self.audiences)
+        )
+
+
+def is_issuer(value: object) -> TypeGuard[str]:
+    """Whether this can be the `iss` of a token. Anything else cannot be looked up."""
+    return isinstance(value, str) and 1 <= len(value) <= LONGEST_ISSUER and is_line(value)
+
+
+def check_new_rules(rules: TokenRules) -> None:
+    """Raise `InvalidInput` for rules that no token could ever fit."""
+    if rules.issuer is not None and not is_issuer(rules.issuer):
+        raise InvalidInput(f"The `issuer` must have 1 to {LONGEST_ISSUER} characters, and no control characters.")
+    if rules.audience == "":
+        raise InvalidInput("The `audience` must not be empty. Leave it out if the tokens have no `aud`.")
+    if rules.jwks_url is not None and not _is_web_address(rules.jwks_url):
+        raise InvalidInput("The `jwks_url` must be an absolute https:// or http:// URL, without a user name.")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def may_accept_same_token(one: TokenRules, other: TokenRules) -> bool:
+    """Whether a token with one issuer and one audience could be valid by both rules.
+
+    Different URLs can publish the same key, so with published keys the issuer decides. A token that names both
+    audiences is not considered: it is refused when it is used.
+    """
+    if one.hmac_key != other.hmac_key:
+        return False
+    same_issuer = one.issuer is None or other.issuer is None or one.issuer == other.issuer
+    same_audience = one.audience is None or other.audience is None or one.audience == other.audience
+    return same_issuer and same_audience
 
 
 class VerifiedUser(Value):
@@ -101,11 +175,14 @@ def _hours(duration: timedelta) -> str:
 def user_of(claims: dict[str, object]) -> str:
     """The `sub` of the token: our `user_id`. A number counts as its digits."""
     subject = claims.get("sub")
-    if isinstance(subject, int) and not isinstance(subject, bool):
+    if isinstance(subject, int) and not isinstance(subject, bool) and abs(subject) < 10**LONGEST_IDENTIFIER:
         subject = str(subject)
-    if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_USER_ID or not subject.isprintable():
-        raise UserTokenInvalid("The user token needs a `sub`: the id of the user, 1 to 128 printable characters.")
-    return subject
+    if not isinstance(subject, str):
+        raise UserTokenInvalid("The user token needs a `sub`: the id of the user, as a string.")
+    try:
+        return check_identifier(subject)
+    except ValueError as error:
+        raise UserTokenInvalid(f"The `sub` of the user token is not a user id: {error}.") from None
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from videobroker.domain.users import TokenRules, VerifiedUser
+from videobroker.domain.users import TokenRules, UnverifiedToken, VerifiedUser
 
 
 class UserTokens(Protocol):
@@ -17,8 +17,8 @@ class UserTokens(Protocol):
         """
         ...
 
-    def claimed_issuer(self, token: str) -> str | None:
-        """What the token says of its issuer, unchecked: good for finding out whom to ask. Raises `UserTokenInvalid`."""
+    def unverified(self, token: str) -> UnverifiedToken:
+        """What the token says of itself, to choose the rules to try. Raises `UserTokenInvalid`."""
         ...
 
     async def aclose(self) -> None:

@@ -6,13 +6,19 @@ from typing import Any
 
 import jwt
 
-from videobroker.domain.users import LONGEST_TOKEN, Algorithm, TokenRules, VerifiedUser, verified_user
+from videobroker.domain.users import (
+    LONGEST_TOKEN,
+    Algorithm,
+    TokenRules,
+    UnverifiedToken,
+    VerifiedUser,
+    is_issuer,
+    verified_user,
+)
 from videobroker.errors import UserTokenInvalid
 from videobroker.identity.keysets import SIGNING_ALGORITHMS, KeySets, PublicKey
 
 Claims = dict[str, object]
-
-LONGEST_ISSUER = 255
 
 _REFUSED = "The user token was not signed as this app's tokens are. Check the secret or the keys, `iss` and `aud`."
 _NO_KEY = (
@@ -53,26 +59,26 @@ class JwtUserTokens:
             raise UserTokenInvalid(_REFUSED if keys else _NO_KEY)
         return claims
 
-    def claimed_issuer(self, token: str) -> str | None:
-        """The `iss` of the token, not verified."""
-        _header(token)
+    def unverified(self, token: str) -> UnverifiedToken:
+        """What the token says of itself, to choose the rules to try."""
+        algorithm = _header(token).get("alg")
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise UserTokenInvalid(_REFUSED) from None
         issuer = claims.get("iss")
-        if issuer is not None and not _can_be_issuer(issuer):
+        if not isinstance(algorithm, str) or not (issuer is None or is_issuer(issuer)):
             raise UserTokenInvalid(_REFUSED)
-        return issuer
+        return UnverifiedToken(algorithm, issuer, _audiences(claims.get("aud")))
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._keysets.aclose()
 
 
-def _can_be_issuer(issuer: object) -> bool:
-    # It is looked up in the database before anything about the token is checked.
-    return isinstance(issuer, str) and len(issuer) <= LONGEST_ISSUER and issuer.isprintable()
+def _audiences(aud: object) -> frozenset[str]:
+    named = aud if isinstance(aud, list) else [aud]
+    return frozenset(each for each in named if isinstance(each, str))
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,15 +83,34 @@ class Accounts:
         return None if row is None else self._app_from(row)
 
     async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
-        """Write how the app's user tokens are checked, over what stood there."""
+        """Write how the app's user tokens are checked, in place of its former rules."""
         values = {"issuer": rules.issuer, "sealed_rules": self.seal.seal(_rules_json(rules)), "updated_at": now}
         statement = insert(user_token_rules).values(app_id=app_id, **values)
         await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
 
+    async def delete_rules(self, connection: AsyncConnection, app_id: AppId) -> bool:
+        """Remove how the app's user tokens are checked. False if it had no rules."""
+        statement = delete(user_token_rules).where(user_token_rules.c.app_id == app_id)
+        removed = await connection.execute(statement.returning(user_token_rules.c.app_id))
+        return removed.one_or_none() is not None
+
     async def rules_of(self, connection: AsyncConnection, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
         """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
-        matching = or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer)
-        statement = select(user_token_rules).where(matching).order_by(user_token_rules.c.app_id)
+        return await self._rules(
+            connection, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer)
+        )
+
+    async def rules_beside(self, connection: AsyncConnection, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
+        """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
+        if rules.issuer is None:
+            return await self._rules(connection, true())
+        return await self.rules_of(connection, rules.issuer)
+
+    async def _rules(
+        self, connection: AsyncConnection, condition: ColumnElement[bool]
+    ) -> list[tuple[AppId, TokenRules]]:
+        statement = select(user_token_rules).where(condition).order_by(user_token_rules.c.app_id)
         return [
             (AppId(row.app_id), TokenRules(**self.seal.open(row.sealed_rules)))
             for row in await connection.execute(statement)

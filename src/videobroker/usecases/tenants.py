@@ -1,18 +1,37 @@
 """Apps, their keys and their accounts: what an operator sets up, and who a caller is."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import MOST_ORIGINS, App, ProviderAccount, ProviderName, RoleMap, origin
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
-from videobroker.domain.users import TokenRules, VerifiedUser
-from videobroker.errors import ApiKeyInvalid, Conflict, InvalidInput, NotFound, UserTokenInvalid
+from videobroker.domain.users import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
+from videobroker.errors import (
+    ApiKeyInvalid,
+    BrokerError,
+    Conflict,
+    IdentityUnavailable,
+    InvalidInput,
+    NotAuthenticated,
+    NotFound,
+    UserTokenAmbiguous,
+    UserTokenInvalid,
+)
 from videobroker.storage import apps, sessions
 
 LONGEST_NAME = 128
+NO_APP = (
+    "No app here accepts this user token: none has rules for its `iss`, `aud`, and `alg`. Check them, or set the rules "
+    "with `videobroker user-tokens set`."
+)
+
+log = structlog.get_logger(__name__)
 
 
 class AppNotFound(NotFound):
@@ -33,10 +52,16 @@ class KeyNotFound(NotFound):
     code = "key_not_found"
 
 
-class SecretShared(Conflict):
-    """Two apps may not share the secret of their user tokens."""
+class RulesNotFound(NotFound):
+    """The app has no rules for user tokens."""
 
-    code = "secret_shared"
+    code = "user_token_rules_not_found"
+
+
+class RulesOverlap(Conflict):
+    """Another app accepts the same user tokens."""
+
+    code = "user_token_rules_overlap"
 
 
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
@@ -53,33 +78,75 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
 async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tuple[VerifiedUser, App]:
     """Whose user token this is, until when it is valid, and of which app.
 
-    A token names its app by its issuer; the apps that name no issuer are tried one after the other. Raises
-    `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `IdentityUnavailable`.
+    The token is verified by the rules of every app that it may belong to, so that the answer depends neither on their
+    order nor on which of their key sets can be fetched at the moment. Raises `UserTokenInvalid`, `UserTokenExpired`,
+    `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `UserTokenAmbiguous`, `IdentityUnavailable`.
     """
-    issuer = broker.user_tokens.claimed_issuer(token)
+    unverified = broker.user_tokens.unverified(token)
     async with broker.store.transaction() as transaction:
-        candidates = await broker.accounts.rules_of(transaction, issuer)
-    refusal = UserTokenInvalid("No app here takes this user token. Set one up with `videobroker user-tokens set`.")
-    for app_id, rules in candidates:
-        try:
-            user = await broker.user_tokens.verify(rules, token, now)
-        except UserTokenInvalid as error:
-            refusal = error
-            continue
-        async with broker.store.transaction() as transaction:
-            app = await broker.accounts.app_by_id(transaction, app_id)
-        if app is not None:
-            return user, app
-    raise refusal
+        stored = await broker.accounts.rules_of(transaction, unverified.issuer)
+    candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]
+    results = await asyncio.gather(*(_verify(broker, rules, token, now) for _, rules in candidates))
+    user, app_id = _only_match([app_id for app_id, _ in candidates], results)
+    async with broker.store.transaction() as transaction:
+        app = await broker.accounts.app_by_id(transaction, app_id)
+    if app is None:
+        raise UserTokenInvalid(NO_APP)
+    return user, app
+
+
+async def _verify(broker: Broker, rules: TokenRules, token: str, now: datetime) -> VerifiedUser | BrokerError:
+    try:
+        return await broker.user_tokens.verify(rules, token, now)
+    except (NotAuthenticated, IdentityUnavailable) as error:
+        return error
+
+
+def _only_match(app_ids: Sequence[AppId], results: Sequence[VerifiedUser | BrokerError]) -> tuple[VerifiedUser, AppId]:
+    """The user and the app of the token. Raises the error that says most if there is no app, or more than one."""
+    matches = [
+        (result, app_id) for app_id, result in zip(app_ids, results, strict=True) if isinstance(result, VerifiedUser)
+    ]
+    errors = [result for result in results if isinstance(result, BrokerError)]
+    unavailable = next((error for error in errors if isinstance(error, IdentityUnavailable)), None)
+    if len(matches) > 1:
+        log.warning("user_token.ambiguous", app_ids=[str(app_id) for _, app_id in matches])
+        raise UserTokenAmbiguous(
+            "More than one app here accepts this user token, so it names none of them. Give each app a secret or an "
+            "`audience` of its own: `videobroker user-tokens set`."
+        )
+    if matches and unavailable is None:
+        return matches[0]
+    # While a key set cannot be fetched, its app may accept the token too. Errors other than `UserTokenInvalid` come
+    # from an app whose keys signed the token.
+    telling = [error for error in errors if not isinstance(error, UserTokenInvalid | IdentityUnavailable)]
+    raise next(iter([*telling, *([unavailable] if unavailable else []), *errors]), UserTokenInvalid(NO_APP))
 
 
 async def set_token_rules(broker: Broker, app: App, rules: TokenRules, *, now: datetime) -> None:
-    """Say how the app's user tokens are checked. Raises `SecretShared` when their app could not be told apart."""
+    """Set how the app's user tokens are checked. The same rules again change nothing.
+
+    Raises `RulesOverlap` when another app could accept the same tokens, `InvalidInput`.
+    """
+    check_new_rules(rules)
     async with broker.store.transaction() as transaction:
-        for other_id, other in await broker.accounts.rules_of(transaction, rules.issuer):
-            if other_id != app.id and rules.secret is not None and other.secret == rules.secret:
-                raise SecretShared("Another app has this very secret. Give every app its own, or name their issuers.")
+        stored = await broker.accounts.rules_beside(transaction, rules)
+        if (app.id, rules) in stored:
+            return
+        if any(app_id != app.id and may_accept_same_token(rules, other) for app_id, other in stored):
+            raise RulesOverlap(
+                "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share an "
+                "identity provider, an `audience` of its own."
+            )
         await broker.accounts.save_rules(transaction, app.id, rules, now=now)
+
+
+async def remove_token_rules(broker: Broker, app: App) -> None:
+    """Accept no user tokens for the app from now on. Raises `RulesNotFound`."""
+    async with broker.store.transaction() as transaction:
+        removed = await broker.accounts.delete_rules(transaction, app.id)
+    if not removed:
+        raise RulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
 
 
 async def find_app(broker: Broker, name: str) -> App:

@@ -278,6 +278,7 @@ USER_PROBLEMS = (
     "user_token_expired",
     "user_token_not_yet_valid",
     "user_token_lives_too_long",
+    "user_token_ambiguous",
     "identity_unavailable",
 )
 TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired")

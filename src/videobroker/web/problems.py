@@ -71,6 +71,7 @@ STATUS: Mapping[str, int] = {
     "user_token_expired": 401,
     "user_token_not_yet_valid": 401,
     "user_token_lives_too_long": 401,
+    "user_token_ambiguous": 401,
     "ticket_invalid": 401,
     "ticket_expired": 401,
     "scope_missing": 403,

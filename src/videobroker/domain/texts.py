@@ -1,0 +1,58 @@
+"""Which texts are accepted as identifiers and as names: one rule each, for every way into the service."""
+
+import re
+
+LONGEST_IDENTIFIER = 128
+LONGEST_NAME = 200
+
+_UNSAFE = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Controls (C0, C1), line and paragraph separators, and bidi embeddings, overrides, and isolates, which reorder the
+text around them. Joiners, no-break spaces, and the marks LRM, RLM, and ALM belong to ordinary spelling."""
+_INVISIBLE = (
+    r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u2800"  # spaces and blanks
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff"  # default ignorables, annotation marks, and noncharacters
+    r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # combining marks without a letter
+)
+_INVISIBLE_BEYOND_BMP = "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+_SURROGATES = r"\ud800-\udfff"
+
+LINE_PATTERN = f"^[^{_UNSAFE}]*$"
+"""In the regular expressions of ECMA-262, as JSON Schema has them. Unpaired surrogates are no valid JSON anyway."""
+IDENTIFIER_PATTERN = rf"^(?!\.{{1,2}}$)[^{_UNSAFE}/\u0020]([^{_UNSAFE}/]*[^{_UNSAFE}/\u0020])?$"
+NAME_PATTERN = f"^[^{_UNSAFE}]*[^{_UNSAFE}{_INVISIBLE}][^{_UNSAFE}]*$"
+
+_LINE = re.compile(f"[^{_UNSAFE}{_SURROGATES}]*")
+_VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")
+
+
+def is_line(text: str) -> bool:
+    """Whether the text is one line without control characters that can be stored and displayed."""
+    return _LINE.fullmatch(text) is not None
+
+
+def check_identifier(text: str) -> str:
+    """The text, if it can identify a user or a session. Identifiers are compared as they are, not normalized.
+
+    It can be sent in a path segment, in a header, and as the `sub` of a token. Raises `ValueError`.
+    """
+    if not 1 <= len(text) <= LONGEST_IDENTIFIER:
+        raise ValueError(f"an id must have 1 to {LONGEST_IDENTIFIER} characters")
+    if not is_line(text):
+        raise ValueError("an id must not contain control characters, line breaks, or bidi controls")
+    if "/" in text or text in {".", ".."}:
+        raise ValueError("an id must not contain `/`, and must not be `.` or `..`, which no URL path could name")
+    if text[0] == " " or text[-1] == " ":
+        raise ValueError("an id must not begin or end with a space, which HTTP headers lose")
+    return text
+
+
+def check_name(text: str) -> str:
+    """The text, if it can be displayed as the name of a person or the title of a session. Raises `ValueError`."""
+    if not 1 <= len(text) <= LONGEST_NAME:
+        raise ValueError(f"a name must have 1 to {LONGEST_NAME} characters")
+    if not is_line(text):
+        raise ValueError("a name must not contain control characters, line breaks, or bidi controls")
+    if _VISIBLE.search(text) is None:
+        raise ValueError("a name must contain at least one visible character")
+    return text
