@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from videobroker.broker import Broker
-from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.domain.keys import Scope
 from videobroker.domain.times import rfc3339
@@ -314,7 +314,14 @@ async def make_tenant(
 ) -> Tenant:
     """A new app with these accounts, and a key that may do everything."""
     now = broker.now()
-    app = await tenants.create_app(broker, f"app-{uuid4()}", policy=policy or {}, role_maps=role_maps, now=now)
+    app = await tenants.create_app(
+        broker,
+        f"app-{uuid4()}",
+        policy=policy or {},
+        role_maps=role_maps,
+        legacy_families=frozenset(LegacyFamily),
+        now=now,
+    )
     for provider, settings in accounts.items():
         app = await tenants.set_account(broker, app, provider, settings, now=now)
     key, _ = await tenants.create_key(broker, app, "test", scopes=Scope, expires_at=None, now=now)

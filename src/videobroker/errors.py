@@ -30,6 +30,7 @@
     ├── NotFound
     │   ├── SessionNotFound
     │   ├── ParticipantNotFound
+    │   ├── LegacyDisabled
     │   ├── CallNotFound
     │   ├── EndpointNotFound
     │   ├── DeliveryNotFound
@@ -244,6 +245,12 @@ class ParticipantNotFound(NotFound):
     """There is no such participant in this session."""
 
     code = "participant_not_found"
+
+
+class LegacyDisabled(NotFound):
+    """The app does not use this legacy endpoint."""
+
+    code = "legacy_disabled"
 
 
 class CallNotFound(NotFound):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from videobroker.domain.apps import ProviderName
+from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.keeping import SHORTEST, Keeping
 from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import BrokerError
@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         alias="VIDEOBROKER_APP",
         description="Name of the app that gets the key and the accounts below; made at start, if it is not there.",
     )
+    legacy: Annotated[tuple[LegacyFamily, ...] | None, NoDecode] = Field(
+        default=None,
+        alias="VIDEOBROKER_LEGACY",
+        description="Legacy endpoints of that app, separated by commas: tutoring, appointments, groups, therapy. Unset "
+        "leaves the app as it is; empty serves none.",
+    )
     api_key: SecretStr | None = Field(
         default=None, alias="VIDEOBROKER_API_KEY", description="Its API key, `vb_` and at least 21 more characters."
     )
@@ -246,7 +252,7 @@ class Settings(BaseSettings):
     )
     agora_api_url: str | None = Field(default=None, description="Another base URL of Agora's REST API: the sandbox.")
 
-    @field_validator("secret_key", "allowed_origins", mode="before")
+    @field_validator("secret_key", "allowed_origins", "legacy", mode="before")
     @classmethod
     def _several(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

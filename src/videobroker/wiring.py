@@ -204,6 +204,10 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
         with suppress(tenants.AppExists):  # another replica was faster
             await tenants.create_app(broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, now=now)
         app = await tenants.find_app(broker, settings.app_name)
+    if settings.legacy is not None and frozenset(settings.legacy) != app.legacy_families:
+        app = await tenants.change_app(
+            broker, app, policy=app.policy, role_maps=app.role_maps, legacy_families=frozenset(settings.legacy), now=now
+        )
     for provider, account in settings.accounts().items():
         app = await tenants.set_account(broker, app, provider, account, now=now)
     if rules is not None:

@@ -24,6 +24,7 @@ _values: dict[str, st.SearchStrategy[Any]] = {
     "waiting_room": st.sampled_from(["off", "until_host", "admit"]),
     "host_roles": st.lists(_roles),
     "call_roles": st.lists(_roles),
+    "booking_roles": st.lists(_roles),
     "guests_allowed": st.booleans(),
     "token_seconds": _seconds,
     "ticket_seconds": st.integers(60, 30 * 86400),

@@ -115,11 +115,12 @@ class MortalScribe(Scribe):
         vars(self).update(vars(scribe))
         self._fate = fate
 
-    async def record(self, event: Event) -> None:
+    async def record(self, event: Event) -> bool:
         """One step before the commit and one after it."""
         self._fate.step("to be committed")
-        await super().record(event)
+        written = await super().record(event)
         self._fate.step("committed")
+        return written
 
 
 class MortalArrivals(Arrivals):
@@ -740,7 +741,7 @@ async def _cancel_blindly(stage: Stage, one: Process) -> None:
 
 async def _end(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the call still runs; then a worker works."""
-    found, _ = (await calls.list_calls(one.broker, stage.key(), limit=1, cursor=None))[1:]
+    found, _ = (await calls.list_calls(one.broker, one.app, stage.key(), actor=one.actor, limit=1, cursor=None))[1:]
     if found[0].ended_at is None:
         await _end_blindly(stage, one)
     await one.work()

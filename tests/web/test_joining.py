@@ -198,7 +198,7 @@ class TestGuests:
         guests = [(await tutoring.post("/v1/bookings/lesson-1/guests", {"name": "Gast"})).json() for _ in range(5)]
         assert len({guest["user_id"] for guest in guests}) == 5
         assert {guest["role"] for guest in guests} == {"student"}
-        assert {guest["display_name"] for guest in guests} == {"Gast"}
+        assert {guest["display_name"] for guest in guests} == {"Gast (guest)"}
 
     async def test_guests_are_refused_where_they_are_not_allowed(self, tutoring: Tenant) -> None:
         await tutoring.book()

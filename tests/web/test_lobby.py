@@ -259,7 +259,7 @@ class TestWhoDecides:
         assert (await ask_as(kept, tokens["tutor-1"], "GET", LOBBY)).json()["data"] == [entry]
         for method, path in (("GET", ""), ("POST", "/admit"), ("POST", f"/{entry['entry']}/admit")):
             refused = await ask_as(kept, tokens["student-1"], method, f"{LOBBY}{path}")
-            assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+            assert (refused.status_code, code_of(refused)) == (403, "waiting_for_admission")
         admitted = await ask_as(kept, tokens["tutor-1"], "POST", f"{LOBBY}/{entry['entry']}/admit")
         assert admitted.json()["decided_by"] == "tutor-1"
         (told,) = await kept.events("participant.admitted")

@@ -951,6 +951,7 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     now = tenant.broker.now()
     await report(
         tenant.broker,
+        tenant.app,
         key,
         "whiteboard opened",
         details={"pages": [1, 2.5, None]},

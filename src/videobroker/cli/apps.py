@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, print_json, show, stdout
-from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.settings import DEFAULT_ROLE_MAPS
 from videobroker.usecases import tenants
 
@@ -36,12 +36,23 @@ OriginOptions = Annotated[
 ]
 
 
+LegacyOptions = Annotated[
+    list[LegacyFamily] | None,
+    typer.Option(
+        "--legacy",
+        help="Serve these legacy endpoints for the app. Repeat it for several. Replaces all.",
+        case_sensitive=False,
+    ),
+]
+
+
 @cli.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="How you call the app.")],
     role: RoleOptions = None,
     policy: PolicyOption = None,
     origin: OriginOptions = None,
+    legacy: LegacyOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an app.
@@ -55,7 +66,13 @@ def create(
 
     async def work(broker: Broker) -> App:
         return await tenants.create_app(
-            broker, name, policy=rules, role_maps=role_maps, allowed_origins=origins or (), now=broker.now()
+            broker,
+            name,
+            policy=rules,
+            role_maps=role_maps,
+            allowed_origins=origins or (),
+            legacy_families=frozenset(legacy or ()),
+            now=broker.now(),
         )
 
     app = with_broker(work)
@@ -71,9 +88,14 @@ def update(
     role: RoleOptions = None,
     policy: PolicyOption = None,
     origin: OriginOptions = None,
+    legacy: LegacyOptions = None,
+    no_legacy: Annotated[bool, typer.Option("--no-legacy", help="Serve no legacy endpoints for the app.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change an app's role map, policy or origins. What is not named stays as it is."""
+    """Change an app's role map, policy, origins, or legacy endpoints. What is not named stays as it is."""
+    if no_legacy and legacy:
+        raise typer.BadParameter("Use either --legacy or --no-legacy.")
+    families = frozenset[LegacyFamily]() if no_legacy else None if legacy is None else frozenset(legacy)
     role_maps = _role_maps(role) if role else None
     rules = _policy(policy) if policy else None
     origins = _origins(origin)
@@ -86,6 +108,7 @@ def update(
             policy=app.policy if rules is None else rules,
             role_maps=app.role_maps if role_maps is None else role_maps,
             allowed_origins=origins,
+            legacy_families=families,
             now=broker.now(),
         )
 
@@ -110,6 +133,7 @@ def _row(app: App) -> dict[str, Any]:
         "role_maps": {provider.value: dict(roles) for provider, roles in app.role_maps.items()},
         "policy": dict(app.policy),
         "allowed_origins": list(app.allowed_origins),
+        "legacy": sorted(app.legacy_families),
     }
 
 

@@ -10,9 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +30,7 @@ from videobroker.cli.serve import server_config
 from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App, ProviderName, RoleMap
+from videobroker.domain.apps import App, LegacyFamily, ProviderName, RoleMap
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
 from videobroker.domain.users import TokenRules
@@ -88,8 +88,12 @@ class DemoApp:
     template: str | None = None
     """The sandbox's template; None for Agora."""
     room_code_prefix: str | None = None
+    legacy: LegacyFamily = LegacyFamily.TUTORING
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
+# The students of these products start the call, too; ending it for everyone is for hosts.
+_ANYBODY_STARTS = {"call_roles": ["tutor", "student"]}
 _LESSON = (Participant("tutor-1", "tutor", "Ada"), Participant("student-1", "student", "Ben"))
 _VISIT = (Participant("doctor-1", "doctor", "Dr. Curie"), Participant("patient-1", "patient", "Dan"))
 _CHAT = (Participant("admin-1", "admin", "Eve"), Participant("member-1", "member", "Finn"))
@@ -106,6 +110,7 @@ DEMO_APPS = (
             DemoSession("lesson-3", _LESSON, title="Algebra, tomorrow", starts_in=timedelta(days=1)),
         ),
         template="tutoring",
+        policy=_ANYBODY_STARTS,
     ),
     DemoApp(
         "appointments",
@@ -116,6 +121,7 @@ DEMO_APPS = (
             DemoSession("2", _VISIT, title="Check-up at the practice", video=False),
         ),
         template="appointments",
+        legacy=LegacyFamily.APPOINTMENTS,
     ),
     DemoApp(
         "groups",
@@ -133,6 +139,7 @@ DEMO_APPS = (
             DemoSession(GROUP_WITHOUT_VIDEO, _CHAT, SessionKind.GROUP, "Book club", video=False, starts_in=None),
         ),
         template="groups",
+        legacy=LegacyFamily.GROUPS,
     ),
     DemoApp(
         "therapy",
@@ -141,12 +148,15 @@ DEMO_APPS = (
         (DemoSession("therapy-1", _THERAPY, title="First session", starts_in=timedelta(minutes=8)),),
         template="therapy",
         room_code_prefix="therabook",
+        legacy=LegacyFamily.THERAPY,
+        policy={"booking_roles": ["therapist"]},
     ),
     DemoApp(
         "tutoring-agora",
         ProviderName.AGORA,
         {"tutor": "publisher", "student": "publisher"},
         (DemoSession("lesson-1", _LESSON, title="Algebra, about to begin"),),
+        policy=_ANYBODY_STARTS,
     ),
 )
 
@@ -309,7 +319,14 @@ async def _register(broker: Broker, demo_app: DemoApp, base_url: str, sandbox_ur
     try:
         app = await tenants.find_app(broker, demo_app.name)
     except tenants.AppNotFound:
-        app = await tenants.create_app(broker, demo_app.name, policy={}, role_maps=role_maps, now=now)
+        app = await tenants.create_app(
+            broker,
+            demo_app.name,
+            policy=demo_app.policy,
+            role_maps=role_maps,
+            legacy_families={demo_app.legacy},
+            now=now,
+        )
     webhook_secret = known.get("webhook_secret") or secrets.token_urlsafe(32)
     account = _account(demo_app, sandbox_url, hook=f"{base_url}/hooks/100ms/{demo_app.name}", secret=webhook_secret)
     app = await tenants.set_account(broker, app, demo_app.provider, account, now=now)

@@ -41,6 +41,19 @@ class ProviderName(StrEnum):
     AGORA = "agora"
 
 
+class LegacyFamily(StrEnum):
+    """Endpoints that products had before, served for the apps that enable them."""
+
+    TUTORING = "tutoring"
+    """`/api/100ms/token`, `/api/agora/token`, `/api/video-sessions/...`"""
+    APPOINTMENTS = "appointments"
+    """`/api/bookings...`"""
+    GROUPS = "groups"
+    """`/api/messenger/groups/...`"""
+    THERAPY = "therapy"
+    """`/api/video-calls/...`"""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
     """One app's credentials with one provider. Never printed: `settings` holds secrets."""
@@ -62,6 +75,8 @@ class App:
     accounts: Mapping[ProviderName, ProviderAccount]
     allowed_origins: tuple[str, ...] = ()
     """Of its pages: they may ask from a browser for its users, and may embed ours."""
+    legacy_families: frozenset[LegacyFamily] = frozenset()
+    """The legacy endpoints that exist for this app."""
     own_policy: Policy = field(init=False, repr=False, compare=False)
     """The defaults, changed by the app."""
 

@@ -21,6 +21,7 @@ class Scope(StrEnum):
     SESSIONS_READ = "sessions:read"
     SESSIONS_WRITE = "sessions:write"
     JOIN = "join"
+    LINKS_WRITE = "links:write"
     CALLS_READ = "calls:read"
     CALLS_WRITE = "calls:write"
     MODERATION_WRITE = "moderation:write"
@@ -35,6 +36,7 @@ SCOPE_MEANINGS = {
     Scope.SESSIONS_READ: "read sessions and rosters",
     Scope.SESSIONS_WRITE: "register, change and cancel sessions and rosters",
     Scope.JOIN: "ask for access decisions and join credentials",
+    Scope.LINKS_WRITE: "create and revoke join links",
     Scope.CALLS_READ: "read calls",
     Scope.CALLS_WRITE: "start and end calls",
     Scope.MODERATION_WRITE: "put people out of sessions and let them in again",

@@ -37,7 +37,12 @@ class Policy:
     host_roles: tuple[str, ...] = ("host", "admin", "tutor", "teacher", "doctor", "therapist", "moderator")
     """App roles that never wait in the waiting room."""
     call_roles: tuple[str, ...] = ()
-    """App roles that may start and end calls with a user token; empty: everybody on the roster."""
+    """App roles that may start a call with a user token, besides the host roles. Only host roles may end one."""
+    booking_roles: tuple[str, ...] = ()
+    """App roles that may create, move, and cancel sessions of their own with a user token.
+
+    A user token names no role: anyone in the app can create a session in which they have one of these roles.
+    """
     guests_allowed: bool = False
     token_seconds: int | None = None
     """Longest life of a participant's token; None leaves it to the provider (100ms 24 h, Agora 1 h)."""
@@ -63,7 +68,7 @@ class Policy:
         changes = {name: value for name, value in patch.items() if name in _FIELDS}
         if "waiting_room" in changes:
             changes["waiting_room"] = WaitingRoom(changes["waiting_room"])
-        for listed in {"host_roles", "call_roles"} & changes.keys():
+        for listed in {"host_roles", "call_roles", "booking_roles"} & changes.keys():
             changes[listed] = tuple(changes[listed])
         return replace(self, **changes)
 

@@ -1,6 +1,6 @@
 """Apps, their API keys and their accounts with the providers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, sele
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from videobroker.domain.apps import App, ProviderAccount, ProviderName
+from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.keys import ApiKey, Scope
 from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, TokenRules
@@ -126,6 +126,7 @@ class Accounts:
             role_maps={ProviderName(name): roles for name, roles in columns["role_maps"].items()},
             accounts={account.provider: account for account in accounts},
             allowed_origins=tuple(columns["allowed_origins"]),
+            legacy_families=frozenset(map(LegacyFamily, columns["legacy_families"])),
         )
 
     def _account_from(self, stored: Mapping[str, Any]) -> ProviderAccount:
@@ -145,6 +146,7 @@ async def add_app(
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, Mapping[str, str]],
     allowed_origins: Sequence[str] = (),
+    legacy_families: Collection[LegacyFamily] = frozenset(),
     now: datetime,
 ) -> bool:
     """Write a new app. False when one has this name already."""
@@ -156,6 +158,7 @@ async def add_app(
             policy=dict(policy),
             role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
             allowed_origins=list(allowed_origins),
+            legacy_families=sorted(legacy_families),
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=["name"])
@@ -171,8 +174,9 @@ async def change_app(
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, Mapping[str, str]],
     allowed_origins: Sequence[str],
+    legacy_families: Collection[LegacyFamily],
 ) -> None:
-    """Write the app's policy, role maps and origins."""
+    """Write the app's policy, role maps, origins, and legacy families."""
     await connection.execute(
         update(apps)
         .where(apps.c.id == app_id)
@@ -180,6 +184,7 @@ async def change_app(
             policy=dict(policy),
             role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
             allowed_origins=list(allowed_origins),
+            legacy_families=sorted(legacy_families),
         )
     )
     await notify(connection, app_topic(app_id))

@@ -11,10 +11,29 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Insert, Row, Select, Text, Uuid, bindparam, cast, func, insert, select, text, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    Select,
+    Subquery,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId, SessionId
@@ -24,7 +43,7 @@ from videobroker.storage import cursors
 from videobroker.storage.batching import Batcher
 from videobroker.storage.store import TOLD, Store
 from videobroker.storage.tables import journal
-from videobroker.storage.wires import Query, Wire, table_of, told
+from videobroker.storage.wires import Query, Wire, row_of, table_of, told
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
 FLIGHTS = 1
@@ -49,23 +68,30 @@ async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
     return _recorded_from(row)
 
 
-def _insert_all() -> Insert:
-    written = [column for column in journal.c if column.name in _WRITTEN]
-    lines = table_of("line", *(sql_column(column.name, column.type) for column in written))
-    return insert(journal).from_select([column.name for column in written], select(*lines.c))
+def _insert(lines: TableValuedAlias | Subquery) -> ReturningInsert[tuple[Any]]:
+    """Writes lines, but no `credentials.issued` for a person who is blocked."""
+    is_other = lines.c.type != EventType.CREDENTIALS_ISSUED.value
+    may_issue = func.may_issue(lines.c.app_id, lines.c.session_id, lines.c.user_id)
+    allowed = select(*(lines.c[name] for name in _WRITTEN)).where(case((is_other, true()), else_=may_issue))
+    return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
 
 
 class Scribe:
-    """Writes single events. Those who have one at the same time share a round trip, and a transaction."""
+    """Writes single events. Events of concurrent requests share a round trip, and a transaction.
+
+    `credentials.issued` is written unless the person is blocked in the session. The check is part of the write
+    (`may_issue` in the migrations): a request that was under way when the person was blocked leaves no such event
+    behind the block, in the order of the journal.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._wires = [Wire(store) for _ in range(FLIGHTS)]
-        self._lines = Batcher[Event, None]("journal", [partial(self._write, wire) for wire in self._wires])
+        self._lines = Batcher[Event, bool]("journal", [partial(self._write, wire) for wire in self._wires])
 
-    async def record(self, event: Event) -> None:
-        """Write this event. It is on disk when this returns."""
-        await self._lines.ask(event)
+    async def record(self, event: Event) -> bool:
+        """Write this event: it is on disk when this returns. False if it was not written, because of a block."""
+        return await self._lines.ask(event)
 
     async def aclose(self) -> None:
         """Stop writing."""
@@ -73,14 +99,16 @@ class Scribe:
         for wire in self._wires:
             await wire.aclose()
 
-    async def _write(self, wire: Wire, events: Sequence[Event]) -> list[None]:
-        if len(events) == 1:
-            await wire.fetch(_INSERT_ONE, _columns_of(events[0]))
-        else:
-            await wire.fetch(_INSERT_ALL, told([_columns_of(event) for event in events]))
+    async def _write(self, wire: Wire, events: Sequence[Event]) -> list[bool]:
+        query, values = (
+            (_INSERT_ONE, _columns_of(events[0]))
+            if len(events) == 1
+            else (_INSERT_ALL, told([_columns_of(event) for event in events]))
+        )
+        written = {row["id"] for row in await wire.fetch(query, values)}
         # After the commit: whoever is woken finds what there is to find.
         self._store.on_journal({event.actor.app_id for event in events})
-        return [None] * len(events)
+        return [event.id in written for event in events]
 
 
 async def page(
@@ -122,10 +150,17 @@ async def page(
 
 
 async def newest(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, types: Iterable[EventType], limit: int
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    *,
+    types: Iterable[EventType],
+    reported_by: str | None = None,
+    limit: int,
 ) -> list[Recorded]:
     """The newest events of these types about a session, oldest first.
 
+    With `reported_by`, of the app's reports only those that this end user made.
     Everything that is committed is there at once; whoever wants to follow the journal uses `page`.
     """
     statement = (
@@ -134,6 +169,10 @@ async def newest(
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(limit)
     )
+    if reported_by is not None:
+        statement = statement.where(
+            or_(journal.c.type != EventType.APP_REPORTED, journal.c.asked_by_user_id == reported_by)
+        )
     return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
 
 
@@ -249,5 +288,6 @@ _WRITTEN = (
     "asked_by_user_id",
     "data",
 )
-_INSERT_ONE = Query(insert(journal).values({name: bindparam(name) for name in _WRITTEN}).inline())
-_INSERT_ALL = Query(_insert_all())
+_LINE = [sql_column(name, journal.c[name].type) for name in _WRITTEN]
+_INSERT_ONE = Query(_insert(row_of("line", *_LINE)))
+_INSERT_ALL = Query(_insert(table_of("line", *_LINE)))

@@ -94,6 +94,23 @@ async def has(connection: AsyncConnection, app_id: AppId, session_id: SessionId,
     return bool((await connection.execute(statement)).scalar_one())
 
 
+async def entry_of(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> Entry | None:
+    """This person's entry."""
+    statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else entry_from(row._mapping)
+
+
+async def entries_of(
+    connection: AsyncConnection, app_id: AppId, session_ids: Collection[SessionId], user_id: str
+) -> dict[SessionId, Entry]:
+    """This person's entries in these sessions."""
+    statement = select(lobby).where(
+        lobby.c.app_id == app_id, lobby.c.session_id.in_(list(session_ids)), lobby.c.user_id == user_id
+    )
+    return {row.session_id: entry_from(row._mapping) for row in await connection.execute(statement)}
+
+
 async def settle(
     connection: AsyncConnection,
     app_id: AppId,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, Text, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,17 @@ class Removal:
     """May not come back at all."""
     enforced_at: datetime | None
     """When the provider had done what it can; None while it still has to be told."""
+
+
+async def lock_issuing(connection: AsyncConnection, session_id: SessionId) -> None:
+    """Wait until no credentials of the session are being journaled, and let none be until this transaction ends.
+
+    The journal is ordered by transaction ID. Call it before the transaction has one, before it locks or writes a row:
+    then nothing that was issued without knowing of a block comes behind it. The counterpart is the database function
+    `may_issue`.
+    """
+    key = func.hashtextextended(literal("issue:") + cast(literal(str(session_id)), Text), 0)
+    await connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def put(

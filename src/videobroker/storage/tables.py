@@ -58,6 +58,7 @@ apps = Table(
     Column("policy", JSONB, nullable=False),
     Column("role_maps", JSONB, nullable=False),
     Column("allowed_origins", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("legacy_families", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _moment("created_at"),
 )
 

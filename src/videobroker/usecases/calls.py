@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from videobroker.broker import Broker
@@ -10,17 +10,19 @@ from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, m
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.attendance import Attended, Stay
+from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.observations import Attested
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.errors import CallNotFound, RoleMayNot, RoomNotReady
+from videobroker.errors import CallNotFound, RoomNotReady, SessionNotFound
 from videobroker.providers.contract import Surface
 from videobroker.storage import attendance, calls, lobby, rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
+from videobroker.usecases.authorization import require, require_at
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.rooms import can_close, close_room, open_room
 
@@ -30,14 +32,15 @@ async def start_call(
 ) -> tuple[Session, Call]:
     """Open the session's room and a call in it; a call that is open already is the answer.
 
-    With a `user_id` that person must be allowed to enter now; without one, the session must be allowed to meet.
-    Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and whatever keeps the room from being opened.
+    With a `user_id` that person must be allowed to enter now; without one, the session must be allowed to meet. An
+    end user needs `Action.START_CALL` as well. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and whatever
+    keeps the room from being opened.
     """
     entrance = await look_at(broker, key, user_id)
     decision = _may_start(app, entrance, user_id, now)
     if not isinstance(decision, Admit):
         raise denial(decision)
-    require_call_role(app, entrance, actor)
+    require_at(app, entrance, actor, Action.START_CALL)
     session, call = entrance.session, entrance.call
     if call is not None and entrance.ready_room is not None:
         return session, call
@@ -45,15 +48,6 @@ async def start_call(
     async with broker.store.transaction() as transaction:
         call = await open_call(transaction, app, session, room.provider, by=user_id, actor=actor, now=now)
     return session, call
-
-
-def require_call_role(app: App, entrance: Entrance, actor: Actor) -> None:
-    """A backend may do what it wants; a user only what the policy gives their role. Raises `RoleMayNot`."""
-    if actor.user_id is None:
-        return
-    roles = app.policy_for(entrance.session.terms.policy).call_roles
-    if roles and (entrance.participant is None or entrance.participant.role not in roles):
-        raise RoleMayNot("The policy of this session lets other roles start and end its calls.")
 
 
 def _may_start(app: App, entrance: Entrance, user_id: str | None, now: datetime) -> Decision:
@@ -96,9 +90,9 @@ async def end_call(
 ) -> tuple[Session, Call]:
     """End the open call and shut the room; without an open call, the answer is the last one.
 
-    A provider that cannot be reached does not keep the call open: the room stays marked as `closing`, and ending the
-    call once more tries again. Raises `SessionNotFound`, `AccessDenied` for a `user_id` that is not on the roster,
-    `RoleMayNot`, and `CallNotFound` when there never was a call.
+    Of end users, only hosts may. A provider that cannot be reached does not keep the call open: the room stays marked
+    as `closing`, and ending the call again retries. Raises `SessionNotFound`, `AccessDenied` for a `user_id` that is
+    not a participant, `RoleMayNot`, and `CallNotFound` when there never was a call.
     """
     session, call = await _end_open_call(broker, app, key, user_id=user_id, actor=actor, now=now)
     await close_room(broker, app, session, actor=actor, now=now)
@@ -112,7 +106,7 @@ async def _end_open_call(
     session = entrance.session
     if user_id is not None and entrance.participant is None:
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
-    require_call_role(app, entrance, actor)
+    require_at(app, entrance, actor, Action.END_CALL)
     async with broker.store.transaction() as transaction:
         # The session before its calls, as everybody else: whoever has the one wants the other.
         await sessions.lock(transaction, key)
@@ -161,13 +155,33 @@ async def end_open_call(
 
 
 async def list_calls(
-    broker: Broker, key: SessionKey, *, limit: int, cursor: str | None
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    *,
+    actor: Actor,
+    acting_for: str | None = None,
+    limit: int,
+    cursor: str | None,
 ) -> tuple[Session, list[Call], str | None]:
-    """One page of the session's calls, oldest first. Raises `SessionNotFound`."""
-    session = (await look_at(broker, key, None)).session
+    """One page of the session's calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
+    authorized = await require(broker, app, key, actor, Action.VIEW_CALLS, acting_for=acting_for)
+    session = authorized.entrance.session
     async with broker.store.transaction() as transaction:
         found, following = await calls.page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
-    return session, found, following
+    return session, [_seen_by(actor, call, only_own=authorized.only_own) for call in found], following
+
+
+def _seen_by(actor: Actor, call: Call, *, only_own: bool) -> Call:
+    """The call without the names of others who started or ended it, for actors who see only what is their own."""
+    if not only_own:
+        return call
+    own = {None, actor.user_id}
+    return replace(
+        call,
+        started_by=call.started_by if call.started_by in own else None,
+        ended_by=call.ended_by if call.ended_by in own else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +201,11 @@ class Explained:
         return sorted(own, key=lambda each: (each.observation.at, each.received_at))
 
 
-async def explain(broker: Broker, app: App, call_id: CallId, *, for_user: str | None) -> Explained:
-    """A call with its attendance; `for_user` sees their own. Raises `CallNotFound`."""
-    session, call = await find_call(broker, app, call_id, for_user=for_user)
+async def explain(
+    broker: Broker, app: App, call_id: CallId, *, actor: Actor, acting_for: str | None = None
+) -> Explained:
+    """A call with its attendance; participants see their own. Raises `CallNotFound`, `RoleMayNot`."""
+    session, call, for_user = await _find_call(broker, app, call_id, actor=actor, acting_for=acting_for)
     async with broker.store.transaction() as transaction:
         attended = await attendance.attended_call(transaction, app.id, call.id)
         attested = await attendance.observations_of(transaction, app.id, call.id)
@@ -200,19 +216,19 @@ async def explain(broker: Broker, app: App, call_id: CallId, *, for_user: str | 
     return Explained(session, call, tuple(shown), {name: tuple(told) for name, told in evidence.items()})
 
 
-async def find_call(broker: Broker, app: App, call_id: CallId, *, for_user: str | None) -> tuple[Session, Call]:
-    """The call with this id, and its session; `for_user` sees only calls of sessions whose roster they are on.
-
-    Raises `CallNotFound`.
-    """
+async def _find_call(
+    broker: Broker, app: App, call_id: CallId, *, actor: Actor, acting_for: str | None
+) -> tuple[Session, Call, str | None]:
+    """The call, its session, and the user whose attendance alone is shown, if it is only theirs."""
+    missing = CallNotFound("This app has no call with this id.")
     async with broker.store.transaction() as transaction:
         call = await calls.find(transaction, app.id, call_id)
         session = None if call is None else await sessions.find_by_id(transaction, app.id, call.session_id)
-        hidden = (
-            session is not None
-            and for_user is not None
-            and not await sessions.find_participant(transaction, app.id, session.id, for_user)
-        )
-    if call is None or session is None or hidden:
-        raise CallNotFound("This app has no call with this id.")
-    return session, call
+    if call is None or session is None:
+        raise missing
+    try:
+        authorized = await require(broker, app, session.key, actor, Action.VIEW_CALLS, acting_for=acting_for)
+    except SessionNotFound:
+        raise missing from None
+    for_user = actor.user_id if authorized.only_own else acting_for
+    return session, _seen_by(actor, call, only_own=authorized.only_own), for_user

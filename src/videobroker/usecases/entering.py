@@ -10,7 +10,9 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, Wait, decide, token_expiry
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
+from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call
+from videobroker.domain.display_names import guest_name
 from videobroker.domain.entrance import Entrance, providers_of
 from videobroker.domain.ids import uuid7
 from videobroker.domain.journal import Event, EventType, about
@@ -22,6 +24,7 @@ from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady,
 from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
 from videobroker.storage import identities, uids
 from videobroker.storage.journal import record
+from videobroker.usecases.authorization import require, require_among, require_at, require_scope
 from videobroker.usecases.calls import open_call
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.lobbies import knock
@@ -34,11 +37,14 @@ ROUNDS = 3
 
 
 class Visitor(Value):
-    """Somebody who wants to enter."""
+    """A person who wants to join."""
 
     user_id: str
     display_name: str | None = None
+    """The name that the request asks for. End users may not choose one: see `Action.CHOOSE_NAME`."""
     is_guest: bool = False
+    ticket_name: str | None = None
+    """The name that the ticket's issuer gave the person."""
     provider_user_id: str | None = None
     """What the provider calls this person, where that is not their `user_id`."""
 
@@ -105,9 +111,11 @@ async def join(
     keeps the room from being opened; `SurfaceNotOffered` when the session does not take place at `provider`.
     """
     attempt = _Attempt(broker, app, key, visitor, surface, provider, actor, now)
+    await _require_may_join(attempt)
     for _ in range(ROUNDS):
         entrance = await look_at(broker, key, visitor.user_id)
         door = entrance.door(app)
+        _require_own_name(attempt, entrance)
         admission = await _admission(attempt, entrance, door)
         _require_provider(attempt, entrance.session)
         room = entrance.ready_room
@@ -115,6 +123,36 @@ async def join(
             return await _sign_and_record(attempt, entrance, door, admission, room, entrance.call)
         await _make_ready(attempt, entrance)
     raise RoomNotReady("The room was closed while it was being entered. Ask again.", retry_after=1)
+
+
+async def _require_may_join(attempt: _Attempt) -> None:
+    """Raise unless the actor may ask for credentials of this visitor. Raises `ScopeMissing`, `NotYourself`."""
+    actor, visitor = attempt.actor, attempt.visitor
+    require_scope(actor, Action.JOIN)
+    if actor.user_id is None or actor.user_id == visitor.user_id:
+        return
+    if not visitor.is_guest:
+        require_among(actor, visitor.user_id)
+    await require(attempt.broker, attempt.app, attempt.key, actor, Action.BRING_GUEST)
+
+
+def _require_own_name(attempt: _Attempt, entrance: Entrance) -> None:
+    """Raise unless the actor may choose the visitor's name, or asks for the one they have. Raises `RoleMayNot`."""
+    visitor, actor = attempt.visitor, attempt.actor
+    if visitor.display_name is None or actor.user_id != visitor.user_id:
+        return
+    if visitor.display_name not in {visitor.ticket_name, _registered_name(entrance)}:
+        require_at(attempt.app, entrance, actor, Action.CHOOSE_NAME)
+
+
+def _registered_name(entrance: Entrance) -> str | None:
+    return None if entrance.participant is None else entrance.participant.display_name
+
+
+def _display_name(visitor: Visitor, entrance: Entrance) -> str:
+    """What the others in the call see. A guest is marked as one: nobody vouches for the name."""
+    name = visitor.display_name or visitor.ticket_name or _registered_name(entrance) or visitor.user_id
+    return guest_name(name) if visitor.is_guest else name
 
 
 async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit:
@@ -126,19 +164,19 @@ async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit
     if decision.reason is Reason.WAITING_FOR_ADMISSION:
         await _knock(attempt, entrance, person, decision)
     else:
-        await attempt.broker.scribe.record(_denied(attempt, entrance, person, decision))
+        await attempt.broker.scribe.record(_denied(attempt, entrance, person.role, decision))
     raise denial(decision, guest_id=guest_id)
 
 
 async def _knock(attempt: _Attempt, entrance: Entrance, person: Person, decision: Wait | Refuse) -> None:
-    visitor, participant = attempt.visitor, entrance.participant
+    visitor = attempt.visitor
     async with attempt.broker.store.transaction() as transaction:
-        await record(transaction, _denied(attempt, entrance, person, decision))
+        await record(transaction, _denied(attempt, entrance, person.role, decision))
         await knock(
             transaction,
             entrance.session,
             user_id=visitor.user_id,
-            display_name=visitor.display_name or (participant.display_name if participant else None),
+            display_name=visitor.display_name or visitor.ticket_name or _registered_name(entrance),
             role=person.role,
             is_guest=visitor.is_guest,
             actor=attempt.actor,
@@ -189,7 +227,11 @@ async def _sign_and_record(
     provider = attempt.broker.provider(attempt.app, room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
     signed = _sign(provider, room, seat, attempt.surface)
-    await attempt.broker.scribe.record(_issued(attempt, entrance, room.provider, seat, signed))
+    if not await attempt.broker.scribe.record(_issued(attempt, entrance, room.provider, seat, signed)):
+        # The person was blocked after we looked.
+        decision = Refuse(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
+        await attempt.broker.scribe.record(_denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision))
+        raise denial(decision)
     return Joined(
         session=entrance.session,
         call=call,
@@ -202,14 +244,13 @@ async def _sign_and_record(
 
 
 def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, provider: Provider) -> Seat:
-    visitor, participant = attempt.visitor, entrance.participant
-    role = GUEST_ROLE if visitor.is_guest or participant is None else participant.role
-    registered_name = participant.display_name if participant else None
+    visitor = attempt.visitor
+    role = _app_role(visitor, entrance)
     rule = provider.token_rule
     return Seat(
         user_id=visitor.provider_user_id or visitor.user_id,
         role=provider_role(attempt.app, provider.name, role),
-        display_name=visitor.display_name or registered_name or visitor.user_id,
+        display_name=_display_name(visitor, entrance),
         issued_at=attempt.now,
         expires_at=token_expiry(
             attempt.now,
@@ -220,6 +261,11 @@ def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, p
         ),
         uid=entrance.uid,
     )
+
+
+def _app_role(visitor: Visitor, entrance: Entrance) -> str:
+    participant = entrance.participant
+    return GUEST_ROLE if visitor.is_guest or participant is None else participant.role
 
 
 def provider_role(app: App, provider: ProviderName, role: str) -> str:
@@ -271,7 +317,7 @@ def _issued(attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat:
     )
 
 
-def _denied(attempt: _Attempt, entrance: Entrance, person: Person, decision: Wait | Refuse) -> Event:
+def _denied(attempt: _Attempt, entrance: Entrance, role: str | None, decision: Wait | Refuse) -> Event:
     return _about(
         attempt,
         entrance,
@@ -279,7 +325,7 @@ def _denied(attempt: _Attempt, entrance: Entrance, person: Person, decision: Wai
         {
             "decision": "wait" if isinstance(decision, Wait) else "refuse",
             "reason": decision.reason,
-            "role": person.role,
+            "role": role,
             "guest": attempt.visitor.is_guest,
         },
     )

@@ -9,6 +9,7 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.attendance import Stay
+from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import Participant, Session, SessionKey
@@ -16,6 +17,7 @@ from videobroker.domain.verdicts import Hearing, Judgement, Verdict, judge
 from videobroker.storage import attendance, calls, identities, removals, sessions, verdicts
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
+from videobroker.usecases.authorization import require
 from videobroker.usecases.doors import no_session
 
 LOOKS_BACK = timedelta(days=1)
@@ -48,12 +50,16 @@ class Report:
     calls: tuple[Call, ...]
 
 
-async def attendance_of(broker: Broker, app: App, key: SessionKey, *, now: datetime) -> Report:
-    """Who attended a booking. Raises `SessionNotFound`.
+async def attendance_of(
+    broker: Broker, app: App, key: SessionKey, *, actor: Actor, acting_for: str | None = None, now: datetime
+) -> Report:
+    """Who attended a booking; participants see their own attendance. Raises `SessionNotFound`, `RoleMayNot`.
 
     Until the booking is over for good the verdicts are those of this moment. Afterwards they are what was written
     then, whatever the policy says meanwhile.
     """
+    authorized = await require(broker, app, key, actor, Action.VIEW_ATTENDANCE, acting_for=acting_for)
+    shown = actor.user_id if authorized.only_own else None
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
@@ -65,8 +71,8 @@ async def attendance_of(broker: Broker, app: App, key: SessionKey, *, now: datet
     return Report(
         session=session,
         final=session.concluded_at is not None,
-        registered=tuple(_as_written(each, final.get(each.user_id)) for each in fresh),
-        others=case.others(now),
+        registered=tuple(_as_written(each, final.get(each.user_id)) for each in fresh if shown in {None, each.user_id}),
+        others=tuple(each for each in case.others(now) if shown in {None, each.user_id}),
         calls=tuple(case.calls),
     )
 

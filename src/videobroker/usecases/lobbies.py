@@ -11,6 +11,7 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Door, Person, Reason, Wait, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.authorization import Action
 from videobroker.domain.entrance import door_of
 from videobroker.domain.ids import EntryId, uuid7
 from videobroker.domain.journal import Event, EventType, about
@@ -21,8 +22,8 @@ from videobroker.storage import calls, lobby, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.lobby import Found
 from videobroker.storage.store import Transaction
+from videobroker.usecases.authorization import require_in
 from videobroker.usecases.doors import no_session
-from videobroker.usecases.removing import require_moderator
 
 MOST_ENTRIES = 1_000
 """So many are shown, and admitted at once."""
@@ -62,7 +63,7 @@ async def list_lobby(
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_moderator(transaction, app, session, actor)
+        await require_in(transaction, app, session, actor, Action.MODERATE)
         return await _kept(transaction, app, session, now)
 
 
@@ -115,7 +116,7 @@ async def _moderated(transaction: Transaction, app: App, key: SessionKey, actor:
     session = await sessions.lock(transaction, key)
     if session is None:
         raise no_session(key)
-    await require_moderator(transaction, app, session, actor)
+    await require_in(transaction, app, session, actor, Action.MODERATE)
     return session
 
 

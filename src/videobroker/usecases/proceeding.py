@@ -8,23 +8,33 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Decision, may_meet
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.domain.standing import Standing, Step
 from videobroker.storage import standings
 from videobroker.usecases import registering
-from videobroker.usecases.calls import end_call, require_call_role, start_call
-from videobroker.usecases.doors import access, look_at, no_session, require_on_roster
+from videobroker.usecases.authorization import require, require_among, require_at, visible
+from videobroker.usecases.calls import end_call, start_call
+from videobroker.usecases.doors import access, look_at, no_session
 
 
-async def standing_of(broker: Broker, key: SessionKey, *, roles: Sequence[str], for_user: str | None) -> Standing:
+async def standing_of(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    *,
+    roles: Sequence[str],
+    actor: Actor,
+    acting_for: str | None = None,
+) -> Standing:
     """How far the session has come, with the first participant of each of these app roles.
 
-    Raises `SessionNotFound`, also for a user who is not a participant.
+    Raises `SessionNotFound`, also for an actor who may not see it.
     """
-    if for_user is not None:
-        await require_on_roster(broker, key, for_user)
+    await require(broker, app, key, actor, Action.VIEW_SESSION, acting_for=acting_for)
+    own = actor.user_id or acting_for
     async with broker.store.transaction() as transaction:
-        found = await standings.find_one(transaction, key, roles=roles, own_user_id=for_user)
+        found = await standings.find_one(transaction, key, roles=roles, own_user_id=own)
     if found is None:
         raise no_session(key)
     return found
@@ -33,20 +43,30 @@ async def standing_of(broker: Broker, key: SessionKey, *, roles: Sequence[str], 
 async def newest_bookings(
     broker: Broker,
     app: App,
-    people: Sequence[tuple[str, str | None]],
+    named: Sequence[tuple[str, str | None]],
     *,
     roles: Sequence[str],
-    for_user: str | None,
+    actor: Actor,
+    acting_for: str | None = None,
     limit: int,
 ) -> list[Standing]:
-    """The bookings that start last and have all these people (user ID, app role or None) as participants, by start.
+    """The bookings that start last and have all these participants (user ID, app role or None), by start.
 
     Each with the first participant of each of `roles`.
+
+    An end user, or the user for whom a backend asks, is one of the participants. Raises `NotYourself` for an end user
+    who names only others.
     """
+    if named:
+        require_among(actor, *(user_id for user_id, _ in named))
+    own = actor.user_id or acting_for
+    people = named if own is None else [*named, (own, None)]
     async with broker.store.transaction() as transaction:
-        return await standings.newest(
-            transaction, app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=for_user, limit=limit
+        found = await standings.newest(
+            transaction, app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=own, limit=limit
         )
+        seen = await visible(transaction, app, [each.session for each in found], actor)
+    return [each for each in found if each.session.id in seen]
 
 
 async def may_enter_now(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, now: datetime) -> Decision:
@@ -61,9 +81,13 @@ async def take(
 ) -> None:
     """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise.
 
-    Every step but the start may end a call, so a user needs a role that may.
+    Every step but the start changes the session, and is authorized before anything happens.
     """
-    require_call_role(app, await look_at(broker, key, user_id), actor)
+    entrance = await look_at(broker, key, user_id)
+    if step is not Step.START:
+        require_at(app, entrance, actor, Action.CHANGE_SESSION)
+    if step in {Step.REOPEN, Step.COMPLETE} and entrance.call is not None:
+        require_at(app, entrance, actor, Action.END_CALL)
     match step:
         case Step.START:
             await start_call(broker, app, key, user_id=user_id, actor=actor, now=now)

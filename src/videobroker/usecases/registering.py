@@ -10,6 +10,7 @@ from videobroker.domain.access import has_opened
 from videobroker.domain.actors import Actor
 from videobroker.domain.agenda import Affairs, agenda
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.authorization import Action
 from videobroker.domain.calls import EndReason
 from videobroker.domain.entrance import door_of, providers_named, providers_of
 from videobroker.domain.ids import SessionId, uuid7
@@ -30,11 +31,13 @@ from videobroker.errors import (
     DuplicateParticipant,
     InvalidInput,
     ParticipantNotFound,
+    RoleMayNot,
     UnknownProvider,
 )
 from videobroker.storage import lobby, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
+from videobroker.usecases.authorization import require_among, require_in, require_new
 from videobroker.usecases.calls import end_open_call
 from videobroker.usecases.doors import no_session
 from videobroker.usecases.entering import provider_role
@@ -99,12 +102,24 @@ async def _add(
     actor: Actor,
     now: datetime,
 ) -> Registered | None:
+    _require_may_create(app, key, terms, people, actor)
     session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
     if not await sessions.add(transaction, session, attend_at=_first_due(app, session)):
         return None
     await sessions.put_participants(transaction, app.id, session.id, people)
     await record(transaction, _about(session, EventType.SESSION_REGISTERED, actor, now))
     return _registered(session, _sorted(people), actor=actor, created=True, changed=True)
+
+
+def _require_may_create(
+    app: App, key: SessionKey, terms: SessionTerms, people: Sequence[Participant], actor: Actor
+) -> None:
+    """Of end users, those may create a session who have a booking role in it; on the app's own policy."""
+    require_among(actor, *(person.user_id for person in people))
+    own = [person.role for person in people if person.user_id == actor.user_id]
+    require_new(app, key, actor, own[0] if own else None)
+    if actor.user_id is not None and (terms.policy or terms.providers):
+        raise RoleMayNot("Only a backend chooses the policy and the providers of a session. Use an API key.")
 
 
 async def amend(
@@ -144,10 +159,13 @@ async def _change(
     session = await sessions.lock(transaction, key)
     if session is None:
         raise no_session(key)
+    await require_in(transaction, app, session, actor, Action.CHANGE_SESSION)
     terms = amendment(session.terms)
-    await _check_terms_change(transaction, app, session, terms)
     former = None if people is None else await sessions.roster(transaction, app.id, session.id)
     wanted = None if people is None else _sorted(people)
+    if wanted != former or _changes_details(session.terms, terms):
+        await require_in(transaction, app, session, actor, Action.CHANGE_DETAILS)
+    await _check_terms_change(transaction, app, session, terms)
     if wanted is not None and former is not None:
         _check_people_change(app, session, terms, former, wanted)
     if _say_the_same(terms, session.terms) and wanted == former:
@@ -180,6 +198,12 @@ async def _read_back(transaction: Transaction, session: Session, *, own_user_id:
     people, count = await sessions.first_participants(transaction, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
     own = None if own_user_id is None else await sessions.find_participant(transaction, app_id, session.id, own_user_id)
     return Registered(session, people, count, own)
+
+
+def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
+    """Whether more than the title, the schedule, and the status changes."""
+    same = replace(after, title=before.title, starts_at=before.starts_at, ends_at=before.ends_at, status=before.status)
+    return not _say_the_same(same, before)
 
 
 def _first_due(app: App, session: Session) -> datetime | None:
@@ -293,6 +317,7 @@ async def put_participant(
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
+        await require_in(transaction, app, session, actor, Action.CHANGE_DETAILS)
         check_people(app, providers_of(app, session), [person])
         former = await sessions.find_participant(transaction, app.id, session.id, person.user_id)
         if former != person:
@@ -310,6 +335,7 @@ async def drop_participant(
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
+        await require_in(transaction, app, session, actor, Action.CHANGE_DETAILS)
         person = await sessions.find_participant(transaction, app.id, session.id, user_id)
         if person is None:
             raise _no_participant(key, user_id)

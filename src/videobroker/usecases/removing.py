@@ -15,17 +15,19 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.authorization import Action
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.errors import ParticipantNotFound, ProviderError, RoleMayNot
+from videobroker.errors import ParticipantNotFound, ProviderError
 from videobroker.providers.contract import Capability, Provider
 from videobroker.storage import attendance, identities, lobby, removals, rooms, sessions, uids
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import record
 from videobroker.storage.removals import Removal
 from videobroker.storage.store import Transaction
+from videobroker.usecases.authorization import require_in
 from videobroker.usecases.doors import no_session
 
 log = structlog.get_logger(__name__)
@@ -59,10 +61,13 @@ async def remove(
     `ParticipantNotFound` for somebody who is neither on the roster, nor waits, nor ever got credentials.
     """
     async with broker.store.transaction() as transaction:
+        found = await sessions.find(transaction, key)
+        if found is not None:
+            await removals.lock_issuing(transaction, found.id)
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_moderator(transaction, app, session, actor)
+        await require_in(transaction, app, session, actor, Action.MODERATE)
         await _require_known(transaction, app, session, user_id)
         removal = await removals.put(transaction, app.id, session.id, user_id, banned=ban, now=now)
         await uids.retire(transaction, app.id, session.id, user_id, now=now)
@@ -100,23 +105,12 @@ async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, ac
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_moderator(transaction, app, session, actor)
+        await require_in(transaction, app, session, actor, Action.MODERATE)
         lifted = await removals.lift_ban(transaction, app.id, session.id, user_id)
         if lifted:
             event = about(session, EventType.PARTICIPANT_READMITTED, actor=actor, now=now, user_id=user_id)
             await record(transaction, event)
     return lifted
-
-
-async def require_moderator(transaction: Transaction, app: App, session: Session, actor: Actor) -> None:
-    """A backend may; a user whose role is one of the hosts' may."""
-    if actor.user_id is None:
-        return
-    person = await sessions.find_participant(transaction, app.id, session.id, actor.user_id)
-    if person is None:
-        raise no_session(session.key)
-    if person.role not in app.policy_for(session.terms.policy).host_roles:
-        raise RoleMayNot("Only a host of this session may let people in and put them out.")
 
 
 async def _require_known(transaction: Transaction, app: App, session: Session, user_id: str) -> None:

@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.authorization import Action
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.reports import without_secrets
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal
-from videobroker.usecases.doors import look_at, require_on_roster
+from videobroker.usecases.authorization import require, require_for_app
 
 LARGEST_REPORT = 4_096
 """Bytes of details, as JSON."""
@@ -28,6 +30,7 @@ _HISTORY = (EventType.APP_REPORTED, EventType.CALL_STARTED, EventType.CALL_ENDED
 
 async def report(
     broker: Broker,
+    app: App,
     key: SessionKey | None,
     name: str,
     *,
@@ -40,12 +43,12 @@ async def report(
     """Write into the journal that the app says this happened; without a session, in the app as a whole.
 
     `reported_at` is the app's own clock; the journal goes by ours. Whatever is, or may be, a credential is taken out.
-    A user who reports must be on the roster. Raises `SessionNotFound`, and `InvalidInput` when the details are large,
-    or when a user names no session.
+    Of end users, hosts report about anyone, and participants about themselves. Raises `SessionNotFound`, `RoleMayNot`,
+    `NotYourself`, and `InvalidInput` when the details are large, or when an end user names no session.
     """
     if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
-    session = await _reported_session(broker, key, actor)
+    session = await _reported_session(broker, app, key, user_id, actor)
     data = {
         "event": without_secrets(name),
         "reported_at": None if reported_at is None else reported_at.isoformat(),
@@ -65,13 +68,15 @@ async def report(
         return await journal.record_one(transaction, event)
 
 
-async def _reported_session(broker: Broker, key: SessionKey | None, actor: Actor) -> Session | None:
-    if key is not None and actor.user_id is not None:
-        await require_on_roster(broker, key, actor.user_id)
+async def _reported_session(
+    broker: Broker, app: App, key: SessionKey | None, user_id: str | None, actor: Actor
+) -> Session | None:
     if key is not None:
-        return (await look_at(broker, key, None)).session
+        authorized = await require(broker, app, key, actor, Action.REPORT_EVENT, about=user_id)
+        return authorized.entrance.session
     if actor.user_id is not None:
-        raise InvalidInput("A user reports about a session of theirs: send `kind` and `reference`.")
+        raise InvalidInput("An end user reports about a session of theirs. Send `kind` and `reference`.")
+    require_for_app(actor, Action.REPORT_EVENT)
     return None
 
 
@@ -83,14 +88,24 @@ def require_lately(reported_at: datetime, *, now: datetime) -> None:
         raise InvalidInput(f"`occurred_at` is more than {REPORTED_LATE.days} days ago. Report sooner, or leave it out.")
 
 
-async def history(broker: Broker, app: App, key: SessionKey, *, for_user: str | None) -> list[Event]:
-    """What the app reported about the session, and its calls' starts and ends: the newest, oldest first.
+async def history(
+    broker: Broker, app: App, key: SessionKey, *, actor: Actor, acting_for: str | None = None
+) -> list[Event]:
+    """What was reported about the session, and its calls' starts and ends: the newest, oldest first.
 
-    Raises `SessionNotFound`, also for a user who is not on the roster.
+    End users see the starts and ends of calls, and what they reported themselves. Raises `SessionNotFound`,
+    `RoleMayNot`.
     """
-    if for_user is not None:
-        await require_on_roster(broker, key, for_user)
-    session = (await look_at(broker, key, None)).session
+    authorized = await require(broker, app, key, actor, Action.READ_LOG, acting_for=acting_for)
+    session = authorized.entrance.session
+    reporter = actor.user_id if authorized.only_own else None
     async with broker.store.transaction() as transaction:
-        recorded = await journal.newest(transaction, app.id, session.id, types=_HISTORY, limit=LONGEST_HISTORY)
-    return [each.event for each in recorded]
+        recorded = await journal.newest(
+            transaction, app.id, session.id, types=_HISTORY, reported_by=reporter, limit=LONGEST_HISTORY
+        )
+    events = [each.event for each in recorded]
+    return events if reporter is None else [_without_others(event, reporter) for event in events]
+
+
+def _without_others(event: Event, user_id: str) -> Event:
+    return event if event.user_id in {None, user_id} else replace(event, user_id=None)

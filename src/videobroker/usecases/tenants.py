@@ -1,14 +1,14 @@
 """Apps, their keys and their accounts: what an operator sets up, and who a caller is."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from videobroker.broker import Broker
-from videobroker.domain.apps import MOST_ORIGINS, App, ProviderAccount, ProviderName, RoleMap, origin
+from videobroker.domain.apps import MOST_ORIGINS, App, LegacyFamily, ProviderAccount, ProviderName, RoleMap, origin
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.users import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
@@ -180,6 +180,7 @@ async def create_app(
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, RoleMap],
     allowed_origins: Sequence[str] = (),
+    legacy_families: Collection[LegacyFamily] = frozenset(),
     now: datetime,
 ) -> App:
     """A new app. Raises `AppExists`, `InvalidInput`."""
@@ -189,7 +190,14 @@ async def create_app(
     async with broker.store.transaction() as transaction:
         app_id = AppId(uuid7(now))
         added = await apps.add_app(
-            transaction, app_id, name, policy=policy, role_maps=role_maps, allowed_origins=origins, now=now
+            transaction,
+            app_id,
+            name,
+            policy=policy,
+            role_maps=role_maps,
+            allowed_origins=origins,
+            legacy_families=legacy_families,
+            now=now,
         )
         if not added:
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
@@ -203,15 +211,23 @@ async def change_app(
     policy: Mapping[str, Any],
     role_maps: Mapping[ProviderName, RoleMap],
     allowed_origins: Sequence[str] | None = None,
+    legacy_families: Collection[LegacyFamily] | None = None,
     now: datetime,
 ) -> App:
-    """Give the app another policy, other role maps and, where they are given, other origins.
+    """Give the app another policy, other role maps and, where they are given, other origins and legacy families.
 
     What falls due for its sessions is reckoned anew. Raises `InvalidInput`.
     """
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
     async with broker.store.transaction() as transaction:
-        await apps.change_app(transaction, app.id, policy=policy, role_maps=role_maps, allowed_origins=origins)
+        await apps.change_app(
+            transaction,
+            app.id,
+            policy=policy,
+            role_maps=role_maps,
+            allowed_origins=origins,
+            legacy_families=app.legacy_families if legacy_families is None else legacy_families,
+        )
         await sessions.attend_all(transaction, app.id, now)
     broker.known.forget(app.id)
     return await find_app(broker, app.name)

@@ -17,7 +17,15 @@ from videobroker.domain.keys import KEY_PREFIX, Scope
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
 from videobroker.domain.values import Value
-from videobroker.errors import ApiKeyMissing, ApiKeyNeeded, InvalidInput, NotYourself, TicketInvalid, TicketNotEnough
+from videobroker.errors import (
+    ApiKeyMissing,
+    ApiKeyNeeded,
+    InvalidInput,
+    LegacyDisabled,
+    NotYourself,
+    TicketInvalid,
+    TicketNotEnough,
+)
 from videobroker.usecases.doors import no_session
 from videobroker.usecases.linking import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
@@ -85,6 +93,11 @@ class Caller(Value):
         return self.actor.user_id is not None
 
     @property
+    def acting_for(self) -> str | None:
+        """The user for whom a backend asks; None for end users, who ask for themselves."""
+        return None if self.is_user else self.user_id
+
+    @property
     def is_guest(self) -> bool:
         """Somebody without a registration, with a ticket."""
         return self.ticket is not None and self.ticket.is_guest
@@ -96,11 +109,6 @@ class Caller(Value):
         if self.is_user:
             raise NotYourself("A user token speaks for its own user only. Leave `user_id` out, or send your own.")
         raise InvalidInput("X-User-Id and `user_id` name different users. Send one of them.")
-
-    def must_be_among(self, *people: str) -> None:
-        """Raise `NotYourself` for a user who is none of these people; a backend speaks for everybody."""
-        if self.is_user and self.user_id not in people:
-            raise NotYourself("A user token speaks for its own user only. Name your own user among the people.")
 
     def must_speak_for(self, user_id: str | None) -> str:
         """The same where somebody has to be named."""
@@ -151,9 +159,12 @@ async def identify(
         return caller
     if _is_user_token(credentials.credentials):
         caller = await _user(request, credentials.credentials)
+        _require_served(request, caller.app)
         caller.speaks_for(acting_for)
         return caller
-    return await _backend(request, needed, credentials.credentials, acting_for)
+    caller = await _backend(request, needed, credentials.credentials, acting_for)
+    _require_served(request, caller.app)
+    return caller
 
 
 async def identify_holder(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> Visiting:
@@ -175,6 +186,16 @@ def _require_own_session(request: Request, ticket: Ticket) -> None:
                 raise no_session(key)
             return
     raise TicketNotEnough("A ticket is good for its own session only. Send a user token, or an API key.")
+
+
+def _require_served(request: Request, app: App) -> None:
+    """Raise `LegacyDisabled` for a legacy endpoint of a family that the app does not enable."""
+    family = getattr(request.scope.get("route"), "legacy_family", None)
+    if family is not None and family not in app.legacy_families:
+        raise LegacyDisabled(
+            f"This app does not use the legacy endpoints of the family {family}. Enable them with "
+            f"`videobroker apps update {app.name} --legacy {family}`."
+        )
 
 
 def _is_user_token(credential: str) -> bool:
@@ -258,11 +279,9 @@ def _bounded(user_agent: str | None) -> str | None:
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]
 SessionsAuthor = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRITE.value])]
-"""A backend, or a user whom an old endpoint lets write what concerns themselves: `Caller.must_be_among`."""
 SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
 TicketHolder = Annotated[Visiting, Security(identify_holder)]
-GuestBringer = Annotated[Caller, Security(identify_backend, scopes=[Scope.JOIN.value])]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
 Moderator = Annotated[Caller, Security(identify, scopes=[Scope.MODERATION_WRITE.value])]
@@ -283,4 +302,5 @@ USER_PROBLEMS = (
 )
 TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired")
 AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, *TICKET_PROBLEMS, "api_key_needed", "ticket_not_enough", "not_yourself")
-"""What an operation may answer to somebody whose credential does not do."""
+"""What an operation may answer to a credential that is not valid, or not enough."""
+LEGACY_AUTH_PROBLEMS = (*AUTH_PROBLEMS, "legacy_disabled")

@@ -82,6 +82,7 @@ STATUS: Mapping[str, int] = {
     "path_not_found": 404,
     "method_not_allowed": 405,
     "session_not_found": 404,
+    "legacy_disabled": 404,
     "participant_not_found": 404,
     "call_not_found": 404,
     "endpoint_not_found": 404,

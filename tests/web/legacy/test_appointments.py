@@ -244,9 +244,21 @@ class TestNumbers:
 
 
 class TestWhoMay:
-    @pytest.mark.parametrize("user_id", ["7", "d-1"])
-    async def test_a_user_books_for_themselves(self, clinic: Tenant, user_id: str) -> None:
+    @pytest.mark.parametrize(("user_id", "role"), [("7", "patient"), ("d-1", "doctor")])
+    async def test_a_user_whose_role_may_book_books_for_themselves(
+        self, clinic: Tenant, user_id: str, role: str
+    ) -> None:
         headers = await bearer(clinic, user_id)
+        refused = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
+        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+        assert (await clinic.get("/v1/bookings")).json()["data"] == []
+        await tenants.change_app(
+            clinic.broker,
+            clinic.app,
+            policy={"booking_roles": [role]},
+            role_maps=clinic.app.role_maps,
+            now=clinic.broker.now(),
+        )
         answer = await clinic.api.post("/api/bookings", json=visit(clinic), headers=headers)
         assert answer.status_code == 201
 

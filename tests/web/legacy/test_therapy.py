@@ -35,9 +35,13 @@ def quiet_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def practice(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
-    """An app of a therapy product: therapist -> host, client -> guest, codes with a prefix, no page of the vendor's."""
+    """An app of a therapy product: therapist -> host, client -> guest, codes with a prefix, no page of the vendor's.
+
+    Therapists manage their bookings with their own user tokens.
+    """
     account = {**sandbox.account("therapy"), "room_code_prefix": "therabook"}
-    return await make_tenant(broker, api, {ProviderName.HMS: account}, ROLES)
+    policy = {"booking_roles": ["therapist"]}
+    return await make_tenant(broker, api, {ProviderName.HMS: account}, ROLES, policy=policy)
 
 
 def appointment(tenant: Tenant, starts_in: timedelta = SOON, **fields: Any) -> dict[str, Any]:
@@ -254,10 +258,16 @@ class TestWholeFlow:
 
 
 class TestCreation:
-    @pytest.mark.parametrize("user_id", ["therapist-1", "client-1"])
-    async def test_a_user_creates_their_own(self, practice: Tenant, user_id: str) -> None:
-        headers = await bearer(practice, user_id)
+    async def test_a_user_whose_role_may_book_creates_their_own(self, practice: Tenant) -> None:
+        headers = await bearer(practice, "therapist-1")
         assert (await practice.api.post(ROOMS, json=appointment(practice), headers=headers)).status_code == 201
+
+    async def test_a_user_whose_role_may_not_book_creates_none(self, practice: Tenant, sandbox: Sandbox) -> None:
+        headers = await bearer(practice, "client-1")
+        answer = await practice.api.post(ROOMS, json=appointment(practice), headers=headers)
+        assert (answer.status_code, code_of(answer)) == (403, "role_may_not")
+        assert (await practice.get("/v1/bookings")).json()["data"] == []
+        assert (await sandbox.counters()).get("create_room", 0) == 0
 
     async def test_and_nobody_elses(self, practice: Tenant) -> None:
         headers = await bearer(practice, "client-2")
@@ -386,13 +396,40 @@ class TestStatus:
         assert (await patch(practice, made["id"], status="scheduled")).json()["status"] == "scheduled"
         assert (await patch(practice, made["id"], status="in-progress")).json()["status"] == "in-progress"
 
-    async def test_the_policy_says_who_may_start_and_end(self, practice: Tenant) -> None:
-        await practice.book("therapy-1", participants=PAIR, policy={"call_roles": ["therapist"]})
-        client, therapist = [await bearer(practice, who) for who in ("client-1", "therapist-1")]
-        for status in ("in-progress", "completed"):
-            refused = await patch(practice, "therapy-1", client, status=status)
-            assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
-            assert (await patch(practice, "therapy-1", therapist, status=status)).json()["status"] == status
+    async def test_a_client_changes_nothing(self, practice: Tenant) -> None:
+        made = await create(practice, notes="First session")
+        client, before = await bearer(practice, "client-1"), (await practice.get(f"/v1/bookings/{made['id']}")).json()
+        later = iso_string(practice.broker.now() + timedelta(days=1))
+        for fields in (
+            {"status": "in-progress"},
+            {"status": "completed"},
+            {"status": "cancelled"},
+            {"status": "scheduled"},
+            {"scheduledTime": later},
+            {"duration": 600},
+            {"notes": "Forged"},
+        ):
+            refused = await patch(practice, made["id"], client, **fields)
+            assert (refused.status_code, code_of(refused)) == (403, "role_may_not"), fields
+        assert (await practice.get(f"/v1/bookings/{made['id']}")).json() == before
+
+    async def test_a_client_starts_the_call_where_the_policy_says_so_and_does_not_end_it(
+        self, practice: Tenant
+    ) -> None:
+        await practice.book("therapy-1", participants=PAIR, policy={"call_roles": ["client"]})
+        client = await bearer(practice, "client-1")
+        assert (await patch(practice, "therapy-1", client, status="in-progress")).json()["status"] == "in-progress"
+        refused = await patch(practice, "therapy-1", client, status="completed")
+        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+
+    async def test_notes_are_for_backends(self, practice: Tenant) -> None:
+        made = await create(practice, notes="First session")
+        therapist = await bearer(practice, "therapist-1")
+        refused = await patch(practice, made["id"], therapist, notes="Mine")
+        assert (refused.status_code, code_of(refused)) == (403, "role_may_not")
+        shown = await practice.api.get(f"{BOOKING}/{made['id']}", headers=therapist)
+        assert "notes" not in shown.json()
+        assert (await practice.get(f"{BOOKING}/{made['id']}")).json()["notes"] == "First session"
 
     async def test_moving_a_call_before_its_lobby_opens_keeps_its_length_and_its_code(self, practice: Tenant) -> None:
         made = await create(practice, timedelta(days=1))

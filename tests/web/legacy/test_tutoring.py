@@ -181,6 +181,10 @@ class TestTokens:
             "student-1-lesson-1",
             "student",
         )
+
+    async def test_a_host_starts_and_ends_the_session(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        bearer = {"Authorization": f"Bearer {await user_token(tutoring, 'tutor-1')}"}
         for path in (START, END):
             done = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=bearer)
             assert done.status_code == 200, done.text
@@ -389,11 +393,13 @@ class TestVideoSessions:
         assert (await ask(tutoring, START)).json()["status"] == "in_progress"
 
     async def test_the_policy_says_whose_role_may(self, tutoring: Tenant) -> None:
-        await tutoring.book(policy={"call_roles": ["tutor"]})
         bearer = {"Authorization": f"Bearer {await user_token(tutoring, 'student-1')}"}
-        for path in (START, END):
-            answer = await tutoring.api.post(path, json={"bookingId": "lesson-1"}, headers=bearer)
-            assert (answer.status_code, code_of(answer)) == (403, "role_may_not")
+        for call_roles, status in (([], 403), (["student"], 200)):
+            await tutoring.book(policy={"call_roles": call_roles})
+            started = await tutoring.api.post(START, json={"bookingId": "lesson-1"}, headers=bearer)
+            assert started.status_code == status
+            ended = await tutoring.api.post(END, json={"bookingId": "lesson-1"}, headers=bearer)
+            assert (ended.status_code, code_of(ended)) == (403, "role_may_not")
 
     async def test_before_a_first_token_there_is_no_uid(self, agora: Tenant) -> None:
         await agora.book()

@@ -195,7 +195,7 @@ async def _attendance(visit: Visit, app: App, seen: Seen, call: Call | None, nam
         )
     if session.key.kind is SessionKind.GROUP:
         return Attendance([], None, final=False, others_known=False)
-    report = await judging.attendance_of(visit.broker, app, session.key, now=visit.now)
+    report = await judging.attendance_of(visit.broker, app, session.key, actor=visit.actor(app), now=visit.now)
     rows = [
         chart.Row(
             name=judged.display_name or judged.user_id,
@@ -228,7 +228,7 @@ def _verdict_words(judged: judging.Judged) -> str:
 async def _rows_of_call(
     visit: Visit, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
 ) -> list[chart.Row]:
-    explained = await calls.explain(visit.broker, app, call.id, for_user=None)
+    explained = await calls.explain(visit.broker, app, call.id, actor=visit.actor(app))
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
     for each in explained.attended:
         own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from videobroker.domain.apps import LegacyFamily
 from videobroker.errors import BrokerError
 from videobroker.web.problems import (
     STATUS,
@@ -69,13 +70,17 @@ class OldErrors:
         return old | (described("body_too_large") if "body_too_large" in codes else {})
 
 
-def old_route(errors: OldErrors) -> type[APIRoute]:
-    """A kind of route that reads strict JSON, answers errors in the family's words, and has no answer stored."""
+def old_route(errors: OldErrors, family: LegacyFamily) -> type[APIRoute]:
+    """A kind of route that reads strict JSON, answers errors in the family's words, and has no answer stored.
+
+    It exists for the apps that enable the family: `videobroker.web.auth` sees to that.
+    """
 
     class OldRoute(JsonRoute):
         """Reads JSON, and speaks of errors as its family does."""
 
         strict_query = False
+        legacy_family = family
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             """The handler, with errors in old words."""

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field
 
+from videobroker.domain.apps import LegacyFamily
 from videobroker.domain.sessions import Modality, Participant, Session, SessionKey, SessionKind, SessionTerms
 from videobroker.errors import SessionNotFound
 from videobroker.usecases.appointing import Appointed, appoint
 from videobroker.usecases.codes import hand_out_code
-from videobroker.web.auth import AUTH_PROBLEMS, SessionsAuthor, SessionsReader
+from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, SessionsAuthor, SessionsReader
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
@@ -61,8 +62,8 @@ _INFO = OldErrors(
 )
 
 router = APIRouter(tags=["legacy: appointments"])
-_creation = APIRouter(route_class=old_route(_CREATION), generate_unique_id_function=by_name)
-_info = APIRouter(route_class=old_route(_INFO), generate_unique_id_function=by_name)
+_creation = APIRouter(route_class=old_route(_CREATION, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name)
+_info = APIRouter(route_class=old_route(_INFO, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name)
 
 OldType = Literal["VIRTUAL", "PHYSICAL"]
 
@@ -165,7 +166,7 @@ def _old_type(session: Session) -> OldType:
     response_model=AppointmentRow,
     responses=_CREATION.described(
         "invalid_request",
-        *AUTH_PROBLEMS,
+        *LEGACY_AUTH_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
         "malformed_json",
         "body_too_large",
@@ -181,7 +182,6 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
     """Gives the appointment the app's next integer id. With `VIRTUAL`, the room and the code are made at once; when
     the vendor fails, so does the booking. A user token may book only for its own user, as patient or as doctor."""
     people = body.people()
-    caller.must_be_among(*(person.user_id for person in people))
 
     async def created() -> AppointmentRow:
         appointed = await appoint(
@@ -197,7 +197,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
     summary="Get the room code of an appointment",
     responses=_INFO.described(
         "invalid_request",
-        *AUTH_PROBLEMS,
+        *LEGACY_AUTH_PROBLEMS,
         *_NEVER,
         "role_not_mapped",
         "surface_not_offered",

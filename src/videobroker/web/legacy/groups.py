@@ -9,13 +9,13 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from videobroker.domain.access import Reason, Refuse
-from videobroker.domain.apps import ProviderName
+from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.doors import denial, require_on_roster
 from videobroker.usecases.entering import Visitor, guest_id, join
-from videobroker.web.auth import AUTH_PROBLEMS, Caller, Joiner
+from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.problems import STATUS
 from videobroker.web.reading import by_name
@@ -81,7 +81,7 @@ _FAILURES = (
 _MEMBER_CODES = (
     InvalidGroupId.code,
     "invalid_request",
-    *AUTH_PROBLEMS,
+    *LEGACY_AUTH_PROBLEMS,
     "session_not_found",
     *_REASONS,
     "surface_not_offered",
@@ -138,10 +138,16 @@ _GUEST_BODY = {
 _PREFIX = "/api/messenger/groups/{group_id}/video"
 _TAGS = ["legacy: groups"]
 _members = APIRouter(
-    prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(MEMBER_ERRORS), generate_unique_id_function=by_name
+    prefix=_PREFIX,
+    tags=[*_TAGS],
+    route_class=old_route(MEMBER_ERRORS, LegacyFamily.GROUPS),
+    generate_unique_id_function=by_name,
 )
 _guests = APIRouter(
-    prefix=_PREFIX, tags=[*_TAGS], route_class=old_route(GUEST_ERRORS), generate_unique_id_function=by_name
+    prefix=_PREFIX,
+    tags=[*_TAGS],
+    route_class=old_route(GUEST_ERRORS, LegacyFamily.GROUPS),
+    generate_unique_id_function=by_name,
 )
 
 

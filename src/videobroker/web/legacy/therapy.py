@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from videobroker.domain.access import Admit
 from videobroker.domain.access import Reason as AccessReason
+from videobroker.domain.apps import LegacyFamily
 from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.rooms import code_alias
@@ -21,7 +22,15 @@ from videobroker.usecases import proceeding, registering, reporting
 from videobroker.usecases.appointing import book
 from videobroker.usecases.codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
 from videobroker.usecases.doors import require_on_roster
-from videobroker.web.auth import AUTH_PROBLEMS, Caller, CallsReader, CallsWriter, Joiner, SessionsAuthor, SessionsReader
+from videobroker.web.auth import (
+    LEGACY_AUTH_PROBLEMS,
+    Caller,
+    CallsReader,
+    EventsReporter,
+    Joiner,
+    SessionsAuthor,
+    SessionsReader,
+)
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
@@ -44,15 +53,25 @@ _WORDS = {
 _READING = OldErrors(_WORDS)
 _WRITING = OldErrors({**_WORDS, "invalid_request": (400, ""), "duplicate_participant": (400, "")})
 _RESOLVING = OldErrors({**_WORDS, "session_not_found": (404, "Room not found")})
-_COMMON = ("invalid_request", *AUTH_PROBLEMS, "storage_unavailable", "internal_error")
+_COMMON = ("invalid_request", *LEGACY_AUTH_PROBLEMS, "storage_unavailable", "internal_error")
 _BODY = (*_COMMON, "malformed_json", "body_too_large")
 _VENDOR_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 
 router = APIRouter(tags=["legacy: therapy"])
-_reading = APIRouter(prefix="/api/video-calls", route_class=old_route(_READING), generate_unique_id_function=by_name)
-_writing = APIRouter(prefix="/api/video-calls", route_class=old_route(_WRITING), generate_unique_id_function=by_name)
+_reading = APIRouter(
+    prefix="/api/video-calls",
+    route_class=old_route(_READING, LegacyFamily.THERAPY),
+    generate_unique_id_function=by_name,
+)
+_writing = APIRouter(
+    prefix="/api/video-calls",
+    route_class=old_route(_WRITING, LegacyFamily.THERAPY),
+    generate_unique_id_function=by_name,
+)
 _resolving = APIRouter(
-    prefix="/api/video-calls", route_class=old_route(_RESOLVING), generate_unique_id_function=by_name
+    prefix="/api/video-calls",
+    route_class=old_route(_RESOLVING, LegacyFamily.THERAPY),
+    generate_unique_id_function=by_name,
 )
 
 OldStatus = Literal["scheduled", "in-progress", "completed", "cancelled"]
@@ -265,11 +284,7 @@ class _Names:
             *([(self.client_id, CLIENT)] if self.client_id is not None else []),
             *([self.user] if self.user is not None else []),
         ]
-        if named:
-            caller.must_be_among(*(user_id for user_id, _ in named))
-        if caller.user_id is not None:
-            named.append((caller.user_id, None))
-        if not named:
+        if not named and caller.user_id is None:
             raise InvalidInput("Whose video calls? Send `therapistId`, `clientId`, or `userId`.")
         return named
 
@@ -341,13 +356,15 @@ def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, A
         "scheduled_time": session.terms.starts_at or session.created_at,
         "duration": _minutes(_length(session.terms)),
         "status": _old_status(standing),
-        "notes": kept.get("notes") if isinstance(kept, dict) else None,
+        "notes": kept.get("notes") if isinstance(kept, dict) and not caller.is_user else None,
         "created_at": session.created_at,
     }
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    standing = await proceeding.standing_of(caller.broker, key, roles=LEADING, for_user=caller.user_id)
+    standing = await proceeding.standing_of(
+        caller.broker, caller.app, key, roles=LEADING, actor=caller.actor, acting_for=caller.acting_for
+    )
     code = await _code(caller, standing)
     decision = await proceeding.may_enter_now(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
     return VideoCallNow(
@@ -387,7 +404,6 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
     """Schedules a video call. Its room and code are made at once; when the vendor does not answer, `roomCode` is null
     and made when the video call is next read. A user token may create only video calls of its own user."""
     people = body.people()
-    caller.must_be_among(*(person.user_id for person in people))
 
     async def created() -> VideoCall:
         registered = await book(caller.broker, caller.app, body.terms(), people, actor=caller.actor, now=caller.now)
@@ -423,7 +439,8 @@ async def list_video_calls(
         caller.app,
         names.people(caller),
         roles=LEADING,
-        for_user=caller.user_id,
+        actor=caller.actor,
+        acting_for=caller.acting_for,
         limit=LONGEST_LIST,
     )
     codes = await _known_codes(caller, found)
@@ -490,8 +507,8 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     window; `completed` ends it and completes the booking; `cancelled` cancels; `scheduled` ends what runs and reopens.
     Asking for the status that it has changes nothing."""
     key = _key(caller, booking_id)
-    if caller.user_id is not None:
-        await require_on_roster(caller.broker, key, caller.user_id)
+    if caller.acting_for is not None:
+        await require_on_roster(caller.broker, key, caller.acting_for)
     if body.changes_terms:
         await registering.amend(caller.broker, caller.app, key, body.amend, actor=caller.actor, now=caller.now)
     if body.status is not None:
@@ -509,7 +526,7 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     response_model=LogEntry,
     responses=_WRITING.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
 )
-async def report_video_call_event(caller: CallsWriter, body: ReportIn, once: OnceOnly) -> Any:
+async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: OnceOnly) -> Any:
     """Writes it into the journal, as something that the app says. The details have at most 4096 bytes; credentials
     are taken out of them. A user token reports for its own user only."""
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))
@@ -517,6 +534,7 @@ async def report_video_call_event(caller: CallsWriter, body: ReportIn, once: Onc
     async def reported() -> LogEntry:
         recorded = await reporting.report(
             caller.broker,
+            caller.app,
             _key(caller, body.booking_id),
             body.event,
             details=body.model_extra or {},
@@ -539,7 +557,7 @@ async def list_video_call_log(
 ) -> list[LogEntry]:
     """The newest 500 lines, the newest last: what the app reported, and every start and end of a call."""
     key = _key(caller, booking_id)
-    events = await reporting.history(caller.broker, caller.app, key, for_user=caller.user_id)
+    events = await reporting.history(caller.broker, caller.app, key, actor=caller.actor, acting_for=caller.acting_for)
     return [_entry(event) for event in events]
 
 

@@ -7,14 +7,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic.alias_generators import to_camel
 
 from videobroker.domain.access import Reason
-from videobroker.domain.apps import ProviderName
+from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
 from videobroker.usecases import calls
 from videobroker.usecases.doors import look_at
 from videobroker.usecases.entering import Joined, Visitor, join
-from videobroker.web.auth import AUTH_PROBLEMS, Caller, CallsWriter, Joiner
+from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, Moment
@@ -40,7 +40,7 @@ ERRORS = OldErrors(
 
 _COMMON = (
     *("invalid_request", "malformed_json", "body_too_large"),
-    *AUTH_PROBLEMS,
+    *LEGACY_AUTH_PROBLEMS,
     *("storage_unavailable", "session_not_found"),
 )
 _PROVIDER = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
@@ -163,7 +163,10 @@ class VideoSession(_OldAnswer):
 
 
 router = APIRouter(
-    prefix="/api", tags=["legacy: tutoring"], route_class=old_route(ERRORS), generate_unique_id_function=by_name
+    prefix="/api",
+    tags=["legacy: tutoring"],
+    route_class=old_route(ERRORS, LegacyFamily.TUTORING),
+    generate_unique_id_function=by_name,
 )
 
 

@@ -19,7 +19,7 @@ from videobroker.web.auth import CallsReader
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Moment
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, readable_session
+from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, session_key
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a cell that begins so for a formula."""
@@ -241,18 +241,23 @@ async def get_attendance(
 ) -> Any:
     """A verdict on everybody on the roster, with the minutes and the rule that decided. Until the booking is over
     for good it is that of this moment. A user sees their own line."""
-    key = await readable_session(caller, SessionKind.BOOKING, reference)
-    report = await attendance_of(caller.broker, caller.app, key, now=caller.now)
+    report = await attendance_of(
+        caller.broker,
+        caller.app,
+        session_key(caller, SessionKind.BOOKING, reference),
+        actor=caller.actor,
+        acting_for=caller.acting_for,
+        now=caller.now,
+    )
     if shape == "csv":
-        return Response(_csv(caller.user_id if caller.is_user else None, report), media_type="text/csv; charset=utf-8")
-    shown = caller.user_id if caller.is_user else None
+        return Response(_csv(report), media_type="text/csv; charset=utf-8")
     return AttendanceOut(
         reference=report.session.key.reference,
         starts_at=report.session.terms.starts_at,
         ends_at=report.session.terms.ends_at,
         final=report.final,
-        participants=[_judged_out(each) for each in report.registered if shown in {None, each.user_id}],
-        others=[_judged_out(each) for each in report.others if shown in {None, each.user_id}],
+        participants=[_judged_out(each) for each in report.registered],
+        others=[_judged_out(each) for each in report.others],
         calls=[str(call.id) for call in report.calls],
     )
 
@@ -275,14 +280,12 @@ _COLUMNS = (
 )
 
 
-def _csv(only: str | None, report: Report) -> str:
+def _csv(report: Report) -> str:
     """RFC 4180, with a header."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     for judged in (*report.registered, *report.others):
-        if only not in {None, judged.user_id}:
-            continue
         row = _judged_out(judged).model_dump() | {"reference": report.session.key.reference, "final": report.final}
         writer.writerow([_cell(row[column]) for column in _COLUMNS])
     return text.getvalue()

@@ -16,13 +16,13 @@ from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentia
 from videobroker.usecases import calls
 from videobroker.usecases.doors import access
 from videobroker.usecases.entering import Joined, Visitor, guest_id, join, require_known_guest
-from videobroker.web.auth import Caller, CallsReader, CallsWriter, GuestBringer, Joiner
+from videobroker.web.auth import Caller, CallsReader, CallsWriter, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, of_this_moment
 from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
 from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_json, call_out
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, readable_session, session_key
+from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
@@ -64,7 +64,9 @@ class JoinIn(Shape):
     user_id: Identifier | None = Field(
         default=None, description="Somebody on the roster. With a user token, a ticket or X-User-Id it may be left out."
     )
-    display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
+    display_name: Name | None = Field(
+        default=None, description="With an API key: instead of the participant's name. End users cannot choose a name."
+    )
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
@@ -349,14 +351,18 @@ def door_routes(kind: SessionKind) -> APIRouter:
         """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
         repeats the decision and renews the credentials."""
         wish = body or JoinIn()
-        named = wish.display_name or (caller.ticket.display_name if caller.ticket else None)
-        visitor = Visitor(caller.must_speak_for(wish.user_id), named, is_guest=caller.is_guest)
+        visitor = Visitor(
+            caller.must_speak_for(wish.user_id),
+            wish.display_name,
+            is_guest=caller.is_guest,
+            ticket_name=caller.ticket.display_name if caller.ticket else None,
+        )
         return await once.answer(caller, lambda: enter(caller, reference, visitor, wish.surface))
 
     @router.post(
         "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
     )
-    async def join_as_guest(caller: GuestBringer, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
+    async def join_as_guest(caller: Joiner, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
         """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
         every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
         guest = body.guest_id or guest_id(caller.now, app=caller.app, idempotency_key=once.key)
@@ -408,7 +414,13 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> CallPage:
         """Every call there was, oldest first, with its duration."""
         session, found, following = await calls.list_calls(
-            caller.broker, await readable_session(caller, kind, reference), limit=limit, cursor=cursor
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            actor=caller.actor,
+            acting_for=caller.acting_for,
+            limit=limit,
+            cursor=cursor,
         )
         return CallPage(data=[call_out(session, call) for call in found], next=following)
 

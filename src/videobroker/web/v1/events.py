@@ -225,6 +225,7 @@ async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) ->
     async def reported() -> EventOut:
         recorded = await report(
             caller.broker,
+            caller.app,
             session,
             body.event,
             details=body.details,

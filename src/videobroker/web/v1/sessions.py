@@ -116,7 +116,13 @@ class PolicyIn(Shape):
         default=None, description="App roles that never wait."
     )
     call_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
-        default=None, description="App roles that may start and end calls with a user token; empty: everybody."
+        default=None,
+        description="App roles that may start a call with a user token, besides `host_roles`. Only hosts may end one.",
+    )
+    booking_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
+        default=None,
+        description="App roles that may move and cancel the session with a user token. Set it on the app to let users "
+        "create sessions.",
     )
     guests_allowed: StrictBool | None = Field(default=None, description="May somebody without a registration enter?")
     token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(

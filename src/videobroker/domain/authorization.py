@@ -1,0 +1,261 @@
+"""Authorization: may this actor perform this action?
+
+Joining is the access decision (`domain/access.py`); everything else is decided here, from plain values. Use cases call
+it, routes never do: v1, legacy endpoints, tickets, the console, and the command line cannot differ.
+
+A backend is limited by the scopes of its key. An end user is limited by their relation to the session, and a ticket by
+both: it never grants more than the key that issued it. Operators, the command line, and the service itself are trusted.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from videobroker.domain.actors import Actor
+from videobroker.domain.keys import Scope
+from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.policy import Policy, WaitingRoom
+from videobroker.domain.values import Value
+
+
+class Action(StrEnum):
+    """What an actor may want to do."""
+
+    ASK_ACCESS = "ask_access"
+    """Ask for the access decision, and see one's own visit."""
+    JOIN = "join"
+    BRING_GUEST = "bring_guest"
+    CHOOSE_NAME = "choose_name"
+    VIEW_SESSION = "view_session"
+    """The public part: title, status, schedule."""
+    VIEW_PARTICIPANTS = "view_participants"
+    VIEW_DETAILS = "view_details"
+    """Metadata, policy, and notes."""
+    CREATE_SESSION = "create_session"
+    CHANGE_SESSION = "change_session"
+    """Move, confirm, complete, reopen, or cancel it."""
+    CHANGE_DETAILS = "change_details"
+    """Metadata, policy, notes, providers, and participants."""
+    START_CALL = "start_call"
+    END_CALL = "end_call"
+    VIEW_CALLS = "view_calls"
+    VIEW_ATTENDANCE = "view_attendance"
+    MODERATE = "moderate"
+    """See the waiting room, admit, deny, remove, block, and unblock."""
+    CREATE_LINK = "create_link"
+    READ_LOG = "read_log"
+    """The short log of one session: reports, and the starts and ends of calls."""
+    READ_EVENTS = "read_events"
+    REPORT_EVENT = "report_event"
+    VIEW_ENDPOINTS = "view_endpoints"
+    MANAGE_ENDPOINTS = "manage_endpoints"
+    RECEIVE_EVENTS = "receive_events"
+    """Have the journal delivered to a webhook endpoint, or read what was delivered."""
+    DIAGNOSE = "diagnose"
+
+
+class Relation(StrEnum):
+    """What an end user is to a session."""
+
+    HOST = "host"
+    PARTICIPANT = "participant"
+    GUEST = "guest"
+    WAITING = "waiting"
+    """Asked to be admitted, and was not, or was declined."""
+    BLOCKED = "blocked"
+    UNLISTED = "unlisted"
+    """Neither a participant nor a guest of the session."""
+
+
+class Membership(Value):
+    """An end user as a session knows them."""
+
+    relation: Relation
+    role: str | None = None
+    """The app role; None for guests and for people who are not participants."""
+
+
+class Grant(StrEnum):
+    """How far a relation reaches."""
+
+    NO = "no"
+    YES = "yes"
+    OWN = "own"
+    """Only what is about the actor."""
+    IF_CALL_ROLE = "if_call_role"
+    """If the policy's `call_roles` include the actor's role."""
+    IF_BOOKING_ROLE = "if_booking_role"
+    """If the policy's `booking_roles` include the actor's role."""
+    IF_GUESTS_ALLOWED = "if_guests_allowed"
+    WITH_TICKET = "with_ticket"
+
+
+class Rule(Value):
+    """One row of the table."""
+
+    scope: Scope
+    """What a key needs, and a ticket that a key issued."""
+    host: Grant = Grant.NO
+    participant: Grant = Grant.NO
+    guest: Grant = Grant.NO
+    outsider: Grant = Grant.NO
+    """Somebody who waits, is blocked, or is not listed."""
+    is_read: bool = False
+    """A session that the actor may not read does not exist for them."""
+
+
+_NO, _YES, _OWN = Grant.NO, Grant.YES, Grant.OWN
+_CALL, _BOOK, _GUESTS = Grant.IF_CALL_ROLE, Grant.IF_BOOKING_ROLE, Grant.IF_GUESTS_ALLOWED
+
+RULES: Mapping[Action, Rule] = {
+    Action.ASK_ACCESS: Rule(Scope.JOIN, _YES, _YES, _YES, _YES),
+    Action.JOIN: Rule(Scope.JOIN, _YES, _YES, _YES, _YES),
+    Action.BRING_GUEST: Rule(Scope.JOIN, _GUESTS),
+    Action.CHOOSE_NAME: Rule(Scope.JOIN),
+    Action.VIEW_SESSION: Rule(Scope.SESSIONS_READ, _YES, _YES, _YES, Grant.WITH_TICKET, is_read=True),
+    Action.VIEW_PARTICIPANTS: Rule(Scope.SESSIONS_READ, _YES, _OWN, _NO, _NO, is_read=True),
+    Action.VIEW_DETAILS: Rule(Scope.SESSIONS_READ, is_read=True),
+    Action.CREATE_SESSION: Rule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
+    Action.CHANGE_SESSION: Rule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
+    Action.CHANGE_DETAILS: Rule(Scope.SESSIONS_WRITE),
+    Action.START_CALL: Rule(Scope.CALLS_WRITE, _YES, _CALL),
+    Action.END_CALL: Rule(Scope.CALLS_WRITE, _YES),
+    Action.VIEW_CALLS: Rule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
+    Action.VIEW_ATTENDANCE: Rule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
+    Action.MODERATE: Rule(Scope.MODERATION_WRITE, _YES),
+    Action.CREATE_LINK: Rule(Scope.LINKS_WRITE, _YES, _OWN),
+    Action.READ_LOG: Rule(Scope.CALLS_READ, _OWN, _OWN, is_read=True),
+    Action.READ_EVENTS: Rule(Scope.EVENTS_READ, is_read=True),
+    Action.REPORT_EVENT: Rule(Scope.EVENTS_WRITE, _YES, _OWN),
+    Action.VIEW_ENDPOINTS: Rule(Scope.WEBHOOKS_READ),
+    Action.MANAGE_ENDPOINTS: Rule(Scope.WEBHOOKS_WRITE),
+    Action.RECEIVE_EVENTS: Rule(Scope.EVENTS_READ),
+    Action.DIAGNOSE: Rule(Scope.DIAGNOSTICS_READ),
+}
+
+TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN})
+"""What every ticket is for, whatever its issuer may: whoever may create links may let people join with them."""
+
+
+class DenialReason(StrEnum):
+    """Why an actor may not."""
+
+    SCOPE_MISSING = "scope_missing"
+    ROLE_NOT_ALLOWED = "role_not_allowed"
+    NOT_YOURSELF = "not_yourself"
+    SESSION_HIDDEN = "session_hidden"
+    """To this actor the session does not exist."""
+    NOT_A_PARTICIPANT = "not_a_participant"
+    BLOCKED = "blocked"
+    WAITING = "waiting"
+    GUESTS_NOT_ALLOWED = "guests_not_allowed"
+
+
+class Allowed(Value):
+    """The actor may."""
+
+    only_own: bool = False
+    """But only see, or say, what is about themselves."""
+
+
+class Denied(Value):
+    """The actor may not."""
+
+    reason: DenialReason
+    scope: Scope | None = None
+    """The scope that is missing."""
+
+
+Authorization = Allowed | Denied
+
+
+def membership(
+    policy: Policy, role: str | None, *, is_guest: bool = False, is_blocked: bool = False, entry: Entry | None = None
+) -> Membership:
+    """What a person is to a session. `role` is their app role there; None for people who are not participants."""
+    if is_blocked:
+        return Membership(Relation.BLOCKED, role)
+    if role is None:
+        if not is_guest or not policy.guests_allowed:
+            return Membership(Relation.UNLISTED)
+        return Membership(Relation.WAITING if _waits(policy, entry) else Relation.GUEST)
+    if role in policy.host_roles:
+        return Membership(Relation.HOST, role)
+    return Membership(Relation.WAITING if _waits(policy, entry) else Relation.PARTICIPANT, role)
+
+
+def authorize(
+    actor: Actor, action: Action, *, policy: Policy, person: Membership, about: str | None = None
+) -> Authorization:
+    """May `actor` perform `action` on a session with this policy, in which they are `person`?
+
+    `about` is the user whom the action is about, where it is about one. Without it, an actor who is limited to what is
+    their own is allowed with `only_own`. `person` does not matter for actors who are not end users.
+    """
+    rule = RULES[action]
+    if lacks_scope(actor, action):
+        return Denied(DenialReason.SCOPE_MISSING, rule.scope)
+    if actor.user_id is None:
+        return Allowed()
+    grant = _grant(rule, person.relation)
+    if grant is Grant.OWN:
+        return Denied(DenialReason.NOT_YOURSELF) if about not in {None, actor.user_id} else Allowed(only_own=True)
+    if _reaches(grant, actor, policy, person.role):
+        return Allowed()
+    return Denied(_denial(action, rule, grant, person.relation))
+
+
+def authorize_app(actor: Actor, action: Action) -> Authorization:
+    """May `actor` perform an action that is about the app as a whole? No end user may."""
+    rule = RULES[action]
+    if lacks_scope(actor, action):
+        return Denied(DenialReason.SCOPE_MISSING, rule.scope)
+    return Allowed() if actor.user_id is None else Denied(DenialReason.ROLE_NOT_ALLOWED)
+
+
+def lacks_scope(actor: Actor, action: Action) -> bool:
+    """Whether the actor's key, or the key that issued their ticket, does not reach so far."""
+    if actor.scopes is None or (actor.ticket_id is not None and action in TICKET_ACTIONS):
+        return False
+    return RULES[action].scope not in actor.scopes
+
+
+def _grant(rule: Rule, relation: Relation) -> Grant:
+    match relation:
+        case Relation.HOST:
+            return rule.host
+        case Relation.PARTICIPANT:
+            return rule.participant
+        case Relation.GUEST:
+            return rule.guest
+        case Relation.WAITING | Relation.BLOCKED | Relation.UNLISTED:
+            return rule.outsider
+
+
+def _reaches(grant: Grant, actor: Actor, policy: Policy, role: str | None) -> bool:
+    return {
+        Grant.YES: True,
+        Grant.IF_CALL_ROLE: role in policy.call_roles,
+        Grant.IF_BOOKING_ROLE: role in policy.booking_roles,
+        Grant.IF_GUESTS_ALLOWED: policy.guests_allowed,
+        Grant.WITH_TICKET: actor.ticket_id is not None,
+    }.get(grant, False)
+
+
+def _denial(action: Action, rule: Rule, grant: Grant, relation: Relation) -> DenialReason:
+    match relation:
+        case Relation.HOST | Relation.PARTICIPANT | Relation.GUEST:
+            is_about_guests = grant is Grant.IF_GUESTS_ALLOWED
+            return DenialReason.GUESTS_NOT_ALLOWED if is_about_guests else DenialReason.ROLE_NOT_ALLOWED
+        case _ if rule.is_read:
+            return DenialReason.SESSION_HIDDEN
+        case Relation.BLOCKED:
+            return DenialReason.BLOCKED
+        case Relation.WAITING:
+            return DenialReason.WAITING
+        case Relation.UNLISTED:
+            is_about_calls = action in {Action.START_CALL, Action.END_CALL}
+            return DenialReason.NOT_A_PARTICIPANT if is_about_calls else DenialReason.SESSION_HIDDEN
+
+
+def _waits(policy: Policy, entry: Entry | None) -> bool:
+    return policy.waiting_room is WaitingRoom.ADMIT and entry is not None and entry.state is not EntryState.ADMITTED

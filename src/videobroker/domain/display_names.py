@@ -1,0 +1,8 @@
+"""Display names: what the others in a call see."""
+
+GUEST_MARK = " (guest)"
+
+
+def guest_name(name: str) -> str:
+    """The name of a person without a registration, marked as one: nobody vouches for it."""
+    return name if name.endswith(GUEST_MARK) else f"{name}{GUEST_MARK}"

@@ -1,0 +1,182 @@
+"""Loads what an authorization needs, asks `domain/authorization.py`, and turns a denial into its error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from videobroker.broker import Broker
+from videobroker.domain.access import Reason, Refuse, advice
+from videobroker.domain.actors import Actor
+from videobroker.domain.apps import App
+from videobroker.domain.authorization import (
+    RULES,
+    Action,
+    Allowed,
+    Authorization,
+    DenialReason,
+    Denied,
+    Membership,
+    Relation,
+    authorize,
+    authorize_app,
+    lacks_scope,
+    membership,
+)
+from videobroker.domain.entrance import Entrance
+from videobroker.domain.ids import SessionId
+from videobroker.domain.keys import SCOPE_MEANINGS
+from videobroker.domain.sessions import Session, SessionKey
+from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
+from videobroker.storage import lobby, removals, sessions
+from videobroker.storage.store import Transaction
+from videobroker.usecases.doors import look_at, no_session
+
+_NO_SESSION = Membership(Relation.UNLISTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """An actor who may, and the session as they find it."""
+
+    entrance: Entrance
+    only_own: bool
+    """The actor sees only what is about themselves: `actor.user_id`."""
+    person: Membership | None
+    """What the actor is to the session; None for actors who are not end users."""
+
+
+async def require(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    actor: Actor,
+    action: Action,
+    *,
+    about: str | None = None,
+    acting_for: str | None = None,
+) -> Authorized:
+    """Raise unless the actor may perform the action on the session. It costs one round trip.
+
+    A backend that acts for a user (`acting_for`) sees only sessions in which that user is a participant. Raises
+    `SessionNotFound`, `ScopeMissing`, `RoleMayNot`, `NotYourself`, `AccessDenied`.
+    """
+    entrance = await look_at(broker, key, actor.user_id or acting_for)
+    if actor.user_id is None and acting_for is not None and entrance.participant is None:
+        raise no_session(key)
+    return require_at(app, entrance, actor, action, about=about)
+
+
+def require_at(app: App, entrance: Entrance, actor: Actor, action: Action, *, about: str | None = None) -> Authorized:
+    """The same for a session that was loaded for `actor.user_id`."""
+    policy = app.policy_for(entrance.session.terms.policy)
+    person = membership_at(app, entrance, actor) if actor.user_id is not None else None
+    allowed = _required(
+        authorize(actor, action, policy=policy, person=person or _NO_SESSION, about=about), entrance.session.key
+    )
+    return Authorized(entrance, allowed.only_own, person)
+
+
+async def require_in(
+    transaction: Transaction, app: App, session: Session, actor: Actor, action: Action, *, about: str | None = None
+) -> Allowed:
+    """The same inside a transaction that has locked the session: nobody is blocked or admitted meanwhile."""
+    policy = app.policy_for(session.terms.policy)
+    person = _NO_SESSION
+    if actor.user_id is not None:
+        participant = await sessions.find_participant(transaction, app.id, session.id, actor.user_id)
+        removal = await removals.find(transaction, app.id, session.id, actor.user_id)
+        person = membership(
+            policy,
+            None if participant is None else participant.role,
+            is_guest=actor.is_guest,
+            is_blocked=removal is not None and removal.banned,
+            entry=await lobby.entry_of(transaction, app.id, session.id, actor.user_id),
+        )
+    return _required(authorize(actor, action, policy=policy, person=person, about=about), session.key)
+
+
+def require_new(app: App, key: SessionKey, actor: Actor, role: str | None) -> None:
+    """Raise unless the actor may create a session in which they have this app role."""
+    policy = app.own_policy
+    person = membership(policy, role)
+    _required(authorize(actor, Action.CREATE_SESSION, policy=policy, person=person), key)
+
+
+def require_scope(actor: Actor, action: Action) -> None:
+    """Raise `ScopeMissing` for a key, or a ticket that a key issued, without the scope for the action."""
+    rule = RULES[action]
+    if lacks_scope(actor, action):
+        raise _error(Denied(DenialReason.SCOPE_MISSING, rule.scope), None)
+
+
+def require_for_app(actor: Actor, action: Action) -> None:
+    """Raise unless the actor may perform an action that is about the app as a whole. Raises `ScopeMissing`."""
+    denied = authorize_app(actor, action)
+    if isinstance(denied, Denied):
+        raise _error(denied, None)
+
+
+def require_among(actor: Actor, *user_ids: str) -> None:
+    """Raise `NotYourself` for an end user who is none of these people."""
+    if actor.user_id is not None and actor.user_id not in user_ids:
+        raise _error(Denied(DenialReason.NOT_YOURSELF), None)
+
+
+async def visible(transaction: Transaction, app: App, found: Sequence[Session], actor: Actor) -> set[SessionId]:
+    """Which of these sessions, in all of which an end user is a participant, the actor may see."""
+    ids = [session.id for session in found]
+    if actor.user_id is None:
+        return set(ids)
+    blocked = await removals.bans(transaction, app.id, ids, actor.user_id)
+    entries = await lobby.entries_of(transaction, app.id, ids, actor.user_id)
+    roles = await sessions.roles_of(transaction, app.id, ids, actor.user_id)
+
+    def may_view(session: Session) -> bool:
+        policy, blocks = app.policy_for(session.terms.policy), session.id in blocked
+        person = membership(policy, roles.get(session.id), is_blocked=blocks, entry=entries.get(session.id))
+        return isinstance(authorize(actor, Action.VIEW_SESSION, policy=policy, person=person), Allowed)
+
+    return {session.id for session in found if may_view(session)}
+
+
+def membership_at(app: App, entrance: Entrance, actor: Actor) -> Membership:
+    """What the actor, an end user, is to the session that was loaded for them."""
+    return membership(
+        app.policy_for(entrance.session.terms.policy),
+        None if entrance.participant is None else entrance.participant.role,
+        is_guest=actor.is_guest,
+        is_blocked=entrance.banned,
+        entry=entrance.entry,
+    )
+
+
+def _required(authorization: Authorization, key: SessionKey) -> Allowed:
+    if isinstance(authorization, Denied):
+        raise _error(authorization, key)
+    return authorization
+
+
+_REFUSALS = {
+    DenialReason.NOT_A_PARTICIPANT: Reason.NOT_A_PARTICIPANT,
+    DenialReason.BLOCKED: Reason.PARTICIPANT_REMOVED,
+    DenialReason.WAITING: Reason.WAITING_FOR_ADMISSION,
+    DenialReason.GUESTS_NOT_ALLOWED: Reason.GUESTS_NOT_ALLOWED,
+}
+
+
+def _error(denied: Denied, key: SessionKey | None) -> BrokerError:
+    match denied.reason:
+        case DenialReason.SCOPE_MISSING if denied.scope is not None:
+            meaning = SCOPE_MEANINGS[denied.scope]
+            return ScopeMissing(
+                f"This credential may not {meaning}. Use an API key with the scope `{denied.scope}`.",
+                scope=denied.scope.value,
+            )
+        case DenialReason.NOT_YOURSELF:
+            return NotYourself("An end user may do this only for themselves. Leave `user_id` out, or send your own.")
+        case DenialReason.SESSION_HIDDEN if key is not None:
+            return no_session(key)
+        case reason if reason in _REFUSALS:
+            decision = Refuse(_REFUSALS[reason])
+            return AccessDenied(advice(decision), decision=decision)
+        case _:
+            return RoleMayNot("Your role in this session does not allow this. Ask a host, or use an API key.")
