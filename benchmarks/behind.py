@@ -20,6 +20,7 @@ from benchmarks import stage
 from benchmarks.load import Shot, load
 from benchmarks.stage import Served, Stage, connected
 from videobroker import wiring
+from videobroker.domain.actors import Actor
 from videobroker.settings import Settings
 from videobroker.usecases import endpoints
 from videobroker.usecases.endpoints import Wish
@@ -116,7 +117,7 @@ async def _tell(few: Stage, url: str) -> None:
     """Give the app an endpoint."""
     settings = Settings(_env_file=None, secret_key=few.secret_key, webhooks_anywhere=True)
     async with wiring.broker(settings, few.database) as broker:
-        await endpoints.create(broker, few.app, Wish(url), now=broker.now())
+        await endpoints.create(broker, few.app, Wish(url), actor=Actor(few.app.id), now=broker.now())
 
 
 class _Taker(BaseHTTPRequestHandler):

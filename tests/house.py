@@ -155,6 +155,11 @@ class Tenant:
     api: httpx.AsyncClient
     broker: Broker = field(repr=False)
 
+    @property
+    def actor(self) -> Actor:
+        """The service itself, or the command line."""
+        return Actor(self.app.id)
+
     async def send(self, method: str, path: str, **how: Any) -> httpx.Response:
         """A request with the app's key."""
         headers = {"Authorization": f"Bearer {self.key}", **how.pop("headers", {})}

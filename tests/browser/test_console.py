@@ -99,7 +99,11 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
     await hooked.book("lesson-2", title="Trigonometry", starts_in=timedelta(minutes=-3))
     await hooked.gather("circle", title="Evening circle")
     endpoint = await endpoints.create(
-        hooked.broker, hooked.app, Wish("https://backend.example/hooks", "The backend"), now=hooked.broker.now()
+        hooked.broker,
+        hooked.app,
+        Wish("https://backend.example/hooks", "The backend"),
+        actor=hooked.actor,
+        now=hooked.broker.now(),
     )
     await called(hooked, f"lessons-{str(hooked.app.id)[-4:]}")
     page, app = (await signed_in()).page, hooked.app.id
@@ -290,7 +294,9 @@ async def test_what_did_not_arrive_is_sent_once_more(
     monkeypatch.setattr(tutoring.broker.courier, "send", courier.send)
     monkeypatch.setattr(tutoring.broker.courier, "anywhere", True)
     async with listening() as backend:
-        await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+        await endpoints.create(
+            tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        )
         backend.usually = answer(503, b"not now")
         await tutoring.book()
         for _ in range(9):

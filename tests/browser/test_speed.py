@@ -69,7 +69,8 @@ async def places(address: str, tutoring: Tenant, sandbox: Sandbox, clock: Movabl
     token = make_token(sandbox.agora, "lesson", 7, int(clock().timestamp()))
     channel = urlencode({"app_id": sandbox.agora.app_id, "channel": "lesson", "uid": 7, "token": token, "name": "Ada"})
     app = tutoring.app.id
-    found = await registering.find(tutoring.broker, SessionKey(app, SessionKind.BOOKING, "lesson-1"))
+    key = SessionKey(app, SessionKind.BOOKING, "lesson-1")
+    found = await registering.find(tutoring.broker, tutoring.app, key, actor=tutoring.actor)
     session = found.session.id
     return {
         "hosted": Place(f"{address}/join/{answer.json()['ticket']}", "#go"),

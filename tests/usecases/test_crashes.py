@@ -727,7 +727,7 @@ async def _a_call_is_running(stage: Stage) -> None:
 
 async def _cancel(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the booking still stands; then a worker works."""
-    known = await registering.find(one.broker, stage.key())
+    known = await registering.find(one.broker, one.app, stage.key(), actor=one.actor)
     if known.session.terms.status is not SessionStatus.CANCELLED:
         await registering.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
     await one.work()

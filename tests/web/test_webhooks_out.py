@@ -991,10 +991,10 @@ async def test_every_event_fits_the_schema_of_its_type(
     await both.book()
     await sandbox.fault("status", status=500)
     await both.join()
-    (known,) = await endpoints.list_endpoints(nearby, both.app)
+    (known,) = await endpoints.list_endpoints(nearby, both.app, actor=both.actor)
     olive, now = Actor(both.app.id, operator="Olive"), nearby.now()
     week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
-    await endpoints.replay(nearby, both.app, known.id, types=(), now=now, operator=olive, **week)
+    await endpoints.replay(nearby, both.app, known.id, types=(), now=now, actor=olive, **week)
     await carry(both)
 
     document = (await near_api.get("/openapi.json")).json()

@@ -14,6 +14,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.keys import Scope
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.policy import Policy, WaitingRoom
+from videobroker.domain.sessions import SessionView
 from videobroker.domain.values import Value
 
 
@@ -202,6 +203,20 @@ def authorize(
     if _reaches(grant, actor, policy, person.role):
         return Allowed()
     return Denied(_denial(action, rule, grant, person.relation))
+
+
+def view_of(actor: Actor, *, policy: Policy, person: Membership) -> SessionView:
+    """How much an actor who may see a session sees of it."""
+
+    def authorized(action: Action) -> Authorization:
+        return authorize(actor, action, policy=policy, person=person)
+
+    people = authorized(Action.VIEW_PARTICIPANTS)
+    return SessionView(
+        details=isinstance(authorized(Action.VIEW_DETAILS), Allowed),
+        participants=isinstance(people, Allowed) and not people.only_own,
+        names=isinstance(people, Allowed),
+    )
 
 
 def authorize_app(actor: Actor, action: Action) -> Authorization:

@@ -105,6 +105,19 @@ EMBEDDED_PARTICIPANTS = 100
 """An answer about one session lists at most this many participants; the paged list has all of them."""
 
 
+class SessionView(Value):
+    """How much of a session an actor sees, besides its public part."""
+
+    details: bool = True
+    """Policy and metadata."""
+    participants: bool = True
+    names: bool = True
+    """The names of the participants."""
+
+
+FULL_VIEW = SessionView()
+
+
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session in a list: without its participants, of whom there may be thousands."""
@@ -113,6 +126,7 @@ class SessionSummary:
     participant_count: int
     own: Participant | None = None
     """The entry of the user whose sessions are listed; None in a list that is not about one user."""
+    view: SessionView = FULL_VIEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,7 @@ class Registered:
     participant_count: int
     own: Participant | None = None
     """The entry of the user who sent the request; None for a backend."""
+    view: SessionView = FULL_VIEW
     created: bool = False
     changed: bool = False
     closes: bool = False

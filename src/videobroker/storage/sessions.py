@@ -335,18 +335,6 @@ async def find_participant(
     return None if row is None else participant_from(row)
 
 
-async def roles_of(
-    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
-) -> dict[SessionId, str]:
-    """This person's app roles in those of these sessions in which they are a participant."""
-    statement = select(participants.c.session_id, participants.c.role).where(
-        participants.c.app_id == app_id,
-        participants.c.session_id.in_(session_ids),
-        participants.c.user_id == user_id,
-    )
-    return {row.session_id: row.role for row in await connection.execute(statement)}
-
-
 async def put_participants(
     connection: AsyncConnection, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
 ) -> None:

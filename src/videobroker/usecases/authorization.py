@@ -20,11 +20,12 @@ from videobroker.domain.authorization import (
     authorize_app,
     lacks_scope,
     membership,
+    view_of,
 )
 from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import SessionId
 from videobroker.domain.keys import SCOPE_MEANINGS
-from videobroker.domain.sessions import Session, SessionKey
+from videobroker.domain.sessions import FULL_VIEW, Session, SessionKey, SessionView
 from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
 from videobroker.storage import lobby, removals, sessions
 from videobroker.storage.store import Transaction
@@ -121,21 +122,34 @@ def require_among(actor: Actor, *user_ids: str) -> None:
         raise _error(Denied(DenialReason.NOT_YOURSELF), None)
 
 
-async def visible(transaction: Transaction, app: App, found: Sequence[Session], actor: Actor) -> set[SessionId]:
-    """Which of these sessions, in all of which an end user is a participant, the actor may see."""
+async def visible(
+    transaction: Transaction, app: App, found: Sequence[Session], actor: Actor
+) -> dict[SessionId, SessionView]:
+    """Which of these sessions the actor may see, and how much of them. It costs an end user three round trips."""
     ids = [session.id for session in found]
     if actor.user_id is None:
-        return set(ids)
+        return dict.fromkeys(ids, FULL_VIEW)
     blocked = await removals.bans(transaction, app.id, ids, actor.user_id)
-    entries = await lobby.entries_of(transaction, app.id, ids, actor.user_id)
-    roles = await sessions.roles_of(transaction, app.id, ids, actor.user_id)
+    waiting = await lobby.entries_of(transaction, app.id, ids, actor.user_id)
+    own = await sessions.entries_of_user(transaction, app.id, ids, actor.user_id)
+    views: dict[SessionId, SessionView] = {}
+    for session in found:
+        policy, participant = app.policy_for(session.terms.policy), own.get(session.id)
+        person = membership(
+            policy,
+            None if participant is None else participant.role,
+            is_blocked=session.id in blocked,
+            entry=waiting.get(session.id),
+        )
+        if isinstance(authorize(actor, Action.VIEW_SESSION, policy=policy, person=person), Allowed):
+            views[session.id] = view_of(actor, policy=policy, person=person)
+    return views
 
-    def may_view(session: Session) -> bool:
-        policy, blocks = app.policy_for(session.terms.policy), session.id in blocked
-        person = membership(policy, roles.get(session.id), is_blocked=blocks, entry=entries.get(session.id))
-        return isinstance(authorize(actor, Action.VIEW_SESSION, policy=policy, person=person), Allowed)
 
-    return {session.id for session in found if may_view(session)}
+def view_at(app: App, authorized: Authorized, actor: Actor) -> SessionView:
+    """How much of the session that was loaded for the actor they see."""
+    policy = app.policy_for(authorized.entrance.session.terms.policy)
+    return view_of(actor, policy=policy, person=authorized.person or _NO_SESSION)
 
 
 def membership_at(app: App, entrance: Entrance, actor: Actor) -> Membership:

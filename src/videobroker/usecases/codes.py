@@ -8,6 +8,7 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Person, Refuse, kept_outside, may_meet, ruled_out
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.authorization import Action, lacks_scope
 from videobroker.domain.entrance import Entrance, door_of
 from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import Event, EventType, about
@@ -18,6 +19,7 @@ from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
 from videobroker.storage import lobby, removals, standings
 from videobroker.storage.journal import record
+from videobroker.usecases.authorization import require_scope
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.entering import provider_role, room_code
 from videobroker.usecases.rooms import open_room
@@ -41,6 +43,7 @@ async def hand_out_code(
     for whom the session never admits, `SessionNotFound`, `RoleNotMapped`, and whatever keeps the room
     from being opened.
     """
+    require_scope(actor, Action.JOIN)
     entrance = await look_at(broker, key, user_id)
     _require_outside_waiting_room(app, entrance, role=role, user_id=user_id)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
@@ -62,8 +65,10 @@ async def hand_out_known_codes(
     """The codes for an app role that these sessions have already; none is made.
 
     The code of a shut session is among them, and opens nothing. A user gets none of a session that bans them, or whose
-    waiting room keeps them; where it keeps the role, nobody gets one unnamed.
+    waiting room keeps them; where it keeps the role, nobody gets one unnamed. A key without the scope `join` gets none.
     """
+    if lacks_scope(actor, Action.JOIN):
+        return {}
     codes: dict[SessionId, str] = {}
     events: list[Event] = []
     async with broker.store.transaction() as transaction:
@@ -103,6 +108,7 @@ async def resolve_code(
     Raises `SessionNotFound` for a code that no session has, and for everybody who is not on the roster of the session
     that has it; `AccessDenied` when nobody will ever enter it again.
     """
+    require_scope(actor, Action.JOIN)
     code = code_behind(alias, code_prefix(app))
     roles = {role for role_map in app.role_maps.values() for role in role_map.values()}
     async with broker.store.transaction() as transaction:

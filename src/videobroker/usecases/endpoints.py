@@ -10,6 +10,7 @@ from videobroker.broker import Broker
 from videobroker.delivery.courier import Parcel
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.authorization import Action
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.times import rfc3339
@@ -28,6 +29,7 @@ from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput,
 from videobroker.storage import deliveries, endpoints, journal
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.store import Transaction
+from videobroker.usecases.authorization import require_for_app
 
 MOST_ENDPOINTS = 20
 """Per app."""
@@ -47,11 +49,13 @@ class Wish:
     enabled: bool = True
 
 
-async def create(broker: Broker, app: App, wish: Wish, *, now: datetime) -> Endpoint:
+async def create(broker: Broker, app: App, wish: Wish, *, actor: Actor, now: datetime) -> Endpoint:
     """A new endpoint with a new secret; it gets what happens from now on.
 
-    Raises `InvalidInput` for a URL to which nothing may be sent, `TooManyEndpoints`.
+    It receives the journal, so that a key needs `events:read` as well. Raises `ScopeMissing`, `InvalidInput` for a URL
+    to which nothing may be sent, `TooManyEndpoints`.
     """
+    _require_receiver(actor)
     endpoint = Endpoint(
         id=EndpointId(uuid7(now)),
         app_id=app.id,
@@ -71,14 +75,16 @@ async def create(broker: Broker, app: App, wish: Wish, *, now: datetime) -> Endp
     return endpoint
 
 
-async def list_endpoints(broker: Broker, app: App) -> list[Endpoint]:
-    """All endpoints of the app, oldest first."""
+async def list_endpoints(broker: Broker, app: App, *, actor: Actor) -> list[Endpoint]:
+    """All endpoints of the app, oldest first. Raises `ScopeMissing`."""
+    require_for_app(actor, Action.VIEW_ENDPOINTS)
     async with broker.store.transaction() as transaction:
         return await broker.endpoints.of_app(transaction, app.id)
 
 
-async def find(broker: Broker, app: App, endpoint_id: EndpointId) -> Endpoint:
-    """The endpoint with this id. Raises `EndpointNotFound`."""
+async def find(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor) -> Endpoint:
+    """The endpoint with this ID. Raises `EndpointNotFound`, `ScopeMissing`."""
+    require_for_app(actor, Action.VIEW_ENDPOINTS)
     async with broker.store.transaction() as transaction:
         return await _found(transaction, broker, app, endpoint_id)
 
@@ -93,15 +99,14 @@ async def change(
     types: frozenset[EventType] | None,
     ordered: bool | None,
     enabled: bool | None,
+    actor: Actor,
     now: datetime,
-    operator: Actor | None = None,
 ) -> Endpoint:
-    """Change what is not None. What it missed while it was disabled is on its way when it is enabled.
+    """Change what is not None. What it missed while it was disabled is sent when it is enabled.
 
-    An operator who switches it stands in the journal.
-
-    Raises `EndpointNotFound`, `InvalidInput`.
+    An operator who enables or disables it is journaled. Raises `EndpointNotFound`, `InvalidInput`, `ScopeMissing`.
     """
+    _require_receiver(actor)
     async with broker.store.transaction() as transaction:
         known = await _found(transaction, broker, app, endpoint_id, locked=True)
         changed = replace(
@@ -116,9 +121,9 @@ async def change(
         await broker.endpoints.save(transaction, changed)
         if changed.disabled is None:
             await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
-        if operator is not None and enabled is not None:
+        if actor.operator is not None and enabled is not None:
             done = Operated.ENABLED if enabled else Operated.DISABLED
-            await journal.record(transaction, _operated(operator, endpoint_id, done, now))
+            await journal.record(transaction, _operated(actor, endpoint_id, done, now))
     return changed
 
 
@@ -126,15 +131,22 @@ def _disabled(known: Endpoint, enabled: bool) -> Disabled | None:
     return None if enabled else known.disabled or Disabled.BY_APP
 
 
-async def remove(broker: Broker, app: App, endpoint_id: EndpointId) -> None:
-    """Forget the endpoint, and everything on its way to it. Raises `EndpointNotFound`."""
+async def remove(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor) -> None:
+    """Delete the endpoint and its pending deliveries. Raises `EndpointNotFound`, `ScopeMissing`."""
+    require_for_app(actor, Action.MANAGE_ENDPOINTS)
     async with broker.store.transaction() as transaction:
         if not await endpoints.remove(transaction, app.id, endpoint_id):
             raise _no_endpoint()
 
 
-async def rotate(broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: timedelta, now: datetime) -> Endpoint:
-    """Give it a new secret; the present one signs as well for as long as the overlap. Raises `EndpointNotFound`."""
+async def rotate(
+    broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: timedelta, actor: Actor, now: datetime
+) -> Endpoint:
+    """Give it a new secret; the present one signs as well during the overlap.
+
+    Raises `EndpointNotFound`, `ScopeMissing`.
+    """
+    require_for_app(actor, Action.MANAGE_ENDPOINTS)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput(f"The overlap is at most {LONGEST_OVERLAP.days} days.")
     async with broker.store.transaction() as transaction:
@@ -144,15 +156,16 @@ async def rotate(broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: 
     return changed
 
 
-async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, now: datetime, operator: Actor | None) -> Attempt:
-    """Send a signed test event at once, once; what came of it is not kept. Raises `EndpointNotFound`.
+async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor, now: datetime) -> Attempt:
+    """Send a signed test event once, now; the attempt is not stored. Raises `EndpointNotFound`, `ScopeMissing`.
 
-    An operator who does it stands in the journal, before anything is sent.
+    An operator who does it is journaled before anything is sent.
     """
+    require_for_app(actor, Action.MANAGE_ENDPOINTS)
     async with broker.store.transaction() as transaction:
         endpoint = await _found(transaction, broker, app, endpoint_id)
-        if operator is not None:
-            await journal.record(transaction, _operated(operator, endpoint_id, Operated.TESTED, now))
+        if actor.operator is not None:
+            await journal.record(transaction, _operated(actor, endpoint_id, Operated.TESTED, now))
     event_id = str(uuid7(now))
     body = {
         "type": "endpoint.test",
@@ -172,15 +185,23 @@ async def list_deliveries(
     state: DeliveryState | None,
     limit: int,
     cursor: str | None,
+    actor: Actor,
 ) -> tuple[list[Delivery], str | None]:
-    """One page of an endpoint's deliveries, newest first. Raises `EndpointNotFound`, `InvalidCursor`."""
+    """One page of an endpoint's deliveries, newest first.
+
+    Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.
+    """
+    require_for_app(actor, Action.VIEW_ENDPOINTS)
     async with broker.store.transaction() as transaction:
         await _found(transaction, broker, app, endpoint_id)
         return await deliveries.page(transaction, app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
 
 
-async def find_delivery(broker: Broker, app: App, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[Attempt]]:
-    """A delivery and every attempt at it. Raises `DeliveryNotFound`."""
+async def find_delivery(
+    broker: Broker, app: App, delivery_id: DeliveryId, *, actor: Actor
+) -> tuple[Delivery, Sequence[Attempt]]:
+    """A delivery and every attempt at it. Raises `DeliveryNotFound`, `ScopeMissing`."""
+    require_for_app(actor, Action.VIEW_ENDPOINTS)
     async with broker.store.transaction() as transaction:
         found = await deliveries.find(transaction, app.id, delivery_id)
         if found is None:
@@ -198,21 +219,20 @@ async def deliveries_of(
     return known, found
 
 
-async def retry(
-    broker: Broker, app: App, delivery_id: DeliveryId, *, now: datetime, operator: Actor | None = None
-) -> Delivery:
-    """Put a delivery on its way once more, whatever became of it. An operator who does it stands in the journal.
+async def retry(broker: Broker, app: App, delivery_id: DeliveryId, *, actor: Actor, now: datetime) -> Delivery:
+    """Send a delivery again, whatever its state. An operator who does it is journaled.
 
-    Raises `DeliveryNotFound`.
+    Raises `DeliveryNotFound`, `ScopeMissing`.
     """
+    _require_receiver(actor)
     async with broker.store.transaction() as transaction:
         found = await deliveries.find(transaction, app.id, delivery_id)
         if found is None:
             raise _no_delivery()
         await deliveries.retry(transaction, app.id, delivery_id, now=now)
         await enqueue(transaction, Job(Kind.DELIVER, app.id, found.endpoint_id))
-        if operator is not None:
-            event = _operated(operator, found.endpoint_id, Operated.RETRIED, now, delivery=str(delivery_id))
+        if actor.operator is not None:
+            event = _operated(actor, found.endpoint_id, Operated.RETRIED, now, delivery=str(delivery_id))
             await journal.record(transaction, event)
         again = await deliveries.find(transaction, app.id, delivery_id)
     return again or found
@@ -226,17 +246,19 @@ async def replay(
     since: datetime,
     until: datetime,
     types: Iterable[EventType],
+    actor: Actor,
     now: datetime,
-    operator: Actor | None = None,
 ) -> int:
-    """Put what happened in this time on its way once more, as far as the endpoint wants it; how many events.
+    """Send the events of a period again, as far as the endpoint subscribes to them; returns how many.
 
-    An operator who does it stands in the journal. Raises `EndpointNotFound`, and `InvalidInput` for a time that is
-    empty or holds more than `MOST_REPLAYED` events.
+    An operator who does it is journaled. Raises `EndpointNotFound`, `ScopeMissing`, and `InvalidInput` for a period
+    that is empty or has more than `MOST_REPLAYED` events.
     """
+    _require_receiver(actor)
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
-    endpoint = await find(broker, app, endpoint_id)
+    async with broker.store.transaction() as transaction:
+        endpoint = await _found(transaction, broker, app, endpoint_id)
     chosen = frozenset(types)
     async with broker.store.transaction() as transaction:
         if not await endpoints.hold(transaction, app.id, endpoint_id):
@@ -259,19 +281,25 @@ async def replay(
                 break
             cursor = following
         await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
-        if operator is not None:
+        if actor.operator is not None:
             told = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
-            await journal.record(transaction, _operated(operator, endpoint_id, Operated.REPLAYED, now, **told))
+            await journal.record(transaction, _operated(actor, endpoint_id, Operated.REPLAYED, now, **told))
     return total
 
 
-def _operated(operator: Actor, endpoint_id: EndpointId, action: Operated, now: datetime, **told: Any) -> Event:
+def _require_receiver(actor: Actor) -> None:
+    """Raise `ScopeMissing` unless the actor may manage endpoints and read the events that they receive."""
+    require_for_app(actor, Action.MANAGE_ENDPOINTS)
+    require_for_app(actor, Action.RECEIVE_EVENTS)
+
+
+def _operated(actor: Actor, endpoint_id: EndpointId, action: Operated, now: datetime, **told: Any) -> Event:
     about = {"delivery": None, "since": None, "until": None, "events": None, **told}
     return Event(
         id=EventId(uuid7(now)),
         type=EventType.ENDPOINT_OPERATED,
         occurred_at=now,
-        actor=operator,
+        actor=actor,
         data={"endpoint": str(endpoint_id), "action": action, **about},
     )
 

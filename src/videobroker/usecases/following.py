@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.authorization import Action
 from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage import cursors, journal
 from videobroker.storage.listener import journal_topic
+from videobroker.usecases.authorization import require_for_app
 
 AT_ONCE = 100
 LOOK_AGAIN_SECONDS = 2.0
@@ -43,8 +46,9 @@ BEFORE_EVERYTHING = cursors.write([0, 0])
 """Where somebody stands who came before the first event."""
 
 
-async def begin(broker: Broker, app: App, cursor: str | None) -> str:
-    """Where to follow from: behind this cursor or, without one, behind what is there now. Raises `InvalidCursor`."""
+async def begin(broker: Broker, app: App, cursor: str | None, *, actor: Actor) -> str:
+    """The cursor to follow from: this one, or that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
+    require_for_app(actor, Action.READ_EVENTS)
     async with broker.store.transaction() as transaction:
         if cursor is None:
             return await journal.end(transaction, app.id) or BEFORE_EVERYTHING

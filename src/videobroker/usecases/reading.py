@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.authorization import Action
 from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage import journal, sessions
+from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.doors import no_session
 
 
@@ -16,6 +19,7 @@ async def read_journal(
     broker: Broker,
     app: App,
     *,
+    actor: Actor,
     types: Iterable[EventType],
     session: SessionKey | None,
     user_id: str | None,
@@ -23,7 +27,11 @@ async def read_journal(
     limit: int,
     cursor: str | None,
 ) -> tuple[list[Recorded], str | None]:
-    """One page of the app's journal, oldest first, and the cursor of the next; None when this page is the newest."""
+    """One page of the app's journal, oldest first, and the cursor of the next; None when this page is the newest.
+
+    Raises `ScopeMissing`, `SessionNotFound`, `InvalidCursor`.
+    """
+    require_for_app(actor, Action.READ_EVENTS)
     async with broker.store.transaction() as transaction:
         session_id = None
         if session is not None:

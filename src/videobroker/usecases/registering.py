@@ -10,13 +10,14 @@ from videobroker.domain.access import has_opened
 from videobroker.domain.actors import Actor
 from videobroker.domain.agenda import Affairs, agenda
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.authorization import Action
+from videobroker.domain.authorization import Action, membership, view_of
 from videobroker.domain.calls import EndReason
 from videobroker.domain.entrance import door_of, providers_named, providers_of
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import (
     EMBEDDED_PARTICIPANTS,
+    FULL_VIEW,
     Participant,
     Registered,
     Session,
@@ -26,6 +27,7 @@ from videobroker.domain.sessions import (
     SessionStatus,
     SessionSummary,
     SessionTerms,
+    SessionView,
 )
 from videobroker.errors import (
     DuplicateParticipant,
@@ -37,7 +39,15 @@ from videobroker.errors import (
 from videobroker.storage import lobby, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
-from videobroker.usecases.authorization import require_among, require_in, require_new
+from videobroker.usecases.authorization import (
+    require,
+    require_among,
+    require_in,
+    require_new,
+    require_scope,
+    view_at,
+    visible,
+)
 from videobroker.usecases.calls import end_open_call
 from videobroker.usecases.doors import no_session
 from videobroker.usecases.entering import provider_role
@@ -169,7 +179,8 @@ async def _change(
     if wanted is not None and former is not None:
         _check_people_change(app, session, terms, former, wanted)
     if _say_the_same(terms, session.terms) and wanted == former:
-        return await _read_back(transaction, session, own_user_id=actor.user_id)
+        same = await _read_back(transaction, session, own_user_id=actor.user_id)
+        return replace(same, view=_view_of_change(app, same, actor))
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
     await sessions.save_terms(transaction, changed)
     if wanted is not None and former is not None:
@@ -183,6 +194,7 @@ async def _change(
         await end_open_call(transaction, broker, app, changed, by=None, reason=reason, actor=actor, now=now)
     await record(transaction, _about(changed, _kind_of_change(session, changed), actor, now))
     read_back = await _read_back(transaction, changed, own_user_id=actor.user_id)
+    read_back = replace(read_back, view=_view_of_change(app, read_back, actor))
     return replace(read_back, changed=True, closes=reason is not None)
 
 
@@ -198,6 +210,14 @@ async def _read_back(transaction: Transaction, session: Session, *, own_user_id:
     people, count = await sessions.first_participants(transaction, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
     own = None if own_user_id is None else await sessions.find_participant(transaction, app_id, session.id, own_user_id)
     return Registered(session, people, count, own)
+
+
+def _view_of_change(app: App, registered: Registered, actor: Actor) -> SessionView:
+    """What an actor who changed the session sees of it: a key sees what it wrote, also without `sessions:read`."""
+    if actor.user_id is None:
+        return FULL_VIEW
+    policy, own = app.policy_for(registered.session.terms.policy), registered.own
+    return view_of(actor, policy=policy, person=membership(policy, None if own is None else own.role))
 
 
 def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
@@ -264,32 +284,71 @@ async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, act
         await close_room(broker, app, registered.session, actor=actor, now=now)
 
 
-async def find(broker: Broker, key: SessionKey, *, own_user_id: str | None = None) -> Registered:
-    """A session with its first participants, and the entry of `own_user_id`. Raises `SessionNotFound`."""
+async def find(broker: Broker, app: App, key: SessionKey, *, actor: Actor, acting_for: str | None = None) -> Registered:
+    """A session with its first participants and the actor's own entry, as far as the actor may see them.
+
+    Raises `SessionNotFound`, `ScopeMissing`.
+    """
+    authorized = await require(broker, app, key, actor, Action.VIEW_SESSION, acting_for=acting_for)
+    view = view_at(app, authorized, actor)
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        return await _read_back(transaction, session, own_user_id=own_user_id)
+        found = await _read_back(transaction, session, own_user_id=actor.user_id or acting_for)
+    return replace(found, view=view, own=found.own if view.names else None)
 
 
 async def list_sessions(
-    broker: Broker, app: App, kind: SessionKind, chosen: SessionFilter, *, limit: int, cursor: str | None
+    broker: Broker,
+    app: App,
+    kind: SessionKind,
+    chosen: SessionFilter,
+    *,
+    actor: Actor,
+    limit: int,
+    cursor: str | None,
 ) -> tuple[list[SessionSummary], str | None]:
-    """One page of the app's sessions and the cursor of the next page, in at most three round trips."""
+    """One page of the app's sessions and the cursor of the next page.
+
+    An end user gets those that they may see among the ones in which they are a participant, so a page may hold fewer
+    than `limit`. Raises `NotYourself`, `ScopeMissing`.
+    """
+    require_scope(actor, Action.VIEW_SESSION)
+    if actor.user_id is not None:
+        require_among(actor, *((chosen.participant,) if chosen.participant else ()))
     async with broker.store.transaction() as transaction:
         found, following = await sessions.page(transaction, app.id, kind, chosen, limit=limit, cursor=cursor)
         ids = [session.id for session in found]
         counts = await sessions.participant_counts(transaction, app.id, ids)
         user_id = chosen.participant
         own = {} if user_id is None else await sessions.entries_of_user(transaction, app.id, ids, user_id)
-    return [SessionSummary(session, counts[session.id], own.get(session.id)) for session in found], following
+        views = await visible(transaction, app, found, actor)
+    return [
+        SessionSummary(session, counts[session.id], own.get(session.id), views[session.id])
+        for session in found
+        if session.id in views
+    ], following
 
 
 async def list_participants(
-    broker: Broker, key: SessionKey, *, limit: int, cursor: str | None
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    *,
+    actor: Actor,
+    acting_for: str | None = None,
+    limit: int,
+    cursor: str | None,
 ) -> tuple[list[Participant], str | None]:
-    """One page of the roster, by user id, and the cursor of the next. Raises `SessionNotFound`."""
+    """One page of the participants, by user ID, and the cursor of the next; participants see their own entry.
+
+    Raises `SessionNotFound`, `RoleMayNot`.
+    """
+    authorized = await require(broker, app, key, actor, Action.VIEW_PARTICIPANTS, acting_for=acting_for)
+    if authorized.only_own:
+        own = authorized.entrance.participant
+        return ([] if own is None else [own]), None
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
@@ -297,8 +356,11 @@ async def list_participants(
         return await sessions.roster_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
 
 
-async def find_participant(broker: Broker, key: SessionKey, user_id: str) -> Participant:
-    """One line of the roster. Raises `SessionNotFound`, `ParticipantNotFound`."""
+async def find_participant(
+    broker: Broker, app: App, key: SessionKey, user_id: str, *, actor: Actor, acting_for: str | None = None
+) -> Participant:
+    """One participant. Raises `SessionNotFound`, `ParticipantNotFound`, `NotYourself`, `RoleMayNot`."""
+    await require(broker, app, key, actor, Action.VIEW_PARTICIPANTS, about=user_id, acting_for=acting_for)
     async with broker.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:

@@ -88,7 +88,7 @@ async def demo_page(request: Request) -> Response:
 async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: Any) -> Shown:
     app = await tenants.find_app(broker, app_name)
     key = SessionKey(app.id, kind, reference)
-    registered = await registering.find(broker, key)
+    registered = await registering.find(broker, app, key, actor=Actor(app.id))
     seen = await overviewing.see(broker, app, registered.session.id)
     policy = app.policy_for(registered.session.terms.policy)
     people = [

@@ -28,7 +28,9 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpoint:
     """An endpoint to which one event could not be brought."""
-    endpoint = await endpoints.create(tenant.broker, tenant.app, Wish(backend.url), now=tenant.broker.now())
+    endpoint = await endpoints.create(
+        tenant.broker, tenant.app, Wish(backend.url), actor=tenant.actor, now=tenant.broker.now()
+    )
     backend.usually = answer(503, b"not now")
     await tenant.book()
     for _ in range(9):
@@ -71,7 +73,9 @@ async def test_a_delivery_that_failed_comes_first_and_is_retried(
 async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
-    await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+    await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
     await tutoring.book()
     await carry(tutoring)
     found = re.findall(
@@ -85,7 +89,9 @@ async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
 async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
-    endpoint = await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+    endpoint = await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
     path = path_of(tutoring, endpoint)
     taken = await console.post(f"{path}/test", page=path)
     assert "The test was answered with 200" in taken.text
@@ -100,7 +106,9 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
 async def test_what_happened_in_a_stretch_of_time_is_replayed(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
-    endpoint = await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+    endpoint = await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
     await tutoring.book()
     await carry(tutoring)
     path, now = path_of(tutoring, endpoint), tutoring.broker.now()
@@ -129,7 +137,9 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
 async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enabled(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
-    endpoint = await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+    endpoint = await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
     path = path_of(tutoring, endpoint)
     off = await console.post(f"{path}/switch", page=path, enabled="no")
     assert "The endpoint is disabled." in (await console.get(off.headers["location"])).text
@@ -148,13 +158,17 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
 async def test_another_apps_endpoint_is_not_there(
     console: Console, tutoring: Tenant, other: Tenant, backend: Backend
 ) -> None:
-    endpoint = await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+    endpoint = await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
     answered = await console.get(path_of(other, endpoint))
     assert answered.status_code == 404
     assert "endpoint_not_found" in answered.text
 
 
 async def test_no_secret_is_shown(console: Console, tutoring: Tenant, backend: Backend) -> None:
-    endpoint = await endpoints.create(tutoring.broker, tutoring.app, Wish(backend.url), now=tutoring.broker.now())
+    endpoint = await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
     for path in (path_of(tutoring, endpoint), f"/console/deliveries?app={tutoring.app.id}"):
         assert "whsec_" not in (await console.get(path)).text

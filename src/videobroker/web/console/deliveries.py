@@ -55,9 +55,15 @@ async def console_deliveries(visit: Looking, app: AppChoice = "") -> Response:
         app = apps[0].id
     chosen = await visit.app(app)
     found = []
-    for endpoint in await endpoints.list_endpoints(visit.broker, chosen):
+    for endpoint in await endpoints.list_endpoints(visit.broker, chosen, actor=visit.actor(chosen)):
         failed, more = await endpoints.list_deliveries(
-            visit.broker, chosen, endpoint.id, state=DeliveryState.FAILED, limit=FAILED_SHOWN, cursor=None
+            visit.broker,
+            chosen,
+            endpoint.id,
+            state=DeliveryState.FAILED,
+            limit=FAILED_SHOWN,
+            cursor=None,
+            actor=visit.actor(chosen),
         )
         found.append(Overview(endpoint, failed, more is not None))
     # What needs somebody comes first.
@@ -78,7 +84,7 @@ async def console_endpoint(
 ) -> Response:
     """One endpoint and its deliveries, page by page."""
     app = await visit.app(app_id)
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
     return await _endpoint_page(visit, app, endpoint, state=state, cursor=cursor, said=DONE.get(did, ""))
 
 
@@ -95,7 +101,13 @@ async def _endpoint_page(
     status: int = 200,
 ) -> Response:
     found, following = await endpoints.list_deliveries(
-        visit.broker, app, endpoint.id, state=state or None, limit=SHOWN, cursor=cursor or None
+        visit.broker,
+        app,
+        endpoint.id,
+        state=state or None,
+        limit=SHOWN,
+        cursor=cursor or None,
+        actor=visit.actor(app),
     )
     return rendered(
         "endpoint.html",
@@ -128,8 +140,10 @@ async def console_delivery(
 ) -> Response:
     """One delivery and every attempt at it."""
     app = await visit.app(app_id)
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
-    delivery, attempts = await endpoints.find_delivery(visit.broker, app, DeliveryId(delivery_id))
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
+    delivery, attempts = await endpoints.find_delivery(
+        visit.broker, app, DeliveryId(delivery_id), actor=visit.actor(app)
+    )
     return rendered(
         "delivery.html",
         operator=visit.operator,
@@ -147,9 +161,7 @@ async def console_delivery(
 async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> Response:
     """Put a delivery on its way once more."""
     app = await visit.app(app_id)
-    delivery = await endpoints.retry(
-        visit.broker, app, DeliveryId(delivery_id), now=visit.now, operator=visit.actor(app)
-    )
+    delivery = await endpoints.retry(visit.broker, app, DeliveryId(delivery_id), now=visit.now, actor=visit.actor(app))
     return RedirectResponse(
         f"/console/deliveries/{app.id}/{delivery.endpoint_id}/{delivery.id}?did=retried", HTTPStatus.SEE_OTHER
     )
@@ -159,8 +171,8 @@ async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID,
 async def console_test_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
     """Send a signed test event, and show at once what came of it."""
     app = await visit.app(app_id)
-    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now, operator=visit.actor(app))
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now, actor=visit.actor(app))
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
     return await _endpoint_page(visit, app, endpoint, tested=tested)
 
 
@@ -179,7 +191,7 @@ async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID
         ordered=None,
         enabled=enabled,
         now=visit.now,
-        operator=visit.actor(app),
+        actor=visit.actor(app),
     )
     did = "enabled" if enabled else "disabled"
     return RedirectResponse(path_of(app, EndpointId(endpoint_id), did=did), HTTPStatus.SEE_OTHER)
@@ -189,7 +201,7 @@ async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID
 async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
     """Put what happened in a stretch of time on its way once more."""
     app = await visit.app(app_id)
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id))
+    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
     try:
         since, until = _moment(visit, visit.sent(), "since"), _moment(visit, visit.sent(), "until")
         count = await endpoints.replay(
@@ -200,7 +212,7 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
             until=until,
             types=(),
             now=visit.now,
-            operator=visit.actor(app),
+            actor=visit.actor(app),
         )
     except InvalidInput as error:
         return await _endpoint_page(

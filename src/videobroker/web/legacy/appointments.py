@@ -171,6 +171,7 @@ def _old_type(session: Session) -> OldType:
         "malformed_json",
         "body_too_large",
         "duplicate_participant",
+        "role_may_not",
         "role_not_mapped",
         "surface_not_offered",
         *_VENDOR_PROBLEMS,

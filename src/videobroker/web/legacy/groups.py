@@ -84,6 +84,7 @@ _MEMBER_CODES = (
     *LEGACY_AUTH_PROBLEMS,
     "session_not_found",
     *_REASONS,
+    "role_may_not",
     "surface_not_offered",
     *_FAILURES,
 )

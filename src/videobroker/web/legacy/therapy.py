@@ -37,6 +37,7 @@ from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldI
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, storable
 from videobroker.web.v1.bookings import Minutes
+from videobroker.web.v1.sessions import ROLE_PROBLEMS
 
 FAMILY = "video_call"
 """The key in a booking's metadata under which the notes stand."""
@@ -53,7 +54,13 @@ _WORDS = {
 _READING = OldErrors(_WORDS)
 _WRITING = OldErrors({**_WORDS, "invalid_request": (400, ""), "duplicate_participant": (400, "")})
 _RESOLVING = OldErrors({**_WORDS, "session_not_found": (404, "Room not found")})
-_COMMON = ("invalid_request", *LEGACY_AUTH_PROBLEMS, "storage_unavailable", "internal_error")
+_COMMON = (
+    "invalid_request",
+    *LEGACY_AUTH_PROBLEMS,
+    *ROLE_PROBLEMS,
+    "storage_unavailable",
+    "internal_error",
+)
 _BODY = (*_COMMON, "malformed_json", "body_too_large")
 _VENDOR_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 

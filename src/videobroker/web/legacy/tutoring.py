@@ -18,6 +18,7 @@ from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Join
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, Moment
+from videobroker.web.v1.sessions import ROLE_PROBLEMS
 
 ERRORS = OldErrors(
     {
@@ -45,9 +46,11 @@ _COMMON = (
 )
 _PROVIDER = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 _REASONS = tuple(reason.value for reason in Reason)
-_TOKEN_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_not_mapped", "surface_not_offered")
+_TOKEN_ERRORS = ERRORS.described(
+    *_COMMON, *_REASONS, *_PROVIDER, "role_may_not", "role_not_mapped", "surface_not_offered"
+)
 _START_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_may_not")
-_END_ERRORS = ERRORS.described(*_COMMON, "not_a_participant", "call_not_found", "role_may_not")
+_END_ERRORS = ERRORS.described(*_COMMON, *ROLE_PROBLEMS, "call_not_found")
 
 
 def _digits(value: object) -> object:

@@ -228,7 +228,7 @@ def _judged_out(judged: Judged) -> JudgedOut:
     summary="Read who attended a booking",
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
-        **described(*SESSION_PROBLEMS),
+        **described(*SESSION_PROBLEMS, "role_may_not"),
     },
     response_model=AttendanceOut,
 )

@@ -223,6 +223,7 @@ async def list_bookings(
         caller.app,
         SessionKind.BOOKING,
         SessionFilter(listed_participant(caller, participant), status, starts_after, starts_before),
+        actor=caller.actor,
         limit=limit,
         cursor=cursor,
     )

@@ -144,7 +144,9 @@ def call_json(session: Session, call: Call) -> dict[str, Any]:
     }
 
 
-@router.get("/{call_id}", summary="Read a call", responses=described(*COMMON_PROBLEMS, "call_not_found"))
+@router.get(
+    "/{call_id}", summary="Read a call", responses=described(*COMMON_PROBLEMS, "call_not_found", "role_may_not")
+)
 async def get_call(
     caller: CallsReader, call_id: Annotated[UUID, Path(description="The `id` of the call.")]
 ) -> CallDetail:

@@ -22,7 +22,7 @@ from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, of_this_moment
 from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
 from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_json, call_out
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
@@ -32,6 +32,7 @@ _JOIN_RESPONSES = described(
     *_BODY_PROBLEMS,
     *IDEMPOTENCY_PROBLEMS,
     *_REASONS,
+    "role_may_not",
     "role_not_mapped",
     "surface_not_offered",
     *_PROVIDER_PROBLEMS,
@@ -41,6 +42,7 @@ _GUEST_RESPONSES = described(
     *_BODY_PROBLEMS,
     *IDEMPOTENCY_PROBLEMS,
     *_REASONS,
+    "role_may_not",
     "participant_not_found",
     "role_not_mapped",
     "surface_not_offered",
@@ -393,9 +395,8 @@ def door_routes(kind: SessionKind) -> APIRouter:
             *SESSION_PROBLEMS,
             *_BODY_PROBLEMS,
             *IDEMPOTENCY_PROBLEMS,
-            Reason.NOT_A_PARTICIPANT.value,
             "call_not_found",
-            "role_may_not",
+            *ROLE_PROBLEMS,
         ),
         response_model=CallOut,
     )
@@ -407,7 +408,9 @@ def door_routes(kind: SessionKind) -> APIRouter:
         return await once.answer(caller, lambda: turn(calls.end_call, caller, reference, body))
 
     @router.get(
-        "/calls", summary="List the calls of a session", responses=described(*SESSION_PROBLEMS, "invalid_cursor")
+        "/calls",
+        summary="List the calls of a session",
+        responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"),
     )
     async def list_calls(
         caller: CallsReader, reference: Reference, limit: Limit = 50, cursor: Cursor = None

@@ -17,7 +17,7 @@ from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Identifier, Metadata, Moment, Shape
 from videobroker.web.v1.calls import SessionRef
-from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
+from videobroker.web.v1.sessions import COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
@@ -194,6 +194,7 @@ async def list_events(
     recorded, following = await read_journal(
         caller.broker,
         caller.app,
+        actor=caller.actor,
         types=type or (),
         session=session,
         user_id=user_id,
@@ -210,7 +211,12 @@ async def list_events(
     status_code=201,
     response_model=EventOut,
     responses=described(
-        *COMMON_PROBLEMS, "session_not_found", "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS
+        *COMMON_PROBLEMS,
+        "session_not_found",
+        "malformed_json",
+        "body_too_large",
+        *IDEMPOTENCY_PROBLEMS,
+        *ROLE_PROBLEMS,
     ),
 )
 async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) -> Any:

@@ -155,6 +155,7 @@ async def list_groups(
         caller.app,
         SessionKind.GROUP,
         SessionFilter(listed_participant(caller, participant)),
+        actor=caller.actor,
         limit=limit,
         cursor=cursor,
     )

@@ -14,7 +14,7 @@ from videobroker.web.auth import Caller, Moderator
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import Moment
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, session_key
+from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
 
 EntryPath = Annotated[UUID, Path(description="The `entry` of the one who waits.")]
 
@@ -82,7 +82,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
     )
 
-    @router.get("", summary="See who waits", responses=described(*SESSION_PROBLEMS, "role_may_not"))
+    @router.get("", summary="See who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
     async def list_lobby(caller: Moderator, reference: Reference) -> LobbyPage:
         """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
         `host_roles`. Whom something else keeps out does not wait: they are not listed."""
@@ -90,7 +90,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         found = await lobbies.list_lobby(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
-    @router.post("/admit", summary="Let everybody in who waits", responses=described(*SESSION_PROBLEMS, "role_may_not"))
+    @router.post("/admit", summary="Let everybody in who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
     async def admit_all(caller: Moderator, reference: Reference) -> LobbyPage:
         """The answer holds those who were let in with this request. Who was denied stays outside."""
         key = session_key(caller, kind, reference)
@@ -100,7 +100,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
     @router.post(
         "/{entry}/admit",
         summary="Let somebody in",
-        responses=described(*SESSION_PROBLEMS, "entry_not_found", "role_may_not"),
+        responses=described(*SESSION_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
     )
     async def admit(caller: Moderator, reference: Reference, entry: EntryPath) -> LobbyEntryOut:
         """They get credentials as soon as they ask again, until the room is shut or somebody puts them out. Admitting
@@ -114,7 +114,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
     @router.post(
         "/{entry}/deny",
         summary="Do not let somebody in",
-        responses=described(*SESSION_PROBLEMS, "entry_not_found", "role_may_not", "already_admitted"),
+        responses=described(*SESSION_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"),
     )
     async def deny(caller: Moderator, reference: Reference, entry: EntryPath) -> LobbyEntryOut:
         """They are told so, and asking again changes nothing until the room is shut. Denying twice is the same as

@@ -10,7 +10,7 @@ from videobroker.web.auth import Moderator
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import Moment, Shape
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, UserId, session_key
+from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, UserId, session_key
 
 
 class RemovalIn(Shape):
@@ -63,7 +63,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
         "/remove",
         summary="Put somebody out",
         responses=described(
-            *SESSION_PROBLEMS, "malformed_json", "body_too_large", "participant_not_found", "role_may_not"
+            *SESSION_PROBLEMS, "malformed_json", "body_too_large", "participant_not_found", *ROLE_PROBLEMS
         ),
     )
     async def remove_participant(
@@ -87,7 +87,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
             enforcement=removed.enforcement,
         )
 
-    @router.post("/readmit", summary="Lift a ban", responses=described(*SESSION_PROBLEMS, "role_may_not"))
+    @router.post("/readmit", summary="Lift a ban", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
     async def readmit_participant(caller: Moderator, reference: Reference, user_id: UserId) -> ReadmissionOut:
         """They may ask for new credentials; those from before stay worthless. Without a ban nothing changes."""
         lifted = await removing.readmit(

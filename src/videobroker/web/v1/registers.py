@@ -7,17 +7,17 @@ from fastapi import APIRouter, Response
 
 from videobroker.domain.sessions import Participant, Registered, SessionKind, SessionTerms
 from videobroker.usecases import registering
-from videobroker.web.auth import SessionsReader, SessionsWriter
+from videobroker.web.auth import SessionsAuthor, SessionsReader, SessionsWriter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.v1.sessions import (
     READ_RESPONSES,
+    ROLE_PROBLEMS,
     SESSION_PROBLEMS,
     WRITE_PROBLEMS,
     Reference,
     SessionOut,
-    readable_session,
     session_key,
 )
 
@@ -70,8 +70,9 @@ def register_routes(
         response.status_code = 201 if registered.created else 200
         return show(registered)
 
-    async def patch(caller: SessionsWriter, reference: Reference, body: Amendment) -> SessionOut:
-        """Changes what is named. The reference, the roster and the room stay."""
+    async def patch(caller: SessionsAuthor, reference: Reference, body: Amendment) -> SessionOut:
+        """Changes what is named. The reference, the participants, and the room stay. A user token needs one of the
+        policy's `booking_roles`, and changes the title, the schedule, and the status only."""
         registered = await registering.amend(
             caller.broker,
             caller.app,
@@ -95,24 +96,25 @@ def register_routes(
         "/{reference}",
         summary=f"Change a {kind}",
         response_model=shape,
-        responses=described(*WRITE_PROBLEMS, "session_not_found"),
+        responses=described(*WRITE_PROBLEMS, "session_not_found", *ROLE_PROBLEMS),
     )(patch)
 
     @router.get("/{reference}", summary=f"Read a {kind}", response_model=shape, responses=READ_RESPONSES)
     async def get(caller: SessionsReader, reference: Reference) -> SessionOut:
         """With its first participants; `GET .../participants` lists all of them."""
-        key = await readable_session(caller, kind, reference)
-        return show(await registering.find(caller.broker, key, own_user_id=caller.user_id))
+        key = session_key(caller, kind, reference)
+        found = await registering.find(caller.broker, caller.app, key, actor=caller.actor, acting_for=caller.acting_for)
+        return show(found)
 
     @router.post(
         "/{reference}/cancel",
         summary=f"Cancel a {kind}",
         response_model=shape,
-        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
+        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     )
-    async def cancel(caller: SessionsWriter, reference: Reference, once: OnceOnly) -> Any:
-        """Nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same as once;
-        registering again reopens it."""
+    async def cancel(caller: SessionsAuthor, reference: Reference, once: OnceOnly) -> Any:
+        """No one can join any more, the call ends, and the room is closed. Canceling twice is the same as once;
+        registering again reopens it. A user token needs one of the policy's `booking_roles`."""
 
         async def cancelled() -> SessionOut:
             key = session_key(caller, kind, reference)

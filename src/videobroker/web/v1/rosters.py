@@ -17,7 +17,6 @@ from videobroker.web.v1.sessions import (
     Reference,
     UserId,
     participant_out,
-    readable_session,
     session_key,
 )
 
@@ -47,13 +46,20 @@ def roster_routes(kind: SessionKind) -> APIRouter:
         generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
     )
 
-    @router.get("", summary="List the roster", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
+    @router.get("", summary="List the roster", responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"))
     async def list_participants(
         caller: SessionsReader, reference: Reference, limit: Limit = 100, cursor: Cursor = None
     ) -> ParticipantPage:
-        """Everybody who is registered for the session, by user id."""
-        key = await readable_session(caller, kind, reference)
-        people, following = await registering.list_participants(caller.broker, key, limit=limit, cursor=cursor)
+        """The participants of the session, by user ID. Users who are not hosts see their own entry."""
+        people, following = await registering.list_participants(
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            actor=caller.actor,
+            acting_for=caller.acting_for,
+            limit=limit,
+            cursor=cursor,
+        )
         return ParticipantPage(data=[participant_out(person) for person in people], next=following)
 
     @router.put(
@@ -79,12 +85,19 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     @router.get(
         "/{user_id}",
         summary="Read one line of the roster",
-        responses=described(*SESSION_PROBLEMS, "participant_not_found"),
+        responses=described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not"),
     )
     async def get_participant(caller: SessionsReader, reference: Reference, user_id: UserId) -> ParticipantOut:
         """One person's role and name."""
-        key = await readable_session(caller, kind, reference)
-        return participant_out(await registering.find_participant(caller.broker, key, user_id))
+        person = await registering.find_participant(
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            user_id,
+            actor=caller.actor,
+            acting_for=caller.acting_for,
+        )
+        return participant_out(person)
 
     @router.delete(
         "/{user_id}",

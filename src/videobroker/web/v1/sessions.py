@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
+from videobroker.domain.access import Reason
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import (
@@ -16,9 +17,9 @@ from videobroker.domain.sessions import (
     SessionKey,
     SessionKind,
     SessionSummary,
+    SessionView,
 )
 from videobroker.errors import UnknownProvider
-from videobroker.usecases.doors import require_on_roster
 from videobroker.usecases.registering import LONGEST_ROSTER
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
@@ -61,6 +62,13 @@ WRITE_PROBLEMS = (
     "role_not_mapped",
     "duplicate_participant",
 )
+ROLE_PROBLEMS = (
+    "role_may_not",
+    Reason.PARTICIPANT_REMOVED.value,
+    Reason.WAITING_FOR_ADMISSION.value,
+    Reason.NOT_A_PARTICIPANT.value,
+)
+"""What an operation may answer to an end user whose relation to the session does not allow it."""
 READ_RESPONSES = described(*SESSION_PROBLEMS)
 LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
 
@@ -201,8 +209,10 @@ class SessionSummaryOut(BaseModel):
         description="The entry of the user whose token was sent; in lists, also of the user named in the query. "
         "Otherwise null."
     )
-    policy: dict[str, Any] = Field(description="The rules of this session that differ from the app's.")
-    metadata: dict[str, Any]
+    policy: dict[str, Any] | None = Field(
+        description="The rules of this session that differ from the app's; null for end users."
+    )
+    metadata: dict[str, Any] | None = Field(description="What the app keeps here; null for end users.")
     version: int = Field(description="Counts the changes of the session's own fields and of its replaced roster.")
     created_at: Moment
     updated_at: Moment
@@ -211,9 +221,12 @@ class SessionSummaryOut(BaseModel):
 class SessionOut(SessionSummaryOut):
     """What an answer about one session of any kind shows."""
 
-    participants: list[ParticipantOut] = Field(
+    participants: list[ParticipantOut] | None = Field(
         description=f"The first {EMBEDDED_PARTICIPANTS} participants by user ID. "
-        "`participants_truncated` says when there are more."
+        "`participants_truncated` says when there are more. Null for end users who are not hosts."
+    )
+    participant_names: list[str] | None = Field(
+        description="The display names of those participants who have one; null for guests."
     )
     participants_truncated: bool = Field(
         description=f"There are more than {EMBEDDED_PARTICIPANTS} participants: list them with `GET .../participants`."
@@ -222,20 +235,23 @@ class SessionOut(SessionSummaryOut):
 
 def summary_fields(summary: SessionSummary) -> dict[str, Any]:
     """What lists show of every kind of session."""
-    return _session_fields(summary.session, summary.participant_count, summary.own)
+    return _session_fields(summary.session, summary.participant_count, summary.own, summary.view)
 
 
 def common_fields(registered: Registered) -> dict[str, Any]:
     """What an answer about one session of any kind shows."""
-    shown = registered.participants[:EMBEDDED_PARTICIPANTS]
+    shown, view = registered.participants[:EMBEDDED_PARTICIPANTS], registered.view
     return {
-        **_session_fields(registered.session, registered.participant_count, registered.own),
-        "participants": [participant_out(person) for person in shown],
+        **_session_fields(registered.session, registered.participant_count, registered.own, view),
+        "participants": [participant_out(person) for person in shown] if view.participants else None,
+        "participant_names": [person.display_name for person in shown if person.display_name] if view.names else None,
         "participants_truncated": len(shown) < registered.participant_count,
     }
 
 
-def _session_fields(session: Session, participant_count: int, own: Participant | None) -> dict[str, Any]:
+def _session_fields(
+    session: Session, participant_count: int, own: Participant | None, view: SessionView
+) -> dict[str, Any]:
     return {
         "reference": session.key.reference,
         "title": session.terms.title,
@@ -243,8 +259,8 @@ def _session_fields(session: Session, participant_count: int, own: Participant |
         "provider": session.provider,
         "participant_count": participant_count,
         "participant": None if own is None else participant_out(own),
-        "policy": dict(session.terms.policy),
-        "metadata": dict(session.terms.metadata),
+        "policy": dict(session.terms.policy) if view.details else None,
+        "metadata": dict(session.terms.metadata) if view.details else None,
         "version": session.version,
         "created_at": session.created_at,
         "updated_at": session.updated_at,
@@ -254,14 +270,6 @@ def _session_fields(session: Session, participant_count: int, own: Participant |
 def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
     """The session that the caller's app calls so."""
     return SessionKey(caller.app.id, kind, reference)
-
-
-async def readable_session(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
-    """The same, for somebody who wants to read it: for a user, only sessions whose roster they are on exist."""
-    key = session_key(caller, kind, reference)
-    if caller.user_id is not None:
-        await require_on_roster(caller.broker, key, caller.user_id)
-    return key
 
 
 def listed_participant(caller: Caller, participant: str | None) -> str | None:

@@ -59,7 +59,7 @@ async def stream_events(
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
     chosen = Chosen(frozenset(type or ()), session, user_id)
-    start = await begin(caller.broker, caller.app, last_event_id or cursor)
+    start = await begin(caller.broker, caller.app, last_event_id or cursor, actor=caller.actor)
     return EventSourceResponse(
         _sent(caller, chosen, start),
         ping=HEARTBEAT_SECONDS,

@@ -257,22 +257,24 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
     responses=described(*COMMON_PROBLEMS, *_BODY_PROBLEMS, "too_many_endpoints"),
 )
 async def create_endpoint(caller: WebhooksWriter, body: EndpointIn) -> EndpointWithSecret:
-    """It gets what happens from now on, signed as Standard Webhooks has it. The secret is shown this once."""
+    """It receives events from now on, signed with Standard Webhooks. The secret is shown only once. The API key needs
+    `events:read` as well."""
     wish = Wish(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
-    return _with_secret(await endpoints.create(caller.broker, caller.app, wish, now=caller.now))
+    return _with_secret(await endpoints.create(caller.broker, caller.app, wish, actor=caller.actor, now=caller.now))
 
 
 @router.get("/webhook-endpoints", summary="List the webhook endpoints", responses=described(*COMMON_PROBLEMS))
 async def list_endpoints(caller: WebhooksReader) -> EndpointPage:
     """All of them, oldest first."""
-    found = await endpoints.list_endpoints(caller.broker, caller.app)
+    found = await endpoints.list_endpoints(caller.broker, caller.app, actor=caller.actor)
     return EndpointPage(data=[EndpointOut(**_endpoint_fields(each)) for each in found])
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", summary="Read a webhook endpoint", responses=described(*_PROBLEMS))
 async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> EndpointOut:
     """What it wants, and how it does."""
-    return EndpointOut(**_endpoint_fields(await endpoints.find(caller.broker, caller.app, EndpointId(endpoint_id))))
+    found = await endpoints.find(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor)
+    return EndpointOut(**_endpoint_fields(found))
 
 
 @router.patch(
@@ -291,6 +293,7 @@ async def change_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, bod
         types=None if body.types is None else frozenset(body.types),
         ordered=body.ordered,
         enabled=body.enabled,
+        actor=caller.actor,
         now=caller.now,
     )
     return EndpointOut(**_endpoint_fields(changed))
@@ -305,7 +308,7 @@ async def change_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, bod
 )
 async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
     """Whatever was on its way to it is forgotten; the events stay in the journal."""
-    await endpoints.remove(caller.broker, caller.app, EndpointId(endpoint_id))
+    await endpoints.remove(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor)
 
 
 @router.post(
@@ -319,7 +322,9 @@ async def rotate_secret(
     """Deliveries carry the signatures of both secrets for as long as they overlap."""
     overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
     return _with_secret(
-        await endpoints.rotate(caller.broker, caller.app, EndpointId(endpoint_id), overlap=overlap, now=caller.now)
+        await endpoints.rotate(
+            caller.broker, caller.app, EndpointId(endpoint_id), overlap=overlap, actor=caller.actor, now=caller.now
+        )
     )
 
 
@@ -329,7 +334,7 @@ async def rotate_secret(
 async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> AttemptOut:
     """One signed event of the type `endpoint.test`, at once; the answer is what came of it."""
     return _attempt_out(
-        await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), now=caller.now, operator=None)
+        await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor, now=caller.now)
     )
 
 
@@ -348,6 +353,7 @@ async def replay_events(caller: WebhooksWriter, endpoint_id: EndpointPath, body:
             since=body.since,
             until=body.until,
             types=body.types,
+            actor=caller.actor,
             now=caller.now,
         )
     )
@@ -367,7 +373,7 @@ async def list_deliveries(
 ) -> DeliveryPage:
     """Newest first."""
     found, following = await endpoints.list_deliveries(
-        caller.broker, caller.app, EndpointId(endpoint_id), state=state, limit=limit, cursor=cursor
+        caller.broker, caller.app, EndpointId(endpoint_id), state=state, limit=limit, cursor=cursor, actor=caller.actor
     )
     return DeliveryPage(data=[DeliveryOut(**_delivery_fields(each)) for each in found], next=following)
 
@@ -379,7 +385,7 @@ async def list_deliveries(
 )
 async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> DeliveryDetail:
     """With every attempt."""
-    found, log = await endpoints.find_delivery(caller.broker, caller.app, DeliveryId(delivery_id))
+    found, log = await endpoints.find_delivery(caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor)
     return DeliveryDetail(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
 
 
@@ -390,5 +396,7 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
 )
 async def retry_delivery(caller: WebhooksWriter, delivery_id: DeliveryPath) -> DeliveryOut:
     """It is on its way once more, whatever became of it."""
-    found = await endpoints.retry(caller.broker, caller.app, DeliveryId(delivery_id), now=caller.now)
+    found = await endpoints.retry(
+        caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor, now=caller.now
+    )
     return DeliveryOut(**_delivery_fields(found))
