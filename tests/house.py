@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.domain.keys import Scope
