@@ -130,7 +130,7 @@ def test_the_subject_is_the_user_and_a_number_counts_as_its_digits(subject: obje
 
 
 @pytest.mark.parametrize(
-    "subject", [None, "", "a" * 129, True, 1.5, ["tutor-1"], {"id": 1}, "a\nb", "a\x00b", "\ud800"]
+    "subject", [None, "", "a" * 129, True, 1.5, ["tutor-1"], {"id": 1}, "a\nb", "a\x00b", "\ud800", 10**128]
 )
 def test_a_token_that_names_nobody_in_particular_is_not_valid(subject: object) -> None:
     with pytest.raises(UserTokenInvalid, match="`sub`"):

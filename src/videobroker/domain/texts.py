@@ -47,6 +47,15 @@ def check_identifier(text: str) -> str:
     return text
 
 
+def is_name(text: str) -> bool:
+    """Whether `check_name` accepts the text."""
+    try:
+        check_name(text)
+    except ValueError:
+        return False
+    return True
+
+
 def check_name(text: str) -> str:
     """The text, if it can be displayed as the name of a person or the title of a session. Raises `ValueError`."""
     if not 1 <= len(text) <= LONGEST_NAME:

@@ -11,6 +11,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import MOST_ORIGINS, App, LegacyFamily, ProviderAccount, ProviderName, RoleMap, origin
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
+from videobroker.domain.texts import check_identifier
 from videobroker.domain.users import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
 from videobroker.errors import (
     ApiKeyInvalid,
@@ -25,7 +26,6 @@ from videobroker.errors import (
 )
 from videobroker.storage import apps, sessions
 
-LONGEST_NAME = 128
 NO_APP = (
     "No app here accepts this user token: none has rules for its `iss`, `aud`, and `alg`. Check them, or set the rules "
     "with `videobroker user-tokens set`."
@@ -185,8 +185,10 @@ async def create_app(
 ) -> App:
     """A new app. Raises `AppExists`, `InvalidInput`."""
     origins = _origins(allowed_origins)
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise InvalidInput(f"Name the app with 1 to {LONGEST_NAME} printable characters, without spaces around them.")
+    try:
+        check_identifier(name)  # it stands in paths: /hooks/{provider}/{app}
+    except ValueError as error:
+        raise InvalidInput(f"An app cannot have this name: {error}.") from None
     async with broker.store.transaction() as transaction:
         app_id = AppId(uuid7(now))
         added = await apps.add_app(

@@ -19,13 +19,21 @@ from pydantic import (
 )
 
 from videobroker.domain.access import Admit, Decision, Reason, Wait
+from videobroker.domain.texts import (
+    IDENTIFIER_PATTERN,
+    LINE_PATTERN,
+    LONGEST_IDENTIFIER,
+    LONGEST_NAME,
+    NAME_PATTERN,
+    check_identifier,
+    check_name,
+)
 from videobroker.domain.times import rfc3339, utc
 
 METADATA_BYTES = 16_384
 LARGEST_FLOAT = 2.0**53
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2199
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
-_NO_CONTROLS = r"^[^\u0000-\u001f\u007f]*$"
 
 
 class Shape(BaseModel):
@@ -61,24 +69,20 @@ Moment = Annotated[
 ]
 """A moment: RFC 3339 with an offset in, RFC 3339 in UTC out."""
 
-Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=_NO_CONTROLS)]
-"""The app's own name for something: 1 to 128 characters, no control characters."""
+IDENTIFIER_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST_IDENTIFIER,
+    "pattern": IDENTIFIER_PATTERN,
+}
+Identifier = Annotated[str, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
+"""The app's own id of a user or a session. The rule is that of the `sub` of user tokens."""
 
+NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": NAME_PATTERN}
+Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(NAME_SCHEMA)]
+"""The name of a person or the title of a session, for people to read."""
 
-def addressable(identifier: str) -> str:
-    """The identifier, if it can be named in a path. Raises `ValueError`."""
-    if "/" in identifier or identifier in {".", ".."}:
-        raise ValueError("an id must not hold `/`, and must not be `.` or `..`: it could not be named in a path")
-    return identifier
-
-
-PathIdentifier = Annotated[Identifier, AfterValidator(addressable)]
-"""An identifier that stands in paths."""
-
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
-"""A name that people read."""
-
-RoleName = Annotated[str, Field(min_length=1, max_length=64, pattern=_NO_CONTROLS)]
+RoleName = Annotated[str, Field(min_length=1, max_length=64, pattern=LINE_PATTERN)]
 
 Seconds = Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600)]
 """Whole seconds, up to a week."""

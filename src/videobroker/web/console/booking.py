@@ -22,7 +22,7 @@ from videobroker.web.console.rendering import rendered
 from videobroker.web.console.session import links_for, session_page
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
-from videobroker.web.shapes import Name, PathIdentifier, sensible
+from videobroker.web.shapes import Identifier, Name, sensible
 
 router = APIRouter(prefix="/book", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
@@ -30,9 +30,9 @@ ROWS = 12
 """So many people fit on the form; more are put on the roster through the API."""
 LONGEST_MINUTES = 7 * 24 * 60
 
-_reference: TypeAdapter[str] = TypeAdapter(PathIdentifier)
+_reference: TypeAdapter[str] = TypeAdapter(Identifier)
 _title: TypeAdapter[str] = TypeAdapter(Name)
-_user_id: TypeAdapter[str] = TypeAdapter(PathIdentifier)
+_user_id: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
+from videobroker.domain.texts import is_name
 from videobroker.web.console.access import COOKIE, LASTS, TooManyTries
 from videobroker.web.console.rendering import rendered, static_file
 from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, console_of, form_of, ip_of
@@ -46,7 +47,7 @@ async def console_sign_in(request: Request) -> Response:
     except TooManyTries as error:
         headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))}
         return _form(following, name=name, error=error.detail, status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+    if len(name) > LONGEST_NAME or not is_name(name):
         sentence = f"Say who you are, with 1 to {LONGEST_NAME} characters."
         return _form(following, name=name, name_error=sentence, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     cookie = access.sign_in(form.raw("key"), name=name, zone=form.text("zone"), now=now)

@@ -6,11 +6,21 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from videobroker.domain.access import Reason, Refuse
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.domain.texts import check_name
 from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.doors import denial, require_on_roster
@@ -19,6 +29,7 @@ from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.problems import STATUS
 from videobroker.web.reading import by_name
+from videobroker.web.shapes import NAME_SCHEMA
 
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?:X{8}-X{4}-X{4}-X{4}-X{12})|\{X{8}-X{4}-X{4}-X{4}-X{12}\}|X{32}".replace("X", "[0-9a-f]"),
@@ -97,9 +108,10 @@ class GuestTokenRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"guest_name": "Grandma"}]})
 
     guest_name: Annotated[
-        str,
-        StringConstraints(strict=True, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*$"),
+        StrictStr,
+        AfterValidator(lambda name: name and check_name(name)),
         BeforeValidator(lambda value: "" if value is None else value),
+        WithJsonSchema(NAME_SCHEMA),
         Field(description="What the guest is called."),
     ] = ""
 
@@ -195,7 +207,9 @@ async def _guest_name(request: Request) -> str:
         content = await request.json()
         name = GuestTokenRequest.model_validate({} if content is None else content).guest_name
     except (json.JSONDecodeError, ValidationError):
-        raise InvalidGuestBody("Send a JSON object with `guest_name`, a name of at most 200 characters.") from None
+        raise InvalidGuestBody(
+            "Send a JSON object with `guest_name`: 1 to 200 characters, visible, without controls."
+        ) from None
     if not name:
         raise GuestNameRequired("Send the guest's name as `guest_name`.")
     return name

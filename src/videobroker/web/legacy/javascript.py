@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,8 +17,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from videobroker.domain.texts import check_identifier
 from videobroker.domain.times import utc
-from videobroker.web.shapes import Moment
+from videobroker.web.shapes import IDENTIFIER_SCHEMA, Moment
 
 LARGEST_INTEGER = 2**53 - 1
 """`Number.MAX_SAFE_INTEGER`: JavaScript knows no larger integer exactly."""
@@ -56,7 +58,7 @@ JsMoment = Annotated[
 
 OldId = (
     Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
-    | Annotated[StrictStr, Field(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f]*$")]
+    | Annotated[StrictStr, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 )
 """An id of the app, which may be a number."""
 

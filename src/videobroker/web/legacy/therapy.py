@@ -90,16 +90,7 @@ _STEPS: dict[OldStatus, Step] = {
 }
 
 Notes = Annotated[str, Field(max_length=4_000, pattern=r"^[^\u0000]*$")]
-BookingId = Annotated[
-    str,
-    Path(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\u0000-\u001f\u007f]*$",
-        description="The `id` of the video call.",
-        examples=["therapy-1"],
-    ),
-]
+BookingId = Annotated[Identifier, Path(description="The `id` of the video call.", examples=["therapy-1"])]
 
 _EXAMPLE: dict[str, Any] = {
     "id": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77",

@@ -17,7 +17,7 @@ from videobroker.usecases.entering import Joined, Visitor, join
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.reading import by_name
-from videobroker.web.shapes import Identifier, Moment
+from videobroker.web.shapes import IDENTIFIER_SCHEMA, Identifier, Moment
 from videobroker.web.v1.sessions import ROLE_PROBLEMS
 
 ERRORS = OldErrors(
@@ -63,7 +63,7 @@ BookingId = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[^\u0000-\u001f\u007f]*$"},
+                IDENTIFIER_SCHEMA,
                 {"type": "integer"},
             ]
         }

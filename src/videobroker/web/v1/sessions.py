@@ -23,30 +23,16 @@ from videobroker.errors import UnknownProvider
 from videobroker.usecases.registering import LONGEST_ROSTER
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
-from videobroker.web.shapes import Metadata, Moment, Name, PathIdentifier, RoleName, Seconds, Shape, addressable
+from videobroker.web.shapes import Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
 
 Reference = Annotated[
-    str,
-    AfterValidator(addressable),
+    Identifier,
     Path(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\u0000-\u001f\u007f]*$",
-        description="The app's own id of the session: 1 to 128 characters, no control characters, no `/`.",
+        description="The app's own id of the session: 1 to 128 characters; no control characters, no `/`.",
         examples=["lesson-1"],
     ),
 ]
-UserId = Annotated[
-    str,
-    AfterValidator(addressable),
-    Path(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\u0000-\u001f\u007f]*$",
-        description="The app's own id of the person.",
-        examples=["tutor-1"],
-    ),
-]
+UserId = Annotated[Identifier, Path(description="The app's own id of the person.", examples=["tutor-1"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="At most so many items.")]
 Cursor = Annotated[
     str | None, Query(max_length=1024, description="`next` of the page before; leave it out for the first page.")
@@ -80,7 +66,7 @@ class ParticipantIn(Shape):
         json_schema_extra={"examples": [{"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}]}
     )
 
-    user_id: PathIdentifier = Field(description="The app's own id of the person.")
+    user_id: Identifier = Field(description="The app's own id of the person.")
     role: RoleName = Field(description="The app's role; its role map says what it is called at the provider.")
     display_name: Name | None = Field(default=None, description="Shown to the others in the call.")
 

@@ -1,0 +1,134 @@
+"""Identifiers and names: what every way into the service accepts, and what none does."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.texts import (
+    IDENTIFIER_PATTERN,
+    LONGEST_IDENTIFIER,
+    LONGEST_NAME,
+    NAME_PATTERN,
+    check_identifier,
+    check_name,
+)
+from videobroker.domain.users import user_of
+from videobroker.errors import UserTokenInvalid
+
+CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x7f", "\x80", "\x85", "\x9b", "\u2028", "\u2029"]
+BIDI_CONTROLS = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"]
+ORDINARY = [
+    "Ada",
+    "Zoë",
+    "Zoe\u0308",  # decomposed
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # ZWNJ, as Persian is spelled
+    "क्\u200dष",  # ZWJ
+    "👩\u200d💻",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "12\u00a0rue",
+    "a\u202fb",
+    "\u200f\u05e2\u05d1\u05e8\u05d9\u05ea",  # RLM
+    "O'Hara <b>&\"",
+    "auth0|65f0c1",
+    "a%2Fb?c#d+e;f",
+    "名前",
+    "\u3000",
+]
+INVISIBLE = [
+    " ",
+    "   ",
+    "\u00a0",
+    "\u3000",
+    "\u200b",
+    "\u200d",
+    "\u2060",
+    "\ufeff",
+    "\u00ad",
+    "\u034f",
+    "\u115f",
+    "\u3164",
+    "\uffa0",
+    "\u2800",
+    "\ufe0f",
+    "\u180e",
+    "\u0301",
+    "\ufffe",
+    "\U000e0041",
+    "\U0001d159",
+    "\u200b \u200e\ufeff",
+]
+
+
+def accepts(check: Callable[[str], str], text: str) -> bool:
+    try:
+        return check(text) == text
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_spelling_identifies_a_user(text: str) -> None:
+    assert check_identifier(text) == text
+
+
+@pytest.mark.parametrize("text", ORDINARY[:-1])
+def test_ordinary_spelling_is_a_name(text: str) -> None:
+    assert check_name(text) == text
+
+
+@pytest.mark.parametrize("character", [*CONTROLS, *BIDI_CONTROLS, chr(0xD800), chr(0xDFFF)])
+@pytest.mark.parametrize("text", ["{}", "a{}", "{}a", "a{}b"])
+def test_controls_are_part_of_no_identifier_and_no_name(text: str, character: str) -> None:
+    assert not accepts(check_identifier, text.format(character))
+    assert not accepts(check_name, text.format(character))
+
+
+@pytest.mark.parametrize("text", ["", "a" * (LONGEST_IDENTIFIER + 1), "a/b", "/", ".", "..", " a", "a ", " "])
+def test_what_a_path_or_a_header_cannot_carry_is_no_identifier(text: str) -> None:
+    assert not accepts(check_identifier, text)
+
+
+@pytest.mark.parametrize("text", INVISIBLE)
+def test_a_name_is_visible(text: str) -> None:
+    assert not accepts(check_name, text)
+    assert check_name(f"{text}a") == f"{text}a"
+
+
+def test_lengths_count_characters() -> None:
+    assert accepts(check_identifier, "😀" * LONGEST_IDENTIFIER)
+    assert accepts(check_name, "😀" * LONGEST_NAME)
+    assert not accepts(check_name, "😀" * (LONGEST_NAME + 1))
+    assert not accepts(check_name, "")
+
+
+def matches(pattern: str, text: str, longest: int) -> bool:
+    """As JSON Schema means it: `$` is the very end."""
+    return 1 <= len(text) <= longest and re.search(pattern.replace("$", r"\Z"), text) is not None
+
+
+characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from(
+    [*CONTROLS, *BIDI_CONTROLS, *(text[0] for text in INVISIBLE), ".", "/", " "]
+)
+
+
+@given(st.text(characters, max_size=5) | st.text(characters, max_size=LONGEST_IDENTIFIER + 2))
+def test_the_published_pattern_of_identifiers_is_the_rule(text: str) -> None:
+    assert matches(IDENTIFIER_PATTERN, text, LONGEST_IDENTIFIER) is accepts(check_identifier, text)
+
+
+@given(st.text(characters, max_size=5))
+def test_the_published_pattern_of_names_is_the_rule_within_the_basic_plane(text: str) -> None:
+    if all(character <= "\uffff" for character in text):
+        assert matches(NAME_PATTERN, text, LONGEST_NAME) is accepts(check_name, text)
+
+
+@given(st.text(characters, max_size=5) | st.text(characters, max_size=LONGEST_IDENTIFIER + 2))
+def test_who_can_be_registered_can_sign_in_and_nobody_else(text: str) -> None:
+    try:
+        signed_in = user_of({"sub": text}) == text
+    except UserTokenInvalid:
+        signed_in = False
+    assert signed_in is accepts(check_identifier, text)
