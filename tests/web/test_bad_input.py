@@ -1,6 +1,7 @@
 """Whatever is sent: a 4xx problem with a stable code and a sentence that helps, and nothing is half-written."""
 
 import base64
+import gzip
 import json
 import re
 import time
@@ -173,19 +174,33 @@ async def test_a_body_that_is_needed_has_to_be_there(school: Tenant, raw: bytes)
             problem_of(answer, 422, "invalid_request", *([] if path.endswith("/join") else ["body"]), tenant=school)
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/xml",
-        "application/json; charset=latin-1",
-        "nonsense",
-        "",
-    ],
-)
-async def test_a_body_is_read_as_json_whatever_its_content_type_says(school: Tenant, content_type: str) -> None:
+JSON_TYPES = [
+    "application/json",
+    "Application/JSON",
+    "application/json; charset=latin-1",
+    "application/json;charset=utf-8",
+    "application/merge-patch+json",
+    "application/vnd.school.v2+json ; profile=x",
+    "",
+]
+OTHER_TYPES = [
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/xml",
+    "application/jsonp",
+    "application/json-seq",
+    "application/json, text/plain",
+    "application/+json",
+    "text/plain; application/json",
+    "nonsense",
+    "*/*",
+]
+
+
+@pytest.mark.parametrize("content_type", JSON_TYPES)
+async def test_a_body_that_claims_to_be_json_is_read_as_json(school: Tenant, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     async with unchanged(school):
         answer = await school.send("PUT", "/v1/groups/new", content=b"title=Circle", headers=headers)
@@ -193,6 +208,85 @@ async def test_a_body_is_read_as_json_whatever_its_content_type_says(school: Ten
     answer = await school.send("PUT", "/v1/groups/new", content='{"title": "é"}'.encode(), headers=headers)
     assert answer.status_code == 201
     assert answer.json()["title"] == "é"
+
+
+@pytest.mark.parametrize("content_type", OTHER_TYPES)
+async def test_a_body_that_claims_to_be_something_else_is_an_unsupported_media_type(
+    school: Tenant, content_type: str
+) -> None:
+    headers = {"Content-Type": content_type}
+    async with unchanged(school):
+        for method, path in WITH_BODY:
+            for content in (b"title=Circle", b'{"title": "Circle"}'):
+                answer = await school.send(method, path, content=content, headers=headers)
+                problem = problem_of(answer, 415, "unsupported_media_type", tenant=school)
+                assert "application/json" in problem["detail"]
+
+
+async def test_the_old_endpoints_read_nothing_but_json_either(school: Tenant) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await school.send("POST", "/api/100ms/token", content=b"bookingId=1", headers=headers)
+    problem_of(answer, 415, "unsupported_media_type", tenant=school)
+
+
+async def test_the_content_type_of_no_body_does_not_matter(school: Tenant) -> None:
+    headers = {"Content-Type": "text/plain"}
+    assert (await school.send("GET", "/v1/groups/circle", headers=headers)).status_code == 200
+    assert (await school.send("POST", "/v1/groups/circle/start", headers=headers)).status_code == 200
+    assert (await school.send("POST", "/v1/groups/circle/cancel", content=b"x", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "x-unknown", "identity, gzip"])
+async def test_a_compressed_body_is_refused_with_what_is_accepted(school: Tenant, coding: str) -> None:
+    content = gzip.compress(b'{"user_id": "tutor-1"}')
+    headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
+    async with unchanged(school):
+        for method, path in WITH_BODY:
+            answer = await school.send(method, path, content=content, headers=headers)
+            problem_of(answer, 415, "unsupported_content_encoding", tenant=school)
+            assert answer.headers["accept-encoding"] == "identity"
+
+
+async def test_a_body_may_say_that_it_is_not_compressed(school: Tenant) -> None:
+    headers = {"Content-Encoding": "identity"}
+    answer = await school.send("PUT", "/v1/groups/new", json={"title": "Circle"}, headers=headers)
+    assert answer.status_code == 201
+
+
+# --- integers ---------------------------------------------------------------------------------------------------------
+
+SIXTY = ["60", "60.0", "6e1", "6E+1", "600e-1", "0.6e2", "60.000"]
+NOT_SIXTY = ["60.5", '"60"', "true", "1e400", "-1e400", "[60]", "6e-1", "1e300", "null", "{}"]
+
+
+def booking_with(duration: str) -> bytes:
+    return json.dumps({**BOOKING, "duration_minutes": 0}).replace('minutes": 0', f'minutes": {duration}').encode()
+
+
+@pytest.mark.parametrize("number", SIXTY)
+async def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(school: Tenant, number: str) -> None:
+    answer = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["duration_minutes"] == 60
+    policy = '{"policy": {"grace_seconds": %s, "token_seconds": %s, "opens_before_seconds_by_role": {"tutor": %s}}}'
+    answer = await school.send("PUT", "/v1/groups/new", content=(policy % (number, number, number)).encode())
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["policy"]["grace_seconds"] == 60
+    assert "60.0" not in answer.text
+    link = '{"user_id": "tutor-1", "expires_in_seconds": %s}' % number  # noqa: UP031  braces
+    assert (await school.send("POST", "/v1/groups/circle/links", content=link.encode())).status_code in {200, 201}
+
+
+@pytest.mark.parametrize("number", NOT_SIXTY)
+async def test_what_is_not_an_integer_is_refused(school: Tenant, number: str) -> None:
+    async with unchanged(school):
+        answer = await school.send("PUT", "/v1/bookings/new", content=booking_with(number))
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+
+
+async def test_numbers_that_the_app_stores_stay_as_they_were_sent(school: Tenant) -> None:
+    answer = await school.send("PUT", "/v1/groups/new", content=b'{"metadata": {"price": 60.0}}')
+    assert '"price":60.0' in answer.text
 
 
 # --- bodies that are too large ----------------------------------------------------------------------------------------

@@ -158,3 +158,29 @@ async def test_a_page_of_another_origin_may_not(browser: httpx.AsyncClient, api:
         answer = await client.options("/v1/bookings/lesson-1/join", headers=headers)
         assert answer.status_code >= 400
         assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "traceparent",
+        "traceparent, tracestate, baggage",
+        "X-Request-Id",
+        "authorization,idempotency-key,sentry-trace",
+        "b3",
+    ],
+)
+async def test_a_page_may_send_what_tracing_libraries_add(shop: Tenant, names: str) -> None:
+    (own,) = shop.app.allowed_origins
+    headers = ASK | {"Access-Control-Request-Headers": names}
+    allowed = await shop.api.options("/v1/bookings/lesson-1/join", headers=headers | {"Origin": own})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, own)
+    granted = {name.strip().lower() for name in allowed.headers["access-control-allow-headers"].split(",")}
+    assert {name.strip().lower() for name in names.split(",")} <= granted
+    refused = await shop.api.options("/v1/visit", headers=headers | {"Origin": "https://evil.example"})
+    assert refused.status_code == 400
+    ben = await linked(shop)
+    read = await shop.api.get(
+        "/v1/visit", headers={"Authorization": f"Bearer {ben['ticket']}", "traceparent": "00-1-1-01"}
+    )
+    assert read.status_code == 200

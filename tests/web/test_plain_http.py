@@ -25,7 +25,7 @@ from videobroker.broker import Broker
 from videobroker.usecases.hearing import LARGEST_NOTICE
 from videobroker.web.app import Service
 from videobroker.web.fast_lane import ShortWay
-from videobroker.web.one_piece import OnePieceProtocol
+from videobroker.web.http_protocol import HttpProtocol
 from videobroker.web.plain_http import plain_http
 from videobroker.web.v1 import plain_doors
 from videobroker.web.v1.plain_doors import PlainDoor
@@ -61,6 +61,9 @@ class Wire:
 
     def is_closing(self) -> bool:
         return self.is_closed
+
+    def can_write_eof(self) -> bool:
+        return False
 
     def pause_reading(self) -> None: ...
 
@@ -132,7 +135,7 @@ async def connect(counted: Counted, app: FastAPI) -> AsyncIterator[Connect]:
     def one(
         *, plainly: bool = True, trusted: str = "127.0.0.1", peer: tuple[str, int] | None = PEER, **how: Any
     ) -> Connection:
-        kind: Any = OnePieceProtocol
+        kind: Any = HttpProtocol
         if plainly:
             kind = plain_http(cast("Service", app).short_way)
         config = uvicorn.Config(
@@ -302,8 +305,6 @@ class TestBytes:
             {"version": "1.0"},
             {"version": "1.0", "headers": {"Connection": "keep-alive"}},
             {"headers": {"Connection": "close"}},
-            {"headers": {"Connection": "Upgrade", "Upgrade": "h2c"}},
-            {"path": "/hooks/100ms/nobody", "headers": {"Connection": "Upgrade", "Upgrade": "h2c"}},
             {"headers": {"Expect": "100-continue"}},
             {"headers": {"Origin": "https://page.example"}},
             {"path": "/v1/bookings/lesson-1/join?a=1"},

@@ -17,6 +17,7 @@ from videobroker.cli import logs
 from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
+from videobroker.web.forwarded import ForwardedHeaders
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.plain_http import plain_http
 
@@ -89,15 +90,15 @@ def server_config(
     )
     extend(app)
     return uvicorn.Config(
-        app,
+        ForwardedHeaders(app, settings.forwarded_allow_ips),
         host=settings.host,
         port=settings.port,
         http=plain_http(app.short_way),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

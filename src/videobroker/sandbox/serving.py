@@ -11,5 +11,9 @@ end it first: a request that is on its way when the server does is lost, and loo
 
 
 def server_config(app: ASGIApp, **how: Any) -> uvicorn.Config:
-    """A server's configuration for `app`; `how` is passed on to uvicorn."""
-    return uvicorn.Config(app, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, **how)
+    """A server's configuration for `app`; `how` is passed on to uvicorn.
+
+    Over h11: uvicorn with httptools drops the body of a request that offers HTTP/2 (`Upgrade: h2c`), as the JDK's
+    client does.
+    """
+    return uvicorn.Config(app, http="h11", access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, **how)

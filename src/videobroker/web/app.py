@@ -12,9 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import SCOPE_MEANINGS
-from videobroker.web import console, health, hooks, problems, v1
+from videobroker.web import api_docs, console, health, hooks, problems, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_lane import FastLane, ShortWay
+from videobroker.web.http_semantics import AnswerHead, RequireHost, SendDefaultHeaders
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
@@ -22,7 +23,7 @@ from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.origins import Origins
 from videobroker.web.pages.hosted import NEWEST_AGORA_SDK, page_routes
 from videobroker.web.pages.policy import Sdk
-from videobroker.web.problems import Problem
+from videobroker.web.problems import Problem, described
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
 from videobroker.web.requests_log import RequestsLog
 from videobroker.web.v1 import catalogue
@@ -33,6 +34,13 @@ Register bookings and groups, ask who may enter now, and get join credentials fo
 
 Every request carries an API key of the app. Errors are problem documents (RFC 9457) with a stable `code`. Moments are
 RFC 3339; answers are in UTC. Lists are `{"data": [...], "next": cursor}`.
+
+Bodies are JSON in UTF-8: send `Content-Type: application/json`, another `application/*+json`, or no content type.
+Compressed bodies are not read. `HEAD` works wherever `GET` does, and `OPTIONS` names the methods of a path.
+
+Every operation may also answer `malformed_request` (400: not valid HTTP, or not exactly one `Host`),
+`method_not_allowed` (405), `request_timeout` (408: the head of the request took longer than 20 seconds, or its body
+longer than 30), `request_head_too_large` (431: more than 64 KiB or 100 headers) and `internal_error` (500).
 """
 
 TAGS = [
@@ -59,7 +67,8 @@ class Service(FastAPI):
     def __init__(self, **said: Any) -> None:
         super().__init__(**said)
         self.short_way = ShortWay(lambda: self.state.broker, lanes=(plain_door, hooks.plain_hook))
-        self._front = FastLane(RequestsLog(super().__call__), self.short_way)
+        ordinary_way = AnswerHead(SendDefaultHeaders(RequestsLog(RequireHost(super().__call__))))
+        self._front = FastLane(ordinary_way, self.short_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
@@ -96,6 +105,8 @@ def create_app(
         openapi_tags=TAGS,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         strict_content_type=False,
         generate_unique_id_function=by_name,
     )
@@ -111,6 +122,7 @@ def create_app(
     app.include_router(legacy_therapy.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
+    app.include_router(api_docs.router)
     app.include_router(page_routes(agora_sdk))
     if door is not None:
         console.install(app, door)
@@ -170,6 +182,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for schema in _answers(document):
         if schema.get("type") == "array" and "$ref" in schema["items"]:
             schema["examples"] = [schemas[schema["items"]["$ref"].rpartition("/")[2]]["examples"]]
+    _add_body_problems(document)
     for operation in (each for path in document["paths"].values() for each in path.values()):
         for requirement in operation.get("security", ()):
             # Scopes belong to keys; a user token says what it may by saying whose it is.
@@ -177,6 +190,13 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
     document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"
     return document
+
+
+def _add_body_problems(document: dict[str, Any]) -> None:
+    problems = described("unsupported_media_type", "unsupported_content_encoding")
+    for operation in (each for path in document["paths"].values() for each in path.values()):
+        if "requestBody" in operation:
+            operation["responses"] |= {str(status): answer for status, answer in problems.items()}
 
 
 def _answers(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

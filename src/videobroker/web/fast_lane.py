@@ -5,8 +5,10 @@ such a request takes longer than everything we do. Whatever is in the least diff
 ordinary way, with nothing done yet: there is one contract, and one text of every error.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -16,10 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker.broker import Broker
 from videobroker.domain.values import Value
 from videobroker.errors import BrokerError
+from videobroker.web.http_semantics import DEFAULT_HEADERS, has_one_host, is_compressed
 from videobroker.web.problems import log_failure, problem, unexpected
 from videobroker.web.requests_log import observe
 
-_HEADERS = ((b"cache-control", b"no-store"), (b"content-type", b"application/json"))
+_HEADERS = ((b"content-type", b"application/json"), *DEFAULT_HEADERS)
+BODY_SECONDS = 5.0
+"""A body that takes longer is read by the ordinary way, which has a time limit and an answer for it."""
 
 
 class Plain(Protocol):
@@ -64,7 +69,8 @@ class ShortWay:
         for lane in self._lanes:
             plain = lane(path, scope)
             if plain is not None:
-                return plain
+                headers = scope["headers"]
+                return plain if has_one_host(headers) and not is_compressed(headers) else None
         return None
 
     async def answer(self, plain: Plain, wish: Any) -> Answer:
@@ -127,15 +133,19 @@ async def _received(receive: Receive, longest: int) -> list[Message]:
     """What comes of the body: all of it, unless it is too long."""
     messages: list[Message] = []
     length, more = 0, True
-    while more and length <= longest:
-        message = await receive()
-        messages.append(message)
-        length += len(message.get("body", b""))
-        more = message.get("more_body", False)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS):
+            while more and length <= longest:
+                message = await receive()
+                messages.append(message)
+                length += len(message.get("body", b""))
+                more = message.get("more_body", False)
     return messages
 
 
 def _whole(messages: Sequence[Message], longest: int) -> bytes | None:
+    if not messages:
+        return None
     last = messages[-1]
     body = b"".join([each.get("body", b"") for each in messages])
     return None if last["type"] != "http.request" or last.get("more_body") or len(body) > longest else body

@@ -12,15 +12,17 @@ from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from videobroker.web.fast_lane import Answer, Plain, ShortWay
-from videobroker.web.one_piece import OnePieceProtocol
+from videobroker.web.http_protocol import HttpProtocol, response_bytes
 
 FAILED = Answer(
     500, ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")), b"Internal Server Error"
 )
 """uvicorn's own, for what nobody else answers."""
+BODY_SECONDS = 5.0
+"""A body that takes longer goes the ordinary way, which has a time limit and an answer for it."""
 
 
 def plain_http(short_way: ShortWay) -> "type[PlainHttp]":
@@ -56,7 +58,7 @@ class _PlainCycle:
         await answer(self)
 
 
-class PlainHttp(OnePieceProtocol):
+class PlainHttp(HttpProtocol):
     """uvicorn's HTTP, which looks for plain requests first."""
 
     short_way: ShortWay
@@ -67,11 +69,24 @@ class PlainHttp(OnePieceProtocol):
         outermost = self.config.loaded_app
         self._trusted = outermost.trusted_hosts if isinstance(outermost, ProxyHeadersMiddleware) else None
 
-    def on_headers_complete(self) -> None:
+    def data_received(self, data: bytes) -> None:
+        """Parse input."""
+        super().data_received(data)
+        if self._kept is not None and not self.has_deadline():
+            self.expect_within(BODY_SECONDS)
+
+    def deadline_passed(self) -> None:
+        """What was expected did not come in time."""
+        if self._kept is None:
+            super().deadline_passed()
+        else:
+            self._tell(self._kept)
+
+    def begin_request(self) -> None:
         """The head is there."""
         plain = self._plain()
         if plain is None:
-            super().on_headers_complete()
+            super().begin_request()
         else:
             self._kept = _Kept(plain)
             self.cycle = cast("RequestResponseCycle", _PlainCycle())
@@ -82,30 +97,38 @@ class PlainHttp(OnePieceProtocol):
         if kept is None:
             super().on_body(body)
             return
+        self.note_progress()
         kept.body += body
         if len(kept.body) > kept.plain.longest:
             self._tell(kept)
 
-    def on_message_complete(self) -> None:
+    def complete_request(self) -> None:
         """The request is there."""
         kept = self._kept
         if kept is None:
-            super().on_message_complete()
+            super().complete_request()
             return
         wish = kept.plain.wish(bytes(kept.body))
         if wish is None:
             self._tell(kept)
-            super().on_message_complete()
+            super().complete_request()
         else:
             self._kept = None
             self._start_asgi_task(self.cycle, cast("Any", partial(self._answer, kept.plain, wish)))
+
+    def abandon_request(self) -> None:
+        """End the request whose body is broken."""
+        if self._kept is not None:
+            self._kept = None
+            self.cycle = cast("RequestResponseCycle", None)
+        super().abandon_request()
 
     def _tell(self, kept: _Kept) -> None:
         # It goes the ordinary way after all. What was before it has been answered.
         cycle = self.cycle
         self._kept = None
         self.cycle = cast("RequestResponseCycle", None)
-        super().on_headers_complete()
+        super().begin_request()
         self.cycle.keep_alive &= cycle.keep_alive
         if kept.body:
             super().on_body(bytes(kept.body))
@@ -116,21 +139,15 @@ class PlainHttp(OnePieceProtocol):
             parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
             or not parser.should_keep_alive()
-            or parser.should_upgrade()
             or self.expect_100_continue
             or self.root_path
             or self.limit_concurrency is not None
             or self.access_log
-            or self._is_busy()
+            or self.is_busy()
         ):
             return None
         scope = self._scope()
         return None if scope is None else self.short_way.plain(self.url, scope)
-
-    def _is_busy(self) -> bool:
-        # There is none at first, whatever its type says.
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
 
     def _scope(self) -> Scope | None:
         # What lanes look at. None for chunks: behind the last one there may be more headers.
@@ -171,5 +188,4 @@ class PlainHttp(OnePieceProtocol):
         headers = [*self.server_state.default_headers, *answer.headers]
         if not keep_alive:
             headers.append((b"connection", b"close"))
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        return b"".join((STATUS_LINE[answer.status], *lines, b"\r\n", answer.content))
+        return response_bytes(answer.status, headers, answer.content)

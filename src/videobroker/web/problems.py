@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker import errors
 from videobroker.domain.access import Reason
 from videobroker.errors import AccessDenied, BrokerError
+from videobroker.web.methods import allowed_methods
 from videobroker.web.shapes import AccessShape, access_shape
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,6 +32,36 @@ class MalformedJson(errors.InvalidInput):
     """The body is not JSON."""
 
     code = "malformed_json"
+
+
+class UnsupportedMediaType(errors.InvalidInput):
+    """The body is in a format that is not read here."""
+
+    code = "unsupported_media_type"
+
+
+class UnsupportedContentEncoding(errors.InvalidInput):
+    """The body is compressed."""
+
+    code = "unsupported_content_encoding"
+
+
+class MalformedRequest(errors.InvalidInput):
+    """This is not a valid HTTP request."""
+
+    code = "malformed_request"
+
+
+class HeadTooLarge(errors.InvalidInput):
+    """The head of the request is too large."""
+
+    code = "request_head_too_large"
+
+
+class RequestTimeout(errors.InvalidInput):
+    """The request did not arrive in time."""
+
+    code = "request_timeout"
 
 
 class BodyTooLarge(errors.InvalidInput):
@@ -55,6 +86,11 @@ STATUS: Mapping[str, int] = {
     "invalid_request": 422,
     "malformed_json": 400,
     "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "unsupported_content_encoding": 415,
+    "malformed_request": 400,
+    "request_head_too_large": 431,
+    "request_timeout": 408,
     "unknown_provider": 422,
     "role_not_mapped": 422,
     "duplicate_participant": 422,
@@ -170,11 +206,13 @@ def problem(error: BrokerError) -> JSONResponse:
 
 def headers_of(error: BrokerError, status: int) -> dict[str, str]:
     """The headers that go with an error."""
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, UnsupportedContentEncoding):
+        headers["Accept-Encoding"] = "identity"
     return headers
 
 
@@ -237,14 +275,18 @@ def _said(part: Mapping[str, Any]) -> str:
             return str(part["msg"]).removeprefix("Value error, ")
 
 
-async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for nothing else
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return problem(NoSuchPath("There is nothing here. `/docs` shows every path of the API."))
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            response = problem(MethodNotAllowed("This path does not know this method. `/docs` shows what it knows."))
-            response.headers.update(error.headers or {})
+            allow = {"Allow": ", ".join(allowed_methods(request.app.router.routes, request.scope))}
+            # A preflight that comes here is one of a page that may not ask.
+            if request.method == "OPTIONS" and "access-control-request-method" not in request.headers:
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+            response = problem(MethodNotAllowed("This path does not know this method. `Allow` says what it knows."))
+            response.headers.update(allow)
             return response
         case _:
             return problem(MalformedJson("The body cannot be read. Send one JSON object in UTF-8."))

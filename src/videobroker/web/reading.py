@@ -1,6 +1,8 @@
 """How a request is read: never more than a bound, and only JSON that everybody reads alike."""
 
+import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -11,13 +13,27 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from videobroker.errors import InvalidInput
-from videobroker.web.problems import BodyTooLarge, problem
+from videobroker.errors import BrokerError, InvalidInput
+from videobroker.web.http_semantics import is_compressed
+from videobroker.web.problems import (
+    BodyTooLarge,
+    RequestTimeout,
+    UnsupportedContentEncoding,
+    UnsupportedMediaType,
+    problem,
+)
 
 LARGEST_BODY = 2 * 1024 * 1024
 """Bytes. A roster of 10,000 participants fits."""
 LARGEST_DRAIN = 64 * 1024 * 1024
 """So much of a body that is too large is read and thrown away, so that its sender gets to read the answer."""
+
+
+BODY_SECONDS = 30.0
+"""From the first read of a body to its end. The largest one takes half a megabit per second."""
+
+_SEND_JSON = "Send the body as JSON, with `Content-Type: application/json` or without that header."
+_JSON_TYPE = re.compile(r"\s*application/(?:[\w.!#$&^-]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 class JsonRequest(Request):
@@ -42,14 +58,24 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
         declared = dict(_query_parameters(self.dependant))
         several = {name for name, annotation in declared.items() if "list" in annotation}
+        reads_body = self.body_field is not None
 
         async def read_and_handle(request: Request) -> Response:
             # Who sends no credential at all hears of that first.
             if self.strict_query and "authorization" in request.headers:
                 _check_query(request, set(declared), several)
-            return await handle(JsonRequest(_as_json(request.scope), request.receive))
+            json_request = JsonRequest(_as_json(request.scope), request.receive)
+            if reads_body and await _is_foreign(request, json_request):
+                return problem(UnsupportedMediaType(_SEND_JSON))
+            return await handle(json_request)
 
         return read_and_handle
+
+
+async def _is_foreign(request: Request, json_request: JsonRequest) -> bool:
+    """Whether there is a body that says that it is not JSON."""
+    types = [each for each in request.headers.getlist("content-type") if each.strip()]
+    return any(not _JSON_TYPE.fullmatch(each) for each in types) and bool(await json_request.body())
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, str]]:
@@ -71,8 +97,7 @@ def _check_query(request: Request, declared: set[str], several: set[str]) -> Non
 
 
 def _as_json(scope: Scope) -> Scope:
-    # Nothing here speaks anything but JSON, and a caller who forgot to say so means JSON. Credentials come in a header
-    # that no browser adds by itself, so the content type protects nobody.
+    # A body without a content type is read as JSON.
     headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
     return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
 
@@ -118,40 +143,70 @@ def of_this_moment(response: Response) -> None:
 
 
 class BodyLimit:
-    """ASGI middleware that refuses bodies larger than `LARGEST_BODY` without keeping them."""
+    """ASGI middleware that reads bodies whole: at most `LARGEST_BODY`, within `BODY_SECONDS`, and not compressed.
+
+    A request whose body is cut off is dropped.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 413."""
+        """Pass the request on, or answer 408, 413 or 415."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         body = _Body(receive)
-        if await body.read():
+        await body.read()
+        error = body.error(is_compressed=is_compressed(scope["headers"]))
+        if error is not None:
+            answer = problem(error)
+            if not body.is_complete:
+                # What is still to come must not be read as a request.
+                answer.headers["Connection"] = "close"
+            await answer(scope, receive, send)
+        elif not body.is_cut_off:
             await self.app(scope, body.again, send)
-        else:
-            detail = f"A body has at most {LARGEST_BODY} bytes. Put large rosters one by one."
-            await problem(BodyTooLarge(detail))(scope, receive, send)
 
 
 class _Body:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._messages: list[Message] = []
+        self._size = 0
+        self._is_late = False
+        self.is_complete = False
+        self.is_cut_off = False
 
-    async def read(self) -> bool:
-        """Read all of it; False when it was too large."""
-        size, more = 0, True
-        while more:
-            message = await self._receive()
-            size += len(message.get("body", b""))
-            more = message.get("more_body", False) and size <= LARGEST_DRAIN
-            if size <= LARGEST_BODY:
-                self._messages.append(message)
+    async def read(self) -> None:
+        """Read all of it, as far as the limits allow."""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                await self._read()
+        except TimeoutError:
+            self._is_late = True
         self._messages.reverse()
-        return size <= LARGEST_BODY
+
+    async def _read(self) -> None:
+        while not self.is_complete and self._size <= LARGEST_DRAIN:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.is_cut_off = True
+                return
+            self._size += len(message.get("body", b""))
+            self.is_complete = not message.get("more_body", False)
+            if self._size <= LARGEST_BODY:
+                self._messages.append(message)
+
+    def error(self, *, is_compressed: bool) -> BrokerError | None:
+        """Why the body is refused."""
+        if self._size > LARGEST_BODY:
+            return BodyTooLarge(f"A body has at most {LARGEST_BODY} bytes. Put large rosters one by one.")
+        if self._is_late:
+            return RequestTimeout(f"The body was not complete within {BODY_SECONDS:g} seconds. Send it at once.")
+        if is_compressed and self._size:
+            return UnsupportedContentEncoding("Compressed bodies are not read. Send the body without Content-Encoding.")
+        return None
 
     async def again(self) -> Message:
         """What was received, once more, and then whatever comes."""

@@ -84,7 +84,17 @@ Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(NAME_SCHEMA)]
 
 RoleName = Annotated[str, Field(min_length=1, max_length=64, pattern=LINE_PATTERN)]
 
-Seconds = Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600)]
+
+def _integer(value: object) -> object:
+    # JSON Schema: a number without a fraction is an integer, however it is written (60.0, 6e1). Python's parser makes
+    # floats of these.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+INTEGRAL = BeforeValidator(_integer)
+"""For integers in JSON bodies, behind `StrictInt` and its bounds."""
+
+Seconds = Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600), INTEGRAL]
 """Whole seconds, up to a week."""
 
 

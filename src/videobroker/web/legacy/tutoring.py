@@ -54,6 +54,8 @@ _END_ERRORS = ERRORS.described(*_COMMON, *ROLE_PROBLEMS, "call_not_found")
 
 
 def _digits(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -19,7 +19,7 @@ from videobroker.domain.sessions import (
 )
 from videobroker.usecases import registering
 from videobroker.web.auth import SessionsReader
-from videobroker.web.shapes import Identifier, Metadata, Moment, Name, Shape, sensible
+from videobroker.web.shapes import INTEGRAL, Identifier, Metadata, Moment, Name, Shape, sensible
 from videobroker.web.v1.registers import register_routes
 from videobroker.web.v1.sessions import (
     LIST_RESPONSES,
@@ -47,7 +47,7 @@ _EXAMPLE: dict[str, Any] = {
     ],
 }
 
-Minutes = Annotated[StrictInt, Field(ge=1, le=7 * 24 * 60)]
+Minutes = Annotated[StrictInt, Field(ge=1, le=7 * 24 * 60), INTEGRAL]
 
 
 class BookingIn(SessionIn):

@@ -16,7 +16,7 @@ from videobroker.web.auth import Caller, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
-from videobroker.web.shapes import Identifier, Moment, Name, Shape
+from videobroker.web.shapes import INTEGRAL, Identifier, Moment, Name, Shape
 from videobroker.web.v1.doors import SessionNamed
 from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, session_key
 
@@ -46,7 +46,10 @@ class LinkIn(Shape):
     guest: LinkedGuest | None = Field(default=None, description="Instead: somebody new; every link is another guest.")
     display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
     expires_in_seconds: (
-        Annotated[StrictInt, Field(ge=int(SHORTEST_LIFE.total_seconds()), le=int(LONGEST_LIFE.total_seconds()))] | None
+        Annotated[
+            StrictInt, Field(ge=int(SHORTEST_LIFE.total_seconds()), le=int(LONGEST_LIFE.total_seconds())), INTEGRAL
+        ]
+        | None
     ) = Field(default=None, description="Instead of the policy's `ticket_seconds`.")
 
     @model_validator(mode="after")

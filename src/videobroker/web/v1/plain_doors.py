@@ -103,7 +103,7 @@ def plain_door(path: bytes, scope: Scope) -> PlainDoor | None:
         elif name == b"user-agent":
             # The first one counts, as it does elsewhere.
             user_agent = value if user_agent is None else user_agent
-        elif name in _SAY_MORE:
+        elif name in _SAY_MORE or (name == b"content-type" and value != b"application/json"):
             return None
     if key is None:
         return None

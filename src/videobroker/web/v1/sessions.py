@@ -23,7 +23,21 @@ from videobroker.errors import UnknownProvider
 from videobroker.usecases.registering import LONGEST_ROSTER
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
+<<<<<<< HEAD
 from videobroker.web.shapes import Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
+=======
+from videobroker.web.shapes import (
+    INTEGRAL,
+    Metadata,
+    Moment,
+    Name,
+    PathIdentifier,
+    RoleName,
+    Seconds,
+    Shape,
+    addressable,
+)
+>>>>>>> dcb23af (web: bound request heads, ignore offered upgrades, and answer HEAD and 415)
 
 Reference = Annotated[
     Identifier,
@@ -119,13 +133,13 @@ class PolicyIn(Shape):
         "create sessions.",
     )
     guests_allowed: StrictBool | None = Field(default=None, description="May somebody without a registration enter?")
-    token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
+    token_seconds: Annotated[StrictInt, Field(ge=60, le=86400), INTEGRAL] | None = Field(
         default=None, description="Longest life of a participant's token."
     )
-    guest_token_seconds: Annotated[StrictInt, Field(ge=60, le=86400)] | None = Field(
+    guest_token_seconds: Annotated[StrictInt, Field(ge=60, le=86400), INTEGRAL] | None = Field(
         default=None, description="Longest life of a guest's token."
     )
-    ticket_seconds: Annotated[StrictInt, Field(ge=60, le=30 * 86400)] | None = Field(
+    ticket_seconds: Annotated[StrictInt, Field(ge=60, le=30 * 86400), INTEGRAL] | None = Field(
         default=None, description="Life of a link to the session."
     )
     late_after_seconds: Seconds | None = Field(
@@ -138,7 +152,7 @@ class PolicyIn(Shape):
     no_show_after_seconds: Seconds | None = Field(
         default=None, description="Who was not there by then, counted from the start, is reported as missing."
     )
-    empty_seconds: Annotated[StrictInt, Field(ge=30, le=7 * 24 * 3600)] | None = Field(
+    empty_seconds: Annotated[StrictInt, Field(ge=30, le=7 * 24 * 3600), INTEGRAL] | None = Field(
         default=None, description="A group's call ends when nobody has been in it for so long."
     )
 

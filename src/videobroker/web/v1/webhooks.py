@@ -15,7 +15,7 @@ from videobroker.usecases.endpoints import Wish
 from videobroker.web.auth import WebhooksReader, WebhooksWriter
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Moment, Shape
+from videobroker.web.shapes import INTEGRAL, Moment, Shape
 from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
 
 router = APIRouter(tags=["webhooks out"], route_class=JsonRoute, generate_unique_id_function=by_name)
@@ -115,7 +115,7 @@ class RotationIn(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 86400}]})
 
-    overlap_seconds: Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600)] = Field(
+    overlap_seconds: Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600), INTEGRAL] = Field(
         default=86400, description="For so long both secrets sign."
     )
 

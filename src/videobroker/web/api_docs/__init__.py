@@ -1,0 +1,85 @@
+"""Swagger UI and Redoc, served from this host: the pages load nothing from anywhere else."""
+
+import gzip
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from videobroker.web.pages.assets import Asset, sent
+from videobroker.web.problems import NoSuchPath
+from videobroker.web.reading import by_name
+
+_OWN = files(__package__).joinpath("static")
+# The package carries the released bundles of swagger-ui-dist and redoc.
+_BUNDLES = files("fastapi_offline").joinpath("static")
+_JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+_FILES = {
+    "swagger-ui-bundle.js": (_BUNDLES, _JAVASCRIPT),
+    "swagger-ui.css": (_BUNDLES, _CSS),
+    "redoc.standalone.js": (_BUNDLES, _JAVASCRIPT),
+    "docs.css": (_OWN, _CSS),
+    "show-swagger-ui.js": (_OWN, _JAVASCRIPT),
+    "show-redoc.js": (_OWN, _JAVASCRIPT),
+}
+_REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
+_NO_IMAGE = b"data:,"
+
+_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    # Both set styles from scripts. Redoc's come in <style> elements.
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src data:",
+    "connect-src 'self'",
+    # Redoc searches in a worker that it makes of a string.
+    "worker-src blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+)
+HEADERS = {
+    "Content-Security-Policy": "; ".join(_POLICY),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
+
+
+@router.get("/docs")
+async def show_swagger_ui() -> Response:
+    """The API, to read and to try."""
+    return HTMLResponse(_page("swagger-ui.html"), headers=HEADERS)
+
+
+@router.get("/redoc")
+async def show_redoc() -> Response:
+    """The API, to read."""
+    return HTMLResponse(_page("redoc.html"), headers=HEADERS)
+
+
+# Not async: a bundle is compressed at its first request, which takes a tenth of a second.
+@router.get("/docs/{name}")
+def send_docs_file(request: Request, name: str) -> Response:
+    """A script or style of these pages."""
+    if name not in _FILES:
+        raise NoSuchPath("There is nothing at this path.")
+    return sent(_file(name), request)
+
+
+@cache
+def _page(name: str) -> str:
+    return _OWN.joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _file(name: str) -> Asset:
+    folder, media_type = _FILES[name]
+    # Redoc's footer has a logo from another host.
+    body = folder.joinpath(name).read_bytes().replace(_REDOC_LOGO, _NO_IMAGE)
+    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    return Asset(media_type, etag, body, gzip.compress(body, mtime=0))
