@@ -19,11 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from videobroker.domain.texts import check_identifier
 from videobroker.domain.times import utc
-<<<<<<< HEAD
-from videobroker.web.shapes import IDENTIFIER_SCHEMA, Moment
-=======
-from videobroker.web.shapes import INTEGRAL, Moment
->>>>>>> dcb23af (web: bound request heads, ignore offered upgrades, and answer HEAD and 415)
+from videobroker.web.shapes import IDENTIFIER_SCHEMA, INTEGRAL, Moment
 
 LARGEST_INTEGER = 2**53 - 1
 """`Number.MAX_SAFE_INTEGER`: JavaScript knows no larger integer exactly."""
@@ -61,13 +57,8 @@ JsMoment = Annotated[
 """A moment: ISO 8601 with an offset in, as `toISOString` writes it out."""
 
 OldId = (
-<<<<<<< HEAD
-    Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
-    | Annotated[StrictStr, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
-=======
     Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER), INTEGRAL]
-    | Annotated[StrictStr, Field(min_length=1, max_length=128, pattern=r"^[^\u0000-\u001f\u007f]*$")]
->>>>>>> dcb23af (web: bound request heads, ignore offered upgrades, and answer HEAD and 415)
+    | Annotated[StrictStr, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 )
 """An id of the app, which may be a number."""
 

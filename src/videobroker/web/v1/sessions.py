@@ -23,21 +23,7 @@ from videobroker.errors import UnknownProvider
 from videobroker.usecases.registering import LONGEST_ROSTER
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
-<<<<<<< HEAD
-from videobroker.web.shapes import Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
-=======
-from videobroker.web.shapes import (
-    INTEGRAL,
-    Metadata,
-    Moment,
-    Name,
-    PathIdentifier,
-    RoleName,
-    Seconds,
-    Shape,
-    addressable,
-)
->>>>>>> dcb23af (web: bound request heads, ignore offered upgrades, and answer HEAD and 415)
+from videobroker.web.shapes import INTEGRAL, Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
 
 Reference = Annotated[
     Identifier,
