@@ -155,7 +155,7 @@ class HttpProtocol(OnePieceProtocol):
         super().on_body(body)
 
     def note_progress(self) -> None:
-        """Count what comes between two parts of a body again."""
+        """Restart the count of bytes between two parts of a body."""
         self._bytes_without_progress = 0
 
     def on_message_complete(self) -> None:

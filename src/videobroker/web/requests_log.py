@@ -14,6 +14,9 @@ REQUESTS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that went away before the answer. Nobody receives it."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -29,7 +32,7 @@ class RequestsLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status = 500
+        status = CLIENT_CLOSED_REQUEST
         began = time.perf_counter()
 
         async def watch(message: Message) -> None:
@@ -40,6 +43,9 @@ class RequestsLog:
 
         try:
             await self.app(scope, receive, watch)
+        except BaseException:
+            status = 500 if status == CLIENT_CLOSED_REQUEST else status
+            raise
         finally:
             observe(getattr(scope.get("route"), "unique_id", "none"), status, began)
 
