@@ -16,4 +16,4 @@ def server_config(app: ASGIApp, **how: Any) -> uvicorn.Config:
     Over h11: uvicorn with httptools drops the body of a request that offers HTTP/2 (`Upgrade: h2c`), as the JDK's
     client does.
     """
-    return uvicorn.Config(app, http="h11", access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, **how)
+    return uvicorn.Config(app, **{"http": "h11", "access_log": False, "timeout_keep_alive": KEEP_ALIVE_SECONDS, **how})
