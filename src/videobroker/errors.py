@@ -21,6 +21,7 @@
     │   ├── UserTokenAmbiguous
     │   ├── TicketInvalid
     │   ├── TicketExpired
+    │   ├── TicketRevoked
     │   └── WebhookRefused       a webhook that the provider may not have sent
     ├── ScopeMissing             asking for more than the key may
     ├── ApiKeyNeeded             a user asking for what only a backend may
@@ -34,6 +35,7 @@
     │   ├── CallNotFound
     │   ├── EndpointNotFound
     │   ├── DeliveryNotFound
+    │   ├── LinkNotFound
     │   └── EntryNotFound
     ├── Conflict
     │   ├── RequestInFlight
@@ -193,6 +195,12 @@ class TicketExpired(NotAuthenticated):
     code = "ticket_expired"
 
 
+class TicketRevoked(NotAuthenticated):
+    """The ticket was revoked."""
+
+    code = "ticket_revoked"
+
+
 class WebhookRefused(NotAuthenticated):
     """The webhook does not prove where it comes from."""
 
@@ -269,6 +277,12 @@ class DeliveryNotFound(NotFound):
     """There is no such delivery for this app."""
 
     code = "delivery_not_found"
+
+
+class LinkNotFound(NotFound):
+    """The session has no such link."""
+
+    code = "link_not_found"
 
 
 class EntryNotFound(NotFound):

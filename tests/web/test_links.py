@@ -1,18 +1,24 @@
 """Links: one person, one session, and at every use the decision anew."""
 
+import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, moment_of
+from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.domain.times import rfc3339
 from videobroker.domain.users import TokenRules
 from videobroker.usecases import tenants
+from videobroker.usecases.erasing import erase_person
+from videobroker.usecases.linking import ticket_holder
+from videobroker.usecases.visiting import watch
 
 LESSON_1 = "/v1/bookings/lesson-1"
 LINKS = f"{LESSON_1}/links"
@@ -24,7 +30,7 @@ class TestGettingALink:
         link = await linked(tutoring)
         assert link["url"] == f"http://videobroker/join/{link['ticket']}"
         assert (link["user_id"], link["session"]["title"]) == ("student-1", "Algebra")
-        assert link["expires_at"].endswith(":" + link["expires_at"][-3:])
+        assert link["id"] == str(tutoring.broker.tickets.read(link["ticket"]).id)
         again = await linked(tutoring)
         assert again["ticket"] != link["ticket"]
 
@@ -94,7 +100,7 @@ class TestGettingALink:
         assert issued["data"] == {
             "guest": False,
             "token_id": str(ticket.id),
-            "expires_at": rfc3339(ticket.expires_at),
+            "expires_at": link["expires_at"],
         }
         assert moment_of(ticket.id).replace(microsecond=0) == ticket.issued_at
 
@@ -107,9 +113,10 @@ class TestGettingALink:
         assert len(await tutoring.events("link.issued")) == 1
         assert (await guest_link(tutoring))["user_id"] != first.json()["user_id"]
 
-    async def test_it_needs_the_scope_join(self, tutoring: Tenant) -> None:
+    @pytest.mark.parametrize("scopes", [{Scope.JOIN}, set(Scope) - {Scope.LINKS_WRITE}])
+    async def test_it_needs_the_scope_for_links(self, tutoring: Tenant, scopes: set[Scope]) -> None:
         await tutoring.book()
-        key = await tutoring.another_key(scopes=set(Scope) - {Scope.JOIN})
+        key = await tutoring.another_key(scopes=scopes)
         refused = await tutoring.post(LINKS, {"user_id": "student-1"}, headers={"Authorization": f"Bearer {key}"})
         assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
 
@@ -123,8 +130,9 @@ class TestGettingALink:
         assert (own.status_code, own.json()["user_id"]) == (201, "student-1")
         others = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "tutor-1"})
         assert (others.status_code, code_of(others)) == (403, "not_yourself")
-        guests = await ask_as(tutoring, token, "POST", LINKS, {"guest": {"display_name": "Gus"}})
-        assert (guests.status_code, code_of(guests)) == (403, "api_key_needed")
+        for body in ({"guest": {"display_name": "Gus"}}, {"display_name": "Ada (tutor)"}):
+            refused = await ask_as(tutoring, token, "POST", LINKS, body)
+            assert (refused.status_code, code_of(refused)) == (403, "api_key_needed")
 
     async def test_a_link_makes_no_other_link(self, tutoring: Tenant) -> None:
         await tutoring.book()
@@ -353,3 +361,178 @@ class TestTheVisit:
         for path in ("/v1/visit", "/v1/visit/stream"):
             for answer in (await tutoring.get(path), await tutoring.api.get(path)):
                 assert (answer.status_code, code_of(answer)) == (401, "ticket_invalid")
+
+
+SECRET = "a-secret-of-the-apps-identity-provider-"
+
+
+async def user_token(tenant: Tenant, who: str, *, seconds: float) -> str:
+    """A token of the app's identity provider that is valid for so long."""
+    secret, now = f"{SECRET}{tenant.app.id}", tenant.broker.now()
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=now)
+    return jwt.encode({"sub": who, "exp": int(now.timestamp() + seconds)}, secret)
+
+
+async def with_key(tenant: Tenant, key: str, method: str, path: str, body: Any = None) -> httpx.Response:
+    """A request with another key of the app."""
+    return await tenant.api.request(method, path, json=body, headers={"Authorization": f"Bearer {key}"})
+
+
+class TestNoMoreThanTheIssuer:
+    async def test_the_link_of_a_key_without_moderation_does_not_moderate(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        key = await tutoring.another_key(scopes={Scope.LINKS_WRITE, Scope.JOIN})
+        ada = (await with_key(tutoring, key, "POST", LINKS, {"user_id": "tutor-1"})).json()
+        assert (await ask_as(tutoring, ada, "POST", f"{LESSON_1}/join")).status_code == 200
+        for action in ("participants/student-1/remove", "end"):
+            refused = await ask_as(tutoring, ada, "POST", f"{LESSON_1}/{action}", {})
+            assert (refused.status_code, code_of(refused)) == (403, "scope_missing")
+        assert not await tutoring.events("participant.removed", "call.ended")
+
+    async def test_the_link_of_a_user_ends_with_their_token(self, tutoring: Tenant, clock: MovableClock) -> None:
+        await tutoring.book()
+        token = await user_token(tutoring, "student-1", seconds=60)
+        link = (await ask_as(tutoring, token, "POST", LINKS, {"expires_in_seconds": 30 * 86400})).json()
+        assert (await ask_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
+        clock.move(seconds=60)
+        for method, path in (("POST", f"{LESSON_1}/join"), ("GET", "/v1/visit")):
+            assert code_of(await ask_as(tutoring, link, method, path)) == "ticket_expired"
+
+    async def test_the_link_of_a_key_ends_with_the_key(self, tutoring: Tenant, clock: MovableClock) -> None:
+        await tutoring.book()
+        key = await tutoring.another_key(expires_at=tutoring.broker.now() + timedelta(minutes=10))
+        ben = (await with_key(tutoring, key, "POST", LINKS, {"user_id": "student-1"})).json()
+        clock.move(minutes=10)
+        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
+
+    async def test_a_host_creates_links_for_the_people_of_the_session(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        token = await user_token(tutoring, "tutor-1", seconds=600)
+        ben = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})
+        assert (ben.status_code, ben.json()["user_id"]) == (201, "student-1")
+        stranger = await ask_as(tutoring, token, "POST", LINKS, {"user_id": "stranger"})
+        assert code_of(stranger) == "not_a_participant"
+        await tutoring.post(f"{LESSON_1}/participants/tutor-1/remove", {"ban": True})
+        assert code_of(await ask_as(tutoring, token, "POST", LINKS, {"user_id": "student-1"})) == "not_yourself"
+
+
+class TestUntilTheWindowCloses:
+    async def test_it_follows_the_session_and_shows_for_a_day_that_it_is_over(
+        self, tutoring: Tenant, clock: MovableClock
+    ) -> None:
+        await tutoring.book(starts_in=timedelta(days=2))
+        ben = await linked(tutoring)
+        clock.move(days=2)
+        joined = await ask_as(tutoring, ben, "POST", f"{LESSON_1}/access", {})
+        assert joined.json()["decision"] == "admit"
+        assert joined.json()["closes_at"] == ben["expires_at"]
+        await tutoring.book(starts_in=timedelta(days=5))
+        clock.move(days=5)
+        assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/access", {})).json()["decision"] == "admit"
+        clock.move(hours=12)
+        assert code_of(await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")) == "ticket_expired"
+        visit = await ask_as(tutoring, ben, "GET", "/v1/visit")
+        assert visit.json()["decision"]["reason"] == "session_over"
+        assert (await tutoring.api.get(f"/join/{ben['ticket']}")).status_code == 200
+        clock.move(days=1, hours=1)
+        assert code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_expired"
+        assert (await tutoring.api.get(f"/join/{ben['ticket']}")).status_code == 410
+
+
+class TestRevoking:
+    async def test_one_is_refused_at_once_and_the_others_work(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        lost, other = await linked(tutoring), await linked(tutoring)
+        for count in (1, 0):
+            revoked = await tutoring.send("DELETE", f"{LINKS}/{lost['id']}")
+            assert (revoked.status_code, revoked.json()) == (200, {"revoked": count})
+        for method, path in (("POST", f"{LESSON_1}/join"), ("GET", "/v1/visit"), ("POST", "/v1/visit/knock")):
+            refused = await ask_as(tutoring, lost, method, path)
+            assert (refused.status_code, code_of(refused)) == (401, "ticket_revoked")
+        assert (await tutoring.api.get(f"/join/{lost['ticket']}")).status_code == 410
+        assert (await ask_as(tutoring, other, "GET", "/v1/visit")).status_code == 200
+        (event,) = await tutoring.events("link.revoked")
+        assert (event["user_id"], event["data"]) == ("student-1", {"guest": False, "token_id": lost["id"]})
+
+    async def test_those_of_a_person_and_then_all(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        bens = [await linked(tutoring) for _ in range(2)]
+        ada = await linked(tutoring, "tutor-1")
+        assert (await tutoring.send("DELETE", f"{LINKS}?user_id=student-1")).json() == {"revoked": 2}
+        assert {code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) for ben in bens} == {"ticket_revoked"}
+        assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+        assert (await tutoring.send("DELETE", LINKS)).json() == {"revoked": 1}
+        assert code_of(await ask_as(tutoring, ada, "GET", "/v1/visit")) == "ticket_revoked"
+        assert (await tutoring.send("DELETE", LINKS)).json() == {"revoked": 0}
+
+    async def test_a_misspelled_filter_revokes_nothing(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        ben = await linked(tutoring)
+        assert (await tutoring.send("DELETE", f"{LINKS}?user=tutor-1")).status_code == 422
+        assert (await ask_as(tutoring, ben, "GET", "/v1/visit")).status_code == 200
+
+    async def test_links_of_another_session_and_another_app_do_not_exist(self, tutoring: Tenant, other: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.book("lesson-2")
+        await other.book()
+        ben = await linked(tutoring)
+        for tenant, path in ((tutoring, "/v1/bookings/lesson-2/links"), (other, LINKS)):
+            refused = await tenant.send("DELETE", f"{path}/{ben['id']}")
+            assert (refused.status_code, code_of(refused)) == (404, "link_not_found")
+        assert (await ask_as(tutoring, ben, "GET", "/v1/visit")).status_code == 200
+
+    async def test_only_backends_with_the_scope_list_and_revoke(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        ada = await linked(tutoring, "tutor-1")
+        key = await tutoring.another_key(scopes=set(Scope) - {Scope.LINKS_WRITE})
+        for method, path in (("GET", LINKS), ("DELETE", LINKS), ("DELETE", f"{LINKS}/{ada['id']}")):
+            assert code_of(await ask_as(tutoring, ada, method, path)) == "api_key_needed"
+            assert code_of(await with_key(tutoring, key, method, path)) == "scope_missing"
+        assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+
+    async def test_the_list_has_what_works_now(self, tutoring: Tenant, clock: MovableClock) -> None:
+        await tutoring.book(policy={"guests_allowed": True})
+        ben, gus = await linked(tutoring), await guest_link(tutoring)
+        short, lost = await linked(tutoring, expires_in_seconds=60), await linked(tutoring)
+        await tutoring.send("DELETE", f"{LINKS}/{lost['id']}")
+        assert len((await tutoring.get(LINKS)).json()["data"]) == 3
+        clock.move(seconds=61)
+        first = (await tutoring.get(f"{LINKS}?limit=1")).json()
+        rest = (await tutoring.get(f"{LINKS}?cursor={first['next']}")).json()
+        shown = [*first["data"], *rest["data"]]
+        assert sorted(each["id"] for each in shown) == sorted([ben["id"], gus["id"]])
+        assert short["id"] not in {each["id"] for each in shown}
+        of_gus = (await tutoring.get(f"{LINKS}?user_id={gus['user_id']}")).json()["data"]
+        (only,) = of_gus
+        assert (only["guest"], only["display_name"], only["expires_at"]) == (True, "Gus", gus["expires_at"])
+        assert ben["ticket"] not in str(shown)
+
+    async def test_an_open_stream_ends(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        ben = await linked(tutoring)
+        holder = await ticket_holder(tutoring.broker, ben["ticket"], now=tutoring.broker.now())
+        async with aclosing(watch(tutoring.broker, holder.app, holder.ticket, seconds=60)) as seen:
+            await anext(seen)
+            await tutoring.send("DELETE", LINKS)
+            async with asyncio.timeout(20):
+                with pytest.raises(StopAsyncIteration):
+                    await anext(seen)
+
+    async def test_the_links_of_a_person_who_is_erased_are_invalid(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        ben, ada = await linked(tutoring), await linked(tutoring, "tutor-1")
+        app_id = tutoring.app.id
+        await erase_person(tutoring.broker, app_id, "student-1", actor=Actor(app_id), now=tutoring.broker.now())
+        assert code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_invalid"
+        assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+
+
+async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> None:
+    await tutoring.book()
+    ben = await linked(tutoring)
+    assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
+    (used,) = await tutoring.events("credentials.issued")
+    assert (used["asked_by"]["ticket_id"], used["asked_by"]["user_id"]) == (ben["id"], "student-1")
+    assert "ticket" not in used["data"]
+    (made,) = await tutoring.events("link.issued")
+    assert made["asked_by"]["ticket_id"] is None

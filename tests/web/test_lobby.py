@@ -133,8 +133,8 @@ class TestWaiting:
     async def test_an_open_stream_is_the_sign_of_whoever_waits(self, kept: Tenant, clock: MovableClock) -> None:
         ben = await linked(kept)
         assert code_of(await ask_as(kept, ben, "POST", f"{LESSON_1}/join")) == "waiting_for_admission"
-        app, ticket = await ticket_holder(kept.broker, ben["ticket"], now=kept.broker.now())
-        async with aclosing(watch(kept.broker, app, ticket, seconds=60)) as seen:
+        holder = await ticket_holder(kept.broker, ben["ticket"], now=kept.broker.now())
+        async with aclosing(watch(kept.broker, holder.app, holder.ticket, seconds=60)) as seen:
             visit, _ = await anext(seen)
             assert visit.entry is not None
             listening = asyncio.ensure_future(anext(seen))

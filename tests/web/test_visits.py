@@ -58,8 +58,8 @@ class Watcher:
 @asynccontextmanager
 async def watching(tenant: Tenant, link: dict[str, Any], *, seconds: float = 60) -> AsyncIterator[Watcher]:
     """Look, for as long as the block."""
-    app, ticket = await ticket_holder(tenant.broker, link["ticket"], now=tenant.broker.now())
-    async with aclosing(watch(tenant.broker, app, ticket, seconds=seconds)) as seen:
+    holder = await ticket_holder(tenant.broker, link["ticket"], now=tenant.broker.now())
+    async with aclosing(watch(tenant.broker, holder.app, holder.ticket, seconds=seconds)) as seen:
         watcher = Watcher(seen)
         yield watcher
         if watcher._next is not None:

@@ -25,6 +25,7 @@ class EventType(StrEnum):
     CREDENTIALS_ISSUED = "credentials.issued"
     CREDENTIALS_DENIED = "credentials.denied"
     LINK_ISSUED = "link.issued"
+    LINK_REVOKED = "link.revoked"
     PARTICIPANT_JOINED = "participant.joined"
     PARTICIPANT_LEFT = "participant.left"
     PARTICIPANT_REMOVED = "participant.removed"
@@ -109,6 +110,7 @@ class Recorded:
                 "key_id": None if actor.key_id is None else str(actor.key_id),
                 "user_id": actor.user_id,
                 "operator": actor.operator,
+                "ticket_id": None if actor.ticket_id is None else str(actor.ticket_id),
                 "ip": actor.ip,
                 "user_agent": actor.user_agent,
             },

@@ -36,7 +36,7 @@ SCOPE_MEANINGS = {
     Scope.SESSIONS_READ: "read sessions and rosters",
     Scope.SESSIONS_WRITE: "register, change and cancel sessions and rosters",
     Scope.JOIN: "ask for access decisions and join credentials",
-    Scope.LINKS_WRITE: "create and revoke join links",
+    Scope.LINKS_WRITE: "create, list, and revoke links",
     Scope.CALLS_READ: "read calls",
     Scope.CALLS_WRITE: "start and end calls",
     Scope.MODERATION_WRITE: "put people out of sessions and let them in again",

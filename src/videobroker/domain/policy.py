@@ -48,8 +48,8 @@ class Policy:
     """Longest life of a participant's token; None leaves it to the provider (100ms 24 h, Agora 1 h)."""
     guest_token_seconds: int = 7200
     """Longest life of a guest's token."""
-    ticket_seconds: int = 43_200
-    """Life of a link for which nobody named another: as long as a call can last, because the page renews with it."""
+    ticket_seconds: int | None = None
+    """Longest lifetime of a link from its creation; None: until the window closes (without a schedule: 12 hours)."""
     late_after_seconds: int = 300
     """Who arrives later than this after the start is late."""
     left_early_before_seconds: int = 300

@@ -1,37 +1,92 @@
-"""A ticket: a signed link that speaks for one person at one session, for a while."""
+"""Tickets: a ticket is the credential in a link. It speaks for one person at one session, for a limited time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from videobroker.domain.access import Door
+from videobroker.domain.ids import SessionId, TicketId
+from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey
-from videobroker.errors import TicketExpired
+from videobroker.domain.values import Value
+from videobroker.errors import TicketExpired, TicketRevoked
 
 TICKET_PREFIX = "vbt_"
 SHORTEST_LIFE = timedelta(minutes=1)
 LONGEST_LIFE = timedelta(days=30)
+"""The longest lifetime that a request or a policy can ask for."""
+UNSCHEDULED_LIFE = timedelta(hours=12)
+"""Lifetime where nothing else limits it: no schedule, no policy, no request. As long as a call can last."""
+READABLE_AFTER_END = timedelta(days=1)
+"""How long after the window's end a ticket still shows that the session is over. It can do nothing else then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a ticket says. It is kept nowhere: whoever has it shows it, and every use repeats the access decision."""
+    """What the signed text says: for whom, and where. What it may do, and until when, is in its `TicketRecord`."""
 
     id: UUID
-    """Names it in the journal without giving it away."""
+    """Identifies it in the database and in the journal; does not allow using it."""
     session: SessionKey
-    """The only session at which it is good for anything."""
+    """The only session at which it is accepted."""
     user_id: str
-    """The person; of a guest, the same at every use."""
+    """For a guest, the same ID at every use."""
     display_name: str | None
     is_guest: bool
     issued_at: datetime
     expires_at: datetime
-    """In whole seconds."""
+    """In the signed text, as of its issue. Of a ticket that was checked, as of now: see `TicketRecord.expires_at`."""
 
-    def check(self, now: datetime) -> None:
-        """Raise `TicketExpired` when its time is over."""
-        if now >= self.expires_at:
+
+class TicketRecord(Value):
+    """What the database stores of a ticket. The signed text is not stored."""
+
+    id: TicketId
+    session_id: SessionId
+    user_id: str
+    display_name: str | None
+    is_guest: bool
+    scopes: frozenset[Scope] | None
+    """Those of the API key that issued it. None: issued by a user or an operator, not limited by scope."""
+    issued_at: datetime
+    credential_expires_at: datetime | None = None
+    """When the credential of its issuer expires; None if it does not."""
+    requested_until: datetime | None = None
+    """The end that the request asked for (`expires_in_seconds`)."""
+    revoked_at: datetime | None = None
+
+    def expires_at(self, door: Door) -> datetime:
+        """When it expires, as the session and its policy are now: the earliest of all limits that apply."""
+        return min(self._limits(door, after_end=timedelta(0)))
+
+    def readable_until(self, door: Door) -> datetime:
+        """Until when its holder may still read the visit: after the window's end, and not past any other limit."""
+        return min(self._limits(door, after_end=READABLE_AFTER_END))
+
+    def check(self, door: Door, now: datetime, *, is_read: bool = False) -> None:
+        """Raise `TicketRevoked` or `TicketExpired`. With `is_read`, the request only reads the visit."""
+        if self.revoked_at is not None:
+            raise TicketRevoked("This link was revoked. Ask for a new one where you got it.")
+        if now >= (self.readable_until(door) if is_read else self.expires_at(door)):
             raise TicketExpired("This link has expired. Ask for a new one where you got it.")
+
+    def _limits(self, door: Door, *, after_end: timedelta) -> list[datetime]:
+        ends_at, seconds = window_end(door), door.policy.ticket_seconds
+        limits = [
+            self.credential_expires_at,
+            self.requested_until,
+            None if seconds is None else self.issued_at + timedelta(seconds=seconds),
+            None if ends_at is None else ends_at + after_end,
+        ]
+        found = [limit for limit in limits if limit is not None]
+        is_bounded = ends_at is not None or seconds is not None or self.requested_until is not None
+        return found if is_bounded else [*found, self.issued_at + UNSCHEDULED_LIFE]
+
+
+def window_end(door: Door) -> datetime | None:
+    """The last moment at which anyone can join, as things are now; None for a session without a schedule."""
+    closes_at = door.closes_at
+    return closes_at + door.policy.overrun if closes_at is not None and door.call_running else closes_at
 
 
 def is_ticket(credential: str) -> bool:
@@ -39,6 +94,6 @@ def is_ticket(credential: str) -> bool:
     return credential.startswith(TICKET_PREFIX)
 
 
-def expiry(now: datetime, life: timedelta) -> datetime:
-    """When a ticket of this life ends: in whole seconds, as the signed text has them."""
-    return (now + life).replace(microsecond=0)
+def requested_end(now: datetime, life: timedelta | None) -> datetime | None:
+    """The end of a requested lifetime, in whole seconds."""
+    return None if life is None else (now + life).replace(microsecond=0)

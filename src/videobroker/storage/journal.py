@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -36,7 +37,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from videobroker.domain.actors import Actor
-from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import cursors
@@ -51,6 +52,8 @@ FLIGHTS = 1
 
 OPERATOR = "operator"
 """The member of a row's `data` that names the operator who asked. Nothing else in `data` has this name."""
+TICKET = "ticket"
+"""The member of a row's `data` with the ID of the ticket that was used. Nothing else in `data` has this name."""
 
 
 async def record(connection: AsyncConnection, *events: Event) -> None:
@@ -241,19 +244,31 @@ def _columns_of(event: Event) -> dict[str, Any]:
 
 
 def _data_of(event: Event) -> Mapping[str, Any]:
-    data, operator = event.data or {}, event.actor.operator
-    return dict(data) if operator is None else {**data, OPERATOR: operator}
+    actor, data = event.actor, dict(event.data or {})
+    if actor.operator is not None:
+        data[OPERATOR] = actor.operator
+    if actor.ticket_id is not None:
+        data[TICKET] = str(actor.ticket_id)
+    return data
 
 
 def _recorded_from(row: Row[Any]) -> Recorded:
     key = None if row.reference is None else SessionKey(row.app_id, SessionKind(row.kind), row.reference)
     data = dict(row.data)
-    operator = data.pop(OPERATOR, None)
+    operator, ticket = data.pop(OPERATOR, None), data.pop(TICKET, None)
     event = Event(
         id=row.id,
         type=EventType(row.type),
         occurred_at=row.occurred_at,
-        actor=Actor(row.app_id, row.key_id, row.ip, row.user_agent, row.asked_by_user_id, operator),
+        actor=Actor(
+            row.app_id,
+            row.key_id,
+            row.ip,
+            row.user_agent,
+            row.asked_by_user_id,
+            operator,
+            ticket_id=None if ticket is None else TicketId(UUID(ticket)),
+        ),
         session=key,
         session_id=row.session_id,
         user_id=row.user_id,

@@ -201,6 +201,30 @@ rooms = Table(
     Index("rooms_codes_idx", "codes", postgresql_using="gin", postgresql_ops={"codes": "jsonb_path_ops"}),
 )
 
+# The tickets of links. The signed text, which allows using one, is not stored.
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("id", UUID(as_uuid=True), nullable=False),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    Column("user_id", ByteOrdered, nullable=False),
+    Column("display_name", Text),
+    Column("is_guest", Boolean, nullable=False),
+    # Of the API key that issued it; null for one that a user or an operator issued.
+    Column("scopes", ARRAY(Text)),
+    _moment("issued_at"),
+    # When the issuer's credential expires, and the end that the request asked for.
+    _moment("credential_expires_at", nullable=True),
+    _moment("requested_until", nullable=True),
+    _moment("revoked_at", nullable=True),
+    PrimaryKeyConstraint("app_id", "id"),
+    ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
+    Index("tickets_app_id_session_id_idx", "app_id", "session_id", "id"),
+    Index("tickets_app_id_user_id_idx", "app_id", "user_id"),
+    Index("tickets_issued_at_idx", "issued_at"),
+)
+
 # The last number that was given to something of an app, by what was numbered. Numbers may be skipped.
 counters = Table(
     "counters",

@@ -11,7 +11,7 @@ from videobroker.domain.erasure import Subject, pseudonym_of
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
-from videobroker.storage import deliveries, inbox, journal, lobby, seals
+from videobroker.storage import deliveries, inbox, journal, lobby, seals, tickets
 from videobroker.storage.seals import Held
 
 NOTICES_AT_ONCE = 1_000
@@ -47,14 +47,16 @@ async def erase_person(
 
     That is their id and what providers call them, wherever they stand; address and browser where they asked themselves;
     what the app reported about or for them, or where it names them; and the `references` of sessions that the app wants
-    forgotten. They leave every waiting room, where their name may stand. Of webhooks of providers that tell of them
-    nothing is left but that they came, and of what receivers answered to deliveries of these events nothing at all.
+    forgotten. They leave every waiting room, where their name may stand, and their links are deleted. Of webhooks of
+    providers that tell of them nothing is left but that they came, and of what receivers answered to deliveries of
+    these events nothing at all.
     Events that are being written at this moment are not found: erase again when the person is gone.
     """
     notices, waiting = await _empty_notices(broker, app_id, user_id)
     async with broker.store.transaction() as transaction:
         await seals.be_patient(transaction)
         await lobby.forget_person(transaction, app_id, user_id)
+        await tickets.forget_person(transaction, app_id, user_id)
         await seals.lock(transaction, app_id)
         names = await seals.provider_names(transaction, app_id, user_id)
         held = await seals.rows_that_name(transaction, app_id, user_id, names, references)

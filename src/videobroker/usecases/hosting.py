@@ -5,7 +5,7 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
-from videobroker.errors import TicketExpired, TicketInvalid
+from videobroker.usecases.linking import peek
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +17,13 @@ class HostedPage:
     call_pages: tuple[str, ...]
     """Addresses of the pages that it may show in a frame: those on which the app's calls take place."""
     expired: bool
-    """The ticket was good once."""
+    """The ticket has expired or was revoked."""
 
 
 async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage:
     """How the page behind this ticket is shown. Raises `TicketInvalid` for what never was a ticket."""
-    ticket = broker.tickets.read(text)
-    async with broker.store.transaction() as transaction:
-        app = await broker.accounts.app_by_id(transaction, ticket.session.app_id)
-    if app is None:
-        raise TicketInvalid("The app of this link does not exist here. Ask for a new link where you got it.")
-    try:
-        ticket.check(now)
-    except TicketExpired:
+    app, error = await peek(broker, text, now=now)
+    if error is not None:
         return HostedPage(app.allowed_origins, (), expired=True)
     return HostedPage(app.allowed_origins, _call_pages(broker, app), expired=False)
 

@@ -1,20 +1,36 @@
-"""Gives links to people, and finds out whose a link is."""
+"""Issues links, lists and revokes them, and checks the tickets in them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Refuse, decide
+from videobroker.domain.access import Door, Refuse, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.ids import uuid7
+from videobroker.domain.entrance import door_of
+from videobroker.domain.ids import SessionId, TicketId, uuid7
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.domain.tickets import Ticket, expiry
+from videobroker.domain.tickets import Ticket, TicketRecord, requested_end
 from videobroker.domain.times import rfc3339
-from videobroker.errors import TicketInvalid
+from videobroker.errors import (
+    ApiKeyNeeded,
+    LinkNotFound,
+    NotYourself,
+    TicketExpired,
+    TicketInvalid,
+    TicketNotEnough,
+    TicketRevoked,
+    UserTokenExpired,
+)
+from videobroker.storage import tickets
 from videobroker.storage.journal import record
+from videobroker.storage.tickets import FoundTicket
 from videobroker.usecases.doors import denial, look_at, person_at
+
+REVOKED_AT_ONCE = 1_000
+"""Tickets revoked in one transaction, with one event each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,25 @@ class Link:
     ticket: Ticket
     text: str = field(repr=False)
     """The ticket as its holder shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveLink:
+    """A link that works now."""
+
+    record: TicketRecord
+    expires_at: datetime
+    """As the session and its policy are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A ticket that was checked."""
+
+    app: App
+    ticket: Ticket
+    """`expires_at` is as of now."""
+    record: TicketRecord
 
 
 async def issue_link(
@@ -39,32 +74,193 @@ async def issue_link(
     actor: Actor,
     now: datetime,
 ) -> Link:
-    """A ticket for one person at one session; it lives as long as the policy says, or as `life`.
+    """A ticket for one person at one session.
 
-    Coming too early, or to a waiting room, is no reason to refuse it: using it repeats the decision. The journal has
-    the line about it before this returns. Raises `SessionNotFound`, and `AccessDenied` for whom nothing but a change
-    of the session or of its roster would let in.
+    It is valid until the session's window closes, and not longer than the actor's credential, the policy, and `life`.
+    A person who is too early or has to wait gets one: every use repeats the decision. The event is in the journal
+    before this returns. Raises `SessionNotFound`, `AccessDenied` where only a change of the session or of its
+    participants would help, `NotYourself`, `ApiKeyNeeded`, `TicketNotEnough`.
     """
+    await _require_may_issue(broker, app, key, user_id, display_name, is_guest=is_guest, actor=actor)
     entrance = await look_at(broker, key, user_id)
     door = entrance.door(app)
     decision = decide(door, person_at(app, entrance, is_guest=is_guest), now)
     if isinstance(decision, Refuse):
         raise denial(decision)
-    expires_at = expiry(now, timedelta(seconds=door.policy.ticket_seconds) if life is None else life)
-    ticket = Ticket(uuid7(now), key, user_id, display_name, is_guest, now, expires_at)
-    data = {"guest": is_guest, "token_id": str(ticket.id), "expires_at": rfc3339(expires_at)}
+    issued = TicketRecord(
+        id=TicketId(uuid7(now)),
+        session_id=entrance.session.id,
+        user_id=user_id,
+        display_name=display_name,
+        is_guest=is_guest,
+        scopes=actor.scopes,
+        issued_at=now,
+        credential_expires_at=actor.credential_expires_at,
+        requested_until=requested_end(now, life),
+    )
+    expires_at = issued.expires_at(door)
+    if expires_at <= now:
+        raise UserTokenExpired("The user token has expired, and a link does not outlive it. Send a new one.")
+    data = {"guest": is_guest, "token_id": str(issued.id), "expires_at": rfc3339(expires_at)}
     event = about(entrance.session, EventType.LINK_ISSUED, actor=actor, now=now, user_id=user_id, data=data)
     async with broker.store.transaction() as transaction:
+        await tickets.add(transaction, app.id, issued)
         await record(transaction, event)
+    ticket = Ticket(issued.id, key, user_id, display_name, is_guest, now, expires_at)
     return Link(entrance.session, ticket, broker.tickets.sign(ticket))
 
 
-async def ticket_holder(broker: Broker, text: str, *, now: datetime) -> tuple[App, Ticket]:
-    """Whose ticket this is, and of which app. Raises `TicketInvalid`, `TicketExpired`."""
+async def _require_may_issue(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    user_id: str,
+    display_name: str | None,
+    *,
+    is_guest: bool,
+    actor: Actor,
+) -> None:
+    """A backend may issue links for anyone, a host for the session's participants, a participant for themselves."""
+    if actor.ticket_id is not None:
+        raise TicketNotEnough("A link cannot create other links. Ask your backend for a new one.")
+    if actor.user_id is None:
+        return
+    if is_guest:
+        raise ApiKeyNeeded("Only a backend can invite guests. Send an API key.")
+    if display_name is not None:
+        raise ApiKeyNeeded("Only a backend can choose display names. Leave `display_name` out, or send an API key.")
+    if user_id != actor.user_id:
+        issuer = await look_at(broker, key, actor.user_id)
+        person = person_at(app, issuer, is_guest=False)
+        if person.removed or person.role not in issuer.door(app).policy.host_roles:
+            raise NotYourself("Only a host can create links for others. Leave `user_id` out, or send your own.")
+
+
+async def list_links(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, limit: int, cursor: str | None, now: datetime
+) -> tuple[list[ActiveLink], str | None]:
+    """Links of a session that work now, oldest first. A page may have fewer than `limit`. Raises `SessionNotFound`."""
+    entrance = await look_at(broker, key, None)
+    door = entrance.door(app)
+    async with broker.store.transaction() as transaction:
+        found, following = await tickets.page(
+            transaction, app.id, entrance.session.id, user_id=user_id, now=now, limit=limit, cursor=cursor
+        )
+    links = [ActiveLink(each, each.expires_at(door)) for each in found]
+    return [link for link in links if link.expires_at > now], following
+
+
+async def revoke_link(
+    broker: Broker, app: App, key: SessionKey, ticket_id: TicketId, *, actor: Actor, now: datetime
+) -> int:
+    """Revoke one link at once; 0 if it was revoked before. Raises `SessionNotFound`, `LinkNotFound`."""
+    session = (await look_at(broker, key, None)).session
+    async with broker.store.transaction() as transaction:
+        if not await tickets.exists_in(transaction, app.id, session.id, ticket_id):
+            raise LinkNotFound("This session has no such link. `GET .../links` lists those that work.")
+    return await _revoke(broker, session, ticket_id=ticket_id, user_id=None, actor=actor, now=now)
+
+
+async def revoke_links(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
+) -> int:
+    """Revoke all links of a person at a session, or of everyone, at once; how many. Raises `SessionNotFound`."""
+    session = (await look_at(broker, key, None)).session
+    return await _revoke(broker, session, ticket_id=None, user_id=user_id, actor=actor, now=now)
+
+
+async def _revoke(
+    broker: Broker,
+    session: Session,
+    *,
+    ticket_id: TicketId | None,
+    user_id: str | None,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    total = 0
+    while True:
+        async with broker.store.transaction() as transaction:
+            revoked = await tickets.revoke(
+                transaction,
+                session.key.app_id,
+                session.id,
+                ticket_id=ticket_id,
+                user_id=user_id,
+                now=now,
+                limit=REVOKED_AT_ONCE,
+            )
+            events = [
+                about(
+                    session,
+                    EventType.LINK_REVOKED,
+                    actor=actor,
+                    now=now,
+                    user_id=each.user_id,
+                    data={"guest": each.is_guest, "token_id": str(each.id)},
+                )
+                for each in revoked
+            ]
+            await record(transaction, *events)
+        total += len(revoked)
+        if len(revoked) < REVOKED_AT_ONCE:
+            return total
+
+
+async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now: datetime) -> Holder:
+    """Whose ticket this is, as the database says now: nothing is cached, so a revocation is effective at once.
+
+    With `is_read` it is also accepted for a while after the session's window. Raises `TicketInvalid`,
+    `TicketExpired`, `TicketRevoked`.
+    """
+    app, ticket, found = await _look_up(broker, text)
+    return _checked(app, ticket, found, is_read=is_read, now=now)
+
+
+async def peek(broker: Broker, text: str, *, now: datetime) -> tuple[App, TicketExpired | TicketRevoked | None]:
+    """The app of a ticket, and why the ticket is not accepted anymore, even for reading. Raises `TicketInvalid`."""
+    app, ticket, found = await _look_up(broker, text)
+    try:
+        _checked(app, ticket, found, is_read=True, now=now)
+    except (TicketExpired, TicketRevoked) as error:
+        return app, error
+    return app, None
+
+
+async def _look_up(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket | None]:
     ticket = broker.tickets.read(text)
-    ticket.check(now)
     async with broker.store.transaction() as transaction:
         app = await broker.accounts.app_by_id(transaction, ticket.session.app_id)
+        found = await tickets.find(transaction, ticket.session.app_id, TicketId(ticket.id))
     if app is None:
         raise TicketInvalid("The app of this link does not exist here. Ask for a new link where you got it.")
-    return app, ticket
+    return app, ticket, found
+
+
+async def check_again(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> Ticket:
+    """The ticket with its expiry as of now, for one that reads. Raises as `ticket_holder` does."""
+    async with broker.store.transaction() as transaction:
+        found = await tickets.find(transaction, app.id, TicketId(ticket.id))
+    return _checked(app, ticket, found, is_read=True, now=now).ticket
+
+
+def _checked(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime) -> Holder:
+    if found is None:
+        raise TicketInvalid("This link is not valid anymore. Ask for a new one where you got it.")
+    door = _door(app, found)
+    found.record.check(door, now, is_read=is_read)
+    return Holder(app, replace(ticket, expires_at=found.record.expires_at(door)), found.record)
+
+
+def _door(app: App, found: FoundTicket) -> Door:
+    return door_of(app, found.session.terms, call_running=found.call_running)
+
+
+async def links_of_session(
+    broker: Broker, app: App, session_id: SessionId, door: Door, *, limit: int, now: datetime
+) -> Sequence[ActiveLink]:
+    """The first links of a session that work now, for the console."""
+    async with broker.store.transaction() as transaction:
+        found, _ = await tickets.page(transaction, app.id, session_id, user_id=None, now=now, limit=limit, cursor=None)
+    links = [ActiveLink(each, each.expires_at(door)) for each in found]
+    return [link for link in links if link.expires_at > now]

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.storage import calls, deliveries, idempotency, inbox, jobs, lobby, removals, sessions
+from videobroker.storage import calls, deliveries, idempotency, inbox, jobs, lobby, removals, sessions, tickets
 from videobroker.storage.jobs import Job, Kind, enqueue
 
 AT_ONCE = 200
@@ -63,9 +63,11 @@ async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
 
 
 async def tidy(broker: Broker) -> None:
-    """Forget what nobody needs any more: old answers to repeated requests, old waiting rooms, the queue's log."""
+    """Delete what is not needed anymore: old idempotency answers, waiting rooms, and tickets, and the queue's log."""
     async with broker.store.transaction() as transaction:
         await lobby.forget_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
+    async with broker.store.transaction() as transaction:
+        await tickets.forget_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
     async with broker.store.transaction() as transaction:
         await idempotency.forget_expired(transaction, at_once=FORGOTTEN_AT_ONCE)
     forgotten = FORGOTTEN_AT_ONCE

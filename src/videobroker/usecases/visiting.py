@@ -17,9 +17,11 @@ from videobroker.domain.lobby import Entry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
+from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
 from videobroker.storage import attendance
 from videobroker.storage.listener import journal_topic
 from videobroker.usecases.doors import look_at, person_at, still_waits
+from videobroker.usecases.linking import check_again
 from videobroker.usecases.lobbies import count_waiting, knock
 
 LOOK_AGAIN_SECONDS = 5.0
@@ -141,14 +143,19 @@ async def watch(
 ) -> AsyncGenerator[tuple[Visit, datetime], None]:
     """The visit at once, and again whenever it is another one, with the time; for so many seconds.
 
-    It ends early with the ticket. Raises `SessionNotFound`.
+    It ends early when the ticket is revoked or may not even read anymore. Raises `SessionNotFound`.
     """
     until = time.monotonic() + seconds
     shown: Visit | None = None
     looks_soon = 0
     with broker.listener.subscribed(journal_topic(app.id)) as woken:
-        while time.monotonic() < until and (now := broker.now()) < ticket.expires_at:
+        while time.monotonic() < until:
             woken.clear()
+            now = broker.now()
+            try:
+                ticket = await check_again(broker, app, ticket, now=now)
+            except (TicketRevoked, TicketExpired, TicketInvalid):
+                return
             seen = await visit(broker, app, ticket, now=now)
             if seen.essence != shown:
                 shown = seen.essence

@@ -168,10 +168,19 @@ async def identify(
 
 
 async def identify_holder(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> Visiting:
-    """Somebody with a ticket, wherever it is good for."""
+    """The holder of a ticket, for a request that changes something."""
+    return await _visiting(request, credentials, is_read=False)
+
+
+async def identify_reader(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> Visiting:
+    """The holder of a ticket, for a request that only reads the visit: also for a while after the window's end."""
+    return await _visiting(request, credentials, is_read=True)
+
+
+async def _visiting(request: Request, credentials: Credentials, *, is_read: bool) -> Visiting:
     if credentials is None:
         raise TicketInvalid("Send the ticket of the link: `Authorization: Bearer vbt_...`.")
-    caller, ticket = await _holder(request, credentials.credentials)
+    caller, ticket = await _holder(request, credentials.credentials, is_read=is_read)
     return Visiting(caller.broker, caller.app, ticket, caller.actor, caller.now)
 
 
@@ -240,15 +249,16 @@ async def backend(
     return Caller(broker, app, actor, now, user_id)
 
 
-async def _holder(request: Request, text: str) -> tuple[Caller, Ticket]:
+async def _holder(request: Request, text: str, *, is_read: bool = False) -> tuple[Caller, Ticket]:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    app, ticket = await ticket_holder(broker, text, now=now)
+    holder = await ticket_holder(broker, text, is_read=is_read, now=now)
+    app, ticket, user_id = holder.app, holder.ticket, holder.ticket.user_id
     only_pages_of(request, app)
-    user_id = ticket.user_id
     actor = replace(
         _actor(request, app, user_id=user_id),
         ticket_id=TicketId(ticket.id),
+        scopes=holder.record.scopes,
         is_guest=ticket.is_guest,
         credential_expires_at=ticket.expires_at,
     )
@@ -281,7 +291,10 @@ SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_REA
 SessionsAuthor = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_WRITE.value])]
 SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESSIONS_WRITE.value])]
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
+LinkIssuer = Annotated[Caller, Security(identify, scopes=[Scope.LINKS_WRITE.value])]
+LinkManager = Annotated[Caller, Security(identify_backend, scopes=[Scope.LINKS_WRITE.value])]
 TicketHolder = Annotated[Visiting, Security(identify_holder)]
+TicketReader = Annotated[Visiting, Security(identify_reader)]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
 Moderator = Annotated[Caller, Security(identify, scopes=[Scope.MODERATION_WRITE.value])]
@@ -300,7 +313,7 @@ USER_PROBLEMS = (
     "user_token_ambiguous",
     "identity_unavailable",
 )
-TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired")
+TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired", "ticket_revoked")
 AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, *TICKET_PROBLEMS, "api_key_needed", "ticket_not_enough", "not_yourself")
 """What an operation may answer to a credential that is not valid, or not enough."""
 LEGACY_AUTH_PROBLEMS = (*AUTH_PROBLEMS, "legacy_disabled")

@@ -108,6 +108,9 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.CREDENTIALS_ISSUED: _issued,
     EventType.CREDENTIALS_DENIED: _denied,
     EventType.LINK_ISSUED: lambda who, data: f"{who}{', a guest,' if data.get('guest') else ''} was given a join link.",
+    EventType.LINK_REVOKED: lambda who, data: (
+        f"A link of {who}{', a guest,' if data.get('guest') else ''} was revoked."
+    ),
     EventType.PARTICIPANT_JOINED: _joined,
     EventType.PARTICIPANT_LEFT: _left,
     EventType.PARTICIPANT_REMOVED: _removed,
@@ -161,7 +164,7 @@ def asked_by(recorded: Recorded) -> str:
     if actor.operator is not None:
         return f"operator {actor.operator}"
     if actor.user_id is not None:
-        return f"user {actor.user_id}"
+        return f"user {actor.user_id}" + (" with a link" if actor.ticket_id is not None else "")
     return "the app's backend" if actor.key_id is not None else "the service"
 
 

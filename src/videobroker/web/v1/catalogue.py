@@ -81,7 +81,14 @@ class LinkData(EventData):
 
     guest: bool
     token_id: str = Field(description="Names the ticket without giving it away.")
-    expires_at: Moment
+    expires_at: Moment = Field(description="As of then. It moves with the session.")
+
+
+class LinkRevokedData(EventData):
+    """A link that was revoked."""
+
+    guest: bool
+    token_id: str = Field(description="Identifies the ticket, as in `link.issued`.")
 
 
 class StayData(EventData):
@@ -341,6 +348,7 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.CREDENTIALS_ISSUED: (IssuedData, "Somebody got join credentials."),
     EventType.CREDENTIALS_DENIED: (DeniedData, "Somebody asked for join credentials and got none."),
     EventType.LINK_ISSUED: (LinkData, "Somebody was given a link to a session."),
+    EventType.LINK_REVOKED: (LinkRevokedData, "A person's link to a session was revoked."),
     EventType.CALL_STARTED: (CallData, "A call began."),
     EventType.CALL_ENDED: (EndedData, "A call ended."),
     EventType.CALL_SETTLED: (SettledData, "A call's attendance is final."),
@@ -448,7 +456,7 @@ A webhook is a POST of `{"type", "timestamp", "data"}`, where `data` is the even
 | `occurred_at` | when, RFC 3339 in UTC |
 | `session` | `kind` and `reference` of the booking or group; null for what is about none |
 | `user_id` | whom it is about; null for nobody in particular |
-| `asked_by` | the key, user or operator who asked, with address and user agent; all null for the service itself |
+| `asked_by` | the key, user, or operator who asked; `ticket_id` of a link; address, user agent; null for the service |
 | `data` | what the type says, below |
 | `cursor` | its place in the journal: for `GET /v1/events?cursor=` and `Last-Event-ID` |
 

@@ -28,6 +28,7 @@ class AskedBy(BaseModel):
     key_id: UUID | None = Field(description="The API key; null when it was a user.")
     user_id: str | None = Field(description="Whose user token it was; null when it was a backend.")
     operator: str | None = Field(description="Who it was in the console of the service; null for everybody else.")
+    ticket_id: UUID | None = Field(description="The ticket of the link that was used; null when it was none.")
     ip: str | None
     user_agent: str | None
 
@@ -61,6 +62,7 @@ class EventOut(EventFields):
                         "key_id": "0195d3c2-0000-7000-8000-000000000001",
                         "user_id": None,
                         "operator": None,
+                        "ticket_id": None,
                         "ip": "10.0.0.7",
                         "user_agent": None,
                     },
@@ -166,6 +168,7 @@ def event_out(recorded: Recorded) -> EventOut:
             key_id=event.actor.key_id,
             user_id=event.actor.user_id,
             operator=event.actor.operator,
+            ticket_id=event.actor.ticket_id,
             ip=event.actor.ip,
             user_agent=event.actor.user_agent,
         ),

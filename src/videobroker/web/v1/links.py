@@ -2,23 +2,24 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.access import Reason
+from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import LONGEST_LIFE, SHORTEST_LIFE
-from videobroker.errors import ApiKeyNeeded, TicketNotEnough
 from videobroker.usecases.entering import guest_id
-from videobroker.usecases.linking import Link, issue_link
-from videobroker.web.auth import Caller, Joiner
+from videobroker.usecases.linking import ActiveLink, Link, issue_link, list_links, revoke_link, revoke_links
+from videobroker.web.auth import Caller, LinkIssuer, LinkManager
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import INTEGRAL, Identifier, Moment, Name, Shape
 from videobroker.web.v1.doors import SessionNamed
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, session_key
+from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 REFUSALS = tuple(
     reason.value
@@ -41,7 +42,9 @@ class LinkIn(Shape):
     )
 
     user_id: Identifier | None = Field(
-        default=None, description="Somebody on the roster. With a user token or X-User-Id it may be left out."
+        default=None,
+        description="A participant. With a user token or X-User-Id it may be left out. Only a backend or a host "
+        "can name another person.",
     )
     guest: LinkedGuest | None = Field(default=None, description="Instead: somebody new; every link is another guest.")
     display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
@@ -50,7 +53,11 @@ class LinkIn(Shape):
             StrictInt, Field(ge=int(SHORTEST_LIFE.total_seconds()), le=int(LONGEST_LIFE.total_seconds())), INTEGRAL
         ]
         | None
-    ) = Field(default=None, description="Instead of the policy's `ticket_seconds`.")
+    ) = Field(
+        default=None,
+        description="A shorter lifetime. Without it, the link is valid until the session's window closes, within the "
+        "policy's `ticket_seconds`; without a schedule, for 12 hours.",
+    )
 
     @model_validator(mode="after")
     def _one_person(self) -> "LinkIn":
@@ -66,9 +73,10 @@ class LinkOut(BaseModel):
         json_schema_extra={
             "examples": [
                 {
+                    "id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d21",
                     "url": "https://video.example/join/vbt_eyJhcHAiOi...",
                     "ticket": "vbt_eyJhcHAiOi...",
-                    "expires_at": "2026-03-13T01:40:00Z",
+                    "expires_at": "2026-03-12T15:15:00Z",
                     "user_id": "student-1",
                     "display_name": None,
                     "session": {"kind": "booking", "reference": "lesson-1", "title": "Algebra, lesson 1"},
@@ -77,9 +85,14 @@ class LinkOut(BaseModel):
         }
     )
 
+    id: UUID = Field(description="Identifies the link: to revoke it, and in the journal.")
     url: str = Field(description="The hosted page: send the person there.")
     ticket: str = Field(description="The same for your own page: `Authorization: Bearer vbt_...`.")
-    expires_at: Moment
+    expires_at: Moment = Field(
+        description="The earliest of: the window's end (with the overrun while a call is running), "
+        "`expires_in_seconds`, the policy's `ticket_seconds`, and the expiry of the API key or user token that created "
+        "it. Moves with the session."
+    )
     user_id: str = Field(description="Of a guest, the id that they keep with this link.")
     display_name: str | None = Field(description="The name that the link gives them.")
     session: SessionNamed
@@ -94,6 +107,7 @@ def public_address(request: Request) -> str:
 def _link_out(link: Link, address: str) -> LinkOut:
     session, ticket = link.session, link.ticket
     return LinkOut(
+        id=ticket.id,
         url=f"{address}/join/{link.text}",
         ticket=link.text,
         expires_at=ticket.expires_at,
@@ -103,11 +117,63 @@ def _link_out(link: Link, address: str) -> LinkOut:
     )
 
 
-def _require_may_link(caller: Caller, wish: LinkIn) -> None:
-    if caller.ticket is not None:
-        raise TicketNotEnough("A link makes no other link: it would never end. Ask your backend for a new one.")
-    if wish.guest is not None and caller.is_user:
-        raise ApiKeyNeeded("Only a backend brings guests. Send an API key.")
+_ACTIVE_EXAMPLE: dict[str, Any] = {
+    "id": "0195d3c2-7a11-7f02-8f5d-0c9be3a41d21",
+    "user_id": "student-1",
+    "guest": False,
+    "display_name": None,
+    "issued_at": "2026-03-10T09:00:00Z",
+    "expires_at": "2026-03-12T15:15:00Z",
+}
+
+
+class ActiveLinkOut(BaseModel):
+    """A link that works now. Its address is only in the answer that created it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ACTIVE_EXAMPLE]})
+
+    id: UUID
+    user_id: str
+    guest: bool
+    display_name: str | None = Field(description="The name that the link gives them.")
+    issued_at: Moment
+    expires_at: Moment = Field(description="As the session and its policy are now.")
+
+
+class LinkPage(BaseModel):
+    """One page of links, oldest first. A page may have fewer items than `limit`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [_ACTIVE_EXAMPLE], "next": None}]})
+
+    data: list[ActiveLinkOut]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+
+
+class RevokedOut(BaseModel):
+    """What was revoked."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"revoked": 1}]})
+
+    revoked: int = Field(description="How many links were revoked by this request.")
+
+
+def _active_out(link: ActiveLink) -> ActiveLinkOut:
+    record = link.record
+    return ActiveLinkOut(
+        id=record.id,
+        user_id=record.user_id,
+        guest=record.is_guest,
+        display_name=record.display_name,
+        issued_at=record.issued_at,
+        expires_at=link.expires_at,
+    )
+
+
+def _person_of(caller: Caller, wish: LinkIn) -> str:
+    # A host may create links for others; whether the user is one, the use case decides.
+    if caller.is_user and wish.user_id is not None:
+        return wish.user_id
+    return caller.must_speak_for(wish.user_id)
 
 
 def link_routes(kind: SessionKind) -> APIRouter:
@@ -121,20 +187,21 @@ def link_routes(kind: SessionKind) -> APIRouter:
 
     @router.post(
         "/links",
-        summary="Give somebody a link",
+        summary="Create a link",
         status_code=201,
         response_model=LinkOut,
         responses=described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *REFUSALS),
     )
     async def issue(
-        caller: Joiner, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
+        caller: LinkIssuer, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
     ) -> Any:
         """A signed address for one person: the hosted page with everything until they are in the call. Every use of it
-        repeats the access decision, so it may be given long before the session opens."""
+        repeats the access decision, so it may be given long before the session opens. It is valid until the session's
+        window closes, also after the session was moved, and never grants more than its creator may do: a link made
+        with an API key has the scopes of that key, and no link outlives the credential that created it."""
         wish = body or LinkIn()
-        _require_may_link(caller, wish)
         if wish.guest is None:
-            user_id, name = caller.must_speak_for(wish.user_id), wish.display_name
+            user_id, name = _person_of(caller, wish), wish.display_name
         else:
             user_id = guest_id(caller.now, app=caller.app, idempotency_key=once.key)
             name = wish.guest.display_name
@@ -155,5 +222,48 @@ def link_routes(kind: SessionKind) -> APIRouter:
             return _link_out(link, public_address(request))
 
         return await once.answer(caller, issued, status=201)
+
+    @router.get("/links", summary="List links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
+    async def list_active(
+        caller: LinkManager,
+        reference: Reference,
+        user_id: Annotated[Identifier | None, Query(description="Only links of this person.")] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> LinkPage:
+        """The links of the session that work now: neither revoked nor expired."""
+        found, following = await list_links(
+            caller.broker,
+            caller.app,
+            session_key(caller, kind, reference),
+            user_id=user_id,
+            limit=limit,
+            cursor=cursor,
+            now=caller.now,
+        )
+        return LinkPage(data=[_active_out(link) for link in found], next=following)
+
+    @router.delete("/links", summary="Revoke links", responses=described(*SESSION_PROBLEMS))
+    async def revoke_all(
+        caller: LinkManager,
+        reference: Reference,
+        user_id: Annotated[
+            Identifier | None, Query(description="Only links of this person; without it, all links of the session.")
+        ] = None,
+    ) -> RevokedOut:
+        """Effective at once: every use is refused with `ticket_revoked`, and open streams end. Links that are created
+        later work. Credentials that were already issued stay valid: remove the participant to end them."""
+        key = session_key(caller, kind, reference)
+        count = await revoke_links(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now)
+        return RevokedOut(revoked=count)
+
+    @router.delete(
+        "/links/{link_id}", summary="Revoke a link", responses=described(*SESSION_PROBLEMS, "link_not_found")
+    )
+    async def revoke_one(caller: LinkManager, reference: Reference, link_id: UUID) -> RevokedOut:
+        """Effective at once. Revoking it again changes nothing."""
+        key = session_key(caller, kind, reference)
+        count = await revoke_link(caller.broker, caller.app, key, TicketId(link_id), actor=caller.actor, now=caller.now)
+        return RevokedOut(revoked=count)
 
     return router

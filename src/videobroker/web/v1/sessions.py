@@ -126,7 +126,7 @@ class PolicyIn(Shape):
         default=None, description="Longest life of a guest's token."
     )
     ticket_seconds: Annotated[StrictInt, Field(ge=60, le=30 * 86400), INTEGRAL] | None = Field(
-        default=None, description="Life of a link to the session."
+        default=None, description="Longest lifetime of a link, from its creation."
     )
     late_after_seconds: Seconds | None = Field(
         default=None, description="Who arrives later than this after the start is late."

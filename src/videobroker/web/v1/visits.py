@@ -16,7 +16,7 @@ from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
 from videobroker.usecases.visiting import Visit, ask_in, visit, watch
-from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, Visiting
+from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, Visiting
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import AccessShape, Moment, access_shape
@@ -46,7 +46,10 @@ class Visitor(BaseModel):
     is_guest: bool
     role: str | None = Field(description="The app's role; null for somebody who is not on the roster any more.")
     is_host: bool = Field(description="Of one of the policy's `host_roles`.")
-    ticket_expires_at: Moment
+    ticket_expires_at: Moment = Field(
+        description="As the session and its policy are now: moves with the session. For a day after the window's end, "
+        "the visit can still be read."
+    )
 
 
 class VisitedLobby(BaseModel):
@@ -80,7 +83,7 @@ _EXAMPLE: dict[str, Any] = {
         "is_guest": False,
         "role": "student",
         "is_host": False,
-        "ticket_expires_at": "2026-03-13T01:40:00Z",
+        "ticket_expires_at": "2026-03-12T15:15:00Z",
     },
     "decision": {
         "decision": "wait",
@@ -154,14 +157,18 @@ _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", 
 
 
 @router.get("", summary="See how the session stands for you", responses=_PROBLEMS)
-async def get_visit(visitor: TicketHolder) -> VisitOut:
+async def get_visit(visitor: TicketReader) -> VisitOut:
     """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed;
     of somebody who waits to be let in, asking is a sign that they still do."""
     seen = await visit(visitor.broker, visitor.app, visitor.ticket, now=visitor.now)
     return visit_out(seen, visitor.now)
 
 
-@router.post("/knock", summary="Ask to be let in", responses=_PROBLEMS)
+@router.post(
+    "/knock",
+    summary="Ask to be let in",
+    responses=_PROBLEMS,
+)
 async def knock(visitor: TicketHolder) -> VisitOut:
     """What `join` does as well for somebody whom the waiting room keeps outside, without asking for credentials.
     Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
@@ -181,9 +188,10 @@ async def knock(visitor: TicketHolder) -> VisitOut:
         **_PROBLEMS,
     },
 )
-async def stream_visit(visitor: TicketHolder) -> EventSourceResponse:
-    """The same at once, and again whenever something of it changes. A stream ends after ten minutes, or with the
-    ticket: come back. While somebody waits to be let in, an open stream is the sign that they are still there."""
+async def stream_visit(visitor: TicketReader) -> EventSourceResponse:
+    """The same at once, and again whenever something of it changes. A stream ends after ten minutes, and when the
+    ticket expires or is revoked: reconnect. While somebody waits to be let in, an open stream is the sign that they
+    are still there."""
     return EventSourceResponse(
         _sent(visitor),
         ping=HEARTBEAT_SECONDS,

@@ -142,7 +142,7 @@ class Page {
   }
 
   #lost(problem) {
-    this.#state.gone = problem.code === "ticket_expired" ? "ticket_expired" : "ticket_invalid";
+    this.#state.gone = ["ticket_expired", "ticket_revoked"].includes(problem.code) ? "ticket_expired" : "ticket_invalid";
     if (!this.#state.call) this.#out();
     this.#troubled(null);
     this.#parent.tell("error", { code: this.#state.gone });
