@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker.broker import Broker
 from videobroker.domain.values import Value
 from videobroker.errors import BrokerError
-from videobroker.web.http_semantics import DEFAULT_HEADERS, has_one_host, is_compressed
+from videobroker.web.http_semantics import DEFAULT_HEADERS
 from videobroker.web.problems import log_failure, problem, unexpected
 from videobroker.web.requests_log import observe
 
@@ -69,8 +69,7 @@ class ShortWay:
         for lane in self._lanes:
             plain = lane(path, scope)
             if plain is not None:
-                headers = scope["headers"]
-                return plain if has_one_host(headers) and not is_compressed(headers) else None
+                return plain
         return None
 
     async def answer(self, plain: Plain, wish: Any) -> Answer:

@@ -13,6 +13,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.values import Value
 from videobroker.usecases.hearing import LARGEST_NOTICE, hear
+from videobroker.web.http_semantics import has_one_host
 from videobroker.web.problems import described
 from videobroker.web.reading import by_name, of_this_moment
 
@@ -112,6 +113,8 @@ def plain_hook(path: bytes, scope: Scope) -> PlainHook | None:
     """The request, if it is a webhook; not one with an origin, which no provider sends."""
     found = _PATH.fullmatch(path)
     headers = None if found is None else _first_of_each(scope["headers"])
-    if found is None or headers is None or "origin" in headers:
+    if found is None or headers is None or "origin" in headers or "content-encoding" in headers:
+        return None
+    if not has_one_host(scope["headers"]):
         return None
     return PlainHook(ProviderName(found[1].decode()), found[2].decode(), headers)

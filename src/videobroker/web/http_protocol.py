@@ -50,12 +50,15 @@ class RequestParser(httptools.HttpRequestParser):
 
     def feed_data(self, data: "bytes | bytearray | memoryview | array[int]") -> None:
         """Parse. Raises `httptools.HttpParserError`."""
-        rest = memoryview(data)
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Views: many requests in one segment must not copy the rest of it again and again.
+            self._feed_again(memoryview(data)[upgrade.args[0] :])
+
+    def _feed_again(self, rest: memoryview) -> None:
         while True:
             try:
-                super().feed_data(rest)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = rest[upgrade.args[0] :]
                 head = self._protocol.head_without_upgrade()
                 parser = self._protocol.parser_of_last_request()
                 if parser is not None:
@@ -63,6 +66,9 @@ class RequestParser(httptools.HttpRequestParser):
                     parser.feed_data(rest)
                     return
                 super().feed_data(head)
+                super().feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
             else:
                 return
 
@@ -130,12 +136,13 @@ class HttpProtocol(OnePieceProtocol):
             self._refused = self._head_too_large()
         elif len(self.headers) > self.max_headers:
             self._refused = HeadTooLarge(f"A request has at most {self.max_headers} headers. Send fewer.")
-        elif self.parser.get_method() == b"CONNECT":
-            self._refused = MalformedRequest("This is not a proxy: CONNECT is not supported.")
+        self._ignores_upgrade = self.parser.should_upgrade()
+        if self._ignores_upgrade:
+            self._is_last_request = not self.parser.should_keep_alive()
+            if self.parser.get_method() == b"CONNECT":
+                self._refused = MalformedRequest("This is not a proxy: CONNECT is not supported.")
         if self._refused is not None:
             raise _RefusedError
-        self._ignores_upgrade = self.parser.should_upgrade()
-        self._is_last_request = not self.parser.should_keep_alive()
         if self._ignores_upgrade:
             return
         self._bytes_without_progress = 0

@@ -20,10 +20,15 @@ DEFAULT_HEADERS = (
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 
+def is_host(value: bytes) -> bool:
+    """Whether this is a valid `Host`."""
+    return _HOST.fullmatch(value) is not None
+
+
 def has_one_host(headers: Headers) -> bool:
     """Whether there is exactly one `Host`, and a valid one."""
     hosts = [value for name, value in headers if name == b"host"]
-    return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
+    return len(hosts) == 1 and is_host(hosts[0])
 
 
 def is_compressed(headers: Headers) -> bool:

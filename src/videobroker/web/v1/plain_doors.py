@@ -13,6 +13,7 @@ from videobroker.domain.values import Value
 from videobroker.usecases.doors import access
 from videobroker.usecases.entering import Visitor, guest_id, join
 from videobroker.web.auth import Caller, backend
+from videobroker.web.http_semantics import is_host
 from videobroker.web.shapes import access_json
 from videobroker.web.v1.doors import AccessIn, GuestIn, JoinIn, join_json
 from videobroker.web.v1.sessions import session_key
@@ -22,7 +23,7 @@ Wish = JoinIn | GuestIn | AccessIn
 # Only what nobody could read in two ways: nothing encoded, no dots alone.
 _PATH = re.compile(rb"/v1/(booking|group)s/([A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127})/(join|guests|access)")
 _KEY = re.compile(rb"Bearer (vb_[A-Za-z0-9_-]+)")
-_SAY_MORE = {b"idempotency-key", b"x-user-id", b"origin"}
+_SAY_MORE = {b"idempotency-key", b"x-user-id", b"origin", b"content-encoding"}
 _KINDS = {kind.encode(): kind for kind in SessionKind}
 _OPERATIONS = {
     (kind, door): f"{name}_of_{kind}"
@@ -93,19 +94,23 @@ def plain_door(path: bytes, scope: Scope) -> PlainDoor | None:
     found = _PATH.fullmatch(path)
     if found is None:
         return None
-    key = user_agent = None
+    key = user_agent = host = None
     for name, value in scope["headers"]:
         if name == b"authorization":
             shown = _KEY.fullmatch(value)
             if shown is None or key is not None:
                 return None
             key = shown[1]
+        elif name == b"host":
+            if host is not None or not is_host(value):
+                return None
+            host = value
         elif name == b"user-agent":
             # The first one counts, as it does elsewhere.
             user_agent = value if user_agent is None else user_agent
         elif name in _SAY_MORE or (name == b"content-type" and value != b"application/json"):
             return None
-    if key is None:
+    if key is None or host is None:
         return None
     client = scope.get("client")
     return PlainDoor(
