@@ -30,6 +30,7 @@ from house import (
     Tenant,
     free_port,
     make_tenant,
+    with_five_roles,
     with_notifications,
     with_webhooks,
 )
@@ -192,7 +193,7 @@ def front_door() -> FrontDoor:
 
 @pytest.fixture(scope="session")
 async def _sandbox(session_clock: MovableClock, front_door: FrontDoor) -> AsyncIterator[Sandbox]:
-    config = demo_config()
+    config = with_five_roles(demo_config())
     port = free_port()
     messenger = httpx.AsyncClient(transport=httpx.ASGITransport(front_door))
     app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=messenger)

@@ -18,7 +18,7 @@ from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.domain.ids import SessionId
 from videobroker.domain.keys import Scope
 from videobroker.domain.times import rfc3339
-from videobroker.sandbox import AgoraProject, Workspace
+from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
 from videobroker.storage import calls
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
@@ -28,10 +28,19 @@ from videobroker.usecases.attending import attend
 from videobroker.usecases.removing import expel
 
 HMS_ROLES = {"tutor": "teacher", "student": "student", "guest": "student"}
+FIVE_ROLES = ("lead", "assistant", "speaker", "member", "listener")
 LESSON = [
     {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
     {"user_id": "student-1", "role": "student", "display_name": "Ben"},
 ]
+
+
+def with_five_roles(config: SandboxConfig) -> SandboxConfig:
+    """The sandbox with one more template, `school`, that has five roles."""
+    workspace = config.workspaces[0]
+    school = replace(workspace.templates[0], id=f"5a0db0c5{5:016x}", name="school", roles=FIVE_ROLES, default=False)
+    school = replace(school, subdomain="sandbox-school")
+    return replace(config, workspaces=(replace(workspace, templates=(*workspace.templates, school)),))
 
 
 class MovableClock:

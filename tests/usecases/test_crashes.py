@@ -442,7 +442,7 @@ async def seen(stage: Stage, *, session: tuple[SessionKind, str], timed: bool) -
             "select status, no_shows_reported_for, concluded_at, attend_at, provider from sessions where app_id = :app"
         ),
         "rooms": await stage.rows(
-            "select state, lease_holder, failure, closure is not null as shut, codes = '{}' as no_codes"
+            "select state, generation, lease_holder, failure, closure is not null as shut, codes = '{}' as no_codes"
             " from rooms where app_id = :app"
         ),
         "lobby": await stage.rows("select user_id, state, decided_by from lobby where app_id = :app"),
@@ -463,11 +463,15 @@ async def seen(stage: Stage, *, session: tuple[SessionKind, str], timed: bool) -
 
 async def _seen_at_100ms(stage: Stage) -> dict[str, Any]:
     rooms = await stage.rows("select provider_room_id, codes, state from rooms where app_id = :app")
+    former = await stage.rows(
+        "select provider_room_id, closed_at is not null as closed from former_rooms where app_id = :app"
+    )
     known = {f"known to {name}": code for name, code in stage.codes.items()}
     kept = {f"kept for {role}": code for room in rooms for role, code in sorted(room["codes"].items())}
     return {
         "present": [await stage.tenant.present(room["provider_room_id"]) for room in rooms],
         "codes": {name: await _opens(stage.sandbox, code) for name, code in (known | kept).items()},
+        "former rooms": [(room["closed"], await _live_codes(stage, room["provider_room_id"])) for room in former],
         "live codes by role": [await _live_codes(stage, room["provider_room_id"]) for room in rooms],
     }
 
@@ -479,18 +483,25 @@ async def _opens(sandbox: Sandbox, code: str) -> bool:
     return answer.status_code == 200
 
 
-async def _live_codes(stage: Stage, room_id: str) -> dict[str, int] | str:
-    """How many enabled codes the room has, whether we know of them or not."""
+@asynccontextmanager
+async def _client(stage: Stage) -> AsyncIterator[HmsClient]:
     account = stage.sandbox.account("tutoring")
     keys, clock = AccountKeys(account["access_key"], account["secret"]), stage.tenant.broker.now
     network = MortalNetwork(stage.network, Fate())
     client = HmsClient(account["api_url"], ManagementTokens(keys, clock), clock, transport=network)
     try:
-        listed = await client.list_codes(room_id)
-    except Forbidden:
-        return "the room is shut"
+        yield client
     finally:
         await client.aclose()
+
+
+async def _live_codes(stage: Stage, room_id: str) -> dict[str, int] | str:
+    """How many enabled codes the room has, whether we know of them or not."""
+    async with _client(stage) as client:
+        try:
+            listed = await client.list_codes(room_id)
+        except Forbidden:
+            return "the room is shut"
     roles = [code.role for code in listed]
     return {role: roles.count(role) for role in sorted(set(roles))}
 
@@ -846,6 +857,35 @@ async def _a_booking_was_moved(stage: Stage) -> None:
     stage.clock.move(hours=5)
 
 
+async def _a_room_has_no_codes_left(stage: Stage) -> None:
+    """The booking was moved, its room is closed, and 100ms creates only a few more codes in it."""
+    await _a_call_is_running(stage)
+    await _use_up_codes(stage, leave=3)
+    await stage.tenant.book(starts_in=timedelta(hours=5))
+    await stage.settle()
+    stage.clock.move(hours=5)
+
+
+async def _a_call_is_running_in_a_room_without_codes(stage: Stage) -> None:
+    await _a_call_is_running(stage)
+    await _use_up_codes(stage, leave=0)
+
+
+async def _use_up_codes(stage: Stage, *, leave: int) -> None:
+    (room,) = await stage.rows("select provider_room_id from rooms where app_id = :app")
+    room_id = room["provider_room_id"]
+    left = await stage.tenant.broker.provider(stage.tenant.app, ProviderName.HMS).codes_left(room_id)
+    async with _client(stage) as client:
+        for _ in range(left - leave):
+            await client.disable_code((await client.create_code(room_id, "student")).code)
+
+
+async def _remove_and_join(stage: Stage, one: Process) -> None:
+    """The removal leaves the room for a new one, which the next person opens."""
+    await _put_out(stage, one)
+    await _join_again(stage, one)
+
+
 async def _join_again(stage: Stage, one: Process) -> None:
     """The frontend asks until it is answered; then a worker works."""
     surface = Surface.SDK if stage.at_agora else Surface.PREBUILT
@@ -894,6 +934,20 @@ BY_REQUEST = [
     Story("moving a booking whose call runs", _a_call_is_running, _move, "room.closed"),
     # Whoever gets no answer asks again, and gets other credentials: the journal has to name both.
     Story("reopening", _a_booking_was_moved, _join_again, "room.opened", at_least_once={"credentials.issued"}),
+    Story(
+        "leaving a room without codes",
+        _a_room_has_no_codes_left,
+        _join_again,
+        "room.closed",
+        at_least_once={"credentials.issued"},
+    ),
+    Story(
+        "leaving a room without codes for a removal",
+        _a_call_is_running_in_a_room_without_codes,
+        _remove_and_join,
+        "room.closed",
+        at_least_once={"credentials.issued"},
+    ),
     Story(
         "reopening at Agora",
         _a_booking_was_moved,

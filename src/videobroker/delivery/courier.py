@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -66,6 +66,15 @@ class Sent:
     """False: no connection became free in time, and the receiver knows nothing of it."""
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What has arrived of an answer so far; filled while it is read, because reading may fail halfway."""
+
+    status: int | None = None
+    body: bytearray = field(default_factory=bytearray)
+    retry_after: timedelta | None = None
+
+
 class Courier:
     """One per process; closed by whoever made it."""
 
@@ -107,20 +116,26 @@ class Courier:
             return Sent(Attempt(parcel.number, now, None, waited, "", "too much is under way"), None, begun=False)
         try:
             began = time.perf_counter()
-            status, body, wish, error = None, "", None, None
+            answer = _Answer()
+            error = None
             try:
                 async with asyncio.timeout(self._seconds):
-                    status, body, wish = await self._post(parcel, now)
+                    await self._post(parcel, answer, now)
             except TimeoutError:
                 error = f"no answer within {self._seconds:g} s"
             except _FAILURES as failure:
                 error = _named(failure)
+            if answer.status is not None and error is not None:
+                # The receiver has decided with its status line. What is missing is a body that nobody reads.
+                error = f"the body of the answer was cut off ({error})"
             latency = round((time.perf_counter() - began) * 1000)
         finally:
             self._free.release()
-        return Sent(Attempt(parcel.number, now, status, latency, body, error), wish)
+        text = _text(bytes(answer.body[:KEPT_BYTES]))
+        return Sent(Attempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
 
-    async def _post(self, parcel: Parcel, now: datetime) -> tuple[int, str, timedelta | None]:
+    async def _post(self, parcel: Parcel, answer: _Answer, now: datetime) -> None:
+        """Send it, and write what comes back into `answer` as it comes."""
         content = parcel.body.encode()
         async with self._pool.stream(
             "POST",
@@ -136,13 +151,12 @@ class Courier:
             content=content,
             extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "pool": self._seconds}},
         ) as response:
-            kept = b""
-            async for part in response.aiter_stream():
-                kept += part
-                if len(kept) >= KEPT_BYTES:
-                    break
             headers = {name.lower(): value for name, value in response.headers}
-        return response.status, _text(kept[:KEPT_BYTES]), retry_after(headers.get(b"retry-after"), now)
+            answer.status, answer.retry_after = response.status, retry_after(headers.get(b"retry-after"), now)
+            async for part in response.aiter_stream():
+                answer.body += part
+                if len(answer.body) >= KEPT_BYTES:
+                    break
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from videobroker.domain.apps import ProviderName
@@ -36,16 +37,30 @@ class Room(Value):
     """Room codes by provider role; empty until somebody asked for the ready-made page."""
     closure: str | None = None
     """What the provider answered when the room was closed; it wants it back to open the room again."""
+    generation: int = 0
+    """How many rooms at the provider the session has used up and left before this one."""
+    codes_issued: bool = False
+    """Whether room codes were ever created in the present room at the provider."""
     untold = ("codes",)
 
 
-def room_name(app_id: AppId, session_id: SessionId) -> str:
+class FormerRoom(Value):
+    """A room at the provider that a session has left for a new one. Webhooks about it still belong to the session."""
+
+    session_id: SessionId
+    provider: ProviderName
+    provider_room_id: str
+    retired_at: datetime
+
+
+def room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -> str:
     """The name of a session's room at any provider.
 
-    Always the same for the same session, so that a room created just before a crash is found again. At most 63
-    characters of `0-9a-v` and `-`: 100ms compares names without case, and Agora allows fewer than 64 bytes.
+    Always the same for the same session and generation, so that a room created just before a crash is found again. At
+    most 63 characters of `0-9a-v` and `-`: 100ms compares names without case, and Agora allows fewer than 64 bytes.
     """
-    return f"vb-{_short(app_id.int)}-{_short(session_id.int)}"
+    name = f"vb-{_short(app_id.int)}-{_short(session_id.int)}"
+    return f"{name}-{generation}" if generation else name
 
 
 def code_id(code: str) -> str:

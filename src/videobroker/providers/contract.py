@@ -15,6 +15,11 @@ from videobroker.domain.diagnosis import Finding
 from videobroker.domain.observations import Observation, RollCall
 from videobroker.domain.recordings import RecordingNews
 from videobroker.domain.values import Value
+from videobroker.errors import ProviderRefused
+
+
+class RoomCodesExhausted(ProviderRefused):
+    """The video provider creates no more codes in this room."""
 
 
 class Surface(StrEnum):
@@ -159,11 +164,21 @@ class Provider(Protocol):
         ...
 
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
-        """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.ROOM_CODES`."""
+        """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.ROOM_CODES`.
+
+        Raises `RoomCodesExhausted` when the room can have no more codes.
+        """
         ...
 
     async def replace_code(self, room_id: str, role: str, code: str) -> str:
-        """A new room code for the role; the old one opens nothing any more. Needs `Capability.ROOM_CODES`."""
+        """A new room code for the role; the old one opens nothing any more. Needs `Capability.ROOM_CODES`.
+
+        Raises `RoomCodesExhausted`, and leaves the old code valid, when the room can have no more codes.
+        """
+        ...
+
+    async def codes_left(self, room_id: str) -> int:
+        """How many more room codes can be created in this open room. Needs `Capability.ROOM_CODES`."""
         ...
 
     async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:

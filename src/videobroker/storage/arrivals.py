@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ARRAY, Integer, Select, Text, Uuid, bindparam, column, func, literal_column, select, true
+from sqlalchemy import ARRAY, Integer, Select, Table, Text, Uuid, bindparam, column, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
 from videobroker.storage import jobs
 from videobroker.storage.batching import Batcher
 from videobroker.storage.store import Store
-from videobroker.storage.tables import inbox, rooms
+from videobroker.storage.tables import former_rooms, inbox, rooms
 from videobroker.storage.wires import Query, Wire, table_of, told
 
 FLIGHTS = 1
@@ -61,20 +62,32 @@ def _look() -> Select[tuple[object, ...]]:
         column("provider", Text),
         column("provider_room_id", Text),
     )
-    named = rooms.c.provider_room_id
-    # Having to order by its last column, the planner takes the index that has all three, also while the table is small.
-    found = (
-        select(rooms.c.session_id)
-        .where(
-            rooms.c.app_id == asked.c.app_id,
-            rooms.c.provider == asked.c.provider,
-            named.between(asked.c.provider_room_id, asked.c.provider_room_id),
+
+    def named_in(table: Table) -> LateralFromClause:
+        # Ordering by the last column of the index makes the planner choose the index while the table is small, too.
+        named = table.c.provider_room_id
+        return (
+            select(table.c.session_id)
+            .where(
+                table.c.app_id == asked.c.app_id,
+                table.c.provider == asked.c.provider,
+                named.between(asked.c.provider_room_id, asked.c.provider_room_id),
+            )
+            .order_by(named)
+            .limit(literal_column(str(SHARING)))
+            .lateral(f"found_in_{table.name}")
         )
-        .order_by(named)
-        .limit(literal_column(str(SHARING)))
-        .lateral("found")
+
+    present, past = named_in(rooms), named_in(former_rooms)
+    session_id = func.coalesce(present.c.session_id, past.c.session_id).label("session_id")
+    # A room is either the present one of a session or a former one; the present one decides.
+    return (
+        select(asked.c.place, session_id)
+        .select_from(asked)
+        .outerjoin(present, true())
+        .outerjoin(past, true())
+        .where(session_id.is_not(None))
     )
-    return select(asked.c.place, found.c.session_id).select_from(asked).join(found, true())
 
 
 def _write() -> Select[tuple[object, ...]]:

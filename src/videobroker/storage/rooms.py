@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
-from videobroker.domain.rooms import Room, RoomState
+from videobroker.domain.rooms import FormerRoom, Room, RoomState
 from videobroker.storage.listener import notify, room_topic
 from videobroker.storage.rows import PROVIDERS, Columns, words
-from videobroker.storage.tables import calls, rooms
+from videobroker.storage.tables import calls, former_rooms, rooms
 
 LEASE = timedelta(seconds=3)
 """After a crash nobody touches the room for so long. The holder renews three times as often."""
@@ -162,6 +162,7 @@ async def mark_open(
             state=RoomState.READY,
             provider_room_id=provider_room_id,
             codes=dict(codes) if codes else rooms.c.codes,
+            codes_issued=rooms.c.codes_issued | literal(bool(codes)),
             closure=None,
             lease_holder=None,
             lease_until=None,
@@ -196,6 +197,97 @@ async def release(
         _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
     )
     await notify(connection, room_topic(room_id))
+
+
+async def claim_renewal(connection: AsyncConnection, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
+    """Take the lease to leave this room for a new one. False when it is closed, or another room by now.
+
+    A process that is adding codes to it loses the lease, and starts over.
+    """
+    statement = (
+        update(rooms)
+        .where(
+            rooms.c.app_id == app_id,
+            rooms.c.id == room.id,
+            rooms.c.state == RoomState.READY,
+            rooms.c.generation == room.generation,
+        )
+        .values(lease_holder=holder, lease_until=_lease_end(), attempt=rooms.c.attempt + 1, failure=None)
+        .returning(rooms.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def begin_generation(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
+) -> Room | None:
+    """Leave the provider's room for one that has yet to be opened, under the name of the next generation.
+
+    The former room is written down, to be closed before the new one is opened. None when the lease was lost meanwhile.
+    """
+    statement = (
+        _held(app_id, room_id, holder)
+        .values(
+            state=RoomState.PREPARING,
+            generation=rooms.c.generation + 1,
+            provider_room_id=None,
+            codes=_no_codes(),
+            codes_issued=False,
+            closure=None,
+            updated_at=now,
+        )
+        .returning(rooms)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    room = room_from(row._mapping)
+    await connection.execute(
+        insert(former_rooms)
+        .values(
+            app_id=app_id,
+            provider=room.provider,
+            provider_room_id=provider_room_id,
+            session_id=room.session_id,
+            retired_at=now,
+        )
+        .on_conflict_do_update(
+            index_elements=["app_id", "provider", "provider_room_id"], set_={"retired_at": now, "closed_at": None}
+        )
+    )
+    return room
+
+
+async def former(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
+) -> list[FormerRoom]:
+    """The rooms that the session has left and that are not closed yet; with `retired_since`, all left since then."""
+    which = former_rooms.c.closed_at.is_(None) if retired_since is None else former_rooms.c.retired_at >= retired_since
+    statement = (
+        select(former_rooms)
+        .where(former_rooms.c.app_id == app_id, former_rooms.c.session_id == session_id, which)
+        .order_by(former_rooms.c.retired_at)
+    )
+    return [
+        FormerRoom(session_id, PROVIDERS[row.provider], row.provider_room_id, row.retired_at)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def mark_former_closed(connection: AsyncConnection, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
+    """Write that the provider has closed a former room. False when that was written before."""
+    statement = (
+        update(former_rooms)
+        .where(
+            former_rooms.c.app_id == app_id,
+            former_rooms.c.provider == room.provider,
+            former_rooms.c.provider_room_id == room.provider_room_id,
+            former_rooms.c.closed_at.is_(None),
+        )
+        .values(closed_at=now)
+        .returning(former_rooms.c.session_id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
 
 
 async def replace_code(
@@ -250,7 +342,9 @@ def _lease_is_free() -> Any:
 
 def room_from(row: RowMapping, *, prefix: str = "") -> Room:
     """The room that stands in a row of the table."""
-    room_id, session_id, provider, state, provider_room_id, codes, closure = _COLUMNS.of(row, prefix)
+    room_id, session_id, provider, state, provider_room_id, codes, closure, generation, codes_issued = _COLUMNS.of(
+        row, prefix
+    )
     return Room(
         id=room_id,
         session_id=session_id,
@@ -259,8 +353,12 @@ def room_from(row: RowMapping, *, prefix: str = "") -> Room:
         provider_room_id=provider_room_id,
         codes=codes,
         closure=closure,
+        generation=generation,
+        codes_issued=codes_issued,
     )
 
 
-_COLUMNS = Columns("id", "session_id", "provider", "state", "provider_room_id", "codes", "closure")
+_COLUMNS = Columns(
+    "id", "session_id", "provider", "state", "provider_room_id", "codes", "closure", "generation", "codes_issued"
+)
 _STATES = words(RoomState)

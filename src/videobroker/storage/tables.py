@@ -189,6 +189,10 @@ rooms = Table(
     Column("failure", JSONB(none_as_null=True)),
     # What the provider needs to open the room again.
     Column("closure", Text),
+    # Part of the room's name at the provider: a room whose codes are used up is left for the next one.
+    Column("generation", Integer, nullable=False, server_default=text("0")),
+    # Whether room codes were ever created in the room that the provider has under this generation.
+    Column("codes_issued", Boolean, nullable=False, server_default=text("false")),
     _moment("updated_at"),
     PrimaryKeyConstraint("app_id", "id"),
     UniqueConstraint("app_id", "session_id", "provider"),
@@ -223,6 +227,22 @@ tickets = Table(
     Index("tickets_app_id_session_id_idx", "app_id", "session_id", "id"),
     Index("tickets_app_id_user_id_idx", "app_id", "user_id"),
     Index("tickets_issued_at_idx", "issued_at"),
+)
+
+# Rooms at a provider that a session has left for a new one: webhooks about them still belong to the session.
+former_rooms = Table(
+    "former_rooms",
+    metadata,
+    Column("app_id", UUID(as_uuid=True), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_room_id", Text, nullable=False),
+    Column("session_id", UUID(as_uuid=True), nullable=False),
+    _moment("retired_at"),
+    # Null until the provider has ended and disabled it.
+    _moment("closed_at", nullable=True),
+    PrimaryKeyConstraint("app_id", "provider", "provider_room_id"),
+    ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
+    Index("former_rooms_app_id_session_id_idx", "app_id", "session_id"),
 )
 
 # The last number that was given to something of an app, by what was numbered. Numbers may be skipped.

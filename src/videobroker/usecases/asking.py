@@ -19,7 +19,6 @@ from videobroker.domain.ids import AppId, CallId, SessionId, uuid7
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.observations import Attested, Observation, RollCall, Seen, Sign, truncated
 from videobroker.domain.rolls import learned
-from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError
@@ -56,7 +55,8 @@ class _Question:
 
     app: App
     session: Session
-    room: Room
+    room_ids: Sequence[str]
+    """The rooms at the provider in which the session met: those it has left, and the present one last."""
     provider: Provider
     shared: bool
     """Other sessions meet in the same room."""
@@ -72,8 +72,9 @@ async def ask(broker: Broker, app_id: AppId, session_id: SessionId, call_id: Cal
         call = await calls.find(transaction, app_id, call_id)
         if call is None or call.settled_at is not None:
             return Told.NOTHING_TO_ASK
-        question = await _question(transaction, broker, app_id, session_id, call.provider)
-    told, rolls = await _rolls(question, since=call.started_at - CLOCKS_DIFFER_BY)
+        since = call.started_at - CLOCKS_DIFFER_BY
+        question = await _question(transaction, broker, app_id, session_id, call.provider, since=since)
+    told, rolls = await _rolls(question, since=since)
     async with broker.store.transaction() as transaction:
         await _write(transaction, broker, app_id, session_id, call_id, question, told, rolls, now)
     return told
@@ -86,7 +87,7 @@ async def ask_about_room(
     async with broker.store.transaction() as transaction:
         session = await sessions.find_by_id(transaction, app_id, session_id)
         name = None if session is None else session.provider
-        question = None if name is None else await _question(transaction, broker, app_id, session_id, name)
+        question = None if name is None else await _question(transaction, broker, app_id, session_id, name, since=since)
     told, rolls = await _rolls(question, since=since)
     if question is None:
         return told
@@ -109,16 +110,28 @@ async def ask_about_room(
 
 
 async def _question(
-    transaction: Transaction, broker: Broker, app_id: AppId, session_id: SessionId, name: ProviderName
+    transaction: Transaction,
+    broker: Broker,
+    app_id: AppId,
+    session_id: SessionId,
+    name: ProviderName,
+    *,
+    since: datetime,
 ) -> _Question | None:
     app = await broker.accounts.app_by_id(transaction, app_id)
     session = await sessions.find_by_id(transaction, app_id, session_id)
     found = await rooms.find(transaction, app_id, session_id)
-    room = next((room for room in found if room.provider is name and room.provider_room_id), None)
-    if app is None or session is None or room is None or room.provider_room_id is None:
+    room_id = next((room.provider_room_id for room in found if room.provider is name), None)
+    left = [
+        room.provider_room_id
+        for room in await rooms.former(transaction, app_id, session_id, retired_since=since)
+        if room.provider is name
+    ]
+    room_ids = (*left, *([] if room_id is None else [room_id]))
+    if app is None or session is None or not room_ids:
         return None
-    sharing = await rooms.sessions_at(transaction, app_id, name, room.provider_room_id, limit=2)
-    return _Question(app, session, room, broker.provider(app, name), shared=len(sharing) > 1)
+    sharing = [] if room_id is None else await rooms.sessions_at(transaction, app_id, name, room_id, limit=2)
+    return _Question(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
 async def _rolls(question: _Question | None, *, since: datetime) -> tuple[Told, Sequence[RollCall]]:
@@ -127,7 +140,8 @@ async def _rolls(question: _Question | None, *, since: datetime) -> tuple[Told, 
     if Capability.ROLL_CALL not in question.provider.capabilities:
         return Told.NOT_ASKABLE, ()
     try:
-        return Told.ANSWERED, await question.provider.call_roll(question.room.provider_room_id or "", since=since)
+        rolls = [await question.provider.call_roll(room_id, since=since) for room_id in question.room_ids]
+        return Told.ANSWERED, [roll for of_room in rolls for roll in of_room]
     except ProviderError as error:
         log.warning("the roll could not be called", session_id=str(question.session.id), error=error.code)
         return Told.SILENT, ()
@@ -154,7 +168,7 @@ async def _own_people(transaction: Transaction, question: _Question, roll: RollC
             transaction,
             question.app.id,
             question.provider.name,
-            question.room.provider_room_id or "",
+            question.room_ids[-1],
             seen.provider_user_id,
             at=seen.joined_at or roll.taken_at,
         )

@@ -16,6 +16,7 @@ from videobroker.domain.journal import EventType, about
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
+from videobroker.errors import ProviderError
 from videobroker.storage import calls, identities, lobby, rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction
@@ -23,7 +24,7 @@ from videobroker.usecases.applying import apply
 from videobroker.usecases.asking import GIVE_UP_AFTER, Told, ask, ask_about_room
 from videobroker.usecases.calls import end_open_call
 from videobroker.usecases.judging import who_is_missing, write_verdicts
-from videobroker.usecases.rooms import TRY_AGAIN, can_close, close_room
+from videobroker.usecases.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
 
 LONGEST_PAUSE = timedelta(hours=1)
 LOOKS_BACK = timedelta(hours=12)
@@ -52,6 +53,7 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
     """
     done: list[Errand] = []
     put_off: dict[Errand, datetime] = {}
+    again_at = await _close_former_rooms(broker, app_id, session_id, now=now)
     for _ in range(ROUNDS):
         async with broker.store.transaction() as transaction:
             standing = await _standing(transaction, broker, app_id, session_id)
@@ -60,7 +62,7 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
             dues = [each for each in agenda(standing.affairs) if each.errand not in put_off]
             due = next((each for each in dues if each.at <= now), None)
             if due is None:
-                moments = [*put_off.values(), *(each.at for each in dues)]
+                moments = [*put_off.values(), *(each.at for each in dues), *([] if again_at is None else [again_at])]
                 await sessions.attend_by(transaction, app_id, session_id, min(moments, default=None))
                 return done
         done.append(due.errand)
@@ -68,6 +70,25 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
             # The others must not wait for it.
             put_off[due.errand] = now + _pause(due, now)
     return done
+
+
+async def _close_former_rooms(
+    broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime
+) -> datetime | None:
+    """Close the rooms that the session has left; when to try again, where the provider could not be reached."""
+    async with broker.store.transaction() as transaction:
+        if not await rooms.former(transaction, app_id, session_id):
+            return None
+        app = await broker.accounts.app_by_id(transaction, app_id)
+        session = await sessions.find_by_id(transaction, app_id, session_id)
+    if app is None or session is None:
+        return None
+    try:
+        await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
+    except ProviderError as error:
+        log.warning("rooms.former_room_not_closed", session_id=str(session_id), error=error.code)
+        return now + TRY_AGAIN
+    return None
 
 
 def _pause(due: Due, now: datetime) -> timedelta:

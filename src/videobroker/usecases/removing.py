@@ -21,7 +21,7 @@ from videobroker.domain.journal import EventType, about
 from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError
-from videobroker.providers.contract import Capability, Provider
+from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted
 from videobroker.storage import attendance, identities, lobby, removals, rooms, sessions, uids
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import record
@@ -29,6 +29,7 @@ from videobroker.storage.removals import Removal
 from videobroker.storage.store import Transaction
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.doors import no_session
+from videobroker.usecases.rooms import close_former_rooms, renew_room
 
 log = structlog.get_logger(__name__)
 
@@ -148,6 +149,9 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
             for room in await rooms.find(transaction, app_id, session_id)
             if room.provider_room_id is not None and room.state is not RoomState.CLOSED
         ]
+    if fresh or back:
+        # Somebody who has to go may be in a room that the session has left and that is not closed yet.
+        await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
     failure: ProviderError | None = None
     async with broker.store.transaction() as transaction:
         for removal in known:
@@ -159,7 +163,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
                 await _put_out(broker, app, session, removal, room, now)
             for room in found if removal in fresh else ():
                 if not await _is_shared(broker, app, room):
-                    await _replace_codes(broker, app, session, removal, room)
+                    await _replace_codes(broker, app, session, removal, room, now)
         except ProviderError as error:
             # The others have to go all the same.
             failure = error
@@ -207,7 +211,9 @@ async def _known_as(
     return [str(number) for number in numbers]
 
 
-async def _replace_codes(broker: Broker, app: App, session: Session, removal: Removal, room: Room) -> None:
+async def _replace_codes(
+    broker: Broker, app: App, session: Session, removal: Removal, room: Room, now: datetime
+) -> None:
     """Make the room codes worthless that this person was given, and that of their role."""
     provider = broker.provider(app, room.provider)
     async with broker.store.transaction() as transaction:
@@ -217,6 +223,15 @@ async def _replace_codes(broker: Broker, app: App, session: Session, removal: Re
     for role, code in room.codes.items():
         if role != app.provider_role(room.provider, own_role) and code_id(code) not in given:
             continue
-        new = await provider.replace_code(room.provider_room_id or "", role, code)
+        try:
+            new = await provider.replace_code(room.provider_room_id or "", role, code)
+        except RoomCodesExhausted:
+            if Capability.CLOSE_ROOM in provider.capabilities:
+                return await renew_room(broker, app, session, room, actor=Actor(app.id), now=now)
+            # A fixed room cannot be replaced: its code stays valid for everyone, and whoever comes back is removed
+            # when the provider reports it.
+            log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
+            return None
         async with broker.store.transaction() as transaction:
             await rooms.replace_code(transaction, app.id, room.id, role=role, former=code, code=new)
+    return None

@@ -32,7 +32,7 @@ from videobroker.errors import (
     RoomNotReady,
     SurfaceNotOffered,
 )
-from videobroker.providers.contract import Capability, Provider, Surface
+from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted, Surface
 from videobroker.storage import rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.listener import room_topic
@@ -43,6 +43,9 @@ TRY_AGAIN = timedelta(seconds=30)
 """After a room could not be closed. Somebody may still be in it."""
 LOOK_AGAIN_SECONDS = 1.0
 """How long to wait for a wake-up before looking by oneself; give or take a half, lest a crowd looks at once."""
+CODES_FOR_A_CALL = 50
+"""A room that is opened with fewer room codes left is left for a new one: one code for each role when the call begins,
+and one for each removal while it lasts. Most templates have two to five roles."""
 WAIT_SECONDS = 12.0
 """How long to wait for somebody else's room. The provider client gives up sooner: waiting longer helps nobody."""
 
@@ -151,8 +154,7 @@ def _failure_again(claim: Claim) -> ProviderError:
 async def _ask_provider(opening: _Opening, room: Room) -> Room:
     try:
         async with kept(_renewal(opening.broker, opening.app, room, opening.holder)):
-            provider_room_id = await _provider_room(opening, room)
-            codes = await opening.provider.issue_codes(provider_room_id) if opening.with_codes else {}
+            room, provider_room_id, codes = await _open_with_codes(opening, room)
     except ProviderError as error:
         await _give_up(opening.broker, opening.app, room, opening.holder, error)
         raise
@@ -163,10 +165,98 @@ async def _ask_provider(opening: _Opening, room: Room) -> Room:
     return await _write_open(opening, room, provider_room_id, codes)
 
 
+async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Mapping[str, str]]:
+    """Opens the room at the provider, or one of the next generation where this one has too few room codes left."""
+    if room.generation:
+        # A process that died may have left the former room open. Only one room of a session is open at a time.
+        await close_former_rooms(opening.broker, opening.app, opening.session, actor=opening.actor, now=opening.now)
+    generation = room.generation
+    provider_room_id = await _provider_room(opening, room)
+    if await _has_few_codes_left(opening, room, provider_room_id):
+        room, provider_room_id = await _next_generation(opening, room, provider_room_id)
+    if not opening.with_codes:
+        return room, provider_room_id, {}
+    try:
+        return room, provider_room_id, await opening.provider.issue_codes(provider_room_id)
+    except RoomCodesExhausted:
+        # A new room without codes that gets none either has another problem.
+        if room.generation != generation or Capability.CLOSE_ROOM not in opening.provider.capabilities:
+            raise
+    room, provider_room_id = await _next_generation(opening, room, provider_room_id)
+    return room, provider_room_id, await opening.provider.issue_codes(provider_room_id)
+
+
+async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: str) -> bool:
+    """Whether a room that nobody is in yet should be left, before its codes run out in the middle of a call."""
+    if room.state is RoomState.READY or not room.codes_issued:
+        return False
+    if not {Capability.ROOM_CODES, Capability.CLOSE_ROOM} <= opening.provider.capabilities:
+        return False
+    return await opening.provider.codes_left(provider_room_id) < CODES_FOR_A_CALL
+
+
+async def _next_generation(opening: _Opening, room: Room, provider_room_id: str) -> tuple[Room, str]:
+    """Leaves the room for a new one: written first, then the former room is closed, then the new one is opened."""
+    broker, app, session = opening.broker, opening.app, opening.session
+    async with broker.store.transaction() as transaction:
+        left = await rooms.begin_generation(
+            transaction,
+            app.id,
+            room.id,
+            holder=opening.holder,
+            provider_room_id=provider_room_id,
+            now=opening.now,
+        )
+        if left is None:
+            raise RoomNotReady("Another process prepared the room meanwhile. Ask again.", retry_after=1)
+        await sessions.attend_sooner(transaction, app.id, session.id, opening.now)
+    await close_former_rooms(broker, app, session, actor=opening.actor, now=opening.now)
+    return left, await _provider_room(opening, left)
+
+
+async def renew_room(broker: Broker, app: App, session: Session, room: Room, *, actor: Actor, now: datetime) -> None:
+    """Leave an open room for a new one, which the next join opens. A call that is running there ends at the provider.
+
+    Raises `ProviderError` when the former room could not be closed; `close_former_rooms` tries again.
+    """
+    holder = uuid4()
+    async with broker.store.transaction() as transaction:
+        if room.provider_room_id is None or not await rooms.claim_renewal(
+            transaction, app.id, room, holder=holder, now=now
+        ):
+            return
+        await rooms.begin_generation(
+            transaction, app.id, room.id, holder=holder, provider_room_id=room.provider_room_id, now=now
+        )
+        await sessions.attend_sooner(transaction, app.id, session.id, now)
+        await rooms.release(transaction, app.id, room.id, holder=holder, failure=None)
+    await close_former_rooms(broker, app, session, actor=actor, now=now)
+
+
+async def close_former_rooms(broker: Broker, app: App, session: Session, *, actor: Actor, now: datetime) -> None:
+    """Close the rooms that the session has left, as far as they are still open. Safe to repeat.
+
+    Raises `ProviderError` when one could not be closed.
+    """
+    async with broker.store.transaction() as transaction:
+        left = await rooms.former(transaction, app.id, session.id)
+    for room in left:
+        if room.provider not in app.accounts:
+            continue
+        provider = broker.provider(app, room.provider)
+        if Capability.CLOSE_ROOM not in provider.capabilities:
+            continue
+        await provider.close_room(room.provider_room_id)
+        async with broker.store.transaction() as transaction:
+            if await rooms.mark_former_closed(transaction, app.id, room, now=now):
+                data = {"provider": room.provider}
+                await record(transaction, about(session, EventType.ROOM_CLOSED, actor=actor, now=now, data=data))
+
+
 async def _provider_room(opening: _Opening, room: Room) -> str:
     if room.state is RoomState.READY and room.provider_room_id is not None:
         return room.provider_room_id
-    name = room_name(opening.app.id, opening.session.id)
+    name = room_name(opening.app.id, opening.session.id, room.generation)
     # A room that was open before may have been closed without our having got the answer.
     closure = room.closure or ("" if room.provider_room_id is not None else None)
     return await opening.provider.open_room(name, closure=closure)

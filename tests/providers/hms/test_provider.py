@@ -23,6 +23,7 @@ from videobroker.providers.contract import (
     Capability,
     PrebuiltCredentials,
     Provider,
+    RoomCodesExhausted,
     Seat,
     TokenCredentials,
 )
@@ -334,9 +335,36 @@ async def test_closing_without_permission_is_a_refusal(provider: HmsProvider, ve
 # --- replacing a code
 
 
+def lists(vendor: respx.MockRouter, *enabled: Any, disabled: int = 0) -> None:
+    off = [code("student", f"old-{n}", enabled=False) for n in range(disabled)]
+    route = f"/room-codes/room/{ROOM}"
+    vendor.get(route, params={"enabled": "true"}).respond(json={"limit": 100, "data": list(enabled), "last": ""})
+    vendor.get(route, params={"enabled": "false"}).respond(json={"limit": 100, "data": off, "last": ""})
+
+
+async def test_a_code_stays_valid_where_the_room_can_have_no_other(
+    provider: HmsProvider, vendor: respx.MockRouter
+) -> None:
+    lists(vendor, code("teacher", CODE), disabled=99)
+    with pytest.raises(RoomCodesExhausted):
+        await provider.replace_code(ROOM, "teacher", CODE)
+
+
+@pytest.mark.parametrize(("disabled", "error"), [(20, ProviderRefused), (60, RoomCodesExhausted)])
+async def test_a_refusal_in_a_room_with_many_codes_means_that_it_can_have_no_more(
+    provider: HmsProvider, vendor: respx.MockRouter, disabled: int, error: type[ProviderRefused]
+) -> None:
+    lists(vendor, disabled=disabled)
+    vendor.post(f"/room-codes/room/{ROOM}").respond(422, json={"code": 422, "message": "whatever it says"})
+    with pytest.raises(ProviderRefused) as raised:
+        await provider.issue_codes(ROOM)
+    assert type(raised.value) is error
+
+
 async def test_a_replaced_code_is_off_before_another_one_is_asked_for(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
+    lists(vendor, code("teacher", CODE), disabled=98)
     vendor.post("/room-codes/code").respond(json=code("teacher", CODE, enabled=False))
     data = [
         code("teacher", CODE, enabled=False),
@@ -346,12 +374,14 @@ async def test_a_replaced_code_is_off_before_another_one_is_asked_for(
     ]
     vendor.post(f"/room-codes/room/{ROOM}").respond(json={"data": data})
     assert await provider.replace_code(ROOM, "teacher", CODE) == "new-news-new"
-    assert sent(vendor) == [off(CODE), (f"/room-codes/room/{ROOM}", None)]
+    assert sent(vendor)[-2:] == [off(CODE), (f"/room-codes/room/{ROOM}", None)]
 
 
 async def test_where_the_list_brings_no_new_code_the_role_is_asked_for_one(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
+    lists(vendor, code("teacher", CODE))
+    lists(vendor, code("teacher", CODE))
     vendor.post("/room-codes/code").respond(404, json={"code": 404, "message": "Code not found"})
     vendor.post(f"/room-codes/room/{ROOM}").respond(json={"data": [code("teacher", CODE)]})
     vendor.post(f"/room-codes/room/{ROOM}/role/co%20host").respond(json=code("co host", "new-news-new"))
@@ -361,6 +391,7 @@ async def test_where_the_list_brings_no_new_code_the_role_is_asked_for_one(
 async def test_a_code_that_may_still_open_the_room_is_not_replaced(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
+    lists(vendor, code("teacher", CODE))
     vendor.post("/room-codes/code").respond(500)
     with pytest.raises(ProviderUnavailable):
         await provider.replace_code(ROOM, "teacher", CODE)

@@ -145,6 +145,10 @@ class AgoraProvider:
         """Refused: Agora knows no room codes."""
         raise ProviderRefused(_NO_CODES)
 
+    async def codes_left(self, room_id: str) -> int:
+        """Refused: Agora has no room codes."""
+        raise ProviderRefused(_NO_CODES)
+
     async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
         """Put everybody out of the channel and keep it shut for a day: no token that was issued lives longer.
 

@@ -138,9 +138,12 @@ class HmsClient:
             Operation("create_codes", "POST", _path("room-codes", "room", room_id), RoomCode.read_all)
         )
 
-    async def list_codes(self, room_id: str) -> tuple[RoomCode, ...]:
-        """All enabled codes of the room. `Forbidden` while the room is disabled."""
-        path, query = _path("room-codes", "room", room_id), {"enabled": "true"}
+    async def list_codes(self, room_id: str, *, enabled: bool = True) -> tuple[RoomCode, ...]:
+        """All enabled, or all disabled, codes of the room. `Forbidden` while the room is disabled.
+
+        What 100ms lists without this filter is not documented.
+        """
+        path, query = _path("room-codes", "room", room_id), {"enabled": "true" if enabled else "false"}
         operation = Operation("list_codes", "GET", path, RoomCode.read_page, query=query)
         return tuple([code async for code in self._pages(operation)])
 

@@ -19,12 +19,13 @@ from videobroker.providers.contract import (
     Capability,
     Notice,
     PrebuiltCredentials,
+    RoomCodesExhausted,
     Seat,
     Signed,
     TokenCredentials,
     TokenRule,
 )
-from videobroker.providers.hms.answers import Room
+from videobroker.providers.hms.answers import Room, RoomCode
 from videobroker.providers.hms.client import HmsClient, Webhook
 from videobroker.providers.hms.errors import Absent, Forbidden
 from videobroker.providers.hms.examination import (
@@ -51,6 +52,12 @@ TOKEN_LIFE = timedelta(hours=24)
 
 CLOSING_REASON = "The session has ended."
 """What the people in the room are told."""
+
+MOST_CODES = 100
+"""Of one room, disabled ones included. Source: api-reference/room-codes/room-code-overview of the 100ms docs."""
+
+MANY_CODES = 50
+"""A room that has so many may have too few left for all roles of its template."""
 
 REMOVAL_REASON = "You were removed from the session."
 """What somebody who is put out is told."""
@@ -192,13 +199,14 @@ class HmsProvider:
     async def issue_codes(self, room_id: str) -> dict[str, str]:
         """The first enabled code of each role. A disabled room gives no codes, so it is enabled first.
 
-        Source: api-reference/room-codes/create-room-code-for-all-roles of the 100ms docs.
+        In a fixed room that can have no more codes, the enabled ones. Source:
+        api-reference/room-codes/create-room-code-for-all-roles of the 100ms docs.
         """
         try:
-            codes = await self._client.create_codes(room_id)
+            codes = await self._create_codes(room_id)
         except Forbidden:
             await self._client.enable_room(room_id)
-            codes = await self._client.create_codes(room_id)
+            codes = await self._create_codes(room_id)
         first: dict[str, str] = {}
         for code in codes:
             if code.enabled and code.role not in self._recorder_roles:
@@ -210,14 +218,44 @@ class HmsProvider:
 
         Asking again, also after a crash, gives the same new code. `Forbidden` while the room is disabled: this opens
         no room. Source: prebuilt/v2/room-codes and api-reference/room-codes of the 100ms docs ("disable the old code,
-        then call a create endpoint again").
+        then call a create endpoint again"). Which code is refused once a room has its 100 is not documented, so the
+        codes are counted before the old one is disabled.
         """
+        enabled = await self._client.list_codes(room_id)
+        others = [known for known in enabled if known.role == role and known.code != code]
+        if not others and await self._disabled_count(room_id) + len(enabled) >= MOST_CODES:
+            raise RoomCodesExhausted(f"The 100ms room has {MOST_CODES} codes, as many as it can have.")
         with contextlib.suppress(Absent):
             await self._client.disable_code(code)
         for known in await self._client.create_codes(room_id):
             if known.role == role and known.enabled and known.code != code:
                 return known.code
         return (await self._client.create_code(room_id, role)).code
+
+    async def codes_left(self, room_id: str) -> int:
+        """How many more codes the room can have. Whether disabled codes count is not documented: here they do."""
+        return max(0, MOST_CODES - len(await self._client.list_codes(room_id)) - await self._disabled_count(room_id))
+
+    async def _create_codes(self, room_id: str) -> tuple[RoomCode, ...]:
+        try:
+            return await self._client.create_codes(room_id)
+        except (Forbidden, Absent):
+            raise
+        except ProviderRefused as error:
+            # What 100ms answers when a room would have too many codes is not documented: a refusal in a room that
+            # has many of them is taken for that.
+            enabled = await self._client.list_codes(room_id)
+            if len(enabled) + await self._disabled_count(room_id) < MANY_CODES:
+                raise
+            if self._fixed_room_id is not None and enabled:
+                return enabled
+            raise RoomCodesExhausted(
+                f"The 100ms room {room_id} can have no more codes. If it is the fixed room of the account "
+                "(room_id, HMS100_ROOM_ID), create a new room at 100ms and set its id."
+            ) from error
+
+    async def _disabled_count(self, room_id: str) -> int:
+        return len(await self._client.list_codes(room_id, enabled=False))
 
     async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
         """Disable every code, end the call and disable the room. 100ms ends it soon after it answered.

@@ -1,0 +1,222 @@
+"""A session never runs out of room codes: 100ms allows 100 per room, so the session moves to a new room in time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from house import FIVE_ROLES, HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import SessionId, uuid7
+from videobroker.domain.rooms import room_name
+from videobroker.providers.hms.client import HmsClient
+from videobroker.providers.hms.errors import Forbidden
+from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
+
+CIRCLE = "/v1/groups/circle"
+
+
+async def join_page(tenant: Tenant, user_id: str = "tutor-1") -> dict[str, Any]:
+    answer = await tenant.post(f"{CIRCLE}/join", {"user_id": user_id, "surface": "prebuilt"})
+    assert answer.status_code == 200, answer.text
+    joined: dict[str, Any] = answer.json()
+    return joined
+
+
+async def opens(sandbox: Sandbox, code: str) -> bool:
+    return (await sandbox.client.post("/v2/token", json={"code": code})).status_code == 200
+
+
+@asynccontextmanager
+async def vendor(tenant: Tenant, sandbox: Sandbox) -> AsyncIterator[HmsClient]:
+    account, clock = sandbox.account("tutoring"), tenant.broker.now
+    keys = AccountKeys(account["access_key"], account["secret"])
+    client = HmsClient(account["api_url"], ManagementTokens(keys, clock), clock)
+    yield client
+    await client.aclose()
+
+
+async def spend_codes(tenant: Tenant, sandbox: Sandbox, room_id: str, *, leave: int) -> None:
+    """Create codes until the room can have only so many more."""
+    left = await tenant.broker.provider(tenant.app, ProviderName.HMS).codes_left(room_id)
+    async with vendor(tenant, sandbox) as client:
+        for _ in range(left - leave):
+            await client.disable_code((await client.create_code(room_id, "student")).code)
+
+
+ROOMS = """
+    select provider_room_id from rooms where app_id = :app and provider_room_id is not null
+    union select provider_room_id from former_rooms where app_id = :app
+"""
+
+
+async def rooms_open(tenant: Tenant) -> int:
+    """How many rooms that the session ever had are enabled at the vendor."""
+    async with tenant.broker.store.transaction() as transaction:
+        room_ids = list((await transaction.execute(text(ROOMS), {"app": tenant.app.id})).scalars())
+    provider, count = tenant.broker.provider(tenant.app, ProviderName.HMS), 0
+    for room_id in room_ids:
+        with suppress(Forbidden):  # what 100ms says about the codes of a disabled room
+            await provider.codes_left(room_id)
+            count += 1
+    return count
+
+
+async def disable_codes(tenant: Tenant, sandbox: Sandbox, room_id: str) -> None:
+    async with vendor(tenant, sandbox) as client:
+        for code in await client.list_codes(room_id):
+            await client.disable_code(code.code)
+
+
+@pytest.fixture
+async def school(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app whose template has five roles."""
+    accounts = {ProviderName.HMS: sandbox.account("school", prebuilt=True)}
+    return await make_tenant(broker, api, accounts, {ProviderName.HMS: {role: role for role in FIVE_ROLES}})
+
+
+async def hold_sixty_calls(tenant: Tenant, sandbox: Sandbox, people: Mapping[str, str]) -> set[str]:
+    await tenant.gather(participants=[{"user_id": user_id, "role": role} for user_id, role in people.items()])
+    rooms: set[str] = set()
+    former: set[str] = set()
+    for _ in range(60):
+        joined = [await join_page(tenant, user_id) for user_id in people]
+        codes = {each["room_code"] for each in joined}
+        assert len({each["room_id"] for each in joined}) == 1
+        assert not codes & former
+        assert all([await opens(sandbox, code) for code in codes])
+        rooms.add(joined[0]["room_id"])
+        assert (await tenant.post(f"{CIRCLE}/end")).status_code == 200
+        assert not any([await opens(sandbox, code) for code in codes])
+        former |= codes
+    return rooms
+
+
+async def test_sixty_calls_of_one_session_with_two_roles(tutoring: Tenant, sandbox: Sandbox) -> None:
+    rooms = await hold_sixty_calls(tutoring, sandbox, {"tutor-1": "tutor", "student-1": "student"})
+    assert 2 <= len(rooms) <= 3
+    assert len(await tutoring.events("room.opened")) == 60
+
+
+async def test_sixty_calls_of_one_session_with_five_roles(school: Tenant, sandbox: Sandbox) -> None:
+    rooms = await hold_sixty_calls(school, sandbox, {f"user-{role}": role for role in FIVE_ROLES})
+    assert 4 <= len(rooms) <= 6
+
+
+async def test_a_hundred_and_twenty_removals_in_one_call_never_hand_out_a_disabled_code(
+    tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    people = [{"user_id": f"s{n}", "role": "student"} for n in range(120)]
+    await tutoring.gather(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
+    rooms = set()
+    for person in people:
+        joined = await join_page(tutoring, person["user_id"])
+        rooms.add(joined["room_id"])
+        assert await opens(sandbox, joined["room_code"])
+        removed = await tutoring.post(f"{CIRCLE}/participants/{person['user_id']}/remove", {"ban": True})
+        assert removed.json()["enforcement"] == "done"
+        assert not await opens(sandbox, joined["room_code"])
+    assert len(rooms) == 2
+    assert await opens(sandbox, (await join_page(tutoring))["room_code"])
+    assert len({call["id"] for call in (await tutoring.get(f"{CIRCLE}/calls")).json()["data"]}) == 1
+
+
+async def test_a_page_for_a_running_sdk_call_in_a_room_without_codes_moves_everyone_to_one_new_room(
+    tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await tutoring.gather()
+    room_id = (await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1"})).json()["room_id"]
+    await spend_codes(tutoring, sandbox, room_id, leave=0)
+    await disable_codes(tutoring, sandbox, room_id)
+    joined = await join_page(tutoring, "student-1")
+    assert joined["room_id"] != room_id
+    assert await opens(sandbox, joined["room_code"])
+    assert (await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1"})).json()["room_id"] == joined["room_id"]
+    assert await rooms_open(tutoring) == 1
+
+
+async def test_hundred_joins_at_once_into_a_used_up_room_open_one_new_room(tutoring: Tenant, sandbox: Sandbox) -> None:
+    await tutoring.gather()
+    first = await join_page(tutoring)
+    await spend_codes(tutoring, sandbox, first["room_id"], leave=3)
+    await tutoring.post(f"{CIRCLE}/end")
+    joined = await asyncio.gather(*(join_page(tutoring, ("tutor-1", "student-1")[n % 2]) for n in range(100)))
+    assert len({each["room_id"] for each in joined} | {first["room_id"]}) == 2
+    assert await rooms_open(tutoring) == 1
+    assert (await sandbox.counters())["rooms_created"] == 2
+
+
+async def test_a_former_room_that_cannot_be_closed_is_closed_before_a_new_one_opens(
+    tutoring: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    await tutoring.gather()
+    first = await join_page(tutoring)
+    await spend_codes(tutoring, sandbox, first["room_id"], leave=3)
+    await tutoring.post(f"{CIRCLE}/end")
+    await sandbox.fault("status", status=500, operation="end_room")
+    refused = await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1", "surface": "prebuilt"})
+    assert refused.status_code == 503
+    assert (await sandbox.counters())["rooms_created"] == 1
+    await sandbox.heal()
+    clock.move(minutes=1)
+    await tutoring.settle()
+    assert await rooms_open(tutoring) == 0
+    joined = await join_page(tutoring)
+    assert joined["room_id"] != first["room_id"]
+    assert await rooms_open(tutoring) == 1
+
+
+async def test_webhooks_about_a_former_room_count_for_the_session(
+    hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+) -> None:
+    people = [{"user_id": f"s{n}", "role": "student"} for n in range(3)]
+    await hooked.gather(participants=[{"user_id": "tutor-1", "role": "tutor"}, *people])
+    first = await join_page(hooked)
+    await sandbox.enter(first["room_id"], code=first["room_code"], user_id="tutor-1")
+    student = await join_page(hooked, "s0")
+    await spend_codes(hooked, sandbox, first["room_id"], leave=0)
+    clock.move(seconds=40)
+    await hooked.post(f"{CIRCLE}/participants/s0/remove")
+    second = await join_page(hooked, "s1")
+    assert second["room_id"] != student["room_id"]
+    await sandbox.enter(second["room_id"], code=second["room_code"], user_id="s1")
+    clock.move(seconds=20)
+    await sandbox.deliver()
+    await hooked.settle()
+    (call,) = (await hooked.get(f"{CIRCLE}/calls")).json()["data"]
+    assert call["ended_at"] is None
+    joins = await hooked.events("participant.joined")
+    assert sorted(event["user_id"] for event in joins) == ["s1", "tutor-1"]
+    (left,) = await hooked.events("participant.left")
+    assert left["user_id"] == "tutor-1"
+
+
+async def test_the_fixed_room_of_an_account_keeps_its_codes_when_it_can_have_no_more(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, tutoring: Tenant
+) -> None:
+    provider = tutoring.broker.provider(tutoring.app, ProviderName.HMS)
+    room_id = await provider.open_room("fixed")
+    await provider.issue_codes(room_id)
+    await spend_codes(tutoring, sandbox, room_id, leave=0)
+    accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True) | {"room_id": room_id}}
+    fixed = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
+    await fixed.gather()
+    joined = await join_page(fixed, "student-1")
+    assert joined["room_id"] == room_id
+    removed = await fixed.post(f"{CIRCLE}/participants/student-1/remove")
+    assert removed.status_code == 200
+    again = await join_page(fixed, "student-1")
+    assert again["room_id"] == room_id
+    assert await opens(sandbox, again["room_code"])
+
+
+def test_the_names_of_all_generations_differ_and_are_short_enough(tutoring: Tenant) -> None:
+    session_id = SessionId(uuid7(tutoring.broker.now()))
+    names = [room_name(tutoring.app.id, session_id, generation) for generation in (0, 1, 2, 10, 99_999)]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) <= 63
