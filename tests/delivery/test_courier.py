@@ -181,11 +181,9 @@ class TestABound:
             hang,
             say(again=b"H", pause=0.02),
             say(HEAD, again=b"x-drip: 1\r\n", pause=0.02),
-            say(HEAD + b"content-length: 1000000\r\n\r\n", again=b".", pause=0.02),
-            say(HEAD + b"transfer-encoding: chunked\r\n\r\n", again=b"1\r\n.\r\n", pause=0.02),
             say(again=b"HTTP/1.1 102 Processing\r\n\r\n", pause=0.02),
         ],
-        ids=["silence", "a dripping line", "dripping headers", "a dripping body", "dripping chunks", "endless 1xx"],
+        ids=["silence", "a dripping line", "dripping headers", "endless 1xx"],
     )
     async def test_holds_for_time(self, hasty: Courier, backend: Backend, behaviour: object) -> None:
         """All of them would go on for ever."""
@@ -223,15 +221,55 @@ class TestABound:
             say(b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"),
             say(b"\x00" * 100),
             say(),
-            say(HEAD + b"content-length: 10\r\n\r\nabc"),
         ],
-        ids=["endless headers", "an endless header", "SSH", "no status", "no length", "NUL", "the end", "half a body"],
+        ids=["endless headers", "an endless header", "SSH", "no status", "no length", "NUL", "the end"],
     )
     async def test_holds_for_what_is_not_http(self, courier: Courier, backend: Backend, behaviour: object) -> None:
         backend.usually = behaviour  # type: ignore[assignment]
         sent = await send(courier, backend)
         assert not sent.attempt.taken
         assert sent.attempt.error == "RemoteProtocolError"
+
+    @pytest.mark.parametrize(
+        ("status", "accepted"), [(200, True), (204, True), (299, True), (410, False), (503, False)]
+    )
+    @pytest.mark.parametrize(
+        ("rest", "why"),
+        [
+            (b"content-length: 10\r\n\r\nabc", "RemoteProtocolError"),
+            (b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n", "RemoteProtocolError"),
+            (b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\nno chunk", "RemoteProtocolError"),
+        ],
+        ids=["half a body", "half of the chunks", "a broken chunk"],
+    )
+    async def test_a_status_decides_although_the_body_is_cut_off(
+        self, courier: Courier, backend: Backend, status: int, accepted: bool, rest: bytes, why: str
+    ) -> None:
+        backend.usually = say(f"HTTP/1.1 {status} Whatever\r\nretry-after: 7\r\n".encode() + rest)
+        sent = await send(courier, backend)
+        assert (sent.attempt.status, sent.attempt.taken) == (status, accepted)
+        if status != 204:  # which has no body
+            assert sent.attempt.error == f"the body of the answer was cut off ({why})"
+            assert sent.attempt.body == "abc"
+        assert sent.retry_after == timedelta(seconds=7)
+
+    @pytest.mark.parametrize(
+        "behaviour",
+        [
+            say(HEAD + b"content-length: 1000000\r\n\r\n", again=b".", pause=0.02),
+            say(HEAD + b"transfer-encoding: chunked\r\n\r\n", again=b"1\r\n.\r\n", pause=0.02),
+        ],
+        ids=["a dripping body", "dripping chunks"],
+    )
+    async def test_a_status_decides_although_the_body_takes_too_long(
+        self, hasty: Courier, backend: Backend, behaviour: object
+    ) -> None:
+        backend.usually = behaviour  # type: ignore[assignment]
+        async with asyncio.timeout(PATIENCE):
+            sent = await send(hasty, backend)
+        assert sent.attempt.taken
+        assert sent.attempt.error == "the body of the answer was cut off (no answer within 0.5 s)"
+        assert sent.attempt.body.startswith(".")
 
     async def test_holds_where_nobody_listens(self, courier: Courier) -> None:
         port = free_port()

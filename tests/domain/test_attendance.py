@@ -96,6 +96,33 @@ def rolls_of(stays: Sequence[tuple[Observation, ...]]) -> list[RollCall]:
     ]
 
 
+def only_durations(stays: Sequence[tuple[Observation, ...]], dice: random.Random) -> list[Observation]:
+    """The departures alone: some say when their person had arrived, the others for how many seconds they stayed."""
+    departures = []
+    for stay in stays:
+        departure, length = stay[-1], int((stay[-1].at - stay[0].at).total_seconds())
+        if dice.random() < 0.5:
+            departure = replace(departure, since=departure.at - timedelta(seconds=length), since_is_exact=False)
+        departures.append(departure)
+    return departures
+
+
+@given(hms_calls(), st.randoms(use_true_random=False))
+def test_departures_alone_give_the_attendance_in_any_order(
+    stays: list[tuple[Observation, ...]], dice: random.Random
+) -> None:
+    told = only_durations(stays, dice)
+    arrivals = [stay[0] for stay in stays if dice.random() < 0.3]
+    shuffled = [*told, *arrivals]
+    dice.shuffle(shuffled)
+    folded = fold(shuffled)
+    assert folded == fold([*told, *arrivals])
+    assert len(folded) == len(stays)
+    lengths = {stay.connection: stay.left_at - stay.joined_at for stay in folded if stay.left_at is not None}
+    for stay in stays:
+        assert abs(lengths[stay[0].connection or ""] - (stay[-1].at - stay[0].at)) < timedelta(seconds=1)
+
+
 @given(hms_calls(), st.randoms(use_true_random=False))
 def test_the_order_in_which_things_are_told_does_not_matter(
     stays: list[tuple[Observation, ...]], dice: random.Random

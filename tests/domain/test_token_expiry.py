@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from videobroker.domain.access import token_expiry
+from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, decide, token_expiry
 from videobroker.domain.policy import Policy
+from videobroker.domain.sessions import SessionStatus
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -150,3 +151,35 @@ def test_joining_again_never_ends_a_token_earlier_than_the_one_before(
         for now in (NOW, NOW + passed)
     )
     assert first <= again
+
+
+# --- the end of the window --------------------------------------------------------------------------------------------
+
+
+@given(
+    st.integers(-5_000_000, 5_000_000),
+    st.integers(0, 999_999),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([0, 3600]),
+)
+def test_near_the_end_a_person_is_refused_or_gets_a_credential_that_has_not_expired(
+    microseconds: int, fraction: int, running: bool, must_outlive_call: bool, overrun: int
+) -> None:
+    policy = Policy(grace_seconds=0, overrun_seconds=overrun)
+    ends_at = NOW + timedelta(microseconds=fraction)
+    door = Door(SessionStatus.CONFIRMED, True, ends_at - HOUR, ends_at, policy, call_running=running)
+    now = ends_at + timedelta(microseconds=microseconds)
+    decision = decide(door, Person("tutor", "teacher"), now)
+    if isinstance(decision, Refuse):
+        assert decision.reason is Reason.SESSION_OVER
+        assert microseconds > -2_000_000
+        assert overrun == 0 or not running
+        return
+    assert isinstance(decision, Admit)
+    longest_call = LONGEST_CALL if must_outlive_call else None
+    expires_at = token_expiry(now, until=decision.until, life=DAY, longest=DAY, longest_call=longest_call)
+    assert int(expires_at.timestamp()) >= now.timestamp() + 1, "100ms: `exp` is cut to whole seconds"
+    assert (expires_at - now) // timedelta(seconds=1) >= 1, "Agora: whole seconds from the issue"
+    assert decision.until is not None
+    assert expires_at <= decision.until

@@ -10,13 +10,17 @@ from uuid import uuid4
 import httpx
 import jwt
 import pytest
+from sqlalchemy import insert, select
 
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.journal import EventType
 from videobroker.domain.keys import Scope
+from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.users import TokenRules
+from videobroker.storage import sessions, tables
 from videobroker.usecases import tenants
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.linking import ticket_holder
@@ -33,6 +37,48 @@ async def kept(tutoring: Tenant) -> Tenant:
     """A product whose booking lets people in one by one."""
     await tutoring.book(policy=KEPT)
     return tutoring
+
+
+@pytest.mark.parametrize("crowd", [1_050, 5_000])
+async def test_admitting_all_admits_everyone_who_waits_with_one_event_each(kept: Tenant, crowd: int) -> None:
+    async with kept.broker.store.transaction() as transaction:
+        session = await sessions.find(transaction, SessionKey(kept.app.id, SessionKind.BOOKING, "lesson-1"))
+        assert session is not None
+        now = kept.broker.now()
+        waiting = [
+            {
+                "app_id": kept.app.id,
+                "session_id": session.id,
+                "user_id": f"guest-{n}",
+                "id": uuid4(),
+                "display_name": f"Guest {n}",
+                "is_guest": True,
+                "state": "waiting",
+                "asked_at": now + timedelta(microseconds=n // 3),
+                "seen_at": now,
+            }
+            for n in range(crowd)
+        ]
+        await transaction.execute(insert(tables.lobby), waiting)
+    admitted = (await kept.post(f"{LOBBY}/admit")).json()["data"]
+    assert len(admitted) == len({entry["user_id"] for entry in admitted}) == crowd
+    assert {entry["state"] for entry in admitted} == {"admitted"}
+    async with kept.broker.store.transaction() as transaction:
+        states = (
+            (await transaction.execute(select(tables.lobby.c.state).where(tables.lobby.c.app_id == kept.app.id)))
+            .scalars()
+            .all()
+        )
+        events = (
+            await transaction.execute(
+                select(tables.journal.c.user_id).where(
+                    tables.journal.c.app_id == kept.app.id, tables.journal.c.type == EventType.PARTICIPANT_ADMITTED
+                )
+            )
+        ).scalars()
+    assert set(states) == {"admitted"}
+    assert sorted(events) == sorted(f"guest-{n}" for n in range(crowd))
+    assert (await kept.post(f"{LOBBY}/admit")).json()["data"] == []
 
 
 async def waits(tenant: Tenant, who: str = "student-1") -> dict[str, Any]:

@@ -4,10 +4,15 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import event
 
-from house import LESSON, MovableClock, Sandbox, Tenant, ask_as
+from house import LESSON, MovableClock, Sandbox, Tenant, ask_as, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.errors import RoleNotMapped
+from videobroker.usecases import tenants
 
 BOOKING = {"starts_at": "2026-03-12T14:00:00Z", "duration_minutes": 60, "participants": LESSON}
 
@@ -310,3 +315,44 @@ class TestManyParticipants:
             await tutoring.gather(f"g{n}", participants=CROWD[:3])
         await queries(1)
         assert await queries(1) == await queries(30) == 3
+
+
+class TestGuestsNeedARole:
+    """Where guests are allowed, a provider without a role for them is found when it is saved, not at the join."""
+
+    @pytest.fixture
+    async def without(self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+        accounts = {ProviderName.HMS: sandbox.account("tutoring")}
+        role_map = {"tutor": "teacher", "student": "student"}
+        return await make_tenant(broker, api, accounts, {ProviderName.HMS: role_map})
+
+    @pytest.mark.parametrize("path", ["/v1/bookings/lesson-1", "/v1/groups/circle"])
+    async def test_a_session_that_allows_guests_is_refused(self, without: Tenant, path: str) -> None:
+        body = {"participants": LESSON} if "groups" in path else BOOKING
+        refused = await without.send("PUT", path, json=body | {"policy": {"guests_allowed": True}})
+        assert (refused.status_code, refused.json()["code"]) == (422, "role_not_mapped")
+        assert (await without.get(path)).status_code == 404
+        assert (await without.send("PUT", path, json=body)).status_code == 201
+        patched = await without.send("PATCH", path, json={"policy": {"guests_allowed": True}})
+        assert (patched.status_code, patched.json()["code"]) == (422, "role_not_mapped")
+        assert (await without.get(path)).json()["policy"] == {}
+        assert (await without.send("PATCH", path, json={"policy": {"guests_allowed": False}})).status_code == 200
+
+    async def test_an_app_that_allows_guests_is_refused(self, without: Tenant) -> None:
+        now, allowed = without.broker.now(), {"guests_allowed": True}
+        with pytest.raises(RoleNotMapped, match="guest"):
+            await tenants.change_app(
+                without.broker, without.app, policy=allowed, role_maps=without.app.role_maps, now=now
+            )
+        with pytest.raises(RoleNotMapped, match="guest"):
+            await tenants.change_app(without.broker, without.app, policy=allowed, role_maps={}, now=now)
+        with pytest.raises(RoleNotMapped, match="guest"):
+            await tenants.create_app(without.broker, "guests", policy=allowed, role_maps=without.app.role_maps, now=now)
+        kept = await tenants.change_app(
+            without.broker,
+            without.app,
+            policy=allowed,
+            role_maps={ProviderName.HMS: {**without.app.role_maps[ProviderName.HMS], "guest": "student"}},
+            now=now,
+        )
+        assert kept.own_policy.guests_allowed

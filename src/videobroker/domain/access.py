@@ -16,6 +16,11 @@ WAITING_ROOM_RETRY_SECONDS = 5
 """How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""
 
 
+SHORTEST_CREDENTIAL = timedelta(seconds=2)
+"""With less time left nobody is admitted. Vendors count in whole seconds: a credential that ends within this second
+and the next could have expired when it is issued, and none would last until the vendor has read it."""
+
+
 class Reason(StrEnum):
     """Why somebody is not admitted. These are error codes of the API: stable."""
 
@@ -176,7 +181,7 @@ def _outside(window: _Window, now: datetime) -> Wait | Refuse | None:
     opens_at = window.opens_at
     if opens_at is not None and now < opens_at:
         return Wait(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, window.closes_at)
-    if window.until is not None and now >= window.until:
+    if window.until is not None and now > window.until - SHORTEST_CREDENTIAL:
         return Refuse(Reason.SESSION_OVER, opens_at, window.closes_at)
     return None
 
@@ -199,7 +204,7 @@ def kept_outside(door: Door, person: Person) -> Wait | Refuse | None:
 
 def _window(door: Door, role: str, now: datetime) -> _Window:
     until = closes_at = door.closes_at
-    if closes_at is not None and now >= closes_at and door.call_running:
+    if closes_at is not None and now > closes_at - SHORTEST_CREDENTIAL and door.call_running:
         until = closes_at + door.policy.overrun
     return _Window(door.opens_at(role), closes_at, until)
 

@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, RowMapping, and_, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Row,
+    RowMapping,
+    Uuid,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -129,6 +143,41 @@ async def settle(
         .returning(lobby.c.id)
     )
     return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def admit_many(
+    connection: AsyncConnection, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
+) -> list[Entry]:
+    """Write that these people are admitted, as far as they still wait, in one round trip; their entries afterwards."""
+    statement = (
+        update(lobby)
+        .where(
+            lobby.c.app_id == app_id,
+            lobby.c.id == func.any(literal(list(entry_ids), ARRAY(Uuid))),
+            lobby.c.state == EntryState.WAITING,
+        )
+        .values(state=EntryState.ADMITTED, decided_at=now, decided_by=by)
+        .returning(lobby)
+    )
+    return [entry_from(row._mapping) for row in await connection.execute(statement)]
+
+
+async def waiting(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, after: Entry | None, limit: int
+) -> list[Found]:
+    """A page of those who wait, who waits longest first; `after` is the last entry of the page before."""
+    statement = (
+        _found(app_id, session_id)
+        .where(lobby.c.state == EntryState.WAITING)
+        .order_by(lobby.c.asked_at, lobby.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(
+            tuple_(lobby.c.asked_at, lobby.c.id)
+            > tuple_(literal(after.asked_at, lobby.c.asked_at.type), literal(after.id, lobby.c.id.type))
+        )
+    return [_found_from(row) for row in await connection.execute(statement)]
 
 
 async def drop(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:

@@ -26,7 +26,9 @@ from videobroker.usecases.authorization import require_in
 from videobroker.usecases.doors import no_session
 
 MOST_ENTRIES = 1_000
-"""So many are shown, and admitted at once."""
+"""So many are shown."""
+ADMITTED_TOGETHER = 500
+"""So many entries are admitted by one statement, and are in memory with what is known of the people."""
 UNDECIDED = (EntryState.WAITING,)
 
 
@@ -90,10 +92,26 @@ async def admit_all(
     """Let everybody in who waits; who that was. Raises `SessionNotFound`, `RoleMayNot`."""
     async with broker.store.transaction() as transaction:
         session = await _moderated(transaction, app, key, actor)
-        waiting = [entry.id for entry, _ in await _kept(transaction, app, session, now) if entry.state in UNDECIDED]
-        for entry_id in waiting:
-            await _write(transaction, session, entry_id, EntryState.ADMITTED, actor, now)
-        return [each for each in await _kept(transaction, app, session, now) if each[0].id in waiting]
+        door = await _door(transaction, app, session)
+        admitted: list[tuple[Entry, str | None]] = []
+        last: Entry | None = None
+        while True:
+            page = await lobby.waiting(transaction, app.id, session.id, after=last, limit=ADMITTED_TOGETHER)
+            admitted += await _admit_page(transaction, session, door, page, actor, now)
+            if len(page) < ADMITTED_TOGETHER:
+                return admitted
+            last = page[-1].entry
+
+
+async def _admit_page(
+    transaction: Transaction, session: Session, door: Door, page: Sequence[Found], actor: Actor, now: datetime
+) -> list[tuple[Entry, str | None]]:
+    """Admit those whom only the waiting room keeps outside, in two round trips; who that was, longest waiting first."""
+    roles = {found.entry.id: _role(found) for found in page if _is_kept(door, found, now)}
+    entries = await lobby.admit_many(transaction, session.key.app_id, list(roles), by=actor.user_id, now=now)
+    entries.sort(key=lambda entry: (entry.asked_at, entry.id))
+    await record(transaction, *(_decided(session, entry, actor, now) for entry in entries))
+    return [(entry, roles[entry.id]) for entry in entries]
 
 
 async def _settle(

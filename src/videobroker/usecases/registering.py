@@ -9,7 +9,7 @@ from videobroker.broker import Broker
 from videobroker.domain.access import has_opened
 from videobroker.domain.actors import Actor
 from videobroker.domain.agenda import Affairs, agenda
-from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.authorization import Action, membership, view_of
 from videobroker.domain.calls import EndReason
 from videobroker.domain.entrance import door_of, providers_named, providers_of
@@ -249,6 +249,8 @@ async def _check_terms_change(transaction: Transaction, app: App, session: Sessi
     if moved:
         check_accounts(app, terms)
         check_roles(app, providers, await sessions.roles(transaction, app.id, session.id))
+    if moved or terms.policy != session.terms.policy:
+        check_guests(app, providers, terms)
 
 
 def _check_people_change(
@@ -409,6 +411,13 @@ def check_terms(app: App, terms: SessionTerms) -> None:
     """Raise unless the app can have a session on these terms."""
     check_schedule(terms)
     check_accounts(app, terms)
+    check_guests(app, providers_named(app, terms), terms)
+
+
+def check_guests(app: App, providers: Iterable[ProviderName], terms: SessionTerms) -> None:
+    """Raise `RoleNotMapped` where the session's own policy allows guests, and a provider has no role for them."""
+    if terms.policy.get("guests_allowed"):
+        check_roles(app, providers, [GUEST_ROLE])
 
 
 def check_schedule(terms: SessionTerms) -> None:

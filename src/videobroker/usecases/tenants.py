@@ -8,9 +8,19 @@ from typing import Any
 import structlog
 
 from videobroker.broker import Broker
-from videobroker.domain.apps import MOST_ORIGINS, App, LegacyFamily, ProviderAccount, ProviderName, RoleMap, origin
+from videobroker.domain.apps import (
+    GUEST_ROLE,
+    MOST_ORIGINS,
+    App,
+    LegacyFamily,
+    ProviderAccount,
+    ProviderName,
+    RoleMap,
+    origin,
+)
 from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
+from videobroker.domain.policy import DEFAULT_POLICY
 from videobroker.domain.texts import check_identifier
 from videobroker.domain.users import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
 from videobroker.errors import (
@@ -21,6 +31,7 @@ from videobroker.errors import (
     InvalidInput,
     NotAuthenticated,
     NotFound,
+    RoleNotMapped,
     UserTokenAmbiguous,
     UserTokenInvalid,
 )
@@ -183,8 +194,9 @@ async def create_app(
     legacy_families: Collection[LegacyFamily] = frozenset(),
     now: datetime,
 ) -> App:
-    """A new app. Raises `AppExists`, `InvalidInput`."""
+    """A new app. Raises `AppExists`, `InvalidInput`, `RoleNotMapped`."""
     origins = _origins(allowed_origins)
+    _check_guests(policy, role_maps)
     try:
         check_identifier(name)  # it stands in paths: /hooks/{provider}/{app}
     except ValueError as error:
@@ -218,8 +230,10 @@ async def change_app(
 ) -> App:
     """Give the app another policy, other role maps and, where they are given, other origins and legacy families.
 
-    What falls due for its sessions is reckoned anew. Raises `InvalidInput`.
+    What falls due for its sessions is reckoned anew. Raises `InvalidInput`, and `RoleNotMapped` when the policy allows
+    guests for whom a provider has no role.
     """
+    _check_guests(policy, role_maps, app.accounts)
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
     async with broker.store.transaction() as transaction:
         await apps.change_app(
@@ -233,6 +247,20 @@ async def change_app(
         await sessions.attend_all(transaction, app.id, now)
     broker.known.forget(app.id)
     return await find_app(broker, app.name)
+
+
+def _check_guests(
+    policy: Mapping[str, Any], role_maps: Mapping[ProviderName, RoleMap], providers: Iterable[ProviderName] = ()
+) -> None:
+    if not DEFAULT_POLICY.changed_by(policy).guests_allowed:
+        return
+    for provider in sorted({*role_maps, *providers}):
+        if GUEST_ROLE not in role_maps.get(provider, {}):
+            raise RoleNotMapped(
+                f"The policy allows guests, but the role map says nothing about the role {GUEST_ROLE!r} at {provider}. "
+                "Add it to the role map, or do not allow guests.",
+                role=GUEST_ROLE,
+            )
 
 
 def _origins(texts: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from videobroker.domain.recordings import RecordingKind, RecordingNews, Recordin
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice
 from videobroker.providers.hms.provider import HmsProvider
+from videobroker.providers.hms.webhooks import read_webhook
 
 from .conftest import Clock
 
@@ -599,3 +600,15 @@ def test_no_header_opens_without_the_secret(headers: dict[str, str], body: bytes
     provider = account(webhook_secret=SECRET, webhook_signing_secret=SIGNING)
     with pytest.raises(WebhookRefused):
         provider.verify(headers, body, now=SENT)
+
+
+@pytest.mark.parametrize("joined_at", [None, "0001-01-01T00:00:00Z", "yesterday"])
+@pytest.mark.parametrize(("duration", "stayed"), [(2643, 2643), (0, 0), (-5, None), ("2643", None), (None, None)])
+def test_a_departure_that_does_not_say_since_when_is_reckoned_from_its_duration(
+    joined_at: str | None, duration: object, stayed: int | None
+) -> None:
+    data = {**DATA, "joined_at": joined_at, "duration": duration}
+    observation = read_webhook(json.dumps(envelope(data=data)).encode(), recorder_roles=()).observation
+    assert observation is not None
+    assert observation.since == (None if stayed is None else observation.at - timedelta(seconds=stayed))
+    assert observation.since_is_exact is (stayed is None)

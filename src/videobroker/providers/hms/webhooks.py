@@ -173,6 +173,8 @@ def _personal(sign: Sign, at: datetime, data: Json) -> Observation | None:
     if peer is None:
         return None
     left = sign is Sign.LEFT
+    since = None if sign is Sign.ARRIVED else told_moment(data.get("joined_at"))
+    stayed = _stayed(data) if left and since is None else None
     return Observation(
         sign=sign,
         at=at,
@@ -182,9 +184,16 @@ def _personal(sign: Sign, at: datetime, data: Json) -> Observation | None:
         provider_user_id=text(data, "user_id") or peer,
         role=text(data, "role"),
         former_role=text(data, "previous_role") if sign is Sign.ROLE_CHANGED else None,
-        since=None if sign is Sign.ARRIVED else told_moment(data.get("joined_at")),
+        since=since if stayed is None else at - stayed,
+        since_is_exact=stayed is None,
         reason=text(data, "reason") if left else None,
     )
+
+
+def _stayed(data: Json) -> timedelta | None:
+    """How long someone who left had been there, in whole seconds; for webhooks that do not say when they had joined."""
+    duration = number(data, "duration")
+    return timedelta(seconds=duration) if duration is not None and 0 <= duration <= _LONGEST_SECONDS else None
 
 
 def _likeness(kind: str, seen: Observation) -> str | None:
