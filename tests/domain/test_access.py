@@ -10,7 +10,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domain.visits import INSTANT, SECOND, WEEK, Visit, doors, every_visit, moments, people, visits, welcome_visits
-from videobroker.domain.access import Admit, Decision, Door, Person, Reason, Refuse, Wait, advice, decide, may_meet
+from videobroker.domain.access import (
+    SHORTEST_CREDENTIAL,
+    Admit,
+    Decision,
+    Door,
+    Person,
+    Reason,
+    Refuse,
+    Wait,
+    advice,
+    decide,
+    may_meet,
+)
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
 
@@ -19,6 +31,8 @@ END = datetime(2026, 3, 12, 15, tzinfo=UTC)
 OPENS = datetime(2026, 3, 12, 13, 50, tzinfo=UTC)
 CLOSES = datetime(2026, 3, 12, 15, 15, tzinfo=UTC)
 OVERRUN_ENDS = datetime(2026, 3, 12, 16, 15, tzinfo=UTC)
+LAST, LAST_OF_OVERRUN = CLOSES - SHORTEST_CREDENTIAL, OVERRUN_ENDS - SHORTEST_CREDENTIAL
+"""The last moments at which a credential is issued."""
 
 LESSON = Door(status=SessionStatus.CONFIRMED, video=True, starts_at=START, ends_at=END, policy=Policy())
 CIRCLE = Door(status=SessionStatus.CONFIRMED, video=True, starts_at=None, ends_at=None, policy=Policy())
@@ -171,7 +185,8 @@ def test_the_window_opens_at_opens_at_itself() -> None:
 
 
 def test_at_closes_at_itself_the_window_is_closed() -> None:
-    assert isinstance(decide(LESSON, STUDENT, CLOSES - INSTANT), Admit)
+    assert isinstance(decide(LESSON, STUDENT, LAST), Admit)
+    assert decide(LESSON, STUDENT, LAST + INSTANT) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
     assert decide(LESSON, STUDENT, CLOSES) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
 
 
@@ -195,9 +210,10 @@ def test_a_host_comes_too_early_like_anybody_else() -> None:
 
 def test_a_call_that_runs_when_the_window_closes_can_be_joined_during_the_overrun() -> None:
     running = replace(LESSON, call_running=True)
-    assert decide(running, STUDENT, CLOSES - INSTANT) == Admit("learner", CLOSES, OPENS, CLOSES)
+    assert decide(running, STUDENT, LAST) == Admit("learner", CLOSES, OPENS, CLOSES)
+    assert decide(running, STUDENT, LAST + INSTANT) == Admit("learner", OVERRUN_ENDS, OPENS, CLOSES)
     assert decide(running, STUDENT, CLOSES) == Admit("learner", OVERRUN_ENDS, OPENS, CLOSES)
-    assert decide(running, STUDENT, OVERRUN_ENDS - INSTANT) == Admit("learner", OVERRUN_ENDS, OPENS, CLOSES)
+    assert decide(running, STUDENT, LAST_OF_OVERRUN) == Admit("learner", OVERRUN_ENDS, OPENS, CLOSES)
     assert decide(running, STUDENT, OVERRUN_ENDS) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
 
 
@@ -255,12 +271,12 @@ def _is_early(visit: Visit) -> bool:
 
 def _is_late(visit: Visit) -> bool:
     closing = _closing(visit)
-    return closing is not None and visit.now >= closing
+    return closing is not None and visit.now > closing - SHORTEST_CREDENTIAL
 
 
 def _is_later_than_any_overrun(visit: Visit) -> bool:
     last = _last_closing(visit)
-    return last is not None and visit.now >= last
+    return last is not None and visit.now > last - SHORTEST_CREDENTIAL
 
 
 def _refused(reason: Reason) -> Callable[[Visit], Decision]:
@@ -550,13 +566,13 @@ def test_a_session_may_meet_in_the_common_window_when_every_named_role_comes_lat
 
 
 def test_a_session_may_meet_until_the_window_closes() -> None:
-    assert isinstance(may_meet(LESSON, CLOSES - INSTANT), Admit)
+    assert isinstance(may_meet(LESSON, LAST), Admit)
     assert may_meet(LESSON, CLOSES) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
 
 
 def test_a_session_whose_call_runs_may_meet_during_the_overrun() -> None:
     running = replace(LESSON, call_running=True)
-    assert may_meet(running, OVERRUN_ENDS - INSTANT) == Admit(None, OVERRUN_ENDS, OPENS, CLOSES)
+    assert may_meet(running, LAST_OF_OVERRUN) == Admit(None, OVERRUN_ENDS, OPENS, CLOSES)
     assert may_meet(running, OVERRUN_ENDS) == Refuse(Reason.SESSION_OVER, OPENS, CLOSES)
 
 
