@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from sqlalchemy import func, select, text
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.journal import Event, EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.users import TokenRules
 from videobroker.errors import StorageUnavailable
@@ -198,3 +200,67 @@ class TestLeases:
 
         async with kept(failing):
             await done.wait()
+
+
+class TestABlockWhileSomebodyJoins:
+    async def test_a_join_that_looked_before_the_block_issues_nothing(
+        self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await tutoring.book()
+        await tutoring.join("lesson-1", "tutor-1")
+        record, scribe = tutoring.broker.scribe.record, tutoring.broker.scribe
+        is_blocked = False
+
+        async def block_first(event: Event) -> bool:
+            nonlocal is_blocked
+            if event.type is EventType.CREDENTIALS_ISSUED and not is_blocked:
+                is_blocked = True
+                blocked = await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+                assert blocked.status_code == 200
+            return await record(event)
+
+        monkeypatch.setattr(scribe, "record", block_first)
+        answer = await tutoring.join("lesson-1", "student-1")
+        assert (answer.status_code, answer.json()["code"]) == (403, "participant_removed")
+        issued = await tutoring.events("credentials.issued")
+        assert [event["user_id"] for event in issued] == ["tutor-1"]
+        (denied,) = await tutoring.events("credentials.denied")
+        assert (denied["user_id"], denied["data"]["reason"]) == ("student-1", "participant_removed")
+
+    async def test_nothing_is_issued_behind_a_block_in_the_journal(self, tutoring: Tenant) -> None:
+        for number in range(6):
+            reference = f"lesson-{number}"
+            await tutoring.book(reference)
+            await tutoring.join(reference, "student-1")
+            block = tutoring.post(f"/v1/bookings/{reference}/participants/student-1/remove", {"ban": True})
+            joins = [tutoring.join(reference, "student-1") for _ in range(12)]
+            await asyncio.gather(*joins[:6], block, *joins[6:])
+        for number in range(6):
+            seen = await tutoring.events(kind="booking", reference=f"lesson-{number}", user_id="student-1")
+            order = [each["type"] for each in seen]
+            assert "credentials.issued" not in order[order.index("participant.removed") :]
+
+    async def test_a_block_waits_for_credentials_that_are_being_journaled(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join("lesson-1", "student-1")
+        key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
+        store = tutoring.broker.store
+        async with store.transaction() as issuing:
+            session = await sessions.find(issuing, key)
+            assert session is not None
+            asked = select(func.may_issue(tutoring.app.id, session.id, "student-1"))
+            assert (await issuing.execute(asked)).scalar_one() is True
+            block = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}))
+            async with store.transaction() as looking:
+                while not (await looking.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one():
+                    await asyncio.sleep(0.01)
+            assert not block.done()
+        assert (await block).status_code == 200
+        async with store.transaction() as issuing:
+            assert (await issuing.execute(asked)).scalar_one() is False
+
+
+_WAITING_FOR_ADVISORY_LOCK = text(
+    "select exists (select from pg_locks where locktype = 'advisory' and not granted and"
+    " database = (select oid from pg_database where datname = current_database()))"
+)

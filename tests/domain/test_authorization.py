@@ -1,0 +1,237 @@
+"""Who may do what: the table of the design, and the rules that hold for every row of it."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.actors import Actor
+from videobroker.domain.authorization import (
+    RULES,
+    TICKET_ACTIONS,
+    Action,
+    Allowed,
+    Authorization,
+    DenialReason,
+    Denied,
+    Membership,
+    Relation,
+    authorize,
+    authorize_app,
+    membership,
+    view_of,
+)
+from videobroker.domain.ids import AppId, EntryId, KeyId, TicketId
+from videobroker.domain.keys import Scope
+from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.policy import Policy, WaitingRoom
+
+APP = AppId(UUID(int=1))
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+BEN = Actor(APP, user_id="ben")
+TICKET = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)))
+POLICY = Policy()
+LENIENT = Policy(call_roles=("student",), booking_roles=("tutor", "student"), guests_allowed=True)
+ROLES = {Relation.HOST: "tutor", Relation.PARTICIPANT: "student"}
+OUTSIDERS = (Relation.WAITING, Relation.BLOCKED, Relation.UNLISTED)
+
+
+def as_relation(relation: Relation) -> Membership:
+    """Somebody with this relation, and the role that goes with it."""
+    return Membership(relation, ROLES.get(relation))
+
+
+def asked(action: Action, relation: Relation, *, policy: Policy = POLICY, about: str | None = None) -> Authorization:
+    """What a user with this relation is answered."""
+    return authorize(BEN, action, policy=policy, person=as_relation(relation), about=about)
+
+
+# host, participant, guest, and whoever waits, is blocked, or is not listed: as the design has them. `own` is about
+# oneself only, `policy` needs the policy's permission.
+TABLE: dict[Action, tuple[str, str, str, str]] = {
+    Action.ASK_ACCESS: ("yes", "yes", "yes", "yes"),
+    Action.JOIN: ("yes", "yes", "yes", "yes"),
+    Action.VIEW_SESSION: ("yes", "yes", "yes", "no"),
+    Action.VIEW_PARTICIPANTS: ("yes", "own", "no", "no"),
+    Action.VIEW_DETAILS: ("no", "no", "no", "no"),
+    Action.START_CALL: ("yes", "policy", "no", "no"),
+    Action.END_CALL: ("yes", "no", "no", "no"),
+    Action.MODERATE: ("yes", "no", "no", "no"),
+    Action.CREATE_SESSION: ("policy", "policy", "no", "no"),
+    Action.CHANGE_SESSION: ("policy", "policy", "no", "no"),
+    Action.CHANGE_DETAILS: ("no", "no", "no", "no"),
+    Action.VIEW_CALLS: ("yes", "own", "no", "no"),
+    Action.VIEW_ATTENDANCE: ("yes", "own", "no", "no"),
+    Action.READ_LOG: ("own", "own", "no", "no"),
+    Action.READ_EVENTS: ("no", "no", "no", "no"),
+    Action.REPORT_EVENT: ("yes", "own", "no", "no"),
+    Action.CREATE_LINK: ("yes", "own", "no", "no"),
+    Action.BRING_GUEST: ("policy", "no", "no", "no"),
+    Action.CHOOSE_NAME: ("no", "no", "no", "no"),
+    Action.VIEW_ENDPOINTS: ("no", "no", "no", "no"),
+    Action.MANAGE_ENDPOINTS: ("no", "no", "no", "no"),
+    Action.RECEIVE_EVENTS: ("no", "no", "no", "no"),
+    Action.DIAGNOSE: ("no", "no", "no", "no"),
+}
+CELLS = [
+    (action, relation, cell)
+    for action, (host, participant, guest, outside) in TABLE.items()
+    for relation, cell in (
+        (Relation.HOST, host),
+        (Relation.PARTICIPANT, participant),
+        (Relation.GUEST, guest),
+        *((relation, outside) for relation in OUTSIDERS),
+    )
+]
+
+
+def test_the_table_has_a_row_for_every_action() -> None:
+    assert TABLE.keys() == RULES.keys() == set(Action)
+
+
+@pytest.mark.parametrize(("action", "relation", "cell"), CELLS)
+def test_an_end_user_may_what_the_table_says(action: Action, relation: Relation, cell: str) -> None:
+    answer = asked(action, relation)
+    match cell:
+        case "yes":
+            assert answer == Allowed()
+        case "own":
+            assert answer == asked(action, relation, about="ben") == Allowed(only_own=True)
+            assert asked(action, relation, about="ada") == Denied(DenialReason.NOT_YOURSELF)
+        case "policy":
+            assert isinstance(answer, Denied)
+            assert asked(action, relation, policy=LENIENT) == Allowed()
+        case _:
+            assert isinstance(answer, Denied)
+            assert isinstance(asked(action, relation, policy=LENIENT), Denied)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_key_needs_the_scope_of_the_action_and_nothing_else(action: Action) -> None:
+    scope = RULES[action].scope
+    enough = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset({scope}))
+    others = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset(Scope) - {scope})
+    nobody = Membership(Relation.UNLISTED)
+    assert authorize(enough, action, policy=POLICY, person=nobody, about="ada") == Allowed()
+    assert authorize_app(enough, action) == Allowed()
+    missing = Denied(DenialReason.SCOPE_MISSING, scope)
+    assert authorize(others, action, policy=POLICY, person=nobody) == missing
+    assert authorize_app(others, action) == missing
+
+
+@pytest.mark.parametrize("action", Action)
+def test_operators_the_command_line_and_the_service_may_everything(action: Action) -> None:
+    for actor in (Actor(APP), Actor(APP, operator="Olive")):
+        assert authorize(actor, action, policy=POLICY, person=Membership(Relation.UNLISTED)) == Allowed()
+        assert authorize_app(actor, action) == Allowed()
+
+
+@pytest.mark.parametrize("action", Action)
+def test_no_end_user_may_what_concerns_the_app_as_a_whole(action: Action) -> None:
+    for actor in (BEN, TICKET):
+        assert isinstance(authorize_app(actor, action), Denied)
+
+
+@given(
+    action=st.sampled_from(Action),
+    relation=st.sampled_from(Relation),
+    scopes=st.none() | st.frozensets(st.sampled_from(Scope)),
+    about=st.sampled_from([None, "ben", "ada"]),
+    policy=st.sampled_from([POLICY, LENIENT]),
+)
+def test_a_ticket_never_grants_more_than_its_issuer_had(
+    action: Action, relation: Relation, scopes: frozenset[Scope] | None, about: str | None, policy: Policy
+) -> None:
+    ticket = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)), scopes=scopes)
+    answer = authorize(ticket, action, policy=policy, person=as_relation(relation), about=about)
+    if isinstance(answer, Denied):
+        return
+    # What every link is for; and a ticket shows the public part of its session to everybody.
+    if action in TICKET_ACTIONS:
+        return
+    issuer = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=scopes)
+    assert isinstance(authorize(issuer, action, policy=policy, person=as_relation(relation)), Allowed)
+    if action is not Action.VIEW_SESSION:
+        user = authorize(BEN, action, policy=policy, person=as_relation(relation), about=about)
+        assert user == answer
+
+
+@given(action=st.sampled_from(Action), about=st.sampled_from([None, "ben", "ada"]))
+def test_blocked_waiting_and_unlisted_people_get_nothing_but_the_access_decision(
+    action: Action, about: str | None
+) -> None:
+    for relation in OUTSIDERS:
+        person = Membership(relation, "tutor")
+        answer = authorize(BEN, action, policy=LENIENT, person=person, about=about)
+        assert isinstance(answer, Allowed) == (action in {Action.ASK_ACCESS, Action.JOIN})
+
+
+@pytest.mark.parametrize("relation", OUTSIDERS)
+def test_to_them_a_session_does_not_exist_unless_they_have_a_ticket(relation: Relation) -> None:
+    assert asked(Action.VIEW_SESSION, relation) == Denied(DenialReason.SESSION_HIDDEN)
+    with_ticket = authorize(TICKET, Action.VIEW_SESSION, policy=POLICY, person=as_relation(relation))
+    assert with_ticket == Allowed()
+    view = view_of(TICKET, policy=POLICY, person=as_relation(relation))
+    assert (view.details, view.participants, view.names) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("relation", "details", "participants", "names"),
+    [
+        (Relation.HOST, False, True, True),
+        (Relation.PARTICIPANT, False, False, True),
+        (Relation.GUEST, False, False, False),
+    ],
+)
+def test_how_much_of_a_session_is_seen(relation: Relation, details: bool, participants: bool, names: bool) -> None:
+    view = view_of(BEN, policy=POLICY, person=as_relation(relation))
+    assert (view.details, view.participants, view.names) == (details, participants, names)
+
+
+def entry(state: EntryState) -> Entry:
+    """Somebody's place in the waiting room."""
+    return Entry(EntryId(UUID(int=4)), "ben", None, False, state, NOW, NOW)
+
+
+@given(
+    role=st.sampled_from([None, "tutor", "student"]),
+    is_guest=st.booleans(),
+    is_blocked=st.booleans(),
+    guests_allowed=st.booleans(),
+    state=st.sampled_from([None, EntryState.WAITING, EntryState.DENIED, EntryState.ADMITTED]),
+    waiting_room=st.sampled_from(WaitingRoom),
+)
+def test_what_a_person_is_to_a_session(
+    role: str | None,
+    is_guest: bool,
+    is_blocked: bool,
+    guests_allowed: bool,
+    state: EntryState | None,
+    waiting_room: WaitingRoom,
+) -> None:
+    policy = Policy(guests_allowed=guests_allowed, waiting_room=waiting_room)
+    found = membership(
+        policy, role, is_guest=is_guest, is_blocked=is_blocked, entry=None if state is None else entry(state)
+    )
+    is_undecided = waiting_room is WaitingRoom.ADMIT and state in {EntryState.WAITING, EntryState.DENIED}
+    match found.relation:
+        case Relation.BLOCKED:
+            assert is_blocked
+        case Relation.HOST:
+            assert role == "tutor"
+        case Relation.PARTICIPANT:
+            assert role == "student"
+            assert not is_undecided
+        case Relation.GUEST:
+            assert role is None
+            assert is_guest
+            assert guests_allowed
+            assert not is_undecided
+        case Relation.WAITING:
+            assert role != "tutor"
+            assert is_undecided
+        case Relation.UNLISTED:
+            assert role is None
+            assert not (is_guest and guests_allowed)
