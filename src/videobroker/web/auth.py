@@ -302,6 +302,10 @@ EventsReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.EVENTS
 EventsReporter = Annotated[Caller, Security(identify, scopes=[Scope.EVENTS_WRITE.value])]
 WebhooksReader = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_READ.value])]
 WebhooksWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_WRITE.value])]
+EventReceiver = Annotated[
+    Caller, Security(identify_backend, scopes=[Scope.WEBHOOKS_WRITE.value, Scope.EVENTS_READ.value])
+]
+"""A backend that may manage endpoints, and read the events that they receive."""
 Examiner = Annotated[Caller, Security(identify_backend, scopes=[Scope.DIAGNOSTICS_READ.value])]
 
 KEY_PROBLEMS = ("api_key_missing", "api_key_invalid", "api_key_expired", "api_key_revoked", "scope_missing")

@@ -12,7 +12,7 @@ from videobroker.domain.sessions import Modality, Participant, Session, SessionK
 from videobroker.errors import SessionNotFound
 from videobroker.usecases.appointing import Appointed, appoint
 from videobroker.usecases.codes import hand_out_code
-from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, SessionsAuthor, SessionsReader
+from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Joiner, SessionsAuthor
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
@@ -209,7 +209,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
     ),
 )
 async def get_video_info(
-    caller: SessionsReader,
+    caller: Joiner,
     booking_id: Annotated[str, Path(description="The integer id of the booking.", examples=["42"])],
 ) -> VideoInfo:
     """The code can be had at any time, as it always could: it is not the code that keeps people out before the

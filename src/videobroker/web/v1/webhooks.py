@@ -12,7 +12,7 @@ from videobroker.domain.journal import EventType
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabled, Endpoint
 from videobroker.usecases import endpoints
 from videobroker.usecases.endpoints import Wish
-from videobroker.web.auth import WebhooksReader, WebhooksWriter
+from videobroker.web.auth import EventReceiver, WebhooksReader, WebhooksWriter
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import INTEGRAL, Moment, Shape
@@ -256,7 +256,7 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
     status_code=201,
     responses=described(*COMMON_PROBLEMS, *_BODY_PROBLEMS, "too_many_endpoints"),
 )
-async def create_endpoint(caller: WebhooksWriter, body: EndpointIn) -> EndpointWithSecret:
+async def create_endpoint(caller: EventReceiver, body: EndpointIn) -> EndpointWithSecret:
     """It receives events from now on, signed with Standard Webhooks. The secret is shown only once. The API key needs
     `events:read` as well."""
     wish = Wish(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
@@ -282,7 +282,7 @@ async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> End
     summary="Change a webhook endpoint",
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS),
 )
-async def change_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
+async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
     """Enabling it puts on its way what it missed while it was disabled."""
     changed = await endpoints.change(
         caller.broker,
@@ -343,7 +343,7 @@ async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> At
     summary="Send the events of some time once more",
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS),
 )
-async def replay_events(caller: WebhooksWriter, endpoint_id: EndpointPath, body: ReplayIn) -> ReplayOut:
+async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn) -> ReplayOut:
     """With the ids they had before, so that a receiver can tell what it knows."""
     return ReplayOut(
         events=await endpoints.replay(
@@ -394,7 +394,7 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
     summary="Retry a delivery",
     responses=described(*COMMON_PROBLEMS, "delivery_not_found"),
 )
-async def retry_delivery(caller: WebhooksWriter, delivery_id: DeliveryPath) -> DeliveryOut:
+async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath) -> DeliveryOut:
     """It is on its way once more, whatever became of it."""
     found = await endpoints.retry(
         caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor, now=caller.now

@@ -1,0 +1,428 @@
+"""Every operation of the contract as every kind of actor: allowed or denied, and nothing changed where denied."""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from sqlalchemy import select
+
+from house import HMS_ROLES, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.keys import Scope
+from videobroker.domain.users import TokenRules
+from videobroker.storage.tables import metadata
+from videobroker.usecases import tenants
+from videobroker.web.app import create_app
+
+BOOKING, GROUP = "42", "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
+"""References that the legacy endpoints can name as well: an integer and a UUID."""
+PEOPLE = [
+    {"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"},
+    {"user_id": "student-1", "role": "student", "display_name": "Ben"},
+    {"user_id": "blocked-1", "role": "student", "display_name": "Bea"},
+    {"user_id": "waiting-1", "role": "student", "display_name": "Walt"},
+]
+POLICY = {"waiting_room": "admit", "guests_allowed": True}
+
+
+def _nobody() -> AbstractAsyncContextManager[Broker]:
+    raise RuntimeError("the document is made without a broker")
+
+
+DOCUMENT: dict[str, Any] = create_app(_nobody).openapi()
+
+HOST, PARTICIPANT, BLOCKED, WAITING, UNLISTED = "host", "participant", "blocked", "waiting", "unlisted"
+USERS = (HOST, PARTICIPANT, BLOCKED, WAITING, UNLISTED)
+HOST_TICKET, PARTICIPANT_TICKET, GUEST_TICKET = "host's ticket", "participant's ticket", "guest's ticket"
+BLOCKED_TICKET, WAITING_TICKET = "blocked person's ticket", "waiting person's ticket"
+NARROW_TICKET = "host's ticket by a key that only makes links"
+OTHER_USER, OTHER_KEY, NO_SCOPES = "user of another app", "key of another app", "key without scopes"
+TICKETS = (HOST_TICKET, PARTICIPANT_TICKET, GUEST_TICKET, BLOCKED_TICKET, WAITING_TICKET, NARROW_TICKET)
+ACTORS = (*USERS, *TICKETS, OTHER_USER, OTHER_KEY, NO_SCOPES)
+
+HOSTS = {HOST, HOST_TICKET}
+INSIDE = {*HOSTS, PARTICIPANT, PARTICIPANT_TICKET}
+SEES = {*INSIDE, GUEST_TICKET, BLOCKED_TICKET, WAITING_TICKET}
+IN_SESSION = {*USERS, *TICKETS}
+
+# By the operation's name, without the kind of session: the actors who may. A backend with the right scope may
+# everything, which `test_keys_and_scopes.py` shows; all that is not here is for backends.
+ALLOWED: Mapping[str, set[str]] = {
+    "get": SEES,
+    # Lists show a user what is theirs, and others nothing: see below.
+    "list": {*USERS, OTHER_USER, OTHER_KEY},
+    "list_participants": INSIDE,
+    "get_participant": HOSTS,  # of the host, who is another person to everybody else
+    "ask_access": IN_SESSION,
+    "join_session": {*INSIDE, NARROW_TICKET},
+    "join_as_guest": set(),  # the waiting room keeps every guest; a host's own right is shown below
+    "start_call": HOSTS,
+    "end_call": HOSTS,
+    "list_calls": INSIDE,
+    "get_call": {HOST, PARTICIPANT},
+    "list_lobby": HOSTS,
+    "admit_all": HOSTS,
+    "admit": HOSTS,
+    "deny": HOSTS,
+    "remove_participant": HOSTS,
+    "readmit_participant": HOSTS,
+    "issue": {HOST, PARTICIPANT},
+    "list_links": {HOST},
+    "revoke_link": {HOST},
+    "revoke_links": {HOST},
+    "get_attendance": INSIDE,
+    "get_visit": set(TICKETS),
+    "knock": set(TICKETS),
+    "withdraw_knock": set(TICKETS),
+    "report_event": {HOST, PARTICIPANT},
+    "tutoring_100ms_token": {HOST, PARTICIPANT},
+    "start_video_session": {HOST},
+    "end_video_session": {HOST},
+    "group_video_token": {HOST, PARTICIPANT},
+    "get_video_info": {HOST, PARTICIPANT},
+    "list_video_calls": {*USERS, OTHER_USER},
+    "get_video_call": {HOST, PARTICIPANT},
+    "report_video_call_event": {HOST, PARTICIPANT},
+    "list_video_call_log": {HOST, PARTICIPANT},
+}
+DECIDED = {
+    "ask_access",
+    "join_session",
+    "join_as_guest",
+    "tutoring_100ms_token",
+    "tutoring_agora_token",
+    "group_video_token",
+    "group_guest_token",
+    "knock",
+}
+"""What the access decision answers: it journals each refusal, and a request to join is one to be admitted."""
+DENIALS = {
+    "api_key_needed",
+    "scope_missing",
+    "role_may_not",
+    "not_yourself",
+    "session_not_found",
+    "call_not_found",
+    "not_a_participant",
+    "participant_removed",
+    "waiting_for_admission",
+    "guests_not_allowed",
+    "ticket_not_enough",
+    "ticket_invalid",
+    "user_token_invalid",
+    "api_key_missing",
+    "legacy_disabled",
+    "invalid_request",  # the operation wants a user, and a key names none
+    "surface_not_offered",
+    "endpoint_not_found",
+    "delivery_not_found",
+}
+LEFT_OUT = {"hear_100ms", "hear_agora", "healthz", "readyz", "metrics", "explain_problem", "resolve_room_code"}
+"""For providers, for everybody; and codes are asked for in `legacy/test_therapy.py`."""
+STREAMS = {"stream_visit", "stream_events"}
+"""Answers that do not end: `test_stream.py` and `test_links.py` show who may have them."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of the contract."""
+
+    id: str
+    method: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        """Without the kind of session."""
+        return re.sub(r"(_of)?_(booking|group)s?$", "", self.id)
+
+    @property
+    def kind(self) -> str:
+        """Whether it is about the scene's group or its booking."""
+        return "group" if "/groups" in self.path else "booking"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+def _operations() -> list[Operation]:
+    found = [
+        Operation(operation["operationId"], method.upper(), path)
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, dict) and "operationId" in operation and method != "head"
+    ]
+    return [each for each in found if each.id not in LEFT_OUT | STREAMS]
+
+
+OPERATIONS = _operations()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A session with a call, and everybody who may want something of it."""
+
+    tenant: Tenant
+    kind: str
+    reference: str
+    call: str
+    entry: str
+    credentials: Mapping[str, str] = field(repr=False)
+
+    async def ask(self, operation: Operation, actor: str) -> httpx.Response:
+        """Send the request as this actor."""
+        places = {
+            "reference": self.reference,
+            "booking_id": self.reference,
+            "group_id": self.reference,
+            "user_id": "tutor-1",
+            "entry": self.entry,
+            "call_id": self.call,
+            "link_id": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
+            "endpoint_id": "0195d3c2-9a10-7c55-9c1e-6f2b8d1e4a79",
+            "delivery_id": "0195d3c2-9b10-7c55-9c1e-6f2b8d1e4a80",
+        }
+        path = re.sub(r"\{(\w+)\}", lambda place: places[place[1]], operation.path)
+        if operation.id == "list_video_call_log":
+            path += f"?bookingId={self.reference}"
+        headers = {"Authorization": f"Bearer {self.credentials[actor]}"}
+        return await self.tenant.api.request(operation.method, path, json=self._body(operation), headers=headers)
+
+    def _body(self, operation: Operation) -> Any:
+        if operation.method in {"GET", "DELETE"}:
+            return None
+        pair = {"therapistId": "tutor-1", "clientId": "student-1", "scheduledTime": "2030-03-12T14:00:00Z"}
+        return {
+            "put": {"starts_at": "2030-03-12T14:00:00Z", "duration_minutes": 60} if self.kind == "booking" else {},
+            "patch": {"title": "Mine"},
+            "put_participant": {"role": "tutor"},
+            "join_as_guest": {"name": "Admin"},
+            "remove_participant": {"ban": True},
+            "report_event": {"kind": self.kind, "reference": self.reference, "event": "noted"},
+            "create_endpoint": {"url": "https://backend.example/hooks"},
+            "replay_events": {"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"},
+            "group_guest_token": {"guest_name": "Admin"},
+            "create_appointment": {"patientId": "student-1", "doctorId": "tutor-1", "dateTime": "2030-03-12T14:00:00Z"},
+            "create_video_call": pair,
+            "patch_video_call": {"status": "cancelled", "notes": "Forged", "duration": 600},
+            "report_video_call_event": {"bookingId": self.reference, "event": "noted"},
+        }.get(operation.name, {"bookingId": self.reference} if operation.path.startswith("/api/") else {})
+
+    async def stored(self, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
+        """Everything that the database knows of the app."""
+        async with self.tenant.broker.store.transaction() as transaction:
+            return {
+                table.name: sorted(
+                    map(repr, await transaction.execute(select(table).where(table.c.app_id == self.tenant.app.id)))
+                )
+                for table in metadata.sorted_tables
+                if "app_id" in table.c and table.name not in without
+            }
+
+
+async def _trust(tenant: Tenant) -> str:
+    secret = f"a-secret-of-the-apps-identity-provider-{tenant.app.id}"
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    return secret
+
+
+def _token(tenant: Tenant, secret: str, user_id: str) -> str:
+    return jwt.encode({"sub": user_id, "exp": tenant.broker.now().timestamp() + 600}, secret)
+
+
+async def scene(tenant: Tenant, other: Tenant, kind: str) -> Scene:
+    """A session whose call runs: the host is there, the participant was admitted, one waits, one is blocked."""
+    reference = BOOKING if kind == "booking" else GROUP
+    own: dict[str, Any] = {"participants": PEOPLE, "policy": POLICY}
+    await (tenant.book(reference, **own) if kind == "booking" else tenant.gather(reference, **own))
+    path = f"/v1/{kind}s/{reference}"
+    links = f"{path}/links"
+    narrow = await tenant.another_key(scopes=[Scope.LINKS_WRITE])
+    secret, other_secret = await _trust(tenant), await _trust(other)
+
+    async def ticket(user_id: str, key: str | None = None) -> str:
+        headers = {"Authorization": f"Bearer {key or tenant.key}"}
+        made = await tenant.api.post(links, json={"user_id": user_id}, headers=headers)
+        assert made.status_code == 201, made.text
+        return str(made.json()["ticket"])
+
+    guest = await tenant.post(links, {"guest": {"display_name": "Gus"}})
+    credentials = {
+        HOST: _token(tenant, secret, "tutor-1"),
+        PARTICIPANT: _token(tenant, secret, "student-1"),
+        BLOCKED: _token(tenant, secret, "blocked-1"),
+        WAITING: _token(tenant, secret, "waiting-1"),
+        UNLISTED: _token(tenant, secret, "stranger-1"),
+        HOST_TICKET: await ticket("tutor-1"),
+        PARTICIPANT_TICKET: await ticket("student-1"),
+        GUEST_TICKET: guest.json()["ticket"],
+        BLOCKED_TICKET: await ticket("blocked-1"),
+        WAITING_TICKET: await ticket("waiting-1"),
+        NARROW_TICKET: await ticket("tutor-1", narrow),
+        OTHER_USER: _token(other, other_secret, "tutor-1"),
+        OTHER_KEY: other.key,
+        NO_SCOPES: await tenant.another_key(scopes=[]),
+    }
+    call = (await tenant.post(f"{path}/start")).json()["id"]
+    for user_id in ("tutor-1", "student-1", "waiting-1", "blocked-1"):
+        await tenant.post(f"{path}/join", {"user_id": user_id})
+    entries = {each["user_id"]: each["entry"] for each in (await tenant.get(f"{path}/lobby")).json()["data"]}
+    await tenant.post(f"{path}/lobby/{entries['student-1']}/admit")
+    await tenant.post(f"{path}/participants/blocked-1/remove", {"ban": True})
+    return Scene(tenant, kind, reference, call, entries["waiting-1"], credentials)
+
+
+@pytest.fixture
+async def product(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app with all legacy endpoints and the vendor's page."""
+    accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True)}
+    return await make_tenant(broker, api, accounts, {ProviderName.HMS: {**HMS_ROLES, "patient": "student"}})
+
+
+def code_of(answer: httpx.Response) -> str | None:
+    """The error's code, in whatever words it comes; None for success."""
+    if answer.is_success:
+        return None
+    legacy = answer.headers.get("videobroker-code")
+    return str(legacy or answer.json()["code"])
+
+
+def test_every_name_of_the_table_is_an_operation() -> None:
+    known = {operation.name for operation in OPERATIONS}
+    assert ALLOWED.keys() - known <= {"list_links", "revoke_link", "revoke_links", "withdraw_knock"}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+async def test_an_operation_as_every_actor(product: Tenant, other: Tenant, operation: Operation) -> None:
+    allowed = ALLOWED.get(operation.name, set())
+    place = await scene(product, other, operation.kind)
+    ignored = {"journal", "lobby", "idempotency_keys"} if operation.name in DECIDED else set()
+    before = await place.stored(without=ignored)
+    for actor in ACTORS:
+        if actor in allowed:
+            continue
+        answer = await place.ask(operation, actor)
+        assert code_of(answer) in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        assert await place.stored(without=ignored) == before, actor
+    for actor in [each for each in ACTORS if each in allowed]:
+        answer = await place.ask(operation, actor)
+        assert code_of(answer) not in DENIALS, f"{actor}: {answer.status_code} {answer.text}"
+        if operation.name in {"end_call", "end_video_session"}:
+            await product.post(f"/v1/{place.kind}s/{place.reference}/start")
+
+
+SECRETS_OF_OTHERS = ("Bea", "Walt", "blocked-1", "waiting-1")
+
+
+@pytest.mark.parametrize("kind", ["booking", "group"])
+class TestWhatIsSeen:
+    async def test_of_a_session(self, product: Tenant, other: Tenant, kind: str) -> None:
+        place = await scene(product, other, kind)
+        await product.send("PATCH", f"/v1/{kind}s/{place.reference}", json={"metadata": {"note": "For backends"}})
+        get = next(each for each in OPERATIONS if each.id == f"get_{kind}")
+        seen = {actor: (await place.ask(get, actor)).json() for actor in SEES}
+        for actor, session in seen.items():
+            assert (session["policy"], session["metadata"]) == (None, None), actor
+            assert session["reference"] == place.reference
+        for actor in (HOST, HOST_TICKET):
+            assert [each["user_id"] for each in seen[actor]["participants"]] == sorted(p["user_id"] for p in PEOPLE)
+        for actor in (PARTICIPANT, PARTICIPANT_TICKET):
+            assert seen[actor]["participants"] is None
+            assert seen[actor]["participant"]["user_id"] == "student-1"
+            assert sorted(seen[actor]["participant_names"]) == ["Ada", "Bea", "Ben", "Walt"]
+        for actor in (GUEST_TICKET, BLOCKED_TICKET, WAITING_TICKET):
+            shown = seen[actor]
+            assert (shown["participants"], shown["participant_names"], shown["participant"]) == (None, None, None)
+
+    async def test_of_lists(self, product: Tenant, other: Tenant, kind: str) -> None:
+        place = await scene(product, other, kind)
+        listed = next(each for each in OPERATIONS if each.id == f"list_{kind}s")
+        for actor in ALLOWED["list"]:
+            data = (await place.ask(listed, actor)).json()["data"]
+            assert len(data) == (1 if actor in {HOST, PARTICIPANT} else 0), actor
+            for session in data:
+                assert (session["policy"], session["metadata"]) == (None, None)
+
+    async def test_of_participants(self, product: Tenant, other: Tenant, kind: str) -> None:
+        place = await scene(product, other, kind)
+        listed = next(each for each in OPERATIONS if each.id == f"list_participants_of_{kind}")
+        for actor, count in ((HOST, 4), (HOST_TICKET, 4), (PARTICIPANT, 1), (PARTICIPANT_TICKET, 1)):
+            assert len((await place.ask(listed, actor)).json()["data"]) == count
+
+    async def test_of_calls(self, product: Tenant, other: Tenant, kind: str) -> None:
+        place = await scene(product, other, kind)
+        path = f"/v1/{kind}s/{place.reference}"
+        await product.post(f"{path}/end", {"user_id": "tutor-1"})
+        listed = next(each for each in OPERATIONS if each.id == f"list_calls_of_{kind}")
+        (of_host,) = (await place.ask(listed, HOST)).json()["data"]
+        (of_participant,) = (await place.ask(listed, PARTICIPANT)).json()["data"]
+        assert of_host["ended_by"] == "tutor-1"
+        assert of_participant == {**of_host, "started_by": None, "ended_by": None}
+
+
+async def test_a_log_shows_an_end_user_calls_and_their_own_reports(product: Tenant, other: Tenant) -> None:
+    place = await scene(product, other, "booking")
+    for user_id in ("student-1", "tutor-1"):
+        report = {"bookingId": BOOKING, "event": "said by the backend", "userId": user_id}
+        assert (await product.post("/api/video-calls/log", report)).status_code == 201
+    report_own = next(each for each in OPERATIONS if each.id == "report_video_call_event")
+    assert (await place.ask(report_own, PARTICIPANT)).status_code == 201
+    read = next(each for each in OPERATIONS if each.id == "list_video_call_log")
+    entries = (await place.ask(read, PARTICIPANT)).json()
+    assert [(each["event"], each["userId"]) for each in entries] == [("call.started", None), ("noted", "student-1")]
+
+
+async def test_a_host_brings_a_guest_where_guests_are_allowed(product: Tenant) -> None:
+    secret = await _trust(product)
+    for policy, expected in (({"guests_allowed": True}, None), ({}, "guests_not_allowed")):
+        await product.book(policy=policy)
+        for user_id, code in (("tutor-1", expected), ("student-1", "role_may_not")):
+            headers = {"Authorization": f"Bearer {_token(product, secret, user_id)}"}
+            answer = await product.api.post("/v1/bookings/lesson-1/guests", json={"name": "Gus"}, headers=headers)
+            assert code_of(answer) == code
+            if code is None:
+                assert answer.json()["display_name"] == "Gus (guest)"
+
+
+async def test_end_users_choose_no_name(product: Tenant) -> None:
+    secret = await _trust(product)
+    await product.book(participants=PEOPLE, policy={"guests_allowed": True})
+    guest = (await product.post("/v1/bookings/lesson-1/links", {"guest": {"display_name": "Gus"}})).json()["ticket"]
+    for credential, own in ((_token(product, secret, "student-1"), "Ben"), (guest, "Gus")):
+        headers = {"Authorization": f"Bearer {credential}"}
+        for name, code in ((own, None), ("Ada (tutor)", "role_may_not"), ("Admin", "role_may_not")):
+            answer = await product.api.post("/v1/bookings/lesson-1/join", json={"display_name": name}, headers=headers)
+            assert code_of(answer) == code, (own, name)
+
+
+async def test_a_legacy_family_exists_for_the_apps_that_enable_it(product: Tenant, other: Tenant) -> None:
+    place = await scene(product, other, "booking")
+    for family in ("tutoring", "appointments", "therapy", "groups"):
+        rest = product.app.legacy_families - {family}
+        app = await tenants.change_app(
+            product.broker,
+            product.app,
+            policy={},
+            role_maps=product.app.role_maps,
+            legacy_families=rest,
+            now=product.broker.now(),
+        )
+        assert app.legacy_families == rest
+        tag = f"legacy: {family}"
+        for path, item in DOCUMENT["paths"].items():
+            for method, described in item.items():
+                if tag not in described.get("tags", ()):
+                    continue
+                operation = Operation(described["operationId"], method.upper(), path.replace("{room_code}", "abc"))
+                for credential in (product.key, place.credentials[HOST]):
+                    actor = Scene(
+                        product, "group" if family == "groups" else "booking", GROUP, "", "", {"": credential}
+                    )
+                    answer = await actor.ask(operation, "")
+                    assert (answer.status_code, code_of(answer)) == (404, "legacy_disabled"), operation
