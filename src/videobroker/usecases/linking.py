@@ -8,6 +8,7 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Door, Refuse, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.authorization import Action
 from videobroker.domain.entrance import door_of
 from videobroker.domain.ids import SessionId, TicketId, uuid7
 from videobroker.domain.journal import EventType, about
@@ -15,9 +16,7 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.tickets import Ticket, TicketRecord, requested_end
 from videobroker.domain.times import rfc3339
 from videobroker.errors import (
-    ApiKeyNeeded,
     LinkNotFound,
-    NotYourself,
     TicketExpired,
     TicketInvalid,
     TicketNotEnough,
@@ -27,6 +26,7 @@ from videobroker.errors import (
 from videobroker.storage import tickets
 from videobroker.storage.journal import record
 from videobroker.storage.tickets import FoundTicket
+from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.doors import denial, look_at, person_at
 
 REVOKED_AT_ONCE = 1_000
@@ -79,7 +79,7 @@ async def issue_link(
     It is valid until the session's window closes, and not longer than the actor's credential, the policy, and `life`.
     A person who is too early or has to wait gets one: every use repeats the decision. The event is in the journal
     before this returns. Raises `SessionNotFound`, `AccessDenied` where only a change of the session or of its
-    participants would help, `NotYourself`, `ApiKeyNeeded`, `TicketNotEnough`.
+    participants would help, `NotYourself`, `RoleMayNot`, `TicketNotEnough`.
     """
     await _require_may_issue(broker, app, key, user_id, display_name, is_guest=is_guest, actor=actor)
     entrance = await look_at(broker, key, user_id)
@@ -120,26 +120,34 @@ async def _require_may_issue(
     is_guest: bool,
     actor: Actor,
 ) -> None:
-    """A backend may issue links for anyone, a host for the session's participants, a participant for themselves."""
+    """A ticket creates no tickets. Of end users, hosts invite guests, and nobody chooses a registered person's name."""
     if actor.ticket_id is not None:
         raise TicketNotEnough("A link cannot create other links. Ask your backend for a new one.")
+    authorized = await require(broker, app, key, actor, Action.CREATE_LINK, about=None if is_guest else user_id)
     if actor.user_id is None:
         return
     if is_guest:
-        raise ApiKeyNeeded("Only a backend can invite guests. Send an API key.")
-    if display_name is not None:
-        raise ApiKeyNeeded("Only a backend can choose display names. Leave `display_name` out, or send an API key.")
-    if user_id != actor.user_id:
-        issuer = await look_at(broker, key, actor.user_id)
-        person = person_at(app, issuer, is_guest=False)
-        if person.removed or person.role not in issuer.door(app).policy.host_roles:
-            raise NotYourself("Only a host can create links for others. Leave `user_id` out, or send your own.")
+        require_at(app, authorized.entrance, actor, Action.BRING_GUEST)
+    elif display_name is not None:
+        require_at(app, authorized.entrance, actor, Action.CHOOSE_NAME)
 
 
 async def list_links(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, limit: int, cursor: str | None, now: datetime
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    *,
+    user_id: str | None,
+    actor: Actor,
+    limit: int,
+    cursor: str | None,
+    now: datetime,
 ) -> tuple[list[ActiveLink], str | None]:
-    """Links of a session that work now, oldest first. A page may have fewer than `limit`. Raises `SessionNotFound`."""
+    """Links of a session that work now, oldest first. A page may have fewer than `limit`.
+
+    Raises `SessionNotFound`, `ScopeMissing`.
+    """
+    require_for_app(actor, Action.CREATE_LINK)
     entrance = await look_at(broker, key, None)
     door = entrance.door(app)
     async with broker.store.transaction() as transaction:
@@ -154,6 +162,7 @@ async def revoke_link(
     broker: Broker, app: App, key: SessionKey, ticket_id: TicketId, *, actor: Actor, now: datetime
 ) -> int:
     """Revoke one link at once; 0 if it was revoked before. Raises `SessionNotFound`, `LinkNotFound`."""
+    require_for_app(actor, Action.CREATE_LINK)
     session = (await look_at(broker, key, None)).session
     async with broker.store.transaction() as transaction:
         if not await tickets.exists_in(transaction, app.id, session.id, ticket_id):
@@ -165,6 +174,7 @@ async def revoke_links(
     broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
 ) -> int:
     """Revoke all links of a person at a session, or of everyone, at once; how many. Raises `SessionNotFound`."""
+    require_for_app(actor, Action.CREATE_LINK)
     session = (await look_at(broker, key, None)).session
     return await _revoke(broker, session, ticket_id=None, user_id=user_id, actor=actor, now=now)
 

@@ -19,13 +19,16 @@ from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import INTEGRAL, Identifier, Moment, Name, Shape
 from videobroker.web.v1.doors import SessionNamed
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 REFUSALS = tuple(
     reason.value
     for reason in Reason
     if reason not in {Reason.TOO_EARLY, Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION}
 )
+
+
+LINK_REFUSALS = tuple(dict.fromkeys([*REFUSALS, *ROLE_PROBLEMS]))
 
 
 class LinkedGuest(Shape):
@@ -190,7 +193,9 @@ def link_routes(kind: SessionKind) -> APIRouter:
         summary="Create a link",
         status_code=201,
         response_model=LinkOut,
-        responses=described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *REFUSALS),
+        responses=described(
+            *SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS
+        ),
     )
     async def issue(
         caller: LinkIssuer, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
@@ -237,6 +242,7 @@ def link_routes(kind: SessionKind) -> APIRouter:
             caller.app,
             session_key(caller, kind, reference),
             user_id=user_id,
+            actor=caller.actor,
             limit=limit,
             cursor=cursor,
             now=caller.now,
