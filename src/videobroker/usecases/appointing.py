@@ -52,6 +52,7 @@ async def appoint(
     room is there the booking is pending, so that nobody enters half of one, whenever this process dies. Raises
     whatever `registering.register` and `hand_out_code` raise.
     """
+    registering.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
     if not terms.video:
         return Appointed((await _numbered(broker, app, terms, people, actor=actor, now=now)).session, None)
     pending = replace(terms, status=SessionStatus.PENDING)
@@ -97,5 +98,6 @@ async def book(
     broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, actor: Actor, now: datetime
 ) -> Registered:
     """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
+    registering.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
     key = SessionKey(app.id, SessionKind.BOOKING, str(uuid7(now)))
     return await registering.register(broker, app, key, terms, people, actor=actor, now=now)

@@ -112,7 +112,7 @@ async def _add(
     actor: Actor,
     now: datetime,
 ) -> Registered | None:
-    _require_may_create(app, key, terms, people, actor)
+    require_may_create(app, key.kind, terms, people, actor)
     session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
     if not await sessions.add(transaction, session, attend_at=_first_due(app, session)):
         return None
@@ -121,13 +121,13 @@ async def _add(
     return _registered(session, _sorted(people), actor=actor, created=True, changed=True)
 
 
-def _require_may_create(
-    app: App, key: SessionKey, terms: SessionTerms, people: Sequence[Participant], actor: Actor
+def require_may_create(
+    app: App, kind: SessionKind, terms: SessionTerms, people: Sequence[Participant], actor: Actor
 ) -> None:
-    """Of end users, those may create a session who have a booking role in it; on the app's own policy."""
+    """Raise unless the actor may create such a session: end users need a booking role in it, under the app's policy."""
     require_among(actor, *(person.user_id for person in people))
     own = [person.role for person in people if person.user_id == actor.user_id]
-    require_new(app, key, actor, own[0] if own else None)
+    require_new(app, SessionKey(app.id, kind, ""), actor, own[0] if own else None)
     if actor.user_id is not None and (terms.policy or terms.providers):
         raise RoleMayNot("Only a backend chooses the policy and the providers of a session. Use an API key.")
 
