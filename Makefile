@@ -50,18 +50,7 @@ openapi: .venv/dev  ## Write openapi.yaml and docs/events.md anew
 	$(BIN)/videobroker openapi --events --output docs/events.md
 
 clean:  ## Remove the virtual environment and the local data
-	rm -rf .venv .videobroker
+	rm -rf .venv .venv.lock .videobroker
 
-.venv/run: pyproject.toml constraints.txt | .venv/bin/python
-	@echo "Installing (once; under a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded]'
-	@touch $@
-
-.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
-	@echo "Installing (once; under two minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@ .venv/run
-
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=..."; exit 1; }
-	@$(PYTHON) -m venv .venv
+.venv/run .venv/dev: pyproject.toml constraints.txt
+	@$(PYTHON) .ci/install.py $(@F)
