@@ -39,7 +39,7 @@ OUTSIDERS = (Relation.WAITING, Relation.BLOCKED, Relation.UNLISTED)
 
 
 def as_relation(relation: Relation) -> Membership:
-    """Somebody with this relation, and the role that goes with it."""
+    """A person with this relation, and the role that goes with it."""
     return Membership(relation, ROLES.get(relation))
 
 
@@ -48,7 +48,7 @@ def asked(action: Action, relation: Relation, *, policy: Policy = POLICY, about:
     return authorize(BEN, action, policy=policy, person=as_relation(relation), about=about)
 
 
-# host, participant, guest, and whoever waits, is blocked, or is not listed: as the design has them. `own` is about
+# host, participant, guest, and people who wait, are blocked, or are not listed: as the design has them. `own` is about
 # oneself only, `policy` needs the policy's permission.
 TABLE: dict[Action, tuple[str, str, str, str]] = {
     Action.ASK_ACCESS: ("yes", "yes", "yes", "yes"),
@@ -113,11 +113,11 @@ def test_a_key_needs_the_scope_of_the_action_and_nothing_else(action: Action) ->
     scope = RULES[action].scope
     enough = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset({scope}))
     others = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset(Scope) - {scope})
-    nobody = Membership(Relation.UNLISTED)
-    assert authorize(enough, action, policy=POLICY, person=nobody, about="ada") == Allowed()
+    unlisted = Membership(Relation.UNLISTED)
+    assert authorize(enough, action, policy=POLICY, person=unlisted, about="ada") == Allowed()
     assert authorize_app(enough, action) == Allowed()
     missing = Denied(DenialReason.SCOPE_MISSING, scope)
-    assert authorize(others, action, policy=POLICY, person=nobody) == missing
+    assert authorize(others, action, policy=POLICY, person=unlisted) == missing
     assert authorize_app(others, action) == missing
 
 
@@ -148,7 +148,7 @@ def test_a_ticket_never_grants_more_than_its_issuer_had(
     answer = authorize(ticket, action, policy=policy, person=as_relation(relation), about=about)
     if isinstance(answer, Denied):
         return
-    # What every link is for; and a ticket shows the public part of its session to everybody.
+    # What every link is for; and a ticket shows the public part of its session to every holder.
     if action in TICKET_ACTIONS:
         return
     issuer = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=scopes)
@@ -191,7 +191,7 @@ def test_how_much_of_a_session_is_seen(relation: Relation, details: bool, partic
 
 
 def entry(state: EntryState) -> Entry:
-    """Somebody's place in the waiting room."""
+    """Ben's place in the waiting room."""
     return Entry(EntryId(UUID(int=4)), "ben", None, False, state, NOW, NOW)
 
 

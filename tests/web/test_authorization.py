@@ -59,7 +59,7 @@ ALLOWED: Mapping[str, set[str]] = {
     # Lists show a user what is theirs, and others nothing: see below.
     "list": {*USERS, OTHER_USER, OTHER_KEY},
     "list_participants": INSIDE,
-    "get_participant": HOSTS,  # of the host, who is another person to everybody else
+    "get_participant": HOSTS,  # of the host: another person to all other actors
     "ask_access": IN_SESSION,
     "join_session": {*INSIDE, NARROW_TICKET},
     "join_as_guest": set(),  # the waiting room keeps every guest; a host's own right is shown below
@@ -132,7 +132,7 @@ DENIALS = {
     "role_not_mapped",  # another app does not have the role
 }
 LEFT_OUT = {"hear_100ms", "hear_agora", "healthz", "readyz", "metrics", "explain_problem", "resolve_room_code"}
-"""For providers, for everybody; and codes are asked for in `legacy/test_therapy.py`."""
+"""For providers, or public; and codes are asked for in `legacy/test_therapy.py`."""
 STREAMS = {"stream_visit", "stream_events"}
 """Answers that do not end: `test_stream.py` and `test_links.py` show who may have them."""
 
@@ -174,7 +174,7 @@ OPERATIONS = _operations()
 
 @dataclass(frozen=True)
 class Scene:
-    """A session with a call, and everybody who may want something of it."""
+    """A session with a call, and a credential for each kind of actor."""
 
     tenant: Tenant
     kind: str
@@ -375,7 +375,7 @@ class TestWhatIsSeen:
 async def test_a_log_shows_an_end_user_calls_and_their_own_reports(product: Tenant, other: Tenant) -> None:
     place = await scene(product, other, "booking")
     for user_id in ("student-1", "tutor-1"):
-        report = {"bookingId": BOOKING, "event": "said by the backend", "userId": user_id}
+        report = {"bookingId": BOOKING, "event": "reported by the backend", "userId": user_id}
         assert (await product.post("/api/video-calls/log", report)).status_code == 201
     report_own = next(each for each in OPERATIONS if each.id == "report_video_call_event")
     assert (await place.ask(report_own, PARTICIPANT)).status_code == 201

@@ -18,7 +18,7 @@ class Actor(Value):
     ip: str | None = None
     user_agent: str | None = None
     user_id: str | None = None
-    """The end user of a user token or a ticket. None for everybody who may act for any user."""
+    """The end user of a user token or a ticket. None for actors who may act for any user."""
     operator: str | None = None
     """The name under which an operator signed in to the console."""
     scopes: frozenset[Scope] | None = None

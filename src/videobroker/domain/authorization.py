@@ -99,7 +99,7 @@ class Rule(Value):
     participant: Grant = Grant.NO
     guest: Grant = Grant.NO
     outsider: Grant = Grant.NO
-    """Somebody who waits, is blocked, or is not listed."""
+    """A person who waits, is blocked, or is not listed."""
     is_read: bool = False
     """A session that the actor may not read does not exist for them."""
 
@@ -134,7 +134,7 @@ RULES: Mapping[Action, Rule] = {
 }
 
 TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN})
-"""What every ticket is for, whatever its issuer may: whoever may create links may let people join with them."""
+"""Allowed to every ticket, whatever the scopes of its issuer: a link lets its holder join."""
 
 
 class DenialReason(StrEnum):

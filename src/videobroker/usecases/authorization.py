@@ -67,7 +67,7 @@ async def require(
 
 
 def require_at(app: App, entrance: Entrance, actor: Actor, action: Action, *, about: str | None = None) -> Authorized:
-    """The same for a session that was loaded for `actor.user_id`."""
+    """Like `require`, for a session that was loaded for `actor.user_id`."""
     policy = app.policy_for(entrance.session.terms.policy)
     person = membership_at(app, entrance, actor) if actor.user_id is not None else None
     allowed = _required(
@@ -79,7 +79,7 @@ def require_at(app: App, entrance: Entrance, actor: Actor, action: Action, *, ab
 async def require_in(
     transaction: Transaction, app: App, session: Session, actor: Actor, action: Action, *, about: str | None = None
 ) -> Allowed:
-    """The same inside a transaction that has locked the session: nobody is blocked or admitted meanwhile."""
+    """Like `require`, inside a transaction that has locked the session, so that no one is blocked or admitted meanwhile."""
     policy = app.policy_for(session.terms.policy)
     person = _NO_SESSION
     if actor.user_id is not None:

@@ -150,7 +150,7 @@ def _registered_name(entrance: Entrance) -> str | None:
 
 
 def _display_name(visitor: Visitor, entrance: Entrance) -> str:
-    """What the others in the call see. A guest is marked as one: nobody vouches for the name."""
+    """What the others in the call see. A guest is marked, because the name is not verified."""
     name = visitor.display_name or visitor.ticket_name or _registered_name(entrance) or visitor.user_id
     return guest_name(name) if visitor.is_guest else name
 

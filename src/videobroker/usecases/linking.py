@@ -120,7 +120,7 @@ async def _require_may_issue(
     is_guest: bool,
     actor: Actor,
 ) -> None:
-    """A ticket creates no tickets. Of end users, hosts invite guests, and nobody chooses a registered person's name."""
+    """A ticket creates no tickets. Only hosts may invite guests with a user token; end users may not choose names."""
     if actor.ticket_id is not None:
         raise TicketNotEnough("A link cannot create other links. Ask your backend for a new one.")
     authorized = await require(broker, app, key, actor, Action.CREATE_LINK, about=None if is_guest else user_id)
