@@ -79,7 +79,7 @@ def require_at(app: App, entrance: Entrance, actor: Actor, action: Action, *, ab
 async def require_in(
     transaction: Transaction, app: App, session: Session, actor: Actor, action: Action, *, about: str | None = None
 ) -> Allowed:
-    """Like `require`, inside a transaction that has locked the session, so that no one is blocked or admitted meanwhile."""
+    """Like `require`, inside a transaction that has locked the session: no one is blocked or admitted meanwhile."""
     policy = app.policy_for(session.terms.policy)
     person = _NO_SESSION
     if actor.user_id is not None:
