@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
@@ -143,6 +143,12 @@ class Settings(BaseSettings):
         alias="VIDEOBROKER_PUBLIC_URL",
         description="Where browsers find this service: links begin with it. Unset: the address that was asked.",
     )
+    call_url: str | None = Field(
+        default=None,
+        alias="VIDEOBROKER_CALL_URL",
+        description="The same service under another host name, such as https://call.video.example. The hosted page "
+        "runs Agora's SDK there, apart from the console. Required for Agora calls where there is a console.",
+    )
     admin_key: SecretStr | None = Field(
         default=None,
         min_length=SHORTEST_ADMIN_KEY,
@@ -238,17 +244,17 @@ class Settings(BaseSettings):
         default=None,
         description="A page that shows calls at Agora with the credentials that it is handed: the sandbox's.",
     )
-    agora_sdk_url: str = Field(
-        default="https://download.agora.io/sdk/release/AgoraRTC_N.js",
+    agora_sdk_url: str | None = Field(
+        default=None,
         alias="VIDEOBROKER_AGORA_SDK_URL",
         pattern="^https?://[^\\s;,'\"]+$",
-        description="Agora's Web SDK 4.x, which the hosted page loads for calls at Agora: name one exact version.",
+        description="Another copy of Agora's Web SDK 4.x (hosted page). Unset: 4.24.8 of the npm package.",
     )
     agora_sdk_integrity: str | None = Field(
         default=None,
         alias="VIDEOBROKER_AGORA_SDK_INTEGRITY",
         pattern="^sha(256|384|512)-[A-Za-z0-9+/=]+$",
-        description="What that script must be: `sha384-...`. Unset: whatever is found there is run.",
+        description="Digest of that copy: `sha384-...`. Required with VIDEOBROKER_AGORA_SDK_URL.",
     )
     agora_api_url: str | None = Field(default=None, description="Another base URL of Agora's REST API: the sandbox.")
 
@@ -267,7 +273,7 @@ class Settings(BaseSettings):
             raise ValueError("each key must be 32 bytes in URL-safe base64") from None
         return keys
 
-    @field_validator("public_url")
+    @field_validator("public_url", "call_url")
     @classmethod
     def _is_address(cls, url: str | None) -> str | None:
         if url is None:
@@ -276,6 +282,23 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an address like https://video.example, without query and fragment")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _isolates_third_party_scripts(self) -> Self:
+        if self.agora_sdk_url is not None and self.agora_sdk_integrity is None:
+            raise ValueError(
+                "VIDEOBROKER_AGORA_SDK_URL needs VIDEOBROKER_AGORA_SDK_INTEGRITY: "
+                "`sha384-$(openssl dgst -sha384 -binary FILE | base64 -w0)`"
+            )
+        if self.call_url is not None:
+            if self.public_url is None:
+                raise ValueError("VIDEOBROKER_CALL_URL needs VIDEOBROKER_PUBLIC_URL")
+            if urlsplit(self.call_url).hostname == urlsplit(self.public_url).hostname:
+                raise ValueError(
+                    "VIDEOBROKER_CALL_URL needs a host name other than that of VIDEOBROKER_PUBLIC_URL: "
+                    "cookies do not distinguish ports"
+                )
+        return self
 
     @field_validator("inbox_days", "deliveries_days")
     @classmethod

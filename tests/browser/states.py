@@ -89,7 +89,13 @@ HOSTED = (
         ("admission.heading", "admission.text.ask", "waiting.knock"),
         screen="admission",
     ),
-    _card("waiting-for-admission", "Somebody has asked to be let in, and waits.", "waiting.stay", screen="admission"),
+    State(
+        "waiting-for-admission",
+        "A request was sent; no host is known to be in the call.",
+        ("admission.heading", "admission.text.sent", "waiting.asked", "waiting.stay"),
+        screen="admission",
+    ),
+    _card("waiting-host-present", "A request was sent, and a host is in the call.", screen="admission"),
     _card("ready", "The button. Nobody who asked before has to press it.", "ready.join"),
     State("ready-call-runs", "The others are there already.", ("ready.heading", "ready.running"), screen="ready"),
     State("devices-not-asked", "Nobody's camera is turned on unasked.", ("devices.invite", "devices.start")),
@@ -127,10 +133,17 @@ HOSTED = (
     ),
     State("ending-failed", "It could not be ended.", ("call.end.question", "call.end.failed")),
     _card("left", "Somebody has left: join again.", "left.join"),
-    _card("ended", "The host has ended it: told to everybody.", "ended.join"),
+    _card("ended", "The host has ended it: only a host starts the next call.", "waiting.ask"),
+    State(
+        "ended-plain",
+        "It is over, and this person may start another one.",
+        ("ended.heading", "ended.text.plain", "ended.join"),
+        screen="ended",
+    ),
     State("ended-by-me", "The same for the host.", ("ended.heading", "ended.text.you", "ended.join"), screen="ended"),
     _card("elsewhere", "Joined on another device: join here instead.", "elsewhere.join"),
-    _card("removed", "Taken out, and may ask to come back.", "removed.join"),
+    _card("removed", "Removed, and may join again.", "left.join"),
+    _card("removed-asks", "Removed from a session with a waiting room: asks again.", "removed.join", screen="removed"),
     State("removed-for-good", "Taken out for good.", ("removed.heading", "removed.text"), screen="removed"),
     _card("not-let-in", "The host has refused.", screen="denied"),
     _card("over", "Its time has passed."),
@@ -162,7 +175,13 @@ AGORA = (
         ("agora.alone", "agora.mute", "agora.camera_off", "agora.leave"),
     ),
     State("agora-muted", "Microphone and camera are off.", ("agora.unmute", "agora.camera_on")),
-    State("agora-person", "Somebody else is there.", ("agora.person",)),
+    State(
+        "agora-person",
+        "Others are there: one with a camera, one muted and without.",
+        ("agora.muted", "agora.count"),
+        says=("Ada",),
+    ),
+    State("agora-unnamed", "A person whose name is not known yet.", ("agora.unnamed",)),
     State("agora-tap", "The browser wants a tap before it plays sound.", ("agora.tap",)),
     State("agora-reconnecting", "The connection broke.", ("agora.reconnecting",)),
     State("agora-no-devices", "Neither camera nor microphone can be used.", ("agora.no_devices",)),
@@ -175,7 +194,7 @@ UNSEEN = {
     # On a phone it is a picture and a number.
     "lobby.toggle",
     # Announced while something else is seen.
-    *("lobby.arrived", "trouble.over"),
+    *("lobby.arrived", "trouble.over", "waiting.withdraw_failed"),
     # A name that nobody has: the hosted page hands one over.
     "agora.you",
     # Parts of other texts.

@@ -75,7 +75,7 @@ async def test_the_recipe_for_plain_html_works_as_it_stands(
     await one.page.goto(shop.show(recipe(served, await ticket(tutoring))))
     state = one.page.locator("#state")
     await expect(state).to_have_text("Waiting", timeout=SOON)
-    await expect(inside(one.page).locator("#heading")).to_have_text("The host is not there yet")
+    await expect(inside(one.page).locator("#heading")).to_have_text("Waiting for the host")
     await shown(one.page, "embedded")
 
     await tutoring.join(user_id="tutor-1")

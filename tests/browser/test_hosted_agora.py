@@ -86,6 +86,20 @@ window.client = {
   async renewToken(token) { tell("renewToken", token); },
   async leave() { tell("leave"); },
 };
+window.joins = (uid) => {
+  const track = { play(element) { tell("play", uid, Boolean(element)); } };
+  const user = { uid, videoTrack: track, audioTrack: track };
+  client.remoteUsers.push(user);
+  client.hear["user-joined"](user);
+};
+const userOf = (uid) => client.remoteUsers.find((each) => each.uid === uid);
+window.publishes = (uid, kind) => client.hear["user-published"](userOf(uid), kind);
+window.unpublishes = (uid, kind) => client.hear["user-unpublished"](userOf(uid), kind);
+window.leaves = (uid) => {
+  const user = userOf(uid);
+  client.remoteUsers = client.remoteUsers.filter((each) => each !== user);
+  client.hear["user-left"](user);
+};
 window.AgoraRTC = {
   createClient: (how) => { tell("createClient", how); return window.client; },
   createMicrophoneAudioTrack: async () => new Track("audio"),
@@ -126,7 +140,8 @@ async def in_front_of(
             await route.abort()
 
     async with served_with(broker, named) as address:
-        await one.context.route(lambda url: not url.startswith(address), answer)
+        own = (f"{address}/", f"http://call.localhost:{URL(address).port}/")
+        await one.context.route(lambda url: not url.startswith(own), answer)
         await one.page.goto(f"{address}/join/{await ticket(tenant)}")
         try:
             yield Visitor(one, "", ""), asked
@@ -149,7 +164,7 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
         await ben.enters()
 
         told = ben.page.frame_locator("#call iframe").locator("#told")
-        await expect(told).to_have_text("The video service did not let you in.", timeout=SOON)
+        await expect(told).to_have_text("The video service declined the connection.", timeout=SOON)
         await shown(ben.page, "agora-refused")
         # The page has asked for other credentials once, in case the first ones were out of date.
         assert asked.count(SDK_URL) == 2
@@ -192,13 +207,16 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await expect(frame.get_by_role("button", name="Camera on")).to_be_visible()
         await shown(ben.page, "agora-muted")
         assert await told(frame, "setEnabled") == [["audio", False], ["video", False]]
-        await frame.evaluate("""() => {
-            const user = { uid: 7, videoTrack: { play() {} }, audioTrack: { play() {} } };
-            client.remoteUsers.push(user);
-            client.hear["user-joined"](user);
-            client.hear["user-published"](user, "video");
-        }""")
+        ada = (await agora.join(user_id="tutor-1")).json()["uid"]
+        await frame.evaluate("(uid) => joins(uid)", ada)
+        await expect(frame.locator("#people li")).to_have_count(2)
+        await frame.evaluate("(uid) => publishes(uid, 'video')", ada)
+        await frame.evaluate("(uid) => publishes(uid, 'audio')", ada)
         await shown(ben.page, "agora-person")
+        await frame.evaluate("() => joins(7)")
+        await shown(ben.page, "agora-unnamed")
+        await frame.evaluate("() => leaves(7)")
+        await expect(frame.locator("#people li")).to_have_count(2)
         await frame.evaluate("AgoraRTC.onAutoplayFailed()")
         await shown(ben.page, "agora-tap")
         await frame.get_by_role("button", name="Tap to hear the others").click()
@@ -218,7 +236,7 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await until(lambda: told_twice(frame, "join"))
 
         await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
-        await ben.sees("You were taken out of the call")
+        await ben.sees("You were removed from the call")
 
 
 async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hears_the_others(
@@ -246,7 +264,7 @@ async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broke
         frame = await ben.enters()
         await frame.get_by_role("button", name="Leave", exact=True).click(timeout=SOON)
 
-        await ben.sees("You have left the call")
+        await ben.sees("You left the call")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +272,7 @@ async def test_leaving_gives_camera_and_microphone_back(visit: VisitMaker, broke
     [
         # At Agora, whoever is in a channel that is shut hears the same as somebody who is put out.
         "client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')",
-        "parent.postMessage({ source: 'videobroker-call', type: 'error', code: 'token_refused' }, location.origin)",
+        "parent.postMessage({ source: 'videobroker-call', type: 'error', code: 'token_refused' }, '*')",
     ],
 )
 async def test_who_hears_of_the_end_from_the_vendor_first_does_not_begin_another_call(
@@ -271,3 +289,115 @@ async def test_who_hears_of_the_end_from_the_vendor_first_does_not_begin_another
 
         await ben.sees("The call has ended")
         assert len((await agora.get("/v1/bookings/lesson-1/calls")).json()["data"]) == 1
+
+
+STUBBED_NETWORK = """
+window.client = {
+  remoteUsers: [], connectionState: "DISCONNECTED", hear: {},
+  on(event, hear) { this.hear[event] = hear; },
+  async join() { this.connectionState = "CONNECTED"; this.hear["connection-state-change"]("CONNECTED", "CONNECTING"); },
+  async publish() {}, async subscribe() {}, async renewToken() {}, async leave() {},
+};
+AgoraRTC.createClient = () => window.client;
+window.arrives = async (uid, kinds) => {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  setInterval(() => { context.fillStyle = "teal"; context.fillRect(0, 0, canvas.width, canvas.height); }, 50);
+  const [mediaStreamTrack] = canvas.captureStream(10).getVideoTracks();
+  const user = { uid, videoTrack: AgoraRTC.createCustomVideoTrack({ mediaStreamTrack }), audioTrack: { play() {} } };
+  client.remoteUsers.push(user);
+  client.hear["user-joined"](user);
+  for (const kind of kinds) client.hear["user-published"](user, kind);
+};
+window.unpublishes = (uid, kind) =>
+  client.hear["user-unpublished"](client.remoteUsers.find((each) => each.uid === uid), kind);
+"""
+"""Behind the genuine SDK: its tracks and its players are its own, and nothing goes to its network."""
+VIDEO_BOXES = """() => [...document.querySelectorAll("#people li")].map((tile) => {
+    const [video, box] = [tile.querySelector("video"), tile.getBoundingClientRect()];
+    const seen = video?.getBoundingClientRect();
+    return {
+        name: tile.querySelector("bdi").textContent,
+        shown: Boolean(video) && getComputedStyle(video).visibility === "visible",
+        fills: Boolean(seen) && Math.abs(seen.width - box.width) < 2 && Math.abs(seen.height - box.height) < 2,
+        width: seen?.width ?? 0, height: seen?.height ?? 0, decoded: video?.videoWidth ?? 0,
+        inside: box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth,
+    };
+})"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1366, 657), (360, 640)])
+async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
+    visit: VisitMaker, broker: Broker, agora: Tenant, sdk: bytes, width: int, height: int
+) -> None:
+    await agora.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
+    script = sdk.decode() + STUBBED_NETWORK
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), script) as (ben, _):
+        ben.visit.expected.append("net::ERR_FAILED")
+        await ben.page.set_viewport_size({"width": width, "height": height})
+        frame = await ben.enters()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+        ada = (await agora.join(user_id="tutor-1")).json()["uid"]
+        gus = (await agora.post("/v1/bookings/lesson-1/guests", {"display_name": "Gus"})).json()["uid"]
+        await frame.evaluate("(uid) => arrives(uid, ['video', 'audio'])", ada)
+        await frame.evaluate("(uid) => arrives(uid, [])", gus)
+
+        async def both_play() -> bool:
+            return sum(box["decoded"] > 0 for box in await frame.evaluate(VIDEO_BOXES)) == 2
+
+        await until(both_play)
+        await expect(frame.locator("#people bdi")).to_have_text(["Ben", "Ada", "Gus (guest)"])
+        mine, remote, without = await frame.evaluate(VIDEO_BOXES)
+        for box in (mine, remote):
+            assert box["shown"], box
+            assert box["fills"], box
+            assert box["width"] > 150, box
+            assert box["height"] > 110, box
+            assert box["inside"], box
+        assert not without["shown"]
+        await expect(frame.locator("#count")).to_have_text("3 in this call")
+        guest = frame.locator(f"#people li[data-id='{gus}']")
+        await expect(guest.locator(".avatar")).to_be_visible()
+        await expect(guest.get_by_text("(muted)")).to_be_visible()
+
+        await frame.evaluate("(uid) => unpublishes(uid, 'video')", ada)
+        _, remote, _ = await frame.evaluate(VIDEO_BOXES)
+        assert not remote["shown"]
+        await frame.get_by_role("button", name="Camera off").click()
+        await expect(frame.locator("#people li[data-id=me] .avatar")).to_be_visible()
+
+
+async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ticket(
+    visit: VisitMaker, broker: Broker, agora: Tenant
+) -> None:
+    await agora.book()
+    async with in_front_of(visit, broker, agora, Sdk(SDK_URL), PRETEND_SDK) as (ben, _):
+        frame = await ben.enters()
+        await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
+
+        assert URL(frame.url).host == "call.localhost"
+        assert "vbt_" not in frame.url
+        assert await frame.evaluate("document.referrer") == ""
+        reached = "() => { try { return parent.location.href } catch (error) { return error.name } }"
+        assert await frame.evaluate(reached) == "SecurityError"
+        asking = "(url) => fetch(url, { credentials: 'include' }).then(() => 'answered', () => 'denied')"
+        ben.visit.expected.extend(["Content Security Policy", "Failed to fetch", "connect-src"])
+        assert await frame.evaluate(asking, f"{URL(ben.page.url).copy_with(path='/console')}") == "denied"
+
+
+async def test_the_call_page_takes_credentials_from_the_hosted_page_only(
+    visit: VisitMaker, broker: Broker, agora: Tenant
+) -> None:
+    await agora.book()
+    async with served_with(broker, Sdk(SDK_URL)) as address:
+        page = f"http://call.localhost:{URL(address).port}/call/agora/{agora.app.id}"
+        one = await visit()
+        answer = await one.page.goto(f"{page}#https%3A%2F%2Fevil.example")
+
+        assert answer is not None
+        ancestors = re.findall(r"frame-ancestors ([^;]*)", answer.headers["content-security-policy"])
+        assert "evil.example" not in ancestors[0]
+        assert f"http://127.0.0.1:{URL(address).port}" in ancestors[0].split()
+        await one.page.evaluate("postMessage({ source: 'videobroker', type: 'join', app_id: 'x' }, '*')")
+        await expect(one.page.locator("script[src*=Agora]")).to_have_count(0)
+        await one.page.close()

@@ -100,13 +100,14 @@ async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_hos
     await shown(ada.page, "ending")
     await ada.page.route("**/end", lambda route: route.abort(), times=1)
     ada.visit.expected.append("net::ERR_FAILED")
-    await ada.button("End the call").click()
+    confirm = ada.page.get_by_role("dialog").get_by_role("button", name="End for everyone")
+    await confirm.click()
     await shown(ada.page, "ending-failed")
-    await ada.button("End the call").click()
+    await confirm.click()
 
     await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
-    await expect(ada.page.locator("#text")).to_contain_text("You have ended the call for everyone.")
-    await expect(ben.page.locator("#text")).to_contain_text("It was ended for everyone.")
+    await expect(ada.page.locator("#text")).to_contain_text("You ended the call for everyone.")
+    await expect(ben.page.locator("#text")).to_contain_text("The host ended the call for everyone.")
     await shown(ben.page, "ended")
     await shown(ada.page, "ended-by-me")
 
@@ -119,10 +120,10 @@ async def test_who_leaves_may_come_back(visit: VisitMaker, served: str, tutoring
 
     await ben.button("Leave").click()
 
-    await ben.sees("You have left the call")
+    await ben.sees("You left the call")
     await shown(ben.page, "left")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
-    await ben.button("Join again").click()
+    await ben.button("Rejoin").click()
     await is_in(await ben.frame())
 
 
@@ -133,36 +134,36 @@ async def test_the_host_lets_people_in_one_by_one(
     ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
     ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"), phone=True)
     gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
-    await ben.sees("Please wait to be let in")
+    await ben.sees("Waiting room")
     await shown(ben.page, "asks-to-be-let-in")
     assert (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
     frame = await ada.enters()
 
-    await ben.button("Ask to be let in").click()
-    await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.")
+    await ben.button("Ask to join").click()
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.")
     await shown(ben.page, "waiting-for-admission")
-    await expect(ada.page.locator("#said")).to_have_text("Ben is waiting to come in.", timeout=SOON)
-    await gus.button("Ask to be let in").click()
+    await expect(ada.page.locator("#said")).to_have_text("Ben is in the waiting room.", timeout=SOON)
+    await gus.button("Ask to join").click()
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
     await expect(ada.page).to_have_title("(2) Algebra, lesson 1")
     await is_in(frame)
     await shown(ada.page, "host-lets-in")
     await ada.page.route("**/deny", lambda route: route.abort(), times=1)
     ada.visit.expected.append("net::ERR_FAILED")
-    await ada.button("Refuse Gus").click()
+    await ada.button("Deny Gus").click()
     await shown(ada.page, "host-lets-in-failed")
 
-    await ada.button("Refuse Gus").click()
-    await gus.sees("You were not let in")
+    await ada.button("Deny Gus").click()
+    await gus.sees("The host declined your request")
     await shown(gus.page, "not-let-in")
     await expect(ada.page.locator("#lobby-heading")).to_be_focused()
-    await ada.button("Let in Ben").click()
+    await ada.button("Admit Ben").click()
 
     await is_in(await ben.frame())
     await expect(ada.page.locator("#lobby")).to_be_hidden()
-    await ada.page.get_by_role("button", name="Waiting people").click()
+    await ada.page.get_by_role("button", name="Waiting room").click()
     await shown(ada.page, "host-lets-in-nobody")
-    await ada.page.get_by_role("button", name="Waiting people").click()
+    await ada.page.get_by_role("button", name="Waiting room").click()
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     issued = await tutoring.events("credentials.issued")
     assert [each["user_id"] for each in issued] == ["tutor-1", "student-1"]
@@ -178,13 +179,13 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
     gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
     for one in (ben, gus):
         one.visit.expected.extend(["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"])
-        await one.button("Ask to be let in").click(timeout=SOON)
+        await one.button("Ask to join").click(timeout=SOON)
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
 
     await ben.visit.context.set_offline(True)
     await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
     clock.move(seconds=10)
-    await ada.button("Let everyone in").click()
+    await ada.button("Admit all").click()
     await ben.visit.context.set_offline(False)
 
     await asyncio.gather(ben.frame(), gus.frame())
@@ -218,9 +219,9 @@ async def test_who_joins_on_another_device_is_told_on_the_first(
     phone = await at_the_door(visit, served, text, phone=True)
     await is_in(await phone.enters())
 
-    await laptop.sees("You have joined somewhere else")
+    await laptop.sees("You joined on another device")
     await shown(laptop.page, "elsewhere")
-    await expect(laptop.button("Join here instead")).to_be_visible()
+    await expect(laptop.button("Switch to this device")).to_be_visible()
 
 
 async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, served: str, hooked: Tenant) -> None:
@@ -229,7 +230,7 @@ async def test_who_is_put_out_for_good_cannot_come_back(visit: VisitMaker, serve
 
     await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
 
-    await ben.sees("You were taken out of the call")
+    await ben.sees("You were removed from the call")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
 
@@ -241,9 +242,9 @@ async def test_who_is_put_out_may_ask_to_come_back(visit: VisitMaker, served: st
     await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
     await hooked.settle()
 
-    await ben.sees("You were taken out of the call")
+    await ben.sees("You were removed from the call")
     await shown(ben.page, "removed")
-    await ben.button("Ask to come back").click()
+    await ben.button("Rejoin").click()
     await is_in(await ben.frame())
 
 
@@ -252,7 +253,7 @@ async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
     ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
-    await ben.button("Ask to be let in").click(timeout=SOON)
+    await ben.button("Ask to join").click(timeout=SOON)
     ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
     await expect(ada.page.get_by_role("listitem")).to_have_count(1, timeout=SOON)
 
@@ -352,7 +353,7 @@ async def test_two_people_meet_at_agora_too(
 
     assert "token" not in (await ada.frame()).url
     await ada.button("End for everyone").click()
-    await ada.button("End the call").click()
+    await ada.page.get_by_role("dialog").get_by_role("button", name="End for everyone").click()
     await asyncio.gather(ada.sees("The call has ended"), ben.sees("The call has ended"))
 
 

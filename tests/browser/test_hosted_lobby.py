@@ -54,8 +54,8 @@ async def test_who_asked_goes_in_by_itself_when_the_window_opens(
 ) -> None:
     await tutoring.book(starts_in=timedelta(minutes=32))
     ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
-    await ben.button("Join as soon as I can").click(timeout=SOON)
-    await expect(ben.page.get_by_text("You go in by yourself as soon as it is possible.")).to_be_visible()
+    await ben.button("Join automatically").click(timeout=SOON)
+    await expect(ben.page.get_by_text("You'll join automatically.")).to_be_visible()
     await shown(ben.page, "early-asked")
 
     clock.move(minutes=23)
@@ -101,7 +101,7 @@ async def test_every_change_of_the_session_is_told_at_once(
     )
     await ben.sees("You can go in")
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
-    await says(ben, "You were taken out of the call", "removed-for-good")
+    await says(ben, "You were removed from the call", "removed-for-good")
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/readmit")
     await ben.sees("You can go in")
@@ -127,7 +127,7 @@ async def test_the_others_wait_until_the_host_is_there(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "until_host"})
     ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
-    await says(ben, "The host is not there yet", "waiting-for-host")
+    await says(ben, "Waiting for the host", "waiting-for-host")
 
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
 
@@ -142,7 +142,7 @@ async def test_ten_seconds_without_a_network_strand_nobody(
     ben = await at_the_door(visit, served, await ticket(tutoring))
     ben.visit.expected.append("ERR_INTERNET_DISCONNECTED")
     ben.visit.expected.append("ERR_NETWORK_CHANGED")
-    await ben.button("Join as soon as I can").click(timeout=SOON)
+    await ben.button("Join automatically").click(timeout=SOON)
 
     await ben.visit.context.set_offline(True)
     await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
@@ -445,10 +445,10 @@ async def test_a_database_that_is_away_is_told_and_waited_for(
 async def test_who_asked_and_reloads_the_page_still_waits(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
     await tutoring.book(policy={"waiting_room": "admit"})
     ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.button("Ask to be let in").click(timeout=SOON)
-    await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.")
+    await ben.button("Ask to join").click(timeout=SOON)
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.")
 
     await ben.page.reload()
 
-    await expect(ben.page.locator("#text")).to_have_text("The host knows that you are here.", timeout=SOON)
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=SOON)
     assert len(await tutoring.events("participant.waiting")) == 1

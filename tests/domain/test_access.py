@@ -518,7 +518,7 @@ def test_somebody_who_was_let_in_is_never_kept_in_the_waiting_room(visit: Visit)
 
 @given(welcome_visits())
 def test_the_waiting_room_keeps_nobody_where_it_is_off(visit: Visit) -> None:
-    off = replace(visit, door=ruled(visit.door, waiting_room="off"))
+    off = replace(visit, door=replace(ruled(visit.door, waiting_room="off"), ended_for_all_at=None))
     assert _reason(off.decision) not in SAID_IN_THE_WAITING_ROOM
 
 
@@ -657,3 +657,71 @@ def test_who_sits_in_the_waiting_room_is_advised_to_ask_again(reason: Reason) ->
 
 def test_who_is_too_early_is_advised_to_come_when_the_window_opens() -> None:
     assert "`opens_at`" in advice(Wait(Reason.TOO_EARLY, 60, OPENS, CLOSES))
+
+
+# --- after a call was ended for everyone ------------------------------------------------------------------------------
+
+ENDED = replace(LESSON, ended_for_all_at=START + timedelta(minutes=30))
+ENDED_CIRCLE = replace(CIRCLE, ended_for_all_at=START)
+GRACE = Policy().grace
+
+
+def test_after_the_end_for_everyone_only_a_host_starts_the_next_call() -> None:
+    later = START + timedelta(minutes=31)
+    assert decide(ENDED, STUDENT, later) == Wait(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+    assert isinstance(decide(ENDED, TUTOR, later), Admit)
+    assert isinstance(may_meet(ENDED, later), Admit)
+
+
+def test_once_the_host_has_started_it_the_others_join() -> None:
+    assert isinstance(decide(replace(ENDED, call_running=True), STUDENT, START + timedelta(minutes=31)), Admit)
+
+
+def test_a_guest_waits_for_the_host_too() -> None:
+    door = ruled(ENDED, guests_allowed=True)
+    assert decide(door, GUEST, START + timedelta(minutes=31)) == Wait(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+
+
+def test_a_person_whom_a_host_admitted_after_the_end_may_join() -> None:
+    door = ruled(ENDED, waiting_room="admit")
+    later = START + timedelta(minutes=31)
+    assert isinstance(decide(door, replace(STUDENT, admitted=True), later), Admit)
+    assert decide(door, STUDENT, later) == Wait(Reason.WAITING_FOR_ADMISSION, 5, OPENS, CLOSES)
+
+
+def test_a_booking_that_moved_to_a_later_window_begins_afresh() -> None:
+    moved = replace(ENDED, starts_at=START + WEEK, ends_at=END + WEEK)
+    assert isinstance(decide(moved, STUDENT, START + WEEK), Admit)
+
+
+def test_an_end_before_the_window_of_a_role_counts_as_well() -> None:
+    door = ruled(LESSON, opens_before_seconds_by_role={"tutor": 1200})
+    ended = replace(door, ended_for_all_at=START - timedelta(minutes=15))
+    assert decide(ended, STUDENT, START) == Wait(Reason.WAITING_FOR_HOST, 5, OPENS, CLOSES)
+
+
+def test_a_group_waits_for_its_host_for_the_grace_period() -> None:
+    assert decide(ENDED_CIRCLE, STUDENT, START + GRACE - INSTANT) == Wait(Reason.WAITING_FOR_HOST, 5, None, None)
+    assert isinstance(decide(ENDED_CIRCLE, STUDENT, START + GRACE), Admit)
+
+
+def test_without_host_roles_nobody_waits_for_a_host() -> None:
+    assert isinstance(decide(ruled(ENDED, host_roles=[]), STUDENT, START + timedelta(minutes=31)), Admit)
+
+
+@given(visit=visits())
+def test_a_call_that_was_ended_for_everyone_is_never_restarted_by_others(visit: Visit) -> None:
+    door = ruled(replace(visit.door, call_running=False), host_roles=["tutor"], grace_seconds=900)
+    person = replace(visit.person, admitted=False)
+    earliest = max(door.policy.opens_before_seconds, *door.policy.opens_before_seconds_by_role.values(), 0)
+    opens_at = None if door.starts_at is None else door.starts_at - timedelta(seconds=earliest)
+    ended_at = visit.now if opens_at is None else max(opens_at, visit.now)
+    decision = decide(replace(door, ended_for_all_at=ended_at), person, visit.now)
+    assert person.role == "tutor" or not isinstance(decision, Admit)
+
+
+@given(visit=visits())
+def test_the_end_for_everyone_changes_nothing_for_hosts(visit: Visit) -> None:
+    assume(visit.person.role in visit.door.policy.host_roles)
+    before = decide(replace(visit.door, ended_for_all_at=None), visit.person, visit.now)
+    assert decide(replace(visit.door, ended_for_all_at=visit.now), visit.person, visit.now) == before

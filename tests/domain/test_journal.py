@@ -68,6 +68,7 @@ OTHER_WORDS = {
     EventType.PARTICIPANT_LEFT: "left",
     EventType.PARTICIPANT_NO_SHOW: "no_show",
     EventType.PARTICIPANT_WAITING: "waiting",
+    EventType.PARTICIPANT_WITHDREW: "withdrew",
     EventType.RECORDING_READY: "ready",
 }
 """What happened there is no past in -ed; nobody has a verb for what did not happen, and what waits or is ready

@@ -65,6 +65,7 @@ def doors(draw: st.DrawFn, *, sound: bool = False, scheduled: bool = False) -> D
         ends_at=None if starts_at is None else starts_at + length,
         policy=draw(policies()),
         call_running=draw(st.booleans()),
+        ended_for_all_at=draw(st.one_of(st.none(), _years)),
     )
 
 

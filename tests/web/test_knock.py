@@ -63,3 +63,49 @@ async def test_who_was_not_let_in_may_knock_and_stays_outside(tutoring: Tenant) 
 async def test_nobody_knocks_without_a_ticket(tutoring: Tenant) -> None:
     assert (await tutoring.api.post("/v1/visit/knock")).status_code == 401
     assert (await tutoring.post("/v1/visit/knock")).status_code == 401
+
+
+async def withdraw(tenant: Tenant, link: dict[str, str]) -> httpx.Response:
+    """Take the request of this link's holder back."""
+    return await ask_as(tenant, link, "DELETE", "/v1/visit/knock")
+
+
+async def test_a_request_that_was_withdrawn_is_no_longer_in_the_waiting_room(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"})
+    link = await linked(tutoring)
+    entry = (await knock(tutoring, link)).json()["lobby"]["entry"]
+
+    seen = await withdraw(tutoring, link)
+    again = await withdraw(tutoring, link)
+
+    assert (seen.status_code, seen.json()["lobby"]) == (200, None)
+    assert again.json()["lobby"] is None
+    assert (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
+    (event,) = await tutoring.events("participant.withdrew")
+    assert (event["user_id"], event["data"]) == ("student-1", {"entry": entry, "guest": False})
+    assert (await tutoring.post(f"/v1/bookings/lesson-1/lobby/{entry}/admit")).status_code == 404
+    assert (await knock(tutoring, link)).json()["lobby"]["state"] == "waiting"
+
+
+async def test_a_decided_request_cannot_be_withdrawn(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit"})
+    link = await linked(tutoring)
+    entry = (await knock(tutoring, link)).json()["lobby"]["entry"]
+    await tutoring.post(f"/v1/bookings/lesson-1/lobby/{entry}/deny")
+
+    seen = (await withdraw(tutoring, link)).json()
+
+    assert seen["lobby"]["state"] == "denied"
+    assert await tutoring.events("participant.withdrew") == []
+
+
+async def test_withdrawing_needs_a_ticket_and_concerns_its_holder_only(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
+    ben, gus = await linked(tutoring), await guest_link(tutoring)
+    await knock(tutoring, ben)
+
+    await withdraw(tutoring, gus)
+
+    (entry,) = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
+    assert entry["user_id"] == "student-1"
+    assert (await tutoring.send("DELETE", "/v1/visit/knock")).status_code in {401, 403}

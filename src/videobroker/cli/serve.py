@@ -18,6 +18,7 @@ from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
 from videobroker.web.forwarded import ForwardedHeaders
+from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.plain_http import plain_http
 
@@ -86,7 +87,8 @@ def server_config(
         allowed_origins=settings.allowed_origins,
         public_url=settings.public_url,
         door=wiring.console_door(settings),
-        agora_sdk=Sdk(settings.agora_sdk_url, settings.agora_sdk_integrity),
+        call_url=settings.call_url,
+        agora_sdk=_agora_sdk(settings),
     )
     extend(app)
     return uvicorn.Config(
@@ -102,3 +104,9 @@ def server_config(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def _agora_sdk(settings: Settings) -> Sdk:
+    if settings.agora_sdk_url is None:
+        return PINNED_AGORA_SDK
+    return Sdk(settings.agora_sdk_url, settings.agora_sdk_integrity)

@@ -47,6 +47,8 @@ class Door(Value):
     ends_at: datetime | None
     policy: Policy
     call_running: bool = False
+    ended_for_all_at: datetime | None = None
+    """When a host or a backend ended the last call for everyone; None when it ended otherwise, or one has started."""
 
     def opens_at(self, role: str) -> datetime | None:
         """When the window of this app role opens; None for a session without a schedule."""
@@ -143,7 +145,7 @@ def decide(door: Door, person: Person, now: datetime) -> Decision:
         _refused_by_session(door)
         or _refused_as_person(door, person)
         or _outside(window, now)
-        or kept_outside(door, person)
+        or kept_outside(door, person, now)
         or Admit(person.provider_role, window.until, window.opens_at, window.closes_at)
     )
 
@@ -186,8 +188,8 @@ def _outside(window: _Window, now: datetime) -> Wait | Refuse | None:
     return None
 
 
-def kept_outside(door: Door, person: Person) -> Wait | Refuse | None:
-    """Whether the waiting room keeps this person outside at this moment, whatever the time; None when it does not."""
+def kept_outside(door: Door, person: Person, now: datetime) -> Wait | Refuse | None:
+    """Whether this person has to wait for a host, whatever the window says; None when not."""
     if person.role in door.policy.host_roles or person.admitted:
         return None
     match door.policy.waiting_room:
@@ -197,9 +199,24 @@ def kept_outside(door: Door, person: Person) -> Wait | Refuse | None:
             reason = Reason.WAITING_FOR_ADMISSION
         case WaitingRoom.UNTIL_HOST if not door.call_running:
             reason = Reason.WAITING_FOR_HOST
+        case _ if only_host_may_restart(door, now):
+            reason = Reason.WAITING_FOR_HOST
         case _:
             return None
     return Wait(reason, WAITING_ROOM_RETRY_SECONDS, door.opens_at(person.role or ""), door.closes_at)
+
+
+def only_host_may_restart(door: Door, now: datetime) -> bool:
+    """Whether the last call was ended for everyone, so that the next one is started by a host or a backend.
+
+    A booking: until its window closes; moved to a later window, it begins afresh. A session without a schedule: for
+    the policy's grace period, since its members meet there again without a host. Without host roles: never.
+    """
+    ended_at = door.ended_for_all_at
+    if door.call_running or ended_at is None or not door.policy.host_roles:
+        return False
+    opens_at = _for_anybody(door).opens_at("")
+    return now < ended_at + door.policy.grace if opens_at is None else ended_at >= opens_at
 
 
 def _window(door: Door, role: str, now: datetime) -> _Window:

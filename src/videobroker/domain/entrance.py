@@ -1,5 +1,7 @@
 """What is known when somebody stands at the door: one look at everything that the decision and the signature need."""
 
+from datetime import datetime
+
 from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
@@ -28,7 +30,12 @@ class Entrance(Value):
 
     def door(self, app: App) -> Door:
         """The part of it that decides who may enter."""
-        return door_of(app, self.session.terms, call_running=self.call is not None)
+        return door_of(
+            app,
+            self.session.terms,
+            call_running=self.call is not None,
+            ended_for_all_at=self.session.ended_for_all_at,
+        )
 
     @property
     def ready_room(self) -> Room | None:
@@ -36,7 +43,7 @@ class Entrance(Value):
         return self.room if self.room is not None and self.room.state is RoomState.READY else None
 
 
-def door_of(app: App, terms: SessionTerms, *, call_running: bool) -> Door:
+def door_of(app: App, terms: SessionTerms, *, call_running: bool, ended_for_all_at: datetime | None = None) -> Door:
     """What decides who may enter a session on these terms."""
     return Door(
         status=terms.status,
@@ -45,6 +52,7 @@ def door_of(app: App, terms: SessionTerms, *, call_running: bool) -> Door:
         ends_at=terms.ends_at,
         policy=app.policy_for(terms.policy),
         call_running=call_running,
+        ended_for_all_at=ended_for_all_at,
     )
 
 

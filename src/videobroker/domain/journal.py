@@ -31,6 +31,7 @@ class EventType(StrEnum):
     PARTICIPANT_REMOVED = "participant.removed"
     PARTICIPANT_READMITTED = "participant.readmitted"
     PARTICIPANT_WAITING = "participant.waiting"
+    PARTICIPANT_WITHDREW = "participant.withdrew"
     PARTICIPANT_ADMITTED = "participant.admitted"
     PARTICIPANT_DENIED = "participant.denied"
     PARTICIPANT_NO_SHOW = "participant.no_show"

@@ -94,6 +94,8 @@ class Session(Value):
     """The start for which missing people were reported."""
     concluded_at: datetime | None = None
     """When its verdicts became final; None before that."""
+    ended_for_all_at: datetime | None = None
+    """When a host or a backend ended its last call for everyone; None once another call has started."""
 
     @property
     def modality(self) -> Modality:

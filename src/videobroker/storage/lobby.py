@@ -186,6 +186,17 @@ async def drop(connection: AsyncConnection, app_id: AppId, session_id: SessionId
     return (await connection.execute(statement)).one_or_none() is not None
 
 
+async def withdraw(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
+    """Delete the entry of a person who waits; None, and no change, when there is none or it was decided."""
+    statement = (
+        delete(lobby)
+        .where(*_is_of(app_id, session_id, user_id), lobby.c.state == EntryState.WAITING)
+        .returning(lobby.c.id)
+    )
+    entry_id = (await connection.execute(statement)).scalar_one_or_none()
+    return None if entry_id is None else EntryId(entry_id)
+
+
 async def clear(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> None:
     """Take all entries of a session away."""
     await connection.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))

@@ -45,6 +45,21 @@ async def lock_by_id(connection: AsyncConnection, app_id: AppId, session_id: Ses
     return None if row is None else session_from(row)
 
 
+async def set_ended_for_all(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None
+) -> None:
+    """Write when the last call was ended for everyone; None when another one has started."""
+    await connection.execute(
+        update(sessions)
+        .where(
+            sessions.c.app_id == app_id,
+            sessions.c.id == session_id,
+            sessions.c.ended_for_all_at.is_distinct_from(at),
+        )
+        .values(ended_for_all_at=at)
+    )
+
+
 async def attend_by(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
     """Write when something falls due for the session next; None when nothing does."""
     await connection.execute(
@@ -428,6 +443,7 @@ def session_of(row: Any) -> Session:
         updated_at,
         no_shows_reported_for,
         concluded_at,
+        ended_for_all_at,
     ) = _COLUMNS.of(row)
     return Session(
         id=session_id,
@@ -448,6 +464,7 @@ def session_of(row: Any) -> Session:
         updated_at=updated_at,
         no_shows_reported_for=no_shows_reported_for,
         concluded_at=concluded_at,
+        ended_for_all_at=ended_for_all_at,
     )
 
 
@@ -470,6 +487,7 @@ _COLUMNS = Columns(
     "updated_at",
     "no_shows_reported_for",
     "concluded_at",
+    "ended_for_all_at",
 )
 _KINDS = words(SessionKind)
 _STATUSES = words(SessionStatus)

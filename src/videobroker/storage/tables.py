@@ -130,6 +130,8 @@ sessions = Table(
     # The start for which missing people were reported.
     _moment("no_shows_reported_for", nullable=True),
     _moment("concluded_at", nullable=True),
+    # When the last call was ended for everyone; null once another one has started.
+    _moment("ended_for_all_at", nullable=True),
     PrimaryKeyConstraint("app_id", "id"),
     UniqueConstraint("app_id", "kind", "reference"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
@@ -161,6 +163,8 @@ uids = Table(
     Column("session_id", UUID(as_uuid=True), nullable=False),
     Column("user_id", ByteOrdered, nullable=False),
     Column("uid", BigInteger, nullable=False),
+    # The name that a guest gave; null for participants, whose name is in their own table.
+    Column("guest_name", Text),
     # A person who was removed gets another number: credentials for the former one are worthless.
     _moment("retired_at", nullable=True),
     PrimaryKeyConstraint("app_id", "session_id", "uid"),

@@ -1,6 +1,7 @@
 """The numbers under which people are known in a session at providers that want numbers."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -9,11 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.rooms import uid_candidate
-from videobroker.storage.tables import uids
+from videobroker.storage.tables import participants, uids
 
 
-async def allocate(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> int:
-    """This person's number in this session: the same at every call, and nobody else's."""
+async def allocate(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
+) -> int:
+    """This person's number in this session: the same at every call, and nobody else's.
+
+    `guest_name` is what a guest is called; participants have their name in their own table.
+    """
     in_session = (uids.c.app_id == app_id) & (uids.c.session_id == session_id)
     while True:
         mine = await connection.scalar(
@@ -30,6 +36,7 @@ async def allocate(connection: AsyncConnection, app_id: AppId, session_id: Sessi
                 session_id=session_id,
                 user_id=user_id,
                 uid=uid_candidate(session_id, int(taken or 0)),
+                guest_name=guest_name,
             )
             .on_conflict_do_nothing()
         )
@@ -69,3 +76,45 @@ async def owners(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers)
     )
     return {row.uid: row.user_id for row in await connection.execute(statement)}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedUid:
+    """Who has a uid in a session."""
+
+    uid: int
+    user_id: str
+    display_name: str | None
+    role: str | None
+    """The app role; None for a guest, and for a person who is no longer a participant."""
+
+
+async def named(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, numbers: Collection[int]
+) -> list[NamedUid]:
+    """Who has or had these uids, with their names of now, by uid."""
+    statement = (
+        select(
+            uids.c.uid,
+            uids.c.user_id,
+            func.coalesce(participants.c.display_name, uids.c.guest_name).label("display_name"),
+            participants.c.role,
+        )
+        .select_from(uids)
+        .outerjoin(
+            participants,
+            (participants.c.app_id == uids.c.app_id)
+            & (participants.c.session_id == uids.c.session_id)
+            & (participants.c.user_id == uids.c.user_id),
+        )
+        .where(uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers))
+        .order_by(uids.c.uid)
+    )
+    return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await connection.execute(statement)]
+
+
+async def forget_names(connection: AsyncConnection, app_id: AppId, user_id: str) -> None:
+    """Delete the names that a guest gave, in all sessions of the app."""
+    await connection.execute(
+        update(uids).where(uids.c.app_id == app_id, uids.c.user_id == user_id).values(guest_name=None)
+    )

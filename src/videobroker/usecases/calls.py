@@ -78,6 +78,7 @@ async def open_call(
     if await calls.open_call(transaction, app.id, call):
         # The window may have closed since this request began: somebody has to look.
         await sessions.attend_sooner(transaction, app.id, session.id, now)
+        await sessions.set_ended_for_all(transaction, app.id, session.id, None)
         data = {"call": str(call.id), "provider": provider}
         await record(transaction, about(session, EventType.CALL_STARTED, actor=actor, now=now, user_id=by, data=data))
         return call
@@ -113,10 +114,19 @@ async def _end_open_call(
         ended = await end_open_call(
             transaction, broker, app, session, by=user_id, reason=EndReason.REQUESTED, actor=actor, now=now
         )
+        if ended is not None and _is_host_or_backend(app, entrance, actor):
+            await sessions.set_ended_for_all(transaction, app.id, session.id, ended.ended_at)
         latest = ended or await calls.latest(transaction, app.id, session.id)
     if latest is None:
         raise CallNotFound(f"There has been no call in {key.label} yet.")
     return session, latest
+
+
+def _is_host_or_backend(app: App, entrance: Entrance, actor: Actor) -> bool:
+    if actor.user_id is None:
+        return True
+    host_roles = app.policy_for(entrance.session.terms.policy).host_roles
+    return entrance.participant is not None and entrance.participant.role in host_roles
 
 
 async def end_open_call(

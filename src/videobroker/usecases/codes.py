@@ -1,7 +1,7 @@
 """Hands out room codes. A code never expires and admits whoever has it, so the journal knows who got it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from videobroker.broker import Broker
@@ -45,7 +45,7 @@ async def hand_out_code(
     """
     require_scope(actor, Action.JOIN)
     entrance = await look_at(broker, key, user_id)
-    _require_outside_waiting_room(app, entrance, role=role, user_id=user_id)
+    _require_outside_waiting_room(app, entrance, role=role, user_id=user_id, now=now)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
     code = room_code(room, provider_role(app, room.provider, role))
     await _record_issued(broker, entrance.session, room, code, user_id=user_id, actor=actor, now=now)
@@ -76,7 +76,7 @@ async def hand_out_known_codes(
         banned = await removals.bans(transaction, app.id, ids, user_id)
         admitted = await lobby.admitted(transaction, app.id, ids, user_id)
     for standing in found:
-        if standing.session.id in banned or _is_kept(app, standing, role, user_id, admitted):
+        if standing.session.id in banned or _is_kept(app, standing, role, user_id, admitted, now):
             continue
         room, session = standing.room, standing.session
         code = None if room is None else room.codes.get(app.provider_role(room.provider, role) or "")
@@ -119,7 +119,7 @@ async def resolve_code(
     if user_id is not None and entrance.participant is None:
         raise SessionNotFound("No session of this app has this room code.")
     if user_id is not None:
-        _require_outside_waiting_room(app, entrance, role="", user_id=user_id)
+        _require_outside_waiting_room(app, entrance, role="", user_id=user_id, now=now)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
     url = _page(broker, app, entrance, room, code, now)
     await _record_issued(broker, entrance.session, room, code, user_id=user_id, actor=actor, now=now)
@@ -136,20 +136,29 @@ def _page(broker: Broker, app: App, entrance: Entrance, room: Room, code: str, n
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
 
 
-def _require_outside_waiting_room(app: App, entrance: Entrance, *, role: str, user_id: str | None) -> None:
+def _require_outside_waiting_room(
+    app: App, entrance: Entrance, *, role: str, user_id: str | None, now: datetime
+) -> None:
     """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
     door = entrance.door(app)
+    if user_id is None:
+        # A backend may start the next call after one that was ended for everyone.
+        door = replace(door, ended_for_all_at=None)
     person = Person(role) if user_id is None else person_at(app, entrance, is_guest=False)
     # What rules them out at any time comes first.
-    decision = ruled_out(door, person) or kept_outside(door, person)
+    decision = ruled_out(door, person) or kept_outside(door, person, now)
     if decision is not None:
         raise denial(decision)
 
 
-def _is_kept(app: App, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId]) -> bool:
-    door = door_of(app, standing.session.terms, call_running=standing.call_running)
+def _is_kept(
+    app: App, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId], now: datetime
+) -> bool:
+    session = standing.session
+    ended_for_all_at = None if user_id is None else session.ended_for_all_at
+    door = door_of(app, session.terms, call_running=standing.call_running, ended_for_all_at=ended_for_all_at)
     own_role = role if user_id is None else None if standing.own is None else standing.own.role
-    return kept_outside(door, Person(own_role, admitted=standing.session.id in admitted)) is not None
+    return kept_outside(door, Person(own_role, admitted=session.id in admitted), now) is not None
 
 
 def _role_of(room: Room, code: str) -> str:

@@ -200,13 +200,20 @@ def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> boo
 
 
 async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
-    broker, app, session = attempt.broker, attempt.app, _narrowed(entrance.session, attempt.provider)
+    broker, app, visitor = attempt.broker, attempt.app, attempt.visitor
+    session = _narrowed(entrance.session, attempt.provider)
     # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
     wanted = (session.id, session.version, session.terms.providers, attempt.surface)
     room = await broker.together.do(wanted, lambda: _open(attempt, session))
     if broker.provider(app, room.provider).needs_uid:
         async with broker.store.transaction() as transaction:
-            await uids.allocate(transaction, app.id, session.id, attempt.visitor.user_id)
+            await uids.allocate(
+                transaction,
+                app.id,
+                session.id,
+                visitor.user_id,
+                guest_name=visitor.display_name if visitor.is_guest else None,
+            )
 
 
 async def _open(attempt: _Attempt, session: Session) -> Room:

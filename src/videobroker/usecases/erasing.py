@@ -11,7 +11,7 @@ from videobroker.domain.erasure import Subject, pseudonym_of
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
-from videobroker.storage import deliveries, inbox, journal, lobby, seals, tickets
+from videobroker.storage import deliveries, inbox, journal, lobby, seals, tickets, uids
 from videobroker.storage.seals import Held
 
 NOTICES_AT_ONCE = 1_000
@@ -57,6 +57,7 @@ async def erase_person(
         await seals.be_patient(transaction)
         await lobby.forget_person(transaction, app_id, user_id)
         await tickets.forget_person(transaction, app_id, user_id)
+        await uids.forget_names(transaction, app_id, user_id)
         await seals.lock(transaction, app_id)
         names = await seals.provider_names(transaction, app_id, user_id)
         held = await seals.rows_that_name(transaction, app_id, user_id, names, references)

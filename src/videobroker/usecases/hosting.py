@@ -5,6 +5,7 @@ from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
+from videobroker.domain.ids import AppId
 from videobroker.usecases.linking import peek
 
 
@@ -12,6 +13,7 @@ from videobroker.usecases.linking import peek
 class HostedPage:
     """Nothing of it is about the session, or about the person."""
 
+    app_id: AppId
     embedders: tuple[str, ...]
     """Origins whose pages may show it in a frame."""
     call_pages: tuple[str, ...]
@@ -24,8 +26,15 @@ async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage
     """How the page behind this ticket is shown. Raises `TicketInvalid` for what never was a ticket."""
     app, error = await peek(broker, text, now=now)
     if error is not None:
-        return HostedPage(app.allowed_origins, (), expired=True)
-    return HostedPage(app.allowed_origins, _call_pages(broker, app), expired=False)
+        return HostedPage(app.id, app.allowed_origins, (), expired=True)
+    return HostedPage(app.id, app.allowed_origins, _call_pages(broker, app), expired=False)
+
+
+async def embedders_of(broker: Broker, app_id: AppId) -> tuple[str, ...] | None:
+    """Origins whose pages may show the app's calls in a frame; None when there is no such app."""
+    async with broker.store.transaction() as transaction:
+        app = await broker.accounts.app_by_id(transaction, app_id)
+    return None if app is None else app.allowed_origins
 
 
 def _call_pages(broker: Broker, app: App) -> tuple[str, ...]:

@@ -54,6 +54,20 @@ async def knock(
         await lobby.saw(transaction, app_id, session.id, user_id, display_name=display_name, now=now)
 
 
+async def withdraw(
+    transaction: Transaction, session: Session, *, user_id: str, is_guest: bool, actor: Actor, now: datetime
+) -> bool:
+    """Take back a request to join that no host has decided yet, and record that; False when there is none."""
+    await sessions.lock(transaction, session.key)
+    entry_id = await lobby.withdraw(transaction, session.key.app_id, session.id, user_id)
+    if entry_id is None:
+        return False
+    data = {"entry": str(entry_id), "guest": is_guest}
+    event = about(session, EventType.PARTICIPANT_WITHDREW, actor=actor, now=now, user_id=user_id, data=data)
+    await record(transaction, event)
+    return True
+
+
 async def list_lobby(
     broker: Broker, app: App, key: SessionKey, *, actor: Actor, now: datetime
 ) -> Sequence[tuple[Entry, str | None]]:

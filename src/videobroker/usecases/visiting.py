@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Decision, Reason, Refuse, Wait, decide
+from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import providers_of
@@ -18,11 +18,11 @@ from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
 from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
-from videobroker.storage import attendance
+from videobroker.storage import attendance, uids
 from videobroker.storage.listener import journal_topic
-from videobroker.usecases.doors import look_at, person_at, still_waits
+from videobroker.usecases.doors import denial, look_at, person_at, still_waits
 from videobroker.usecases.linking import check_again
-from videobroker.usecases.lobbies import count_waiting, knock
+from videobroker.usecases.lobbies import count_waiting, knock, withdraw
 
 LOOK_AGAIN_SECONDS = 5.0
 """Without a wake-up. They may get lost."""
@@ -132,6 +132,53 @@ async def ask_in(broker: Broker, app: App, ticket: Ticket, *, actor: Actor, now:
                 now=now,
             )
     return await visit(broker, app, ticket, now=now)
+
+
+async def withdraw_request(broker: Broker, app: App, ticket: Ticket, *, actor: Actor, now: datetime) -> Visit:
+    """Take back the holder's request to join, unless a host has decided it; the visit as it is then.
+
+    Raises `SessionNotFound`.
+    """
+    session = (await look_at(broker, ticket.session, ticket.user_id)).session
+    async with broker.store.transaction() as transaction:
+        await withdraw(transaction, session, user_id=ticket.user_id, is_guest=ticket.is_guest, actor=actor, now=now)
+    return await visit(broker, app, ticket, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPerson:
+    """A person in a call, as the others in it see them."""
+
+    uid: int
+    display_name: str
+    is_host: bool
+    is_guest: bool
+
+
+async def name_uids(
+    broker: Broker, app: App, ticket: Ticket, numbers: Collection[int], *, now: datetime
+) -> Sequence[CallPerson]:
+    """Who has these uids in the session, for a ticket holder who may join it now; unknown uids are left out.
+
+    Raises `SessionNotFound`, and `AccessDenied` for everyone else: names are for the people in the call.
+    """
+    entrance = await look_at(broker, ticket.session, ticket.user_id)
+    door = entrance.door(app)
+    decision = decide(door, person_at(app, entrance, is_guest=ticket.is_guest), now)
+    if not isinstance(decision, Admit):
+        raise denial(decision)
+    async with broker.store.transaction() as transaction:
+        found = await uids.named(transaction, app.id, entrance.session.id, numbers)
+    return [
+        CallPerson(
+            uid=each.uid,
+            # As in credentials: a participant without a name goes by their user ID.
+            display_name=each.display_name or each.user_id,
+            is_host=each.role in door.policy.host_roles,
+            is_guest=each.role is None,
+        )
+        for each in found
+    ]
 
 
 def _is_unknown(decision: Decision) -> bool:

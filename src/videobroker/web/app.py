@@ -21,7 +21,8 @@ from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
 from videobroker.web.origins import Origins
-from videobroker.web.pages.hosted import NEWEST_AGORA_SDK, page_routes
+from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
+from videobroker.web.pages.hosted import PINNED_AGORA_SDK, page_routes
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.problems import Problem, described
 from videobroker.web.reading import BodyLimit, PlainPaths, by_name
@@ -81,14 +82,15 @@ def create_app(
     allowed_origins: Sequence[str] = (),
     public_url: str | None = None,
     door: ConsoleAccess | None = None,
-    agora_sdk: Sdk = NEWEST_AGORA_SDK,
+    agora_sdk: Sdk = PINNED_AGORA_SDK,
+    call_url: str | None = None,
 ) -> Service:
     """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
 
     `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
     where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
     `door` is that of the console; without one there is no console. `agora_sdk` is the script that the hosted page loads
-    for calls at Agora.
+    for calls at Agora; `call_url` is the address, on another host name, at which it does.
     """
 
     @asynccontextmanager
@@ -112,7 +114,9 @@ def create_app(
     )
     app.state.public_url = public_url
     problems.install(app)
+    site = CallSite(public_url, call_url, shares_origin_with_console=door is not None)
     app.add_middleware(BodyLimit)
+    app.add_middleware(ConsoleElsewhere, site=site)
     app.add_middleware(PlainPaths)
     app.add_middleware(Origins, allowed=allowed_origins)
     app.include_router(v1.router)
@@ -123,7 +127,7 @@ def create_app(
     app.include_router(hooks.router)
     app.include_router(health.router)
     app.include_router(api_docs.router)
-    app.include_router(page_routes(agora_sdk))
+    app.include_router(page_routes(agora_sdk, site))
     if door is not None:
         console.install(app, door)
     app.webhooks.include_router(catalogue.webhooks)

@@ -88,6 +88,12 @@ export class Devices {
       for (const track of stream.getTracks()) this.#take(track);
       return true;
     } catch (error) {
+      const gone = kinds.filter((kind) => this.#chosen[kind]);
+      if (gone.length > 0 && ["OverconstrainedError", "NotFoundError"].includes(error.name)) {
+        // The chosen device was unplugged: take the default one.
+        for (const kind of gone) this.#chosen[kind] = "";
+        return this.#ask(kinds);
+      }
       for (const kind of kinds) this.problems[kind] = PROBLEMS[error.name] ?? "busy";
       return false;
     }

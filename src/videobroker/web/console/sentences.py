@@ -116,6 +116,7 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.PARTICIPANT_REMOVED: _removed,
     EventType.PARTICIPANT_READMITTED: lambda who, _: f"{who} may come in again.",
     EventType.PARTICIPANT_WAITING: lambda who, _: f"{who} waits to be let in.",
+    EventType.PARTICIPANT_WITHDREW: lambda who, _: f"{who} withdrew their request to join.",
     EventType.PARTICIPANT_ADMITTED: lambda who, _: f"{who} was let in.",
     EventType.PARTICIPANT_DENIED: lambda who, _: f"{who} was not let in.",
     EventType.PARTICIPANT_NO_SHOW: lambda who, data: f"{who} ({data.get('role')}) is missing.",

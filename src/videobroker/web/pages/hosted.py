@@ -1,26 +1,34 @@
 """The page behind a link, and the files it is made of."""
 
 from html import escape
+from urllib.parse import urljoin
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from videobroker.broker import Broker
+from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable, TicketInvalid
-from videobroker.usecases.hosting import HostedPage, hosted_page
+from videobroker.usecases.hosting import HostedPage, embedders_of, hosted_page
 from videobroker.web.pages.assets import asset, sent, template
+from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers, refusal_headers
 from videobroker.web.problems import NoSuchPath, headers_of, log_failure
 from videobroker.web.reading import by_name
 
-NEWEST_AGORA_SDK = Sdk("https://download.agora.io/sdk/release/AgoraRTC_N.js")
-"""Where Agora publishes its SDK. A deployment that wants one exact version names its own."""
+PINNED_AGORA_SDK = Sdk(
+    "https://cdn.jsdelivr.net/npm/agora-rtc-sdk-ng@4.24.8/AgoraRTC_N-production.js",
+    "sha384-LLetIWljRRsVdAiDUW5qNfAuV8n0YvSPGr6vd4Fy/COvGIGaW1RJtURRgB76/YVU",
+)
+"""The file of Agora's npm package. That CDN serves packages unchanged, so its digest can be checked against npm."""
 
 ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
-def page_routes(agora_sdk: Sdk = NEWEST_AGORA_SDK) -> APIRouter:
+def page_routes(agora_sdk: Sdk = PINNED_AGORA_SDK, site: CallSite | None = None) -> APIRouter:
     """The routes. They are no part of the API's contract: what a page asks, it asks `/v1`."""
+    call_site = site or CallSite()
     router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
 
     async def look(request: Request, ticket: str) -> HostedPage | Response:
@@ -41,16 +49,21 @@ def page_routes(agora_sdk: Sdk = NEWEST_AGORA_SDK) -> APIRouter:
         page = await look(request, ticket)
         if isinstance(page, Response):
             return page
-        headers = lobby_headers(embedders=page.embedders, call_pages=page.call_pages)
-        return _shell("open", 200, headers, page.embedders)
+        call_page = call_site.page(str(request.url), page.app_id)
+        framed = [*page.call_pages, *([] if call_page is None else [urljoin(str(request.url), call_page)])]
+        headers = lobby_headers(embedders=page.embedders, call_pages=framed)
+        return _shell("open", 200, headers, page.embedders, call_page)
 
-    @router.get("/join/{ticket}/agora")
-    async def show_agora_page(request: Request, ticket: str) -> Response:
-        page = await look(request, ticket)
-        if isinstance(page, Response):
-            return page
-        filled = _filled("agora.html", sdk=agora_sdk.url, integrity=agora_sdk.integrity or "")
-        return HTMLResponse(filled, headers=agora_headers(agora_sdk, embedders=page.embedders))
+    @router.get("/call/agora/{app_id}")
+    async def show_agora_page(request: Request, app_id: UUID) -> Response:
+        parents = call_site.parents(str(request.url))
+        embedders = await embedders_of(request.app.state.broker, AppId(app_id))
+        if embedders is None or not parents:
+            raise NoSuchPath("There is nothing at this path.")
+        filled = _filled(
+            "agora.html", sdk=agora_sdk.url, integrity=agora_sdk.integrity or "", parents=" ".join(parents)
+        )
+        return HTMLResponse(filled, headers=agora_headers(agora_sdk, embedders=[*parents, *embedders]))
 
     @router.get("/pages/{name}")
     async def send_page_file(request: Request, name: str) -> Response:
@@ -70,8 +83,11 @@ def _file(request: Request, name: str, **headers: str) -> Response:
     return sent(found, request, **headers)
 
 
-def _shell(state: str, status: int, headers: dict[str, str], embedders: tuple[str, ...] = ()) -> Response:
-    return HTMLResponse(_filled("join.html", state=state, embedders=" ".join(embedders)), status, headers=headers)
+def _shell(
+    state: str, status: int, headers: dict[str, str], embedders: tuple[str, ...] = (), call_page: str | None = None
+) -> Response:
+    filled = _filled("join.html", state=state, embedders=" ".join(embedders), call_page=call_page or "")
+    return HTMLResponse(filled, status, headers=headers)
 
 
 def _filled(name: str, **values: str) -> str:

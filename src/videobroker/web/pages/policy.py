@@ -52,7 +52,8 @@ def agora_headers(sdk: Sdk, *, embedders: Iterable[str]) -> dict[str, str]:
         "img-src": ["'self'", "data:", "blob:"],
         "media-src": ["'self'", "blob:"],
         "worker-src": ["blob:"],
-        "connect-src": ["'self'", *_AGORA_NETWORK],
+        # Not 'self': the vendor's script has nothing to ask this service.
+        "connect-src": [*_AGORA_NETWORK],
         **_closed(embedders),
     }
     return _headers(policy, [])

@@ -340,6 +340,7 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
         WaitingData,
         "Somebody waits to be let in. It is said once.",
     ),
+    EventType.PARTICIPANT_WITHDREW: (EntryData, "A person withdrew their request to join."),
     EventType.PARTICIPANT_ADMITTED: (EntryData, "Somebody was let in."),
     EventType.PARTICIPANT_DENIED: (EntryData, "Somebody was not let in."),
     EventType.PARTICIPANT_NO_SHOW: (MissingData, "Somebody is not there although the booking began a while ago."),

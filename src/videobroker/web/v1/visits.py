@@ -3,19 +3,20 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from videobroker.domain.access import Reason
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
-from videobroker.usecases.visiting import Visit, ask_in, visit, watch
+from videobroker.usecases.visiting import CallPerson, Visit, ask_in, name_uids, visit, watch, withdraw_request
 from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, Visiting
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
@@ -25,6 +26,10 @@ from videobroker.web.v1.stream import COME_BACK_MS, HEARTBEAT_SECONDS, LONGEST_S
 router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 log = structlog.get_logger(__name__)
+
+MOST_UIDS = 100
+"""Per request; a page with more people asks again."""
+LARGEST_UID = 2**31 - 1
 
 
 class VisitedSession(BaseModel):
@@ -65,6 +70,36 @@ class RunningCall(BaseModel):
 
     id: UUID
     started_at: Moment
+
+
+class CallPersonOut(BaseModel):
+    """A person in the call."""
+
+    uid: int
+    display_name: str = Field(description="The user ID of a participant who has no display name.")
+    is_host: bool
+    is_guest: bool = Field(description="Not a participant of the session: a guest, or removed from its participants.")
+
+
+class CallPeople(BaseModel):
+    """The people behind the uids."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"data": [{"uid": 1840273645, "display_name": "Ada", "is_host": True, "is_guest": False}]},
+            ]
+        }
+    )
+
+    data: list[CallPersonOut]
+
+
+def call_person_out(person: CallPerson) -> CallPersonOut:
+    """As the API shows it."""
+    return CallPersonOut(
+        uid=person.uid, display_name=person.display_name, is_host=person.is_host, is_guest=person.is_guest
+    )
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -153,6 +188,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
     )
 
 
+_REASONS = tuple(reason.value for reason in Reason)
 _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", "storage_unavailable")
 
 
@@ -174,6 +210,32 @@ async def knock(visitor: TicketHolder) -> VisitOut:
     Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
     seen = await ask_in(visitor.broker, visitor.app, visitor.ticket, actor=visitor.actor, now=visitor.now)
     return visit_out(seen, visitor.now)
+
+
+@router.delete("/knock", summary="Withdraw your request to join", responses=_PROBLEMS)
+async def withdraw_knock(visitor: TicketHolder) -> VisitOut:
+    """Removes you from the waiting room. A request that a host has already decided stays decided; without a request,
+    nothing changes."""
+    seen = await withdraw_request(visitor.broker, visitor.app, visitor.ticket, actor=visitor.actor, now=visitor.now)
+    return visit_out(seen, visitor.now)
+
+
+@router.get(
+    "/people",
+    summary="Get the names of people in the call",
+    responses=described("invalid_request", *TICKET_PROBLEMS, *_REASONS, "session_not_found", "storage_unavailable"),
+)
+async def get_call_people(
+    visitor: TicketHolder,
+    uid: Annotated[
+        list[Annotated[int, Field(ge=1, le=LARGEST_UID)]],
+        Query(min_length=1, max_length=MOST_UIDS, description="Agora uids that the SDK reports. Repeat the parameter."),
+    ],
+) -> CallPeople:
+    """Maps Agora uids to display names, for a page that shows a call. Only a ticket holder who may join now gets names,
+    and only for uids that they already know; uids of nobody in this session are left out."""
+    found = await name_uids(visitor.broker, visitor.app, visitor.ticket, uid, now=visitor.now)
+    return CallPeople(data=[call_person_out(each) for each in found])
 
 
 @router.get(

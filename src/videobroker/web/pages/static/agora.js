@@ -1,60 +1,125 @@
-// A call at Agora, around Agora's Web SDK: in a frame of the page behind a link, which hands over the credentials.
+// The page around Agora's Web SDK. It is framed by the page behind a link, which hands over the credentials, and has an
+// origin of its own: the vendor's code reaches neither that page nor the console.
 
 import { AgoraCall } from "./agora-call.js";
 import { Voice, chosenLanguage } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
+// The page around this one names its origin in the fragment; only the service's own origins are accepted.
+const PARENT = meta("parents")
+  .split(" ")
+  .find((origin) => origin !== "" && origin === decodeURIComponent(location.hash.slice(1)));
+const STATES = { connecting: "agora.connecting", reconnecting: "agora.reconnecting" };
 
 let voice = new Voice(chosenLanguage(navigator.languages));
 let call = null;
 let myName = null;
-let strangers = 0;
+let connected = false;
 const tiles = new Map();
+const names = new Map();
+const requested = new Set();
 
 function tell(type, detail = {}) {
-  // The page around this one is of the same origin: it shows this one, and nobody else gets credentials.
-  window.parent.postMessage({ source: "videobroker-call", type, ...detail }, location.origin);
+  if (PARENT) window.parent.postMessage({ source: "videobroker-call", type, ...detail }, PARENT);
 }
 
 function say(name) {
   $("told").textContent = name ? voice.say(name) : "";
 }
 
-function tile(uid, name) {
-  if (!tiles.has(uid)) {
-    const item = document.createElement("li");
-    const label = document.createElement("span");
-    label.className = "name";
-    label.textContent = name;
-    const picture = document.createElement("div");
-    picture.className = "picture";
-    item.append(picture, label);
-    $("people").append(item);
-    tiles.set(uid, item);
+// People.
+
+function drawPeople() {
+  const others = call?.people ?? [];
+  const shown = new Set(["me", ...others.map((each) => String(each.uid))]);
+  for (const [id, item] of tiles) {
+    if (shown.has(id)) continue;
+    item.remove();
+    tiles.delete(id);
   }
-  return tiles.get(uid).querySelector(".picture");
+  drawTile("me", { name: myName ?? voice.say("agora.you"), audio: call.isOn("audio"), video: call.isOn("video") });
+  for (const person of others) drawTile(String(person.uid), { ...person, name: nameOf(person.uid) });
+  $("count").textContent = voice.say("agora.count", { count: others.length + 1 });
+  $("count").hidden = false;
+  if (connected) say(others.length === 0 ? "agora.alone" : null);
+  askForNames(others);
 }
 
-const hear = {
+function drawTile(id, { name, audio, video }) {
+  const item = tiles.get(id) ?? newTile(id);
+  item.classList.toggle("without-video", !video);
+  item.querySelector("bdi").textContent = name;
+  item.querySelector(".avatar").textContent = initials(name);
+  item.querySelector(".muted").hidden = audio;
+}
+
+function newTile(id) {
+  const item = document.createElement("li");
+  item.dataset.id = id;
+  item.append(element("div", "picture"), element("div", "avatar"), element("p", "name"));
+  item.querySelector(".avatar").setAttribute("aria-hidden", "true");
+  const muted = element("span", "muted");
+  muted.textContent = voice.say("agora.muted");
+  item.querySelector(".name").append(document.createElement("bdi"), " ", muted);
+  $("people").append(item);
+  tiles.set(id, item);
+  return item;
+}
+
+function element(tag, className) {
+  const made = document.createElement(tag);
+  made.className = className;
+  return made;
+}
+
+function nameOf(uid) {
+  const person = names.get(uid);
+  if (!person) return voice.say("agora.unnamed");
+  return person.is_guest ? `${person.display_name} (${voice.say("lobby.guest")})` : person.display_name;
+}
+
+/** The first letters of the first and the last word: "Ada King" is "AK". */
+function initials(name) {
+  const words = name.split(/\s+/).filter((word) => /^[\p{L}\p{N}]/u.test(word));
+  const letters = [words[0], words.length > 1 ? words.at(-1) : null].filter(Boolean).map((word) => [...word][0]);
+  return letters.join("").toLocaleUpperCase(voice.language) || "?";
+}
+
+/** The page around this one asks the service, with the ticket, which this page does not have. */
+function askForNames(others) {
+  const uids = others.map((each) => each.uid).filter((uid) => !names.has(uid) && !requested.has(uid));
+  if (uids.length === 0) return;
+  for (const uid of uids) requested.add(uid);
+  tell("people", { uids });
+}
+
+function named({ uids, people }) {
+  for (const uid of uids) requested.delete(uid);
+  for (const person of people) names.set(person.uid, person);
+  if (call && !$("tools").hidden) drawPeople();
+}
+
+// The call.
+
+const on = {
   state(state) {
-    const texts = { connecting: "agora.connecting", reconnecting: "agora.reconnecting" };
-    say(texts[state] ?? (call.alone ? "agora.alone" : null));
+    connected = state === "connected";
+    say(STATES[state] ?? null);
+    if (connected) drawPeople();
   },
-  mine: () => tile("me", myName ?? voice.say("agora.you")),
-  picture(uid) {
-    if (!tiles.has(uid)) strangers += 1;
-    return tile(uid, voice.say("agora.person", { number: strangers }));
+  people: drawPeople,
+  play(uid, track) {
+    drawPeople();
+    const picture = tiles.get(String(uid))?.querySelector(".picture");
+    if (picture) track.play(picture);
   },
-  gone(uid) {
-    tiles.get(uid)?.remove();
-    tiles.delete(uid);
-    if (call.alone) say("agora.alone");
-  },
-  came: () => say(null),
   tokenWillExpire: () => tell("token-will-expire"),
-  silenced: () => ($("hear").hidden = false),
-  noDevices: () => say("agora.no_devices"),
+  autoplayBlocked: () => ($("hear").hidden = false),
+  noDevices: () => {
+    connected = false;
+    say("agora.no_devices");
+  },
   over(reason) {
     finish();
     tell(reason);
@@ -63,6 +128,7 @@ const hear = {
 
 function finish() {
   $("tools").hidden = true;
+  $("count").hidden = true;
   $("people").replaceChildren();
   tiles.clear();
 }
@@ -78,10 +144,11 @@ async function join({ name, lang, devices, ...keys }) {
     tell("error", { code: "sdk_missing" });
     return;
   }
-  call = new AgoraCall(sdk, hear);
+  call = new AgoraCall(sdk, on);
   try {
     await call.join(keys, devices ?? {});
   } catch (error) {
+    connected = false;
     finish();
     say("agora.refused");
     tell("error", { code: String(error.code ?? "refused") });
@@ -91,6 +158,7 @@ async function join({ name, lang, devices, ...keys }) {
   $("mute").hidden = !call.has("audio");
   $("camera").hidden = !call.has("video");
   $("tools").hidden = false;
+  drawPeople();
   tell("joined");
 }
 
@@ -115,17 +183,15 @@ function loaded(url, integrity) {
   });
 }
 
-function pressed(button, isPressed, on, off) {
-  button.setAttribute("aria-pressed", String(isPressed));
-  button.textContent = voice.say(isPressed ? on : off);
+async function toggle(button, kind, on, off) {
+  const isOff = await call.toggle(kind);
+  button.setAttribute("aria-pressed", String(isOff));
+  button.textContent = voice.say(isOff ? on : off);
+  drawPeople();
 }
 
-$("mute").addEventListener("click", async () => {
-  pressed($("mute"), await call.toggle("audio"), "agora.unmute", "agora.mute");
-});
-$("camera").addEventListener("click", async () => {
-  pressed($("camera"), await call.toggle("video"), "agora.camera_on", "agora.camera_off");
-});
+$("mute").addEventListener("click", () => toggle($("mute"), "audio", "agora.unmute", "agora.mute"));
+$("camera").addEventListener("click", () => toggle($("camera"), "video", "agora.camera_on", "agora.camera_off"));
 $("leave").addEventListener("click", leave);
 $("hear").addEventListener("click", () => {
   $("hear").hidden = true;
@@ -133,9 +199,10 @@ $("hear").addEventListener("click", () => {
 });
 
 addEventListener("message", (event) => {
-  if (event.source !== window.parent || event.origin !== location.origin) return;
+  if (!PARENT || event.source !== window.parent || event.origin !== PARENT) return;
   if (event.data?.source !== "videobroker") return;
   if (event.data.type === "join" && !call) join(event.data);
+  if (event.data.type === "names") named(event.data);
   if (event.data.type === "renew") call?.renew(event.data);
   if (event.data.type === "leave") leave();
 });

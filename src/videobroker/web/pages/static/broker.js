@@ -23,6 +23,7 @@ export class Problem extends Error {
   }
 }
 
+export const MOST_UIDS = 100; // per request
 const SILENCE = 45_000; // ms; the stream sends a sign of life far more often
 
 export class Broker {
@@ -42,6 +43,18 @@ export class Broker {
   /** Ask to be let in; the visit as it stands then. */
   knock() {
     return this.#ask("POST", "/v1/visit/knock");
+  }
+
+  /** Withdraw the request to be admitted; the visit as it is then. */
+  withdraw() {
+    return this.#ask("DELETE", "/v1/visit/knock");
+  }
+
+  /** The people with these uids in the call, as far as the service knows them. */
+  async people(uids) {
+    const query = uids.slice(0, MOST_UIDS).map((uid) => `uid=${encodeURIComponent(uid)}`);
+    const { data } = await this.#ask("GET", `/v1/visit/people?${query.join("&")}`);
+    return data;
   }
 
   /** Join credentials; a `Problem` with `access` when the person may not enter now. */

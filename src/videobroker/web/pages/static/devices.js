@@ -1,6 +1,8 @@
 // The device check: a picture of oneself, the loudness of one's voice, and the choice of devices.
 
 const LEVELS_PER_SECOND = 12;
+const REMEMBERED = "videobroker.devices";
+const KINDS = { camera: "videoinput", microphone: "audioinput" };
 
 export class Devices {
   #root;
@@ -9,14 +11,14 @@ export class Devices {
   #audio = null;
   #timer = null;
   #turn = 0;
+  #choice = remembered(); // by "camera" and "microphone": what the person chose, as {id, label, index}
 
   /** `root` holds the elements that are named below by `data-part`. */
   constructor(root, voice) {
     this.#root = root;
     this.#voice = voice;
     this.#part("start").addEventListener("click", () => this.start());
-    this.#part("camera").addEventListener("change", () => this.start());
-    this.#part("microphone").addEventListener("change", () => this.start());
+    for (const part of Object.keys(KINDS)) this.#part(part).addEventListener("change", () => this.#choose(part));
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#stream && this.#list());
     this.#show("idle");
   }
@@ -26,9 +28,13 @@ export class Devices {
     return this.#stream !== null;
   }
 
-  /** What was chosen, for a call that can use it. */
+  /**
+   * What the person chose, for the page of the call: `{camera, microphone}`, each null or `{label, index}`, where `index`
+   * counts devices with the same label. Not by ID: a page of another origin knows the same device by another one.
+   */
   get chosen() {
-    return { camera: this.#part("camera").value || null, microphone: this.#part("microphone").value || null };
+    const told = (choice) => (choice ? { label: choice.label, index: choice.index } : null);
+    return { camera: told(this.#choice.camera), microphone: told(this.#choice.microphone) };
   }
 
   /** Begin without being asked, where this page was allowed to before: nobody is surprised by a question. */
@@ -47,7 +53,7 @@ export class Devices {
     const turn = ++this.#turn;
     this.#release();
     this.#show("asking");
-    const { stream, fault } = await take(this.chosen);
+    const { stream, fault } = await take(this.#choice);
     if (turn !== this.#turn) {
       stop(stream);
       return;
@@ -69,6 +75,17 @@ export class Devices {
     this.#turn += 1;
     this.#release();
     this.#show("idle");
+  }
+
+  async #choose(part) {
+    const id = this.#part(part).value;
+    const found = await devicesOf(KINDS[part]);
+    const device = found.find((each) => each.deviceId === id);
+    if (!device) return;
+    const same = found.filter((each) => each.label === device.label);
+    this.#choice = { ...this.#choice, [part]: { id, label: device.label, index: same.indexOf(device) } };
+    remember(this.#choice);
+    await this.start();
   }
 
   #release() {
@@ -98,11 +115,10 @@ export class Devices {
   }
 
   async #list() {
-    const found = await navigator.mediaDevices.enumerateDevices();
     const using = this.#stream?.getTracks().map((track) => track.getSettings().deviceId) ?? [];
-    for (const [part, kind] of [["camera", "videoinput"], ["microphone", "audioinput"]]) {
+    for (const [part, kind] of Object.entries(KINDS)) {
       const select = this.#part(part);
-      const devices = found.filter((each) => each.kind === kind && each.deviceId);
+      const devices = await devicesOf(kind);
       select.replaceChildren(
         ...devices.map((device, index) => {
           const name = device.label || `${this.#voice.say(`devices.${part}`)} ${index + 1}`;
@@ -131,21 +147,56 @@ export class Devices {
   }
 }
 
-/** Camera and microphone, or one of them; else the reason why there is neither. */
+/**
+ * Camera and microphone, or one of them; else the reason why there is neither.
+ *
+ * A chosen device is requested with `exact`, since browsers ignore `ideal` in favor of their default device. When it is
+ * gone, the default one takes its place.
+ */
 async function take({ camera, microphone }) {
   if (!navigator.mediaDevices?.getUserMedia) return { stream: null, fault: "none" };
-  const video = { width: { ideal: 1280 }, height: { ideal: 720 }, ...(camera && { deviceId: { ideal: camera } }) };
-  const audio = microphone ? { deviceId: { ideal: microphone } } : true;
+  const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
+  const videos = [...(camera ? [{ ...size, deviceId: { exact: camera.id } }] : []), size];
+  const audios = [...(microphone ? [{ deviceId: { exact: microphone.id } }] : []), true];
+  const both = videos.flatMap((video) => audios.map((audio) => ({ video, audio })));
   let fault = "none";
-  for (const wish of [{ video, audio }, { audio }, { video }]) {
+  for (const constraints of [...both, ...audios.map((audio) => ({ audio })), ...videos.map((video) => ({ video }))]) {
     try {
-      return { stream: await navigator.mediaDevices.getUserMedia(wish), fault: null };
+      return { stream: await navigator.mediaDevices.getUserMedia(constraints), fault: null };
     } catch (error) {
       if (error.name === "NotAllowedError" || error.name === "SecurityError") return { stream: null, fault: "denied" };
       if (error.name === "NotReadableError" || error.name === "AbortError") fault = "busy";
     }
   }
   return { stream: null, fault };
+}
+
+async function devicesOf(kind) {
+  const found = await navigator.mediaDevices.enumerateDevices();
+  return found.filter((each) => each.kind === kind && each.deviceId);
+}
+
+/** What the person chose on an earlier visit. Browsers may deny the storage, in a frame for example. */
+function remembered() {
+  try {
+    const { camera = null, microphone = null } = JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
+    return { camera: checked(camera), microphone: checked(microphone) };
+  } catch {
+    return { camera: null, microphone: null };
+  }
+}
+
+function checked(choice) {
+  const fits = typeof choice?.id === "string" && typeof choice.label === "string" && Number.isInteger(choice.index);
+  return fits ? choice : null;
+}
+
+function remember(choice) {
+  try {
+    localStorage.setItem(REMEMBERED, JSON.stringify(choice));
+  } catch {
+    // The choice holds for this visit only.
+  }
 }
 
 function stop(stream) {

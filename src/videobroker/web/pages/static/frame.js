@@ -25,6 +25,8 @@ export class CallFrame {
     this.#remove();
     const url = addressOf(credentials, options);
     const element = document.createElement("iframe");
+    // Our page around the vendor's SDK, on an origin of its own: it may neither navigate this page nor open others.
+    if (!credentials.url && !credentials.page) element.sandbox = "allow-scripts allow-same-origin";
     element.title = options.title;
     element.allow = ALLOWED.map((each) => `${each} ${url.origin}`).join("; ");
     element.referrerPolicy = "no-referrer";
@@ -39,6 +41,11 @@ export class CallFrame {
   /** Hand newer credentials to the page. */
   renew(credentials) {
     this.#tell("renew", keysOf(credentials));
+  }
+
+  /** Send the names of people in the call. */
+  name(uids, people) {
+    this.#tell("names", { uids, people });
   }
 
   /** Leave the call, and take the frame away. */
@@ -70,7 +77,10 @@ export class CallFrame {
 
 function addressOf(credentials, { page, skipPreview }) {
   const url = new URL(credentials.url ?? credentials.page ?? page, location.href);
-  // Whoever has just seen themselves here need not see themselves once more there.
+  // Our own page accepts messages from this origin only.
+  if (!credentials.url && !credentials.page) url.hash = encodeURIComponent(location.origin);
+  // People who have just seen themselves here skip the vendor's preview, unless they chose a device: the vendor's page
+  // documents no way to hand the choice over, so they choose there.
   if (credentials.url && skipPreview) url.searchParams.set("skip_preview_headful", "true");
   return url;
 }

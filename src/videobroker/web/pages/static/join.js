@@ -1,13 +1,13 @@
 // The page behind a link: it waits with a person, lets them in, shows the call, and says what has become of it.
 
-import { Broker, Problem, backoff } from "./broker.js";
+import { Broker, MOST_UIDS, Problem, backoff } from "./broker.js";
 import { ServerClock } from "./clock.js";
 import { Devices } from "./devices.js";
 import { Following } from "./following.js";
 import { CallFrame } from "./frame.js";
 import { Lobby } from "./lobby.js";
 import { Parent, readableOn } from "./parent.js";
-import { SCREENS, newsForCall, screenOf, shouldEnter } from "./screens.js";
+import { SCREENS, newsForCall, quietJoin, screenOf, shouldEnter } from "./screens.js";
 import { Voice, chosenLanguage } from "./texts.js";
 
 const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
@@ -40,12 +40,15 @@ class Page {
     ...{ asked: false, moved: false },
   };
   #screen = null;
+  #hadScreen = false; // other than the one while the page loads
   #seenCall = false;
   #renewal = null;
   #renewals = 0;
   #endedByMe = false;
   #trouble = null;
   #knocked = false;
+  #withdrew = false; // since the person last asked
+  #withdrawing = false;
   #sawThemselves = false;
   #anew = -Infinity;
   #lobbyLooked = 0;
@@ -118,8 +121,10 @@ class Page {
     state.broken = null;
     const mine = visit.lobby?.state === "waiting";
     // Somebody who comes back to the page while they are waiting has asked already.
-    if (mine && !state.after && !this.#knocked) state.asked = true;
+    if (mine && !state.after && !this.#knocked && !this.#withdrew) state.asked = true;
     this.#knocked = mine;
+    // Also when the request reached the service only after it was withdrawn here.
+    if (mine && this.#withdrew) this.#withdraw();
     if (state.call && !state.joining) this.#judgeCall(visit);
     if (state.after === "ended" && visit.decision.reason === "too_early") state.after = null;
     this.#knock();
@@ -165,19 +170,41 @@ class Page {
     this.#state.after = null;
     this.#state.broken = null;
     this.#state.asked = true;
+    this.#withdrew = false;
     if (visit?.decision.decision === "admit") this.#enter();
     else {
       this.#knock();
       this.#render();
+      this.#announce(this.#voice.say("waiting.asked"));
     }
   }
 
-  #stay() {
+  async #stay() {
     this.#state.asked = false;
     this.#state.joining?.abort();
     this.#state.joining = null;
     this.#state.moved = false;
+    this.#withdrew = true;
     this.#render();
+    if (this.#knocked) await this.#withdraw();
+  }
+
+  /** Take the request back, so that no host is asked for nothing. Until that works, the page says that it stands. */
+  async #withdraw() {
+    if (this.#withdrawing) return;
+    this.#withdrawing = true;
+    try {
+      const visit = await this.#broker.withdraw();
+      this.#withdrawing = false;
+      if (this.#withdrew) this.#visited(visit);
+    } catch {
+      this.#withdrawing = false;
+      if (!this.#withdrew) return;
+      this.#withdrew = false;
+      this.#state.asked = true;
+      this.#announce(this.#voice.say("waiting.withdraw_failed"));
+      this.#render();
+    }
   }
 
   #leave() {
@@ -218,6 +245,10 @@ class Page {
           surface = "prebuilt";
           continue;
         }
+        if (credentials.type === "agora_token" && !credentials.page && !meta("call-page")) {
+          this.#break("call_url_missing");
+          return;
+        }
         this.#showCall(credentials);
         return;
       } catch (problem) {
@@ -245,11 +276,7 @@ class Page {
     }
     if (problem.code === "surface_not_offered" && failures === 0) return true;
     if (!problem.isPassing) {
-      state.joining = null;
-      state.moved = false;
-      state.broken = problem.code;
-      this.#parent.tell("error", { code: problem.code });
-      this.#render();
+      this.#break(problem.code);
       return false;
     }
     const wait = Math.min(problem.retryAfter ?? backoff(failures, { least: 1000 }), 30_000);
@@ -258,11 +285,18 @@ class Page {
     return !attempt.signal.aborted;
   }
 
+  /** Something is misconfigured: joining again helps only after it is fixed. */
+  #break(code) {
+    Object.assign(this.#state, { joining: null, moved: false, broken: code });
+    this.#parent.tell("error", { code });
+    this.#render();
+  }
+
   #showCall(credentials) {
     const state = this.#state;
-    const skipPreview = this.#sawThemselves || this.#devices.isOn;
-    this.#sawThemselves = true;
     const devices = this.#devices.chosen;
+    const skipPreview = (this.#sawThemselves || this.#devices.isOn) && !devices.camera && !devices.microphone;
+    this.#sawThemselves = true;
     // The call wants the camera, and many devices give it to one page only.
     this.#devices.stop();
     state.joining = null;
@@ -277,7 +311,7 @@ class Page {
       title: this.#voice.say("call.frame"),
       name: credentials.display_name,
       lang: this.#voice.language,
-      page: `${location.pathname.replace(/\/$/, "")}/agora`,
+      page: meta("call-page"),
       devices,
       skipPreview,
     });
@@ -311,8 +345,26 @@ class Page {
     if (type === "removed" && detail.cause === "replaced") this.#out("elsewhere");
     else if (type === "removed" || type === "ended") this.#judgeWord(type);
     if (type === "token-will-expire") this.#renew();
+    if (type === "people") this.#nameAll(detail.uids);
     if (type === "error") this.#shut(String(detail.code ?? "call"));
     this.#render();
+  }
+
+  /** The page of the call knows numbers only; the service knows whose they are. */
+  async #nameAll(numbers) {
+    const { call } = this.#state;
+    const wanted = (Array.isArray(numbers) ? numbers : []).filter(Number.isInteger);
+    for (let start = 0; start < wanted.length; start += MOST_UIDS) {
+      const uids = wanted.slice(start, start + MOST_UIDS);
+      let people = [];
+      try {
+        people = await this.#broker.people(uids);
+      } catch {
+        // They go without names until the page asks again, at the next change of who is there.
+      }
+      if (this.#state.call !== call) return;
+      this.#frame.name(uids, people);
+    }
   }
 
   /** The vendor says that it is over for this person. Why, the service knows better: some have one word for all. */
@@ -470,6 +522,7 @@ class Page {
     const { visit } = this.#state;
     const before = this.#screen;
     const inCall = name === "call";
+    const focused = document.activeElement;
     this.#screen = name;
     document.body.dataset.screen = name;
     if (visit) this.#drawSession(visit);
@@ -483,8 +536,21 @@ class Page {
     } else {
       this.#drawCard(name, SCREENS[name]);
     }
-    if (name === before) return;
-    if (!inCall) this.#announceScreen(before);
+    if (!inCall && name !== before) this.#announceScreen();
+    if (!inCall) this.#keepFocus(focused, name !== before);
+  }
+
+  /** When the focused button is gone or does something else now, the heading gets the focus. */
+  #keepFocus(focused, changed) {
+    const wasOnPage = focused && focused !== document.body && focused !== document.documentElement;
+    const isGone = wasOnPage && (!focused.isConnected || focused.closest("[hidden], .unseen"));
+    const isReused = changed && focused === $("go");
+    // After a frame was removed, the browser has already moved the focus to the body.
+    const isNowhere = changed && !wasOnPage && this.#hadScreen;
+    this.#hadScreen ||= this.#screen !== "loading";
+    if (!isGone && !isReused && !isNowhere) return;
+    // Not another button: a second press would undo the first one.
+    $("heading").focus({ preventScroll: true });
   }
 
   #drawCard(name, screen) {
@@ -499,7 +565,7 @@ class Page {
     this.#count();
     $("asked").hidden = !(waits && asked);
     const go = screen.join ?? screen.again ?? (waits && !asked ? this.#askText(name) : null);
-    const quietly = screen.joinQuietly && visit?.decision.decision !== "refuse" ? screen.joinQuietly : null;
+    const quietly = screen.joinsQuietly && visit ? quietJoin(name, visit) : null;
     this.#button($("go"), go ?? quietly, quietly ? "quiet" : "primary");
     this.#button($("stay"), joining ? "joining.cancel" : waits && asked ? "waiting.stay" : null, "quiet");
     const devices = Boolean(screen.devices);
@@ -519,7 +585,9 @@ class Page {
     if (name === "setup") return [screen.text, { code: broken }];
     if (name === "ended" && this.#endedByMe) return ["ended.text.you", {}];
     if (name === "ready" && visit.call) return ["ready.running", {}];
+    if (name === "ended" && visit.decision.reason !== "waiting_for_host") return ["ended.text.plain", {}];
     if (name === "admission" && !asked) return ["admission.text.ask", {}];
+    if (name === "admission" && !visit.host_present) return ["admission.text.sent", {}];
     if (name === "over") {
       const { ends_at } = visit.session;
       const past = ends_at && Date.parse(ends_at) <= this.#clock.now();
@@ -582,13 +650,8 @@ class Page {
     $("said").textContent = sentence;
   }
 
-  /** Say what has changed, and keep the keyboard where something is. */
-  #announceScreen(before) {
+  #announceScreen() {
     this.#announce(`${$("heading").textContent}. ${$("text").textContent}`);
-    if (before === null || before === "loading") return;
-    const focused = document.activeElement;
-    const lost = !focused || focused === document.body || focused.closest("[hidden], .unseen") || focused === $("go");
-    if (lost) $("heading").focus({ preventScroll: true });
   }
 
   #entitle(heading) {

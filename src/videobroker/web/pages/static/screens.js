@@ -28,9 +28,9 @@ export const SCREENS = {
   joining: { icon: "dots", heading: "joining.heading", text: "joining.text" },
   moved: { icon: "dots", heading: "moved.heading", text: "moved.text" },
   left: { icon: "wave", heading: "left.heading", text: "left.text", join: "left.join" },
-  ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinQuietly: "ended.join" },
+  ended: { icon: "check", heading: "ended.heading", text: "ended.text", joinsQuietly: true },
   elsewhere: { icon: "wave", heading: "elsewhere.heading", text: "elsewhere.text", join: "elsewhere.join" },
-  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinQuietly: "removed.join" },
+  removed: { icon: "closed", heading: "removed.heading", text: "removed.text", joinsQuietly: true },
   denied: { icon: "closed", heading: "denied.heading", text: "denied.text" },
   over: { icon: "check", heading: "over.heading", text: "over.text" },
   cancelled: { icon: "closed", heading: "cancelled.heading", text: "cancelled.text" },
@@ -66,6 +66,13 @@ export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   if (broken) return "setup";
   if (decision.decision === "wait") return WAITING[decision.reason] ?? "host";
   return "ready";
+}
+
+/** What joining once more is called after the end of a call; null for people who cannot. */
+export function quietJoin(name, { decision, call }) {
+  if (decision.decision === "refuse") return null;
+  if (decision.decision === "wait") return decision.reason === "waiting_for_admission" ? "removed.join" : "waiting.ask";
+  return name === "ended" && !call ? "ended.join" : "left.join";
 }
 
 /** Whether somebody who asked to go in as soon as they can should be taken in now. */
