@@ -23,7 +23,7 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 LANGUAGE = "en-GB"
 SERIOUS = {"serious", "critical"}
 
-_SWITCHES = [
+SWITCHES = [
     # The tests may run as root, where Chromium's own sandbox refuses to.
     "--no-sandbox",
     "--disable-gpu",
@@ -68,14 +68,19 @@ class Visit:
 VisitMaker = Callable[..., Awaitable[Visit]]
 
 
-@pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    """The system's Chromium. Without one the test is skipped."""
+def chromium_path() -> str:
+    """Where the system's Chromium is. Without one the test is skipped."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium is installed")
+    return program
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium. Without one the test is skipped."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=_SWITCHES)
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=SWITCHES)
         yield browser
         await browser.close()
 

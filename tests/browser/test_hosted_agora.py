@@ -338,7 +338,9 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
         frame = await ben.enters()
         await expect(frame.get_by_role("button", name="Mute", exact=True)).to_be_visible(timeout=SOON)
         ada = (await agora.join(user_id="tutor-1")).json()["uid"]
-        gus = (await agora.post("/v1/bookings/lesson-1/guests", {"display_name": "Gus"})).json()["uid"]
+        joined = await agora.post("/v1/bookings/lesson-1/guests", {"name": "Gus"})
+        assert joined.status_code == 200, joined.text
+        gus = joined.json()["uid"]
         await frame.evaluate("(uid) => arrives(uid, ['video', 'audio'])", ada)
         await frame.evaluate("(uid) => arrives(uid, [])", gus)
 

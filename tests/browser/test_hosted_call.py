@@ -11,7 +11,7 @@ from sqlalchemy import update
 from browser.conftest import VisitMaker
 from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket, until
 from browser.states import shown
-from house import MovableClock, Sandbox, Tenant
+from house import MovableClock, Sandbox, Tenant, ask_as, guest_link
 from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
@@ -388,3 +388,119 @@ async def test_who_may_not_come_in_any_more_gets_no_other_token(
 
     await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=SOON)
     await ben.sees("You are not on the list")
+
+
+SIZES = [(1280, 800), (1366, 657), (1024, 600), (360, 640)]
+UNREACHABLE = """() => {
+    const missed = [];
+    for (const button of document.querySelectorAll("#lobby button:not([hidden])")) {
+        button.scrollIntoView({ block: "nearest" });
+        const box = button.getBoundingClientRect();
+        const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+        if (hit !== button) missed.push(button.getAttribute("aria-label") ?? button.textContent);
+    }
+    return missed;
+}"""
+
+
+async def _wait(tenant: Tenant, people: int) -> None:
+    for number in range(people):
+        link = await guest_link(tenant, f"Guest number {number}")
+        answer = await ask_as(tenant, link, "POST", "/v1/visit/knock")
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("in_call", [False, True], ids=["before the call", "in the call"])
+async def test_every_button_of_the_waiting_list_can_be_reached(
+    visit: VisitMaker, served: str, tutoring: Tenant, in_call: bool
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit", "guests_allowed": True})
+    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
+    if in_call:
+        await ada.enters()
+    waiting = 0
+    for people in (1, 8, 40):
+        await _wait(tutoring, people - waiting)
+        waiting = people
+        await expect(ada.page.locator("#lobby li")).to_have_count(people, timeout=SOON)
+        for width, height in SIZES:
+            await ada.page.set_viewport_size({"width": width, "height": height})
+            assert await ada.page.evaluate(UNREACHABLE) == [], f"{people} at {width}x{height}"
+
+
+async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
+    visit: VisitMaker, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
+    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+    await ben.button("Ask to join").click(timeout=SOON)
+    await expect(ben.page.locator("#heading")).to_be_focused()
+    await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.", timeout=SOON)
+
+    await ben.button("Don't join automatically").click()
+
+    async def gone() -> bool:
+        return (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
+
+    await until(gone)
+    await expect(ben.button("Ask to join")).to_be_visible()
+    await expect(ben.page.locator("#heading")).to_be_focused()
+    assert len(await tutoring.events("participant.withdrew")) == 1
+
+
+async def test_a_host_in_the_call_is_told_of_people_who_ask(visit: VisitMaker, served: str, hooked: Tenant) -> None:
+    await hooked.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
+    ada = await at_the_door(visit, served, await ticket(hooked, "tutor-1"))
+    ben = await at_the_door(visit, served, await ticket(hooked, "student-1"))
+    await is_in(await ada.enters())
+    await ben.button("Ask to join").click(timeout=SOON)
+    await hooked.settle()
+
+    await expect(ben.page.locator("#text")).to_have_text("We've told the host you're here.", timeout=SOON)
+    await shown(ben.page, "waiting-host-present")
+
+
+async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
+    visit: VisitMaker, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
+    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+    await ben.button("Ask to join").click(timeout=SOON)
+    await tutoring.post("/v1/bookings/lesson-1/lobby/admit")
+    await is_in(await ben.frame())
+
+    await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": False})
+    await tutoring.settle()
+
+    await ben.sees("You were removed from the call")
+    await shown(ben.page, "removed-asks")
+    await ben.button("Ask to rejoin").click()
+    await ben.sees("Waiting room")
+
+    async def asked() -> bool:
+        entries = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
+        return [each["state"] for each in entries] == ["waiting"]
+
+    await until(asked)
+
+
+async def test_a_student_cannot_start_a_second_call_after_the_end(
+    visit: VisitMaker, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    ada = await at_the_door(visit, served, await ticket(tutoring, "tutor-1"))
+    ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+    await is_in(await ada.enters())
+    await is_in(await ben.enters())
+    await tutoring.post("/v1/bookings/lesson-1/end")
+
+    await ben.sees("The call has ended")
+    await shown(ada.page, "ended-plain")
+    await expect(ben.button("Start the call again")).to_have_count(0)
+    refused = await tutoring.join(user_id="student-1")
+    assert (refused.status_code, refused.json()["code"]) == (403, "waiting_for_host")
+    await ben.button("Join automatically").click()
+    await ben.sees("Waiting for the host")
+    await ada.button("Start the call again").click()
+
+    await is_in(await ben.frame())

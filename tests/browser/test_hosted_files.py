@@ -1,17 +1,23 @@
 """The files of the hosted page: its texts, its policies, and what the log knows of its address."""
 
+import base64
+import hashlib
 import json
 import re
 import subprocess
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 
 from browser.doorstep import ticket
 from house import Sandbox, Tenant
+from node_packages import node_modules
 from videobroker.web import pages
 from videobroker.web.pages.assets import asset
+from videobroker.web.pages.call_site import CallSite
+from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers
 
 STATIC = Path(pages.__file__).parent / "static"
@@ -80,7 +86,9 @@ def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
 def test_no_policy_lets_anything_inline_in(policy: dict[str, str]) -> None:
     directives = policy["Content-Security-Policy"]
 
-    assert "unsafe" not in directives
+    # Agora's SDK sets style attributes, and nothing else that is inline.
+    assert "unsafe" not in directives.replace("style-src-attr 'unsafe-inline'; ", "")
+    assert ("style-src-attr" in directives) == ("agora" in directives)
     assert directives.startswith("default-src 'none'")
     assert "frame-ancestors 'self' https://shop.example" in directives
     assert "base-uri 'none'; form-action 'none'" in directives
@@ -118,14 +126,17 @@ async def test_only_the_page_around_agoras_sdk_may_load_it(api: httpx.AsyncClien
     text = await ticket(agora)
 
     lobby = (await api.get(f"/join/{text}")).headers["content-security-policy"]
-    around = await api.get(f"/join/{text}/agora")
+    around = await api.get(f"http://call.localhost/call/agora/{agora.app.id}")
 
     assert "agora" not in lobby
     policy = around.headers["content-security-policy"]
-    assert "script-src 'self' https://download.agora.io/sdk/release/AgoraRTC_N.js;" in policy
+    assert f"script-src 'self' {PINNED_AGORA_SDK.url};" in policy
     assert "https://*.agora.io:*" in policy
-    assert 'content="https://download.agora.io/sdk/release/AgoraRTC_N.js"' in around.text
-    assert (await api.get(f"/join/{text[:-4]}/agora")).status_code == 404
+    assert "connect-src 'self'" not in policy
+    assert f'content="{PINNED_AGORA_SDK.url}"' in around.text
+    assert f'content="{PINNED_AGORA_SDK.integrity}"' in around.text
+    assert text not in around.text
+    assert (await api.get(f"http://call.localhost/call/agora/{UUID(int=7)}")).status_code == 404
 
 
 async def test_the_log_knows_the_operation_and_not_the_address(
@@ -136,7 +147,7 @@ async def test_the_log_knows_the_operation_and_not_the_address(
     caplog.clear()
 
     await api.get(f"/join/{text}")
-    await api.get(f"/join/{text}/agora")
+    await api.get(f"http://call.localhost/call/agora/{tutoring.app.id}")
     await api.get("/pages/join.js")
 
     assert text[:20] not in caplog.text
@@ -167,3 +178,31 @@ async def test_any_page_may_load_the_embedding_script(api: httpx.AsyncClient) ->
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+APP = UUID(int=1)
+
+
+@pytest.mark.parametrize(
+    ("site", "asked", "page"),
+    [
+        (CallSite(), "http://127.0.0.1:8000/join/x", f"http://call.localhost:8000/call/agora/{APP}"),
+        (CallSite(), "http://localhost/join/x", f"http://call.localhost/call/agora/{APP}"),
+        (CallSite(), "https://video.example/join/x", None),
+        (CallSite(shares_origin_with_console=False), "https://video.example/join/x", f"../call/agora/{APP}"),
+        (
+            CallSite("https://video.example", "https://call.example"),
+            "http://10.0.0.7/join/x",
+            f"https://call.example/call/agora/{APP}",
+        ),
+    ],
+)
+def test_where_there_is_a_console_the_call_page_has_another_host(site: CallSite, asked: str, page: str | None) -> None:
+    assert site.page(asked, APP) == page
+
+
+def test_the_pinned_sdk_is_the_file_of_the_npm_package() -> None:
+    script = (node_modules() / "agora-rtc-sdk-ng" / "AgoraRTC_N-production.js").read_bytes()
+    assert PINNED_AGORA_SDK.integrity == f"sha384-{base64.b64encode(hashlib.sha384(script).digest()).decode()}"
+    version = json.loads((node_modules() / "agora-rtc-sdk-ng" / "package.json").read_text())["version"]
+    assert f"@{version}/" in PINNED_AGORA_SDK.url

@@ -182,7 +182,8 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for schema in schemas.values():
         if "data" in schema.get("properties", ()) and "$ref" in schema["properties"]["data"].get("items", ()):
             item = schemas[schema["properties"]["data"]["items"]["$ref"].rpartition("/")[2]]
-            schema["examples"] = [{"data": item["examples"], "next": None}]
+            cursor = {"next": None} if "next" in schema["properties"] else {}
+            schema["examples"] = [{"data": item["examples"], **cursor}]
     for schema in _answers(document):
         if schema.get("type") == "array" and "$ref" in schema["items"]:
             schema["examples"] = [schemas[schema["items"]["$ref"].rpartition("/")[2]]["examples"]]

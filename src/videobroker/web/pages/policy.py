@@ -49,6 +49,8 @@ def agora_headers(sdk: Sdk, *, embedders: Iterable[str]) -> dict[str, str]:
         "default-src": ["'none'"],
         "script-src": ["'self'", sdk.url],
         "style-src": ["'self'"],
+        # The SDK sizes its players with style attributes. Style sheets and scripts stay as strict as elsewhere.
+        "style-src-attr": ["'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:"],
         "media-src": ["'self'", "blob:"],
         "worker-src": ["blob:"],

@@ -75,6 +75,10 @@ class RunningCall(BaseModel):
 class CallPersonOut(BaseModel):
     """A person in the call."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"uid": 1840273645, "display_name": "Ada", "is_host": True, "is_guest": False}]}
+    )
+
     uid: int
     display_name: str = Field(description="The user ID of a participant who has no display name.")
     is_host: bool
@@ -86,9 +90,7 @@ class CallPeople(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"data": [{"uid": 1840273645, "display_name": "Ada", "is_host": True, "is_guest": False}]},
-            ]
+            "examples": [{"data": [{"uid": 1840273645, "display_name": "Ada", "is_host": True, "is_guest": False}]}]
         }
     )
 

@@ -1,0 +1,101 @@
+"""Choosing a camera and a microphone: the choice has an effect, is remembered, and reaches the page of the call."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from browser.conftest import SWITCHES, Visit, chromium_path
+from browser.doorstep import SOON, Visitor, ticket, until
+from house import Tenant
+
+THREE_OF_EACH = "--use-fake-device-for-media-stream=device-count=3,fps=10"
+LABEL_IN_USE = """() => {
+    const stream = document.querySelector("[data-part=preview]").srcObject;
+    return stream?.getVideoTracks()[0]?.label ?? "";
+}"""
+
+
+@pytest.fixture
+async def many_devices() -> AsyncIterator[Browser]:
+    """A browser with three cameras and three microphones."""
+    async with async_playwright() as playwright:
+        switches = [each for each in SWITCHES if not each.startswith("--use-fake-device")]
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=[*switches, THREE_OF_EACH])
+        yield browser
+        await browser.close()
+
+
+async def ready(browser: Browser, url: str) -> Page:
+    """A page whose device check runs."""
+    context = await browser.new_context(locale="en-GB")
+    await context.grant_permissions(["camera", "microphone"])
+    page = await context.new_page()
+    await page.goto(url)
+    await expect(page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
+    return page
+
+
+async def uses(page: Page, label: str) -> None:
+    """Wait until the preview shows this camera."""
+
+    async def it_does() -> bool:
+        return str(await page.evaluate(LABEL_IN_USE)) == label
+
+    await until(it_does)
+
+
+async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
+    many_devices: Browser, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")
+    first = str(await page.evaluate(LABEL_IN_USE))
+    names = await page.locator("[data-part=camera] option").all_text_contents()
+    other = next(name for name in reversed(names) if name != first)
+
+    await page.locator("[data-part=camera]").select_option(label=other)
+    await uses(page, other)
+    await page.reload()
+    await uses(page, other)
+    await page.evaluate("""() => {
+        const kept = JSON.parse(localStorage.getItem("videobroker.devices"));
+        kept.camera.id = "unplugged";
+        localStorage.setItem("videobroker.devices", JSON.stringify(kept));
+    }""")
+    await page.reload()
+
+    await uses(page, first)
+    await expect(page.locator("#devices")).to_have_attribute("data-state", "on")
+    await page.context.close()
+
+
+async def test_a_chosen_microphone_is_used(many_devices: Browser, served: str, tutoring: Tenant) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")
+    names = await page.locator("[data-part=microphone] option").all_text_contents()
+
+    await page.locator("[data-part=microphone]").select_option(label=names[-1])
+
+    async def in_use() -> bool:
+        stream = "document.querySelector('[data-part=preview]').srcObject"
+        return str(await page.evaluate(f"{stream}?.getAudioTracks()[0]?.label ?? ''")) == names[-1]
+
+    await until(in_use)
+    await page.context.close()
+
+
+async def test_at_100ms_a_choice_is_made_in_the_vendors_preview(
+    many_devices: Browser, served: str, tutoring: Tenant
+) -> None:
+    await tutoring.book(title="Algebra, lesson 1")
+    page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")
+    names = await page.locator("[data-part=camera] option").all_text_contents()
+    await page.locator("[data-part=camera]").select_option(label=names[-1])
+    await uses(page, names[-1])
+
+    ben = Visitor(Visit(page.context, page), "", "")
+    frame = await ben.enters()
+
+    assert "skip_preview" not in frame.url
+    await page.context.close()
