@@ -74,6 +74,9 @@ async def open_call(
     locked = await sessions.lock(transaction, session.key)
     if locked is None or locked.terms.is_shut:
         raise RoomNotReady("The session was changed while its call was being opened. Ask again.", retry_after=1)
+    if locked.ended_for_all_at not in {None, session.ended_for_all_at}:
+        # Ended for everyone since the access decision: it has to be made again.
+        raise RoomNotReady("The call was ended while it was being joined. Try again.", retry_after=1)
     call = Call(CallId(uuid7(now)), session.id, provider, started_at=now, started_by=by)
     if await calls.open_call(transaction, app.id, call):
         # The window may have closed since this request began: somebody has to look.
