@@ -228,7 +228,7 @@ async def withdraw_knock(visitor: TicketHolder) -> VisitOut:
     responses=described("invalid_request", *TICKET_PROBLEMS, *_REASONS, "session_not_found", "storage_unavailable"),
 )
 async def get_call_people(
-    visitor: TicketHolder,
+    visitor: TicketReader,
     uid: Annotated[
         list[Annotated[int, Field(ge=1, le=LARGEST_UID)]],
         Query(min_length=1, max_length=MOST_UIDS, description="Agora uids that the SDK reports. Repeat the parameter."),
