@@ -345,7 +345,7 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
         await frame.evaluate("(uid) => arrives(uid, [])", gus)
 
         async def both_play() -> bool:
-            return sum(box["decoded"] > 0 for box in await frame.evaluate(VIDEO_BOXES)) == 2
+            return len([box for box in await frame.evaluate(VIDEO_BOXES) if box["decoded"] > 0]) == 2
 
         await until(both_play)
         await expect(frame.locator("#people bdi")).to_have_text(["Ben", "Ada", "Gus (guest)"])

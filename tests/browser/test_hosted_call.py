@@ -440,7 +440,7 @@ async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
     await ben.button("Don't join automatically").click()
 
     async def gone() -> bool:
-        return (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == []
+        return bool((await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == [])
 
     await until(gone)
     await expect(ben.button("Ask to join")).to_be_visible()

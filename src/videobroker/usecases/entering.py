@@ -212,7 +212,7 @@ async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
                 app.id,
                 session.id,
                 visitor.user_id,
-                guest_name=visitor.display_name if visitor.is_guest else None,
+                guest_name=(visitor.display_name or visitor.ticket_name) if visitor.is_guest else None,
             )
 
 
