@@ -59,9 +59,9 @@ async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
     await page.reload()
     await uses(page, other)
     await page.evaluate("""() => {
-        const kept = JSON.parse(localStorage.getItem("videobroker.devices"));
+        const kept = JSON.parse(localStorage.getItem("videobroker-devices"));
         kept.camera.id = "unplugged";
-        localStorage.setItem("videobroker.devices", JSON.stringify(kept));
+        localStorage.setItem("videobroker-devices", JSON.stringify(kept));
     }""")
     await page.reload()
 

@@ -1,7 +1,7 @@
 // The device check: a picture of oneself, the loudness of one's voice, and the choice of devices.
 
 const LEVELS_PER_SECOND = 12;
-const REMEMBERED = "videobroker.devices";
+const REMEMBERED = "videobroker-devices";
 const KINDS = { camera: "videoinput", microphone: "audioinput" };
 
 export class Devices {
