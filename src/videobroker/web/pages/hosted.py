@@ -1,7 +1,6 @@
 """The page behind a link, and the files it is made of."""
 
 from html import escape
-from urllib.parse import urljoin
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -50,8 +49,8 @@ def page_routes(agora_sdk: Sdk = PINNED_AGORA_SDK, site: CallSite | None = None)
         if isinstance(page, Response):
             return page
         call_page = call_site.page(str(request.url), page.app_id)
-        framed = [*page.call_pages, *([] if call_page is None else [urljoin(str(request.url), call_page)])]
-        headers = lobby_headers(embedders=page.embedders, call_pages=framed)
+        elsewhere = [] if call_page is None or call_page.startswith("..") else [call_page]
+        headers = lobby_headers(embedders=page.embedders, call_pages=[*page.call_pages, *elsewhere])
         return _shell("open", 200, headers, page.embedders, call_page)
 
     @router.get("/call/agora/{app_id}")
