@@ -381,8 +381,27 @@ class TestStopping:
         assert demo.keys == keys
         assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").status_code == 200
         assert stop(again, signal.SIGINT) == 0
-        # PostgreSQL outlived the first start; the second one took it over, and stopped it.
         assert demo.processes() == []
+
+    def test_after_kill_9_no_postgresql_remains(self, demo: Demo) -> None:
+        process = demo.start()
+        assert demo.processes() != []
+        process.kill()
+        process.wait()
+        wait_until(lambda: demo.processes() == [])
+
+
+class TestSecondStart:
+    def test_a_second_demo_in_the_folder_says_so_and_leaves_the_first_alone(self, demo: Demo) -> None:
+        demo.start()
+        second = Demo(demo.folder)
+        (demo.folder / "output").rename(demo.folder / "first")
+        assert second.launch().wait(PATIENCE_SECONDS) == 1
+        assert "Another `make run` uses .videobroker." in second.output
+        assert httpx.get(f"{demo.written['base_url']}/healthz", trust_env=False).status_code == 200
+
+    def test_nothing_it_prints_into_a_file_has_escape_sequences(self, running: Demo) -> None:
+        assert "\x1b" not in running.output
 
 
 class TestBusyPorts:

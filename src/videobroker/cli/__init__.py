@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import os
 import pkgutil
 import sys
 from typing import Any
@@ -10,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
-from videobroker.cli.terminal import complain
+from videobroker.cli.terminal import complain, is_plain
 from videobroker.errors import BrokerError
 
 COMMANDS = {
@@ -89,6 +90,9 @@ def load(name: str) -> Any:
 
 def main() -> None:
     """Run the command. Exit code 0: done; 1: refused or failed, with a sentence on stderr; 2: used wrongly."""
+    if is_plain():
+        # NO_COLOR alone still allows bold text and status lines that move the cursor.
+        os.environ["TERM"] = "dumb"
     try:
         cli()
     except BrokerError as error:

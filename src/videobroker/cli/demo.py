@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -42,6 +43,7 @@ from videobroker.web.demo import DemoPlan, install
 
 SANDBOX_START_SECONDS = 15.0
 STOP_SECONDS = 5.0
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  only if HOST is set to it
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
 
@@ -174,6 +176,12 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = _near(Settings())
     logs.configure(settings.model_copy(update={"log_format": "console", "log_level": "warning"}))
+    with contextlib.suppress(KeyboardInterrupt), _only_demo_in(settings.data_dir):
+        _run(settings, sandbox_port)
+    stderr.print("Stopped. The data stays in", str(settings.data_dir))
+
+
+def _run(settings: Settings, sandbox_port: int) -> None:
     if settings.port == sandbox_port:
         raise BrokerError(f"PORT and SANDBOX_PORT are both {sandbox_port}. Choose another for one of them.")
     for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
@@ -183,14 +191,13 @@ def demo(
     admin_key = _admin_key(settings, file)
     settings = settings.model_copy(update={"admin_key": SecretStr(admin_key)})
     with (
-        contextlib.suppress(KeyboardInterrupt),
         stderr.status("Starting PostgreSQL") as status,
         wiring.database(settings) as url,
     ):
         status.update("Bringing the database up to date")
         asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
         status.update("Starting the sandbox")
-        with _sandbox(sandbox_port, settings.data_dir / "sandbox.json", sandbox_url):
+        with _sandbox(settings, sandbox_port, sandbox_url):
             status.update("Registering the demo apps")
             entries = asyncio.run(_register_all(settings, url, base_url, sandbox_url))
             _write_privately(
@@ -207,13 +214,34 @@ def demo(
             asyncio.run(prepare(settings, url))
             plan = DemoPlan(_all_sessions(), sandbox_url, _begin_anew)
             _Server(server_config(settings, url, extend=lambda app: install(app, plan)), welcome).run()
-    stderr.print("Stopped. The data stays in", str(settings.data_dir))
 
 
 def _near(settings: Settings) -> Settings:
     """The same, unless somebody said otherwise with events delivered to a backend on this machine."""
     said = "webhooks_anywhere" in settings.model_fields_set
     return settings if said else settings.model_copy(update={"webhooks_anywhere": True})
+
+
+@contextmanager
+def _only_demo_in(data_dir: Path) -> Iterator[None]:
+    """Refuse a second demo on one database: each would replace the keys and addresses of the other."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "demo.lock").open("a")
+    except OSError as error:
+        raise BrokerError(
+            f"{data_dir} cannot be written: {error.strerror}. Make it writable, or choose another directory with "
+            "VIDEOBROKER_DATA_DIR."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BrokerError(
+                f"Another `make run` uses {data_dir}. Stop it with Ctrl-C, or choose another directory with "
+                "VIDEOBROKER_DATA_DIR."
+            ) from None
+        yield
 
 
 def _require_free(name: str, port: int) -> None:
@@ -226,8 +254,12 @@ def _require_free(name: str, port: int) -> None:
 
 
 @contextmanager
-def _sandbox(port: int, state: Path, url: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "videobroker", "sandbox", "--port", str(port), "--state", str(state)]
+def _sandbox(settings: Settings, port: int, url: str) -> Iterator[None]:
+    state = settings.data_dir / "sandbox.json"
+    # In a container, both ports are published, so the sandbox has to listen on all addresses, too.
+    host = ALL_ADDRESSES if settings.host == ALL_ADDRESSES else "127.0.0.1"
+    command = [sys.executable, "-m", "videobroker", "sandbox"]
+    command += ["--host", host, "--port", str(port), "--state", str(state)]
     # Its stdin is our pipe: when this process dies, however it dies, the pipe closes and the sandbox stops.
     process = subprocess.Popen(  # noqa: S603  our own command
         [*command, "--until-stdin-closes"], stdin=subprocess.PIPE, start_new_session=True

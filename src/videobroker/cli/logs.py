@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from videobroker.cli.terminal import is_plain
 from videobroker.settings import Settings
 
 # Lines are ASCII, whatever the encoding of stdout. The fast encoder knows too much: it would write all fields of an
@@ -31,7 +32,11 @@ def configure(settings: Settings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: structlog.types.Processor = structlog.dev.ConsoleRenderer()
+    last: structlog.types.Processor = structlog.dev.ConsoleRenderer(
+        colors=sys.stdout.isatty() and not is_plain(),
+        # The default shows the values of local variables, secrets among them.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     if settings.log_format == "json":
         last = structlog.processors.JSONRenderer(serializer=_json)
     # Ours go straight to stdout: the way through `logging` takes four times as long, and every request has a line.

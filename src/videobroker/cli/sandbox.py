@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from videobroker.cli.terminal import is_plain
 from videobroker.sandbox import create_sandbox, demo_config, server_config
 
 
@@ -27,7 +28,14 @@ def sandbox(
     it; POST /_sandbox/faults makes it slow, wrong or silent; PUT /_sandbox/webhooks makes it tell who comes and goes.
     Never use it in production: its secrets are public.
     """
-    config = server_config(create_sandbox(demo_config(state)), host=host, port=port, log_level="warning")
+    config = server_config(
+        create_sandbox(demo_config(state)),
+        host=host,
+        port=port,
+        log_level="warning",
+        # None: colors on a terminal only.
+        use_colors=False if is_plain() else None,
+    )
     server = uvicorn.Server(config)
     if until_stdin_closes:
         threading.Thread(target=_stop_with_stdin, args=[server], daemon=True).start()

@@ -1,6 +1,7 @@
 """How commands speak: tables for people, JSON for scripts, complaints on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -15,6 +16,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 # Names and sentences are printed as they are, and a table is as wide as it needs: an id must be whole to be copied.
 stdout = Console(soft_wrap=True, highlight=False, markup=False, width=10_000)
 stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+def is_plain() -> bool:
+    """Whether to write no escape sequences, even to a terminal (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def complain(sentence: str) -> None:

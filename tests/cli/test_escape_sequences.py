@@ -1,0 +1,54 @@
+"""Escape sequences are for terminals, and only for those that want them."""
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.program import COMMAND, environment, run
+
+ESCAPE = "\x1b"
+WORDS = pytest.mark.parametrize("words", [("--help",), ("apps", "--unknown")], ids=["help", "error"])
+
+
+def on_a_terminal(*words: str, folder: Path, **variables: str) -> str:
+    """What a command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, *words]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(**variables), stdin=theirs, stdout=theirs, stderr=theirs
+    ):
+        os.close(theirs)
+        written = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                written += chunk
+        except OSError:
+            # Linux reports the end of a terminal as EIO.
+            pass
+    os.close(ours)
+    return written.decode()
+
+
+@WORDS
+def test_a_terminal_gets_them(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert ESCAPE in on_a_terminal(*words, folder=tmp_path, TERM="xterm-256color", NO_COLOR="")
+
+
+@WORDS
+@pytest.mark.parametrize("variables", [{"TERM": "xterm-256color", "NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_no_color_and_a_dumb_terminal_get_none(
+    tmp_path: Path, words: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    written = on_a_terminal(*words, folder=tmp_path, **variables)
+    assert "Usage" in written
+    assert ESCAPE not in written
+
+
+@WORDS
+def test_a_file_gets_none(tmp_path: Path, words: tuple[str, ...]) -> None:
+    outcome = run(*words, cwd=tmp_path, TERM="xterm-256color", NO_COLOR="")
+    assert "Usage" in outcome.said
+    assert ESCAPE not in outcome.said
