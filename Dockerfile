@@ -17,8 +17,10 @@ LABEL org.opencontainers.image.title="videobroker" \
       org.opencontainers.image.description="Decides who may enter a video room now, makes sure there is exactly one room, and hands out the join credentials." \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
+# The directory is the mount point for a volume, which only the demo needs (VIDEOBROKER_DATA_DIR).
 RUN groupadd --gid 10001 videobroker \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin videobroker
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin videobroker \
+    && install --directory --mode 0700 --owner 10001 --group 10001 /var/lib/videobroker
 COPY --from=builder /opt/videobroker /opt/videobroker
 ENV PATH=/opt/videobroker/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

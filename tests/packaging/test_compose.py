@@ -37,8 +37,8 @@ def command_of(words: list[str]) -> Any:
 
 
 def test_it_has_a_database_a_pretend_vendor_the_service_and_a_worker_for_who_asks() -> None:
-    assert set(SERVICES) == {"postgres", "sandbox", "broker", "worker"}
-    assert set(OURS) == {"sandbox", "broker", "worker"}
+    assert set(SERVICES) == {"postgres", "broker", "worker"}
+    assert set(OURS) == {"broker", "worker"}
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {"worker"}
 
 
@@ -66,8 +66,7 @@ def test_every_variable_is_a_setting(name: str) -> None:
 
 
 def test_the_service_waits_until_the_others_are_healthy() -> None:
-    others = {"postgres", "sandbox"}
-    assert SERVICES["broker"]["depends_on"] == {name: {"condition": "service_healthy"} for name in others}
+    assert SERVICES["broker"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
 def test_the_worker_has_the_settings_of_the_service_and_its_database() -> None:
@@ -81,18 +80,28 @@ def test_the_worker_has_the_settings_of_the_service_and_its_database() -> None:
     assert "docker compose --profile worker up" in TEXT
 
 
-def test_the_command_that_leaves_the_work_to_the_worker_exists() -> None:
-    (words,) = re.findall(r"command (\[.*--no-work.*\])", TEXT)
-    command, *options = yaml.safe_load(words)
-    switches = command_of([command]).params
-    assert set(options) <= {spelling for each in switches for spelling in (*each.opts, *each.secondary_opts)}
-    assert command == SERVICES["broker"]["command"][0]
+def test_it_starts_what_make_run_starts() -> None:
+    (recipe,) = re.findall(r"exec \$\(BIN\)/videobroker (.+)", (ROOT / "Makefile").read_text())
+    assert SERVICES["broker"]["command"] == recipe.split()
 
 
-def test_the_sandbox_tells_the_service_who_comes_and_goes() -> None:
+def test_a_backend_on_this_machine_has_a_name_and_is_allowed() -> None:
+    assert SERVICES["broker"]["extra_hosts"] == ["host.docker.internal:host-gateway"]
+    assert "http://host.docker.internal:" in TEXT.split("name: videobroker")[0]
+    assert BROKER["VIDEOBROKER_WEBHOOKS_ANYWHERE"] == "true"
+    # The worker reaches the sandbox and the backend at the addresses that the service uses.
+    assert SERVICES["worker"]["network_mode"] == "service:broker"
+
+
+def test_the_keys_of_the_demo_apps_stay_in_a_volume_that_the_image_lets_the_service_write() -> None:
+    data = BROKER["VIDEOBROKER_DATA_DIR"]
+    assert SERVICES["broker"]["volumes"] == [f"data:{data}"]
+    assert f"--owner 10001 --group 10001 {data}" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_sandbox_sends_webhooks_to_the_service() -> None:
     url = urlsplit(BROKER["HMS_WEBHOOK_URL"])
-    (port,) = SERVICES["broker"]["ports"]
-    assert (url.hostname, str(url.port)) == ("broker", port.rpartition(":")[2])
+    assert f"127.0.0.1:{url.port}:{url.port}" in SERVICES["broker"]["ports"]
     assert url.path == f"/hooks/100ms/{BROKER['VIDEOBROKER_APP']}"
 
 
@@ -108,7 +117,7 @@ def test_ports_are_open_to_this_machine_only(name: str) -> None:
 def test_the_data_of_postgres_18_is_kept_where_this_version_keeps_it() -> None:
     assert SERVICES["postgres"]["image"] == "postgres:18-alpine"
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
-    assert set(COMPOSE["volumes"]) == {"postgres"}
+    assert set(COMPOSE["volumes"]) == {"postgres", "data"}
 
 
 def test_the_database_is_the_one_that_postgres_makes_and_checks() -> None:
@@ -138,19 +147,22 @@ def test_the_account_is_the_one_that_every_sandbox_has() -> None:
 
 
 def test_the_service_and_the_browser_both_find_the_sandbox() -> None:
-    words = SERVICES["sandbox"]["command"]
-    port = words[words.index("--port") + 1]
-    assert BROKER["HMS_API_URL"] == f"http://sandbox:{port}/v2"
-    assert BROKER["HMS_PREBUILT_URL"] == f"http://localhost:{port}"
-    assert SERVICES["sandbox"]["ports"] == [f"127.0.0.1:{port}:{port}"]
-    # The health check of the image asks there.
-    assert SERVICES["sandbox"]["environment"]["PORT"] == port
+    (port,) = [parameter.default for parameter in command_of(["demo"]).params if parameter.name == "sandbox_port"]
+    assert BROKER["HMS_API_URL"] == f"http://127.0.0.1:{port}/v2"
+    assert BROKER["HMS_PREBUILT_URL"] == f"http://127.0.0.1:{port}"
+    assert SERVICES["broker"]["ports"] == ["127.0.0.1:8080:8080", f"127.0.0.1:{port}:{port}"]
 
 
 def test_its_secrets_work_and_say_that_they_are_none() -> None:
     Fernet(BROKER["VIDEOBROKER_SECRET_KEY"])
     check_key_shape(BROKER["VIDEOBROKER_API_KEY"])
-    for name in ("VIDEOBROKER_SECRET_KEY", "VIDEOBROKER_API_KEY", "HMS_SECRET", "HMS_WEBHOOK_SECRET"):
+    for name in (
+        "VIDEOBROKER_SECRET_KEY",
+        "VIDEOBROKER_API_KEY",
+        "VIDEOBROKER_ADMIN_KEY",
+        "HMS_SECRET",
+        "HMS_WEBHOOK_SECRET",
+    ):
         assert "not-a" in BROKER[name]
     assert "development" in BROKER["VIDEOBROKER_SECRET_KEY"]
     assert BROKER["VIDEOBROKER_API_KEY"] in TEXT.split("name: videobroker")[0]
@@ -168,30 +180,25 @@ def sandbox_url() -> str:
 
 
 @pytest.fixture(scope="module")
-def client(
-    postgres: str, log_folder: Path, tmp_path_factory: pytest.TempPathFactory, sandbox_url: str
-) -> Iterator[httpx.Client]:
+def client(postgres: str, tmp_path_factory: pytest.TempPathFactory, sandbox_url: str) -> Iterator[httpx.Client]:
     """A client with the API key of the file, of a service with its environment; only the addresses differ."""
-    folder = tmp_path_factory.mktemp("compose")
+    folder, data = tmp_path_factory.mktemp("compose"), tmp_path_factory.mktemp("data")
     sandbox_port, port = urlsplit(sandbox_url).port, free_port()
     url = f"http://127.0.0.1:{port}"
-    moved = {"0.0.0.0": "127.0.0.1", "8081": str(sandbox_port)}  # noqa: S104
-    sandbox_command = [moved.get(word, word) for word in SERVICES["sandbox"]["command"]]
-    sandbox_log, log = log_folder / "compose-sandbox.log", log_folder / "compose-broker.log"
+    # Not in the folder that is searched for secrets: the demo prints keys on purpose.
+    log = data / "compose-broker.log"
     headers = {"Authorization": f"Bearer {BROKER['VIDEOBROKER_API_KEY']}"}
-    with (
-        new_database(postgres) as database,
-        started(*sandbox_command, cwd=folder, log=sandbox_log, variables={}) as sandbox,
-    ):
-        answering(sandbox, f"{sandbox_url}/healthz", sandbox_log)
+    with new_database(postgres) as database:
         variables = {
             **BROKER,
             "DATABASE_URL": database,
+            "VIDEOBROKER_DATA_DIR": str(data / "volume"),
             "HMS_API_URL": f"{sandbox_url}/v2",
             "HMS_PREBUILT_URL": sandbox_url,
-            "HMS_WEBHOOK_URL": BROKER["HMS_WEBHOOK_URL"].replace("http://broker:8080", url),
+            "HMS_WEBHOOK_URL": BROKER["HMS_WEBHOOK_URL"].replace("http://127.0.0.1:8080", url),
             "HOST": "127.0.0.1",
             "PORT": str(port),
+            "SANDBOX_PORT": str(sandbox_port),
         }
         with (
             started(*SERVICES["broker"]["command"], cwd=folder, log=log, variables=variables) as broker,
@@ -200,7 +207,7 @@ def client(
             answering(broker, f"{url}/healthz", log)
             yield client
         assert broker.returncode == 0
-    # Everything is in the database.
+    # Everything is in the database and the volume.
     assert list(folder.iterdir()) == []
 
 
@@ -209,6 +216,13 @@ class TestServing:
 
     def test_it_is_ready(self, client: httpx.Client) -> None:
         assert client.get("/readyz").status_code == 200
+
+    def test_the_demo_apps_and_the_console_are_there(self, client: httpx.Client) -> None:
+        page = client.get("/demo").text
+        for app in ("tutoring-100ms", "appointments", "groups", "therapy", "tutoring-agora"):
+            assert app in page
+        fields = {"name": "Olive", "key": BROKER["VIDEOBROKER_ADMIN_KEY"], "zone": "UTC"}
+        assert client.post("/console/sign-in", data=fields).status_code == 303
 
     def test_a_booking_is_registered_and_joined(self, client: httpx.Client) -> None:
         booking = {
