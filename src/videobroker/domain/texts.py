@@ -28,7 +28,8 @@ _VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")
 
 def is_line(text: str) -> bool:
     """Whether the text is one line without control characters that can be stored and displayed."""
-    return _LINE.fullmatch(text) is not None
+    # Nearly every id is ASCII, where these two agree with the pattern and take a third of its time.
+    return (text.isascii() and text.isprintable()) or _LINE.fullmatch(text) is not None
 
 
 def check_identifier(text: str) -> str:
