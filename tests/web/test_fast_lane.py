@@ -195,7 +195,7 @@ class TestBothWays:
         answers = [await tutoring.post(path, {"name": "Eva"}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200] * 3
         assert len({answer.json()["user_id"] for answer in answers}) == 3
-        assert {answer.json()["display_name"] for answer in answers} == {"Eva"}
+        assert {answer.json()["display_name"] for answer in answers} == {"Eva (guest)"}
         assert ways.short == 3
 
     @pytest.mark.parametrize(
