@@ -2,13 +2,15 @@
 
 import asyncio
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.text import Text
 
 from videobroker import wiring
 from videobroker.cli.terminal import AsJson, print_json, stdout
-from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.diagnosis import Finding, Verdict, is_healthy, warning
 from videobroker.settings import Settings
 from videobroker.usecases import tenants
 from videobroker.usecases.examining import examine_app, examine_database, examine_pooler
@@ -46,7 +48,21 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
         apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
         for app in apps:
             findings += [(app.name, each) for each in await examine_app(broker, app)]
+            findings += [(app.name, each) for each in examine_call_url(settings, app)]
     return findings
+
+
+def examine_call_url(settings: Settings, app: App) -> list[Finding]:
+    """Whether the hosted page can show the app's calls at Agora: where there is a console, not on its host."""
+    account = app.accounts.get(ProviderName.AGORA)
+    if account is None or "prebuilt_url" in account.settings:
+        return []
+    if settings.admin_key is None or settings.call_url is not None:
+        return []
+    if settings.public_url is not None and urlsplit(settings.public_url).hostname in {"localhost", "127.0.0.1"}:
+        return []
+    sentence = "The console is enabled and VIDEOBROKER_CALL_URL is not set: links show Agora calls on localhost only."
+    return [warning("call page", sentence, "Point a second host name at the service and name it there.")]
 
 
 def _row(finding: Finding) -> dict[str, str | None]:
