@@ -55,7 +55,7 @@ async def test_who_asked_goes_in_by_itself_when_the_window_opens(
     await tutoring.book(starts_in=timedelta(minutes=32))
     ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
     await ben.button("Join automatically").click(timeout=SOON)
-    await expect(ben.page.get_by_text("You'll join automatically.")).to_be_visible()
+    await expect(ben.page.locator("#asked", has_text="You'll join automatically.")).to_be_visible()
     await shown(ben.page, "early-asked")
 
     clock.move(minutes=23)
