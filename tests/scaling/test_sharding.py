@@ -42,6 +42,8 @@ ACROSS_APPS = {
     ("idempotency", ("expires_at",)),
     # Whose time in the waiting room is over, for the workers.
     ("lobby", ("seen_at",)),
+    # Old tickets, for the clean-up.
+    ("tickets", ("issued_at",)),
 }
 TABLES = [table for table in metadata.sorted_tables if table.name != "apps"]
 

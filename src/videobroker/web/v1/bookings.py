@@ -157,7 +157,14 @@ class BookingOut(BookingSummary, SessionOut):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [_SUMMARY_EXAMPLE | {"participants": _EXAMPLE["participants"], "participants_truncated": False}]
+            "examples": [
+                _SUMMARY_EXAMPLE
+                | {
+                    "participants": _EXAMPLE["participants"],
+                    "participant_names": ["Ada", "Ben"],
+                    "participants_truncated": False,
+                }
+            ]
         }
     )
 

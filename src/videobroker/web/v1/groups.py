@@ -113,7 +113,14 @@ class GroupOut(GroupSummary, SessionOut):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [_SUMMARY_EXAMPLE | {"participants": _EXAMPLE["participants"], "participants_truncated": False}]
+            "examples": [
+                _SUMMARY_EXAMPLE
+                | {
+                    "participants": _EXAMPLE["participants"],
+                    "participant_names": ["Cleo", "Dan"],
+                    "participants_truncated": False,
+                }
+            ]
         }
     )
 
