@@ -39,6 +39,7 @@
     │   └── EntryNotFound
     ├── Conflict
     │   ├── RequestInFlight
+    │   ├── SecretReplaced
     │   ├── TooManyEndpoints
     │   └── AlreadyAdmitted
     ├── AccessDenied             the access decision, as an error
@@ -301,6 +302,12 @@ class RequestInFlight(Conflict):
     """The first request with this idempotency key is still running."""
 
     code = "request_in_flight"
+
+
+class SecretReplaced(Conflict):
+    """The secret that the first request with this idempotency key returned is not the endpoint's secret any more."""
+
+    code = "secret_replaced"
 
 
 class TooManyEndpoints(Conflict):

@@ -3,7 +3,8 @@
 A key is held under a lease while its first request runs, measured by the database's clock like the lease of a room.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,17 +28,22 @@ class Remembered:
     """What is known about a key."""
 
     fingerprint: bytes
+    holder: UUID
+    """The request that took the key last: it identifies this version of the answer."""
     status: int | None
     """None while the first request runs."""
-    sealed_answer: bytes | None
+    sealed_answer: bytes | None = field(repr=False)
+    credential: Mapping[str, Any] | None
+    """What the credential in the answer was issued for; None for an answer without one."""
 
 
 async def claim(
-    connection: AsyncConnection, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID
+    connection: AsyncConnection, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
 ) -> Remembered | None:
     """Take the key for a request. None when it is ours now; otherwise what is known about it.
 
-    A key is free when it is new, when its answer is no longer kept, and when its request died without an answer.
+    A key is free when it is new, when its answer has expired, and when its request died without an answer. `user_id`
+    is the person whom the answer is about: the erasure of a person deletes by it.
     """
     await forget_expired(connection, at_once=FORGOTTEN_AT_ONCE)
     alive = func.clock_timestamp()
@@ -45,6 +51,7 @@ async def claim(
         app_id=app_id,
         key=key,
         fingerprint=fingerprint,
+        user_id=user_id,
         lease_holder=holder,
         lease_until=alive + literal(LEASE, Interval),
         expires_at=alive + literal(KEPT, Interval),
@@ -54,11 +61,13 @@ async def claim(
         index_elements=["app_id", "key"],
         set_={
             "fingerprint": new_row.excluded.fingerprint,
+            "user_id": new_row.excluded.user_id,
             "lease_holder": new_row.excluded.lease_holder,
             "lease_until": new_row.excluded.lease_until,
             "expires_at": new_row.excluded.expires_at,
             "status": None,
             "sealed_answer": None,
+            "credential": None,
         },
         where=(idempotency.c.expires_at < alive) | (died & (idempotency.c.fingerprint == fingerprint)),
     ).returning(idempotency.c.key)
@@ -67,7 +76,33 @@ async def claim(
     row = (
         await connection.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
     ).one()
-    return Remembered(row.fingerprint, row.status, row.sealed_answer)
+    return Remembered(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
+
+
+async def take_over(connection: AsyncConnection, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
+    """Discard the answer of this version and hold the key for a request that makes a new one.
+
+    False when another request did so first.
+    """
+    statement = (
+        update(idempotency)
+        .where(
+            idempotency.c.app_id == app_id,
+            idempotency.c.key == key,
+            idempotency.c.lease_holder == version,
+            idempotency.c.status.is_not(None),
+        )
+        .values(
+            status=None,
+            sealed_answer=None,
+            credential=None,
+            lease_holder=holder,
+            lease_until=func.clock_timestamp() + literal(LEASE, Interval),
+            expires_at=func.clock_timestamp() + literal(KEPT, Interval),
+        )
+        .returning(idempotency.c.key)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
 
 
 async def forget_expired(connection: AsyncConnection, *, at_once: int) -> None:
@@ -89,10 +124,26 @@ async def renew(connection: AsyncConnection, app_id: AppId, key: str, holder: UU
 
 
 async def remember(
-    connection: AsyncConnection, app_id: AppId, key: str, *, holder: UUID, status: int, sealed_answer: bytes
+    connection: AsyncConnection,
+    app_id: AppId,
+    key: str,
+    *,
+    holder: UUID,
+    status: int,
+    sealed_answer: bytes,
+    credential: Mapping[str, Any] | None = None,
+    useful_for: timedelta = KEPT,
 ) -> None:
-    """Keep the answer."""
-    await connection.execute(_held(app_id, key, holder).values(status=status, sealed_answer=sealed_answer))
+    """Store the answer, for as long as it is useful: at most `KEPT`.
+
+    An answer that is useful no longer frees the key, as the end of `KEPT` does.
+    """
+    expires_at = func.clock_timestamp() + literal(max(min(useful_for, KEPT), timedelta(0)), Interval)
+    await connection.execute(
+        _held(app_id, key, holder).values(
+            status=status, sealed_answer=sealed_answer, credential=credential, expires_at=expires_at
+        )
+    )
 
 
 async def forget(connection: AsyncConnection, app_id: AppId, key: str, holder: UUID) -> None:

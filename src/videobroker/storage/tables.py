@@ -618,8 +618,18 @@ idempotency = Table(
     Column("status", Integer),
     # Encrypted: an answer may hold join credentials.
     Column("sealed_answer", LargeBinary),
+    # What the credential in the answer was issued for: without secrets, and without the person.
+    Column("credential", JSONB(none_as_null=True)),
+    # Whom the answer is about; the key itself holds no personal data.
+    Column("user_id", Text),
     _moment("expires_at"),
     PrimaryKeyConstraint("app_id", "key"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
     Index("idempotency_expires_at_idx", "expires_at"),
+    Index(
+        "idempotency_user_idx",
+        "app_id",
+        "user_id",
+        postgresql_where=text("user_id is not null"),
+    ),
 )

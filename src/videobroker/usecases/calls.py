@@ -36,11 +36,7 @@ async def start_call(
     end user needs `Action.START_CALL` as well. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and whatever
     keeps the room from being opened.
     """
-    entrance = await look_at(broker, key, user_id)
-    decision = _may_start(app, entrance, user_id, now)
-    if not isinstance(decision, Admit):
-        raise denial(decision)
-    require_at(app, entrance, actor, Action.START_CALL)
+    entrance = await require_may_start(broker, app, key, user_id=user_id, actor=actor, now=now)
     session, call = entrance.session, entrance.call
     if call is not None and entrance.ready_room is not None:
         return session, call
@@ -48,6 +44,18 @@ async def start_call(
     async with broker.store.transaction() as transaction:
         call = await open_call(transaction, app, session, room.provider, by=user_id, actor=actor, now=now)
     return session, call
+
+
+async def require_may_start(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
+) -> Entrance:
+    """The session, for an actor who may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
+    entrance = await look_at(broker, key, user_id)
+    decision = _may_start(app, entrance, user_id, now)
+    if not isinstance(decision, Admit):
+        raise denial(decision)
+    require_at(app, entrance, actor, Action.START_CALL)
+    return entrance
 
 
 def _may_start(app: App, entrance: Entrance, user_id: str | None, now: datetime) -> Decision:
@@ -103,14 +111,21 @@ async def end_call(
     return session, call
 
 
-async def _end_open_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-) -> tuple[Session, Call]:
+async def require_may_end(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor
+) -> Entrance:
+    """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     entrance = await look_at(broker, key, user_id)
-    session = entrance.session
     if user_id is not None and entrance.participant is None:
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
     require_at(app, entrance, actor, Action.END_CALL)
+    return entrance
+
+
+async def _end_open_call(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
+) -> tuple[Session, Call]:
+    session = (await require_may_end(broker, app, key, user_id=user_id, actor=actor)).session
     async with broker.store.transaction() as transaction:
         # The session before its calls, as everybody else: whoever has the one wants the other.
         await sessions.lock(transaction, key)

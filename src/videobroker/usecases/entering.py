@@ -14,6 +14,7 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call
 from videobroker.domain.display_names import guest_name
 from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.idempotency import Grant, is_current
 from videobroker.domain.ids import uuid7
 from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.rooms import Room
@@ -21,8 +22,16 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.times import rfc3339
 from videobroker.domain.values import Value
 from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
-from videobroker.providers.contract import Credentials, Provider, Seat, Signed, Surface
-from videobroker.storage import identities, uids
+from videobroker.providers.contract import (
+    ChannelCredentials,
+    Credentials,
+    PrebuiltCredentials,
+    Provider,
+    Seat,
+    Signed,
+    Surface,
+)
+from videobroker.storage import identities, removals, uids
 from videobroker.storage.journal import record
 from videobroker.usecases.authorization import require, require_among, require_at, require_scope
 from videobroker.usecases.calls import open_call
@@ -60,7 +69,17 @@ class Joined(Value):
     display_name: str
     expires_at: datetime
     credentials: Credentials
+    issued_at: datetime
+    token_id: str
+    """Identifies the credential in the journal."""
     untold = ("credentials",)
+
+    @property
+    def grant(self) -> Grant:
+        """What the credentials were issued for."""
+        return _grant(
+            self.session, self.call, self.credentials, self.role, self.token_id, self.issued_at, self.expires_at
+        )
 
 
 class _Attempt(Value):
@@ -77,7 +96,8 @@ class _Attempt(Value):
 
 
 def guest_id(now: datetime, *, app: App, idempotency_key: str | None) -> str:
-    """A new identity for a guest: `guest-` and a UUID. The same idempotency key names the same guest."""
+    """A new identity for a guest: `guest-` and a UUID. Equal keys make the same guest: the key is unique to a caller
+    and a request."""
     identity = uuid7(now) if idempotency_key is None else uuid5(app.id, idempotency_key)
     return f"guest-{identity}"
 
@@ -123,6 +143,75 @@ async def join(
             return await _sign_and_record(attempt, entrance, door, admission, room, entrance.call)
         await _make_ready(attempt, entrance)
     raise RoomNotReady("The room was closed while it was being entered. Ask again.", retry_after=1)
+
+
+async def confirm_join(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    visitor: Visitor,
+    stored: Grant | None,
+    *,
+    surface: Surface,
+    provider: ProviderName | None = None,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """Decide again about a visitor whose credentials were issued before: may they be returned once more?
+
+    False when `join` would issue others now: those from before expired or were revoked, or the session has another
+    room, call, or role for the visitor. True: the journal has the event about it before this returns. Raises as `join`
+    does.
+    """
+    attempt = _Attempt(broker, app, key, visitor, surface, provider, actor, now)
+    await _require_may_join(attempt)
+    entrance = await look_at(broker, key, visitor.user_id)
+    door = entrance.door(app)
+    _require_own_name(attempt, entrance)
+    admission = await _admission(attempt, entrance, door)
+    _require_provider(attempt, entrance.session)
+    room, call = entrance.ready_room, entrance.call
+    if stored is None or room is None or call is None or not _has_what_it_takes(attempt, entrance, room):
+        return False
+    vendor = broker.provider(app, room.provider)
+    seat = _seat(attempt, entrance, door, admission, vendor)
+    signed = _sign(vendor, room, seat, surface)
+    fresh = _grant(entrance.session, call, signed.credentials, seat.role, signed.token_id, now, seat.expires_at)
+    if not is_current(stored, fresh, removed_at=await _removed_at(attempt, entrance.session), now=now):
+        return False
+    event = _issued(attempt, entrance, room.provider, seat, token_id=stored.token_id, expires_at=stored.expires_at)
+    await _record_issued(attempt, entrance, admission, replace(event, data={**(event.data or {}), "replayed": True}))
+    return True
+
+
+async def _removed_at(attempt: _Attempt, session: Session) -> datetime | None:
+    async with attempt.broker.store.transaction() as transaction:
+        removal = await removals.find(transaction, attempt.app.id, session.id, attempt.visitor.user_id)
+    return None if removal is None else removal.removed_at
+
+
+def _grant(
+    session: Session,
+    call: Call,
+    credentials: Credentials,
+    role: str,
+    token_id: str,
+    issued_at: datetime,
+    expires_at: datetime,
+) -> Grant:
+    return Grant(
+        session_id=str(session.id),
+        call_id=str(call.id),
+        provider=credentials.provider,
+        surface=credentials.surface,
+        room_id=credentials.channel if isinstance(credentials, ChannelCredentials) else credentials.room_id,
+        role=role,
+        # Everyone with a role gets the same room code: another code means that this one is disabled.
+        code_id=token_id if isinstance(credentials, PrebuiltCredentials) else None,
+        token_id=token_id,
+        issued_at=issued_at,
+        expires_at=expires_at,
+    )
 
 
 async def _require_may_join(attempt: _Attempt) -> None:
@@ -234,11 +323,8 @@ async def _sign_and_record(
     provider = attempt.broker.provider(attempt.app, room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
     signed = _sign(provider, room, seat, attempt.surface)
-    if not await attempt.broker.scribe.record(_issued(attempt, entrance, room.provider, seat, signed)):
-        # The person was blocked after we looked.
-        decision = Refuse(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
-        await attempt.broker.scribe.record(_denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision))
-        raise denial(decision)
+    event = _issued(attempt, entrance, room.provider, seat, token_id=signed.token_id, expires_at=seat.expires_at)
+    await _record_issued(attempt, entrance, admission, event)
     return Joined(
         session=entrance.session,
         call=call,
@@ -247,7 +333,18 @@ async def _sign_and_record(
         display_name=seat.display_name,
         expires_at=seat.expires_at,
         credentials=signed.credentials,
+        issued_at=attempt.now,
+        token_id=signed.token_id,
     )
+
+
+async def _record_issued(attempt: _Attempt, entrance: Entrance, admission: Admit, event: Event) -> None:
+    """Journal issued credentials; raises `AccessDenied` if the person was blocked after the decision."""
+    if await attempt.broker.scribe.record(event):
+        return
+    decision = Refuse(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
+    await attempt.broker.scribe.record(_denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision))
+    raise denial(decision)
 
 
 def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, provider: Provider) -> Seat:
@@ -307,7 +404,9 @@ def room_code(room: Room, role: str) -> str:
     return code
 
 
-def _issued(attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat: Seat, signed: Signed) -> Event:
+def _issued(
+    attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat: Seat, *, token_id: str, expires_at: datetime
+) -> Event:
     return _about(
         attempt,
         entrance,
@@ -317,8 +416,8 @@ def _issued(attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat:
             "surface": attempt.surface,
             "role": seat.role,
             "guest": attempt.visitor.is_guest,
-            "token_id": signed.token_id,
-            "expires_at": rfc3339(seat.expires_at),
+            "token_id": token_id,
+            "expires_at": rfc3339(expires_at),
             **({} if seat.user_id == attempt.visitor.user_id else {"provider_user_id": seat.user_id}),
         },
     )

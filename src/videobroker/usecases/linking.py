@@ -10,6 +10,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.entrance import door_of
+from videobroker.domain.idempotency import CREDENTIAL_MARGIN
 from videobroker.domain.ids import SessionId, TicketId, uuid7
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import Session, SessionKey
@@ -108,6 +109,43 @@ async def issue_link(
         await record(transaction, event)
     ticket = Ticket(issued.id, key, user_id, display_name, is_guest, now, expires_at)
     return Link(entrance.session, ticket, broker.tickets.sign(ticket))
+
+
+async def confirm_link(
+    broker: Broker,
+    app: App,
+    key: SessionKey,
+    ticket_id: TicketId,
+    *,
+    user_id: str,
+    display_name: str | None,
+    is_guest: bool,
+    actor: Actor,
+    now: datetime,
+) -> datetime | None:
+    """Decide again about a link that was issued before: may it be returned once more? When it expires, as of now.
+
+    None when it does not work anymore: it was revoked, has expired, or its person was erased. Otherwise the event is in
+    the journal before this returns. Raises as `issue_link` does.
+    """
+    await _require_may_issue(broker, app, key, user_id, display_name, is_guest=is_guest, actor=actor)
+    entrance = await look_at(broker, key, user_id)
+    door = entrance.door(app)
+    decision = decide(door, person_at(app, entrance, is_guest=is_guest), now)
+    if isinstance(decision, Refuse):
+        raise denial(decision)
+    async with broker.store.transaction() as transaction:
+        found = await tickets.find(transaction, app.id, ticket_id)
+    if found is None or found.record.session_id != entrance.session.id or found.record.revoked_at is not None:
+        return None
+    expires_at = found.record.expires_at(door)
+    if expires_at <= now + CREDENTIAL_MARGIN:
+        return None
+    data = {"guest": is_guest, "token_id": str(ticket_id), "expires_at": rfc3339(expires_at), "replayed": True}
+    event = about(entrance.session, EventType.LINK_ISSUED, actor=actor, now=now, user_id=user_id, data=data)
+    async with broker.store.transaction() as transaction:
+        await record(transaction, event)
+    return expires_at
 
 
 async def _require_may_issue(

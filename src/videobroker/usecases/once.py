@@ -1,68 +1,138 @@
-"""Does a thing once for one idempotency key: the same question again gets the answer that was given before."""
+"""Idempotency keys: a repeated request gets the stored answer, if the caller would still get it now."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from videobroker.broker import Broker
+from videobroker.domain.idempotency import Grant
 from videobroker.domain.ids import AppId
 from videobroker.errors import IdempotencyKeyReused, RequestInFlight
 from videobroker.storage import idempotency
-from videobroker.storage.idempotency import Remembered
+from videobroker.storage.idempotency import KEPT, Remembered
 from videobroker.usecases.leases import kept
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request was answered with."""
+    """The answer to a request."""
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
+    credential: Grant | None = None
+    """What the credential in the body was issued for; None for a body without one."""
+    expires_at: datetime | None = None
+    """When the body becomes useless, if that is known."""
     replayed: bool = False
 
 
-async def once(
-    broker: Broker, app_id: AppId, key: str, fingerprint: bytes, produce: Callable[[], Awaitable[Answer]]
-) -> Answer:
-    """The answer to the request with this key: made now, or the one that was made before.
+Revalidate = Callable[[Answer], Awaitable[Mapping[str, Any] | None]]
+"""Decides again whether the caller may have a stored answer: returns the body to send, or None if the stored one is
+stale and the request has to run again. Raises the refusal that the caller would get now."""
 
-    `fingerprint` tells requests apart. Only answers are kept; an error leaves the key free, so that the request can
-    be repeated when its cause is gone. The same goes for an answer that could not be kept because the database went
-    away right after the work. Raises `IdempotencyKeyReused` for another request under the same key, and
-    `RequestInFlight` while the first one runs.
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request with an idempotency key."""
+
+    app_id: AppId
+    key: str
+    """Unique to the caller: a key that two callers choose belongs to two requests."""
+    fingerprint: bytes
+    """Differs for requests that differ."""
+    user_id: str | None
+    """Whom the answer is about."""
+
+
+async def once(
+    broker: Broker,
+    request: KeyedRequest,
+    produce: Callable[[], Awaitable[Answer]],
+    *,
+    revalidate: Revalidate,
+    now: datetime,
+) -> Answer:
+    """The answer to a request with an idempotency key: produced now, or the stored one if it is still valid.
+
+    `revalidate` runs before a stored answer is returned. A stale answer is replaced by a new one under the same key.
+    Only answers are stored; an error leaves the key free, so that the request can be repeated when its cause is gone.
+    The same goes for an answer that could not be stored because the database went away right after the work. Raises
+    `IdempotencyKeyReused` for another request under the same key, and `RequestInFlight` while the first one runs.
     """
     holder = uuid4()
     async with broker.store.transaction() as transaction:
-        known = await idempotency.claim(transaction, app_id, key, fingerprint=fingerprint, holder=holder)
+        known = await idempotency.claim(
+            transaction,
+            request.app_id,
+            request.key,
+            fingerprint=request.fingerprint,
+            holder=holder,
+            user_id=request.user_id,
+        )
     if known is not None:
-        return _answer_again(broker, known, fingerprint)
+        stored = _stored_answer(broker, known, request.fingerprint)
+        body = await revalidate(stored)
+        if body is not None:
+            return Answer(stored.status, body, replayed=True)
+        await _take_over(broker, request, version=known.holder, holder=holder)
+    return await _produced(broker, request, produce, holder=holder, now=now)
+
+
+async def _produced(
+    broker: Broker, request: KeyedRequest, produce: Callable[[], Awaitable[Answer]], *, holder: UUID, now: datetime
+) -> Answer:
     try:
-        async with kept(_renewal(broker, app_id, key, holder)):
+        async with kept(_renewal(broker, request, holder)):
             answer = await produce()
     except BaseException:
         async with broker.store.transaction() as transaction:
-            await idempotency.forget(transaction, app_id, key, holder)
+            await idempotency.forget(transaction, request.app_id, request.key, holder)
         raise
-    sealed = broker.seal.seal(answer.body)
     async with broker.store.transaction() as transaction:
-        await idempotency.remember(transaction, app_id, key, holder=holder, status=answer.status, sealed_answer=sealed)
+        await idempotency.remember(
+            transaction,
+            request.app_id,
+            request.key,
+            holder=holder,
+            status=answer.status,
+            sealed_answer=broker.seal.seal(answer.body),
+            credential=None if answer.credential is None else answer.credential.to_json(),
+            useful_for=_useful_for(answer, now),
+        )
     return answer
 
 
-def _answer_again(broker: Broker, known: Remembered, fingerprint: bytes) -> Answer:
+def _useful_for(answer: Answer, now: datetime) -> timedelta:
+    return KEPT if answer.expires_at is None else answer.expires_at - now
+
+
+def _stored_answer(broker: Broker, known: Remembered, fingerprint: bytes) -> Answer:
     if known.fingerprint != fingerprint:
         raise IdempotencyKeyReused(
             "This Idempotency-Key was used for another request. Use a new key for a new request."
         )
     if known.status is None or known.sealed_answer is None:
-        raise RequestInFlight("The first request with this key is still running. Ask again.", retry_after=1)
-    return Answer(known.status, broker.seal.open(known.sealed_answer), replayed=True)
+        raise _in_flight()
+    grant = None if known.credential is None else Grant.from_json(known.credential)
+    return Answer(known.status, broker.seal.open(known.sealed_answer), credential=grant)
 
 
-def _renewal(broker: Broker, app_id: AppId, key: str, holder: UUID) -> Callable[[], Awaitable[None]]:
+async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:
+    async with broker.store.transaction() as transaction:
+        taken = await idempotency.take_over(transaction, request.app_id, request.key, version=version, holder=holder)
+    if not taken:
+        raise _in_flight()
+
+
+def _in_flight() -> RequestInFlight:
+    return RequestInFlight("The first request with this key is still running. Ask again.", retry_after=1)
+
+
+def _renewal(broker: Broker, request: KeyedRequest, holder: UUID) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
         async with broker.store.transaction() as transaction:
-            await idempotency.renew(transaction, app_id, key, holder)
+            await idempotency.renew(transaction, request.app_id, request.key, holder)
 
     return renew

@@ -48,7 +48,7 @@ async def report(
     """
     if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
-    session = await _reported_session(broker, app, key, user_id, actor)
+    session = await require_may_report(broker, app, key, user_id, actor)
     data = {
         "event": without_secrets(name),
         "reported_at": None if reported_at is None else reported_at.isoformat(),
@@ -68,9 +68,10 @@ async def report(
         return await journal.record_one(transaction, event)
 
 
-async def _reported_session(
+async def require_may_report(
     broker: Broker, app: App, key: SessionKey | None, user_id: str | None, actor: Actor
 ) -> Session | None:
+    """The session that the actor may report about; None for a report about the app. Raises as `report` does."""
     if key is not None:
         authorized = await require(broker, app, key, actor, Action.REPORT_EVENT, about=user_id)
         return authorized.entrance.session

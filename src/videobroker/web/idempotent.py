@@ -1,16 +1,18 @@
-"""The `Idempotency-Key` header: POST the same request again, get the same answer."""
+"""The `Idempotency-Key` header: a repeated POST gets the first answer, if the caller would still get it now."""
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from videobroker.usecases.once import Answer, once
+from videobroker.domain.idempotency import Grant
+from videobroker.usecases.once import Answer, KeyedRequest, Revalidate, once
 from videobroker.web.auth import Caller
 
 IDEMPOTENCY_PROBLEMS = ("idempotency_key_reused", "request_in_flight")
@@ -22,31 +24,102 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="Repeat a request safely: the same key and body get the answer that was given the first time, "
-        "for 24 hours.",
+        description="Repeat a request safely: the same caller, key, and body get the first answer for 24 hours, with "
+        "the header `Idempotency-Replayed: true`. Authorization and access are decided again first. Credentials that "
+        "expired or were revoked since are not returned: the caller gets new ones, or the refusal.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
+class Issued:
+    """An answer with a credential."""
+
+    body: BaseModel
+    credential: Grant | None
+    expires_at: datetime | None
+
+
+Produce = Callable[[], Awaitable[BaseModel | Issued]]
+
+
+@dataclass(frozen=True, slots=True)
 class Once:
-    """One request that may come again."""
+    """The idempotency key of a request, if it has one."""
 
     key: str | None
-    fingerprint: bytes
+    operation: str
+    content: bytes
 
-    async def answer(self, caller: Caller, produce: Callable[[], Awaitable[BaseModel]], *, status: int = 200) -> Any:
-        """What `produce` returns, as a response; for a request that came before, what was answered then."""
+    def guest_seed(self, caller: Caller) -> str | None:
+        """The same for every repetition of this request, and for no other request; None without a key."""
+        return None if self.key is None else f"{self._scoped(caller)}\n{self.operation}"
+
+    async def answer(
+        self,
+        caller: Caller,
+        produce: Produce,
+        *,
+        revalidate: Revalidate,
+        user_id: str | None = None,
+        status: int = 200,
+    ) -> Any:
+        """What `produce` returns, as a response; for a repeated request, the stored answer after `revalidate`.
+
+        `user_id` is the person whom the answer is about.
+        """
         if self.key is None:
             return _respond(await _produced(produce, status))
-        # A key belongs to whoever asks: the answer may hold credentials, and two browsers may choose the same key.
-        key = self.key if caller.user_id is None else f"{self.key}\n{caller.user_id}"
-        answer = await once(caller.broker, caller.app.id, key, self.fingerprint, lambda: _produced(produce, status))
+        request = KeyedRequest(
+            caller.app.id, self._scoped(caller), self._fingerprint(caller), user_id or caller.user_id
+        )
+        answer = await once(
+            caller.broker, request, lambda: _produced(produce, status), revalidate=revalidate, now=caller.now
+        )
         return _respond(answer)
 
+    def _scoped(self, caller: Caller) -> str:
+        return f"{_digest(_owner(caller)).hex()}\n{self.key}"
 
-async def _produced(produce: Callable[[], Awaitable[BaseModel]], status: int) -> Answer:
-    return Answer(status, (await produce()).model_dump(mode="json"))
+    def _fingerprint(self, caller: Caller) -> bytes:
+        return _digest(f"{self.operation}\n{caller.user_id or ''}\n".encode() + self.content)
+
+
+def authorized(check: Callable[[], Awaitable[object]]) -> Revalidate:
+    """Returns a stored answer as it is, if the check does not raise. For answers without credentials."""
+
+    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+        await check()
+        return stored.body
+
+    return revalidate
+
+
+def _owner(caller: Caller) -> bytes:
+    """A key belongs to one credential, or one user: an answer may hold what only this caller may see."""
+    actor = caller.actor
+    if caller.ticket is not None:
+        owner = f"ticket\n{actor.ticket_id}"
+    elif actor.user_id is not None:
+        owner = f"user\n{actor.user_id}"
+    else:
+        owner = f"api_key\n{actor.key_id}"
+    return owner.encode()
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+async def _produced(produce: Produce, status: int) -> Answer:
+    produced = await produce()
+    if isinstance(produced, Issued):
+        return Answer(status, _json(produced.body), credential=produced.credential, expires_at=produced.expires_at)
+    return Answer(status, _json(produced))
+
+
+def _json(body: BaseModel) -> Mapping[str, Any]:
+    return body.model_dump(mode="json", by_alias=True)
 
 
 def _respond(answer: Answer) -> JSONResponse:
@@ -55,17 +128,15 @@ def _respond(answer: Answer) -> JSONResponse:
 
 
 async def _once(request: Request, key: IdempotencyKey = None) -> Once:
-    if key is None:
-        return Once(None, b"")
-    line = f"{request.method} {request.url.path}\n".encode()
-    return Once(key, hashlib.sha256(line + await _content(request)).digest())
+    operation = f"{request.method} {request.url.path}"
+    return Once(key, operation, b"" if key is None else await _content(request))
 
 
 async def _content(request: Request) -> bytes:
-    # The same JSON is the same body, whatever its spacing. What is no JSON is refused by whoever reads it.
+    # Spacing and the order of fields make no other body. The route refuses what is not JSON.
     try:
         return json.dumps(await request.json(), sort_keys=True).encode()
-    except json.JSONDecodeError:
+    except ValueError:
         return await request.body()
 
 

@@ -126,6 +126,7 @@ STATUS: Mapping[str, int] = {
     "delivery_not_found": 404,
     "entry_not_found": 404,
     "link_not_found": 404,
+    "secret_replaced": 409,
     "too_many_endpoints": 409,
     "already_admitted": 409,
     "request_in_flight": 409,

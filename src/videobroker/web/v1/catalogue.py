@@ -65,6 +65,11 @@ class IssuedData(EventData):
     token_id: str = Field(description="Names the token or the room code without giving it away.")
     expires_at: Moment | None = Field(description="Null for a room code, which does not expire by itself.")
     provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
+    replayed: bool = Field(
+        default=False,
+        description="True when a repeated request with an `Idempotency-Key` got credentials that were issued before; "
+        "`token_id` and `expires_at` are theirs.",
+    )
 
 
 class DeniedData(EventData):
@@ -99,6 +104,11 @@ class StayData(EventData):
     source: Source
     joined_at: Moment
     provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
+    replayed: bool = Field(
+        default=False,
+        description="True when a repeated request with an `Idempotency-Key` got credentials that were issued before; "
+        "`token_id` and `expires_at` are theirs.",
+    )
 
 
 class LeftData(StayData):

@@ -15,9 +15,10 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases import calls
 from videobroker.usecases.doors import access
-from videobroker.usecases.entering import Joined, Visitor, guest_id, join, require_known_guest
+from videobroker.usecases.entering import Joined, Visitor, guest_id, require_known_guest
 from videobroker.web.auth import Caller, CallsReader, CallsWriter, Joiner
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.keyed_join import answer_join
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, of_this_moment
 from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
@@ -315,17 +316,9 @@ def door_routes(kind: SessionKind) -> APIRouter:
         generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
     )
 
-    async def enter(caller: Caller, reference: str, visitor: Visitor, surface: Surface) -> JoinOut:
-        joined = await join(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            visitor,
-            surface=surface,
-            actor=caller.actor,
-            now=caller.now,
-        )
-        return join_out(joined)
+    async def enter(once: Once, caller: Caller, reference: str, visitor: Visitor, surface: Surface) -> Any:
+        key = session_key(caller, kind, reference)
+        return await answer_join(once, caller, key, visitor, surface=surface, show=join_out)
 
     async def turn(change: CallChange, caller: Caller, reference: str, body: CallerOfCall | None) -> CallOut:
         user_id = caller.speaks_for(body.user_id if body else None)
@@ -359,7 +352,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
             is_guest=caller.is_guest,
             ticket_name=caller.ticket.display_name if caller.ticket else None,
         )
-        return await once.answer(caller, lambda: enter(caller, reference, visitor, wish.surface))
+        return await enter(once, caller, reference, visitor, wish.surface)
 
     @router.post(
         "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
@@ -367,11 +360,11 @@ def door_routes(kind: SessionKind) -> APIRouter:
     async def join_as_guest(caller: Joiner, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
         """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
         every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
-        guest = body.guest_id or guest_id(caller.now, app=caller.app, idempotency_key=once.key)
+        guest = body.guest_id or guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
         if body.guest_id is not None:
             await require_known_guest(caller.broker, session_key(caller, kind, reference), guest)
         visitor = Visitor(guest, body.name, is_guest=True)
-        return await once.answer(caller, lambda: enter(caller, reference, visitor, body.surface))
+        return await enter(once, caller, reference, visitor, body.surface)
 
     @router.post(
         "/start",
@@ -386,7 +379,18 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> Any:
         """Opens the room and a call in it. A call that runs already is the answer."""
 
-        return await once.answer(caller, lambda: turn(calls.start_call, caller, reference, body))
+        async def check() -> None:
+            key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id if body else None)
+            await calls.require_may_start(
+                caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
+            )
+
+        return await once.answer(
+            caller,
+            lambda: turn(calls.start_call, caller, reference, body),
+            revalidate=authorized(check),
+            user_id=body.user_id if body else None,
+        )
 
     @router.post(
         "/end",
@@ -405,7 +409,16 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> Any:
         """Ends the call for everybody and shuts the room. When no call runs, the answer is the last one."""
 
-        return await once.answer(caller, lambda: turn(calls.end_call, caller, reference, body))
+        async def check() -> None:
+            key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id if body else None)
+            await calls.require_may_end(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor)
+
+        return await once.answer(
+            caller,
+            lambda: turn(calls.end_call, caller, reference, body),
+            revalidate=authorized(check),
+            user_id=body.user_id if body else None,
+        )
 
     @router.get(
         "/calls",

@@ -10,9 +10,9 @@ from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases.reading import read_journal
-from videobroker.usecases.reporting import LARGEST_REPORT, REPORTED_LATE, report, require_lately
+from videobroker.usecases.reporting import LARGEST_REPORT, REPORTED_LATE, report, require_lately, require_may_report
 from videobroker.web.auth import EventsReader, EventsReporter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Identifier, Metadata, Moment, Shape
@@ -245,4 +245,7 @@ async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) ->
         )
         return event_out(recorded)
 
-    return await once.answer(caller, reported, status=201)
+    async def check() -> None:
+        await require_may_report(caller.broker, caller.app, session, user_id, caller.actor)
+
+    return await once.answer(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)

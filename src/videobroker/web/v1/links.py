@@ -1,5 +1,6 @@
 """Links: a signed address for one person at one session."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +13,16 @@ from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import LONGEST_LIFE, SHORTEST_LIFE
 from videobroker.usecases.entering import guest_id
-from videobroker.usecases.linking import ActiveLink, Link, issue_link, list_links, revoke_link, revoke_links
+from videobroker.usecases.linking import (
+    ActiveLink,
+    Link,
+    confirm_link,
+    issue_link,
+    list_links,
+    revoke_link,
+    revoke_links,
+)
+from videobroker.usecases.once import Answer
 from videobroker.web.auth import Caller, LinkIssuer, LinkManager
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described
@@ -208,7 +218,7 @@ def link_routes(kind: SessionKind) -> APIRouter:
         if wish.guest is None:
             user_id, name = _person_of(caller, wish), wish.display_name
         else:
-            user_id = guest_id(caller.now, app=caller.app, idempotency_key=once.key)
+            user_id = guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
             name = wish.guest.display_name
         seconds = wish.expires_in_seconds
 
@@ -226,7 +236,24 @@ def link_routes(kind: SessionKind) -> APIRouter:
             )
             return _link_out(link, public_address(request))
 
-        return await once.answer(caller, issued, status=201)
+        async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
+            link = LinkOut.model_validate(stored.body)
+            expires_at = await confirm_link(
+                caller.broker,
+                caller.app,
+                session_key(caller, kind, reference),
+                TicketId(link.id),
+                user_id=user_id,
+                display_name=name,
+                is_guest=wish.guest is not None,
+                actor=caller.actor,
+                now=caller.now,
+            )
+            if expires_at is None:
+                return None
+            return link.model_copy(update={"expires_at": expires_at}).model_dump(mode="json")
+
+        return await once.answer(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
 
     @router.get("/links", summary="List links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
     async def list_active(

@@ -1,5 +1,6 @@
 """The waiting room of a session, for those who let people in."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.ids import EntryId
 from videobroker.domain.lobby import Entry, EntryState
-from videobroker.domain.sessions import SessionKind
+from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases import lobbies
 from videobroker.web.auth import Caller, Moderator
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import Moment
+from videobroker.web.v1.moderation import may_moderate
 from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
 
 EntryPath = Annotated[UUID, Path(description="The `entry` of the one who waits.")]
@@ -82,6 +85,12 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
     )
 
+    async def answer(
+        once: Once, caller: Caller, reference: str, produce: Callable[[SessionKey], Awaitable[BaseModel]]
+    ) -> Any:
+        key = session_key(caller, kind, reference)
+        return await once.answer(caller, lambda: produce(key), revalidate=authorized(may_moderate(caller, key)))
+
     @router.get("", summary="See who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
     async def list_lobby(caller: Moderator, reference: Reference) -> LobbyPage:
         """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
@@ -90,37 +99,57 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         found = await lobbies.list_lobby(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
-    @router.post("/admit", summary="Let everybody in who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
-    async def admit_all(caller: Moderator, reference: Reference) -> LobbyPage:
+    @router.post(
+        "/admit",
+        summary="Let everybody in who waits",
+        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
+        response_model=LobbyPage,
+    )
+    async def admit_all(caller: Moderator, reference: Reference, once: OnceOnly) -> Any:
         """The answer holds those who were let in with this request. Who was denied stays outside."""
-        key = session_key(caller, kind, reference)
-        found = await lobbies.admit_all(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
-        return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
+
+        async def admitted(key: SessionKey) -> LobbyPage:
+            found = await lobbies.admit_all(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
+            return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
+
+        return await answer(once, caller, reference, admitted)
 
     @router.post(
         "/{entry}/admit",
         summary="Let somebody in",
-        responses=described(*SESSION_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
+        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
+        response_model=LobbyEntryOut,
     )
-    async def admit(caller: Moderator, reference: Reference, entry: EntryPath) -> LobbyEntryOut:
+    async def admit(caller: Moderator, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
         """They get credentials as soon as they ask again, until the room is shut or somebody puts them out. Admitting
         twice is the same as once; somebody who was denied can be admitted."""
-        key = session_key(caller, kind, reference)
-        admitted = await lobbies.admit(
-            caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now
-        )
-        return _entry_out(caller, *admitted)
+
+        async def admitted(key: SessionKey) -> LobbyEntryOut:
+            found = await lobbies.admit(
+                caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now
+            )
+            return _entry_out(caller, *found)
+
+        return await answer(once, caller, reference, admitted)
 
     @router.post(
         "/{entry}/deny",
         summary="Do not let somebody in",
-        responses=described(*SESSION_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"),
+        responses=described(
+            *SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"
+        ),
+        response_model=LobbyEntryOut,
     )
-    async def deny(caller: Moderator, reference: Reference, entry: EntryPath) -> LobbyEntryOut:
+    async def deny(caller: Moderator, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
         """They are told so, and asking again changes nothing until the room is shut. Denying twice is the same as
         once; whoever was admitted has to be put out instead."""
-        key = session_key(caller, kind, reference)
-        denied = await lobbies.deny(caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now)
-        return _entry_out(caller, *denied)
+
+        async def denied(key: SessionKey) -> LobbyEntryOut:
+            found = await lobbies.deny(
+                caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now
+            )
+            return _entry_out(caller, *found)
+
+        return await answer(once, caller, reference, denied)
 
     return router

@@ -1,12 +1,18 @@
 """Putting people out of a session, and letting them in again."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from videobroker.domain.sessions import SessionKind
+from videobroker.domain.authorization import Action
+from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases import removing
+from videobroker.usecases.authorization import require
 from videobroker.usecases.removing import Enforcement
-from videobroker.web.auth import Moderator
+from videobroker.web.auth import Caller, Moderator
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.shapes import Moment, Shape
@@ -50,6 +56,11 @@ class ReadmissionOut(BaseModel):
     was_banned: bool
 
 
+def may_moderate(caller: Caller, key: SessionKey) -> Callable[[], Awaitable[object]]:
+    """Raises unless the caller may moderate the session."""
+    return lambda: require(caller.broker, caller.app, key, caller.actor, Action.MODERATE)
+
+
 def moderation_routes(kind: SessionKind) -> APIRouter:
     """The routes for one kind of session."""
     router = APIRouter(
@@ -63,41 +74,57 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
         "/remove",
         summary="Put somebody out",
         responses=described(
-            *SESSION_PROBLEMS, "malformed_json", "body_too_large", "participant_not_found", *ROLE_PROBLEMS
+            *SESSION_PROBLEMS,
+            *IDEMPOTENCY_PROBLEMS,
+            "malformed_json",
+            "body_too_large",
+            "participant_not_found",
+            *ROLE_PROBLEMS,
         ),
+        response_model=RemovalOut,
     )
     async def remove_participant(
-        caller: Moderator, reference: Reference, user_id: UserId, body: RemovalIn | None = None
-    ) -> RemovalOut:
+        caller: Moderator, reference: Reference, user_id: UserId, once: OnceOnly, body: RemovalIn | None = None
+    ) -> Any:
         """Every device of theirs leaves the call, and credentials from before are not honoured, as far as the provider
         lets us. Without a ban they may ask for new ones. A user needs one of the policy's `host_roles`."""
-        removed = await removing.remove(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            user_id,
-            ban=bool(body and body.ban),
-            actor=caller.actor,
-            now=caller.now,
-        )
-        return RemovalOut(
-            user_id=user_id,
-            banned=removed.removal.banned,
-            removed_at=removed.removal.removed_at,
-            enforcement=removed.enforcement,
-        )
+        key = session_key(caller, kind, reference)
 
-    @router.post("/readmit", summary="Lift a ban", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
-    async def readmit_participant(caller: Moderator, reference: Reference, user_id: UserId) -> ReadmissionOut:
+        async def removed() -> RemovalOut:
+            done = await removing.remove(
+                caller.broker,
+                caller.app,
+                key,
+                user_id,
+                ban=bool(body and body.ban),
+                actor=caller.actor,
+                now=caller.now,
+            )
+            return RemovalOut(
+                user_id=user_id,
+                banned=done.removal.banned,
+                removed_at=done.removal.removed_at,
+                enforcement=done.enforcement,
+            )
+
+        return await once.answer(caller, removed, revalidate=authorized(may_moderate(caller, key)), user_id=user_id)
+
+    @router.post(
+        "/readmit",
+        summary="Lift a ban",
+        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
+        response_model=ReadmissionOut,
+    )
+    async def readmit_participant(caller: Moderator, reference: Reference, user_id: UserId, once: OnceOnly) -> Any:
         """They may ask for new credentials; those from before stay worthless. Without a ban nothing changes."""
-        lifted = await removing.readmit(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            user_id,
-            actor=caller.actor,
-            now=caller.now,
-        )
-        return ReadmissionOut(user_id=user_id, was_banned=lifted)
+        key = session_key(caller, kind, reference)
+
+        async def readmitted() -> ReadmissionOut:
+            was_banned = await removing.readmit(
+                caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now
+            )
+            return ReadmissionOut(user_id=user_id, was_banned=was_banned)
+
+        return await once.answer(caller, readmitted, revalidate=authorized(may_moderate(caller, key)), user_id=user_id)
 
     return router

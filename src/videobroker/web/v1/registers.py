@@ -5,10 +5,12 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Response
 
+from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Participant, Registered, SessionKind, SessionTerms
 from videobroker.usecases import registering
+from videobroker.usecases.authorization import require
 from videobroker.web.auth import SessionsAuthor, SessionsReader, SessionsWriter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
 from videobroker.web.v1.sessions import (
@@ -120,6 +122,10 @@ def register_routes(
             key = session_key(caller, kind, reference)
             return show(await registering.cancel(caller.broker, caller.app, key, actor=caller.actor, now=caller.now))
 
-        return await once.answer(caller, cancelled)
+        async def check() -> None:
+            key = session_key(caller, kind, reference)
+            await require(caller.broker, caller.app, key, caller.actor, Action.CHANGE_SESSION)
+
+        return await once.answer(caller, cancelled, revalidate=authorized(check))
 
     return router

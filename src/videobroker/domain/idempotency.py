@@ -1,0 +1,67 @@
+"""Whether a stored answer with a credential may still be returned."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from videobroker.domain.values import Value
+
+CREDENTIAL_MARGIN = timedelta(seconds=5)
+"""A credential that expires sooner is not returned: it would expire on the way to the vendor."""
+
+
+class Grant(Value):
+    """What a join credential was issued for. Holds nothing secret: `token_id` only identifies the credential."""
+
+    session_id: str
+    call_id: str
+    provider: str
+    surface: str
+    room_id: str
+    """The provider's ID of the room, or the channel."""
+    role: str
+    """The provider's role."""
+    code_id: str | None
+    """Identifies the room code; None for a token, which is unique to its request."""
+    token_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which it is stored."""
+        times = {"issued_at": self.issued_at.isoformat(), "expires_at": self.expires_at.isoformat()}
+        return {name: getattr(self, name) for name in self.__struct_fields__} | times
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Grant | None":
+        """None for a form that this version does not know."""
+        try:
+            times = {name: datetime.fromisoformat(stored[name]) for name in ("issued_at", "expires_at")}
+            return cls(**{**{name: stored[name] for name in cls.__struct_fields__}, **times})
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def is_current(stored: Grant, fresh: Grant, *, removed_at: datetime | None, now: datetime) -> bool:
+    """Whether the stored credential is what the person would get now, so that it may be returned instead.
+
+    `fresh` describes the credential that would be issued now; `removed_at` is when the person was removed last. A
+    stored credential must not be valid longer than a fresh one may be.
+    """
+    return (
+        _what_for(stored) == _what_for(fresh)
+        and now + CREDENTIAL_MARGIN < stored.expires_at <= fresh.expires_at
+        and (removed_at is None or removed_at < stored.issued_at)
+    )
+
+
+def _what_for(grant: Grant) -> tuple[str | None, ...]:
+    return (
+        grant.session_id,
+        grant.call_id,
+        grant.provider,
+        grant.surface,
+        grant.room_id,
+        grant.role,
+        grant.code_id,
+    )

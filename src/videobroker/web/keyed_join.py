@@ -1,0 +1,56 @@
+"""A join that may be repeated with an idempotency key, for every operation that answers with join credentials."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.sessions import SessionKey
+from videobroker.providers.contract import Surface
+from videobroker.usecases.entering import Joined, Visitor, confirm_join, join
+from videobroker.usecases.once import Answer
+from videobroker.web.auth import Caller
+from videobroker.web.idempotent import Issued, Once
+
+
+async def answer_join(
+    once: Once,
+    caller: Caller,
+    key: SessionKey,
+    visitor: Visitor,
+    *,
+    surface: Surface,
+    provider: ProviderName | None = None,
+    show: Callable[[Joined], BaseModel],
+) -> Any:
+    """Join credentials as `show` presents them. A repeated request gets those from before while they are current."""
+
+    async def enter() -> Issued:
+        joined = await join(
+            caller.broker,
+            caller.app,
+            key,
+            visitor,
+            surface=surface,
+            provider=provider,
+            actor=caller.actor,
+            now=caller.now,
+        )
+        return Issued(show(joined), joined.grant, joined.expires_at)
+
+    async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
+        confirmed = await confirm_join(
+            caller.broker,
+            caller.app,
+            key,
+            visitor,
+            stored.credential,
+            surface=surface,
+            provider=provider,
+            actor=caller.actor,
+            now=caller.now,
+        )
+        return stored.body if confirmed else None
+
+    return await once.answer(caller, enter, revalidate=revalidate, user_id=visitor.user_id)
