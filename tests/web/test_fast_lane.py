@@ -474,7 +474,7 @@ def test_the_answer_made_by_hand_is_the_one_that_the_contract_describes(
         created_at=expires_at,
         updated_at=expires_at,
     )
-    joined = Joined(session, call, texts[1], texts[2], texts[3], expires_at, credentials)
+    joined = Joined(session, call, texts[1], texts[2], texts[3], expires_at, credentials, expires_at, "t")
     made = join_json(joined)
     assert msgspec.json.encode(made) == JSONResponse(join_out(joined).model_dump(mode="json")).body
     JoinResponse.model_validate_json(msgspec.json.encode(made))
@@ -492,7 +492,8 @@ def test_keys_secrets_and_credentials_are_in_no_repr() -> None:
     assert "tutoring" in repr(hook)
     assert "tell-nobody" not in repr((door, hook))
     nothing: Any = None
-    joined = Joined(nothing, nothing, "teacher", "tutor-1", "Ada", nothing, TokenCredentials("tell-nobody", "r", "a"))
+    credentials = TokenCredentials("tell-nobody", "r", "a")
+    joined = Joined(nothing, nothing, "teacher", "tutor-1", "Ada", nothing, credentials, nothing, "token-1")
     assert "tutor-1" in repr(joined)
     assert "credentials" not in repr(joined)
 

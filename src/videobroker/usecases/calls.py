@@ -111,9 +111,7 @@ async def end_call(
     return session, call
 
 
-async def require_may_end(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor
-) -> Entrance:
+async def require_may_end(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor) -> Entrance:
     """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     entrance = await look_at(broker, key, user_id)
     if user_id is not None and entrance.participant is None:

@@ -1,5 +1,6 @@
 """Webhook endpoints, as the app wants them, and what it asks about deliveries."""
 
+import hmac
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from videobroker.domain.webhooks import (
     checked_url,
     new_secret,
 )
-from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, TooManyEndpoints
+from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, SecretReplaced, TooManyEndpoints
 from videobroker.storage import deliveries, endpoints, journal
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.store import Transaction
@@ -55,7 +56,7 @@ async def create(broker: Broker, app: App, wish: Wish, *, actor: Actor, now: dat
     It receives the journal, so that a key needs `events:read` as well. Raises `ScopeMissing`, `InvalidInput` for a URL
     to which nothing may be sent, `TooManyEndpoints`.
     """
-    _require_receiver(actor)
+    require_receiver(actor)
     endpoint = Endpoint(
         id=EndpointId(uuid7(now)),
         app_id=app.id,
@@ -73,6 +74,33 @@ async def create(broker: Broker, app: App, wish: Wish, *, actor: Actor, now: dat
             raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
         await broker.endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, app.id))
     return endpoint
+
+
+async def require_secret(
+    broker: Broker, app: App, endpoint_id: EndpointId, secret: str, *, receives: bool, actor: Actor
+) -> None:
+    """Raise unless this is still the endpoint's newest secret, and the actor may have it returned once more.
+
+    `receives`: the actor must be allowed to read events as well. Raises `EndpointNotFound`, `SecretReplaced`,
+    `ScopeMissing`.
+    """
+    endpoint = await require_endpoint(broker, app, endpoint_id, receives=receives, actor=actor)
+    if not hmac.compare_digest(endpoint.secrets[0].value, secret):
+        raise SecretReplaced(
+            "The first request with this Idempotency-Key returned a secret that was replaced since. "
+            "Rotate the secret with a new key to get one."
+        )
+
+
+async def require_endpoint(
+    broker: Broker, app: App, endpoint_id: EndpointId, *, receives: bool, actor: Actor
+) -> Endpoint:
+    """The endpoint, for an actor who may manage it. Raises `EndpointNotFound`, `ScopeMissing`."""
+    require_for_app(actor, Action.MANAGE_ENDPOINTS)
+    if receives:
+        require_for_app(actor, Action.RECEIVE_EVENTS)
+    async with broker.store.transaction() as transaction:
+        return await _found(transaction, broker, app, endpoint_id)
 
 
 async def list_endpoints(broker: Broker, app: App, *, actor: Actor) -> list[Endpoint]:
@@ -106,7 +134,7 @@ async def change(
 
     An operator who enables or disables it is journaled. Raises `EndpointNotFound`, `InvalidInput`, `ScopeMissing`.
     """
-    _require_receiver(actor)
+    require_receiver(actor)
     async with broker.store.transaction() as transaction:
         known = await _found(transaction, broker, app, endpoint_id, locked=True)
         changed = replace(
@@ -224,7 +252,7 @@ async def retry(broker: Broker, app: App, delivery_id: DeliveryId, *, actor: Act
 
     Raises `DeliveryNotFound`, `ScopeMissing`.
     """
-    _require_receiver(actor)
+    require_receiver(actor)
     async with broker.store.transaction() as transaction:
         found = await deliveries.find(transaction, app.id, delivery_id)
         if found is None:
@@ -254,7 +282,7 @@ async def replay(
     An operator who does it is journaled. Raises `EndpointNotFound`, `ScopeMissing`, and `InvalidInput` for a period
     that is empty or has more than `MOST_REPLAYED` events.
     """
-    _require_receiver(actor)
+    require_receiver(actor)
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
     async with broker.store.transaction() as transaction:
@@ -287,7 +315,7 @@ async def replay(
     return total
 
 
-def _require_receiver(actor: Actor) -> None:
+def require_receiver(actor: Actor) -> None:
     """Raise `ScopeMissing` unless the actor may manage endpoints and read the events that they receive."""
     require_for_app(actor, Action.MANAGE_ENDPOINTS)
     require_for_app(actor, Action.RECEIVE_EVENTS)

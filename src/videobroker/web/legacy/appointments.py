@@ -1,6 +1,7 @@
 """Appointments with the ready-made page: bookings with integer ids, and the room code that goes with them."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -8,11 +9,14 @@ from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field
 
 from videobroker.domain.apps import LegacyFamily
+from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Modality, Participant, Session, SessionKey, SessionKind, SessionTerms
-from videobroker.errors import SessionNotFound
+from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.usecases.appointing import Appointed, appoint
+from videobroker.usecases.authorization import require
 from videobroker.usecases.codes import hand_out_code
-from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Joiner, SessionsAuthor
+from videobroker.usecases.once import Answer
+from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
@@ -168,6 +172,7 @@ def _old_type(session: Session) -> OldType:
         "invalid_request",
         *LEGACY_AUTH_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
+        "session_not_found",
         "malformed_json",
         "body_too_large",
         "duplicate_participant",
@@ -190,7 +195,30 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
         )
         return _row(appointed, body)
 
-    return await once.answer(caller, created, status=201)
+    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+        key = SessionKey(caller.app.id, SessionKind.BOOKING, str(stored.body["id"]))
+        await require(caller.broker, caller.app, key, caller.actor, Action.VIEW_SESSION)
+        code = None if stored.body["videoRoomId"] is None else await _current_code(caller, key)
+        return {**stored.body, "videoRoomId": code}
+
+    return await once.answer(caller, created, revalidate=revalidate, user_id=str(body.patient_id), status=201)
+
+
+async def _current_code(caller: Caller, key: SessionKey) -> str | None:
+    """The patient's room code as of now; None where nobody gets one anymore: the booking itself was still made."""
+    try:
+        _, code = await hand_out_code(
+            caller.broker,
+            caller.app,
+            key,
+            role=PATIENT,
+            user_id=caller.actor.user_id,
+            actor=caller.actor,
+            now=caller.now,
+        )
+    except AccessDenied:
+        return None
+    return code
 
 
 @_info.get(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
@@ -24,8 +24,10 @@ from videobroker.domain.texts import check_name
 from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.doors import denial, require_on_roster
-from videobroker.usecases.entering import Visitor, guest_id, join
+from videobroker.usecases.entering import Joined, Visitor, guest_id
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
+from videobroker.web.keyed_join import answer_join
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.problems import STATUS
 from videobroker.web.reading import by_name
@@ -93,6 +95,7 @@ _MEMBER_CODES = (
     InvalidGroupId.code,
     "invalid_request",
     *LEGACY_AUTH_PROBLEMS,
+    *IDEMPOTENCY_PROBLEMS,
     "session_not_found",
     *_REASONS,
     "role_may_not",
@@ -164,13 +167,18 @@ _guests = APIRouter(
 )
 
 
-@_members.post("/token", summary="Get a 100ms token for a group", responses=MEMBER_ERRORS.described(*_MEMBER_CODES))
-async def group_video_token(caller: Joiner, group_id: GroupId) -> GroupTokenAnswer:
+@_members.post(
+    "/token",
+    summary="Get a 100ms token for a group",
+    responses=MEMBER_ERRORS.described(*_MEMBER_CODES),
+    response_model=GroupTokenAnswer,
+)
+async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -> Any:
     """What `POST /v1/groups/{reference}/join` does, for the 100ms SDK. The body is not read. Whoever is not a member
     hears only that, whether there is such a group or not."""
     key, user_id = _key(caller, group_id), caller.must_speak_for(None)
     try:
-        return await _enter(caller, key, Visitor(user_id))
+        return await _enter(once, caller, key, Visitor(user_id))
     except (SessionNotFound, AccessDenied):
         await _say_first_who_is_no_member(caller, key, user_id)
         raise
@@ -181,13 +189,15 @@ async def group_video_token(caller: Joiner, group_id: GroupId) -> GroupTokenAnsw
     summary="Get a 100ms token for a guest of a group",
     responses=GUEST_ERRORS.described(*_GUEST_CODES),
     openapi_extra=_GUEST_BODY,
+    response_model=GroupTokenAnswer,
 )
-async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request) -> GroupTokenAnswer:
-    """What `POST /v1/groups/{reference}/guests` does, for the 100ms SDK. Every request is a new guest."""
+async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, once: OnceOnly) -> Any:
+    """What `POST /v1/groups/{reference}/guests` does, for the 100ms SDK. Every request is a new guest; with an
+    `Idempotency-Key`, every key is."""
     key = _key(caller, group_id)
     name = await _guest_name(request)
-    guest = guest_id(caller.now, app=caller.app, idempotency_key=None)
-    return await _enter(caller, key, Visitor(guest, name, is_guest=True))
+    guest = guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
+    return await _enter(once, caller, key, Visitor(guest, name, is_guest=True))
 
 
 router = APIRouter()
@@ -222,17 +232,13 @@ async def _say_first_who_is_no_member(caller: Caller, key: SessionKey, user_id: 
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT)) from None
 
 
-async def _enter(caller: Caller, key: SessionKey, visitor: Visitor) -> GroupTokenAnswer:
-    joined = await join(
-        caller.broker,
-        caller.app,
-        key,
-        visitor,
-        surface=Surface.SDK,
-        provider=ProviderName.HMS,
-        actor=caller.actor,
-        now=caller.now,
+async def _enter(once: Once, caller: Caller, key: SessionKey, visitor: Visitor) -> Any:
+    return await answer_join(
+        once, caller, key, visitor, surface=Surface.SDK, provider=ProviderName.HMS, show=_token_answer
     )
+
+
+def _token_answer(joined: Joined) -> GroupTokenAnswer:
     credentials = joined.credentials
     assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
     return GroupTokenAnswer(token=credentials.token, room_id=credentials.room_id, role=joined.role)

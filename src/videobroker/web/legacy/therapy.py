@@ -1,6 +1,6 @@
 """Video calls of therapists and clients: sessions with a progress, a lobby and a call log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from videobroker.domain.access import Admit
 from videobroker.domain.access import Reason as AccessReason
 from videobroker.domain.apps import LegacyFamily
+from videobroker.domain.authorization import Action
 from videobroker.domain.ids import SessionId
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.rooms import code_alias
@@ -20,8 +21,10 @@ from videobroker.domain.standing import Standing, Step, first_by_role
 from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
 from videobroker.usecases import proceeding, registering, reporting
 from videobroker.usecases.appointing import book
+from videobroker.usecases.authorization import require
 from videobroker.usecases.codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
 from videobroker.usecases.doors import require_on_roster
+from videobroker.usecases.once import Answer
 from videobroker.web.auth import (
     LEGACY_AUTH_PROBLEMS,
     Caller,
@@ -31,7 +34,7 @@ from videobroker.web.auth import (
     SessionsAuthor,
     SessionsReader,
 )
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
 from videobroker.web.reading import by_name
@@ -330,6 +333,26 @@ async def _code(caller: Caller, standing: Standing) -> str | None:
     return code
 
 
+async def _current_code(caller: Caller, key: SessionKey) -> str | None:
+    """The client's code with the app's prefix; None where nobody gets one anymore."""
+    try:
+        _, code = await hand_out_code(
+            caller.broker,
+            caller.app,
+            key,
+            role=CLIENT,
+            user_id=caller.user_id,
+            actor=caller.actor,
+            now=caller.now,
+        )
+    except StorageUnavailable:
+        raise
+    except BrokerError as error:
+        log.info("legacy.room_code_unavailable", reference=key.reference, error=error.code)
+        return None
+    return code_alias(code, code_prefix(caller.app))
+
+
 async def _known_codes(caller: Caller, found: Sequence[Standing]) -> dict[SessionId, str]:
     return await hand_out_known_codes(
         caller.broker,
@@ -396,7 +419,9 @@ def _entry(event: Event) -> LogEntry:
     status_code=201,
     summary="Create a video call",
     response_model=VideoCall,
-    responses=_WRITING.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "duplicate_participant", "role_not_mapped"),
+    responses=_WRITING.described(
+        *_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found", "duplicate_participant", "role_not_mapped"
+    ),
 )
 async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: OnceOnly) -> Any:
     """Schedules a video call. Its room and code are made at once; when the vendor does not answer, `roomCode` is null
@@ -414,7 +439,12 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
         )
         return VideoCall(**_fields(caller, standing, await _code(caller, standing)))
 
-    return await once.answer(caller, created, status=201)
+    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+        key = _key(caller, stored.body["id"])
+        await require(caller.broker, caller.app, key, caller.actor, Action.VIEW_SESSION)
+        return {**stored.body, "roomCode": await _current_code(caller, key)}
+
+    return await once.answer(caller, created, revalidate=revalidate, user_id=str(body.client_id), status=201)
 
 
 @_reading.get("/rooms", summary="List video calls", responses=_READING.described(*_COMMON))
@@ -543,7 +573,12 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
         )
         return _entry(recorded.event)
 
-    return await once.answer(caller, reported, status=201)
+    async def check() -> None:
+        await reporting.require_may_report(
+            caller.broker, caller.app, _key(caller, body.booking_id), user_id, caller.actor
+        )
+
+    return await once.answer(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)
 
 
 @_reading.get(

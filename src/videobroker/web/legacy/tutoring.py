@@ -1,5 +1,6 @@
 """Tutoring products: a token for the 100ms or Agora SDK by booking, and the video session that a booking keeps."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -13,8 +14,10 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
 from videobroker.usecases import calls
 from videobroker.usecases.doors import look_at
-from videobroker.usecases.entering import Joined, Visitor, join
+from videobroker.usecases.entering import Joined, Visitor
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.keyed_join import answer_join
 from videobroker.web.legacy.answers import OldErrors, old_route
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import IDENTIFIER_SCHEMA, Identifier, Moment
@@ -42,6 +45,7 @@ ERRORS = OldErrors(
 _COMMON = (
     *("invalid_request", "malformed_json", "body_too_large"),
     *LEGACY_AUTH_PROBLEMS,
+    *IDEMPOTENCY_PROBLEMS,
     *("storage_unavailable", "session_not_found"),
 )
 _PROVIDER = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
@@ -175,71 +179,115 @@ router = APIRouter(
 )
 
 
-@router.post("/100ms/token", summary="Get a 100ms token for a booking", responses=_TOKEN_ERRORS)
-async def tutoring_100ms_token(caller: Joiner, body: BookingNamed) -> HmsTokenAnswer:
+@router.post(
+    "/100ms/token",
+    summary="Get a 100ms token for a booking",
+    responses=_TOKEN_ERRORS,
+    response_model=HmsTokenAnswer,
+)
+async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
     """What `POST /v1/bookings/{reference}/join` does, for the 100ms SDK. In the token, too, the person is called by
     `userId`, so that a frontend finds its own peer."""
     known_as = f"{caller.must_speak_for(None)}-{body.booking_id}"
-    joined = await _join(caller, body.booking_id, ProviderName.HMS, known_as=known_as)
-    credentials = joined.credentials
-    assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
-    return HmsTokenAnswer(
-        token=credentials.token,
-        room_id=credentials.room_id,
-        user_id=known_as,
-        role=joined.role,
-        app_id=credentials.app_id,
-    )
+
+    def show(joined: Joined) -> HmsTokenAnswer:
+        credentials = joined.credentials
+        assert isinstance(credentials, TokenCredentials)  # noqa: S101  nothing else was asked for
+        return HmsTokenAnswer(
+            token=credentials.token,
+            room_id=credentials.room_id,
+            user_id=known_as,
+            role=joined.role,
+            app_id=credentials.app_id,
+        )
+
+    return await _join(once, caller, body.booking_id, ProviderName.HMS, known_as=known_as, show=show)
 
 
-@router.post("/agora/token", summary="Get an Agora token for a booking", responses=_TOKEN_ERRORS)
-async def tutoring_agora_token(caller: Joiner, body: BookingNamed) -> AgoraTokenAnswer:
+@router.post(
+    "/agora/token",
+    summary="Get an Agora token for a booking",
+    responses=_TOKEN_ERRORS,
+    response_model=AgoraTokenAnswer,
+)
+async def tutoring_agora_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
     """What `POST /v1/bookings/{reference}/join` does, for the Agora SDK."""
-    credentials = (await _join(caller, body.booking_id, ProviderName.AGORA)).credentials
-    assert isinstance(credentials, ChannelCredentials)  # noqa: S101  nothing else was asked for
-    return AgoraTokenAnswer(
-        token=credentials.token,
-        channel_name=credentials.channel,
-        uid=credentials.uid,
-        app_id=credentials.app_id,
-    )
+
+    def show(joined: Joined) -> AgoraTokenAnswer:
+        credentials = joined.credentials
+        assert isinstance(credentials, ChannelCredentials)  # noqa: S101  nothing else was asked for
+        return AgoraTokenAnswer(
+            token=credentials.token,
+            channel_name=credentials.channel,
+            uid=credentials.uid,
+            app_id=credentials.app_id,
+        )
+
+    return await _join(once, caller, body.booking_id, ProviderName.AGORA, show=show)
 
 
-@router.post("/video-sessions/start", summary="Start the video session of a booking", responses=_START_ERRORS)
-async def start_video_session(caller: CallsWriter, body: BookingNamed) -> VideoSession:
+@router.post(
+    "/video-sessions/start",
+    summary="Start the video session of a booking",
+    responses=_START_ERRORS,
+    response_model=VideoSession,
+)
+async def start_video_session(caller: CallsWriter, body: BookingNamed, once: OnceOnly) -> Any:
     """What `POST /v1/bookings/{reference}/start` does. A session that runs already is the answer."""
-    key = _key(caller, body.booking_id)
-    _, call = await calls.start_call(
-        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), actor=caller.actor, now=caller.now
-    )
-    return await _video_session(caller, key, call)
+    key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
+
+    async def started() -> VideoSession:
+        _, call = await calls.start_call(
+            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
+        )
+        return await _video_session(caller, key, call)
+
+    async def check() -> None:
+        await calls.require_may_start(
+            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
+        )
+
+    return await once.answer(caller, started, revalidate=authorized(check))
 
 
-@router.post("/video-sessions/end", summary="End the video session of a booking", responses=_END_ERRORS)
-async def end_video_session(caller: CallsWriter, body: BookingNamed) -> VideoSession:
+@router.post(
+    "/video-sessions/end",
+    summary="End the video session of a booking",
+    responses=_END_ERRORS,
+    response_model=VideoSession,
+)
+async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceOnly) -> Any:
     """What `POST /v1/bookings/{reference}/end` does. When no session runs, the answer is the last one."""
-    key = _key(caller, body.booking_id)
-    _, call = await calls.end_call(
-        caller.broker, caller.app, key, user_id=caller.must_speak_for(None), actor=caller.actor, now=caller.now
-    )
-    return await _video_session(caller, key, call)
+    key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
+
+    async def ended() -> VideoSession:
+        _, call = await calls.end_call(
+            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
+        )
+        return await _video_session(caller, key, call)
+
+    async def check() -> None:
+        await calls.require_may_end(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor)
+
+    return await once.answer(caller, ended, revalidate=authorized(check))
 
 
 def _key(caller: Caller, booking_id: str) -> SessionKey:
     return SessionKey(caller.app.id, SessionKind.BOOKING, booking_id)
 
 
-async def _join(caller: Caller, booking_id: str, provider: ProviderName, *, known_as: str | None = None) -> Joined:
-    return await join(
-        caller.broker,
-        caller.app,
-        _key(caller, booking_id),
-        Visitor(caller.must_speak_for(None), provider_user_id=known_as),
-        surface=Surface.SDK,
-        provider=provider,
-        actor=caller.actor,
-        now=caller.now,
-    )
+async def _join(
+    once: Once,
+    caller: Caller,
+    booking_id: str,
+    provider: ProviderName,
+    *,
+    known_as: str | None = None,
+    show: Callable[[Joined], BaseModel],
+) -> Any:
+    visitor = Visitor(caller.must_speak_for(None), provider_user_id=known_as)
+    key = _key(caller, booking_id)
+    return await answer_join(once, caller, key, visitor, surface=Surface.SDK, provider=provider, show=show)
 
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:

@@ -87,6 +87,10 @@ class LinkData(EventData):
     guest: bool
     token_id: str = Field(description="Names the ticket without giving it away.")
     expires_at: Moment = Field(description="As of then. It moves with the session.")
+    replayed: bool = Field(
+        default=False,
+        description="True when a repeated request with an `Idempotency-Key` got a link that was issued before.",
+    )
 
 
 class LinkRevokedData(EventData):

@@ -1,5 +1,6 @@
 """Webhook endpoints: where the app's backend hears our events, and what became of each delivery."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +13,9 @@ from videobroker.domain.journal import EventType
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabled, Endpoint
 from videobroker.usecases import endpoints
 from videobroker.usecases.endpoints import Wish
-from videobroker.web.auth import EventReceiver, WebhooksReader, WebhooksWriter
+from videobroker.usecases.once import Answer, Revalidate
+from videobroker.web.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
+from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import INTEGRAL, Moment, Shape
@@ -254,13 +257,26 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
     "/webhook-endpoints",
     summary="Add a webhook endpoint",
     status_code=201,
-    responses=described(*COMMON_PROBLEMS, *_BODY_PROBLEMS, "too_many_endpoints"),
+    response_model=EndpointWithSecret,
+    responses=described(
+        *COMMON_PROBLEMS,
+        *_BODY_PROBLEMS,
+        *IDEMPOTENCY_PROBLEMS,
+        "too_many_endpoints",
+        "endpoint_not_found",
+        "secret_replaced",
+    ),
 )
-async def create_endpoint(caller: EventReceiver, body: EndpointIn) -> EndpointWithSecret:
-    """It receives events from now on, signed with Standard Webhooks. The secret is shown only once. The API key needs
-    `events:read` as well."""
+async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnly) -> Any:
+    """It receives events from now on, signed with Standard Webhooks. The secret is shown only once: in this answer,
+    and when the request is repeated with its `Idempotency-Key`, until the secret is rotated or the endpoint removed.
+    The API key needs `events:read` as well."""
     wish = Wish(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
-    return _with_secret(await endpoints.create(caller.broker, caller.app, wish, actor=caller.actor, now=caller.now))
+
+    async def created() -> EndpointWithSecret:
+        return _with_secret(await endpoints.create(caller.broker, caller.app, wish, actor=caller.actor, now=caller.now))
+
+    return await once.answer(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
 
 
 @router.get("/webhook-endpoints", summary="List the webhook endpoints", responses=described(*COMMON_PROBLEMS))
@@ -314,49 +330,68 @@ async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
     summary="Replace the secret of an endpoint",
-    responses=described(*_PROBLEMS, *_BODY_PROBLEMS),
+    response_model=EndpointWithSecret,
+    responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
 )
 async def rotate_secret(
-    caller: WebhooksWriter, endpoint_id: EndpointPath, body: RotationIn | None = None
-) -> EndpointWithSecret:
+    caller: WebhooksWriter, endpoint_id: EndpointPath, once: OnceOnly, body: RotationIn | None = None
+) -> Any:
     """Deliveries carry the signatures of both secrets for as long as they overlap."""
     overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
-    return _with_secret(
-        await endpoints.rotate(
-            caller.broker, caller.app, EndpointId(endpoint_id), overlap=overlap, actor=caller.actor, now=caller.now
+
+    async def rotated() -> EndpointWithSecret:
+        return _with_secret(
+            await endpoints.rotate(
+                caller.broker, caller.app, EndpointId(endpoint_id), overlap=overlap, actor=caller.actor, now=caller.now
+            )
         )
-    )
+
+    return await once.answer(caller, rotated, revalidate=_same_secret(caller, receives=False))
 
 
 @router.post(
-    "/webhook-endpoints/{endpoint_id}/test", summary="Send a test event to an endpoint", responses=described(*_PROBLEMS)
+    "/webhook-endpoints/{endpoint_id}/test",
+    summary="Send a test event to an endpoint",
+    response_model=AttemptOut,
+    responses=described(*_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
-async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> AttemptOut:
+async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, once: OnceOnly) -> Any:
     """One signed event of the type `endpoint.test`, at once; the answer is what came of it."""
-    return _attempt_out(
-        await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor, now=caller.now)
-    )
+
+    async def tested() -> AttemptOut:
+        return _attempt_out(
+            await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor, now=caller.now)
+        )
+
+    check = _may_manage(caller, EndpointId(endpoint_id), receives=False)
+    return await once.answer(caller, tested, revalidate=authorized(check))
 
 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/replay",
     summary="Send the events of some time once more",
-    responses=described(*_PROBLEMS, *_BODY_PROBLEMS),
+    response_model=ReplayOut,
+    responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
-async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn) -> ReplayOut:
+async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, once: OnceOnly) -> Any:
     """With the ids they had before, so that a receiver can tell what it knows."""
-    return ReplayOut(
-        events=await endpoints.replay(
-            caller.broker,
-            caller.app,
-            EndpointId(endpoint_id),
-            since=body.since,
-            until=body.until,
-            types=body.types,
-            actor=caller.actor,
-            now=caller.now,
+
+    async def replayed() -> ReplayOut:
+        return ReplayOut(
+            events=await endpoints.replay(
+                caller.broker,
+                caller.app,
+                EndpointId(endpoint_id),
+                since=body.since,
+                until=body.until,
+                types=body.types,
+                actor=caller.actor,
+                now=caller.now,
+            )
         )
-    )
+
+    check = _may_manage(caller, EndpointId(endpoint_id), receives=True)
+    return await once.answer(caller, replayed, revalidate=authorized(check))
 
 
 @router.get(
@@ -392,11 +427,38 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
 @router.post(
     "/deliveries/{delivery_id}/retry",
     summary="Retry a delivery",
-    responses=described(*COMMON_PROBLEMS, "delivery_not_found"),
+    response_model=DeliveryOut,
+    responses=described(*COMMON_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "delivery_not_found"),
 )
-async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath) -> DeliveryOut:
+async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, once: OnceOnly) -> Any:
     """It is on its way once more, whatever became of it."""
-    found = await endpoints.retry(
-        caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor, now=caller.now
+
+    async def retried() -> DeliveryOut:
+        found = await endpoints.retry(
+            caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor, now=caller.now
+        )
+        return DeliveryOut(**_delivery_fields(found))
+
+    async def check() -> None:
+        endpoints.require_receiver(caller.actor)
+
+    return await once.answer(caller, retried, revalidate=authorized(check))
+
+
+def _may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> Callable[[], Awaitable[object]]:
+    return lambda: endpoints.require_endpoint(
+        caller.broker, caller.app, endpoint_id, receives=receives, actor=caller.actor
     )
-    return DeliveryOut(**_delivery_fields(found))
+
+
+def _same_secret(caller: Caller, *, receives: bool) -> Revalidate:
+    """Returns a stored secret again while it is the newest of its endpoint."""
+
+    async def revalidate(stored: Answer) -> Mapping[str, Any]:
+        endpoint_id, secret = EndpointId(UUID(stored.body["id"])), stored.body["secret"]
+        await endpoints.require_secret(
+            caller.broker, caller.app, endpoint_id, secret, receives=receives, actor=caller.actor
+        )
+        return stored.body
+
+    return revalidate

@@ -1,0 +1,75 @@
+"""Whether stored credentials may be returned once more."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videobroker.domain.idempotency import CREDENTIAL_MARGIN, Grant, is_current
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+STORED = Grant(
+    session_id="session",
+    call_id="call",
+    provider="100ms",
+    surface="sdk",
+    room_id="room",
+    role="teacher",
+    code_id=None,
+    token_id="stored",
+    issued_at=NOW - MINUTE,
+    expires_at=NOW + HOUR,
+)
+FRESH = replace(STORED, token_id="fresh", issued_at=NOW, expires_at=NOW + HOUR + MINUTE)
+FACTS = ("session_id", "call_id", "provider", "surface", "room_id", "role", "code_id")
+
+
+def test_an_unchanged_credential_is_current() -> None:
+    assert is_current(STORED, FRESH, removed_at=None, now=NOW)
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_change_of_anything_it_was_issued_for_makes_it_stale(fact: str) -> None:
+    assert not is_current(STORED, replace(FRESH, **{fact: "another"}), removed_at=None, now=NOW)
+
+
+@given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
+def test_it_is_current_only_while_more_than_the_margin_is_left(left: timedelta) -> None:
+    stored = replace(STORED, expires_at=NOW + left)
+    assert is_current(stored, FRESH, removed_at=None, now=NOW) is (left > CREDENTIAL_MARGIN)
+
+
+@given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
+def test_it_is_stale_when_a_new_one_would_have_to_end_sooner(sooner: timedelta) -> None:
+    fresh = replace(FRESH, expires_at=STORED.expires_at - sooner)
+    assert is_current(STORED, fresh, removed_at=None, now=NOW) is (sooner <= timedelta(0))
+
+
+@given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
+def test_a_removal_makes_credentials_from_before_stale_and_no_others(after: timedelta) -> None:
+    removed_at = STORED.issued_at + after
+    assert is_current(STORED, FRESH, removed_at=removed_at, now=NOW) is (after < timedelta(0))
+
+
+@given(
+    st.builds(
+        Grant,
+        **{name: st.text() for name in (*FACTS[:-1], "token_id")},
+        code_id=st.none() | st.text(),
+        issued_at=st.datetimes(timezones=st.just(UTC)),
+        expires_at=st.datetimes(timezones=st.just(UTC)),
+    )
+)
+def test_it_is_read_back_as_it_was_stored(grant: Grant) -> None:
+    assert Grant.from_json(grant.to_json()) == grant
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, {"session_id": "s"}, {**STORED.to_json(), "issued_at": "soon"}, {**STORED.to_json(), "issued_at": 5}]
+)
+def test_an_unknown_form_is_not_trusted(stored: dict[str, object]) -> None:
+    assert Grant.from_json(stored) is None
