@@ -1,12 +1,24 @@
 """The `Idempotency-Key`: the same request again gets the same answer."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+import httpx
+import jwt
 import pytest
 from sqlalchemy import text
 
-from house import MovableClock, Sandbox, Tenant
+from house import LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.keys import Scope
+from videobroker.domain.users import TokenRules
+from videobroker.usecases import entering, tenants
+
+LESSON_1 = "/v1/bookings/lesson-1"
 
 
 def keyed(key: str) -> dict[str, dict[str, str]]:
@@ -28,7 +40,10 @@ async def test_the_same_key_and_body_get_the_stored_answer(tutoring: Tenant) -> 
     assert again.json() == first.json()
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert len(await tutoring.events("credentials.issued")) == 1
+    issued, replayed = await tutoring.events("credentials.issued")
+    assert "replayed" not in issued["data"]
+    assert replayed["data"] == {**issued["data"], "replayed": True}
+    assert (issued["user_id"], replayed["user_id"]) == ("tutor-1", "tutor-1")
 
 
 async def test_another_body_or_path_under_the_same_key_is_refused(tutoring: Tenant) -> None:
@@ -66,8 +81,10 @@ async def test_twenty_requests_at_once_make_one_guest(tutoring: Tenant) -> None:
     done = [answer.json() for answer in answers if answer.status_code == 200]
     in_flight = [answer for answer in answers if answer.status_code == 409]
     assert len(done) + len(in_flight) == 20
-    assert len({guest["user_id"] for guest in done}) == 1
-    assert len(await tutoring.events("credentials.issued")) == 1
+    assert len({guest["token"] for guest in done}) == 1
+    issued = await tutoring.events("credentials.issued")
+    assert len([event for event in issued if not event["data"].get("replayed")]) == 1
+    assert len(issued) == len(done)
     for answer in in_flight:
         assert answer.json()["code"] == "request_in_flight"
         assert answer.headers["Retry-After"] == "1"
@@ -116,7 +133,7 @@ async def test_stored_answers_are_unreadable_in_the_database(tutoring: Tenant) -
     assert b"tutor-1" not in stored
 
 
-@pytest.mark.parametrize("action", ["start", "end", "cancel"])
+@pytest.mark.parametrize("action", ["start", "end"])
 async def test_every_post_that_changes_something_takes_a_key(
     tutoring: Tenant, clock: MovableClock, action: str
 ) -> None:
@@ -129,3 +146,397 @@ async def test_every_post_that_changes_something_takes_a_key(
     assert first.status_code == 200
     assert again.json() == first.json()
     assert again.headers["Idempotency-Replayed"] == "true"
+
+
+# --- the decision is made again, before a stored answer is returned ---------------------------------------------------
+
+Step = Callable[[Tenant], Awaitable[object]]
+ME = {"user_id": "student-1"}
+
+
+def remove(tenant: Tenant, *, ban: bool) -> Awaitable[httpx.Response]:
+    return tenant.post(f"{LESSON_1}/participants/student-1/remove", {"ban": ban})
+
+
+async def repeated(tenant: Tenant, path: str, body: Any, *between: Step) -> tuple[httpx.Response, httpx.Response]:
+    """The answers to a request, and to its repetition after these steps."""
+    first = await tenant.post(path, body, **keyed("k1"))
+    assert first.is_success, first.text
+    for step in between:
+        answer = await step(tenant)
+        assert not isinstance(answer, httpx.Response) or answer.is_success, answer.text
+    return first, await tenant.post(path, body, **keyed("k1"))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda tenant: tenant.post(f"{LESSON_1}/cancel"), "session_cancelled"),
+        (lambda tenant: tenant.send("PATCH", LESSON_1, json={"status": "completed"}), "session_completed"),
+        (lambda tenant: tenant.send("PATCH", LESSON_1, json={"modality": "physical"}), "video_disabled"),
+        (lambda tenant: tenant.send("DELETE", f"{LESSON_1}/participants/student-1"), "not_a_participant"),
+        (lambda tenant: remove(tenant, ban=True), "participant_removed"),
+        (lambda tenant: tenant.book(starts_in=timedelta(days=1)), "too_early"),
+    ],
+    ids=["cancelled", "completed", "made physical", "off the list", "blocked", "moved to tomorrow"],
+)
+async def test_a_join_that_would_be_refused_now_is_not_replayed(tutoring: Tenant, change: Step, code: str) -> None:
+    await tutoring.book()
+    first, again = await repeated(tutoring, f"{LESSON_1}/join", ME, change)
+    assert (again.status_code, again.json()["code"]) == (403, code)
+    assert first.json()["token"] not in again.text
+    assert len(await tutoring.events("credentials.issued")) == 1
+
+
+async def test_a_guest_is_refused_when_guests_are_not_allowed_anymore(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"guests_allowed": True})
+    _, again = await repeated(tutoring, f"{LESSON_1}/guests", {"name": "Gus"}, lambda tenant: tenant.book(policy={}))
+    assert (again.status_code, again.json()["code"]) == (403, "guests_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tenant: remove(tenant, ban=False),
+        lambda tenant: tenant.post(f"{LESSON_1}/end"),
+        lambda tenant: tenant.send(
+            "PUT", f"{LESSON_1}/participants/student-1", json={"role": "tutor", "display_name": "Ben"}
+        ),
+    ],
+    ids=["removed without a block", "call ended", "another role"],
+)
+async def test_credentials_that_became_stale_are_replaced_under_the_same_key(tutoring: Tenant, change: Step) -> None:
+    await tutoring.book()
+    await tutoring.join()
+    first, fresh = await repeated(tutoring, f"{LESSON_1}/join", ME, change)
+    assert fresh.status_code == 200
+    assert "Idempotency-Replayed" not in fresh.headers
+    assert fresh.json()["token"] != first.json()["token"]
+    third = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+    assert third.headers["Idempotency-Replayed"] == "true"
+    assert third.json() == fresh.json()
+
+
+async def test_a_block_that_was_lifted_makes_the_old_credentials_stale(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first, fresh = await repeated(
+        tutoring,
+        f"{LESSON_1}/join",
+        ME,
+        lambda tenant: remove(tenant, ban=True),
+        lambda tenant: tenant.post(f"{LESSON_1}/participants/student-1/readmit"),
+    )
+    assert fresh.status_code == 200
+    assert fresh.json()["token"] != first.json()["token"]
+
+
+async def test_a_session_that_was_cancelled_and_reopened_makes_them_stale(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first, fresh = await repeated(
+        tutoring, f"{LESSON_1}/join", ME, lambda tenant: tenant.post(f"{LESSON_1}/cancel"), lambda tenant: tenant.book()
+    )
+    assert fresh.status_code == 200
+    assert fresh.json()["token"] != first.json()["token"]
+    assert fresh.json()["call"]["id"] != first.json()["call"]["id"]
+
+
+async def test_a_window_that_ends_sooner_makes_them_stale(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first, fresh = await repeated(
+        tutoring, f"{LESSON_1}/join", ME, lambda tenant: tenant.send("PATCH", LESSON_1, json={"duration_minutes": 20})
+    )
+    assert fresh.status_code == 200
+    assert fresh.json()["expires_at"] < first.json()["expires_at"]
+
+
+async def test_expired_credentials_are_replaced_and_the_guest_stays_the_same(
+    tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.gather(policy={"guests_allowed": True, "guest_token_seconds": 600})
+    path, body = "/v1/groups/circle/guests", {"name": "Gus"}
+    first = (await tutoring.post(path, body, **keyed("k1"))).json()
+    clock.move(seconds=590)
+    assert (await tutoring.post(path, body, **keyed("k1"))).json() == first
+    clock.move(seconds=6)
+    fresh = await tutoring.post(path, body, **keyed("k1"))
+    assert fresh.status_code == 200
+    assert fresh.json()["token"] != first["token"]
+    assert (fresh.json()["user_id"], fresh.json()["call"]) == (first["user_id"], first["call"])
+
+
+async def test_another_provider_makes_them_stale(
+    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
+) -> None:
+    accounts = {
+        ProviderName.HMS: sandbox.account("tutoring"),
+        ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},
+    }
+    roles = {
+        ProviderName.HMS: {"tutor": "teacher", "student": "student"},
+        ProviderName.AGORA: {"tutor": "publisher", "student": "publisher"},
+    }
+    tenant = await make_tenant(broker, api, accounts, roles)
+    await tenant.book(providers=["100ms"])
+
+    async def switch(tenant: Tenant) -> None:
+        assert (await tenant.post(f"{LESSON_1}/end")).status_code == 200
+        async with tenant.broker.store.transaction() as transaction:
+            moved = "update sessions set provider = null where app_id = :app_id"
+            await transaction.execute(text(moved), {"app_id": tenant.app.id})
+        assert (await tenant.send("PATCH", LESSON_1, json={"providers": ["agora"]})).status_code == 200
+
+    first, fresh = await repeated(tenant, f"{LESSON_1}/join", ME, switch)
+    assert fresh.status_code == 200
+    assert (first.json()["provider"], fresh.json()["provider"]) == ("100ms", "agora")
+
+
+async def test_a_room_code_that_was_disabled_is_not_replayed(hooked: Tenant) -> None:
+    await hooked.book()
+    body = {**ME, "surface": "prebuilt"}
+    first, fresh = await repeated(hooked, f"{LESSON_1}/join", body, lambda tenant: tenant.post(f"{LESSON_1}/end"))
+    assert fresh.status_code == 200
+    assert "Idempotency-Replayed" not in fresh.headers
+    assert fresh.json()["call"]["id"] != first.json()["call"]["id"]
+
+
+async def test_a_person_who_is_blocked_during_the_replay_is_refused(
+    tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tutoring.book()
+    assert (await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))).status_code == 200
+    undisturbed = entering._removed_at
+
+    async def meanwhile(*about: Any) -> Any:
+        found = await undisturbed(*about)
+        assert (await remove(tutoring, ban=True)).is_success
+        return found
+
+    monkeypatch.setattr(entering, "_removed_at", meanwhile)
+    again = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+    assert (again.status_code, again.json()["code"]) == (403, "participant_removed")
+    assert len(await tutoring.events("credentials.issued")) == 1
+
+
+async def test_repeating_a_join_in_the_waiting_room_announces_the_person_once(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit", "host_roles": ["tutor"]})
+    for _ in range(2):
+        answer = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+        assert answer.json()["code"] == "waiting_for_admission"
+    assert len(await tutoring.events("participant.waiting")) == 1
+
+
+async def test_someone_whose_admission_was_withdrawn_waits_again(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit", "host_roles": ["tutor"]})
+    await tutoring.post(f"{LESSON_1}/join", ME)
+    await tutoring.post(f"{LESSON_1}/lobby/admit")
+    _, again = await repeated(tutoring, f"{LESSON_1}/join", ME, lambda tenant: remove(tenant, ban=False))
+    assert (again.status_code, again.json()["code"]) == (403, "waiting_for_admission")
+
+
+async def test_of_many_repetitions_with_a_stale_answer_one_makes_the_new_one(
+    tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.gather(policy={"token_seconds": 600})
+    path = "/v1/groups/circle/join"
+    await tutoring.post(path, ME, **keyed("k1"))
+    clock.move(seconds=700)
+    answers = await asyncio.gather(*(tutoring.post(path, ME, **keyed("k1")) for _ in range(8)))
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert len({answer.json()["token"] for answer in answers if answer.status_code == 200}) == 1
+    issued = [each for each in await tutoring.events("credentials.issued") if not each["data"].get("replayed")]
+    assert len(issued) == 2
+
+
+async def test_a_failure_while_a_stale_answer_is_replaced_leaves_the_key_free(
+    tutoring: Tenant, sandbox: Sandbox
+) -> None:
+    await tutoring.book()
+
+    async def break_down(tenant: Tenant) -> None:
+        await tenant.post(f"{LESSON_1}/end")
+        await sandbox.fault("status", status=500)
+
+    _, again = await repeated(tutoring, f"{LESSON_1}/join", ME, break_down)
+    assert again.status_code == 503
+    await sandbox.heal()
+    assert (await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))).status_code == 200
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_link_that_is_replayed_is_journaled(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first, again = await repeated(tutoring, f"{LESSON_1}/links", ME)
+    assert again.json() == first.json()
+    issued, replayed = await tutoring.events("link.issued")
+    assert replayed["data"] == {**issued["data"], "replayed": True}
+
+
+async def test_a_revoked_link_is_not_replayed(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"guests_allowed": True})
+    body = {"guest": {"display_name": "Gus"}}
+    first, fresh = await repeated(
+        tutoring, f"{LESSON_1}/links", body, lambda tenant: tenant.send("DELETE", f"{LESSON_1}/links")
+    )
+    assert fresh.status_code == 201
+    assert fresh.json()["ticket"] != first.json()["ticket"]
+    assert fresh.json()["user_id"] == first.json()["user_id"]
+
+
+async def test_an_expired_link_is_not_replayed(tutoring: Tenant, clock: MovableClock) -> None:
+    await tutoring.book()
+    body = {**ME, "expires_in_seconds": 60}
+    first = await tutoring.post(f"{LESSON_1}/links", body, **keyed("k1"))
+    clock.move(seconds=61)
+    fresh = await tutoring.post(f"{LESSON_1}/links", body, **keyed("k1"))
+    assert fresh.status_code == 201
+    assert fresh.json()["ticket"] != first.json()["ticket"]
+
+
+async def test_a_link_is_not_replayed_when_the_session_is_cancelled(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first, again = await repeated(tutoring, f"{LESSON_1}/links", ME, lambda tenant: tenant.post(f"{LESSON_1}/cancel"))
+    assert (again.status_code, again.json()["code"]) == (403, "session_cancelled")
+    assert first.json()["ticket"] not in again.text
+
+
+async def test_a_replayed_link_says_until_when_it_is_valid_now(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first, again = await repeated(
+        tutoring, f"{LESSON_1}/links", ME, lambda tenant: tenant.send("PATCH", LESSON_1, json={"duration_minutes": 90})
+    )
+    assert again.json()["ticket"] == first.json()["ticket"]
+    assert again.json()["expires_at"] > first.json()["expires_at"]
+
+
+# --- a key belongs to its caller --------------------------------------------------------------------------------------
+
+
+async def as_user(tenant: Tenant, user_id: str, method: str, path: str, body: Any = None) -> httpx.Response:
+    secret = f"a-secret-of-the-apps-identity-provider-{tenant.app.id}"
+    await tenants.set_token_rules(tenant.broker, tenant.app, TokenRules(secret=secret), now=tenant.broker.now())
+    token = jwt.encode({"sub": user_id, "exp": tenant.broker.now().timestamp() + 60}, secret)
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
+    return await tenant.api.request(method, path, headers=headers, json=body)
+
+
+async def test_two_api_keys_of_an_app_do_not_share_answers_or_guests(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"guests_allowed": True})
+    path, body = f"{LESSON_1}/guests", {"name": "Gus"}
+    first = await tutoring.post(path, body, **keyed("k1"))
+    headers = {"Authorization": f"Bearer {await tutoring.another_key()}", "Idempotency-Key": "k1"}
+    second = await tutoring.post(path, body, headers=headers)
+    assert "Idempotency-Replayed" not in second.headers
+    assert second.json()["user_id"] != first.json()["user_id"]
+
+
+async def test_a_key_without_the_scope_gets_no_stored_answer(tutoring: Tenant) -> None:
+    await tutoring.book()
+    await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+    weak = await tutoring.another_key(scopes=[Scope.SESSIONS_READ])
+    headers = {"Authorization": f"Bearer {weak}", "Idempotency-Key": "k1"}
+    again = await tutoring.post(f"{LESSON_1}/join", ME, headers=headers)
+    assert (again.status_code, again.json()["code"]) == (403, "scope_missing")
+
+
+async def test_a_backend_and_a_user_do_not_share_answers(tutoring: Tenant) -> None:
+    await tutoring.book()
+    first = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
+    own = await as_user(tutoring, "student-1", "POST", f"{LESSON_1}/join", ME)
+    assert own.status_code == 200, own.text
+    assert "Idempotency-Replayed" not in own.headers
+    assert own.json()["token"] != first.json()["token"]
+
+
+async def test_another_acting_user_under_the_same_key_is_refused(tutoring: Tenant) -> None:
+    await tutoring.book()
+    for user_id, status in (("student-1", 200), ("tutor-1", 422)):
+        headers = {"Idempotency-Key": "k1", "X-User-Id": user_id}
+        assert (await tutoring.post(f"{LESSON_1}/join", headers=headers)).status_code == status
+
+
+async def test_a_ticket_of_the_same_person_gets_no_answer_of_another_ticket(tutoring: Tenant) -> None:
+    await tutoring.book()
+    tokens = []
+    for _ in range(2):
+        link = (await tutoring.post(f"{LESSON_1}/links", ME)).json()
+        headers = {"Authorization": f"Bearer {link['ticket']}", "Idempotency-Key": "k1"}
+        answer = await tutoring.api.post(f"{LESSON_1}/join", headers=headers, json={})
+        assert "Idempotency-Replayed" not in answer.headers
+        tokens.append(answer.json()["token"])
+    assert tokens[0] != tokens[1]
+
+
+async def test_a_user_who_lost_the_role_gets_no_stored_answer(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"host_roles": ["tutor"], "waiting_room": "admit"})
+    first = await as_user(tutoring, "tutor-1", "POST", f"{LESSON_1}/lobby/admit")
+    assert first.status_code == 200, first.text
+    demoted = [{**LESSON[0], "role": "student"}, LESSON[1]]
+    await tutoring.book(policy={"host_roles": ["tutor"], "waiting_room": "admit"}, participants=demoted)
+    again = await as_user(tutoring, "tutor-1", "POST", f"{LESSON_1}/lobby/admit")
+    assert again.status_code == 403
+    assert "Idempotency-Replayed" not in again.headers
+
+
+async def test_the_row_names_the_person_and_the_key_does_not(tutoring: Tenant) -> None:
+    await tutoring.book()
+    await as_user(tutoring, "student-1", "POST", f"{LESSON_1}/join")
+    async with tutoring.broker.store.transaction() as transaction:
+        (row,) = await transaction.execute(
+            text("select key, user_id, credential::text as credential from idempotency where app_id = :app_id"),
+            {"app_id": tutoring.app.id},
+        )
+    assert row.user_id == "student-1"
+    assert "student-1" not in row.key
+    assert "student-1" not in row.credential
+
+
+# --- moderation, and webhook endpoints --------------------------------------------------------------------------------
+
+
+async def test_a_removal_that_is_repeated_does_not_remove_the_person_again(
+    tutoring: Tenant, clock: MovableClock
+) -> None:
+    await tutoring.book()
+    await tutoring.join(user_id="student-1")
+    first = await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}, **keyed("k1"))
+    clock.move(seconds=1)
+    await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
+    assert (await tutoring.join(user_id="student-1")).status_code == 200
+    again = await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}, **keyed("k1"))
+    assert again.json() == first.json()
+    assert (await tutoring.join(user_id="student-1")).status_code == 200
+
+
+ENDPOINTS = "/v1/webhook-endpoints"
+ENDPOINT = {"url": "https://backend.example/hooks"}
+
+
+async def test_a_webhook_endpoint_is_created_once_with_one_secret(tutoring: Tenant) -> None:
+    first, again = await repeated(tutoring, ENDPOINTS, ENDPOINT)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.json()["secret"].startswith("whsec_")
+    assert len((await tutoring.get(ENDPOINTS)).json()["data"]) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/{}/rotate-secret"], ids=["created", "rotated"])
+async def test_a_secret_that_was_rotated_since_is_not_replayed(tutoring: Tenant, path: str) -> None:
+    endpoint = (await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k0"))).json()
+    target = f"{ENDPOINTS}{path}".format(endpoint["id"])
+    body = ENDPOINT if path == "" else {}
+    first = (await tutoring.post(target, body, **keyed("k1"))).json()
+    same = (await tutoring.post(target, body, **keyed("k1"))).json()
+    assert same["secret"] == first["secret"]
+    await tutoring.post(f"{ENDPOINTS}/{first['id']}/rotate-secret")
+    again = await tutoring.post(target, body, **keyed("k1"))
+    assert (again.status_code, again.json()["code"]) == (409, "secret_replaced")
+    assert first["secret"] not in again.text
+
+
+async def test_the_secret_of_a_removed_endpoint_is_not_replayed(tutoring: Tenant) -> None:
+    first = (await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k1"))).json()
+    await tutoring.send("DELETE", f"{ENDPOINTS}/{first['id']}")
+    again = await tutoring.post(ENDPOINTS, ENDPOINT, **keyed("k1"))
+    assert (again.status_code, again.json()["code"]) == (404, "endpoint_not_found")
+    assert not (await tutoring.get(ENDPOINTS)).json()["data"]

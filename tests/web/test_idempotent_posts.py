@@ -1,0 +1,153 @@
+"""Every POST of the contract honors `Idempotency-Key`, or is listed here with the reason why it need not."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import DeliveryId, EndpointId, uuid7
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.storage import deliveries, journal
+from web.test_contract import OPERATIONS
+
+GROUP = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
+WITHOUT_KEY = {
+    "POST /v1/{kind}s/{reference}/access": "reads only",
+    "POST /v1/visit/knock": "asking twice leaves one entry in the waiting room",
+    "POST /hooks/100ms/{app}": "the provider's own event ID is the key",
+    "POST /hooks/agora/{app}": "the provider's own event ID is the key",
+}
+
+
+def by_kind(operations: dict[str, str]) -> dict[str, str]:
+    return {
+        name.replace("{kind}", kind): each
+        for name, each in operations.items()
+        for kind in (("booking", "group") if "{kind}" in name else ("",))
+    }
+
+
+POSTS = {name: each for name, each in OPERATIONS.items() if name.startswith("POST ")}
+EXEMPT = by_kind(WITHOUT_KEY)
+KEYED = [name for name in POSTS if name not in EXEMPT]
+
+
+def takes_key(operation: dict[str, Any]) -> bool:
+    return any(each["name"] == "Idempotency-Key" and each["in"] == "header" for each in operation.get("parameters", []))
+
+
+def test_every_post_documents_the_header_or_is_listed_as_an_exception() -> None:
+    assert {name for name, each in POSTS.items() if takes_key(each)} == set(KEYED)
+    assert set(EXEMPT) <= set(POSTS)
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_what_a_keyed_request_may_be_refused_with_is_documented(name: str) -> None:
+    responses = POSTS[name]["responses"]
+    assert "idempotency_key_reused" in str(responses["422"])
+    assert "request_in_flight" in str(responses["409"])
+
+
+@pytest.fixture
+async def tenant(hooked: Tenant) -> Tenant:
+    """An app with a booking and a group that are open, one person waiting at each, and a call in each."""
+    policy = {"guests_allowed": True, "waiting_room": "admit", "host_roles": ["tutor"]}
+    await hooked.book(policy=policy)
+    await hooked.gather(GROUP, policy=policy)
+    for path in (f"/v1/bookings/lesson-1", f"/v1/groups/{GROUP}"):
+        for user_id, status in (("tutor-1", 200), ("student-1", 403)):
+            assert (await hooked.post(f"{path}/join", {"user_id": user_id})).status_code == status
+    return hooked
+
+
+async def entry_of(tenant: Tenant, path: str) -> str:
+    listed = (await tenant.get(path.split("/{entry}")[0])).json()["data"]
+    return str(listed[0]["entry"])
+
+
+async def endpoint_of(tenant: Tenant) -> str:
+    answer = await tenant.post("/v1/webhook-endpoints", {"url": "https://backend.invalid/hooks"})
+    return str(answer.json()["id"])
+
+
+async def delivery_of(tenant: Tenant) -> str:
+    endpoint = EndpointId(UUID(await endpoint_of(tenant)))
+    now = tenant.broker.now()
+    delivery = DeliveryId(uuid7(now))
+    async with tenant.broker.store.transaction() as transaction:
+        recorded, _ = await journal.page(transaction, tenant.app.id, limit=1, cursor=None)
+        await deliveries.make(transaction, tenant.app.id, endpoint, [(delivery, recorded[0])], now=now)
+    return str(delivery)
+
+
+BODIES: dict[str, Any] = {
+    "/join": {"user_id": "tutor-1"},
+    "/guests": {"name": "Gus"},
+    "/links": {"user_id": "student-1"},
+    "/v1/events": {"event": "opened", "kind": "booking", "reference": "lesson-1"},
+    "/v1/webhook-endpoints": {"url": "https://backend.invalid/hooks"},
+    "/replay": {"since": "2020-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"},
+    "/api/100ms/token": {"bookingId": "lesson-1"},
+    "/api/video-sessions/start": {"bookingId": "lesson-1"},
+    "/api/video-sessions/end": {"bookingId": "lesson-1"},
+    "/guest-token": {"guest_name": "Gus"},
+    "/api/bookings": {"patientId": 7, "doctorId": "d-1", "dateTime": "2030-03-12T14:00:00.000Z", "type": "PHYSICAL"},
+    "/api/video-calls/rooms": {
+        "therapistId": "t-1",
+        "clientId": "c-1",
+        "scheduledTime": "2030-03-12T14:00:00.000Z",
+    },
+    "/api/video-calls/log": {"bookingId": "lesson-1", "event": "opened"},
+}
+ACTING_FOR_TUTOR = ("/api/100ms", "/api/agora", "/api/video-sessions", "/token")
+
+
+async def concrete(tenant: Tenant, path: str) -> str:
+    group = path.startswith(("/v1/groups", "/api/messenger"))
+    path = path.replace("{reference}", GROUP if group else "lesson-1").replace("{group_id}", GROUP)
+    path = path.replace("{user_id}", "student-1")
+    if "{entry}" in path:
+        path = path.replace("{entry}", await entry_of(tenant, path))
+    if "{endpoint_id}" in path:
+        path = path.replace("{endpoint_id}", await endpoint_of(tenant))
+    if "{delivery_id}" in path:
+        path = path.replace("{delivery_id}", await delivery_of(tenant))
+    return path
+
+
+def body_for(path: str) -> Any:
+    return next((body for end, body in BODIES.items() if path.endswith(end)), {})
+
+
+@pytest.mark.parametrize("name", [name for name in KEYED if "/agora/" not in name])
+async def test_a_repeated_post_gets_the_same_answer_and_does_nothing_again(
+    tenant: Tenant, clock: MovableClock, name: str
+) -> None:
+    path = await concrete(tenant, name.removeprefix("POST "))
+    headers = {"Idempotency-Key": "k1"}
+    if any(part in path for part in ACTING_FOR_TUTOR) and "/guest-token" not in path:
+        headers["X-User-Id"] = "tutor-1"
+    first = await tenant.post(path, body_for(path), headers=headers)
+    assert first.is_success, first.text
+    assert "Idempotency-Replayed" not in first.headers
+    before = await tenant.events()
+    clock.move(seconds=7)
+    again = await tenant.post(path, body_for(path), headers=headers)
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    # A replayed credential is journaled, and nothing else happens.
+    after = (await tenant.events())[len(before) :]
+    assert [each["type"] for each in after if not each["data"].get("replayed")] == []
+
+
+async def test_a_repeated_request_for_an_agora_token_gets_the_same_token(agora: Tenant) -> None:
+    await agora.book()
+    headers = {"Idempotency-Key": "k1", "X-User-Id": "tutor-1"}
+    answers = [await agora.post("/api/agora/token", {"bookingId": "lesson-1"}, headers=headers) for _ in range(2)]
+    assert answers[0].status_code == 200, answers[0].text
+    assert answers[1].json() == answers[0].json()
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
