@@ -264,9 +264,7 @@ async def test_expired_credentials_are_replaced_and_the_guest_stays_the_same(
     assert (fresh.json()["user_id"], fresh.json()["call"]) == (first["user_id"], first["call"])
 
 
-async def test_another_provider_makes_them_stale(
-    broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox
-) -> None:
+async def test_another_provider_makes_them_stale(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> None:
     accounts = {
         ProviderName.HMS: sandbox.account("tutoring"),
         ProviderName.AGORA: {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4},

@@ -1,18 +1,23 @@
 """Every POST of the contract honors `Idempotency-Key`, or is listed here with the reason why it need not."""
 
-from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
-from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import DeliveryId, EndpointId, uuid7
-from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import deliveries, journal
-from web.test_contract import OPERATIONS
+from videobroker.web.app import create_app
+
+
+def _no_broker() -> AbstractAsyncContextManager[Broker]:
+    raise RuntimeError("the document is made without a broker")
+
 
 GROUP = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 WITHOUT_KEY = {
@@ -31,7 +36,9 @@ def by_kind(operations: dict[str, str]) -> dict[str, str]:
     }
 
 
-POSTS = {name: each for name, each in OPERATIONS.items() if name.startswith("POST ")}
+POSTS: dict[str, dict[str, Any]] = {
+    f"POST {path}": item["post"] for path, item in create_app(_no_broker).openapi()["paths"].items() if "post" in item
+}
 EXEMPT = by_kind(WITHOUT_KEY)
 KEYED = [name for name in POSTS if name not in EXEMPT]
 
@@ -52,20 +59,25 @@ def test_what_a_keyed_request_may_be_refused_with_is_documented(name: str) -> No
     assert "request_in_flight" in str(responses["409"])
 
 
+ROLES = {**HMS_ROLES, "doctor": "teacher", "patient": "student", "therapist": "teacher", "client": "student"}
+
+
 @pytest.fixture
-async def tenant(hooked: Tenant) -> Tenant:
-    """An app with a booking and a group that are open, one person waiting at each, and a call in each."""
-    policy = {"guests_allowed": True, "waiting_room": "admit", "host_roles": ["tutor"]}
-    await hooked.book(policy=policy)
-    await hooked.gather(GROUP, policy=policy)
-    for path in (f"/v1/bookings/lesson-1", f"/v1/groups/{GROUP}"):
+async def tenant(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app with a booking and a group that admit guests; each has a call, and one person who waits."""
+    account = sandbox.account("tutoring", prebuilt=True)
+    made = await make_tenant(broker, api, {ProviderName.HMS: account}, {ProviderName.HMS: ROLES})
+    policy = {"guests_allowed": True, "waiting_room": "admit", "host_roles": ["tutor", "guest"]}
+    await made.book(policy=policy)
+    await made.gather(GROUP, policy=policy)
+    for path in ("/v1/bookings/lesson-1", f"/v1/groups/{GROUP}"):
         for user_id, status in (("tutor-1", 200), ("student-1", 403)):
-            assert (await hooked.post(f"{path}/join", {"user_id": user_id})).status_code == status
-    return hooked
+            assert (await made.post(f"{path}/join", {"user_id": user_id})).status_code == status
+    return made
 
 
 async def entry_of(tenant: Tenant, path: str) -> str:
-    listed = (await tenant.get(path.split("/{entry}")[0])).json()["data"]
+    listed = (await tenant.get(path.split("/{entry}", maxsplit=1)[0])).json()["data"]
     return str(listed[0]["entry"])
 
 
@@ -95,7 +107,7 @@ BODIES: dict[str, Any] = {
     "/api/video-sessions/start": {"bookingId": "lesson-1"},
     "/api/video-sessions/end": {"bookingId": "lesson-1"},
     "/guest-token": {"guest_name": "Gus"},
-    "/api/bookings": {"patientId": 7, "doctorId": "d-1", "dateTime": "2030-03-12T14:00:00.000Z", "type": "PHYSICAL"},
+    "/api/bookings": {"patientId": 7, "doctorId": "d-1", "dateTime": "2030-03-12T14:00:00.000Z", "type": "VIRTUAL"},
     "/api/video-calls/rooms": {
         "therapistId": "t-1",
         "clientId": "c-1",
@@ -151,3 +163,19 @@ async def test_a_repeated_request_for_an_agora_token_gets_the_same_token(agora: 
     assert answers[0].status_code == 200, answers[0].text
     assert answers[1].json() == answers[0].json()
     assert answers[1].headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/api/bookings", "videoRoomId"), ("/api/video-calls/rooms", "roomCode")],
+    ids=["appointment", "therapy"],
+)
+async def test_a_repeated_creation_returns_no_room_code_of_a_canceled_session(
+    tenant: Tenant, path: str, code: str
+) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    first = await tenant.post(path, body_for(path), headers=headers)
+    assert first.json()[code], first.text
+    assert (await tenant.post(f"/v1/bookings/{first.json()['id']}/cancel")).status_code == 200
+    again = await tenant.post(path, body_for(path), headers=headers)
+    assert (again.status_code, again.json()) == (201, {**first.json(), code: None})

@@ -32,10 +32,13 @@ async def hand_out_code(
     *,
     role: str,
     user_id: str | None,
+    replayed: bool = False,
     actor: Actor,
     now: datetime,
 ) -> tuple[Session, str]:
     """The session and its room code for an app role, made now where there is none yet.
+
+    `replayed` is for the journal: a repeated request gets the code again.
 
     `user_id` is who gets it; None for a backend that names nobody. The time of day does not matter: a code that was
     made is handed out before the window and after it, but none is made for a session that is over. Whom the waiting
@@ -48,7 +51,7 @@ async def hand_out_code(
     _require_outside_waiting_room(app, entrance, role=role, user_id=user_id, now=now)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
     code = room_code(room, provider_role(app, room.provider, role))
-    await _record_issued(broker, entrance.session, room, code, user_id=user_id, actor=actor, now=now)
+    await _record_issued(broker, entrance.session, room, code, user_id=user_id, replayed=replayed, actor=actor, now=now)
     return entrance.session, code
 
 
@@ -184,10 +187,21 @@ async def _room_with_codes(
 
 
 async def _record_issued(
-    broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime
+    broker: Broker,
+    session: Session,
+    room: Room,
+    code: str,
+    *,
+    user_id: str | None,
+    replayed: bool = False,
+    actor: Actor,
+    now: datetime,
 ) -> None:
+    event = _issued(session, room, code, user_id=user_id, actor=actor, now=now)
+    if replayed:
+        event = replace(event, data={**(event.data or {}), "replayed": True})
     async with broker.store.transaction() as transaction:
-        await record(transaction, _issued(session, room, code, user_id=user_id, actor=actor, now=now))
+        await record(transaction, event)
 
 
 def _issued(session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime) -> Event:

@@ -213,6 +213,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
             key,
             role=PATIENT,
             user_id=caller.actor.user_id,
+            replayed=True,
             actor=caller.actor,
             now=caller.now,
         )

@@ -342,6 +342,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
             key,
             role=CLIENT,
             user_id=caller.user_id,
+            replayed=True,
             actor=caller.actor,
             now=caller.now,
         )
