@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,8 @@ def test_an_unchanged_credential_is_current() -> None:
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_a_change_of_anything_it_was_issued_for_makes_it_stale(fact: str) -> None:
-    assert not is_current(STORED, replace(FRESH, **{fact: "another"}), removed_at=None, now=NOW)
+    changed: dict[str, Any] = {fact: "another"}
+    assert not is_current(STORED, replace(FRESH, **changed), removed_at=None, now=NOW)
 
 
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
