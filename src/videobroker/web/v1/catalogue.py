@@ -108,11 +108,6 @@ class StayData(EventData):
     source: Source
     joined_at: Moment
     provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
-    replayed: bool = Field(
-        default=False,
-        description="True when a repeated request with an `Idempotency-Key` got credentials that were issued before; "
-        "`token_id` and `expires_at` are theirs.",
-    )
 
 
 class LeftData(StayData):
