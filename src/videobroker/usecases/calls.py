@@ -123,7 +123,8 @@ async def require_may_end(broker: Broker, app: App, key: SessionKey, *, user_id:
 async def _end_open_call(
     broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
 ) -> tuple[Session, Call]:
-    session = (await require_may_end(broker, app, key, user_id=user_id, actor=actor)).session
+    entrance = await require_may_end(broker, app, key, user_id=user_id, actor=actor)
+    session = entrance.session
     async with broker.store.transaction() as transaction:
         # The session before its calls, as everybody else: whoever has the one wants the other.
         await sessions.lock(transaction, key)
