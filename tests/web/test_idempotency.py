@@ -152,6 +152,14 @@ async def test_every_post_that_changes_something_takes_a_key(
 
 Step = Callable[[Tenant], Awaitable[object]]
 ME = {"user_id": "student-1"}
+HOST = {"user_id": "tutor-1"}
+"""Who may start the next call after one was ended for everyone."""
+
+
+async def end_and_begin_again(tenant: Tenant) -> None:
+    """Another call of the same session, which the host starts."""
+    assert (await tenant.post(f"{LESSON_1}/end")).status_code == 200
+    assert (await tenant.join()).status_code == 200
 
 
 def remove(tenant: Tenant, *, ban: bool) -> Awaitable[httpx.Response]:
@@ -198,7 +206,7 @@ async def test_a_guest_is_refused_when_guests_are_not_allowed_anymore(tutoring: 
     "change",
     [
         lambda tenant: remove(tenant, ban=False),
-        lambda tenant: tenant.post(f"{LESSON_1}/end"),
+        end_and_begin_again,
         lambda tenant: tenant.send(
             "PUT", f"{LESSON_1}/participants/student-1", json={"role": "tutor", "display_name": "Ben"}
         ),
@@ -283,14 +291,14 @@ async def test_another_provider_makes_them_stale(broker: Broker, api: httpx.Asyn
             await transaction.execute(text(moved), {"app_id": tenant.app.id})
         assert (await tenant.send("PATCH", LESSON_1, json={"providers": ["agora"]})).status_code == 200
 
-    first, fresh = await repeated(tenant, f"{LESSON_1}/join", ME, switch)
+    first, fresh = await repeated(tenant, f"{LESSON_1}/join", HOST, switch)
     assert fresh.status_code == 200
     assert (first.json()["provider"], fresh.json()["provider"]) == ("100ms", "agora")
 
 
 async def test_a_room_code_that_was_disabled_is_not_replayed(hooked: Tenant) -> None:
     await hooked.book()
-    body = {**ME, "surface": "prebuilt"}
+    body = {**HOST, "surface": "prebuilt"}
     first, fresh = await repeated(hooked, f"{LESSON_1}/join", body, lambda tenant: tenant.post(f"{LESSON_1}/end"))
     assert fresh.status_code == 200
     assert "Idempotency-Replayed" not in fresh.headers
@@ -354,10 +362,10 @@ async def test_a_failure_while_a_stale_answer_is_replaced_leaves_the_key_free(
         await tenant.post(f"{LESSON_1}/end")
         await sandbox.fault("status", status=500)
 
-    _, again = await repeated(tutoring, f"{LESSON_1}/join", ME, break_down)
+    _, again = await repeated(tutoring, f"{LESSON_1}/join", HOST, break_down)
     assert again.status_code == 503
     await sandbox.heal()
-    assert (await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))).status_code == 200
+    assert (await tutoring.post(f"{LESSON_1}/join", HOST, **keyed("k1"))).status_code == 200
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
