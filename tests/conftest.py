@@ -79,6 +79,11 @@ LONG = (
 Those that wait for other programs stand beside those that keep a processor busy.
 """
 
+# Some tests start PostgreSQL through the library, which has a lock file in this directory; each user has their own.
+_RUNTIME = Path(tempfile.gettempdir()) / f"videobroker-tests-{os.getuid()}"
+_RUNTIME.mkdir(mode=0o700, exist_ok=True)
+os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
+
 # Ctrl-C is ignored in whatever a script runs in the background, and in all that it starts; some tests stop programs so.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
