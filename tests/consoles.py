@@ -18,14 +18,18 @@ ADMIN_KEY = "an-invented-admin-key-of-the-tests"
 OPERATOR = "Olive"
 
 
-def service_with_console(broker: Broker) -> FastAPI:
+async def no_delay(_: float) -> None:
+    """In place of the pause before a wrong key is answered."""
+
+
+def service_with_console(broker: Broker, access: ConsoleAccess | None = None) -> FastAPI:
     """The service, with a console that opens with `ADMIN_KEY`."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
         yield broker
 
-    service = create_app(lifetime, door=ConsoleAccess(ADMIN_KEY, [b"an invented signing key of tests"]))
+    service = create_app(lifetime, door=access or ConsoleAccess(ADMIN_KEY, sleep=no_delay))
     service.state.broker = broker
     return service
 

@@ -156,6 +156,14 @@ class Settings(BaseSettings):
         description=f"Opens the console at /console: at least {SHORTEST_ADMIN_KEY} characters. Unset: no console.",
     )
 
+    console_idle_minutes: int = Field(
+        default=30,
+        ge=1,
+        le=720,
+        alias="VIDEOBROKER_CONSOLE_IDLE_MINUTES",
+        description="Signs operators out of the console after so many minutes without activity.",
+    )
+
     app_name: str = Field(
         default="default",
         alias="VIDEOBROKER_APP",

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,7 +162,9 @@ def console_door(settings: Settings) -> "ConsoleAccess | None":
     # The pages come with it, and FastAPI: a worker has neither.
     from videobroker.web.console.access import ConsoleAccess  # noqa: PLC0415
 
-    return ConsoleAccess(settings.admin_key.get_secret_value(), [key.encode() for key in secret_keys(settings)])
+    return ConsoleAccess(
+        settings.admin_key.get_secret_value(), idle_timeout=timedelta(minutes=settings.console_idle_minutes)
+    )
 
 
 def secret_keys(settings: Settings) -> list[str]:

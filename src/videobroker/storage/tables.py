@@ -1,4 +1,7 @@
-"""The tables. Every one of them leads with the app: tenants are apart today, and can be sharded by it tomorrow."""
+"""The tables. Every one of them leads with the app: tenants are apart today, and can be sharded by it tomorrow.
+
+Only `console_sessions` has no app: operators see all of them.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -632,4 +635,19 @@ idempotency = Table(
         "user_id",
         postgresql_where=text("user_id is not null"),
     ),
+)
+
+# Operators who are signed in to the console. The digest is keyed with the admin key: another key ends every session.
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("token_digest", LargeBinary, primary_key=True),
+    Column("operator", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    _moment("created_at"),
+    # The last request of a person; a page that refreshes itself does not count.
+    _moment("last_seen_at"),
+    _moment("expires_at"),
+    _moment("revoked_at", nullable=True),
+    Index("console_sessions_expires_at_idx", "expires_at"),
 )

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.storage import calls, deliveries, idempotency, inbox, jobs, lobby, removals, sessions, tickets
+from videobroker.storage import calls, console_sessions, deliveries, idempotency, inbox, jobs, lobby, removals, sessions, tickets
 from videobroker.storage.jobs import Job, Kind, enqueue
 
 AT_ONCE = 200
@@ -70,6 +70,8 @@ async def tidy(broker: Broker) -> None:
         await tickets.forget_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
     async with broker.store.transaction() as transaction:
         await idempotency.forget_expired(transaction, at_once=FORGOTTEN_AT_ONCE)
+    async with broker.store.transaction() as transaction:
+        await console_sessions.delete_expired(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
     forgotten = FORGOTTEN_AT_ONCE
     while forgotten == FORGOTTEN_AT_ONCE:
         async with broker.store.transaction() as transaction:

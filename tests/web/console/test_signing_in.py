@@ -1,21 +1,29 @@
 """Nobody gets into the console without the key, and nobody else's page makes an operator do anything."""
 
+import asyncio
 import re
-from typing import Any
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from sqlalchemy import text
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from consoles import ADMIN_KEY, Console, csrf_of, service_with_console
 from house import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.settings import Settings
+from videobroker.usecases.sweeping import tidy
 from videobroker.web.console import ROUTERS
-from videobroker.web.console.access import ConsoleAccess, NotSignedIn
+from videobroker.web.console.access import ATTEMPTS_PER_MINUTE, COOKIE, MOST_DELAYED, ConsoleAccess
+from videobroker.web.console.visits import BACKGROUND_HEADER
 
+BACKGROUND = {BACKGROUND_HEADER: "1"}
 PAGES = [
     "/console",
     "/console/groups",
@@ -61,7 +69,7 @@ class TestTheDoor:
     async def test_whoever_signs_in_says_who_they_are(self, stranger: Console, name: str) -> None:
         answer = await stranger.sign_in(name=name)
         assert answer.status_code == 422
-        assert "Say who you are" in answer.text
+        assert "Enter your name (1-64 characters)." in answer.text
 
     @pytest.mark.parametrize(
         "following",
@@ -96,60 +104,201 @@ class TestTheCookie:
         assert "path=/console" in told
         assert ("secure" in told) is secure
 
-    async def test_it_is_worth_nothing_after_half_a_day(self, console: Console, clock: MovableClock) -> None:
-        clock.move(hours=11, minutes=59)
-        assert (await console.get("/console")).status_code == 200
-        clock.move(minutes=2)
+    async def test_a_session_without_activity_ends(self, console: Console, clock: MovableClock) -> None:
+        for _ in range(3):
+            clock.move(minutes=29)
+            assert (await console.get("/console")).status_code == 200
+        clock.move(minutes=30)
         assert (await console.get("/console")).status_code == 303
 
-    async def test_signing_out_takes_it_away(self, console: Console) -> None:
-        answer = await console.post("/console/sign-out")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/console/sign-in")
+    async def test_a_page_that_refreshes_itself_is_no_activity(self, console: Console, clock: MovableClock) -> None:
+        for _ in range(29):
+            clock.move(minutes=1)
+            assert (await console.get("/console", headers=BACKGROUND)).status_code == 200
+        clock.move(minutes=1)
+        ended = await console.get("/console", headers=BACKGROUND)
+        # No redirect, which the script could not tell from a page.
+        assert (ended.status_code, ended.headers.get("location")) == (401, None)
+        assert ended.text == ""
         assert (await console.get("/console")).status_code == 303
 
-    def test_another_key_makes_it_worthless(self, session_clock: MovableClock) -> None:
-        now = session_clock()
-        cookie = ConsoleAccess("a" * 30, [b"one"]).sign_in("a" * 30, name="Olive", zone="UTC", now=now)
-        assert cookie
-        assert ConsoleAccess("a" * 30, [b"two", b"one"]).operator(cookie, now=now).name == "Olive"
-        for other in (ConsoleAccess("b" * 30, [b"one"]), ConsoleAccess("a" * 30, [b"two"])):
-            with pytest.raises(NotSignedIn):
-                other.operator(cookie, now=now)
+    async def test_a_session_ends_after_twelve_hours_of_activity(self, console: Console, clock: MovableClock) -> None:
+        for _ in range(36):
+            clock.move(minutes=19, seconds=59)
+            assert (await console.get("/console")).status_code == 200
+        clock.move(minutes=1)
+        assert (await console.get("/console")).status_code == 303
 
-    @pytest.mark.parametrize("spoil", [lambda cookie: cookie[:-2], lambda _: "", lambda _: "a.b.c", lambda _: "ü"])
-    def test_a_spoilt_one_is_worth_nothing(self, session_clock: MovableClock, spoil: Any) -> None:
-        access, now = ConsoleAccess("a" * 30, [b"one"]), session_clock()
-        cookie = access.sign_in("a" * 30, name="Olive", zone="Nowhere/Atlantis", now=now)
-        assert str(access.operator(cookie, now=now).zone) == "UTC"
-        with pytest.raises(NotSignedIn):
-            access.operator(spoil(cookie), now=now)
+    async def test_an_idle_timeout_can_be_set(self, broker: Broker, clock: MovableClock) -> None:
+        access = ConsoleAccess(ADMIN_KEY, idle_timeout=timedelta(minutes=2))
+        async with elsewhere(service_with_console(broker, access), "127.0.0.1") as client:
+            await Console(client).sign_in()
+            clock.move(minutes=1, seconds=59)
+            assert (await client.get("/console")).status_code == 200
+            clock.move(minutes=2)
+            assert (await client.get("/console")).status_code == 303
+
+    async def test_a_copied_cookie_is_refused_after_sign_out_on_every_replica(
+        self, console: Console, console_service: FastAPI, broker: Broker
+    ) -> None:
+        cookies = dict(console.client.cookies)
+        replica = service_with_console(broker)
+        async with elsewhere(console_service, "127.0.0.1") as copy, elsewhere(replica, "127.0.0.1") as distant:
+            for client in (copy, distant):
+                client.cookies.update(cookies)
+                assert (await client.get("/console")).status_code == 200
+            answer = await console.post("/console/sign-out")
+            assert (answer.status_code, answer.headers["location"]) == (303, "/console/sign-in")
+            assert (await console.get("/console")).status_code == 303
+            for client in (copy, distant):
+                assert (await client.get("/console")).status_code == 303
+                assert (await client.post("/console/sign-out", data={})).headers["location"] == "/console/sign-in"
+
+    async def test_another_browser_of_the_operator_stays_signed_in(
+        self, console: Console, console_service: FastAPI
+    ) -> None:
+        async with elsewhere(console_service, "127.0.0.1") as client:
+            await Console(client).sign_in()
+            await console.post("/console/sign-out")
+            assert (await client.get("/console")).status_code == 200
+
+    async def test_signing_in_again_ends_the_former_session_of_the_browser(
+        self, console: Console, console_service: FastAPI
+    ) -> None:
+        former = dict(console.client.cookies)
+        await console.sign_in()
+        assert dict(console.client.cookies) != former
+        async with elsewhere(console_service, "127.0.0.1") as client:
+            client.cookies.update(former)
+            assert (await client.get("/console")).status_code == 303
+
+    async def test_a_restart_ends_no_session(self, console: Console, broker: Broker) -> None:
+        async with elsewhere(service_with_console(broker), "127.0.0.1") as client:
+            client.cookies.update(console.client.cookies)
+            assert (await client.get("/console")).status_code == 200
+
+    async def test_another_admin_key_ends_every_session(self, console: Console, broker: Broker) -> None:
+        other = service_with_console(broker, ConsoleAccess("another-invented-admin-key"))
+        async with elsewhere(other, "127.0.0.1") as client:
+            client.cookies.update(console.client.cookies)
+            assert (await client.get("/console")).status_code == 303
+
+    @pytest.mark.parametrize("spoil", [lambda cookie: cookie[:-2], lambda _: "a.b.c", lambda cookie: cookie * 9])
+    async def test_a_forged_cookie_is_refused(self, console: Console, spoil: Callable[[str], str]) -> None:
+        cookie = console.client.cookies[COOKIE]
+        console.client.cookies.clear()
+        answer = await console.get("/console", headers={"cookie": f"{COOKIE}={spoil(cookie)}"})
+        assert answer.status_code == 303
+
+    async def test_the_database_holds_neither_the_token_nor_the_admin_key(
+        self, console: Console, broker: Broker
+    ) -> None:
+        async with broker.store.transaction() as transaction:
+            rows = (await transaction.execute(text("select t::text, token_digest from console_sessions t"))).all()
+        assert rows
+        token = console.client.cookies[COOKIE]
+        for row in rows:
+            assert token not in row[0]
+            assert row.token_digest != sha256(token.encode()).digest()
+
+    async def test_the_hourly_job_deletes_sessions_after_their_lifetime(
+        self, console: Console, broker: Broker, clock: MovableClock
+    ) -> None:
+        async def count() -> int:
+            async with broker.store.transaction() as transaction:
+                return (await transaction.execute(text("select count(*) from console_sessions"))).scalar_one()
+
+        await tidy(broker)
+        before = await count()
+        assert before >= 1
+        clock.move(hours=12)
+        await tidy(broker)
+        assert await count() == 0
 
 
-class TestTryingKeys:
-    async def test_after_some_wrong_keys_even_the_right_one_has_to_wait(
+class TestWrongKeys:
+    async def test_the_correct_key_is_accepted_whatever_was_tried_before(
         self, console_service: FastAPI, clock: MovableClock
     ) -> None:
         async with elsewhere(console_service, "192.0.2.7") as client:
-            for _ in range(8):
-                assert (await Console(client).sign_in("wrong")).status_code == 403
-                clock.move(seconds=10)
-            assert (await Console(client).sign_in("wrong")).status_code == 403
-            waits = await Console(client).sign_in()
-            assert waits.status_code == 429
-            assert 1 <= int(waits.headers["retry-after"]) <= 16
-            assert "Too many wrong keys" in waits.text
-            clock.move(seconds=20)
+            answers = [(await Console(client).sign_in("wrong")).status_code for _ in range(100)]
+            assert answers == [403] * 5 + [429] * 95
             assert (await Console(client).sign_in()).status_code == 303
+            # And the operator's typing errors are free again.
+            assert (await Console(client).sign_in("wrong")).status_code in {403, 429}
+            clock.move(minutes=1)
+            assert (await Console(client).sign_in("wrong")).status_code == 403
 
-    async def test_somebody_elsewhere_does_not_wait_with_them(self, console_service: FastAPI) -> None:
-        async with elsewhere(console_service, "2001:db8::1") as client:
-            answers = [(await Console(client).sign_in("wrong")).status_code for _ in range(8)]
-        assert answers[-1] == 429
-        # Whoever has one address of a network has them all.
-        async with elsewhere(console_service, "2001:db8::2") as neighbour:
-            assert (await Console(neighbour).sign_in()).status_code == 429
-        async with elsewhere(console_service, "2001:db8:0:1::1") as other:
-            assert (await Console(other).sign_in()).status_code == 303
+    async def test_too_many_from_one_network_are_slowed_down_longer_and_longer(
+        self, broker: Broker, clock: MovableClock
+    ) -> None:
+        pauses: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+
+        service = service_with_console(broker, ConsoleAccess(ADMIN_KEY, sleep=sleep))
+        async with elsewhere(service, "2001:db8::1") as client:
+            answers = [await Console(client).sign_in("wrong") for _ in range(9)]
+        assert [each.status_code for each in answers] == [403] * 5 + [429] * 4
+        assert [each.headers["retry-after"] for each in answers[5:]] == ["2", "4", "8", "16"]
+        assert pauses == [2, 2, 2, 2]
+        assert "Too many failed attempts. Try again in 16 seconds." in answers[-1].text
+        async with elsewhere(service, "2001:db8::2") as neighbour:
+            assert (await Console(neighbour).sign_in("wrong")).status_code == 429
+        async with elsewhere(service, "2001:db8:0:1::1") as other:
+            assert (await Console(other).sign_in("wrong")).status_code == 403
+        clock.move(hours=1, seconds=1)
+        async with elsewhere(service, "2001:db8::1") as client:
+            assert (await Console(client).sign_in("wrong")).status_code == 403
+
+    async def test_too_many_from_everywhere_together_are_slowed_down(
+        self, console_service: FastAPI, clock: MovableClock
+    ) -> None:
+        answers = []
+        for number in range(ATTEMPTS_PER_MINUTE + 1):
+            async with elsewhere(console_service, f"192.0.2.{number}") as client:
+                answers.append((await Console(client).sign_in("wrong")).status_code)
+        assert answers == [403] * ATTEMPTS_PER_MINUTE + [429]
+        async with elsewhere(console_service, "198.51.100.1") as client:
+            assert (await Console(client).sign_in("wrong")).status_code == 429
+            assert (await Console(client).sign_in()).status_code == 303
+            clock.move(minutes=1)
+            assert (await Console(client).sign_in("wrong")).status_code == 403
+
+    async def test_only_a_trusted_proxy_may_name_another_address(self, broker: Broker) -> None:
+        service = service_with_console(broker)
+        for peer, last in (("203.0.113.9", 429), ("10.0.0.1", 403)):
+            proxied = ProxyHeadersMiddleware(service, trusted_hosts="10.0.0.1")
+            transport = httpx.ASGITransport(proxied, client=(peer, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
+                for number in range(6):
+                    client.headers["x-forwarded-for"] = f"198.51.100.{number}"
+                    answer = await Console(client).sign_in("wrong")
+            assert answer.status_code == last, peer
+
+    async def test_no_more_than_some_answers_are_delayed_at_once(self, broker: Broker) -> None:
+        released = asyncio.Event()
+        waiting = 0
+
+        async def sleep(_: float) -> None:
+            nonlocal waiting
+            waiting += 1
+            await released.wait()
+
+        service = service_with_console(broker, ConsoleAccess(ADMIN_KEY, sleep=sleep))
+        async with elsewhere(service, "192.0.2.7") as client:
+            tasks = [asyncio.create_task(Console(client).sign_in("wrong")) for _ in range(MOST_DELAYED + 10)]
+            async with asyncio.timeout(10):
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                while len(done) < 10 or waiting < MOST_DELAYED:
+                    await asyncio.sleep(0.01)
+                    done = {each for each in tasks if each.done()}
+            assert (waiting, len(done)) == (MOST_DELAYED, 10)
+            # The correct key does not queue behind them.
+            assert (await Console(client).sign_in()).status_code == 303
+            released.set()
+            await asyncio.gather(*tasks)
 
 
 class TestForms:

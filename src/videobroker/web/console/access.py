@@ -1,8 +1,10 @@
-"""Who may use the console: the admin key, the cookie that stands for it, and the pace at which keys may be tried."""
+"""Who may use the console: the admin key, sessions, and the throttle for wrong keys."""
 
+import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -10,91 +12,112 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from zoneinfo import ZoneInfo, available_timezones
 
-import jwt
-
+from videobroker.broker import Broker
+from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.errors import BrokerError
+from videobroker.usecases import console_sessions
 
 COOKIE = "videobroker_console"
-LASTS = timedelta(hours=12)
-"""Somebody who has signed in is signed in for so long."""
-_ALGORITHM = "HS256"
-_AUDIENCE = "console"
+LIFETIME = timedelta(hours=12)
+"""A session ends this long after sign-in, whatever happens in between."""
+IDLE_TIMEOUT = timedelta(minutes=30)
+"""Unless the setting says otherwise."""
+LONGEST_TOKEN = 200
 
-FREE_TRIES = 5
-"""So many wrong keys from one address cost nothing; each further one doubles the wait."""
+FREE_ATTEMPTS = 5
+"""Wrong keys from one network before it is slowed down; each further one doubles the wait."""
 LONGEST_WAIT = timedelta(minutes=15)
-ADDRESSES_KEPT = 10_000
+FORGET_FAILURES_AFTER = timedelta(hours=1)
+MOST_NETWORKS = 10_000
+ATTEMPTS_PER_MINUTE = 60
+"""Wrong keys from all networks together before everyone who sends one is slowed down."""
+LONGEST_DELAY = timedelta(seconds=2)
+MOST_DELAYED = 20
+"""Responses delayed at the same time; delaying more would let an attacker hold connections open."""
 
 
 class NotSignedIn(BrokerError):
-    """Nobody is signed in."""
+    """Not signed in."""
 
     code = "not_signed_in"
 
 
 class Forged(BrokerError):
-    """The request does not come from a page of the console."""
+    """Request blocked"""
 
     code = "request_forged"
 
 
-class TooManyTries(BrokerError):
-    """Too many wrong keys."""
+class TooManyAttempts(BrokerError):
+    """Too many failed attempts"""
 
     code = "too_many_tries"
 
 
 @cache
 def zones() -> frozenset[str]:
-    """Every time zone there is. Python looks for them anew at every question."""
+    """Every IANA time zone; `available_timezones` reads the file system on each call."""
     return frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Somebody who is signed in."""
+    """A person who is signed in."""
 
     name: str
-    """What they call themselves; it stands in the journal beside what they do."""
+    """As entered at sign-in; the journal records it with everything they do."""
     zone: ZoneInfo
     """The time zone of their browser."""
     csrf: str = field(repr=False)
-    """What every form of theirs holds, and no page of anybody else."""
+    """Proves that a form was rendered for this session."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    count: int
+    last_at: datetime
 
 
 @dataclass(slots=True)
-class Pace:
-    """How often somebody may try a key: per address, in this process."""
+class SignInThrottle:
+    """Slows down wrong keys, per network and in total, in this process.
 
-    _failures: OrderedDict[str, tuple[int, datetime]] = field(default_factory=OrderedDict)
+    It never decides about a correct key: check the key first, so that an attacker cannot lock operators out.
+    """
 
-    def check(self, address: str | None, now: datetime) -> None:
-        """Raise `TooManyTries` while this address has to wait."""
-        _, until = self._failures.get(_neighbourhood(address), (0, now))
-        if now < until:
-            seconds = (until - now).total_seconds()
-            raise TooManyTries(
-                f"Too many wrong keys came from your address. Try again in {max(1, round(seconds))} s.",
-                retry_after=seconds,
-            )
+    _networks: OrderedDict[str, _Failures] = field(default_factory=OrderedDict)
+    _minute: datetime | None = None
+    _in_minute: int = 0
 
-    def failed(self, address: str | None, now: datetime) -> None:
-        """A wrong key came from this address."""
-        place = _neighbourhood(address)
-        count = self._failures.pop(place, (0, now))[0] + 1
-        # Not above 20: the wait is bounded anyhow, and the number must not grow for ever.
-        wait = timedelta(seconds=2 ** min(count - FREE_TRIES, 20)) if count > FREE_TRIES else timedelta(0)
-        self._failures[place] = (count, now + min(wait, LONGEST_WAIT))
-        while len(self._failures) > ADDRESSES_KEPT:
-            self._failures.popitem(last=False)
+    def record_failure(self, address: str | None, now: datetime) -> timedelta:
+        """Count a wrong key. Returns how long the sender should wait before the next; zero while that is free."""
+        return max(self._of_network(_network(address), now), self._of_everyone(now))
 
-    def succeeded(self, address: str | None) -> None:
-        """The right key came from there."""
-        self._failures.pop(_neighbourhood(address), None)
+    def record_success(self, address: str | None) -> None:
+        """Forget the wrong keys of this network."""
+        self._networks.pop(_network(address), None)
+
+    def _of_network(self, network: str, now: datetime) -> timedelta:
+        before = self._networks.pop(network, None)
+        count = 1 if before is None or now - before.last_at > FORGET_FAILURES_AFTER else before.count + 1
+        # The exponent is bounded: the wait is, too, and the number must not grow forever.
+        wait = timedelta(seconds=2 ** min(count - FREE_ATTEMPTS, 20)) if count > FREE_ATTEMPTS else timedelta(0)
+        wait = min(wait, LONGEST_WAIT)
+        self._networks[network] = _Failures(count, now)
+        while len(self._networks) > MOST_NETWORKS:
+            self._networks.popitem(last=False)
+        return wait
+
+    def _of_everyone(self, now: datetime) -> timedelta:
+        if self._minute is None or not timedelta(0) <= now - self._minute < timedelta(minutes=1):
+            self._minute, self._in_minute = now, 0
+        self._in_minute += 1
+        over = self._in_minute > ATTEMPTS_PER_MINUTE
+        return self._minute + timedelta(minutes=1) - now if over else timedelta(0)
 
 
-def _neighbourhood(address: str | None) -> str:
-    """Where an address is: whoever has one of IPv6 has a whole network of them."""
+def _network(address: str | None) -> str:
+    """The address; of IPv6 its /64 network, which one subscriber has as a whole."""
     try:
         ip = ip_address(address or "")
     except ValueError:
@@ -103,50 +126,88 @@ def _neighbourhood(address: str | None) -> str:
 
 
 class ConsoleAccess:
-    """The door of the console."""
+    """Admits operators who know the admin key."""
 
-    def __init__(self, admin_key: str, signing_keys: list[bytes]) -> None:
-        """The first of the `signing_keys` signs cookies, all are good; another admin key makes them all worthless."""
+    def __init__(
+        self,
+        admin_key: str,
+        *,
+        idle_timeout: timedelta = IDLE_TIMEOUT,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._digest = _digest(admin_key)
-        self._signing_keys = [
-            hmac.digest(key, b"videobroker console 1" + self._digest, "sha256") for key in signing_keys
-        ]
-        self.pace = Pace()
+        # Tokens are found by a digest under this key: with another admin key no session is found any more.
+        self._session_key = hmac.digest(self._digest, b"videobroker console session", "sha256")
+        self._idle_timeout = idle_timeout
+        self._throttle = SignInThrottle()
+        self._sleep = sleep
+        self._delayed = 0
 
-    def sign_in(self, key: str, *, name: str, zone: str, now: datetime) -> str | None:
-        """A cookie for whoever knows the key; None for others."""
+    async def sign_in(
+        self,
+        broker: Broker,
+        key: str,
+        *,
+        name: str,
+        zone: str,
+        address: str | None,
+        replaces: str | None,
+        now: datetime,
+    ) -> str | None:
+        """The token of a new session; None for a wrong key. Raises `TooManyAttempts` for one wrong key too many.
+
+        The correct key is always accepted. The session of the token `replaces` ends.
+        """
+        # In constant time, and before the throttle is asked.
         if not hmac.compare_digest(_digest(key), self._digest):
+            await self._refuse(address, now)
             return None
-        claims = {
-            "aud": _AUDIENCE,
-            "sub": name,
-            "zone": zone if zone in zones() else "UTC",
-            "csrf": secrets.token_urlsafe(24),
-            "exp": int((now + LASTS).timestamp()),
-        }
-        return jwt.encode(claims, self._signing_keys[0], algorithm=_ALGORITHM)
+        self._throttle.record_success(address)
+        token = secrets.token_urlsafe(32)
+        session = ConsoleSession(name, zone if zone in zones() else "UTC", now + LIFETIME)
+        former = self._token_digest(replaces) if replaces else None
+        await console_sessions.start(broker, self._token_digest(token), session, replaces=former, now=now)
+        return token
 
-    def operator(self, cookie: str | None, *, now: datetime) -> Operator:
-        """Who holds this cookie. Raises `NotSignedIn`."""
-        for key in self._signing_keys if cookie else ():
+    async def operator(self, broker: Broker, token: str | None, *, is_activity: bool, now: datetime) -> Operator:
+        """The operator who has this token. `is_activity` restarts the idle timeout. Raises `NotSignedIn`."""
+        session = None
+        if token and len(token) <= LONGEST_TOKEN:
+            session = await console_sessions.authenticate(
+                broker, self._token_digest(token), idle_timeout=self._idle_timeout, is_activity=is_activity, now=now
+            )
+        if session is None or token is None:
+            raise NotSignedIn("Sign in to use the console.")
+        csrf = hmac.digest(self._session_key, b"csrf " + _digest(token), "sha256").hex()
+        return Operator(session.operator, ZoneInfo(session.zone), csrf)
+
+    async def sign_out(self, broker: Broker, token: str | None, *, now: datetime) -> None:
+        """End the session of this token, on every replica."""
+        if token:
+            await console_sessions.revoke(broker, self._token_digest(token), now=now)
+
+    async def _refuse(self, address: str | None, now: datetime) -> None:
+        wait = self._throttle.record_failure(address, now)
+        if not wait:
+            return
+        if self._delayed < MOST_DELAYED:
+            self._delayed += 1
             try:
-                # The expiry is checked below, by the clock of the service.
-                claims = jwt.decode(
-                    cookie or "",
-                    key,
-                    algorithms=[_ALGORITHM],
-                    audience=_AUDIENCE,
-                    options={"verify_exp": False, "require": ["exp", "sub", "aud"]},
-                )
-            except jwt.InvalidTokenError:
-                continue
-            if now.timestamp() < claims["exp"]:
-                return Operator(claims["sub"], ZoneInfo(claims["zone"]), claims["csrf"])
-        raise NotSignedIn("Sign in to use the console.")
+                await self._sleep(min(wait, LONGEST_DELAY).total_seconds())
+            finally:
+                self._delayed -= 1
+        seconds = max(1, round(wait.total_seconds()))
+        unit = "second" if seconds == 1 else "seconds"
+        raise TooManyAttempts(
+            f"Too many failed attempts. Try again in {seconds} {unit}.", retry_after=wait.total_seconds()
+        )
+
+    def _token_digest(self, token: str) -> bytes:
+        return hmac.digest(self._session_key, b"token " + _digest(token), "sha256")
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two secrets are the same, in a time that tells nothing about them."""
+    """Whether two secrets are equal, compared in constant time."""
     return hmac.compare_digest(_digest(one), _digest(other))
 
 

@@ -1,5 +1,6 @@
 """The way in and out, the files that pages need, and what is said where there is no page."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
-from videobroker.web.console.access import COOKIE, LASTS, TooManyTries
+from videobroker.web.console.access import COOKIE, LIFETIME, TooManyAttempts
 from videobroker.web.console.rendering import rendered, static_file
 from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, console_of, form_of, ip_of
 from videobroker.web.problems import NoSuchPath
@@ -30,39 +31,47 @@ async def console_static(name: str) -> Response:
 
 
 @router.get("/sign-in")
-async def console_door(next: Annotated[str, Query(max_length=2000)] = "") -> Response:
+async def console_door(
+    next: Annotated[str, Query(max_length=2000)] = "", ended: Annotated[str, Query(max_length=10)] = ""
+) -> Response:
     """The form that asks for the key."""
-    return _form(next)
+    return _form(next, was_signed_out=bool(ended))
 
 
 @router.post("/sign-in")
 async def console_sign_in(request: Request) -> Response:
-    """Let somebody in who knows the key."""
+    """Start a session for an operator who knows the key."""
     broker: Broker = request.app.state.broker
     access, address, now = console_of(request), ip_of(request), broker.now()
     form = await form_of(request)
     name, following = form.text("name"), form.text("next")
-    try:
-        access.pace.check(address, now)
-    except TooManyTries as error:
-        headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))}
-        return _form(following, name=name, error=error.detail, status=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
     if len(name) > LONGEST_NAME or not is_name(name):
-        sentence = f"Say who you are, with 1 to {LONGEST_NAME} characters."
-        return _form(following, name=name, name_error=sentence, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    cookie = access.sign_in(form.raw("key"), name=name, zone=form.text("zone"), now=now)
-    if cookie is None:
-        access.pace.failed(address, now)
-        log.warning("a wrong key at the console", ip=address)
-        sentence = "This is not the key. It is the value of VIDEOBROKER_ADMIN_KEY."
-        return _form(following, name=name, error=sentence, status=HTTPStatus.FORBIDDEN)
-    access.pace.succeeded(address)
-    log.info("signed in to the console", ip=address)
+        sentence = f"Enter your name (1-{LONGEST_NAME} characters)."
+        return _form(following, name=name, errors={"name": sentence}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        token = await access.sign_in(
+            broker,
+            form.raw("key"),
+            name=name,
+            zone=form.text("zone"),
+            address=address,
+            replaces=request.cookies.get(COOKIE),
+            now=now,
+        )
+    except TooManyAttempts as error:
+        headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))}
+        status = HTTPStatus.TOO_MANY_REQUESTS
+        return _form(following, name=name, errors={"key": error.detail}, status=status, headers=headers)
+    if token is None:
+        log.warning("console.sign_in_failed", ip=address)
+        sentence = "Wrong admin key. Use the value of VIDEOBROKER_ADMIN_KEY."
+        return _form(following, name=name, errors={"key": sentence}, status=HTTPStatus.FORBIDDEN)
+    log.info("console.signed_in", ip=address)
     answer = RedirectResponse(_own_path(following), HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         COOKIE,
-        cookie,
-        max_age=int(LASTS.total_seconds()),
+        token,
+        max_age=int(LIFETIME.total_seconds()),
         path="/console",
         secure=request.url.scheme == "https",
         httponly=True,
@@ -73,7 +82,8 @@ async def console_sign_in(request: Request) -> Response:
 
 @router.post("/sign-out")
 async def console_sign_out(request: Request, visit: Acting) -> Response:
-    """Forget who it was."""
+    """End the session, here and wherever its cookie was copied to."""
+    await console_of(request).sign_out(visit.broker, request.cookies.get(COOKIE), now=visit.now)
     answer = RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
     answer.delete_cookie(
         COOKIE, path="/console", secure=request.url.scheme == "https", httponly=True, samesite="strict"
@@ -97,8 +107,8 @@ def _form(
     following: str,
     *,
     name: str = "",
-    error: str = "",
-    name_error: str = "",
+    errors: Mapping[str, str] | None = None,
+    was_signed_out: bool = False,
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
@@ -109,6 +119,6 @@ def _form(
         headers=headers,
         next=_own_path(following),
         name=name,
-        error=error,
-        name_error=name_error,
+        errors=errors or {},
+        was_signed_out=was_signed_out,
     )

@@ -21,9 +21,11 @@ from videobroker.errors import BrokerError, InvalidInput
 from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.auth import LONGEST_USER_AGENT
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
-from videobroker.web.console.rendering import rendered
+from videobroker.web.console.rendering import HEADERS, rendered
 from videobroker.web.problems import code_of, headers_of, invalid_request, log_failure, status_of, unexpected
 
+BACKGROUND_HEADER = "x-background-refresh"
+"""Sent by a page that refreshes itself while nobody uses it: no activity, so an unattended page times out."""
 MOST_FIELDS = 200
 STATUS = {"app_not_found": HTTPStatus.NOT_FOUND, "request_forged": HTTPStatus.FORBIDDEN}
 """Of errors that only the console meets: those of the API stand in `web/problems.py`."""
@@ -40,7 +42,7 @@ class ConsoleRoute(APIRoute):
             try:
                 return await handle(request)
             except NotSignedIn:
-                return _to_the_door(request)
+                return _to_sign_in(request)
             except BrokerError as error:
                 if error.code not in STATUS:
                     log_failure(error)
@@ -53,7 +55,14 @@ class ConsoleRoute(APIRoute):
         return handle_or_explain
 
 
-def _to_the_door(request: Request) -> Response:
+def _is_background(request: Request) -> bool:
+    return BACKGROUND_HEADER in request.headers
+
+
+def _to_sign_in(request: Request) -> Response:
+    if _is_background(request):
+        # The script goes to the sign-in page itself: a redirect would be followed without its notice.
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=HEADERS)
     if request.method != "GET":
         return RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -115,7 +124,7 @@ def _require_own_page(request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not own or site not in {None, "same-origin"}:
-        raise Forged("This form was sent by another site, and nothing was done. Open the console and do it there.")
+        raise Forged("Request blocked: it came from another site.")
 
 
 def console_of(request: Request) -> ConsoleAccess:
@@ -165,22 +174,24 @@ class Visit:
 
 async def look(request: Request) -> Visit:
     """Somebody who is signed in and looks. Raises `NotSignedIn`."""
-    return _visit(request, None)
+    return await _visit(request, None)
 
 
 async def act(request: Request) -> Visit:
     """Somebody who is signed in and sent a form of ours. Raises `NotSignedIn`, `Forged`."""
     form = await form_of(request)
-    visit = _visit(request, form)
+    visit = await _visit(request, form)
     if not same(form.raw("csrf"), visit.operator.csrf):
-        raise Forged("This form is not one of this sign-in, and nothing was done. Open the page again and repeat it.")
+        raise Forged("Request blocked: the form belongs to another session. Reload the page and try again.")
     return visit
 
 
-def _visit(request: Request, form: Form | None) -> Visit:
+async def _visit(request: Request, form: Form | None) -> Visit:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    operator = console_of(request).operator(request.cookies.get(COOKIE), now=now)
+    operator = await console_of(request).operator(
+        broker, request.cookies.get(COOKIE), is_activity=not _is_background(request), now=now
+    )
     request.state.operator = operator
     user_agent = request.headers.get("user-agent")
     return Visit(
