@@ -156,13 +156,13 @@ async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console
             await page.keyboard.press("Tab")
         await page.keyboard.type(text)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_contain_text("This is not the key.")
+    await expect(page.get_by_role("alert")).to_contain_text("Wrong admin key.")
     await shown(page, "console-wrong-key")
     await page.get_by_label("Admin key").fill(ADMIN_KEY)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Health", level=1)).to_be_visible()
     # The browser said where it is.
-    await expect(page.get_by_text("Times are those of Asia/Tokyo.")).to_be_visible()
+    await expect(page.get_by_text("Times in Asia/Tokyo")).to_be_visible()
     (cookie,) = await one.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/console")
     await page.get_by_role("button", name="Sign out").click()
@@ -178,7 +178,7 @@ async def test_what_others_typed_never_runs(signed_in: SignIn, console_url: str,
     await page.goto(f"{console_url}/console?app={tutoring.app.id}")
     await page.get_by_role("link", name=XSS).click()
     await expect(page.get_by_role("heading", level=1)).to_have_text(XSS)
-    await expect(page.get_by_text('"><svg onload=hacked=true> was not let in')).to_be_visible()
+    await expect(page.get_by_text("\"><svg onload=hacked=true> couldn't join")).to_be_visible()
     assert await page.evaluate("window.hacked") is None
 
 
@@ -188,7 +188,7 @@ async def test_the_chart_shows_who_was_there(
     await lesson(hooked, sandbox, clock)
     page = (await signed_in()).page
     await page.goto(f"{console_url}{await session_path(page, console_url, hooked.app)}")
-    chart = page.get_by_role("img", name=re.compile("Who was there"))
+    chart = page.get_by_role("img", name=re.compile("Attendance from"))
     people = [await line.get_attribute("data-person") for line in await chart.locator(".person-line").all()]
     assert people == ["Ben", "Cleo", "Ada"]
     bars = {
@@ -208,10 +208,10 @@ async def test_the_chart_shows_who_was_there(
     minute = planned["width"] / 60
     assert second["x"] - (first["x"] + first["width"]) == pytest.approx(6 * minute, abs=1.5 * minute)
     assert first["width"] == pytest.approx(15 * minute, abs=1.5 * minute)
-    await page.get_by_text("The same as a table").click()
+    await page.get_by_text("Show as table").click()
     table = page.get_by_role("region", name="Attendance as a table")
     assert await table.get_by_role("row").count() == 5
-    await expect(table.get_by_role("row", name="Cleo")).to_contain_text("was not there")
+    await expect(table.get_by_role("row", name="Cleo")).to_contain_text("Did not join")
 
 
 async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
@@ -220,14 +220,14 @@ async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
     await lesson(hooked, sandbox, clock)
     page = (await signed_in()).page
     await page.goto(f"{console_url}{await session_path(page, console_url, hooked.app)}")
-    await page.get_by_text("Put out … Ben").click()
-    await page.get_by_label("and keep them out").and_(page.locator("[open] input")).check()
-    await page.get_by_role("button", name="Put out Ben").click()
-    await expect(page.get_by_role("status").first).to_have_text("They were put out.")
-    await expect(page.get_by_text("Ben was put out for good.")).to_be_visible()
-    await page.get_by_text("End the call …").click()
-    await page.get_by_role("button", name="End it for everybody").click()
-    await expect(page.get_by_role("status").first).to_have_text("The call has ended.")
+    await page.get_by_text("Remove... Ben").click()
+    await page.get_by_label("Also block from rejoining").and_(page.locator("[open] input")).check()
+    await page.get_by_role("button", name="Remove Ben").click()
+    await expect(page.locator(".said")).to_have_text("Removed.")
+    await expect(page.get_by_text("Ben was removed and blocked.")).to_be_visible()
+    await page.get_by_text("End call...").click()
+    await page.get_by_role("button", name="End call for everyone").click()
+    await expect(page.locator(".said")).to_have_text("The call has ended.")
     await shown(page, "console-acted")
     await page.get_by_role("button", name="Join link of Cleo").click()
     link = page.get_by_label("Cleo", exact=True)
@@ -250,21 +250,21 @@ async def test_a_booking_is_registered_with_the_start_in_the_operators_zone(
     await page.get_by_label("Reference").fill("lesson-7")
     await page.get_by_label("Start").fill("2027-07-01T09:30")
     await expect(page.get_by_text("That is 2027-07-01 13:30 UTC.")).to_be_visible()
-    third = page.get_by_role("group", name="Person 3", exact=True)
+    third = page.get_by_role("group", name="Participant 3", exact=True)
     await expect(third).to_be_hidden()
-    await page.get_by_role("button", name="Add a person").click()
-    await expect(third.get_by_label("User id")).to_be_focused()
+    await page.get_by_role("button", name="Add participant").click()
+    await expect(third.get_by_label("User ID")).to_be_focused()
     await page.keyboard.type("student-1")
-    await page.get_by_role("group", name="Person 1", exact=True).get_by_label("Name").fill("Ada")
-    await page.get_by_role("button", name="Register the booking").click()
-    wrong = page.get_by_role("group", name="Person 1", exact=True).get_by_label("User id")
+    await page.get_by_role("group", name="Participant 1", exact=True).get_by_label("Name").fill("Ada")
+    await page.get_by_role("button", name="Create booking").click()
+    wrong = page.get_by_role("group", name="Participant 1", exact=True).get_by_label("User ID")
     await expect(wrong).to_have_attribute("aria-invalid", "true")
-    await expect(wrong).to_have_accessible_description(re.compile("Give the user id"))
+    await expect(wrong).to_have_accessible_description(re.compile("Enter the user ID"))
     await shown(page, "console-booking-errors")
     await wrong.fill("tutor-1")
-    await page.get_by_role("group", name="Person 1", exact=True).get_by_label("Role").select_option("tutor")
-    await page.get_by_role("button", name="Register the booking").click()
-    await expect(page.get_by_text("The booking is registered.")).to_be_visible()
+    await page.get_by_role("group", name="Participant 1", exact=True).get_by_label("Role").select_option("tutor")
+    await page.get_by_role("button", name="Create booking").click()
+    await expect(page.get_by_text("Booking created.")).to_be_visible()
     await expect(page.get_by_label("Ada", exact=True)).to_have_value(re.compile("/join/vbt_"))
     await shown(page, "console-booked")
     assert (await tutoring.get("/v1/bookings/lesson-7")).json()["starts_at"] == "2027-07-01T13:30:00Z"
@@ -279,11 +279,11 @@ async def test_the_overview_follows_what_happens_by_itself(
     # Time passes faster for this page.
     await page.clock.install()
     await page.goto(f"{console_url}/console?app={tutoring.app.id}")
-    await expect(page.get_by_text("No call runs now.")).to_be_visible()
+    await expect(page.get_by_text("No calls in progress.")).to_be_visible()
     await shown(page, "console-quiet")
     await tutoring.join()
     await page.clock.run_for(20_000)
-    await expect(page.get_by_text("No call runs now.")).to_be_hidden()
+    await expect(page.get_by_text("No calls in progress.")).to_be_hidden()
     await expect(page.get_by_text(re.compile("^Updated at "))).to_be_visible()
 
 
@@ -309,13 +309,13 @@ async def test_what_did_not_arrive_is_sent_once_more(
         await expect(page.get_by_role("row")).to_have_count(9)
         await shown(page, "console-delivery")
         backend.usually = answer(200)
-        await page.get_by_role("button", name="Send it once more").click()
-        await expect(page.get_by_role("status")).to_have_text("It is on its way once more.")
+        await page.get_by_role("button", name="Resend").click()
+        await expect(page.get_by_role("status").first).to_have_text("Queued for resending.")
         await carry(tutoring)
         await page.reload()
         await expect(page.get_by_text("Delivered", exact=True)).to_be_visible()
         await page.get_by_role("link", name=backend.url).click()
-        await page.get_by_role("button", name="Send a test").click()
+        await page.get_by_role("button", name="Send test event").click()
         await shown(page, "console-tested")
     await courier.aclose()
 

@@ -157,6 +157,8 @@ class Delivery:
     next_at: datetime | None
     """When it is tried next; None when it is not."""
     created_at: datetime
+    failures: int = 0
+    """Attempts that failed since it was last queued."""
 
 
 def new_secret() -> str:

@@ -22,6 +22,7 @@ from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 
 LEASE = timedelta(seconds=30)
 """Longer than an attempt can take. After a crash somebody else tries again then."""
+RETRYING_CONSIDERED = 1_000
 UNDER_WAY = timedelta(seconds=28)
 """What was taken longer ago is under way no more: it has come to its end, or whoever took it is dead."""
 
@@ -224,6 +225,30 @@ async def page(
     return found[:limit], cursors.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
+async def retrying(
+    connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
+) -> list[Delivery]:
+    """Pending deliveries whose attempts failed so far, oldest first; `with_untried` all pending ones.
+
+    Only the oldest ones of a long queue are considered.
+    """
+    oldest = (
+        select(deliveries)
+        .where(
+            deliveries.c.app_id == app_id,
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.state == DeliveryState.PENDING,
+        )
+        .order_by(deliveries.c.xid, deliveries.c.seq)
+        .limit(RETRYING_CONSIDERED)
+        .subquery()
+    )
+    statement = select(oldest).order_by(oldest.c.xid, oldest.c.seq).limit(limit)
+    if not with_untried:
+        statement = statement.where(oldest.c.failures > 0)
+    return [_delivery_from(row) for row in await connection.execute(statement)]
+
+
 async def of_events(
     connection: AsyncConnection, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
 ) -> list[Delivery]:
@@ -361,4 +386,5 @@ def _delivery_from(row: Row[Any]) -> Delivery:
         attempts=row.attempts,
         next_at=row.next_at,
         created_at=row.created_at,
+        failures=row.failures,
     )

@@ -19,6 +19,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    or_,
     select,
     true,
     tuple_,
@@ -169,13 +170,14 @@ async def search(
     now: datetime,
     limit: int,
 ) -> list[Listed]:
-    """Sessions whose reference begins with these words, or with this user id on the roster, or with the words in their
-    title: the last among the bookings of this time, and among the newest groups."""
+    """Sessions whose reference begins with these words, that have a participant with this user ID, or whose title or
+    participants' names contain the words: the last two among the bookings of this time, and among the newest groups."""
     found: dict[SessionId, Listed] = {}
     for chosen in (
         _by_reference(app_ids, words),
         _by_person(app_ids, words),
         *_by_title(app_ids, words, titles_within),
+        *_by_name(app_ids, words, titles_within),
     ):
         if len(found) >= limit:
             break
@@ -212,20 +214,52 @@ def _by_person(app_ids: Sequence[AppId], words: str) -> Select[Any]:
 
 
 def _by_title(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Select[Any]]:
-    holds = func.strpos(func.lower(sessions.c.title), func.lower(literal(words, String))) > 0
     apps = _each(app_ids)
-    newest = (
+    groups_of_each = _newest_groups(apps)
+    return [
+        select(sessions.c.app_id, sessions.c.id).where(
+            sessions.c.app_id.in_(app_ids), _bookings(within), _contains(sessions.c.title, words)
+        ),
+        select(groups_of_each.c.app_id, groups_of_each.c.id)
+        .select_from(apps.join(groups_of_each, true()))
+        .where(_contains(groups_of_each.c.title, words)),
+    ]
+
+
+def _by_name(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Select[Any]]:
+    """Names have no index: they are read of the participants of few enough sessions, which have one."""
+    apps = _each(app_ids)
+    groups_of_each = _newest_groups(apps)
+    named = _contains(participants.c.display_name, words)
+    of_booking = and_(participants.c.app_id == sessions.c.app_id, participants.c.session_id == sessions.c.id)
+    of_group = and_(participants.c.app_id == groups_of_each.c.app_id, participants.c.session_id == groups_of_each.c.id)
+    return [
+        select(sessions.c.app_id, sessions.c.id)
+        .join(participants, of_booking)
+        .where(sessions.c.app_id.in_(app_ids), _bookings(within), named)
+        .distinct(),
+        select(groups_of_each.c.app_id, groups_of_each.c.id)
+        .select_from(apps.join(groups_of_each, true()).join(participants, of_group))
+        .where(named)
+        .distinct(),
+    ]
+
+
+def _newest_groups(apps: Any) -> Any:
+    return (
         select(sessions.c.app_id, sessions.c.id, sessions.c.title)
         .where(sessions.c.app_id == apps.c.app_id, sessions.c.kind == SessionKind.GROUP)
         .order_by(sessions.c.id.desc())
         .limit(GROUPS_SEARCHED)
         .lateral("newest")
     )
-    in_newest = func.strpos(func.lower(newest.c.title), func.lower(literal(words, String))) > 0
-    return [
-        select(sessions.c.app_id, sessions.c.id).where(sessions.c.app_id.in_(app_ids), _bookings(within), holds),
-        select(newest.c.app_id, newest.c.id).select_from(apps.join(newest, true())).where(in_newest),
-    ]
+
+
+def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
+    """Whether the text contains the words, whatever their case: also beyond ASCII in a database of the C locale."""
+    spellings = sorted({words, words.lower(), words.upper(), words.title(), words.capitalize()})
+    found = [func.strpos(func.lower(text), func.lower(literal(words, String))) > 0]
+    return or_(*found, *(func.strpos(text, literal(each, String)) > 0 for each in spellings if not each.isascii()))
 
 
 async def _lateral(

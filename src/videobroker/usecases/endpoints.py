@@ -225,6 +225,21 @@ async def list_deliveries(
         return await deliveries.page(transaction, app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
 
 
+async def list_retrying(
+    broker: Broker, app: App, endpoint_id: EndpointId, *, limit: int, actor: Actor
+) -> list[Delivery]:
+    """The oldest deliveries that failed so far and are retried; of a disabled endpoint all that wait.
+
+    Raises `EndpointNotFound`, `ScopeMissing`.
+    """
+    require_for_app(actor, Action.VIEW_ENDPOINTS)
+    async with broker.store.transaction() as transaction:
+        endpoint = await _found(transaction, broker, app, endpoint_id)
+        return await deliveries.retrying(
+            transaction, app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
+        )
+
+
 async def find_delivery(
     broker: Broker, app: App, delivery_id: DeliveryId, *, actor: Actor
 ) -> tuple[Delivery, Sequence[Attempt]]:

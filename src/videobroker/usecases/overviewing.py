@@ -16,7 +16,7 @@ from videobroker.storage import calls, overviews, removals, rooms, sessions
 from videobroker.storage.removals import Removal
 
 TITLES_WITHIN = timedelta(days=15)
-"""Titles are searched among bookings that begin not further from the chosen day."""
+"""Titles and names are searched among bookings that start within this time of the chosen day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ async def list_groups(
 async def search(
     broker: Broker, app_ids: Sequence[AppId], words: str, *, around: datetime, now: datetime, limit: int
 ) -> list[Listed]:
-    """Sessions with this reference (or its beginning), this user id on the roster, or these words in the title.
+    """Sessions by the start of their reference, a participant's user ID, their title, or a participant's name.
 
-    References and user ids are found whenever they are; titles among groups, and among bookings around this moment.
+    References and user IDs are found on any date; titles and names among groups, and among bookings around this moment.
     """
     within = Stretch(around - TITLES_WITHIN, around + TITLES_WITHIN)
     async with broker.store.transaction() as transaction:

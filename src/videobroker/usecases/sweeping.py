@@ -3,7 +3,18 @@
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.storage import calls, console_sessions, deliveries, idempotency, inbox, jobs, lobby, removals, sessions, tickets
+from videobroker.storage import (
+    calls,
+    console_sessions,
+    deliveries,
+    idempotency,
+    inbox,
+    jobs,
+    lobby,
+    removals,
+    sessions,
+    tickets,
+)
 from videobroker.storage.jobs import Job, Kind, enqueue
 
 AT_ONCE = 200

@@ -1,6 +1,7 @@
 """Registering a booking on a page: what is wrong stands beside its field, and nothing is half-written."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -45,7 +46,7 @@ def errors(page: str) -> dict[str, str]:
 async def test_it_is_registered_and_everybody_gets_a_link(console: Console, tutoring: Tenant) -> None:
     status, page = await send(console, tutoring)
     assert status == 201
-    assert "The booking is registered." in page
+    assert "Booking created." in page
     assert page.count('readonly value="http://videobroker/join/vbt_') == 2
     booked = (await tutoring.get("/v1/bookings/lesson-9")).json()
     assert (booked["title"], booked["starts_at"], booked["ends_at"]) == (
@@ -69,23 +70,23 @@ async def test_a_winter_start_has_the_offset_of_winter(console: Console, tutorin
 @pytest.mark.parametrize(
     ("fields", "field", "says"),
     [
-        ({"starts": ""}, "starts", "Give day and time"),
-        ({"starts": "2027-02-30T10:00"}, "starts", "Give day and time"),
-        ({"starts": "9999-12-31T23:00"}, "starts", "Give day and time"),
+        ({"starts": ""}, "starts", "Enter date and time"),
+        ({"starts": "2027-02-30T10:00"}, "starts", "Enter date and time"),
+        ({"starts": "9999-12-31T23:00"}, "starts", "Enter date and time"),
         # Clocks go from 2 to 3 o'clock on that day.
-        ({"starts": "2027-03-28T02:30"}, "starts", "There is no such time on that day"),
+        ({"starts": "2027-03-28T02:30"}, "starts", "This time doesn't exist on that day"),
         ({"zone": "Nowhere/Atlantis"}, "zone", "Choose a time zone"),
-        ({"minutes": "0"}, "minutes", "whole minutes"),
-        ({"minutes": "1.5"}, "minutes", "whole minutes"),
-        ({"minutes": "99999999999999999999"}, "minutes", "whole minutes"),
+        ({"minutes": "0"}, "minutes", "from 1 to 10,080 minutes"),
+        ({"minutes": "1.5"}, "minutes", "from 1 to 10,080 minutes"),
+        ({"minutes": "99999999999999999999"}, "minutes", "from 1 to 10,080 minutes"),
         ({"title": "x" * 201}, "title", "at most 200"),
         ({"reference": "a/b"}, "reference", "must not hold"),
         ({"reference": ""}, "reference", "at least 1"),
         ({"provider": "agora"}, "provider", "no account"),
-        ({"user_id_1": "tutor-1"}, "user_id_1", "twice"),
+        ({"user_id_1": "tutor-1"}, "user_id_1", "listed twice"),
         ({"user_id_1": "a/b"}, "user_id_1", "must not hold"),
         ({"role_1": "doctor"}, "role_1", "role map"),
-        ({"user_id_2": "", "display_name_2": "Cleo"}, "user_id_2", "Give the user id"),
+        ({"user_id_2": "", "display_name_2": "Cleo"}, "user_id_2", "Enter the user ID"),
     ],
 )
 async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
@@ -99,6 +100,39 @@ async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     assert 'value="tutor-1"' in page
     assert 'role="alert"' in page
     assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("starts", "minutes", "says"),
+    [
+        ("2024-02-29T14:30", "45", "would already be over"),
+        ("2001-01-01T00:00", "10080", "would already be over"),
+        ("{minute_ago}", "45", "This start is in the past"),
+    ],
+)
+async def test_a_booking_in_the_past_is_created_only_after_a_confirmation(
+    console: Console, tutoring: Tenant, starts: str, minutes: str, says: str
+) -> None:
+    minute_ago = f"{tutoring.broker.now() - timedelta(minutes=1):%Y-%m-%dT%H:%M}"
+    fields = {"starts": starts.format(minute_ago=minute_ago), "minutes": minutes, "zone": "UTC"}
+    status, page = await send(console, tutoring, **fields)
+    assert status == 422
+    assert says in errors(page)["starts"]
+    assert f'value="{fields["starts"]}"' in page
+    (box,) = re.findall(r'name="confirm_past" value="([^"]+)"', page)
+    assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 404
+    # What was confirmed is this start: another one in the past is asked about again.
+    for other in ({"starts": "2003-03-03T03:00", "confirm_past": box}, {"confirm_past": "on"}):
+        assert (await send(console, tutoring, **{**fields, **other}))[0] == 422
+    status, page = await send(console, tutoring, **fields, confirm_past=box)
+    assert status == 201
+    assert "Booking created." in page
+    assert (await tutoring.get("/v1/bookings/lesson-9")).status_code == 200
+
+
+async def test_a_booking_that_starts_in_this_minute_needs_no_confirmation(console: Console, tutoring: Tenant) -> None:
+    now = f"{tutoring.broker.now():%Y-%m-%dT%H:%M}"
+    assert (await send(console, tutoring, starts=now, zone="UTC"))[0] == 201
 
 
 async def test_a_reference_that_is_taken_is_told_and_the_booking_stays_as_it_was(

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -59,15 +61,73 @@ async def test_a_delivery_that_failed_comes_first_and_is_retried(
     backend.usually = answer(200)
     done = await console.post(retry, page=listed)
     assert done.status_code == 303
-    assert "It is on its way once more." in (await console.get(done.headers["location"])).text
+    assert "Queued for resending." in (await console.get(done.headers["location"])).text
     (operated,) = await tutoring.events("endpoint.operated")
     assert operated["asked_by"]["operator"] == OPERATOR
     assert (operated["data"]["action"], operated["data"]["endpoint"]) == ("retried", str(endpoint.id))
     assert operated["data"]["delivery"] == delivery.rpartition("/")[2]
     await carry(tutoring)
     assert backend.types[-2:] == ["session.registered", "endpoint.operated"]
-    assert "Everything was delivered" in (await console.get(listed)).text
+    assert "No failed deliveries." in (await console.get(listed)).text
     assert "Delivered" in (await console.get(f"{path_of(tutoring, endpoint)}?state=delivered")).text
+
+
+def tags(page: str) -> list[str]:
+    """What the page says about deliveries and endpoints."""
+    return re.findall(r'<span class="tag tag-\w+">([^<]+)</span>', page)
+
+
+@pytest.mark.parametrize("kind", ["status", "unreachable"])
+async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_way(
+    console: Console, tutoring: Tenant, backend: Backend, clock: MovableClock, kind: str
+) -> None:
+    url = backend.url if kind == "status" else "http://127.0.0.1:9/"
+    endpoint = await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
+    backend.usually = answer(503, b"not now")
+    await tutoring.book()
+    listed, path = f"/console/deliveries?app={tutoring.app.id}", path_of(tutoring, endpoint)
+    session = re.findall(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", (await console.get("/console")).text)[0]
+    assert tags((await console.get(path)).text) == ["Enabled"]
+    await carry(tutoring)
+    for number in (1, 2):
+        overview = (await console.get(listed)).text
+        failing = f"Retrying: {number} failed {'attempt' if number == 1 else 'attempts'}"
+        assert failing in tags(overview)
+        assert any(each.startswith("Failing since ") for each in tags(overview))
+        assert "No failed deliveries." not in overview
+        assert "Enabled" not in tags(overview)
+        delivery = re.findall(rf'"({path}/[0-9a-f-]+)"', overview)[0]
+        for page in (path, delivery, session):
+            text = (await console.get(page)).text
+            assert failing in tags(text), page
+            assert "Delivered" not in tags(text), page
+        clock.move(minutes=10)
+        await carry(tutoring)
+    await console.post(f"{path}/switch", page=path, enabled="no")
+    overview = (await console.get(listed)).text
+    assert {"Disabled manually", "Paused: endpoint disabled"} <= set(tags(overview))
+    assert "Paused: endpoint disabled" in tags((await console.get(session)).text)
+    assert "sent when you enable it again" in (await console.get(delivery)).text
+
+
+async def test_an_event_that_fails_while_others_arrive_is_shown(
+    console: Console, tutoring: Tenant, backend: Backend
+) -> None:
+    await endpoints.create(
+        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+    )
+    backend.usually = answer(500)
+    await tutoring.book("one")
+    await carry(tutoring)
+    backend.usually = answer(200)
+    await tutoring.book("two", starts_in=timedelta(hours=1))
+    await carry(tutoring)
+    overview = (await console.get(f"/console/deliveries?app={tutoring.app.id}")).text
+    assert "Enabled" in tags(overview)
+    assert "Retrying: 1 failed attempt" in tags(overview)
+    assert "No failed deliveries." not in overview
 
 
 async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
@@ -82,7 +142,7 @@ async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
         r"/console/sessions/[^\"]+", (await console.get(f"/console?q=lesson-1&app={tutoring.app.id}")).text
     )
     page = (await console.get(found[0])).text
-    (delivery,) = re.findall(r'class="tag tag-good" href="([^"]+)"', page)
+    (delivery,) = re.findall(r'href="([^"]+)"><span class="tag tag-good">Delivered<', page)
     assert (await console.get(delivery)).status_code == 200
 
 
@@ -94,10 +154,10 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     )
     path = path_of(tutoring, endpoint)
     taken = await console.post(f"{path}/test", page=path)
-    assert "The test was answered with 200" in taken.text
+    assert "Test event delivered: status 200" in taken.text
     assert backend.got[-1].verified(endpoint.secrets[0].value)["type"] == "endpoint.test"
     backend.usually = answer(500)
-    assert "The test was answered with 500" in (await console.post(f"{path}/test", page=path)).text
+    assert "Test event not delivered: the endpoint answered 500" in (await console.post(f"{path}/test", page=path)).text
     assert [
         (each["asked_by"]["operator"], each["data"]["action"]) for each in await tutoring.events("endpoint.operated")
     ] == [(OPERATOR, "tested"), (OPERATOR, "tested")]
@@ -114,7 +174,7 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
     path, now = path_of(tutoring, endpoint), tutoring.broker.now()
     since, until = f"{now.year - 1}-01-01T00:00", f"{now.year + 1}-01-01T00:00"
     done = await console.post(f"{path}/replay", page=path, since=since, until=until)
-    assert "One event is on its way once more." in done.text
+    assert "1 event is queued for resending" in done.text
     (operated,) = await tutoring.events("endpoint.operated")
     assert operated["asked_by"]["operator"] == OPERATOR
     assert operated["data"] == {
@@ -131,6 +191,15 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
         answered = await console.post(f"{path}/replay", page=path, **wrong)
         assert answered.status_code == 422
         assert 'role="alert"' in answered.text
+        fields = {
+            name: unescape(value)
+            for name, value in re.findall(r'id="(since|until)" name="\w+" type="[^"]+" value="([^"]*)"', answered.text)
+        }
+        assert fields == wrong
+        assert re.search(
+            r'id="(since|until)"[^>]+ aria-invalid="true"[^>]+ aria-describedby="[^"]*\1-error', answered.text
+        )
+        assert re.search(r'class="error" id="(since|until)-error">', answered.text)
     assert len(await tutoring.events("endpoint.operated")) == 1
 
 
@@ -142,12 +211,12 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
     )
     path = path_of(tutoring, endpoint)
     off = await console.post(f"{path}/switch", page=path, enabled="no")
-    assert "The endpoint is disabled." in (await console.get(off.headers["location"])).text
+    assert "Endpoint disabled." in (await console.get(off.headers["location"])).text
     await tutoring.book()
     await carry(tutoring)
     assert backend.got == []
     on = await console.post(f"{path}/switch", page=path, enabled="yes")
-    assert "The endpoint is enabled." in (await console.get(on.headers["location"])).text
+    assert "Endpoint enabled." in (await console.get(on.headers["location"])).text
     await carry(tutoring)
     assert sorted(backend.types) == ["endpoint.operated", "endpoint.operated", "session.registered"]
     operated = await tutoring.events("endpoint.operated")

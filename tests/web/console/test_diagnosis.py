@@ -27,13 +27,13 @@ async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked:
         await enqueue(transaction, Job(Kind.ASK, hooked.app.id, SessionId(uuid4())))
     page = (await console.get(f"/console/health?app={hooked.app.id}")).text
     assert re.search(r'<th scope="row">ask</th><td>\d+</td>', page)
-    (row,) = re.findall(rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>', page, re.DOTALL)
+    (row,) = re.findall(rf'<th scope="row"><bdi>{hooked.app.name}</bdi></th>(.*?)</tr>', page, re.DOTALL)
     assert "2 waiting" in row
     assert "no. 1" in row
-    assert "not examined" in row
+    assert "not checked" in row
     await console.get(f"/console/diagnostics?app={hooked.app.id}")
     (row,) = re.findall(
-        rf'<th scope="row">{hooked.app.name}</th>(.*?)</tr>',
+        rf'<th scope="row"><bdi>{hooked.app.name}</bdi></th>(.*?)</tr>',
         (await console.get(f"/console/health?app={hooked.app.id}")).text,
         re.DOTALL,
     )
@@ -60,7 +60,7 @@ async def test_diagnostics_say_what_to_try(console: Console, tutoring: Tenant) -
     page = (await console.get(f"/console/diagnostics?app={tutoring.app.id}")).text
     assert "Something is wrong" in page
     assert "lacks Teacher" in page
-    assert "To try:" in page
+    assert "Try this:" in page
     assert "Roles are case-sensitive" in page
 
 

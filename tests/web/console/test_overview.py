@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 
 def titles(page: str) -> list[str]:
     """The sessions of a page, in order."""
-    return re.findall(r'<a href="/console/sessions/[^"]+"><strong>([^<]+)</strong>', page)
+    return re.findall(r'<a href="/console/sessions/[^"]+"><strong><bdi>([^<]+)</bdi></strong>', page)
 
 
 def counted(page: str) -> dict[str, int]:
@@ -61,9 +61,9 @@ class TestToday:
         assert set(titles(parts["completed"])) == {"was completed", "is over"}
         assert titles(parts["cancelled"]) == ["was cancelled"]
         assert counted(page) == {"in_progress": 2, "present": 0, "upcoming": 4, "completed": 2, "cancelled": 1}
-        assert parts["upcoming"].count("Nobody there yet") == 1
+        assert parts["upcoming"].count("Late: no one has joined") == 1
         assert "Not confirmed" in parts["upcoming"]
-        assert "Without video" in parts["upcoming"]
+        assert "In person" in parts["upcoming"]
 
     async def test_it_counts_who_is_there(self, console: Console, hooked: Tenant, sandbox: Sandbox) -> None:
         await hooked.book()
@@ -74,7 +74,7 @@ class TestToday:
         await hooked.settle()
         page = (await console.get(f"/console?app={hooked.app.id}")).text
         assert counted(page)["present"] == 2
-        assert "2 present" in page
+        assert "2 in call" in page
 
     async def test_without_an_app_it_shows_all_of_them(self, console: Console, tutoring: Tenant, other: Tenant) -> None:
         await tutoring.book(title="mine", starts_in=timedelta(minutes=1))
@@ -183,6 +183,24 @@ class TestSearch:
         assert await self.found(console, tutoring, "ning cir") == {"Evening circle"}
         assert await self.found(console, tutoring, "tutor-1") == {"Algebra", "Evening circle"}
         assert await self.found(console, tutoring, "%") == set()
+
+    async def test_by_the_name_of_a_participant(self, console: Console, tutoring: Tenant) -> None:
+        def named(name: str, user_id: str) -> list[dict[str, str]]:
+            return [{"user_id": user_id, "role": "tutor", "display_name": name}]
+
+        await tutoring.book("one", title="Algebra", participants=named("Ada Lovelace", "p-1"))
+        await tutoring.book("two", title="Geometry", participants=named("Élodie Dubois", "p-2"))
+        await tutoring.book("three", title="Far", participants=named("Ada Byron", "p-3"), starts_in=timedelta(days=99))
+        await tutoring.gather("circle", title="Circle", participants=named("Grace O'Hara 100%", "p-4"))
+        assert await self.found(console, tutoring, "ada love") == {"Algebra"}
+        assert await self.found(console, tutoring, "ADA") == {"Algebra"}
+        assert await self.found(console, tutoring, "lace") == {"Algebra"}
+        assert await self.found(console, tutoring, "élodie") == {"Geometry"}
+        assert await self.found(console, tutoring, "o'hara") == {"Circle"}
+        assert await self.found(console, tutoring, "0%") == {"Circle"}
+        assert await self.found(console, tutoring, "Grace_O") == set()
+        day = (tutoring.broker.now() + timedelta(days=90)).date().isoformat()
+        assert await self.found(console, tutoring, "byron", day=day) == {"Far"}
 
     async def test_titles_far_away_are_found_from_their_day(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book("far", title="Far away", starts_in=timedelta(days=200))

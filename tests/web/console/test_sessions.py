@@ -9,6 +9,7 @@ import pytest
 from consoles import OPERATOR, Console
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of
 from videobroker.domain.journal import EventType
+from videobroker.usecases import lobbies
 from videobroker.web.console import sentences, session
 
 
@@ -24,7 +25,8 @@ async def page_of(console: Console, tenant: Tenant, reference: str = "lesson-1")
 
 def told(page: str) -> list[str]:
     """The sentences of the timeline."""
-    return [unescape(each) for each in re.findall(r'<div>\s*<p>([^<]*)</p>\s*<div class="small quiet event-more', page)]
+    found = re.findall(r'<div>\s*<p>(.*?)</p>\s*<div class="small quiet event-more', page)
+    return [unescape(re.sub("</?bdi>", "", each)) for each in found]
 
 
 async def act(console: Console, path: str, verb: str, **fields: str) -> str:
@@ -50,12 +52,12 @@ class TestThePage:
         path = await page_of(console, hooked)
         page = (await console.get(path)).text
         assert told(page) == [
-            "Registered, confirmed.",
-            "nobody was not let in: not on the roster.",
-            "The room at 100ms was opened.",
-            "A call began at 100ms.",
-            "Ada got a token for 100ms as teacher.",
-            "Ada came as teacher.",
+            "Session created (confirmed).",
+            "nobody couldn't join: not a participant.",
+            "100ms room opened.",
+            "Call started at 100ms.",
+            "Ada was given access (100ms token, role teacher).",
+            "Ada joined as teacher.",
             "Ada left.",
         ]
         assert "the app&#39;s backend" in page
@@ -74,7 +76,7 @@ class TestThePage:
         assert [line.split()[0] for line in told(newest)] == ["two", "three"]
         (earlier,) = re.findall(r'href="([^"]+)">Earlier</a>', newest)
         older = (await console.get(unescape(earlier))).text
-        assert told(older) == ["Registered, confirmed.", "one was not let in: not on the roster."]
+        assert told(older) == ["Session created (confirmed).", "one couldn't join: not a participant."]
         assert ">Earlier</a>" not in older
 
     async def test_what_people_typed_is_shown_as_text(self, console: Console, tutoring: Tenant) -> None:
@@ -128,7 +130,7 @@ class TestActing:
             "user_agent": event["asked_by"]["user_agent"],
         }
         assert "operator" not in event["data"]
-        assert f"operator {OPERATOR}" in (await console.get(path)).text
+        assert f"operator <bdi>{OPERATOR}</bdi>" in (await console.get(path)).text
         assert await act(console, path, "end") == "No call was running."
         assert len(await tutoring.events("call.ended")) == 1
 
@@ -140,17 +142,17 @@ class TestActing:
         await hooked.book()
         await hooked.join()
         path = await page_of(console, hooked)
-        assert await act(console, path, "remove", user_id="student-1", ban="on") == "They were put out."
+        assert await act(console, path, "remove", user_id="student-1", ban="on") == "Removed."
         assert code_of(await hooked.join(user_id="student-1")) == "participant_removed"
-        assert "Kept out" in (await console.get(path)).text
-        assert await act(console, path, "readmit", user_id="student-1") == "They may come in again."
+        assert "Blocked" in (await console.get(path)).text
+        assert await act(console, path, "readmit", user_id="student-1") == "Unblocked."
         assert (await hooked.join(user_id="student-1")).status_code == 200
         events = await hooked.events("participant.removed", "participant.readmitted")
         assert [(each["type"], each["user_id"], each["asked_by"]["operator"]) for each in events] == [
             ("participant.removed", "student-1", OPERATOR),
             ("participant.readmitted", "student-1", OPERATOR),
         ]
-        assert await act(console, path, "readmit", user_id="student-1") == "They were not kept out."
+        assert await act(console, path, "readmit", user_id="student-1") == "They were not blocked."
 
     async def test_without_the_box_they_may_come_back(self, console: Console, hooked: Tenant) -> None:
         await hooked.book()
@@ -164,7 +166,7 @@ class TestActing:
         await hooked.join(user_id="student-1")
         await sandbox.fault("status", status=503)
         said = await act(console, await page_of(console, hooked), "remove", user_id="student-1")
-        assert "could not be reached" in said
+        assert "isn't responding" in unescape(said)
 
     async def test_somebody_nobody_knows_cannot_be_put_out(self, console: Console, tutoring: Tenant) -> None:
         await tutoring.book()
@@ -198,6 +200,42 @@ class TestActing:
         assert "/join/" not in answer.text
         assert "cancelled" in answer.text
 
+    async def test_links_for_everyone_are_for_everyone_or_say_for_how_many_there_are_none(
+        self, console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(session, "MOST_LINKS", 3)
+        names = ["a-1", "B-2", "c", "é-4", "\U0001f600-5", "\uffee-6", "z-7"]
+        await tutoring.book(participants=[{"user_id": name, "role": "student"} for name in names])
+        await tutoring.post("/v1/bookings/lesson-1/participants/c/remove", {"ban": True})
+        path = await page_of(console, tutoring)
+        pages, after = [], None
+        while after is None or after:
+            answer = await console.post(f"{path}/links", page=path, **({"after": after} if after else {}))
+            pages.append(answer.text)
+            following = re.search(r'name="after" value="([^"]+)"', answer.text)
+            after = unescape(following[1]) if following else ""
+        found = [
+            unescape(name)
+            for page in pages
+            for name in re.findall(r'<div class="copy"><label for="[^"]+"><bdi>([^<]+)</bdi>', page)
+        ]
+        assert sorted(found) == sorted(set(names) - {"c"})
+        assert "4 more participants have no link yet:</strong> at most 3 links are created at a time." in pages[0]
+        assert "Participants 1\u20133 of 7, by user ID." in pages[0]
+        assert "1 more participant has no link yet" in pages[1]
+        assert "no link yet" not in pages[2]
+        assert "Participants 7\u20137 of 7" in pages[2]
+        assert sum("1 of them has no link; the reason is next to the name." in page for page in pages) == 1
+
+    async def test_a_removal_without_a_block_does_not_claim_one(
+        self, console: Console, hooked: Tenant, sandbox: Sandbox
+    ) -> None:
+        await hooked.book()
+        await hooked.join(user_id="student-1")
+        await sandbox.fault("status", status=503)
+        said = unescape(await act(console, await page_of(console, hooked), "remove", user_id="student-1"))
+        assert said == "Removed. The provider isn't responding; we'll keep trying to disconnect them."
+
 
 class TestTheWaitingRoom:
     @pytest.fixture
@@ -211,24 +249,37 @@ class TestTheWaitingRoom:
     def entries(self, page: str) -> dict[str, str]:
         """Who waits, and the number of their place."""
         (part,) = re.findall(r'<section class="card waiting".*?</section>', page, re.DOTALL)
-        names = re.findall(r'<div class="person-name"><strong>([^<]+)', part)
+        names = re.findall(r'<div class="person-name"><strong><bdi>([^<]+)', part)
         places = re.findall(r'name="entry" value="([^"]+)"><button class="primary', part)
         return dict(zip(names, places, strict=True))
 
     async def test_people_are_let_in_one_by_one(self, console: Console, tutoring: Tenant, path: str) -> None:
         waiting = self.entries((await console.get(path)).text)
         assert set(waiting) == {"Ben", "Gus"}
-        assert await act(console, path, "admit", entry=waiting["Ben"]) == "They are let in."
+        assert await act(console, path, "admit", entry=waiting["Ben"]) == "Admitted."
         assert (await tutoring.join(user_id="student-1")).status_code == 200
-        assert await act(console, path, "deny", entry=waiting["Gus"]) == "They are not let in."
+        assert await act(console, path, "deny", entry=waiting["Gus"]) == "Request declined."
         events = await tutoring.events("participant.admitted", "participant.denied")
         assert [each["asked_by"]["operator"] for each in events] == [OPERATOR, OPERATOR]
         assert set(self.entries((await console.get(path)).text)) == {"Gus"}
 
     async def test_or_all_together(self, console: Console, tutoring: Tenant, path: str) -> None:
-        assert await act(console, path, "admit") == "Everybody who waited is let in."
+        assert await act(console, path, "admit") == "Everyone was admitted."
         assert (await tutoring.join(user_id="student-1")).status_code == 200
         assert 'class="card waiting"' not in (await console.get(path)).text
+
+    async def test_admitting_all_does_not_claim_more_than_it_did(
+        self, console: Console, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def admit_none(*_: object, **__: object) -> list[object]:
+            return []
+
+        monkeypatch.setattr(lobbies, "admit_all", admit_none)
+        assert "still waiting" in await act(console, path, "admit")
+
+    async def test_the_waiting_room_comes_first(self, console: Console, path: str) -> None:
+        page = (await console.get(path)).text
+        assert page.index('class="card waiting"') < page.index('class="main-column"')
 
     async def test_who_never_was_there_cannot_be_let_in(self, console: Console, path: str) -> None:
         for entry, status in (("01a20000-0000-7000-8000-000000000000", 404), ("nobody", 422)):
@@ -251,6 +302,7 @@ class TestTheChart:
         await sandbox.leave(*ada)
         await sandbox.deliver()
         await hooked.settle()
+        await console.sign_in()
         page = (await console.get(await page_of(console, hooked))).text
         bars = self.bars(page)
         planned = re.search(r'class="planned" x="([\d.]+)" y="24" width="([\d.]+)"', page)
@@ -263,14 +315,14 @@ class TestTheChart:
         assert ben_bar[0] == pytest.approx(start + 20 * minute, abs=minute)
         assert ben_bar[1] == pytest.approx(10 * minute, abs=minute)
         assert {bar[2] for each in bars.values() for bar in each} == {"observed"}
-        assert re.search(r"<title id=\"chart-title\">Who was there, from ", page)
+        assert re.search(r"<title id=\"chart-title\">Attendance from ", page)
         assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d, observed\.", page)
 
     async def test_who_was_not_there_has_a_line_without_a_bar(self, console: Console, hooked: Tenant) -> None:
         await hooked.book()
         page = (await console.get(await page_of(console, hooked))).text
         assert self.bars(page) == {"Ada": [], "Ben": []}
-        assert "was not there" in page
+        assert "Did not join" in page
 
     async def enter(self, tenant: Tenant, sandbox: Sandbox, user_id: str) -> tuple[str, str]:
         """Where somebody is now, for leaving."""

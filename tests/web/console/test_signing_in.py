@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import httpx
 import pytest
@@ -206,7 +207,7 @@ class TestTheCookie:
     ) -> None:
         async def count() -> int:
             async with broker.store.transaction() as transaction:
-                return (await transaction.execute(text("select count(*) from console_sessions"))).scalar_one()
+                return int((await transaction.execute(text("select count(*) from console_sessions"))).scalar_one())
 
         await tidy(broker)
         before = await count()
@@ -269,7 +270,9 @@ class TestWrongKeys:
     async def test_only_a_trusted_proxy_may_name_another_address(self, broker: Broker) -> None:
         service = service_with_console(broker)
         for peer, last in (("203.0.113.9", 429), ("10.0.0.1", 403)):
-            proxied = ProxyHeadersMiddleware(service, trusted_hosts="10.0.0.1")
+            # Two spellings of the types of ASGI.
+            inner: Any = service
+            proxied: Any = ProxyHeadersMiddleware(inner, trusted_hosts="10.0.0.1")
             transport = httpx.ASGITransport(proxied, client=(peer, 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
                 for number in range(6):

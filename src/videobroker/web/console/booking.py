@@ -15,11 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.entrance import providers_named
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
+from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registering
 from videobroker.web.console.access import zones
 from videobroker.web.console.rendering import rendered
-from videobroker.web.console.session import links_for, session_page
+from videobroker.web.console.session import IssuedLinks, links_for, session_page
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, Name, sensible
@@ -55,6 +56,8 @@ class Draft:
     minutes: str = "60"
     provider: str = ""
     people: Sequence[Person] = ()
+    past_start: str = ""
+    """The start to confirm, if it has passed."""
     errors: dict[str, str] = field(default_factory=dict)
     """By the name of the field."""
 
@@ -98,19 +101,29 @@ class Draft:
         for number, person in enumerate(self.people):
             if not person.user_id:
                 if person.display_name:
-                    self.errors[f"user_id_{number}"] = "Give the user id: it is what your app calls them."
+                    self.errors[f"user_id_{number}"] = "Enter the user ID: the person's ID in your app."
                 continue
             if not self.check(f"user_id_{number}", _user_id, person.user_id):
                 continue
             if person.user_id in seen:
-                self.errors[f"user_id_{number}"] = "They stand on the list twice."
+                self.errors[f"user_id_{number}"] = "This person is listed twice."
             if person.role not in roles:
-                self.errors[f"role_{number}"] = "Choose a role that the app's role map knows."
+                self.errors[f"role_{number}"] = "Choose a role from the app's role map."
             if person.display_name:
                 self.check(f"display_name_{number}", _title, person.display_name)
             seen.add(person.user_id)
             found.append(Participant(person.user_id, person.role, person.display_name or None))
         return found
+
+    def confirm_past(self, terms: SessionTerms, *, confirmed: str, now: datetime) -> None:
+        """Ask once more where the start has passed. What is confirmed is this start, and no other."""
+        if terms.starts_at is None or terms.ends_at is None or terms.starts_at >= now.replace(second=0, microsecond=0):
+            return
+        self.past_start = rfc3339(terms.starts_at)
+        if confirmed == self.past_start:
+            return
+        over = "This booking would already be over. No one could join it." if terms.ends_at <= now else ""
+        self.errors["starts"] = f"{over or 'This start is in the past.'} Change it, or confirm below."
 
     def check(self, name: str, adapter: TypeAdapter[str], value: str) -> bool:
         """Whether a field holds what it should; `errors` where it does not."""
@@ -124,7 +137,7 @@ class Draft:
 
     def _starts_at(self) -> datetime | None:
         if self.zone not in zones():
-            self.errors["zone"] = "Choose a time zone of the list."
+            self.errors["zone"] = "Choose a time zone from the list."
             return None
         zone = ZoneInfo(self.zone)
         try:
@@ -132,10 +145,10 @@ class Draft:
             local = datetime.strptime(self.starts[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
             moment = sensible(local.replace(tzinfo=zone).astimezone(UTC))
         except (ValueError, OverflowError):
-            self.errors["starts"] = "Give day and time, like 2026-03-12T14:00."
+            self.errors["starts"] = "Enter date and time, like 2026-03-12T14:00."
             return None
         if moment.astimezone(zone).replace(tzinfo=None) != local:
-            self.errors["starts"] = "There is no such time on that day: the clocks go forward then."
+            self.errors["starts"] = "This time doesn't exist on that day (clocks go forward)."
             return None
         return moment
 
@@ -145,7 +158,7 @@ class Draft:
             or not self.minutes.isdigit()
             or not 1 <= int(self.minutes[:9]) <= LONGEST_MINUTES
         ):
-            self.errors["minutes"] = f"Give whole minutes, from 1 to {LONGEST_MINUTES}."
+            self.errors["minutes"] = f"Enter a duration from 1 to {LONGEST_MINUTES:,} minutes."
             return None
         return int(self.minutes)
 
@@ -196,6 +209,8 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
     terms = draft.terms(app)
     people = draft.roster(app, terms)
     draft.check("reference", _reference, draft.reference)
+    if terms is not None:
+        draft.confirm_past(terms, confirmed=form.text("confirm_past"), now=visit.now)
     if terms is None or draft.errors:
         return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
@@ -207,15 +222,15 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
         draft.errors["form"] = error.detail
         return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if registered is None:
-        draft.errors["reference"] = "The app has a booking with this reference already. Choose another one."
+        draft.errors["reference"] = "This app already has a booking with this reference. Choose another one."
         return _form(visit, app, draft, status=HTTPStatus.CONFLICT)
     links = await links_for(request, visit, app, key, registered.participants)
     return await session_page(
         visit,
         app,
         registered.session.id,
-        said="The booking is registered.",
-        links=links,
+        said="Booking created.",
+        issued=IssuedLinks(links),
         status=HTTPStatus.CREATED,
     )
 

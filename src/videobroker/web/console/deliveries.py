@@ -1,6 +1,7 @@
 """Webhook endpoints and what became of the events on their way there."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -16,7 +17,7 @@ from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoi
 from videobroker.errors import InvalidInput
 from videobroker.usecases import endpoints
 from videobroker.web.console.rendering import duration, rendered
-from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, Visit
 from videobroker.web.reading import by_name
 
 router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_unique_id_function=by_name)
@@ -24,9 +25,9 @@ router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_uniq
 SHOWN = 40
 FAILED_SHOWN = 10
 DONE = {
-    "retried": "It is on its way once more.",
-    "enabled": "The endpoint is enabled. What it missed is on its way.",
-    "disabled": "The endpoint is disabled. What happens from now on waits until it is enabled.",
+    "retried": "Queued for resending.",
+    "enabled": "Endpoint enabled. Missed events are being sent.",
+    "disabled": "Endpoint disabled. New events are sent when you enable it again.",
 }
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
@@ -36,11 +37,22 @@ Did = Annotated[str, Query(max_length=60)]
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An endpoint and what did not arrive there."""
+    """An endpoint and what was not delivered there."""
 
     endpoint: Endpoint
     failed: list[Delivery]
     more_failed: bool
+    retrying: list[Delivery]
+    """Every attempt so far failed, or the endpoint is disabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayForm:
+    """What was entered, and what is wrong with it."""
+
+    since: str = ""
+    until: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
 
 
 @router.get("")
@@ -65,9 +77,12 @@ async def console_deliveries(visit: Looking, app: AppChoice = "") -> Response:
             cursor=None,
             actor=visit.actor(chosen),
         )
-        found.append(Overview(endpoint, failed, more is not None))
-    # What needs somebody comes first.
-    found.sort(key=lambda each: (not each.failed, each.endpoint.failing_since is None))
+        retrying = await endpoints.list_retrying(
+            visit.broker, chosen, endpoint.id, limit=FAILED_SHOWN, actor=visit.actor(chosen)
+        )
+        found.append(Overview(endpoint, failed, more is not None, retrying))
+    # What needs attention comes first.
+    found.sort(key=lambda each: (not each.failed, not each.retrying, each.endpoint.failing_since is None))
     return rendered(
         "deliveries.html", operator=visit.operator, here="deliveries", app=chosen, apps=apps, overviews=found
     )
@@ -97,7 +112,7 @@ async def _endpoint_page(
     cursor: str = "",
     said: str = "",
     tested: Attempt | None = None,
-    replay_error: str = "",
+    replay: ReplayForm | None = None,
     status: int = 200,
 ) -> Response:
     found, following = await endpoints.list_deliveries(
@@ -124,7 +139,7 @@ async def _endpoint_page(
         first=not cursor,
         said=said,
         tested=tested,
-        replay_error=replay_error,
+        replay=replay or ReplayForm(),
     )
 
 
@@ -202,8 +217,21 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
     """Put what happened in a stretch of time on its way once more."""
     app = await visit.app(app_id)
     endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
+    sent = visit.sent()
+    form = ReplayForm(sent.text("since"), sent.text("until"))
+    since, until = _moment(visit, form.since), _moment(visit, form.until)
+    errors = {
+        name: "Enter date and time, like 2026-03-12T14:00."
+        for name, moment in (("since", since), ("until", until))
+        if moment is None
+    }
+    if since is not None and until is not None and since >= until:
+        errors["until"] = "“Until” must be after “Since”."
+    if since is None or until is None or errors:
+        return await _endpoint_page(
+            visit, app, endpoint, replay=replace(form, errors=errors), status=HTTPStatus.UNPROCESSABLE_ENTITY
+        )
     try:
-        since, until = _moment(visit, visit.sent(), "since"), _moment(visit, visit.sent(), "until")
         count = await endpoints.replay(
             visit.broker,
             app,
@@ -215,17 +243,17 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
             actor=visit.actor(app),
         )
     except InvalidInput as error:
+        errors = {"form": error.detail}
         return await _endpoint_page(
-            visit, app, endpoint, replay_error=error.detail, status=HTTPStatus.UNPROCESSABLE_ENTITY
+            visit, app, endpoint, replay=replace(form, errors=errors), status=HTTPStatus.UNPROCESSABLE_ENTITY
         )
-    told = "One event is on its way once more." if count == 1 else f"{count} events are on their way once more."
-    said = f"{told} They happened within {duration(until - since)}."
-    return await _endpoint_page(visit, app, endpoint, said=said)
+    queued = "1 event is queued for resending" if count == 1 else f"{count} events are queued for resending"
+    return await _endpoint_page(visit, app, endpoint, said=f"{queued}, from a period of {duration(until - since)}.")
 
 
-def _moment(visit: Visit, form: Form, name: str) -> datetime:
+def _moment(visit: Visit, text: str) -> datetime | None:
+    """The moment, in UTC; None if the text is not one."""
     try:
-        local = datetime.fromisoformat(form.text(name))
-        return local.replace(tzinfo=visit.zone).astimezone(UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=visit.zone).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidInput(f"Give day and time for “{name}”, like 2026-03-12T14:00.") from None
+        return None

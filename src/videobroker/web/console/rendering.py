@@ -1,6 +1,7 @@
 """Pages out of templates: everything is escaped, and nothing but our own files may run or paint."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
@@ -12,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from videobroker.domain.times import rfc3339
+from videobroker.web.console import bidi
 from videobroker.web.console.access import Operator
 from videobroker.web.problems import NoSuchPath
 
@@ -35,6 +37,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_DIRECTIONAL = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 A_YEAR = 365 * 24 * 3600
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -98,6 +101,12 @@ class Clock:
         """The zone's."""
         return str(self.zone)
 
+    def offset(self, moment: datetime) -> str:
+        """`UTC+1`, `UTC+5:30`."""
+        minutes = int((self._local(moment).utcoffset() or timedelta(0)).total_seconds()) // 60
+        hours, rest = divmod(abs(minutes), 60)
+        return f"UTC{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}" if minutes else "UTC"
+
     def day(self, moment: datetime) -> str:
         """`Thu 12 Mar 2026`."""
         return f"{self._local(moment):%a %-d %b %Y}"
@@ -142,8 +151,10 @@ def duration(seconds: float | timedelta | None) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON as people read it."""
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    """JSON as people read it, with directional controls as escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
+    return _DIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 _environment.globals.update(static=static_url, duration=duration, pretty=pretty)
+_environment.filters.update(bdi=bidi.bdi, iso=bidi.isolated_if_needed, with_bdi=bidi.with_bdi)

@@ -15,13 +15,13 @@ from videobroker.domain.apps import App
 from videobroker.domain.attendance import Stay
 from videobroker.domain.calls import Call
 from videobroker.domain.entrance import door_of
-from videobroker.domain.ids import CallId, EntryId, EventId, SessionId
+from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId
 from videobroker.domain.journal import Recorded
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.overview import phase_of
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
-from videobroker.domain.webhooks import Delivery
+from videobroker.domain.webhooks import Delivery, Endpoint
 from videobroker.errors import AccessDenied, CallNotFound, InvalidInput
 from videobroker.usecases import calls, endpoints, judging, lobbies, overviewing, reading, removing
 from videobroker.usecases.linking import issue_link
@@ -38,19 +38,20 @@ router = APIRouter(
 )
 
 EVENTS_SHOWN = 100
-MOST_LINKS = 50
-"""At once."""
+MOST_LINKS = 200
+"""Created by one press; another press creates the next ones."""
 DONE = {
     "ended": "The call has ended.",
     "no-call": "No call was running.",
-    "removed": "They were put out.",
-    "removed-pending": "They get no new credentials. The provider could not be reached, and is told again.",
-    "removed-impossible": "They get no new credentials. The provider cannot be told to put them out.",
-    "readmitted": "They may come in again.",
-    "not-banned": "They were not kept out.",
-    "admitted": "They are let in.",
-    "admitted-all": "Everybody who waited is let in.",
-    "denied": "They are not let in.",
+    "removed": "Removed.",
+    "removed-pending": "Removed. The provider isn't responding; we'll keep trying to disconnect them.",
+    "removed-impossible": "Removed. The provider can't disconnect a participant who is in the call.",
+    "readmitted": "Unblocked.",
+    "not-banned": "They were not blocked.",
+    "admitted": "Admitted.",
+    "admitted-all": "Everyone was admitted.",
+    "admitted-some": "Some people are still waiting. Use “Admit all” again.",
+    "denied": "Request declined.",
 }
 """What a page says after something was done, by the word that stands in its address."""
 
@@ -67,6 +68,7 @@ class Line:
     asked_by: str
     kind: str
     deliveries: Sequence[Delivery]
+    endpoints: Mapping[EndpointId, Endpoint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,39 @@ class PersonsLink:
     url: str | None = field(repr=False)
     refusal: str = ""
     """Why they get none."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedLinks:
+    """Links that were just created, and for how many participants there are none yet."""
+
+    links: Sequence[PersonsLink]
+    first: int = 1
+    """Position of the first of them among all participants, from 1."""
+    total: int = 0
+    """All participants; 0 if a link was created for one person."""
+    after: str = ""
+    """The user ID after which the next ones begin."""
+
+    @property
+    def last(self) -> int:
+        """Position of the last of them."""
+        return self.first + len(self.links) - 1
+
+    @property
+    def remaining(self) -> int:
+        """How many participants come after them."""
+        return max(0, self.total - self.last)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether these are not all participants."""
+        return 0 < len(self.links) < self.total
+
+    @property
+    def refused(self) -> int:
+        """How many of them got no link."""
+        return sum(link.url is None for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +158,7 @@ async def session_page(
     before: str | None = None,
     call: UUID | None = None,
     said: str = "",
-    links: Sequence[PersonsLink] = (),
+    issued: IssuedLinks | None = None,
     status: int = HTTPStatus.OK,
 ) -> Response:
     """Everything about a session, and the links that were just made for it."""
@@ -155,8 +190,10 @@ async def session_page(
         banned={removal.user_id for removal in seen.removals if removal.banned},
         removed={removal.user_id: removal for removal in seen.removals},
         names=names,
-        links=links,
+        issued=issued,
+        most_links=MOST_LINKS,
         waiting=waiting,
+        most_waiting=lobbies.MOST_ENTRIES,
     )
 
 
@@ -206,7 +243,7 @@ async def _attendance(visit: Visit, app: App, seen: Seen, call: Call | None, nam
         for judged in report.registered
     ]
     rows += [
-        chart.Row(name=judged.user_id, note="not on the roster", mark="guest", stays=judged.stays)
+        chart.Row(name=judged.user_id, note="not a participant", mark="guest", stays=judged.stays)
         for judged in report.others
     ]
     drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=visit.now)
@@ -236,7 +273,7 @@ async def _rows_of_call(
     return [
         chart.Row(
             name=names.get(name, name),
-            note="" if known and name in registered else "not on the roster",
+            note="" if known and name in registered else "not a participant",
             mark="none" if known and name in registered else "guest",
             stays=tuple(stays),
         )
@@ -245,7 +282,8 @@ async def _rows_of_call(
 
 
 async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names: Mapping[str, str]) -> list[Line]:
-    _, found = await endpoints.deliveries_of(visit.broker, app, [each.event.id for each in recorded])
+    known, found = await endpoints.deliveries_of(visit.broker, app, [each.event.id for each in recorded])
+    by_id = {endpoint.id: endpoint for endpoint in known}
     by_event: dict[EventId, list[Delivery]] = defaultdict(list)
     for delivery in found:
         by_event[delivery.event_id].append(delivery)
@@ -256,6 +294,7 @@ async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names:
             sentences.asked_by(each),
             sentences.kind(each),
             by_event[each.event.id],
+            by_id,
         )
         for each in recorded
     ]
@@ -265,11 +304,23 @@ async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names:
 async def console_make_links(request: Request, visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Make a link for one person, or for everybody on the roster, and show it this once."""
     app = await visit.app(app_id)
-    user_id = visit.sent().raw("user_id")
+    user_id, after = visit.sent().raw("user_id"), visit.sent().raw("after")
     seen = await overviewing.see(visit.broker, app, SessionId(session_id))
-    people = [person for person in seen.registered.participants if user_id in {"", person.user_id}]
-    links = await links_for(request, visit, app, seen.registered.session.key, people[:MOST_LINKS])
-    return await session_page(visit, app, SessionId(session_id), links=links)
+    key, everyone = seen.registered.session.key, seen.registered.participants
+    if user_id:
+        one = [person for person in everyone if person.user_id == user_id]
+        issued = IssuedLinks(await links_for(request, visit, app, key, one))
+    else:
+        # Participants are ordered by user ID, byte by byte.
+        rest = [person for person in everyone if person.user_id.encode() > after.encode()]
+        chosen = rest[:MOST_LINKS]
+        issued = IssuedLinks(
+            await links_for(request, visit, app, key, chosen),
+            first=len(everyone) - len(rest) + 1,
+            total=len(everyone),
+            after=chosen[-1].user_id if chosen else "",
+        )
+    return await session_page(visit, app, SessionId(session_id), issued=issued)
 
 
 async def links_for(
@@ -305,7 +356,9 @@ async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Respon
     key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         await lobbies.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
-        return _back(app, session_id, "admitted-all")
+        found = await lobbies.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+        is_done = all(other.state is not EntryState.WAITING for other, _ in found)
+        return _back(app, session_id, "admitted-all" if is_done else "admitted-some")
     await lobbies.admit(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "admitted")
 
@@ -316,7 +369,7 @@ async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Respons
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
     key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        raise InvalidInput("Choose who is not to be let in.")
+        raise InvalidInput("Choose whose request to decline.")
     await lobbies.deny(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "denied")
 
@@ -325,7 +378,7 @@ def _entry_of(form: Form) -> EntryId | None:
     try:
         return EntryId(UUID(form.text("entry"))) if form.text("entry") else None
     except ValueError:
-        raise InvalidInput("This is nobody's place in the waiting room. Open the page again.") from None
+        raise InvalidInput("This person is no longer waiting. Reload the page.") from None
 
 
 @router.post("/end")

@@ -8,7 +8,7 @@ import { CallFrame } from "./frame.js";
 import { Lobby } from "./lobby.js";
 import { Parent, readableOn } from "./parent.js";
 import { SCREENS, newsForCall, quietJoin, screenOf, shouldEnter } from "./screens.js";
-import { Voice, chosenLanguage } from "./texts.js";
+import { Voice, chosenLanguage, isolated } from "./texts.js";
 
 const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
 const RENEW_AT = 0.6; // of the life of a token
@@ -602,7 +602,7 @@ class Page {
   }
 
   #drawSession({ session, visitor }) {
-    $("session").textContent = session.title ?? this.#voice.say("session.untitled");
+    $("session").textContent = session.title ? isolated(session.title) : this.#voice.say("session.untitled");
     const sentence = visitor.is_host ? "session.you.host" : "session.you";
     $("you").textContent = visitor.display_name ? this.#voice.say(sentence, { name: visitor.display_name }) : "";
     if (session.starts_at) {

@@ -1,5 +1,7 @@
 // What a host sees of those who wait: a list, and a word when somebody new comes.
 
+import { isolated } from "./texts.js";
+
 export class Lobby {
   #root;
   #voice;
@@ -62,7 +64,7 @@ export class Lobby {
     const row = document.createElement("li");
     const name = document.createElement("span");
     name.className = "who";
-    name.append(nameOf(entry), entry.is_guest ? ` (${this.#voice.say("lobby.guest")})` : "");
+    name.append(isolated(nameOf(entry)), entry.is_guest ? ` (${this.#voice.say("lobby.guest")})` : "");
     const since = document.createElement("small");
     name.append(since);
     const admit = this.#button("lobby.admit", "lobby.admit.name", entry, "primary");

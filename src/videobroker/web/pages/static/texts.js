@@ -315,6 +315,17 @@ export function chosenLanguage(wanted) {
   return "en";
 }
 
+// Directional embeddings, overrides, and isolates: an unmatched one would reach beyond the text that holds it.
+const DIRECTIONAL = /[\u202a-\u202e\u2066-\u2069]/g;
+// Right-to-left scripts (the ranges that Unicode reserves for them) and directional characters.
+const REORDERING =
+  /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** Text of others, such as a name, for the middle of a sentence: its direction does not reorder the rest. */
+export function isolated(text) {
+  return REORDERING.test(text) ? `\u2068${text.replace(DIRECTIONAL, "")}\u2069` : text;
+}
+
 /** Says things in one language. */
 export class Voice {
   constructor(language) {
@@ -326,7 +337,7 @@ export class Voice {
   say(name, values = {}) {
     const sentence = this.texts[name];
     if (sentence === undefined) throw new Error(`There is no text ${name}.`);
-    return sentence.replace(/\{(\w+)\}/g, (_, key) => String(values[key]));
+    return sentence.replace(/\{(\w+)\}/g, (_, key) => isolated(String(values[key])));
   }
 
   /** Fill every element below that names its text, or the texts of its labels. */
