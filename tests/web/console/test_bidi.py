@@ -15,6 +15,8 @@ RLO, RLI, PDI, FSI = "\u202e", "\u2067", "\u2069", "\u2068"
 HEBREW = "\u05d0\u05d1\u05d2"
 NASTY = f"{HEBREW}{RLO}{RLI}marker{PDI}{PDI}"
 SHOWN = f"{HEBREW}marker"
+# Requests with directional controls are rejected, but rows from before that rule hold them: see the unit tests below.
+NAME = f"{HEBREW}\u200fmarker"
 CONTROLS = re.compile("[\u202a-\u202e\u2066\u2067\u2069]")
 VOID = {"input", "link", "meta", "img", "br", "rect", "line"}
 # Not displayed: values that forms send, addresses, what tests and scripts read, and JSON in <pre>, which is a block.
@@ -66,11 +68,11 @@ def occurrences(page: str) -> Occurrences:
 async def nasty(hooked: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant:
     """An app in which every text that others choose holds the marker."""
     people = [
-        {"user_id": f"{HEBREW}-marker-1", "role": "tutor", "display_name": NASTY},
+        {"user_id": f"{HEBREW}-marker-1", "role": "tutor", "display_name": NAME},
         {"user_id": f"{HEBREW}-marker-2", "role": "student"},
     ]
     policy = {"waiting_room": "admit", "guests_allowed": True}
-    await hooked.book("marker-1", title=NASTY, participants=people, policy=policy, metadata={"note": NASTY})
+    await hooked.book("marker-1", title=NAME, participants=people, policy=policy, metadata={"note": NASTY})
     clock.move(minutes=2)
     joined = (await hooked.join("marker-1", user_id=f"{HEBREW}-marker-1")).json()
     await sandbox.enter(joined["room_id"], token=joined["token"])
@@ -78,7 +80,7 @@ async def nasty(hooked: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant
     await hooked.settle()
     await hooked.join("marker-1", user_id=f"{HEBREW}-marker-2")
     await hooked.join("marker-1", user_id=f"{HEBREW}-marker-stranger")
-    await hooked.post("/v1/bookings/marker-1/guests", {"name": NASTY})
+    await hooked.post("/v1/bookings/marker-1/guests", {"name": NAME})
     await hooked.gather(f"{HEBREW}-marker", title=None, participants=people)
     return hooked
 
