@@ -126,6 +126,7 @@ class TestActing:
             "key_id": None,
             "user_id": None,
             "operator": OPERATOR,
+            "ticket_id": None,
             "ip": "127.0.0.1",
             "user_agent": event["asked_by"]["user_agent"],
         }
