@@ -19,6 +19,7 @@ from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.receipts import Receipts
+from videobroker.storage.room_codes import RoomCodes
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
 from videobroker.together import Together
@@ -43,6 +44,7 @@ class Broker:
     tickets: Tickets
     courier: Courier
     seal: Seal
+    room_codes: RoomCodes
     now: Clock
     together: Together = field(default_factory=Together)
     keeping: Keeping = field(default_factory=Keeping)

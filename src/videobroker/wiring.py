@@ -32,6 +32,7 @@ from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.receipts import Receipts
+from videobroker.storage.room_codes import RoomCodes
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
 from videobroker.usecases import tenants
@@ -122,6 +123,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             tickets=Tickets(keys),
             courier=courier,
             seal=own_seal,
+            room_codes=RoomCodes(own_seal),
             now=clock,
             keeping=settings.keeping(),
         )

@@ -30,6 +30,7 @@ from videobroker.usecases.delivering import deliver, fan_out_all
 from videobroker.usecases.removing import expel
 from videobroker.usecases.retaining import retire
 from videobroker.usecases.sealing_journal import seal_journals
+from videobroker.usecases.secret_keys import encrypt_plain_room_codes
 from videobroker.usecases.sweeping import sweep, tidy
 
 SWEEP = "* * * * * */5"
@@ -38,6 +39,8 @@ TIDY = "17 * * * *"
 """Once an hour."""
 SEAL = "* * * * * */10"
 """Every ten seconds: so much of the journal at most is not sealed yet."""
+ENCRYPT = "*/5 * * * *"
+"""Room codes that a version before encryption wrote in plain text, while it still runs beside this one."""
 RETIRE = "37 * * * *"
 """Once an hour."""
 CLEAR = "47 * * * *"
@@ -102,6 +105,9 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     async def retiring(_: Schedule) -> None:
         await retire(broker, now=broker.now())
 
+    async def encrypting(_: Schedule) -> None:
+        await encrypt_plain_room_codes(broker)
+
     async def clearing(_: Schedule) -> None:
         await clear(broker, now=broker.now())
 
@@ -109,6 +115,7 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
     ours.schedule("tidy", TIDY)(tidying)
     ours.schedule("seal", SEAL)(sealing)
     ours.schedule("retire", RETIRE)(retiring)
+    ours.schedule("encrypt", ENCRYPT)(encrypting)
     ours.schedule("clear", CLEAR)(clearing)
     return [(ours, AT_ONCE), (outward, ENDPOINTS_AT_ONCE)]
 

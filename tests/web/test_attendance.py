@@ -252,12 +252,16 @@ class TestTheVerdict:
         assert await agora.events("participant.no_show") == []
 
     async def test_it_comes_as_a_table_for_spreadsheets_that_holds_no_formulas(self, hooked: Tenant) -> None:
-        await hooked.book(participants=[{"user_id": "t", "role": "tutor", "display_name": "=1+1"}])
+        name = 'Ada;=HYPERLINK("https://x.example")'
+        await hooked.book(participants=[{"user_id": "t", "role": "tutor", "display_name": name}])
         answer = await hooked.get("/v1/bookings/lesson-1/attendance", params={"format": "csv"})
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-        header, line = answer.text.splitlines()
-        assert header.startswith("reference,user_id,role,display_name,verdict,rule,present_seconds")
-        assert line.startswith("lesson-1,t,tutor,'=1+1,,not_over,0,0,")
+        assert answer.content.startswith(b"\xef\xbb\xbf")
+        header, line, end = answer.content.decode("utf-8-sig").split("\r\n")
+        assert header.startswith('"reference","user_id","role","display_name","verdict","rule","present_seconds"')
+        told = """"Ada;'=HYPERLINK(""https://x.example"")\""""
+        assert line.startswith(f'"lesson-1","t","tutor",{told},"","not_over","0","0",')
+        assert end == ""
 
     async def test_a_booking_without_a_roster_is_over_as_well(self, hooked: Tenant, clock: MovableClock) -> None:
         await hooked.book(participants=[])

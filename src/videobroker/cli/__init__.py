@@ -34,6 +34,7 @@ COMMANDS = {
         "API keys. To rotate: create a second key, move your backend to it, revoke the first.",
     ),
     "accounts": ("accounts:cli", "Accounts with video providers, kept encrypted."),
+    "secrets": ("secrets:cli", "The keys in VIDEOBROKER_SECRET_KEY, and how to replace one."),
     "user-tokens": ("user_tokens:cli", "How an app's own user tokens are checked."),
     "journal": (
         "journal:cli",

@@ -13,7 +13,7 @@ from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnosis import Finding, Verdict, is_healthy, warning
 from videobroker.settings import Settings
 from videobroker.usecases import tenants
-from videobroker.usecases.examining import examine_app, examine_database, examine_pooler
+from videobroker.usecases.examining import examine_app, examine_database, examine_pooler, examine_secret_keys
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red"}
 
@@ -24,8 +24,8 @@ def doctor(
 ) -> None:
     """Look at everything that has to be right, and say what to try where it is not.
 
-    Database, pooler, migrations, and for every app its accounts: credentials, clock, template roles against the role
-    map, page. Exit code 0 when nothing has failed, 1 otherwise; warnings do not count.
+    Database, pooler, migrations, secret keys, and for every app its accounts: credentials, clock, template roles
+    against the role map, page. Exit code 0 when nothing has failed, 1 otherwise; warnings do not count.
     """
     settings = Settings()
     with wiring.database(settings) as url:
@@ -45,6 +45,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
             findings += [(None, each) for each in await examine_pooler(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
+        findings += [(None, each) for each in await examine_secret_keys(broker)]
         apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
         for app in apps:
             findings += [(app.name, each) for each in await examine_app(broker, app)]

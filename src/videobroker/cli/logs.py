@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from videobroker.cli.terminal import is_plain
+from videobroker.domain.redaction import redact
 from videobroker.settings import Settings
 
 # Lines are ASCII, whatever the encoding of stdout. The fast encoder knows too much: it would write all fields of an
@@ -26,11 +27,21 @@ def _json(line: dict[str, Any], **_: Any) -> str:
     return _CAREFUL.encode(line)
 
 
+def redacted(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """The line without credentials. What is logged for each request has no text that comes from outside."""
+    if line.get("event") != "request":
+        for name, value in line.items():
+            if isinstance(value, str):
+                line[name] = redact(value)
+    return line
+
+
 def configure(settings: Settings) -> None:
     """Send every log line to stdout, as JSON or for the console."""
     shared: list[structlog.types.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redacted,
     ]
     last: structlog.types.Processor = structlog.dev.ConsoleRenderer(
         colors=sys.stdout.isatty() and not is_plain(),

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from videobroker.domain.reports import REMOVED, without_secrets
+from videobroker.domain.redaction import REMOVED, without_secrets
 from videobroker.domain.times import rfc3339
 
 LONGEST_MESSAGE = 300

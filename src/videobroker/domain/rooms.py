@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
@@ -13,6 +14,10 @@ from videobroker.domain.values import Value, field
 UID_LIMIT = 2_000_000_000
 """People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that
 some SDKs show negative numbers."""
+
+
+StoredCodes: TypeAlias = bytes | Mapping[str, str]
+"""Room codes by provider role as they are stored: encrypted, or in plain text by older versions; falsy without any."""
 
 
 class RoomState(StrEnum):
@@ -33,8 +38,8 @@ class Room(Value):
     state: RoomState
     provider_room_id: str | None = None
     """100ms room id or Agora channel; known once the provider answered."""
-    codes: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    """Room codes by provider role; empty until somebody asked for the ready-made page."""
+    codes: StoredCodes = field(default_factory=lambda: NOTHING)
+    """Falsy until somebody asked for the ready-made page. `storage.room_codes.RoomCodes` decrypts them."""
     closure: str | None = None
     """What the provider answered when the room was closed; it wants it back to open the room again."""
     generation: int = 0

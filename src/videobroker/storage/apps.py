@@ -42,6 +42,7 @@ class Accounts:
             id=account.id,
             provider=account.provider,
             sealed_settings=self.seal.seal(account.settings),
+            sealed_with=self.seal.key_id,
             version=1,
             updated_at=now,
         )
@@ -50,6 +51,7 @@ class Accounts:
                 index_elements=["app_id", "provider"],
                 set_={
                     "sealed_settings": statement.excluded.sealed_settings,
+                    "sealed_with": statement.excluded.sealed_with,
                     "version": provider_accounts.c.version + 1,
                     "updated_at": now,
                 },
@@ -84,7 +86,12 @@ class Accounts:
 
     async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
         """Write how the app's user tokens are checked, in place of its former rules."""
-        values = {"issuer": rules.issuer, "sealed_rules": self.seal.seal(_rules_json(rules)), "updated_at": now}
+        values = {
+            "issuer": rules.issuer,
+            "sealed_rules": self.seal.seal(_rules_json(rules)),
+            "sealed_with": self.seal.key_id,
+            "updated_at": now,
+        }
         statement = insert(user_token_rules).values(app_id=app_id, **values)
         await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
 

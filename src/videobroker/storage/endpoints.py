@@ -75,6 +75,7 @@ class Endpoints:
             "ordered": endpoint.ordered,
             "disabled": endpoint.disabled,
             "sealed_secrets": self.seal.seal({"secrets": secrets}),
+            "sealed_with": self.seal.key_id,
             "failing_since": endpoint.failing_since,
         }
 

@@ -68,6 +68,7 @@ async def claim(
             "status": None,
             "sealed_answer": None,
             "credential": None,
+            "sealed_with": None,
         },
         where=(idempotency.c.expires_at < alive) | (died & (idempotency.c.fingerprint == fingerprint)),
     ).returning(idempotency.c.key)
@@ -131,17 +132,23 @@ async def remember(
     holder: UUID,
     status: int,
     sealed_answer: bytes,
+    sealed_with: str,
     credential: Mapping[str, Any] | None = None,
     useful_for: timedelta = KEPT,
 ) -> None:
     """Store the answer, for as long as it is useful: at most `KEPT`.
 
-    An answer that is useful no longer frees the key, as the end of `KEPT` does.
+    An answer that is useful no longer frees the key, as the end of `KEPT` does. `sealed_with` is the ID of the secret
+    key that encrypted it.
     """
     expires_at = func.clock_timestamp() + literal(max(min(useful_for, KEPT), timedelta(0)), Interval)
     await connection.execute(
         _held(app_id, key, holder).values(
-            status=status, sealed_answer=sealed_answer, credential=credential, expires_at=expires_at
+            status=status,
+            sealed_answer=sealed_answer,
+            sealed_with=sealed_with,
+            credential=credential,
+            expires_at=expires_at,
         )
     )
 

@@ -17,6 +17,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.rooms import FormerRoom, Room, RoomState
 from videobroker.storage.listener import notify, room_topic
+from videobroker.storage.room_codes import RoomCodes, no_codes, stored_codes
 from videobroker.storage.rows import PROVIDERS, Columns, words
 from videobroker.storage.tables import calls, former_rooms, rooms
 
@@ -67,7 +68,7 @@ async def claim_opening(
     )
     lacking = rooms.c.state != RoomState.READY
     if with_codes:
-        lacking = lacking | (rooms.c.codes == _no_codes())
+        lacking = lacking | ((rooms.c.codes == _no_codes()) & rooms.c.sealed_codes.is_(None))
     statement = new_row.on_conflict_do_update(
         index_elements=["app_id", "session_id", "provider"],
         set_={
@@ -77,7 +78,10 @@ async def claim_opening(
             "attempt": rooms.c.attempt + 1,
             "failure": None,
             # The codes of a room that was closed open nothing any more.
-            "codes": case((rooms.c.state == RoomState.READY, rooms.c.codes), else_=_no_codes()),
+            **{
+                name: case((rooms.c.state == RoomState.READY, rooms.c[name]), else_=literal(value, rooms.c[name].type))
+                for name, value in no_codes().items()
+            },
             "updated_at": now,
         },
         where=lacking & _lease_is_free() & ~_failed(awaited),
@@ -153,6 +157,7 @@ async def mark_open(
     holder: UUID,
     provider_room_id: str,
     codes: Mapping[str, str],
+    room_codes: RoomCodes,
     now: datetime,
 ) -> Room | None:
     """Write that the room can be entered, and wake who waits for it. None when the lease was lost meanwhile."""
@@ -161,8 +166,8 @@ async def mark_open(
         .values(
             state=RoomState.READY,
             provider_room_id=provider_room_id,
-            codes=dict(codes) if codes else rooms.c.codes,
             codes_issued=rooms.c.codes_issued | literal(bool(codes)),
+            **(room_codes.columns(app_id, codes) if codes else {}),
             closure=None,
             lease_holder=None,
             lease_until=None,
@@ -231,7 +236,7 @@ async def begin_generation(
             state=RoomState.PREPARING,
             generation=rooms.c.generation + 1,
             provider_room_id=None,
-            codes=_no_codes(),
+            **no_codes(),
             codes_issued=False,
             closure=None,
             updated_at=now,
@@ -290,17 +295,6 @@ async def mark_former_closed(connection: AsyncConnection, app_id: AppId, room: F
     return (await connection.execute(statement)).one_or_none() is not None
 
 
-async def replace_code(
-    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, role: str, former: str, code: str
-) -> None:
-    """Write a role's new code over the former one, unless somebody else was faster."""
-    await connection.execute(
-        update(rooms)
-        .where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.codes[role].astext == former)
-        .values(codes=rooms.c.codes.concat(literal({role: code}, rooms.c.codes.type)))
-    )
-
-
 async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
     """The session's rooms: one for each provider at which it ever had one."""
     statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id == session_id)
@@ -342,7 +336,7 @@ def _lease_is_free() -> Any:
 
 def room_from(row: RowMapping, *, prefix: str = "") -> Room:
     """The room that stands in a row of the table."""
-    room_id, session_id, provider, state, provider_room_id, codes, closure, generation, codes_issued = _COLUMNS.of(
+    room_id, session_id, provider, state, provider_room_id, codes, sealed_codes, closure, generation, codes_issued = _COLUMNS.of(
         row, prefix
     )
     return Room(
@@ -351,7 +345,7 @@ def room_from(row: RowMapping, *, prefix: str = "") -> Room:
         provider=PROVIDERS[provider],
         state=_STATES[state],
         provider_room_id=provider_room_id,
-        codes=codes,
+        codes=stored_codes(codes, sealed_codes),
         closure=closure,
         generation=generation,
         codes_issued=codes_issued,
@@ -359,6 +353,6 @@ def room_from(row: RowMapping, *, prefix: str = "") -> Room:
 
 
 _COLUMNS = Columns(
-    "id", "session_id", "provider", "state", "provider_room_id", "codes", "closure", "generation", "codes_issued"
+    "id", "session_id", "provider", "state", "provider_room_id", "codes", "sealed_codes", "closure", "generation", "codes_issued"
 )
 _STATES = words(RoomState)

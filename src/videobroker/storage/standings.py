@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
@@ -49,12 +49,12 @@ async def newest(
     return await _standings(connection, app_id, found, roles=roles, own_user_id=own_user_id)
 
 
-async def key_of_code(connection: AsyncConnection, app_id: AppId, code: str, roles: Iterable[str]) -> SessionKey | None:
-    """The newest session whose room has this code for one of the provider's roles."""
+async def key_of_code(connection: AsyncConnection, app_id: AppId, has_code: ColumnElement[bool]) -> SessionKey | None:
+    """The newest session whose room matches a condition of `RoomCodes.matches`."""
     statement = (
         select(sessions)
         .join(rooms, and_(rooms.c.app_id == sessions.c.app_id, rooms.c.session_id == sessions.c.id))
-        .where(sessions.c.app_id == app_id, or_(false(), *(rooms.c.codes.contains({role: code}) for role in roles)))
+        .where(sessions.c.app_id == app_id, rooms.c.app_id == app_id, has_code)
         .order_by(sessions.c.id.desc())
         .limit(1)
     )

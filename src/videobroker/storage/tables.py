@@ -89,6 +89,8 @@ provider_accounts = Table(
     Column("provider", Text, nullable=False),
     # All settings together, encrypted: which of them are secret is the vendor's business, not the table's.
     Column("sealed_settings", LargeBinary, nullable=False),
+    # The ID of the secret key that encrypted this row; null for a row that an older version wrote.
+    Column("sealed_with", Text),
     Column("version", Integer, nullable=False),
     _moment("updated_at"),
     PrimaryKeyConstraint("app_id", "id"),
@@ -103,6 +105,7 @@ user_token_rules = Table(
     # In clear, to find the app of a token; null for an app whose tokens do not name their issuer.
     Column("issuer", Text),
     Column("sealed_rules", LargeBinary, nullable=False),
+    Column("sealed_with", Text),
     _moment("updated_at"),
     PrimaryKeyConstraint("app_id"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),
@@ -187,7 +190,12 @@ rooms = Table(
     Column("provider", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("provider_room_id", Text),
+    # Room codes in plain text, by versions before the next three columns; empty otherwise.
     Column("codes", JSONB, nullable=False),
+    Column("sealed_codes", LargeBinary),
+    # A keyed digest of each role and its code, to find the room of a code.
+    Column("code_digests", ARRAY(LargeBinary)),
+    Column("sealed_with", Text),
     # Who is talking to the provider about this room, and until when the others believe it.
     Column("lease_holder", UUID(as_uuid=True)),
     _moment("lease_until", nullable=True),
@@ -210,6 +218,9 @@ rooms = Table(
     CheckConstraint("state <> 'ready' or provider_room_id is not null", name="ready"),
     # Whose room has this code?
     Index("rooms_codes_idx", "codes", postgresql_using="gin", postgresql_ops={"codes": "jsonb_path_ops"}),
+    Index("rooms_code_digests_idx", "code_digests", postgresql_using="gin"),
+    Index("rooms_sealed_with_idx", "sealed_with", postgresql_where=text("sealed_codes is not null")),
+    Index("rooms_plain_codes_idx", "app_id", "id", postgresql_where=text("codes <> '{}'::jsonb")),
 )
 
 # The tickets of links. The signed text, which allows using one, is not stored.
@@ -411,6 +422,7 @@ webhook_endpoints = Table(
     Column("ordered", Boolean, nullable=False),
     Column("disabled", Text),
     Column("sealed_secrets", LargeBinary, nullable=False),
+    Column("sealed_with", Text),
     # How far in the journal deliveries have been made for it; null: from its beginning.
     Column("cursor", Text),
     _moment("failing_since", nullable=True),
@@ -625,6 +637,7 @@ idempotency = Table(
     Column("credential", JSONB(none_as_null=True)),
     # Whom the answer is about; the key itself holds no personal data.
     Column("user_id", Text),
+    Column("sealed_with", Text),
     _moment("expires_at"),
     PrimaryKeyConstraint("app_id", "key"),
     ForeignKeyConstraint(["app_id"], ["apps.id"]),

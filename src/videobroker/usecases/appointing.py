@@ -68,7 +68,7 @@ async def _with_room(
     broker: Broker, app: App, session: Session, terms: SessionTerms, *, role: str, actor: Actor, now: datetime
 ) -> Appointed:
     room = await open_room(broker, app, session, surface=Surface.SDK, codes=True, actor=actor, now=now)
-    room_code(room, provider_role(app, room.provider, role))  # raises before anybody may enter
+    room_code(broker, room, provider_role(app, room.provider, role))  # raises before anybody may enter
     confirmed = await registering.amend(
         broker, app, session.key, lambda known: replace(known, status=terms.status), actor=actor, now=now
     )

@@ -50,7 +50,7 @@ async def hand_out_code(
     entrance = await look_at(broker, key, user_id)
     _require_outside_waiting_room(app, entrance, role=role, user_id=user_id, now=now)
     room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
-    code = room_code(room, provider_role(app, room.provider, role))
+    code = room_code(broker, room, provider_role(app, room.provider, role))
     await _record_issued(broker, entrance.session, room, code, user_id=user_id, replayed=replayed, actor=actor, now=now)
     return entrance.session, code
 
@@ -82,10 +82,10 @@ async def hand_out_known_codes(
         if standing.session.id in banned or _is_kept(app, standing, role, user_id, admitted, now):
             continue
         room, session = standing.room, standing.session
-        code = None if room is None else room.codes.get(app.provider_role(room.provider, role) or "")
+        code = None if room is None else _code_for(broker, app, room, role)
         if room is not None and code is not None:
             codes[session.id] = code
-            events.append(_issued(session, room, code, user_id=user_id, actor=actor, now=now))
+            events.append(_issued(broker, session, room, code, user_id=user_id, actor=actor, now=now))
     if events:
         async with broker.store.transaction() as transaction:
             await record(transaction, *events)
@@ -115,7 +115,7 @@ async def resolve_code(
     code = code_behind(alias, code_prefix(app))
     roles = {role for role_map in app.role_maps.values() for role in role_map.values()}
     async with broker.store.transaction() as transaction:
-        key = await standings.key_of_code(transaction, app.id, code, roles)
+        key = await standings.key_of_code(transaction, app.id, broker.room_codes.matches(app.id, code, roles))
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
     entrance = await look_at(broker, key, user_id)
@@ -134,7 +134,7 @@ def _page(broker: Broker, app: App, entrance: Entrance, room: Room, code: str, n
     if person is None or Capability.PREBUILT not in provider.capabilities:
         return None
     # The code decides the role and how long it is valid; of the seat, the page shows only who it is.
-    seat = Seat(person.user_id, _role_of(room, code), person.display_name or person.user_id, now, now)
+    seat = Seat(person.user_id, _role_of(broker, room, code), person.display_name or person.user_id, now, now)
     credentials = provider.prebuilt(room.provider_room_id or "", code, seat).credentials
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
 
@@ -164,8 +164,12 @@ def _is_kept(
     return kept_outside(door, Person(own_role, admitted=session.id in admitted), now) is not None
 
 
-def _role_of(room: Room, code: str) -> str:
-    return next((role for role, each in room.codes.items() if each == code), "")
+def _role_of(broker: Broker, room: Room, code: str) -> str:
+    return next((role for role, each in broker.room_codes.open(room.codes).items() if each == code), "")
+
+
+def _code_for(broker: Broker, app: App, room: Room, role: str) -> str | None:
+    return broker.room_codes.open(room.codes).get(app.provider_role(room.provider, role) or "")
 
 
 async def _room_with_codes(
@@ -197,18 +201,20 @@ async def _record_issued(
     actor: Actor,
     now: datetime,
 ) -> None:
-    event = _issued(session, room, code, user_id=user_id, actor=actor, now=now)
+    event = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
     if replayed:
         event = replace(event, data={**(event.data or {}), "replayed": True})
     async with broker.store.transaction() as transaction:
         await record(transaction, event)
 
 
-def _issued(session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime) -> Event:
+def _issued(
+    broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime
+) -> Event:
     data = {
         "provider": room.provider,
         "surface": Surface.PREBUILT,
-        "role": _role_of(room, code),
+        "role": _role_of(broker, room, code),
         "guest": False,
         "token_id": code_id(code),
         "expires_at": None,

@@ -322,7 +322,7 @@ async def _sign_and_record(
 ) -> Joined:
     provider = attempt.broker.provider(attempt.app, room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
-    signed = _sign(provider, room, seat, attempt.surface)
+    signed = _sign(attempt, provider, room, seat)
     event = _issued(attempt, entrance, room.provider, seat, token_id=signed.token_id, expires_at=seat.expires_at)
     await _record_issued(attempt, entrance, admission, event)
     return Joined(
@@ -385,16 +385,16 @@ def provider_role(app: App, provider: ProviderName, role: str) -> str:
     return mapped
 
 
-def _sign(provider: Provider, room: Room, seat: Seat, surface: Surface) -> Signed:
+def _sign(attempt: _Attempt, provider: Provider, room: Room, seat: Seat) -> Signed:
     room_id = room.provider_room_id or ""
-    if surface is Surface.SDK:
+    if attempt.surface is Surface.SDK:
         return provider.sign(room_id, seat)
-    return provider.prebuilt(room_id, room_code(room, seat.role), seat)
+    return provider.prebuilt(room_id, room_code(attempt.broker, room, seat.role), seat)
 
 
-def room_code(room: Room, role: str) -> str:
+def room_code(broker: Broker, room: Room, role: str) -> str:
     """The room's code for a role of the provider. Raises `RoleNotMapped`."""
-    code = room.codes.get(role)
+    code = broker.room_codes.open(room.codes).get(role)
     if code is None:
         raise RoleNotMapped(
             f"{room.provider} gave no room code for the role {role!r}: its template has no such role. "

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.diagnosis import Finding, Verdict, failed, ok
+from videobroker.domain.diagnosis import Finding, Verdict, failed, ok, warning
 from videobroker.errors import BrokerError, StorageUnavailable
 from videobroker.storage import inbox, jobs, pooling, schema, seals
 from videobroker.storage.inbox import Count
 from videobroker.storage.jobs import Waiting
 from videobroker.storage.seals import LastSeal
+from videobroker.usecases.secret_keys import key_report
 
 LOOKS_BACK = timedelta(days=7)
 LATE = timedelta(minutes=1)
@@ -71,6 +72,19 @@ async def _examine_work(broker: Broker) -> Finding:
         sentence = f"A job has been waiting for {int(waited.total_seconds())} s."
         return failed("background work", sentence, "Run `videobroker work`, or serve without --no-work.")
     return ok("background work", "No job waits for a worker.")
+
+
+async def examine_secret_keys(broker: Broker) -> list[Finding]:
+    """Whether rows depend on an old secret key, or on one that is not configured."""
+    report = await key_report(broker)
+    if report.missing_key_ids:
+        sentence = f"Rows are encrypted with keys that are not configured: {', '.join(report.missing_key_ids)}."
+        return [failed("secret keys", sentence, "Add them to the end of VIDEOBROKER_SECRET_KEY.")]
+    if not report.may_drop_old_keys:
+        tables = ", ".join(f"{use.table} {use.rows:,}" for use in report.outdated)
+        sentence = f"{report.outdated_rows:,} rows depend on an old secret key ({tables})."
+        return [warning("secret keys", sentence, "Run `videobroker secrets rotate`.")]
+    return [ok("secret keys", f"Every encrypted row uses the first secret key, {report.key_ids[0]}.")]
 
 
 async def heard(broker: Broker, app: App, *, now: datetime) -> list[Count]:

@@ -98,6 +98,7 @@ async def _produced(
             holder=holder,
             status=answer.status,
             sealed_answer=broker.seal.seal(answer.body),
+            sealed_with=broker.seal.key_id,
             credential=None if answer.credential is None else answer.credential.to_json(),
             useful_for=_useful_for(answer, now),
         )

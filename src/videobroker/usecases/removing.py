@@ -220,7 +220,7 @@ async def _replace_codes(
         person = await sessions.find_participant(transaction, app.id, session.id, removal.user_id)
         given = await identities.codes_of_user(transaction, app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
-    for role, code in room.codes.items():
+    for role, code in broker.room_codes.open(room.codes).items():
         if role != app.provider_role(room.provider, own_role) and code_id(code) not in given:
             continue
         try:
@@ -233,5 +233,5 @@ async def _replace_codes(
             log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
             return None
         async with broker.store.transaction() as transaction:
-            await rooms.replace_code(transaction, app.id, room.id, role=role, former=code, code=new)
+            await broker.room_codes.replace(transaction, app.id, room.id, role=role, former=code, code=new)
     return None

@@ -12,7 +12,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.journal import Event, EventType, Recorded
-from videobroker.domain.reports import without_secrets
+from videobroker.domain.redaction import without_secrets
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal

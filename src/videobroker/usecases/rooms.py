@@ -272,6 +272,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             holder=opening.holder,
             provider_room_id=provider_room_id,
             codes=codes,
+            room_codes=opening.broker.room_codes,
             now=opening.now,
         )
         bound = await sessions.stick_to(transaction, app_id, session.id, room.provider)
@@ -341,7 +342,9 @@ async def close_room(broker: Broker, app: App, session: Session, *, actor: Actor
         return
     try:
         async with kept(_renewal(broker, app, room, holder)):
-            closure = await provider.close_room(room.provider_room_id, codes=list(room.codes.values()))
+            closure = await provider.close_room(
+                room.provider_room_id, codes=list(broker.room_codes.open(room.codes).values())
+            )
     except ProviderError as error:
         log.warning("the room could not be closed", session_id=str(session.id), error=error.code)
         # Whoever waits for the lease wants the room open: that this failed is no news for them.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Header, Request, Security
@@ -14,6 +15,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import TicketId
 from videobroker.domain.keys import KEY_PREFIX, Scope
+from videobroker.domain.redaction import redact
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
 from videobroker.domain.values import Value
@@ -33,6 +35,7 @@ from videobroker.web.origins import only_pages_of
 from videobroker.web.shapes import Identifier
 
 LONGEST_USER_AGENT = 256
+LONGEST_USER_AGENT_READ = 4096
 JWT_DOTS = 2
 
 _api_key = HTTPBearer(
@@ -242,7 +245,7 @@ async def backend(
         app.id,
         api_key.id,
         host,
-        _bounded(user_agent),
+        stored_user_agent(user_agent),
         scopes=api_key.scopes,
         credential_expires_at=api_key.expires_at,
     )
@@ -278,13 +281,20 @@ def _actor(request: Request, app: App, *, user_id: str) -> Actor:
     return Actor(
         app_id=app.id,
         ip=request.client.host if request.client else None,
-        user_agent=_bounded(request.headers.get("user-agent")),
+        user_agent=stored_user_agent(request.headers.get("user-agent")),
         user_id=user_id,
     )
 
 
-def _bounded(user_agent: str | None) -> str | None:
-    return None if user_agent is None else user_agent.replace("\x00", "")[:LONGEST_USER_AGENT]
+@lru_cache(maxsize=1024)
+def stored_user_agent(user_agent: str | None) -> str | None:
+    """A `User-Agent` as the journal stores it: bounded, and without credentials that a client put there.
+
+    Credentials go before the text is cut, so that no part of one is left at its end.
+    """
+    if user_agent is None:
+        return None
+    return redact(user_agent[:LONGEST_USER_AGENT_READ].replace("\x00", ""))[:LONGEST_USER_AGENT]
 
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]

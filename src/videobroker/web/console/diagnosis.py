@@ -65,6 +65,7 @@ async def console_health(request: Request, visit: Looking, app: AppChoice = "") 
     findings = await examining.examine_database(visit.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
     if examining.can_be_asked(findings):
+        findings = [*findings, *await examining.examine_secret_keys(visit.broker)]
         workload = await examining.workload(visit.broker)
         chosen = [await visit.app(app)] if app else await visit.apps()
         more = max(len(chosen) - SHOWN, 0)
@@ -101,6 +102,8 @@ async def console_diagnostics(request: Request, visit: Looking, app: AppChoice =
     """Examine the database, and the accounts of the app that was chosen: that asks the providers."""
     apps = await visit.apps()
     findings = await examining.examine_database(visit.broker)
+    if examining.can_be_asked(findings):
+        findings = [*findings, *await examining.examine_secret_keys(visit.broker)]
     chosen, examination, counts = None, None, []
     if app:
         chosen = await visit.app(app)

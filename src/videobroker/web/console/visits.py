@@ -19,7 +19,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput
 from videobroker.usecases.tenants import find_app_by_id, list_apps
-from videobroker.web.auth import LONGEST_USER_AGENT
+from videobroker.web.auth import stored_user_agent
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
 from videobroker.web.console.rendering import HEADERS, rendered
 from videobroker.web.problems import code_of, headers_of, invalid_request, log_failure, status_of, unexpected
@@ -199,7 +199,7 @@ async def _visit(request: Request, form: Form | None) -> Visit:
         operator,
         now,
         ip_of(request),
-        None if user_agent is None else user_agent.replace("\x00", "")[:LONGEST_USER_AGENT],
+        stored_user_agent(user_agent),
         form,
     )
 

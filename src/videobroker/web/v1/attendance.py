@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -21,8 +22,12 @@ from videobroker.web.reading import JsonRoute, by_name
 from videobroker.web.shapes import Moment
 from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, session_key
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula."""
+_FORMULA = re.compile(r"(^|[;,\t\r\n|])(?=[\"'\s]*[=+\-@\u2212\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet may see the beginning of a formula: at the start of a cell, and, because the separator depends on
+the locale, after every character that separates cells somewhere. Includes the full-width forms, which some spreadsheets
+treat the same. Source: OWASP, "CSV Injection"."""
+UTF8_BOM = "\ufeff"
+"""Without it, Excel reads UTF-8 as the locale's legacy encoding."""
 
 router = APIRouter(
     prefix="/bookings/{reference}/attendance",
@@ -281,9 +286,10 @@ _COLUMNS = (
 
 
 def _csv(report: Report) -> str:
-    """RFC 4180, with a header."""
+    """RFC 4180: a header, every cell quoted, lines that end in CRLF; after a byte order mark."""
     text = io.StringIO()
-    writer = csv.writer(text)
+    text.write(UTF8_BOM)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     for judged in (*report.registered, *report.others):
         row = _judged_out(judged).model_dump() | {"reference": report.session.key.reference, "final": report.final}
@@ -298,5 +304,9 @@ def _cell(value: object) -> str:
         return str(value).lower()
     if isinstance(value, datetime):
         return rfc3339(value)
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
+    return without_formulas(value) if isinstance(value, str) else str(value)
+
+
+def without_formulas(text: str) -> str:
+    """The text with an apostrophe before everything that a spreadsheet may take for a formula."""
+    return _FORMULA.sub(r"\1'", text)

@@ -1,12 +1,14 @@
-"""What an app reports never carries a credential into the journal."""
+"""No credential that a client puts into a text is stored or logged."""
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.reports import REMOVED, without_secrets
+from videobroker.domain.keys import mint_key
+from videobroker.domain.redaction import REMOVED, redact, without_secrets
 from videobroker.domain.rooms import code_alias, code_behind, code_id
 
 CODES = st.from_regex(r"[a-z]{3}-[a-z]{4}-[a-z]{3}", fullmatch=True)
@@ -47,3 +49,43 @@ def test_an_alias_leads_back_to_its_code(code: str, prefix: str | None) -> None:
 def test_the_name_of_a_code_does_not_give_it_away(code: str) -> None:
     assert code not in code_id(code)
     assert code_id(code) == code_id(code)
+
+
+URL_SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+BODIES = st.text(URL_SAFE, min_size=24, max_size=80)
+CREDENTIALS = st.one_of(
+    BODIES.map("vb_{}".format),
+    st.builds("vbt_{}.{}".format, BODIES, BODIES),
+    BODIES.map("whsec_{}".format),
+    st.builds("eyJ{}.eyJ{}.{}".format, BODIES, BODIES, BODIES),
+    BODIES.map("VB%5F{}".format),
+    BODIES.map("Bearer {}".format),
+)
+AROUND = st.text(" /;:=()[]{}<>\"'?&#|,.", max_size=8)
+
+
+@given(CREDENTIALS, AROUND, AROUND, st.sampled_from(["Mozilla/5.0 (X11)", "okhttp/4.12 key", "x", ""]))
+def test_a_credential_inside_a_user_agent_is_removed(credential: str, before: str, behind: str, agent: str) -> None:
+    cleaned = redact(f"{agent}{before}{credential}{behind}")
+    body = max(re.split(r"[ .]|%5F", credential), key=len)
+    assert body not in cleaned
+    assert REMOVED in cleaned
+    assert redact(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+        "python-httpx/0.28.1",
+        "okhttp/5.0.0-alpha.14",
+        "Java-http-client/21.0.3",
+        "Googlebot/2.1 (+http://www.google.com/bot.html)",
+    ],
+)
+def test_a_user_agent_without_credentials_stays(agent: str) -> None:
+    assert redact(agent) == agent
+
+
+def test_a_key_of_ours_is_recognized() -> None:
+    assert redact(f"agent/{mint_key()}") == f"agent/{REMOVED}"

@@ -1,0 +1,38 @@
+"""Removes credentials from text that arrives with a request, before it is stored or logged."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+REMOVED = "[removed]"
+"""Replaces a credential, or what may be one."""
+
+_SECRET_NAME = re.compile(
+    r"token|secret|password|passwd|authori[sz]ation|credential|cookie|api_?key|room_?code|jwt", re.I
+)
+_SECRET = re.compile(
+    r"eyJ[\w-]{6,}\.[\w.-]+"  # a JSON Web Token, whole or cut off
+    r"|007eJ[\w+/=]{16,}"  # an Agora token
+    r"|(?i:vbt?(?:_|%5F)[\w.-]{8,})"  # an API key or a ticket of ours
+    r"|(?i:whsec(?:_|%5F)[\w+/=%-]{8,})"  # the secret of a webhook endpoint (Standard Webhooks)
+    r"|(?i:bearer\s+[\w.~+/=-]{8,})"  # the value of an Authorization header (RFC 6750)
+    r"|(?i:basic\s+[\w+/-]{16,}={0,2})"  # the same (RFC 7617)
+    r"|(?<![a-z])[a-z]{3}-[a-z]{4}-[a-z]{3}(?![a-z])"  # a room code
+)
+
+
+def redact(text: str) -> str:
+    """The text without anything that looks like a credential. Applying it twice changes nothing more."""
+    return _SECRET.sub(REMOVED, text)
+
+
+def without_secrets(value: Any) -> Any:
+    """The JSON value without what is named like a credential or looks like one, at any depth."""
+    if isinstance(value, Mapping):
+        return {
+            without_secrets(key): REMOVED if _SECRET_NAME.search(key) else without_secrets(member)
+            for key, member in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secrets(member) for member in value]
+    return redact(value) if isinstance(value, str) else value

@@ -1,0 +1,61 @@
+"""Rotation of the service's secret keys, while the service runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from videobroker.broker import Broker
+from videobroker.domain.secret_keys import KeyReport
+from videobroker.storage.sealed_rows import PLAIN_ROOM_CODES, SEALED_TABLES, Keys, Place, SealedTable, key_uses
+
+BATCH_ROWS = 200
+"""Rows in one transaction: they stay locked for some milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What `rotate` did."""
+
+    rows: int
+    """Encrypted again with the first key."""
+    unreadable: int
+    """Left as they are: none of the configured keys decrypts them."""
+    report: KeyReport
+    """As it is afterwards."""
+
+
+async def key_report(broker: Broker) -> KeyReport:
+    """Which rows depend on which secret key."""
+    async with broker.store.transaction() as transaction:
+        return KeyReport(broker.seal.key_ids, await key_uses(transaction))
+
+
+async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: None) -> Rotated:
+    """Encrypt every row that depends on another key with the first one, and digest room codes with it.
+
+    Interrupted, it continues where it stopped when it is called again: rows name their key. `advance` is called with
+    the number of rows of each batch, after its commit.
+    """
+    rows = unreadable = 0
+    for table in SEALED_TABLES:
+        done, broken = await _rotate_table(broker, table, advance)
+        rows, unreadable = rows + done, unreadable + broken
+    return Rotated(rows, unreadable, await key_report(broker))
+
+
+async def encrypt_plain_room_codes(broker: Broker) -> int:
+    """Encrypt the codes that a version before this one wrote in plain text; how many rooms had any."""
+    done, _ = await _rotate_table(broker, PLAIN_ROOM_CODES, lambda _: None)
+    return done
+
+
+async def _rotate_table(broker: Broker, table: SealedTable, advance: Callable[[int], None]) -> tuple[int, int]:
+    keys = Keys(broker.seal, broker.room_codes)
+    done = broken = 0
+    after: Place | None = None
+    while True:
+        async with broker.store.transaction() as transaction:
+            batch = await table.reseal(transaction, keys, after=after, limit=BATCH_ROWS)
+        done, broken, after = done + batch.resealed, broken + batch.unreadable, batch.last
+        advance(batch.resealed + batch.unreadable)
+        if batch.is_last:
+            return done, broken

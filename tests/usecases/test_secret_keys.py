@@ -1,0 +1,215 @@
+"""A secret key can be replaced while the service runs, and dropped when no stored row depends on it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import httpx
+import pytest
+from sqlalchemy import select, text, update
+
+from cli.program import new_database
+from house import HMS_ROLES, Sandbox, Tenant, make_tenant
+from videobroker import wiring
+from videobroker.broker import Broker
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.users import TokenRules
+from videobroker.settings import Settings
+from videobroker.storage.room_codes import RoomCodes
+from videobroker.storage.sealing import Seal, SealBroken, new_key
+from videobroker.storage.tables import rooms
+from videobroker.usecases import tenants
+from videobroker.usecases.secret_keys import encrypt_plain_room_codes, key_report, rotate
+from videobroker.web.app import create_app
+
+OLD, NEW, OTHER = new_key(), new_key(), new_key()
+USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
+
+
+@pytest.fixture
+def own_database(postgres: str, pattern: str) -> Iterator[str]:
+    """The URL of a database that no other test sees: rotation is about all rows of all apps."""
+    with new_database(postgres, like=pattern) as url:
+        yield url
+
+
+@asynccontextmanager
+async def deployment(url: str, *keys: str) -> AsyncIterator[tuple[Broker, httpx.AsyncClient]]:
+    """The service with these secret keys."""
+    settings = Settings(_env_file=None, secret_key=",".join(keys))
+    async with wiring.broker(settings, url) as broker:
+
+        @asynccontextmanager
+        async def lifetime() -> AsyncIterator[Broker]:
+            yield broker
+
+        service = create_app(lifetime)
+        service.state.broker = broker
+        transport = httpx.ASGITransport(service)
+        async with httpx.AsyncClient(transport=transport, base_url="http://videobroker") as client:
+            yield broker, client
+
+
+async def furnish(broker: Broker, client: httpx.AsyncClient, sandbox: Sandbox) -> Tenant:
+    """An app with something in every table that is encrypted."""
+    account = {**sandbox.account("tutoring", prebuilt=True), "room_code_prefix": "acme"}
+    tenant = await make_tenant(broker, client, {ProviderName.HMS: account}, {ProviderName.HMS: HMS_ROLES})
+    await tenants.set_token_rules(broker, tenant.app, TokenRules(secret=USER_TOKEN_SECRET), now=broker.now())
+    assert (await tenant.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).status_code == 201
+    await tenant.book()
+    joined = await tenant.post(
+        "/v1/bookings/lesson-1/join",
+        {"user_id": "tutor-1", "surface": "prebuilt"},
+        headers={"Idempotency-Key": "once"},
+    )
+    assert joined.status_code == 200, joined.text
+    return tenant
+
+
+def on(tenant: Tenant, deployed: tuple[Broker, httpx.AsyncClient]) -> Tenant:
+    """The app, as another deployment on the same database serves it."""
+    broker, client = deployed
+    return replace(tenant, broker=broker, api=client)
+
+
+async def assert_works(tenant: Tenant) -> None:
+    """Everything that was encrypted can be read."""
+    app = await tenants.find_app(tenant.broker, tenant.app.name)
+    assert app.accounts[ProviderName.HMS].settings["room_code_prefix"] == "acme"
+    async with tenant.broker.store.transaction() as transaction:
+        ((_, rules),) = await tenant.broker.accounts.rules_of(transaction, None)
+    assert rules.secret == USER_TOKEN_SECRET
+    assert (await tenant.get("/v1/webhook-endpoints")).status_code == 200
+    joined = await tenant.join(user_id="student-1", surface="prebuilt")
+    assert joined.status_code == 200, joined.text
+    code = joined.json()["room_code"]
+    resolved = await tenant.get(f"/api/video-calls/rooms/acme-{code}", headers={"X-User-Id": "student-1"})
+    assert resolved.json()["roomCode"] == code, resolved.text
+
+
+async def test_after_a_rotation_the_old_key_can_be_dropped(own_database: str, sandbox: Sandbox) -> None:
+    async with deployment(own_database, OLD) as (broker, client):
+        tenant = await furnish(broker, client, sandbox)
+        report = await key_report(broker)
+        assert report.may_drop_old_keys
+        used = {use.table for use in report.uses}
+        assert used == {"provider_accounts", "user_token_rules", "webhook_endpoints", "rooms", "idempotency"}
+    async with deployment(own_database, OLD, NEW) as deployed:
+        await assert_works(on(tenant, deployed))
+    async with deployment(own_database, NEW, OLD) as deployed:
+        broker = deployed[0]
+        await assert_works(on(tenant, deployed))
+        before = await key_report(broker)
+        assert not before.may_drop_old_keys
+        batches: list[int] = []
+        rotated = await rotate(broker, advance=batches.append)
+        assert rotated.rows == before.outdated_rows == sum(batches) > 0
+        assert rotated.unreadable == 0
+        assert rotated.report.may_drop_old_keys
+        assert (await rotate(broker)).rows == 0
+    async with deployment(own_database, NEW) as deployed:
+        await assert_works(on(tenant, deployed))
+        again = await on(tenant, deployed).post(
+            "/v1/bookings/lesson-1/join",
+            {"user_id": "tutor-1", "surface": "prebuilt"},
+            headers={"Idempotency-Key": "once"},
+        )
+        assert again.status_code == 200, again.text
+
+
+async def test_dropping_a_key_too_early_is_reported_and_repaired(own_database: str, sandbox: Sandbox) -> None:
+    async with deployment(own_database, OLD) as (broker, client):
+        tenant = await furnish(broker, client, sandbox)
+    async with deployment(own_database, NEW) as (broker, _):
+        with pytest.raises(SealBroken):
+            await tenants.find_app(broker, tenant.app.name)
+        rotated = await rotate(broker)
+        assert rotated.rows == 0
+        assert rotated.unreadable == rotated.report.outdated_rows > 0
+        assert rotated.report.missing_key_ids == list(Seal([OLD]).key_ids)
+    async with deployment(own_database, NEW, OTHER, OLD) as deployed:
+        rotated = await rotate(deployed[0])
+        assert (rotated.unreadable, rotated.report.may_drop_old_keys) == (0, True)
+        await assert_works(on(tenant, deployed))
+
+
+async def test_what_a_process_with_the_old_key_writes_meanwhile_is_found(own_database: str, sandbox: Sandbox) -> None:
+    async with deployment(own_database, OLD, NEW) as former, deployment(own_database, NEW, OLD) as current:
+        tenant = await furnish(*former, sandbox)
+
+        async def write() -> None:
+            for number in range(30):
+                rules = TokenRules(secret=f"{USER_TOKEN_SECRET}-{number}")
+                await tenants.set_token_rules(former[0], tenant.app, rules, now=former[0].now())
+
+        async def rotate_often() -> None:
+            for _ in range(15):
+                await rotate(current[0])
+
+        await asyncio.gather(write(), rotate_often())
+        last = await rotate(current[0])
+        assert last.report.may_drop_old_keys
+    async with deployment(own_database, NEW) as (broker, _):
+        async with broker.store.transaction() as transaction:
+            ((_, rules),) = await broker.accounts.rules_of(transaction, None)
+        assert rules.secret == f"{USER_TOKEN_SECRET}-29"
+
+
+async def test_room_codes_of_an_older_version_are_read_and_then_encrypted(own_database: str, sandbox: Sandbox) -> None:
+    async with deployment(own_database, NEW) as deployed:
+        tenant = await furnish(*deployed, sandbox)
+        broker = deployed[0]
+        async with broker.store.transaction() as transaction:
+            row = (await transaction.execute(select(rooms))).one()
+            codes = broker.room_codes.open(row.sealed_codes)
+            plain = {"codes": codes, "sealed_codes": None, "code_digests": None, "sealed_with": None}
+            await transaction.execute(update(rooms).values(plain))
+        await assert_works(tenant)
+        assert not (await key_report(broker)).may_drop_old_keys
+        assert await encrypt_plain_room_codes(broker) == 1
+        assert await encrypt_plain_room_codes(broker) == 0
+        assert (await key_report(broker)).may_drop_old_keys
+        async with broker.store.transaction() as transaction:
+            dump = "\n".join((await transaction.execute(text("select t::text from rooms t"))).scalars())
+        assert [code for code in codes.values() if code in dump] == []
+        await assert_works(tenant)
+
+
+async def test_codes_that_an_older_version_wrote_last_win(own_database: str, sandbox: Sandbox) -> None:
+    async with deployment(own_database, NEW) as (broker, client):
+        await furnish(broker, client, sandbox)
+        async with broker.store.transaction() as transaction:
+            await transaction.execute(update(rooms).values(codes={"teacher": "new-newn-new"}))
+        assert not (await key_report(broker)).may_drop_old_keys
+        assert await encrypt_plain_room_codes(broker) == 1
+        async with broker.store.transaction() as transaction:
+            row = (await transaction.execute(select(rooms))).one()
+        assert (row.codes, broker.room_codes.open(row.sealed_codes)) == ({}, {"teacher": "new-newn-new"})
+
+
+async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
+    own_database: str, sandbox: Sandbox
+) -> None:
+    async with deployment(own_database, OLD) as (broker, client):
+        tenant = await furnish(broker, client, sandbox)
+        async with broker.store.transaction() as transaction:
+            row = (await transaction.execute(select(rooms))).one()
+        code = broker.room_codes.open(row.sealed_codes)["teacher"]
+    app_id = tenant.app.id
+    for keys, role, asked, found in (
+        ([OLD], "teacher", code, True),
+        ([NEW, OLD], "teacher", code, True),
+        ([NEW], "teacher", code, False),
+        ([OLD], "student", code, False),
+        ([OLD], "teacher", code[:-1], False),
+    ):
+        condition = RoomCodes(Seal(keys)).matches(app_id, asked, [role])
+        async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as transaction:
+            assert ((await transaction.execute(select(rooms.c.id).where(condition))).first() is not None) == found
+
+
+def test_a_key_is_named_without_giving_it_away() -> None:
+    assert Seal([OLD]).key_id == Seal([OLD, NEW]).key_id != Seal([NEW]).key_id
+    assert Seal([NEW, OLD]).key_ids == (Seal([NEW]).key_id, Seal([OLD]).key_id)
+    assert Seal([OLD]).key_id not in OLD
