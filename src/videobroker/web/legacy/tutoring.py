@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from videobroker.domain.access import Reason
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.calls import Call
+from videobroker.domain.legacy_ids import tutoring_user_id
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
 from videobroker.usecases import calls
@@ -110,7 +111,10 @@ class HmsTokenAnswer(_OldAnswer):
 
     token: str
     room_id: str = Field(description="The room that the token is for, by its 100ms id.")
-    user_id: str = Field(description="The user and the booking, joined by `-`: what 100ms calls this person.")
+    user_id: str = Field(
+        description="What 100ms calls this person: the user and the booking, joined by `-`; with a suffix where other "
+        "IDs would give the same text."
+    )
     role: str = Field(description="The role at 100ms.")
     app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
 
@@ -188,7 +192,7 @@ router = APIRouter(
 async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
     """What `POST /v1/bookings/{reference}/join` does, for the 100ms SDK. In the token, too, the person is called by
     `userId`, so that a frontend finds its own peer."""
-    known_as = f"{caller.must_speak_for(None)}-{body.booking_id}"
+    known_as = await _known_as(caller, body.booking_id)
 
     def show(joined: Joined) -> HmsTokenAnswer:
         credentials = joined.credentials
@@ -270,6 +274,13 @@ async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceO
         await calls.require_may_end(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor)
 
     return await once.answer(caller, ended, revalidate=authorized(check))
+
+
+async def _known_as(caller: Caller, booking_id: str) -> str:
+    user_id = caller.must_speak_for(None)
+    # A participant with exactly this user ID is known to 100ms by it when they join with `/v1`.
+    plain = await look_at(caller.broker, _key(caller, booking_id), f"{user_id}-{booking_id}")
+    return tutoring_user_id(user_id, booking_id, is_taken=plain.participant is not None)
 
 
 def _key(caller: Caller, booking_id: str) -> SessionKey:
