@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 
 SEALED = ("provider_accounts", "user_token_rules", "webhook_endpoints", "idempotency", "rooms")
 
