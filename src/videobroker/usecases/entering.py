@@ -175,7 +175,7 @@ async def confirm_join(
         return False
     vendor = broker.provider(app, room.provider)
     seat = _seat(attempt, entrance, door, admission, vendor)
-    signed = _sign(vendor, room, seat, surface)
+    signed = _sign(attempt, vendor, room, seat)
     fresh = _grant(entrance.session, call, signed.credentials, seat.role, signed.token_id, now, seat.expires_at)
     if not is_current(stored, fresh, removed_at=await _removed_at(attempt, entrance.session), now=now):
         return False
