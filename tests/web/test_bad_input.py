@@ -809,7 +809,6 @@ async def test_a_wrong_user_id_names_nobody(school: Tenant, segment: str) -> Non
         "日本",
         "é",
         "a b",
-        " ",
         "a+b",
         "a%b",
         "a?b",
@@ -938,7 +937,6 @@ async def test_an_unknown_path_is_not_found(tutoring: Tenant, path: str) -> None
         ("DELETE", "/v1/events"),
         ("DELETE", f"/v1/calls/{CALL}"),
         ("POST", "/healthz"),
-        ("OPTIONS", "/v1/bookings"),
         ("TRACE", "/v1/bookings"),
         ("PROPFIND", "/v1/bookings"),
         ("get", "/v1/bookings/lesson-1/join"),
@@ -1214,14 +1212,15 @@ async def test_one_idempotency_key_is_for_one_request(school: Tenant) -> None:
 
 
 @pytest.mark.parametrize("host", ["[", "a/b", "a?b", "a#b", "a@b", "", "a:99999999", "\xff".encode().decode("latin-1")])
-async def test_a_wrong_host_header_changes_nothing(school: Tenant, host: str) -> None:
+async def test_a_wrong_host_header_is_refused_and_changes_nothing(school: Tenant, host: str) -> None:
     headers = [
         (b"Authorization", f"Bearer {school.key}".encode()),
         (b"Idempotency-Key", b"once"),
         (b"Host", host.encode("latin-1")),
     ]
-    answer = await school.api.post("/v1/groups/circle/start", headers=headers)
-    assert answer.status_code == 200, answer.text
+    async with unchanged(school):
+        answer = await school.api.post("/v1/groups/circle/start", headers=headers)
+        problem_of(answer, 400, "malformed_request", tenant=school)
 
 
 @pytest.mark.parametrize(
