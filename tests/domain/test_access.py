@@ -321,8 +321,20 @@ def _refused_in_the_window(reason: Reason) -> Callable[[Visit], Decision]:
     return lambda visit: Refuse(reason, _opening(visit), _closing(visit))
 
 
+def _was_ended_for_all(visit: Visit) -> bool:
+    door, ended_at = visit.door, visit.door.ended_for_all_at
+    if ended_at is None or not door.policy.host_roles:
+        return False
+    if door.starts_at is None:
+        return visit.now < ended_at + door.policy.grace
+    policy = door.policy
+    earliest = max(policy.opens_before_seconds, *policy.opens_before_seconds_by_role.values(), 0)
+    return ended_at >= door.starts_at - timedelta(seconds=earliest)
+
+
 def _kept_for_host(visit: Visit) -> bool:
-    return _waits(visit) and visit.door.policy.waiting_room == "until_host" and not visit.door.call_running
+    waits_until_host = visit.door.policy.waiting_room == "until_host" or _was_ended_for_all(visit)
+    return _waits(visit) and waits_until_host and not visit.door.call_running
 
 
 Line = tuple[Callable[[Visit], bool], Callable[[Visit], Decision]]
@@ -409,7 +421,7 @@ def test_an_admission_stands_until_the_moment_it_names(visit: Visit, share: floa
     assume(isinstance(decision, Admit))
     assert isinstance(decision, Admit)
     remaining = timedelta(days=365) if decision.until is None else decision.until - visit.now
-    later = visit.now + min(share * remaining, remaining - INSTANT)
+    later = visit.now + min(share * remaining, remaining - SHORTEST_CREDENTIAL)
     assert visit.at(later).decision == decision
 
 
