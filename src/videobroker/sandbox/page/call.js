@@ -1,5 +1,5 @@
 /**
- * The sandbox's own page on which people meet, in place of 100ms Prebuilt or of a page made with Agora's Web SDK.
+ * The sandbox's call page, in place of 100ms Prebuilt or of a page made with Agora's Web SDK.
  *
  * `/meeting/{code}` and `/preview/{code}` show the preview first. As at the vendor, `?name=` fills in and locks the
  * name, `?userId=` (or `user_id`) becomes the `user_id`, and `?skip_preview_headful=true` (or `skip_preview`) joins
@@ -8,23 +8,22 @@
  *
  * The page around this one
  * ------------------------
- * In a frame, this page says `{source: "videobroker-sandbox", type, ...}` to the page around it, whatever its origin;
- * nothing secret is in it:
+ * In a frame, this page posts `{source: "videobroker-sandbox", type, ...}` to its parent of any origin, without secrets:
  *
  *   ready              it listens; Agora: it waits for `join`
  *   joined             {id, name, role} the person is in
  *   people             {count} how many people are in the call, with this one
- *   lost, back         the connection broke; it is mended
+ *   lost, back         the connection broke; it is restored
  *   left               the person left by themselves
- *   ended              {message} the call was ended for everybody
- *   removed            {cause: "removed" | "replaced", message} the person was put out, or joined somewhere else
- *   error              {code, message} they do not get in, or their token has expired: `code_unknown`, `code_disabled`,
+ *   ended              {message} the call ended for everyone
+ *   removed            {cause: "removed" | "replaced", message} the person was removed, or joined elsewhere
+ *   error              {code, message} access denied, or the token has expired: `code_unknown`, `code_disabled`,
  *                      `room_disabled`, `room_full`, `role_full`, `token_refused`, `token_expired`, `banned`, `refused`
  *   token-will-expire  {seconds} Agora: the token ends soon; `renew` it
  *   renewed            Agora: the new token is good
  *   not-renewed        {message} Agora: it is not
  *
- * and hears `{source: "videobroker", type, ...}` from it, and from nobody else:
+ * and accepts `{source: "videobroker", type, ...}` from its parent only:
  *
  *   leave              leave the call
  *   join               {token, channel, uid, app_id, name} Agora: join now, also again after the end

@@ -11,7 +11,7 @@ export const KINDS = { audio: "microphone", video: "camera" };
 export class Devices {
   /** The track of the microphone (`audio`) and of the camera (`video`); null without one. */
   tracks = { audio: null, video: null };
-  /** Why there is none: `denied`, `missing`, `busy` or `insecure`; empty when it is all right. */
+  /** Error by kind: `denied`, `missing`, `busy`, or `insecure`. */
   problems = { audio: "", video: "" };
   #chosen = { audio: "", video: "" };
   #wanted = { audio: true, video: true };
@@ -99,7 +99,7 @@ export class Devices {
     }
   }
 
-  // One that is missing or blocked must not take the other away. Who has just said no is not asked again.
+  // A missing or blocked device must not block the other. Do not ask again after a denial.
   async #askApart() {
     for (const kind of Object.keys(KINDS)) {
       if (this.problems[kind] !== "denied" || (await granted(kind))) await this.#ask([kind]);

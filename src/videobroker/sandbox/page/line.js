@@ -1,5 +1,5 @@
 /**
- * The line to the sandbox: one WebSocket after the other, until the stay is over.
+ * The connection to the sandbox: a WebSocket that reconnects until the stay ends.
  *
  * The first message on every socket says who is there. The sandbox answers with a seat, a secret with which the same
  * page takes its place again after the connection broke.
@@ -29,12 +29,12 @@ export class Line {
     this.#timer = setInterval(() => this.#beat(), BEAT);
   }
 
-  /** Say something. Without a connection it is not said: whoever comes back is told everything anew. */
+  /** Send a message, or drop it without a connection: reconnecting synchronizes everything. */
   say(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** The person goes; or the page, which another one may follow that frees the seat if this is not heard. */
+  /** Leave. With `forget = false`, the page ends and may be reloaded: the next page frees the seat. */
   close(forget = true) {
     this.#stop();
     if (forget) remember("");
@@ -99,13 +99,13 @@ export class Line {
   }
 }
 
-// A page that is loaded anew shows the seat of the one before, which the sandbox then frees if nobody sits there.
+// A reloaded page sends the previous seat, so that the sandbox frees it.
 function remember(seat) {
   try {
     if (seat) sessionStorage.setItem(SEAT, seat);
     else sessionStorage.removeItem(SEAT);
   } catch {
-    // In a frame of another site the storage may be closed; then the seat is freed when its time is over.
+    // Storage may be blocked in a cross-site frame; then the seat times out.
   }
 }
 

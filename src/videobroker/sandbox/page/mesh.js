@@ -1,7 +1,7 @@
 /**
- * Everybody connected to everybody: one RTCPeerConnection for each other person.
+ * Full mesh: one RTCPeerConnection for each other person.
  *
- * Who comes offers, and who is there answers; after that either side may offer at any time ("perfect negotiation":
+ * Newcomers offer, those present answer; after that either side may offer at any time ("perfect negotiation":
  * when both do at once, the polite one gives way). There is no STUN and no TURN: host candidates have to do.
  */
 
@@ -14,7 +14,7 @@ export class Mesh {
   #links = new Map();
   #outgoing = Object.fromEntries(KINDS.map((kind) => [kind, { track: null, stream: new MediaStream() }]));
 
-  /** `send(to, data)` carries a signal to a person; `changed(id)` tells that there is something new about them. */
+  /** `send(to, data)` carries a signal to a person; `changed(id)` reports a change of theirs. */
   constructor(me, send, changed) {
     this.#me = me;
     this.#send = send;

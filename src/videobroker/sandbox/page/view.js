@@ -1,4 +1,4 @@
-/** What is to be seen: the preview, the call, and the card at the end. It shows what it is given, and decides nothing. */
+/** The view: the preview, the call, and the card at the end. It renders state, and decides nothing. */
 
 import { KINDS } from "./devices.js";
 import { button, h, icon, relabel } from "./dom.js";
