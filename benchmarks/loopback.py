@@ -75,7 +75,9 @@ def pgbouncer(postgres: str, folder: Path, *, connections: int) -> Iterator[Pool
         config.write(file)
     folder.chmod(0o755)
     # It refuses to be root, and PostgreSQL's socket is open to PostgreSQL's user only.
-    as_user = ["setpriv", f"--reuid={Path(place).stat().st_uid}", "--clear-groups"] if os.geteuid() == 0 else []
+    owner = Path(place).stat()
+    as_user = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+    as_user = as_user if os.geteuid() == 0 else []
     command = [*as_user, str(program("pgbouncer")), str(folder / "pgbouncer.ini")]
     with _listening(command, port, folder / "pgbouncer.log") as process:
         yield Pooler(port, process)
