@@ -96,7 +96,7 @@ async def test_a_guest_comes_with_a_name(demo: Page, tutoring: Tenant) -> None:
     ticket = ADDRESS.search(tab.url)
     assert ticket
     joined = (await ask_as(tutoring, ticket[1], "POST", "/v1/groups/circle/join")).json()
-    assert (joined["display_name"], joined["role"]) == ("Ida", "student")
+    assert (joined["display_name"], joined["role"]) == ("Ida (guest)", "student")
 
 
 async def test_times_can_be_set_anew(demo: Page, clock: MovableClock) -> None:

@@ -100,7 +100,7 @@ async def test_every_event_tells_a_little(
     await one.page.goto(shop.show(f'{HEAR}<script src="{served}/embed.js"></script>{element}'))
 
     assert (await heard(one.page, "waiting"))["reason"] == "waiting_for_host"
-    await expect(inside(one.page).locator("#heading")).to_have_text("Die Gesprächsleitung ist noch nicht da")
+    await expect(inside(one.page).locator("#heading")).to_have_text("Warten auf die Gesprächsleitung")
     await tutoring.join(user_id="tutor-1")
     await inside(one.page).get_by_role("button", name="Jetzt teilnehmen").click(timeout=SOON)
     assert await heard(one.page, "joined") == {"provider": "100ms"}

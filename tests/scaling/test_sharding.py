@@ -44,6 +44,8 @@ ACROSS_APPS = {
     ("lobby", ("seen_at",)),
     # Old tickets, for the clean-up.
     ("tickets", ("issued_at",)),
+    # Room codes that another key encrypts, for `secrets rotate`.
+    ("rooms", ("sealed_with",)),
 }
 TABLES = [table for table in metadata.sorted_tables if table.name not in {"apps", "console_sessions"}]
 """Operators see all apps: their sessions belong to none."""

@@ -191,7 +191,7 @@ class TestLostAnswers:
         self, hooked: Tenant, clock: MovableClock
     ) -> None:
         await hooked.book(starts_in=timedelta())
-        began = hooked.broker.now() + timedelta(minutes=74, seconds=59)
+        began = hooked.broker.now() + timedelta(minutes=74, seconds=57)
         clock.move(minutes=75, seconds=1)
         await hooked.settle()
         key = SessionKey(hooked.app.id, SessionKind.BOOKING, "lesson-1")

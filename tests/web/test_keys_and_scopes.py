@@ -52,6 +52,7 @@ PLACES = {
     "code": "too_early",
     "endpoint_id": "0195d3c2-9a10-7c55-9c1e-6f2b8d1e4a79",
     "entry": "0195d3c2-9c10-7c55-9c1e-6f2b8d1e4a81",
+    "link_id": "0195d3c2-9d10-7c55-9c1e-6f2b8d1e4a82",
     "delivery_id": "0195d3c2-9b10-7c55-9c1e-6f2b8d1e4a80",
     "group_id": "lesson-1",
 }
@@ -75,6 +76,8 @@ NOT_THERE = {
     "/v1/calls/": "call_not_found",
     "/v1/bookings/lesson-1/lobby/0195": "entry_not_found",
     "/v1/groups/lesson-1/lobby/0195": "entry_not_found",
+    "/v1/bookings/lesson-1/links/0195": "link_not_found",
+    "/v1/groups/lesson-1/links/0195": "link_not_found",
     "/v1/webhook-endpoints/": "endpoint_not_found",
     "/v1/deliveries/": "delivery_not_found",
 }

@@ -282,8 +282,16 @@ def test_what_lacks_its_moment_says_nothing(provider: HmsProvider, at: object) -
     assert (notice.observation, notice.likeness) == (None, None)
 
 
-def test_a_departure_that_does_not_tell_the_arrival_is_one_all_the_same(provider: HmsProvider) -> None:
-    assert read(provider, data={**DATA, "joined_at": ZERO}).since is None
+def test_a_departure_without_its_arrival_reckons_it_from_the_duration(provider: HmsProvider) -> None:
+    departure = read(provider, data={**DATA, "joined_at": ZERO})
+    assert departure.since == departure.at - timedelta(seconds=2643)
+    assert not departure.since_is_exact
+
+
+@pytest.mark.parametrize("duration", [None, "2643", True, -1, 1e300])
+def test_a_departure_without_arrival_and_duration_is_a_departure(provider: HmsProvider, duration: object) -> None:
+    departure = read(provider, data={**DATA, "joined_at": ZERO, "duration": duration})
+    assert (departure.sign, departure.since) == (Sign.LEFT, None)
 
 
 @pytest.mark.parametrize("missing", ["room_id", "peer_id"])
