@@ -1,6 +1,5 @@
 """Issues links, lists and revokes them, and checks the tickets in them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.entrance import door_of
 from videobroker.domain.idempotency import CREDENTIAL_MARGIN
-from videobroker.domain.ids import SessionId, TicketId, uuid7
+from videobroker.domain.ids import TicketId, uuid7
 from videobroker.domain.journal import EventType, about
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.tickets import Ticket, TicketRecord, requested_end
@@ -302,13 +301,3 @@ def _checked(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bo
 
 def _door(app: App, found: FoundTicket) -> Door:
     return door_of(app, found.session.terms, call_running=found.call_running)
-
-
-async def links_of_session(
-    broker: Broker, app: App, session_id: SessionId, door: Door, *, limit: int, now: datetime
-) -> Sequence[ActiveLink]:
-    """The first links of a session that work now, for the console."""
-    async with broker.store.transaction() as transaction:
-        found, _ = await tickets.page(transaction, app.id, session_id, user_id=None, now=now, limit=limit, cursor=None)
-    links = [ActiveLink(each, each.expires_at(door)) for each in found]
-    return [link for link in links if link.expires_at > now]

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from consoles import OPERATOR, Console
-from house import MovableClock, Sandbox, Tenant, ask_as, code_of
+from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked
 from videobroker.domain.journal import EventType
 from videobroker.usecases import lobbies
-from videobroker.web.console import sentences, session
+from videobroker.web.console import join_links, sentences, session
+
+LESSON_1 = "/v1/bookings/lesson-1"
 
 
 async def page_of(console: Console, tenant: Tenant, reference: str = "lesson-1") -> str:
@@ -218,7 +220,9 @@ class TestActing:
         found = [
             unescape(name)
             for page in pages
-            for name in re.findall(r'<div class="copy"><label for="[^"]+"><bdi>([^<]+)</bdi>', page)
+            for name in re.findall(
+                r'<div class="copy"><div class="copy-who"><label for="[^"]+"><bdi>([^<]+)</bdi>', page
+            )
         ]
         assert sorted(found) == sorted(set(names) - {"c"})
         assert "4 more participants have no link yet:</strong> at most 3 links are created at a time." in pages[0]
@@ -236,6 +240,109 @@ class TestActing:
         await sandbox.fault("status", status=503)
         said = unescape(await act(console, await page_of(console, hooked), "remove", user_id="student-1"))
         assert said == "Removed. The provider isn't responding; we'll keep trying to disconnect them."
+
+
+class TestActiveLinks:
+    @pytest.fixture
+    async def path(self, console: Console, tutoring: Tenant) -> str:
+        """The page of a booking with two links for Ben and one for a guest."""
+        await tutoring.book(policy={"guests_allowed": True})
+        return await page_of(console, tutoring)
+
+    def active(self, page: str) -> dict[str, list[str]]:
+        """The IDs of the links that work now, by name and role."""
+        card = re.search(r'aria-labelledby="active-links".*?</section>', page, re.DOTALL)
+        found: dict[str, list[str]] = {}
+        for holder in re.findall(r'<li class="person">.*?</ul>', card[0] if card else "", re.DOTALL):
+            name, role = re.findall(r"<bdi>([^<]+)</bdi>", holder)[:2]
+            found[f"{name} ({role})"] = re.findall(r'name="link" value="([^"]+)"', holder)
+        return found
+
+    async def test_they_are_listed_by_person_with_their_times(
+        self, console: Console, tutoring: Tenant, clock: MovableClock, path: str
+    ) -> None:
+        assert "Active links" not in (await console.get(path)).text
+        first = await linked(tutoring)
+        clock.move(minutes=5)
+        second, gus = await linked(tutoring, display_name="Benjamin"), await guest_link(tutoring)
+        page = (await console.get(path)).text
+        assert self.active(page) == {"Ben (student)": [first["id"], second["id"]], "Gus (guest)": [gus["id"]]}
+        assert 'Active links <span class="count">3</span>' in page
+        assert f'Valid until <time datetime="{first["expires_at"]}"' in page
+        issued = {each["issued_at"] for each in (await tutoring.get(f"{LESSON_1}/links")).json()["data"]}
+        assert set(re.findall(r'Created <time datetime="([^"]+)"', page)) == issued
+        assert "joins as <bdi>Benjamin</bdi>" in page
+        assert first["ticket"] not in page
+
+    async def test_new_links_say_until_when_they_are_valid(self, console: Console, tutoring: Tenant, path: str) -> None:
+        page = (await console.post(f"{path}/links", page=path, user_id="student-1")).text
+        (link,) = (await tutoring.get(f"{LESSON_1}/links")).json()["data"]
+        (card,) = re.findall(r'<section class="card links".*?</section>', page, re.DOTALL)
+        assert f'Valid until <time datetime="{link["expires_at"]}"' in card
+
+    async def test_a_link_of_a_person_who_cannot_join_says_so(
+        self, console: Console, tutoring: Tenant, path: str
+    ) -> None:
+        await linked(tutoring)
+        assert ">Active</span>" in (await console.get(path)).text
+        await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+        page = (await console.get(path)).text
+        assert self.active(page).keys() == {"Ben (student)"}
+        assert ">Active</span>" not in page
+        await tutoring.post(f"{LESSON_1}/cancel")
+        assert ">Session cancelled</span>" in (await console.get(path)).text
+
+    async def test_one_is_revoked(self, console: Console, tutoring: Tenant, path: str) -> None:
+        lost, other = await linked(tutoring), await linked(tutoring)
+        assert await act(console, f"{path}", "links/revoke", link=lost["id"]) == "1 link revoked."
+        assert code_of(await ask_as(tutoring, lost, "GET", "/v1/visit")) == "ticket_revoked"
+        assert (await ask_as(tutoring, other, "GET", "/v1/visit")).status_code == 200
+        (event,) = await tutoring.events("link.revoked")
+        assert (event["data"]["token_id"], event["asked_by"]["operator"]) == (lost["id"], OPERATOR)
+        again = await act(console, f"{path}", "links/revoke", link=lost["id"])
+        assert again == "No link was revoked: none worked anymore."
+
+    async def test_all_of_a_person_are_revoked_and_then_all_of_the_session(
+        self, console: Console, tutoring: Tenant, path: str
+    ) -> None:
+        bens = [await linked(tutoring) for _ in range(2)]
+        ada, gus = await linked(tutoring, "tutor-1"), await guest_link(tutoring)
+        assert await act(console, path, "links/revoke", user_id="student-1") == "2 links revoked."
+        assert {code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) for ben in bens} == {"ticket_revoked"}
+        assert self.active((await console.get(path)).text).keys() == {"Ada (tutor)", "Gus (guest)"}
+        assert await act(console, path, "links/revoke", all="yes") == "2 links revoked."
+        assert {code_of(await ask_as(tutoring, each, "GET", "/v1/visit")) for each in (ada, gus)} == {"ticket_revoked"}
+        assert "Active links" not in (await console.get(path)).text
+
+    async def test_a_form_that_names_no_link_or_a_foreign_one_revokes_none(
+        self, console: Console, tutoring: Tenant, path: str
+    ) -> None:
+        ben = await linked(tutoring)
+        await tutoring.book("lesson-2")
+        foreign = (await tutoring.post("/v1/bookings/lesson-2/links", {"user_id": "student-1"})).json()
+        for fields, status in (
+            ({}, 422),
+            ({"user_id": ""}, 422),
+            ({"link": "none"}, 422),
+            ({"link": foreign["id"]}, 404),
+        ):
+            assert (await console.post(f"{path}/links/revoke", page=path, **fields)).status_code == status
+        forged = await console.client.post(f"{path}/links/revoke", data={"csrf": "forged", "all": "yes"})
+        assert forged.status_code == 403
+        for link in (ben, foreign):
+            assert (await ask_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
+
+    async def test_more_than_are_shown_are_said_to_exist(
+        self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(join_links, "LINKS_SHOWN", 2)
+        monkeypatch.setattr(session, "LINKS_SHOWN", 2)
+        for _ in range(3):
+            await linked(tutoring)
+        page = (await console.get(path)).text
+        assert 'Active links <span class="count">2+</span>' in page
+        assert "Showing the first 2. Use the API for the rest." in page
+        assert await act(console, path, "links/revoke", user_id="student-1") == "3 links revoked."
 
 
 class TestTheWaitingRoom:
@@ -265,7 +372,8 @@ class TestTheWaitingRoom:
         assert set(self.entries((await console.get(path)).text)) == {"Gus"}
 
     async def test_or_all_together(self, console: Console, tutoring: Tenant, path: str) -> None:
-        assert await act(console, path, "admit") == "Everyone was admitted."
+        assert "Admit all (2)" in (await console.get(path)).text
+        assert await act(console, path, "admit") == "2 people admitted."
         assert (await tutoring.join(user_id="student-1")).status_code == 200
         assert 'class="card waiting"' not in (await console.get(path)).text
 
@@ -277,6 +385,13 @@ class TestTheWaitingRoom:
 
         monkeypatch.setattr(lobbies, "admit_all", admit_none)
         assert "still waiting" in await act(console, path, "admit")
+
+    async def test_admitting_all_counts_only_people_who_wait(self, console: Console, path: str) -> None:
+        waiting = self.entries((await console.get(path)).text)
+        await act(console, path, "deny", entry=waiting["Gus"])
+        assert "Admit all" not in (await console.get(path)).text
+        assert await act(console, path, "admit") == "1 person admitted."
+        assert await act(console, path, "admit") == "No one was waiting."
 
     async def test_the_waiting_room_comes_first(self, console: Console, path: str) -> None:
         page = (await console.get(path)).text

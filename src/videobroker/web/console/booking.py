@@ -19,8 +19,9 @@ from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registering
 from videobroker.web.console.access import zones
+from videobroker.web.console.join_links import IssuedLinks, links_for
 from videobroker.web.console.rendering import rendered
-from videobroker.web.console.session import IssuedLinks, links_for, session_page
+from videobroker.web.console.session import session_page
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
 from videobroker.web.shapes import Identifier, Name, sensible

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
@@ -15,31 +15,28 @@ from videobroker.domain.apps import App
 from videobroker.domain.attendance import Stay
 from videobroker.domain.calls import Call
 from videobroker.domain.entrance import door_of
-from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId
+from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId, TicketId
 from videobroker.domain.journal import Recorded
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.overview import phase_of
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
 from videobroker.domain.webhooks import Delivery, Endpoint
-from videobroker.errors import AccessDenied, CallNotFound, InvalidInput
-from videobroker.usecases import calls, endpoints, judging, lobbies, overviewing, reading, removing
-from videobroker.usecases.linking import issue_link
+from videobroker.errors import CallNotFound, InvalidInput
+from videobroker.usecases import calls, endpoints, judging, linking, lobbies, overviewing, reading, removing
 from videobroker.usecases.overviewing import Seen
 from videobroker.usecases.removing import Enforcement
 from videobroker.web.console import chart, sentences
+from videobroker.web.console.join_links import LINKS_SHOWN, MOST_LINKS, IssuedLinks, active_links, links_for
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.reading import by_name
-from videobroker.web.v1.links import public_address
 
 router = APIRouter(
     prefix="/sessions/{app_id}/{session_id}", route_class=ConsoleRoute, generate_unique_id_function=by_name
 )
 
 EVENTS_SHOWN = 100
-MOST_LINKS = 200
-"""Created by one press; another press creates the next ones."""
 DONE = {
     "ended": "The call has ended.",
     "no-call": "No call was running.",
@@ -49,14 +46,36 @@ DONE = {
     "readmitted": "Unblocked.",
     "not-banned": "They were not blocked.",
     "admitted": "Admitted.",
-    "admitted-all": "Everyone was admitted.",
-    "admitted-some": "Some people are still waiting. Use “Admit all” again.",
     "denied": "Request declined.",
 }
-"""What a page says after something was done, by the word that stands in its address."""
+"""What a page says after an action, by the word in its address."""
+COUNTED = {
+    "admitted-all": ("No one was waiting.", "1 person admitted.", "{count} people admitted."),
+    "admitted-some": (
+        "No one was admitted, and people are still waiting. Try again.",
+        "1 person admitted. More people are waiting.",
+        "{count} people admitted. More people are waiting.",
+    ),
+    "links-revoked": (
+        "No link was revoked: none worked anymore.",
+        "1 link revoked.",
+        "{count} links revoked.",
+    ),
+}
+"""The same for actions on several: for none, one, and more."""
+
+
+def done_text(did: str, count: int) -> str:
+    """What a page says after an action; empty for an unknown one."""
+    if did not in COUNTED:
+        return DONE.get(did, "")
+    none, one, several = COUNTED[did]
+    return none if count == 0 else one if count == 1 else several.format(count=f"{count:,}")
+
 
 Before = Annotated[str, Query(max_length=500)]
 Did = Annotated[str, Query(max_length=40)]
+Count = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,49 +88,6 @@ class Line:
     kind: str
     deliveries: Sequence[Delivery]
     endpoints: Mapping[EndpointId, Endpoint]
-
-
-@dataclass(frozen=True, slots=True)
-class PersonsLink:
-    """What somebody opens to get into the session."""
-
-    name: str
-    url: str | None = field(repr=False)
-    refusal: str = ""
-    """Why they get none."""
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedLinks:
-    """Links that were just created, and for how many participants there are none yet."""
-
-    links: Sequence[PersonsLink]
-    first: int = 1
-    """Position of the first of them among all participants, from 1."""
-    total: int = 0
-    """All participants; 0 if a link was created for one person."""
-    after: str = ""
-    """The user ID after which the next ones begin."""
-
-    @property
-    def last(self) -> int:
-        """Position of the last of them."""
-        return self.first + len(self.links) - 1
-
-    @property
-    def remaining(self) -> int:
-        """How many participants come after them."""
-        return max(0, self.total - self.last)
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether these are not all participants."""
-        return 0 < len(self.links) < self.total
-
-    @property
-    def refused(self) -> int:
-        """How many of them got no link."""
-        return sum(link.url is None for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +118,12 @@ async def console_session(
     before: Before = "",
     call: Annotated[UUID | None, Query()] = None,
     did: Did = "",
+    count: Count = 0,
 ) -> Response:
     """The session's page."""
     app = await visit.app(app_id)
     return await session_page(
-        visit, app, SessionId(session_id), before=before or None, call=call, said=DONE.get(did, "")
+        visit, app, SessionId(session_id), before=before or None, call=call, said=done_text(did, count)
     )
 
 
@@ -169,6 +146,8 @@ async def session_page(
     session = seen.registered.session
     door = door_of(app, session.terms, call_running=seen.open_call is not None)
     waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
+    people = seen.registered.participants
+    banned = {removal.user_id for removal in seen.removals if removal.banned}
     return rendered(
         "session.html",
         operator=visit.operator,
@@ -187,12 +166,15 @@ async def session_page(
         is_newest=before is None,
         did=said,
         now=visit.now,
-        banned={removal.user_id for removal in seen.removals if removal.banned},
+        banned=banned,
         removed={removal.user_id: removal for removal in seen.removals},
         names=names,
         issued=issued,
         most_links=MOST_LINKS,
+        active_links=await active_links(visit, app, session.key, door, people=people, blocked=banned),
+        links_shown=LINKS_SHOWN,
         waiting=waiting,
+        admittable=sum(each.entry.state is EntryState.WAITING for each in waiting),
         most_waiting=lobbies.MOST_ENTRIES,
     )
 
@@ -323,30 +305,27 @@ async def console_make_links(request: Request, visit: Acting, app_id: UUID, sess
     return await session_page(visit, app, SessionId(session_id), issued=issued)
 
 
-async def links_for(
-    request: Request, visit: Visit, app: App, key: SessionKey, people: Sequence[Participant]
-) -> list[PersonsLink]:
-    """A link for each of these people, or why they get none."""
-    found = []
-    for person in people:
-        name = person.display_name or person.user_id
-        try:
-            link = await issue_link(
-                visit.broker,
-                app,
-                key,
-                user_id=person.user_id,
-                display_name=None,
-                is_guest=False,
-                life=None,
-                actor=visit.actor(app),
-                now=visit.now,
-            )
-        except AccessDenied as error:
-            found.append(PersonsLink(name, None, error.detail))
-        else:
-            found.append(PersonsLink(name, f"{public_address(request)}/join/{link.text}"))
-    return found
+@router.post("/links/revoke")
+async def console_revoke_links(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+    """Revoke one link, all links of a person, or all links of the session."""
+    app, form = await visit.app(app_id), visit.sent()
+    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    actor = visit.actor(app)
+    if form.text("link"):
+        count = await linking.revoke_link(visit.broker, app, key, _link_of(form), actor=actor, now=visit.now)
+    elif form.raw("user_id") or form.is_checked("all"):
+        user_id = form.raw("user_id") or None
+        count = await linking.revoke_links(visit.broker, app, key, user_id=user_id, actor=actor, now=visit.now)
+    else:
+        raise InvalidInput("Choose which links to revoke.")
+    return _back(app, session_id, "links-revoked", count=count)
+
+
+def _link_of(form: Form) -> TicketId:
+    try:
+        return TicketId(UUID(form.text("link")))
+    except ValueError:
+        raise InvalidInput("This link does not exist. Reload the page.") from None
 
 
 @router.post("/admit")
@@ -355,10 +334,10 @@ async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Respon
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
     key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        await lobbies.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+        admitted = await lobbies.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
         found = await lobbies.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
         is_done = all(other.state is not EntryState.WAITING for other, _ in found)
-        return _back(app, session_id, "admitted-all" if is_done else "admitted-some")
+        return _back(app, session_id, "admitted-all" if is_done else "admitted-some", count=len(admitted))
     await lobbies.admit(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "admitted")
 
@@ -430,5 +409,6 @@ async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) 
     return _back(app, session_id, "readmitted" if lifted else "not-banned")
 
 
-def _back(app: App, session_id: UUID, did: str) -> Response:
-    return RedirectResponse(path_of(app, SessionId(session_id), did=did), HTTPStatus.SEE_OTHER)
+def _back(app: App, session_id: UUID, did: str, *, count: int | None = None) -> Response:
+    counted = "" if count is None else str(count)
+    return RedirectResponse(path_of(app, SessionId(session_id), did=did, count=counted), HTTPStatus.SEE_OTHER)

@@ -1,0 +1,197 @@
+"""Join links on the console's pages: creating them, and showing which of them work."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fastapi import Request
+
+from videobroker.domain.access import Door, Person, Reason, ruled_out
+from videobroker.domain.apps import GUEST_ROLE, App
+from videobroker.domain.ids import TicketId
+from videobroker.domain.sessions import Participant, SessionKey
+from videobroker.errors import AccessDenied
+from videobroker.usecases.linking import ActiveLink, issue_link, list_links
+from videobroker.web.console.visits import Visit
+from videobroker.web.v1.links import public_address
+
+MOST_LINKS = 200
+"""Created by one press; another press creates the next ones."""
+LINKS_SHOWN = 100
+_BLOCKED_BY = {
+    Reason.VIDEO_DISABLED: "Video is off",
+    Reason.SESSION_CANCELLED: "Session cancelled",
+    Reason.SESSION_COMPLETED: "Session completed",
+    Reason.SESSION_NOT_CONFIRMED: "Session not confirmed",
+    Reason.NOT_A_PARTICIPANT: "Not a participant",
+    Reason.GUESTS_NOT_ALLOWED: "Guests not allowed",
+    Reason.PARTICIPANT_REMOVED: "Blocked",
+}
+"""Why a valid link lets its person not in, as a tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsLink:
+    """A new link of one person, or why there is none."""
+
+    name: str
+    url: str | None = field(repr=False)
+    valid_until: datetime | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedLinks:
+    """Links that were just created, and for how many participants there are none yet."""
+
+    links: Sequence[PersonsLink]
+    first: int = 1
+    """Position of the first of them among all participants, from 1."""
+    total: int = 0
+    """All participants; 0 if a link was created for one person."""
+    after: str = ""
+    """The user ID after which the next ones begin."""
+
+    @property
+    def last(self) -> int:
+        """Position of the last of them."""
+        return self.first + len(self.links) - 1
+
+    @property
+    def remaining(self) -> int:
+        """How many participants come after them."""
+        return max(0, self.total - self.last)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether these are not all participants."""
+        return 0 < len(self.links) < self.total
+
+    @property
+    def refused(self) -> int:
+        """How many of them got no link."""
+        return sum(link.url is None for link in self.links)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLink:
+    """A link that works now."""
+
+    id: TicketId
+    issued_at: datetime
+    valid_until: datetime
+    other_name: str | None
+    """The name that the link gives its person, if it is not the one that is shown for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHolder:
+    """One person's links that work now, oldest first."""
+
+    user_id: str
+    name: str
+    role: str | None
+    """None for a person who is neither a participant nor a guest."""
+    blocked_by: str | None
+    """Why the person cannot join with them, whenever they try."""
+    links: Sequence[ShownLink]
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveLinks:
+    """The links of a session that work now, by person."""
+
+    holders: Sequence[LinkHolder]
+    is_partial: bool
+    """Whether there may be more than these."""
+
+    @property
+    def count(self) -> int:
+        """How many links these are."""
+        return sum(len(holder.links) for holder in self.holders)
+
+
+async def links_for(
+    request: Request, visit: Visit, app: App, key: SessionKey, people: Sequence[Participant]
+) -> list[PersonsLink]:
+    """A new link for each of these people, or why there is none."""
+    return [await _link_for(request, visit, app, key, person) for person in people]
+
+
+async def _link_for(request: Request, visit: Visit, app: App, key: SessionKey, person: Participant) -> PersonsLink:
+    name = person.display_name or person.user_id
+    try:
+        link = await issue_link(
+            visit.broker,
+            app,
+            key,
+            user_id=person.user_id,
+            display_name=None,
+            is_guest=False,
+            life=None,
+            actor=visit.actor(app),
+            now=visit.now,
+        )
+    except AccessDenied as error:
+        return PersonsLink(name, None, refusal=error.detail)
+    return PersonsLink(name, f"{public_address(request)}/join/{link.text}", link.ticket.expires_at)
+
+
+async def active_links(
+    visit: Visit, app: App, key: SessionKey, door: Door, *, people: Sequence[Participant], blocked: Set[str]
+) -> ActiveLinks:
+    """The first `LINKS_SHOWN` links of a session that work now."""
+    found, following = await list_links(
+        visit.broker,
+        app,
+        key,
+        user_id=None,
+        actor=visit.actor(app),
+        limit=LINKS_SHOWN,
+        cursor=None,
+        now=visit.now,
+    )
+    return ActiveLinks(_by_holder(found, door, people, blocked), is_partial=following is not None)
+
+
+def _by_holder(
+    found: Sequence[ActiveLink], door: Door, people: Sequence[Participant], blocked: Set[str]
+) -> list[LinkHolder]:
+    links: dict[tuple[str, bool], list[ActiveLink]] = defaultdict(list)
+    for link in found:
+        links[(link.record.user_id, link.record.is_guest)].append(link)
+    registered = {person.user_id: person for person in people}
+    return [
+        _holder(user_id, own, door, registered, is_guest=is_guest, is_blocked=user_id in blocked)
+        for (user_id, is_guest), own in links.items()
+    ]
+
+
+def _holder(
+    user_id: str,
+    links: Sequence[ActiveLink],
+    door: Door,
+    registered: Mapping[str, Participant],
+    *,
+    is_guest: bool,
+    is_blocked: bool,
+) -> LinkHolder:
+    participant = None if is_guest else registered.get(user_id)
+    role = GUEST_ROLE if is_guest else participant.role if participant else None
+    # Guests have only the name of their link.
+    name = (participant.display_name if participant else links[0].record.display_name if is_guest else None) or user_id
+    refused = ruled_out(door, Person(role, is_guest=is_guest, removed=is_blocked))
+    return LinkHolder(
+        user_id,
+        name,
+        role,
+        None if refused is None else _BLOCKED_BY[refused.reason],
+        [_shown(link, name) for link in links],
+    )
+
+
+def _shown(link: ActiveLink, name: str) -> ShownLink:
+    record = link.record
+    other_name = record.display_name if record.display_name != name else None
+    return ShownLink(record.id, record.issued_at, link.expires_at, other_name)
