@@ -92,7 +92,7 @@ async def lesson(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
 
 
 async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone_at_night(
-    signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
+    signed_in: SignIn, console_url: str, hooked: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await hooked.book("lesson-0", title="Geometry", starts_in=timedelta(hours=2))
     await lesson(hooked, sandbox, clock)
@@ -105,6 +105,8 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
         actor=hooked.actor,
         now=hooked.broker.now(),
     )
+    # With a single app there is nothing to choose.
+    await called(other, f"therapy-{str(other.app.id)[-4:]}")
     await called(hooked, f"lessons-{str(hooked.app.id)[-4:]}")
     page, app = (await signed_in()).page, hooked.app.id
     weighed: list[int] = []
