@@ -4,7 +4,7 @@ While the previous version still runs, one of its processes that reopens a close
 of generation 0 and stores its id, whatever the generation. Nothing is lost: codes that are valid there are valid for
 the same session, and when that room runs out of codes, this version moves the session to the next generation and
 closes it again (`former_rooms` accepts a room twice). A room that was left and is not closed yet may be closed during
-such a call; whoever joins again gets the next room. Keep the overlap of the two versions short.
+such a call; people who join again get the next room. Keep the overlap of the two versions short.
 """
 
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Stored answers carry what their credential was issued for, and whom they are about"""
+"""Stored answers carry what their credential was issued for, and the person they are about"""
 
 import sqlalchemy as sa
 from alembic import op

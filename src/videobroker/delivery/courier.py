@@ -126,7 +126,7 @@ class Courier:
             except _FAILURES as failure:
                 error = _named(failure)
             if answer.status is not None and error is not None:
-                # The receiver has decided with its status line. What is missing is a body that nobody reads.
+                # The receiver has decided with its status line. Only the unread body is missing.
                 error = f"the body of the answer was cut off ({error})"
             latency = round((time.perf_counter() - began) * 1000)
         finally:

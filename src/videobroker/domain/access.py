@@ -17,7 +17,7 @@ WAITING_ROOM_RETRY_SECONDS = 5
 
 
 SHORTEST_CREDENTIAL = timedelta(seconds=2)
-"""With less time left nobody is admitted. Vendors count in whole seconds: a credential that ends within this second
+"""With less time left, access is refused. Vendors count in whole seconds: a credential that ends within this second
 and the next could have expired when it is issued, and none would last until the vendor has read it."""
 
 

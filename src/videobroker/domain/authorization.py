@@ -189,7 +189,7 @@ def authorize(
 ) -> Authorization:
     """May `actor` perform `action` on a session with this policy, in which they are `person`?
 
-    `about` is the user whom the action is about, where it is about one. Without it, an actor who is limited to what is
+    `about` is the user that the action concerns, if any. Without it, an actor who is limited to what is
     their own is allowed with `only_own`. `person` does not matter for actors who are not end users.
     """
     rule = RULES[action]

@@ -39,7 +39,7 @@ class Room(Value):
     provider_room_id: str | None = None
     """100ms room id or Agora channel; known once the provider answered."""
     codes: StoredCodes = field(default_factory=lambda: NOTHING)
-    """Falsy until somebody asked for the ready-made page. `storage.room_codes.RoomCodes` decrypts them."""
+    """Falsy until the ready-made page was requested. `storage.room_codes.RoomCodes` decrypts them."""
     closure: str | None = None
     """What the provider answered when the room was closed; it wants it back to open the room again."""
     generation: int = 0

@@ -122,7 +122,7 @@ FULL_VIEW = SessionView()
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session in a list: without its participants, of whom there may be thousands."""
+    """A session in a list: without its participants; there may be thousands."""
 
     session: Session
     participant_count: int

@@ -23,7 +23,7 @@ READABLE_AFTER_END = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the signed text says: for whom, and where. What it may do, and until when, is in its `TicketRecord`."""
+    """The signed content: a person and a session. What it may do, and until when, is in its `TicketRecord`."""
 
     id: UUID
     """Identifies it in the database and in the journal; does not allow using it."""

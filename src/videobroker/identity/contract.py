@@ -10,7 +10,7 @@ class UserTokens(Protocol):
     """Checks user tokens."""
 
     async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
-        """The user whom a valid token names, and its expiry.
+        """The user that a valid token names, and its expiry.
 
         Raises `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `UserTokenLivesTooLong`, or
         `IdentityUnavailable` when the keys cannot be fetched.

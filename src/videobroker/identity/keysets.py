@@ -68,7 +68,7 @@ class KeySets:
     """The key sets of all identity providers."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        # No redirects: the operator named the URL, and its answer decides whom we trust.
+        # No redirects: the operator named the URL, and its answer decides which keys we trust.
         self._client = httpx.AsyncClient(
             timeout=FETCH_SECONDS, follow_redirects=False, trust_env=False, transport=transport
         )

@@ -34,7 +34,7 @@ class JwtUserTokens:
         self._keysets = keysets
 
     async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
-        """The user whom a valid token names, and its expiry."""
+        """The user that a valid token names, and its expiry."""
         header = _header(token)
         if rules.jwks_url is not None:
             claims = await self._claims_by_keys(rules, rules.jwks_url, token, header, now)

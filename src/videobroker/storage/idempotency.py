@@ -43,7 +43,7 @@ async def claim(
     """Take the key for a request. None when it is ours now; otherwise what is known about it.
 
     A key is free when it is new, when its answer has expired, and when its request died without an answer. `user_id`
-    is the person whom the answer is about: the erasure of a person deletes by it.
+    is the person that the answer is about: the erasure of a person deletes by it.
     """
     await forget_expired(connection, at_once=FORGOTTEN_AT_ONCE)
     alive = func.clock_timestamp()

@@ -635,7 +635,7 @@ idempotency = Table(
     Column("sealed_answer", LargeBinary),
     # What the credential in the answer was issued for: without secrets, and without the person.
     Column("credential", JSONB(none_as_null=True)),
-    # Whom the answer is about; the key itself holds no personal data.
+    # The person that the answer is about; the key itself holds no personal data.
     Column("user_id", Text),
     Column("sealed_with", Text),
     _moment("expires_at"),

@@ -16,7 +16,7 @@ from videobroker.storage.tables import participants, uids
 async def allocate(
     connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
 ) -> int:
-    """This person's number in this session: the same at every call, and nobody else's.
+    """This person's number in this session: the same in every call, and unique to them.
 
     `guest_name` is what a guest is called; participants have their name in their own table.
     """

@@ -65,10 +65,10 @@ async def hand_out_known_codes(
     actor: Actor,
     now: datetime,
 ) -> dict[SessionId, str]:
-    """The codes for an app role that these sessions have already; none is made.
+    """The existing codes of these sessions for an app role. Creates none.
 
-    The code of a shut session is among them, and opens nothing. A user gets none of a session that bans them, or whose
-    waiting room keeps them; where it keeps the role, nobody gets one unnamed. A key without the scope `join` gets none.
+    Includes disabled codes of closed sessions. A user gets no code of a session that blocks them or keeps them in its
+    waiting room; if it keeps the whole role, requests without a user get none. Nor do keys without the scope `join`.
     """
     if lacks_scope(actor, Action.JOIN):
         return {}

@@ -79,7 +79,7 @@ async def create(broker: Broker, app: App, wish: Wish, *, actor: Actor, now: dat
 async def require_secret(
     broker: Broker, app: App, endpoint_id: EndpointId, secret: str, *, receives: bool, actor: Actor
 ) -> None:
-    """Raise unless this is still the endpoint's newest secret, and the actor may have it returned once more.
+    """Raise unless this is still the endpoint's newest secret, and the actor may receive it again.
 
     `receives`: the actor must be allowed to read events as well. Raises `EndpointNotFound`, `SecretReplaced`,
     `ScopeMissing`.

@@ -157,7 +157,7 @@ async def confirm_join(
     actor: Actor,
     now: datetime,
 ) -> bool:
-    """Decide again about a visitor whose credentials were issued before: may they be returned once more?
+    """Decide again about a visitor whose credentials were issued before: may they be returned again?
 
     False when `join` would issue others now: those from before expired or were revoked, or the session has another
     room, call, or role for the visitor. True: the journal has the event about it before this returns. Raises as `join`

@@ -122,7 +122,7 @@ async def confirm_link(
     actor: Actor,
     now: datetime,
 ) -> datetime | None:
-    """Decide again about a link that was issued before: may it be returned once more? When it expires, as of now.
+    """Decide again about a link that was issued before: may it be returned again? When it expires, as of now.
 
     None when it does not work anymore: it was revoked, has expired, or its person was erased. Otherwise the event is in
     the journal before this returns. Raises as `issue_link` does.

@@ -120,7 +120,7 @@ async def admit_all(
 async def _admit_page(
     transaction: Transaction, session: Session, door: Door, page: Sequence[Found], actor: Actor, now: datetime
 ) -> list[tuple[Entry, str | None]]:
-    """Admit those whom only the waiting room keeps outside, in two round trips; who that was, longest waiting first."""
+    """Admit everyone that only the waiting room keeps outside, longest waiting first, in two round trips."""
     roles = {found.entry.id: _role(found) for found in page if _is_kept(door, found, now)}
     entries = await lobby.admit_many(transaction, session.key.app_id, list(roles), by=actor.user_id, now=now)
     entries.sort(key=lambda entry: (entry.asked_at, entry.id))

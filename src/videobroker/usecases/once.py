@@ -43,7 +43,7 @@ class KeyedRequest:
     fingerprint: bytes
     """Differs for requests that differ."""
     user_id: str | None
-    """Whom the answer is about."""
+    """The person that the answer is about."""
 
 
 async def once(

@@ -54,7 +54,7 @@ async def newest_bookings(
 
     Each with the first participant of each of `roles`.
 
-    An end user, or the user for whom a backend asks, is one of the participants. Raises `NotYourself` for an end user
+    An end user, or the user that a backend acts for, is one of the participants. Raises `NotYourself` for an end user
     who names only others.
     """
     if named:

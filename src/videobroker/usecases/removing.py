@@ -150,7 +150,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
             if room.provider_room_id is not None and room.state is not RoomState.CLOSED
         ]
     if fresh or back:
-        # Somebody who has to go may be in a room that the session has left and that is not closed yet.
+        # The person to remove may be in a room that the session has left and that is not closed yet.
         await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
     failure: ProviderError | None = None
     async with broker.store.transaction() as transaction:
@@ -228,7 +228,7 @@ async def _replace_codes(
         except RoomCodesExhausted:
             if Capability.CLOSE_ROOM in provider.capabilities:
                 return await renew_room(broker, app, session, room, actor=Actor(app.id), now=now)
-            # A fixed room cannot be replaced: its code stays valid for everyone, and whoever comes back is removed
+            # A fixed room cannot be replaced: its code stays valid for everyone, and people who come back are removed
             # when the provider reports it.
             log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
             return None

@@ -187,7 +187,7 @@ async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Ma
 
 
 async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: str) -> bool:
-    """Whether a room that nobody is in yet should be left, before its codes run out in the middle of a call."""
+    """Whether an empty room should be left, before its codes run out in the middle of a call."""
     if room.state is RoomState.READY or not room.codes_issued:
         return False
     if not {Capability.ROOM_CODES, Capability.CLOSE_ROOM} <= opening.provider.capabilities:

@@ -198,7 +198,7 @@ async def create_app(
     origins = _origins(allowed_origins)
     _check_guests(policy, role_maps)
     try:
-        check_identifier(name)  # it stands in paths: /hooks/{provider}/{app}
+        check_identifier(name)  # it is part of paths: /hooks/{provider}/{app}
     except ValueError as error:
         raise InvalidInput(f"An app cannot have this name: {error}.") from None
     async with broker.store.transaction() as transaction:
@@ -230,8 +230,8 @@ async def change_app(
 ) -> App:
     """Give the app another policy, other role maps and, where they are given, other origins and legacy families.
 
-    What falls due for its sessions is reckoned anew. Raises `InvalidInput`, and `RoleNotMapped` when the policy allows
-    guests for whom a provider has no role.
+    Recomputes what is due for its sessions. Raises `InvalidInput`, and `RoleNotMapped` when the policy allows
+    guests but a provider has no role for them.
     """
     _check_guests(policy, role_maps, app.accounts)
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)

@@ -97,7 +97,7 @@ class Caller(Value):
 
     @property
     def acting_for(self) -> str | None:
-        """The user for whom a backend asks; None for end users, who ask for themselves."""
+        """The user that a backend acts for; None for end users, who act for themselves."""
         return None if self.is_user else self.user_id
 
     @property

@@ -66,7 +66,7 @@ class Once:
     ) -> Any:
         """What `produce` returns, as a response; for a repeated request, the stored answer after `revalidate`.
 
-        `user_id` is the person whom the answer is about.
+        `user_id` is the person that the answer is about.
         """
         if self.key is None:
             return _respond(await _produced(produce, status))

@@ -15,7 +15,7 @@ REQUESTS = Histogram(
 )
 
 CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a client that went away before the answer. Nobody receives it."""
+"""nginx's status for a client that went away before the answer. It is not sent."""
 
 log = structlog.get_logger(__name__)
 

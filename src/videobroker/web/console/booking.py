@@ -117,7 +117,7 @@ class Draft:
         return found
 
     def confirm_past(self, terms: SessionTerms, *, confirmed: str, now: datetime) -> None:
-        """Ask once more where the start has passed. What is confirmed is this start, and no other."""
+        """Ask for confirmation if the start has passed. The confirmation covers this start only."""
         if terms.starts_at is None or terms.ends_at is None or terms.starts_at >= now.replace(second=0, microsecond=0):
             return
         self.past_start = rfc3339(terms.starts_at)

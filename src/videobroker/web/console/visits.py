@@ -25,7 +25,7 @@ from videobroker.web.console.rendering import HEADERS, rendered
 from videobroker.web.problems import code_of, headers_of, invalid_request, log_failure, status_of, unexpected
 
 BACKGROUND_HEADER = "x-background-refresh"
-"""Sent by a page that refreshes itself while nobody uses it: no activity, so an unattended page times out."""
+"""Sent by a page that refreshes itself without user input: no activity, so an unattended page times out."""
 MOST_FIELDS = 200
 STATUS = {"app_not_found": HTTPStatus.NOT_FOUND, "request_forged": HTTPStatus.FORBIDDEN}
 """Of errors that only the console meets: those of the API stand in `web/problems.py`."""

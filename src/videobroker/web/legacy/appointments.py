@@ -205,7 +205,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
 
 
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
-    """The patient's room code as of now; None where nobody gets one anymore: the booking itself was still made."""
+    """The patient's room code as of now; None if codes are no longer issued: the booking itself was still made."""
     try:
         _, code = await hand_out_code(
             caller.broker,

@@ -334,7 +334,7 @@ async def _code(caller: Caller, standing: Standing) -> str | None:
 
 
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
-    """The client's code with the app's prefix; None where nobody gets one anymore."""
+    """The client's code with the app's prefix; None if codes are no longer issued."""
     try:
         _, code = await hand_out_code(
             caller.broker,

@@ -235,7 +235,7 @@ async def get_call_people(
     ],
 ) -> CallPeople:
     """Maps Agora uids to display names, for a page that shows a call. Only a ticket holder who may join now gets names,
-    and only for uids that they already know; uids of nobody in this session are left out."""
+    and only for uids that they already know; unknown uids are left out."""
     found = await name_uids(visitor.broker, visitor.app, visitor.ticket, uid, now=visitor.now)
     return CallPeople(data=[call_person_out(each) for each in found])
 
@@ -254,7 +254,7 @@ async def get_call_people(
 )
 async def stream_visit(visitor: TicketReader) -> EventSourceResponse:
     """The same at once, and again whenever something of it changes. A stream ends after ten minutes, and when the
-    ticket expires or is revoked: reconnect. While somebody waits to be let in, an open stream is the sign that they
+    ticket expires or is revoked: reconnect. While a person waits to be admitted, an open stream is the sign that they
     are still there."""
     return EventSourceResponse(
         _sent(visitor),

@@ -68,7 +68,7 @@ export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
   return "ready";
 }
 
-/** What joining once more is called after the end of a call; null for people who cannot. */
+/** The label for joining again after the end of a call; null for people who cannot. */
 export function quietJoin(name, { decision, call }) {
   if (decision.decision === "refuse") return null;
   if (decision.decision === "wait") return decision.reason === "waiting_for_admission" ? "removed.join" : "waiting.ask";
