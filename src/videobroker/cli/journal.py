@@ -22,6 +22,8 @@ from videobroker.usecases.exporting import export_journal
 from videobroker.usecases.sealing_journal import seal_journal
 from videobroker.usecases.verifying import count_sealed, journal_head, verify_journal
 
+MENTIONS_SHOWN = 20
+
 cli = typer.Typer(
     help="The journal, and the proof that nothing in it was changed. docs/journal.md tells how it works.",
     no_args_is_help=True,
@@ -145,9 +147,9 @@ def erase(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take everything that tells of a person out of the journal, and out of the providers' webhooks.
+    """Erase a person: from the journal, sessions, attendance, links, waiting rooms, and providers' webhooks.
 
-    The journal proves itself as before; there is no way back.
+    Run it when they have left their calls. The journal proves itself as before. It cannot be undone.
     """
 
     async def work(broker: Broker) -> Erased:
@@ -162,6 +164,8 @@ def erase(
             {
                 "rows": erased.rows,
                 "fields": erased.fields,
+                "records": erased.records,
+                "mentions": list(erased.mentions),
                 "webhooks": erased.notices,
                 "waiting": erased.waiting,
                 "event": event_id,
@@ -170,10 +174,18 @@ def erase(
         )
         return
     stdout.print(f"Took {erased.fields} entries out of {erased.rows} events.")
+    if erased.records:
+        stdout.print(f"Deleted or replaced {erased.records} entries elsewhere.")
     if erased.notices:
         stdout.print(f"Emptied {erased.notices} webhooks of providers.")
     if erased.waiting:
         stderr.print(f"{erased.waiting} more webhooks tell of them, and wait to be applied: erase again in a minute.")
+    if erased.mentions:
+        stderr.print(
+            f"The title or metadata of {len(erased.mentions)} sessions still contains their ID or name; change it with "
+            f"a PUT if it means them: {', '.join(erased.mentions[:MENTIONS_SHOWN])}"
+            f"{', ...' if len(erased.mentions) > MENTIONS_SHOWN else ''}"
+        )
     if erased.receipt is not None:
         stderr.print(
             f"Event {erased.event_id} says so. With this receipt you can show whom it is about; it is not kept:"

@@ -1,8 +1,9 @@
 """What of the journal and of webhooks is about a person, and how the journal says that it was taken out."""
 
 import json
+import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -53,18 +54,31 @@ class Subject:
             case "provider_user_id":
                 return self.user_id in {value, row.user_id} or value in self._called(row)
             case last if last == REPORTED:
-                return is_theirs or self._is_named_in(value)
+                return is_theirs or self.is_named_in(value)
         return bool(value == self.user_id)
 
     def _called(self, row: Row) -> Collection[str]:
         return self.names.get(row.session_id or "", ())
 
-    def _is_named_in(self, value: Any) -> bool:
+    def is_named_in(self, value: Any) -> bool:
+        """Whether a JSON value has their ID as a string or as a key."""
         if isinstance(value, dict):
-            return any(self._is_named_in(each) for member in value.items() for each in member)
+            return any(self.is_named_in(each) for member in value.items() for each in member)
         if isinstance(value, list):
-            return any(self._is_named_in(member) for member in value)
+            return any(self.is_named_in(member) for member in value)
         return bool(value == self.user_id)
+
+    def replaced_in(self, value: Any, pseudonym: str) -> Any:
+        """The JSON value with the pseudonym for every string and key that is their ID."""
+        if isinstance(value, Mapping):
+            return {self.replaced_in(key, pseudonym): self.replaced_in(each, pseudonym) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.replaced_in(each, pseudonym) for each in value]
+        return pseudonym if value == self.user_id else value
+
+
+PSEUDONYM_PREFIX = "erased-"
+STORED_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +90,31 @@ class Pseudonym:
     receipt: str
     """64 hexadecimal digits that are kept nowhere here. Whoever has them can show whom the event is about."""
 
+    @property
+    def stored(self) -> str:
+        """Stands for them in rows that stay without them: an identifier that begins like `value`."""
+        return PSEUDONYM_PREFIX + self.value[:STORED_DIGITS]
+
 
 def pseudonym_of(user_id: str) -> Pseudonym:
     """A new one. Without the receipt nobody can find out whom it stands for, not even by trying all user ids."""
     receipt = secrets.token_bytes(32)
     return Pseudonym(sha256(receipt + user_id.encode()).hexdigest(), receipt.hex())
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every string and key of a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.items():
+            for each in member:
+                yield from texts_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts_in(each)
+
+
+def mentions(text: str, words: Collection[str]) -> bool:
+    """Whether one of the words stands in the text, not as a part of a longer one."""
+    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I) for word in words)

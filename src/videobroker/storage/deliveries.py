@@ -10,11 +10,26 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, Row, Select, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Interval,
+    Row,
+    Select,
+    Uuid,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
+from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
 from videobroker.domain.journal import Recorded
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState
 from videobroker.storage import cursors
@@ -339,19 +354,25 @@ async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[Deliv
         await connection.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
 
 
-async def empty_answers(connection: AsyncConnection, app_id: AppId, event_ids: Sequence[EventId]) -> None:
-    """Take out what receivers answered to deliveries of these events."""
+async def empty_answers(
+    connection: AsyncConnection, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
+) -> int:
+    """Take out what receivers answered to deliveries of these events, and of all events of these sessions; how many."""
     endpoint_ids = select(webhook_endpoints.c.id).where(webhook_endpoints.c.app_id == app_id)
     of_them = select(deliveries.c.id).where(
         deliveries.c.app_id == app_id,
         deliveries.c.endpoint_id.in_(endpoint_ids),
-        deliveries.c.event_id.in_(event_ids),
+        or_(
+            deliveries.c.event_id == func.any(literal(list(event_ids), ARRAY(Uuid))),
+            deliveries.c.session_id == func.any(literal(list(session_ids), ARRAY(Uuid))),
+        ),
     )
-    await connection.execute(
+    statement = (
         update(attempts)
         .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(of_them), attempts.c.body != "")
         .values(body="")
     )
+    return (await connection.execute(statement)).rowcount
 
 
 def _columns_of(

@@ -3,7 +3,7 @@
 A key is held under a lease while its first request runs, measured by the database's clock like the lease of a room.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -160,6 +160,37 @@ async def forget(connection: AsyncConnection, app_id: AppId, key: str, holder: U
             idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
         )
     )
+
+
+async def forget_person(connection: AsyncConnection, app_id: AppId, user_id: str) -> int:
+    """Delete all answers that are about this person; how many."""
+    statement = delete(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.user_id == user_id)
+    return (await connection.execute(statement)).rowcount
+
+
+async def answers(
+    connection: AsyncConnection, app_id: AppId, *, after: str | None, limit: int
+) -> list[tuple[str, bytes]]:
+    """A page of keys with their encrypted answers, by key; `after` is the last key of the page before."""
+    statement = (
+        select(idempotency.c.key, idempotency.c.sealed_answer)
+        .where(idempotency.c.app_id == app_id, idempotency.c.sealed_answer.is_not(None))
+        .order_by(idempotency.c.key)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(idempotency.c.key > after)
+    return [(row.key, row.sealed_answer) for row in await connection.execute(statement)]
+
+
+async def forget_answers(connection: AsyncConnection, app_id: AppId, keys: Collection[str]) -> int:
+    """Delete the answers under these keys; how many."""
+    if not keys:
+        return 0
+    statement = delete(idempotency).where(
+        idempotency.c.app_id == app_id, idempotency.c.key.in_(list(keys)), idempotency.c.sealed_answer.is_not(None)
+    )
+    return (await connection.execute(statement)).rowcount
 
 
 def _held(app_id: AppId, key: str, holder: UUID) -> Any:

@@ -202,14 +202,6 @@ async def clear(connection: AsyncConnection, app_id: AppId, session_id: SessionI
     await connection.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
 
 
-async def forget_person(connection: AsyncConnection, app_id: AppId, user_id: str) -> None:
-    """Take a person out of all waiting rooms of the app, also where they decided about others."""
-    await connection.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.user_id == user_id))
-    await connection.execute(
-        update(lobby).where(lobby.c.app_id == app_id, lobby.c.decided_by == user_id).values(decided_by=None)
-    )
-
-
 async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int) -> int:
     """Take away entries that nobody needs any more: not seen for long, and no call runs. How many."""
     before = now - FORGOTTEN_AFTER

@@ -163,5 +163,15 @@ async def unenforced(
     return [(row.app_id, row.session_id) for row in await connection.execute(statement)]
 
 
+async def unenforced_of(connection: AsyncConnection, app_id: AppId, user_id: str) -> list[SessionId]:
+    """The sessions whose provider still has to be notified that this person was removed."""
+    statement = select(removals.c.session_id).where(
+        removals.c.app_id == app_id,
+        removals.c.user_id == user_id,
+        removals.c.enforced_at.is_(None) | removals.c.came_back_at.is_not(None),
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
 def _removal_from(row: Row[Any]) -> Removal:
     return Removal(row.user_id, row.removed_at, row.banned, row.enforced_at)

@@ -4,6 +4,7 @@ Rows come as plain tuples of the driver: a journal has millions of them. Whoever
 app's journal holds its lock; whoever only writes events never waits for it.
 """
 
+import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -322,6 +323,7 @@ async def provider_names(connection: AsyncConnection, app_id: AppId, user_id: st
         select session_id::text, data ->> 'provider_user_id' from journal
         where app_id = $1 and user_id = $2 and session_id is not null and data ->> 'provider_user_id' is not null
         union select session_id::text, uid::text from uids where app_id = $1 and user_id = $2
+        union select session_id::text, provider_user_id from attendance where app_id = $1 and user_id = $2
         """,
         app_id,
         user_id,
@@ -351,7 +353,7 @@ async def rows_that_name(
         from {_WITH_SALTS} left join journal_leaves using (app_id, xid, seq)
         where app_id = $1 and (
             journal.user_id = $2 or journal.asked_by_user_id = $2 or journal.reference = any($5)
-            or jsonb_path_exists(journal.data, '$.** ? (@ == $user)', jsonb_build_object('user', $2::text))
+            or strpos(journal.data::text, $6) > 0
             or (journal.session_id, journal.data ->> 'provider_user_id')
                in (select * from unnest($3::uuid[], $4::text[]))
         )
@@ -362,6 +364,8 @@ async def rows_that_name(
         [session_id for session_id, _ in pairs],
         [name for _, name in pairs],
         list(references),
+        # As a string or as a key, in the form in which jsonb is printed.
+        json.dumps(user_id, ensure_ascii=False),
     )
     return [Held(Row._make(each[:-1]), each[-1]) for each in found]
 

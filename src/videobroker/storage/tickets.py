@@ -138,11 +138,6 @@ async def revoke(
     return sorted(revoked, key=lambda record: record.id)
 
 
-async def forget_person(connection: AsyncConnection, app_id: AppId, user_id: str) -> None:
-    """Delete all tickets of a person: their links are invalid from then on."""
-    await connection.execute(delete(tickets).where(tickets.c.app_id == app_id, tickets.c.user_id == user_id))
-
-
 async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int) -> int:
     """Delete tickets whose end is long past. How many."""
     ends_at = func.least(

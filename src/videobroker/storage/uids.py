@@ -111,10 +111,3 @@ async def named(
         .order_by(uids.c.uid)
     )
     return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await connection.execute(statement)]
-
-
-async def forget_names(connection: AsyncConnection, app_id: AppId, user_id: str) -> None:
-    """Delete the names that a guest gave, in all sessions of the app."""
-    await connection.execute(
-        update(uids).where(uids.c.app_id == app_id, uids.c.user_id == user_id).values(guest_name=None)
-    )

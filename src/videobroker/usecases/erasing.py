@@ -1,21 +1,30 @@
-"""Forgets a person in the journal, so that the journal still proves itself."""
+"""Erases a person, so that the journal still proves itself. `storage/personal_data.py` lists where they are named."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.erasure import Subject, pseudonym_of
-from videobroker.domain.ids import AppId, EventId, uuid7
+from videobroker.domain.erasure import Subject, mentions, pseudonym_of, texts_in
+from videobroker.domain.ids import AppId, EventId, SessionId, uuid7
 from videobroker.domain.journal import Event, EventType
 from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
-from videobroker.storage import deliveries, inbox, journal, lobby, seals, tickets, uids
+from videobroker.errors import ProviderError
+from videobroker.storage import deliveries, idempotency, inbox, journal, people, removals, seals, sessions
+from videobroker.storage.sealing import SealBroken
 from videobroker.storage.seals import Held
+from videobroker.usecases.removing import expel
 
 NOTICES_AT_ONCE = 1_000
 """So many webhooks are read in one transaction."""
+ANSWERS_AT_ONCE = 1_000
+"""So many stored answers are decrypted in one transaction."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +38,13 @@ class Erased:
     receipt: str | None
     """Kept nowhere here: with it, whoever has it can show that the event is about this person."""
     notices: int = 0
-    """So many webhooks of providers told of them; nothing is left of what these said."""
+    """So many webhooks of providers named them; nothing is left of what these said."""
     waiting: int = 0
     """So many more do, and wait to be applied: erase again then."""
+    records: int = 0
+    """Rows of all other tables that were deleted or name a pseudonym instead."""
+    mentions: tuple[str, ...] = ()
+    """Sessions whose title or metadata still contains their ID or their name: only the app can judge these texts."""
 
 
 async def erase_person(
@@ -43,52 +56,130 @@ async def erase_person(
     actor: Actor,
     now: datetime,
 ) -> Erased:
-    """Take everything out of the app's journal that tells of this person, and say so in it.
+    """Take everything that names this person out of the app's data, and record in the journal that it was done.
 
-    That is their id and what providers call them, wherever they stand; address and browser where they asked themselves;
-    what the app reported about or for them, or where it names them; and the `references` of sessions that the app wants
-    forgotten. They leave every waiting room, where their name may stand, and their links are deleted. Of webhooks of
-    providers that tell of them nothing is left but that they came, and of what receivers answered to deliveries of
-    these events nothing at all.
-    Events that are being written at this moment are not found: erase again when the person is gone.
+    From the journal: their ID and what providers call them; address and browser of their own requests; what the app
+    reported about them, for them, or naming them; and the `references` of sessions that the app wants erased. Provider
+    webhooks that name them lose their bodies, and so do the answers of receivers. Tickets, waiting room entries,
+    removals, and stored answers to idempotent requests are deleted; so are their entries in sessions that have not
+    begun. Stays, verdicts, calls, and sessions that have begun name a pseudonym instead.
+
+    What is being written at this moment is not found: erase again when the person is gone. An interrupted erasure is
+    completed by the next one.
     """
-    notices, waiting = await _empty_notices(broker, app_id, user_id)
+    await _finish_removals(broker, app_id, user_id, now)
     async with broker.store.transaction() as transaction:
         await seals.be_patient(transaction)
-        await lobby.forget_person(transaction, app_id, user_id)
-        await tickets.forget_person(transaction, app_id, user_id)
-        await uids.forget_names(transaction, app_id, user_id)
-        await seals.lock(transaction, app_id)
         names = await seals.provider_names(transaction, app_id, user_id)
+        found = await people.sessions_naming(transaction, app_id, user_id)
+    subject = Subject(user_id, names, references)
+    pseudonym, entry_id = pseudonym_of(user_id), EventId(uuid7(now))
+    notices, waiting = await _empty_notices(broker, app_id, subject)
+    session_ids = sorted({*found, *(SessionId(UUID(each)) for each in names)})
+    records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
+    records += await _forget_answers(broker, app_id, subject)
+    async with broker.store.transaction() as transaction:
+        await seals.be_patient(transaction)
+        await seals.lock(transaction, app_id)
         held = await seals.rows_that_name(transaction, app_id, user_id, names, references)
-        subject = Subject(user_id, names, references)
-        pseudonym, entry_id = pseudonym_of(user_id), EventId(uuid7(now))
         # Looking comes before writing: the event that accounts for rows has to stand behind all of them.
         plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in held) if plan.parts]
         redactions = [redaction for plan in plans for redaction in plan.parts]
-        if not redactions:
-            return Erased(0, 0, None, None, notices, waiting)
+        planned = {plan.position for plan in plans}
+        event_ids = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
+        records += await deliveries.empty_answers(transaction, app_id, event_ids, session_ids)
+        if not redactions and not records:
+            return Erased(0, 0, None, None, notices, waiting, mentions=mentioned)
         data = {
             "person": pseudonym.value,
             "rows": len(plans),
             "fields": len(redactions),
+            "records": records,
             "digest": account(redactions),
         }
         await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, actor, data=data))
-        await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
-        await seals.redact(transaction, app_id, entry_id, redactions)
-        planned = {plan.position for plan in plans}
-        told_of = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
-        await deliveries.empty_answers(transaction, app_id, told_of)
-    return Erased(len(plans), len(redactions), entry_id, pseudonym.receipt, notices, waiting)
+        if redactions:
+            await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
+            await seals.redact(transaction, app_id, entry_id, redactions)
+    return Erased(
+        len(plans), len(redactions), entry_id, pseudonym.receipt, notices, waiting, records=records, mentions=mentioned
+    )
 
 
-async def _empty_notices(broker: Broker, app_id: AppId, user_id: str) -> tuple[int, int]:
-    """How many told of them, and how many still wait to be applied."""
-    # As long as the journal still says what providers call them.
+async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: datetime) -> None:
+    """Remove the person at the provider where that is not done yet: afterwards it is not known who they are."""
+    async with broker.store.transaction() as transaction:
+        unfinished = await removals.unenforced_of(transaction, app_id, user_id)
+    for session_id in unfinished:
+        try:
+            await expel(broker, app_id, session_id, now=now)
+        except ProviderError as error:
+            # An erasure does not wait for a vendor. Credentials of the person expire by themselves.
+            log.warning("erasure.removal_not_enforced", session_id=str(session_id), error=error.code)
+
+
+async def _erase_in_sessions(
+    broker: Broker,
+    app_id: AppId,
+    session_ids: Sequence[SessionId],
+    subject: Subject,
+    pseudonym: str,
+    now: datetime,
+) -> tuple[int, tuple[str, ...]]:
+    """How many rows changed, and which sessions mention the person in texts. One transaction for each session."""
+    count, mentioned = 0, []
+    for session_id in session_ids:
+        async with broker.store.transaction() as transaction:
+            await seals.be_patient(transaction)
+            # The lock that everything takes first that changes a session.
+            session = await sessions.lock_by_id(transaction, app_id, session_id)
+            if session is None:
+                continue
+            words = {
+                subject.user_id,
+                *await people.display_names(transaction, app_id, session_id, subject.user_id),
+            }
+            metadata: Mapping[str, object] = subject.replaced_in(session.terms.metadata, pseudonym)
+            count += await people.erase_in_session(
+                transaction,
+                session,
+                subject.user_id,
+                names=subject.names.get(str(session_id), ()),
+                pseudonym=pseudonym,
+                metadata=metadata,
+                now=now,
+            )
+        if any(mentions(text, words) for text in (session.terms.title or "", *texts_in(metadata))):
+            mentioned.append(session.key.label)
+    return count, tuple(mentioned)
+
+
+async def _forget_answers(broker: Broker, app_id: AppId, subject: Subject) -> int:
+    """Delete the stored answers that are about the person, or name them among others; how many."""
     async with broker.store.transaction() as transaction:
         await seals.be_patient(transaction)
-        subject = Subject(user_id, await seals.provider_names(transaction, app_id, user_id))
+        count = await idempotency.forget_person(transaction, app_id, subject.user_id)
+    after: str | None = None
+    while True:
+        async with broker.store.transaction() as transaction:
+            page = await idempotency.answers(transaction, app_id, after=after, limit=ANSWERS_AT_ONCE)
+            theirs = [key for key, sealed in page if _names_them(broker, sealed, subject)]
+            count += await idempotency.forget_answers(transaction, app_id, theirs)
+        if len(page) < ANSWERS_AT_ONCE:
+            return count
+        after = page[-1][0]
+
+
+def _names_them(broker: Broker, sealed: bytes, subject: Subject) -> bool:
+    try:
+        return subject.is_named_in(broker.seal.open(sealed))
+    except SealBroken:
+        # Unreadable to everyone without a key that is not configured here; it expires within a day.
+        return False
+
+
+async def _empty_notices(broker: Broker, app_id: AppId, subject: Subject) -> tuple[int, int]:
+    """How many named them, and how many still wait to be applied."""
     emptied = waiting = 0
     place: tuple[datetime, object] | None = None
     while True:

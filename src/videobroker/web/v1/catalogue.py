@@ -312,12 +312,15 @@ class ReportedData(EventData):
 
 
 class ErasedData(EventData):
-    """What was taken out of the journal about a person, and the account of it."""
+    """What was taken out about a person, and the account of it."""
 
     person: str = Field(description="A pseudonym that whoever erased them was told.")
-    rows: int
-    fields: int
-    digest: str = Field(description="Covers exactly what was taken out: `docs/journal.md`.")
+    rows: int = Field(description="Events of the journal.")
+    fields: int = Field(description="Entries of these events.")
+    records: int = Field(
+        default=0, description="Rows elsewhere that were deleted, or name a pseudonym instead: sessions, calls, ..."
+    )
+    digest: str = Field(description="Covers exactly what was taken out of the journal: `docs/journal.md`.")
 
 
 class RetiredData(EventData):
@@ -374,7 +377,7 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
         "An operator enabled, disabled or tested a webhook endpoint, or sent it something once more.",
     ),
     EventType.APP_REPORTED: (ReportedData, "The app itself reported something."),
-    EventType.PERSON_ERASED: (ErasedData, "A person was taken out of the journal."),
+    EventType.PERSON_ERASED: (ErasedData, "A person was erased."),
     EventType.JOURNAL_RETIRED: (RetiredData, "Events that were old enough were taken out of the journal."),
 }
 

@@ -1,0 +1,260 @@
+"""The erasure of a person: afterwards no table names them, and what happened is still counted."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from house import MovableClock, Sandbox, Tenant, ask_as, guest_link, linked
+from videobroker.domain.actors import Actor
+from videobroker.domain.erasure import mentions
+from videobroker.storage.personal_data import COLUMNS, Handling
+from videobroker.usecases.erasing import Erased, erase_person
+from videobroker.usecases.verifying import verify_journal
+
+LESSON_1 = "/v1/bookings/lesson-1"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone whose ID and name stand nowhere else."""
+
+    marker: str
+
+    @property
+    def user_id(self) -> str:
+        """With what JSON, LIKE, and regular expressions treat specially."""
+        return f'{self.marker}_"%\\.é'
+
+    @property
+    def name(self) -> str:
+        """Their display name."""
+        return f"Zoe {self.marker}"
+
+
+@pytest.fixture
+def zoe() -> Person:
+    return Person(f"marker{uuid4().hex}")
+
+
+async def places(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
+    """Tables and columns in which the marker stands, of all apps, also inside encrypted answers and bytes."""
+    found = set()
+    async with tenant.broker.store.transaction() as transaction:
+        for table, columns in COLUMNS.items():
+            tests = ", ".join(
+                f"""bool_or("{name}"::text like :like or (pg_typeof("{name}") = 'bytea'::regtype
+                and "{name}"::text like :hex))"""
+                for name in columns
+            )
+            like = {"like": f"%{marker}%", "hex": f"%{marker.encode().hex()}%"}
+            row = (await transaction.execute(text(f"select {tests} from {table}"), like)).one()  # noqa: S608
+            found |= {(table, column) for column, has_it in zip(columns, row, strict=True) if has_it}
+        sealed = await transaction.execute(
+            text("select sealed_answer from idempotency where app_id = :app and sealed_answer is not null"),
+            {"app": tenant.app.id},
+        )
+        if any(marker in json.dumps(tenant.broker.seal.open(answer)) for answer in sealed.scalars()):
+            found.add(("idempotency", "sealed_answer"))
+    return found
+
+
+async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
+    """Erase this person, as the command does."""
+    return await erase_person(
+        tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=tenant.broker.now(), **how
+    )
+
+
+def with_zoe(zoe: Person, role: str, other: str, other_role: str) -> list[dict[str, Any]]:
+    return [
+        {"user_id": zoe.user_id, "role": role, "display_name": zoe.name},
+        {"user_id": other, "role": other_role, "display_name": "Ben"},
+    ]
+
+
+async def done(answer: Any) -> dict[str, Any]:
+    response = await answer
+    assert response.is_success, response.text
+    found: dict[str, Any] = response.json() if response.content else {}
+    return found
+
+
+async def live(tenant: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person) -> None:
+    """Zoe has taught a lesson, is blocked in one, is in a group, teaches one now, waits for another, and has a plan."""
+    agent = {"User-Agent": f"Firefox/140 {zoe.marker}"}
+    lesson, other_lesson = with_zoe(zoe, "tutor", "student-1", "student"), with_zoe(zoe, "student", "tutor-1", "tutor")
+    await tenant.book(participants=lesson, metadata={"patient": zoe.user_id, zoe.user_id: [zoe.user_id], "n": 1})
+    await tenant.book("blocked", participants=other_lesson)
+    await tenant.gather(participants=lesson)
+    ticket = await linked(tenant, zoe.user_id)
+    join = await done(ask_as(tenant, ticket, "POST", f"{LESSON_1}/join", **agent, **{"Idempotency-Key": "join"}))
+    if "channel" in join:
+        await sandbox.enter_channel(join)
+    else:
+        await sandbox.enter(join["room_id"], token=join["token"], name=zoe.name)
+    report = {"kind": "booking", "reference": "lesson-1", "event": "mood", "details": {"of": {zoe.user_id: zoe.name}}}
+    await done(tenant.post("/v1/events", report))
+    await done(tenant.post(f"/v1/bookings/blocked/participants/{quote(zoe.user_id)}/remove", {"ban": True}))
+    await sandbox.deliver()
+    await tenant.settle()
+    clock.move(minutes=10)
+    await done(ask_as(tenant, ticket, "POST", f"{LESSON_1}/end", **agent))
+    await sandbox.deliver()
+    await tenant.settle()
+    clock.move(hours=3)
+    await tenant.ask()
+    await tenant.settle()
+    await tenant.book("planned", participants=lesson, starts_in=timedelta(days=1))
+    await tenant.book("now", participants=lesson, policy={"waiting_room": "admit"})
+    await tenant.book("waiting", participants=other_lesson, policy={"waiting_room": "admit"})
+    assert (await tenant.join("waiting", zoe.user_id)).status_code == 403
+    assert (await tenant.join("now", "student-1")).status_code == 403
+    ticket = await linked(tenant, zoe.user_id, path="/v1/bookings/now/links")
+    (entry,) = (await done(ask_as(tenant, ticket, "GET", "/v1/bookings/now/lobby", **agent)))["data"]
+    await done(ask_as(tenant, ticket, "POST", f"/v1/bookings/now/lobby/{entry['entry']}/admit", **agent))
+
+
+OF_GUESTS = {("uids", "guest_name"), ("lobby", "display_name"), ("tickets", "display_name")}
+TESTED_ELSEWHERE = {
+    ("journal", "ip"),  # all requests of these tests have one
+    ("journal", "reference"),
+    ("journal_salts", "salts"),
+    ("idempotency", "credential"),
+    ("attempts", "body"),
+}
+ONLY_AT_THE_OTHER = {
+    "100ms": {("uids", "user_id")},
+    "agora": {("observations", "provider_user_id"), ("attendance", "provider_user_id"), ("inbox", "body")},
+}
+
+
+@pytest.mark.parametrize("vendor", ["100ms", "agora"])
+async def test_no_table_names_an_erased_person(
+    vendor: str, hooked: Tenant, agora_hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person
+) -> None:
+    tenant = {"100ms": hooked, "agora": agora_hooked}[vendor]
+    await live(tenant, sandbox, clock, zoe)
+    erasable = {
+        (table, column)
+        for table, columns in COLUMNS.items()
+        for column, treatment in columns.items()
+        if treatment.handling in {Handling.DELETED, Handling.PSEUDONYM, Handling.REDACTED}
+    }
+    assert (
+        await places(tenant, zoe.marker)
+        == erasable - (OF_GUESTS - {("lobby", "display_name")}) - TESTED_ELSEWHERE - ONLY_AT_THE_OTHER[vendor]
+    )
+    erased = await erase(tenant, zoe.user_id)
+    assert await places(tenant, zoe.marker) == set()
+    assert (erased.mentions, erased.waiting) == ((), 0)
+    (event,) = await tenant.events("person.erased")
+    assert event["data"]["records"] == erased.records > 0
+    assert (await verify_journal(tenant.broker, tenant.app)).is_whole
+    assert (await erase(tenant, zoe.user_id)).event_id is None
+
+
+async def test_what_happened_is_still_counted(
+    hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person
+) -> None:
+    await live(hooked, sandbox, clock, zoe)
+    path = f"{LESSON_1}/attendance"
+    before = (await done(hooked.get(path)))["participants"]
+    await erase(hooked, zoe.user_id)
+    after = (await done(hooked.get(path)))["participants"]
+    (pseudonym,) = {each["user_id"] for each in after} - {"student-1"}
+    (event,) = await hooked.events("person.erased")
+    assert pseudonym == f"erased-{event['data']['person'][:32]}"
+    for each in before:
+        if each["user_id"] == zoe.user_id:
+            each |= {"user_id": pseudonym, "display_name": None}
+    assert sorted(after, key=lambda each: each["role"]) == sorted(before, key=lambda each: each["role"])
+    lesson = await done(hooked.get(LESSON_1))
+    assert lesson["metadata"] == {"patient": pseudonym, pseudonym: [pseudonym], "n": 1}
+    for path in ("/v1/bookings/planned", "/v1/groups/circle"):
+        session = await done(hooked.get(path))
+        assert [person["user_id"] for person in session["participants"]] == ["student-1"]
+
+
+@pytest.mark.parametrize("vendor", ["100ms", "agora"])
+async def test_no_table_names_an_erased_guest(
+    vendor: str, hooked: Tenant, agora_hooked: Tenant, sandbox: Sandbox, zoe: Person
+) -> None:
+    tenant = {"100ms": hooked, "agora": agora_hooked}[vendor]
+    await tenant.book(policy={"guests_allowed": True})
+    await tenant.book("waiting", policy={"waiting_room": "admit", "guests_allowed": True})
+    link = await guest_link(tenant, zoe.name)
+    join = await done(ask_as(tenant, link, "POST", f"{LESSON_1}/join"))
+    if "channel" not in join:
+        await sandbox.enter(join["room_id"], token=join["token"], name=zoe.name)
+    waiting = await guest_link(tenant, zoe.name, "/v1/bookings/waiting/links")
+    assert (await ask_as(tenant, waiting, "POST", "/v1/bookings/waiting/join")).status_code == 403
+    await sandbox.deliver()
+    await tenant.settle()
+    only = {"100ms": {("inbox", "body")}, "agora": {("uids", "guest_name")}}[vendor]
+    assert await places(tenant, zoe.marker) == OF_GUESTS - {("uids", "guest_name")} | only
+    for guest in (link, waiting):
+        await erase(tenant, guest["user_id"])
+    assert await places(tenant, zoe.marker) == set()
+
+
+async def test_others_stay_as_they_are(tutoring: Tenant, other: Tenant, zoe: Person) -> None:
+    for tenant in (tutoring, other):
+        await tenant.book(participants=with_zoe(zoe, "student", f"{zoe.user_id}x", "tutor"), title="Zoe")
+    await erase(tutoring, zoe.user_id)
+    lesson = await done(tutoring.get(LESSON_1))
+    assert [(each["user_id"], each["display_name"]) for each in lesson["participants"]] == [(f"{zoe.user_id}x", "Ben")]
+    elsewhere = await done(other.get(LESSON_1))
+    assert [each["user_id"] for each in elsewhere["participants"]] == [zoe.user_id, f"{zoe.user_id}x"]
+
+
+async def test_texts_that_may_mean_the_person_are_reported(tutoring: Tenant, zoe: Person) -> None:
+    await tutoring.book("named", participants=with_zoe(zoe, "student", "t", "tutor"), title=f"With {zoe.name}!")
+    await tutoring.book("noted", participants=with_zoe(zoe, "student", "t", "tutor"), metadata={"note": f"{zoe.name}?"})
+    await tutoring.book("other", participants=with_zoe(zoe, "student", "t", "tutor"), title=f"With {zoe.name}s")
+    erased = await erase(tutoring, zoe.user_id)
+    assert sorted(erased.mentions) == ["booking 'named'", "booking 'noted'"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [("Lesson with Ada", True), ("ada", True), ("Adam", False), ("x-Ada-y", True), ("", False), ("Canada", False)],
+)
+def test_a_mention_is_a_whole_word(sentence: str, found: bool) -> None:
+    assert mentions(sentence, {"Ada"}) is found
+
+
+async def test_a_removal_that_the_provider_has_not_done_is_done_first(
+    hooked: Tenant, sandbox: Sandbox, zoe: Person
+) -> None:
+    await hooked.book(participants=with_zoe(zoe, "student", "tutor-1", "tutor"))
+    join = await done(hooked.join(user_id=zoe.user_id))
+    await sandbox.enter(join["room_id"], token=join["token"])
+    await sandbox.fault("status", status=500, times=100)
+    await done(hooked.post(f"{LESSON_1}/participants/{quote(zoe.user_id)}/remove", {}))
+    await sandbox.heal()
+    assert await hooked.present(join["room_id"]) == [zoe.user_id]
+    await erase(hooked, zoe.user_id)
+    assert await hooked.present(join["room_id"]) == []
+
+
+async def test_an_interrupted_erasure_is_completed_by_the_next(
+    hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await live(hooked, sandbox, clock, zoe)
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("videobroker.storage.seals.lock", broken)
+        with pytest.raises(RuntimeError, match="interrupted"):
+            await erase(hooked, zoe.user_id)
+    assert ("journal", "user_id") in await places(hooked, zoe.marker)
+    assert (await erase(hooked, zoe.user_id)).rows > 0
+    assert await places(hooked, zoe.marker) == set()
