@@ -15,7 +15,7 @@ from videobroker.domain.ids import AppId
 from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.users import TokenRules
-from videobroker.usecases import tenants
+from videobroker.usecases import linking, tenants
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.linking import ticket_holder
 from videobroker.usecases.visiting import watch
@@ -532,6 +532,63 @@ class TestRevoking:
         await erase_person(tutoring.broker, app_id, "student-1", actor=Actor(app_id), now=tutoring.broker.now())
         assert code_of(await ask_as(tutoring, ben, "GET", "/v1/visit")) == "ticket_invalid"
         assert (await ask_as(tutoring, ada, "GET", "/v1/visit")).status_code == 200
+
+
+class TestTheMostLinksOfAPerson:
+    async def active(self, tenant: Tenant) -> list[str]:
+        """IDs of the links that work, oldest first."""
+        return [each["id"] for each in (await tenant.get(f"{LINKS}?limit=100")).json()["data"]]
+
+    async def test_the_next_one_replaces_the_oldest(self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 2)
+        await tutoring.book(policy={"guests_allowed": True})
+        ada, *guests = [await linked(tutoring, "tutor-1"), *[await guest_link(tutoring) for _ in range(3)]]
+        first, second, third = [await linked(tutoring) for _ in range(3)]
+        assert code_of(await ask_as(tutoring, first, "GET", "/v1/visit")) == "ticket_revoked"
+        for link in (ada, *guests, second, third):
+            assert (await ask_as(tutoring, link, "GET", "/v1/visit")).status_code == 200
+        (event,) = await tutoring.events("link.revoked")
+        assert event["data"] == {"guest": False, "token_id": first["id"], "replaced_by": third["id"]}
+
+    async def test_links_that_work_no_more_do_not_count(
+        self, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 2)
+        await tutoring.book()
+        first = await linked(tutoring)
+        await tutoring.send("DELETE", f"{LINKS}/{(await linked(tutoring))['id']}")
+        await linked(tutoring, expires_in_seconds=60)
+        clock.move(seconds=61)
+        last = await linked(tutoring)
+        assert await self.active(tutoring) == [first["id"], last["id"]]
+
+    async def test_a_link_that_was_replaced_is_not_returned_to_a_repeated_request(
+        self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 1)
+        await tutoring.book()
+        body, headers = {"user_id": "student-1"}, {"Idempotency-Key": "1"}
+        first = (await tutoring.post(LINKS, body, headers=headers)).json()
+        await linked(tutoring)
+        again = (await tutoring.post(LINKS, body, headers=headers)).json()
+        assert again["id"] != first["id"]
+        assert await self.active(tutoring) == [again["id"]]
+
+    async def test_links_that_are_created_at_the_same_time_are_not_more(
+        self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 3)
+        await tutoring.book()
+        created = await asyncio.gather(*(linked(tutoring) for _ in range(12)))
+        active = await self.active(tutoring)
+        assert len(active) == 3
+        assert {each["id"] for each in created} >= set(active)
+        assert len(await tutoring.events("link.revoked")) == 9
+
+    async def test_one_hundred_work_at_the_same_time(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        links = [await linked(tutoring) for _ in range(101)]
+        assert await self.active(tutoring) == [link["id"] for link in links[1:]]
 
 
 async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> None:

@@ -17,6 +17,13 @@ LONGEST_LIFE = timedelta(days=30)
 """The longest lifetime that a request or a policy can ask for."""
 UNSCHEDULED_LIFE = timedelta(hours=12)
 """Lifetime where nothing else limits it: no schedule, no policy, no request. As long as a call can last."""
+ACTIVE_PER_PERSON = 100
+"""Active links of one person at one session; a new one beyond that replaces the oldest.
+
+An abuse bound: a user token can create links all day. Replacing instead of refusing, as OAuth servers do with refresh
+tokens, so that a product which creates a link at every click never fails to, and the link of a person's last click
+works. Far above what a person needs at the same time: one in each message, calendar entry, and open page.
+"""
 READABLE_AFTER_END = timedelta(days=1)
 """How long after the window's end a ticket still shows that the session is over. It can do nothing else then."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, and_, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import RowMapping, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId, TicketId
@@ -80,11 +80,10 @@ async def page(
 
     The session's window and the policy are not considered here.
     """
-    own_end = func.least(tickets.c.credential_expires_at, tickets.c.requested_until)
     statement = (
         select(tickets)
-        .where(tickets.c.app_id == app_id, tickets.c.session_id == session_id, tickets.c.revoked_at.is_(None))
-        .where(own_end.is_(None) | (own_end > now))
+        .where(tickets.c.app_id == app_id, tickets.c.session_id == session_id)
+        .where(*_is_active(now))
         .order_by(tickets.c.id)
         .limit(limit + 1)
     )
@@ -128,14 +127,37 @@ async def revoke(
         chosen = chosen.where(tickets.c.user_id == user_id)
     # Locked in one order, so that two revocations at the same time do not deadlock.
     locked = chosen.order_by(tickets.c.id).limit(limit).with_for_update()
-    statement = (
-        update(tickets)
-        .where(tickets.c.app_id == app_id, tickets.c.id.in_(locked))
-        .values(revoked_at=now)
-        .returning(tickets)
+    return await _revoke(connection, app_id, locked, now)
+
+
+async def lock_person(connection: AsyncConnection, session_id: SessionId, user_id: str) -> None:
+    """Until this transaction ends, no other one that calls this creates tickets of this person at this session."""
+    key = func.hashtextextended(f"tickets of {user_id} at {session_id}", 0)
+    await connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+async def revoke_oldest(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, leave: int, now: datetime
+) -> Sequence[TicketRecord]:
+    """Revoke all tickets of a person at a session but the newest `leave` that work; oldest first.
+
+    Those that have reached an earlier end of their own do not count.
+    """
+    beyond = (
+        select(tickets.c.id)
+        .where(tickets.c.app_id == app_id, tickets.c.session_id == session_id, tickets.c.user_id == user_id)
+        .where(*_is_active(now))
+        .order_by(tickets.c.id.desc())
+        .offset(leave)
     )
-    revoked = [_record_from(row._mapping) for row in await connection.execute(statement)]
-    return sorted(revoked, key=lambda record: record.id)
+    # Locked in the order of `revoke`, so that both at the same time do not deadlock.
+    locked = (
+        select(tickets.c.id)
+        .where(tickets.c.app_id == app_id, tickets.c.id.in_(beyond), tickets.c.revoked_at.is_(None))
+        .order_by(tickets.c.id)
+        .with_for_update()
+    )
+    return await _revoke(connection, app_id, locked, now)
 
 
 async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int) -> int:
@@ -155,6 +177,24 @@ async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int
     )
     statement = delete(tickets).where(tuple_(tickets.c.app_id, tickets.c.id).in_(old)).returning(tickets.c.id)
     return len((await connection.execute(statement)).all())
+
+
+async def _revoke(
+    connection: AsyncConnection, app_id: AppId, chosen: Select[Any], now: datetime
+) -> Sequence[TicketRecord]:
+    statement = (
+        update(tickets)
+        .where(tickets.c.app_id == app_id, tickets.c.id.in_(chosen))
+        .values(revoked_at=now)
+        .returning(tickets)
+    )
+    revoked = [_record_from(row._mapping) for row in await connection.execute(statement)]
+    return sorted(revoked, key=lambda record: record.id)
+
+
+def _is_active(now: datetime) -> tuple[Any, ...]:
+    own_end = func.least(tickets.c.credential_expires_at, tickets.c.requested_until)
+    return tickets.c.revoked_at.is_(None), or_(own_end.is_(None), own_end > now)
 
 
 def _call_running() -> Any:

@@ -1,5 +1,6 @@
 """Issues links, lists and revokes them, and checks the tickets in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,9 +12,9 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.entrance import door_of
 from videobroker.domain.idempotency import CREDENTIAL_MARGIN
 from videobroker.domain.ids import TicketId, uuid7
-from videobroker.domain.journal import EventType, about
+from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.domain.tickets import Ticket, TicketRecord, requested_end
+from videobroker.domain.tickets import ACTIVE_PER_PERSON, Ticket, TicketRecord, requested_end
 from videobroker.domain.times import rfc3339
 from videobroker.errors import (
     LinkNotFound,
@@ -25,6 +26,7 @@ from videobroker.errors import (
 )
 from videobroker.storage import tickets
 from videobroker.storage.journal import record
+from videobroker.storage.store import Transaction
 from videobroker.storage.tickets import FoundTicket
 from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.doors import denial, look_at, person_at
@@ -77,9 +79,10 @@ async def issue_link(
     """A ticket for one person at one session.
 
     It is valid until the session's window closes, and not longer than the actor's credential, the policy, and `life`.
-    A person who is too early or has to wait gets one: every use repeats the decision. The event is in the journal
-    before this returns. Raises `SessionNotFound`, `AccessDenied` where only a change of the session or of its
-    participants would help, `NotYourself`, `RoleMayNot`, `TicketNotEnough`.
+    A person who is too early or has to wait gets one: every use repeats the decision. Beyond `ACTIVE_PER_PERSON` it
+    replaces the person's oldest one. The events are in the journal before this returns. Raises `SessionNotFound`,
+    `AccessDenied` where only a change of the session or of its participants would help, `NotYourself`, `RoleMayNot`,
+    `TicketNotEnough`.
     """
     await _require_may_issue(broker, app, key, user_id, display_name, is_guest=is_guest, actor=actor)
     entrance = await look_at(broker, key, user_id)
@@ -104,10 +107,22 @@ async def issue_link(
     data = {"guest": is_guest, "token_id": str(issued.id), "expires_at": rfc3339(expires_at)}
     event = about(entrance.session, EventType.LINK_ISSUED, actor=actor, now=now, user_id=user_id, data=data)
     async with broker.store.transaction() as transaction:
-        await tickets.add(transaction, app.id, issued)
-        await record(transaction, event)
+        replaced = await _add(transaction, app, issued, now)
+        revocations = [
+            _revoked(entrance.session, each, actor=actor, now=now, replaced_by=issued.id) for each in replaced
+        ]
+        await record(transaction, event, *revocations)
     ticket = Ticket(issued.id, key, user_id, display_name, is_guest, now, expires_at)
     return Link(entrance.session, ticket, broker.tickets.sign(ticket))
+
+
+async def _add(transaction: Transaction, app: App, issued: TicketRecord, now: datetime) -> Sequence[TicketRecord]:
+    """Store a new ticket; those that it replaces."""
+    await tickets.lock_person(transaction, issued.session_id, issued.user_id)
+    await tickets.add(transaction, app.id, issued)
+    return await tickets.revoke_oldest(
+        transaction, app.id, issued.session_id, issued.user_id, leave=ACTIVE_PER_PERSON, now=now
+    )
 
 
 async def confirm_link(
@@ -237,21 +252,19 @@ async def _revoke(
                 now=now,
                 limit=REVOKED_AT_ONCE,
             )
-            events = [
-                about(
-                    session,
-                    EventType.LINK_REVOKED,
-                    actor=actor,
-                    now=now,
-                    user_id=each.user_id,
-                    data={"guest": each.is_guest, "token_id": str(each.id)},
-                )
-                for each in revoked
-            ]
-            await record(transaction, *events)
+            await record(transaction, *(_revoked(session, each, actor=actor, now=now) for each in revoked))
         total += len(revoked)
         if len(revoked) < REVOKED_AT_ONCE:
             return total
+
+
+def _revoked(
+    session: Session, ticket: TicketRecord, *, actor: Actor, now: datetime, replaced_by: TicketId | None = None
+) -> Event:
+    data = {"guest": ticket.is_guest, "token_id": str(ticket.id)}
+    if replaced_by is not None:
+        data["replaced_by"] = str(replaced_by)
+    return about(session, EventType.LINK_REVOKED, actor=actor, now=now, user_id=ticket.user_id, data=data)
 
 
 async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now: datetime) -> Holder:

@@ -9,7 +9,7 @@ import pytest
 from consoles import OPERATOR, Console
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked
 from videobroker.domain.journal import EventType
-from videobroker.usecases import lobbies
+from videobroker.usecases import linking, lobbies
 from videobroker.web.console import join_links, sentences, session
 
 LESSON_1 = "/v1/bookings/lesson-1"
@@ -301,6 +301,14 @@ class TestActiveLinks:
         assert (event["data"]["token_id"], event["asked_by"]["operator"]) == (lost["id"], OPERATOR)
         again = await act(console, f"{path}", "links/revoke", link=lost["id"])
         assert again == "No link was revoked: none worked anymore."
+
+    async def test_a_link_that_a_newer_one_replaced_is_explained(
+        self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 1)
+        for _ in range(2):
+            await linked(tutoring)
+        assert told((await console.get(path)).text)[-1] == "Join link of Ben revoked (replaced by a newer one)."
 
     async def test_all_of_a_person_are_revoked_and_then_all_of_the_session(
         self, console: Console, tutoring: Tenant, path: str

@@ -76,6 +76,11 @@ def _issued(who: str, data: Data) -> str:
     return f"{who}{_guest(data)} was given access ({data.get('provider')} {what}, role {isolated(data.get('role'))})."
 
 
+def _link_revoked(who: str, data: Data) -> str:
+    why = " (replaced by a newer one)" if data.get("replaced_by") else ""
+    return f"Join link of {who}{_guest(data)} revoked{why}."
+
+
 def _guest(data: Data) -> str:
     return " (guest)" if data.get("guest") else ""
 
@@ -112,7 +117,7 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.CREDENTIALS_ISSUED: _issued,
     EventType.CREDENTIALS_DENIED: _denied,
     EventType.LINK_ISSUED: lambda who, data: f"Join link created for {who}{_guest(data)}.",
-    EventType.LINK_REVOKED: lambda who, data: f"Join link of {who}{_guest(data)} revoked.",
+    EventType.LINK_REVOKED: _link_revoked,
     EventType.PARTICIPANT_JOINED: _joined,
     EventType.PARTICIPANT_LEFT: _left,
     EventType.PARTICIPANT_REMOVED: _removed,

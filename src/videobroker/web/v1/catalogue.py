@@ -13,6 +13,7 @@ from videobroker.domain.journal import EventType
 from videobroker.domain.observations import Source
 from videobroker.domain.recordings import RecordingKind
 from videobroker.domain.sessions import SessionStatus
+from videobroker.domain.tickets import ACTIVE_PER_PERSON
 from videobroker.domain.verdicts import Rule, Verdict
 from videobroker.domain.webhooks import Disabled, Operated
 from videobroker.providers.contract import Surface
@@ -98,6 +99,10 @@ class LinkRevokedData(EventData):
 
     guest: bool
     token_id: str = Field(description="Identifies the ticket, as in `link.issued`.")
+    replaced_by: UUID | None = Field(
+        default=None,
+        description=f"The link that replaced it, when a person got more than {ACTIVE_PER_PERSON} active links.",
+    )
 
 
 class StayData(EventData):

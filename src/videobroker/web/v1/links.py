@@ -213,7 +213,8 @@ def link_routes(kind: SessionKind) -> APIRouter:
         """A signed address for one person: the hosted page with everything until they are in the call. Every use of it
         repeats the access decision, so it may be given long before the session opens. It is valid until the session's
         window closes, also after the session was moved, and never grants more than its creator may do: a link made
-        with an API key has the scopes of that key, and no link outlives the credential that created it."""
+        with an API key has the scopes of that key, and no link outlives the credential that created it. A person has
+        at most 100 active links per session: the next one replaces their oldest, which is revoked."""
         wish = body or LinkIn()
         if wish.guest is None:
             user_id, name = _person_of(caller, wish), wish.display_name
