@@ -279,6 +279,33 @@ async def former(
     ]
 
 
+async def last_provider_room(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName
+) -> str | None:
+    """The session's room by the provider's ID; while it is being replaced, the one that the session left last."""
+    present = select(rooms.c.provider_room_id).where(
+        rooms.c.app_id == app_id,
+        rooms.c.session_id == session_id,
+        rooms.c.provider == provider,
+        rooms.c.provider_room_id.is_not(None),
+    )
+    left = (
+        select(former_rooms.c.provider_room_id)
+        .where(
+            former_rooms.c.app_id == app_id,
+            former_rooms.c.session_id == session_id,
+            former_rooms.c.provider == provider,
+        )
+        .order_by(former_rooms.c.retired_at.desc())
+        .limit(1)
+    )
+    for statement in (present, left):
+        found: str | None = (await connection.execute(statement)).scalar_one_or_none()
+        if found is not None:
+            return found
+    return None
+
+
 async def mark_former_closed(connection: AsyncConnection, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
     """Write that the provider has closed a former room. False when that was written before."""
     statement = (

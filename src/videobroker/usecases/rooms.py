@@ -19,7 +19,8 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.entrance import providers_of
+from videobroker.domain.calls import Call
+from videobroker.domain.entrance import Entrance, providers_of
 from videobroker.domain.ids import RoomId, uuid7
 from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.rooms import Room, RoomState, room_name
@@ -316,6 +317,19 @@ async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: Pr
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
     async with broker.store.transaction() as transaction:
         await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
+
+
+async def room_id_of_call(broker: Broker, app: App, entrance: Entrance, call: Call) -> str | None:
+    """The room of a call by the provider's ID.
+
+    The session may be leaving that room for a new one, or may have moved to another provider: then it is the last room
+    that it had at the call's provider. None if it had none.
+    """
+    room = entrance.room
+    if room is not None and room.provider is call.provider and room.provider_room_id is not None:
+        return room.provider_room_id
+    async with broker.store.transaction() as transaction:
+        return await rooms.last_provider_room(transaction, app.id, entrance.session.id, call.provider)
 
 
 def can_close(broker: Broker, app: App, session: Session) -> bool:

@@ -13,10 +13,13 @@ from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, code_of, mak
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.keys import Scope
+from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.users import TokenRules
 from videobroker.providers.agora.services import Rtc
 from videobroker.providers.agora.token import parse
 from videobroker.usecases import tenants
+from videobroker.usecases.doors import look_at
+from videobroker.usecases.rooms import renew_room
 
 HMS_TOKEN, AGORA_TOKEN = "/api/100ms/token", "/api/agora/token"
 START, END = "/api/video-sessions/start", "/api/video-sessions/end"
@@ -376,6 +379,25 @@ class TestVideoSessions:
         second = (await ask(tutoring, START)).json()
         assert first["id"] != second["id"]
         assert first["hmsRoomId"] == second["hmsRoomId"]
+
+    async def test_the_room_of_a_call_is_named_while_the_session_moves_to_another_room(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        room_id = (await ask(tutoring, START)).json()["hmsRoomId"]
+        await self.leave_room(tutoring)
+        ended = (await ask(tutoring, END)).json()
+        assert (ended["status"], ended["hmsRoomId"]) == ("completed", room_id)
+        assert (await ask(tutoring, END)).json() == ended
+        following = (await ask(tutoring, START)).json()["hmsRoomId"]
+        assert following not in {None, room_id}
+        await self.leave_room(tutoring)
+        assert (await ask(tutoring, END)).json()["hmsRoomId"] == following
+
+    async def leave_room(self, tenant: Tenant) -> None:
+        """What a removal does when the room has no codes left: the next room is opened when it is needed."""
+        key, now = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"), tenant.broker.now()
+        entrance = await look_at(tenant.broker, key, None)
+        assert entrance.room is not None
+        await renew_room(tenant.broker, tenant.app, entrance.session, entrance.room, actor=tenant.actor, now=now)
 
     async def test_what_never_started_cannot_end(self, tutoring: Tenant) -> None:
         await tutoring.book()

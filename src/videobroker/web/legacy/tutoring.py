@@ -16,6 +16,7 @@ from videobroker.providers.contract import ChannelCredentials, Surface, TokenCre
 from videobroker.usecases import calls
 from videobroker.usecases.doors import look_at
 from videobroker.usecases.entering import Joined, Visitor
+from videobroker.usecases.rooms import room_id_of_call
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.keyed_join import answer_join
@@ -303,7 +304,7 @@ async def _join(
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:
     entrance = await look_at(caller.broker, key, caller.must_speak_for(None))
-    room_id = None if entrance.room is None else entrance.room.provider_room_id
+    room_id = await room_id_of_call(caller.broker, caller.app, entrance, call)
     place: dict[str, Any] = {"hms_room_id": None, "agora_channel": None, "agora_uid": None}
     if call.provider is ProviderName.HMS:
         place |= {"hms_room_id": room_id}
