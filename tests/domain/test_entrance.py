@@ -9,7 +9,7 @@ import pytest
 from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.calls import Call
-from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.entrance import Entrance, door_of, providers_of
 from videobroker.domain.ids import AccountId, AppId, CallId, RoomId, SessionId
 from videobroker.domain.policy import Policy
 from videobroker.domain.rooms import Room, RoomState
@@ -52,6 +52,12 @@ def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both
         policy=Policy(grace_seconds=60, overrun_seconds=0),
         call_running=False,
     )
+
+
+def test_a_session_whose_call_was_ended_for_everyone_says_so_at_every_door() -> None:
+    ended = replace(LESSON, ended_for_all_at=NOW)
+    assert door_of(APP, ended, call_running=False).ended_for_all_at == NOW
+    assert replace(EMPTY, session=ended).door(APP) == door_of(APP, ended, call_running=False)
 
 
 def test_an_open_call_is_a_running_call() -> None:

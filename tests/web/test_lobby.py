@@ -529,6 +529,36 @@ class TestNobodyGetsInBefore:
         assert (await ask_as(tutoring, ben, "POST", f"{LESSON_1}/join")).status_code == 200
 
 
+class TestAfterTheEndForEveryone:
+    @pytest.mark.parametrize("waiting_room", ["off", "until_host"])
+    async def test_participants_wait_for_the_host_and_not_for_an_admission(
+        self, tutoring: Tenant, waiting_room: str
+    ) -> None:
+        await tutoring.book(policy={"waiting_room": waiting_room})
+        await tutoring.join()
+        await tutoring.post(f"{LESSON_1}/end", {"user_id": "tutor-1"})
+        for action in ("join", "start"):
+            refused = await tutoring.post(f"{LESSON_1}/{action}", {"user_id": "student-1"})
+            assert (refused.status_code, code_of(refused)) == (403, "waiting_for_host")
+        assert (await lobby(tutoring), await tutoring.events("participant.waiting")) == ([], [])
+        assert (await tutoring.post(f"{LOBBY}/admit")).json()["data"] == []
+        assert len(await tutoring.events("call.started")) == 1
+
+    async def test_those_who_were_admitted_before_ask_again_and_start_no_call_until_a_host_admits_them(
+        self, kept: Tenant
+    ) -> None:
+        await kept.join()
+        await turn(kept, await waits(kept), "admit")
+        assert (await kept.join(user_id="student-1")).status_code == 200
+        await kept.post(f"{LESSON_1}/end", {"user_id": "tutor-1"})
+        entry = await waits(kept)
+        refused = await kept.post(f"{LESSON_1}/start", {"user_id": "student-1"})
+        assert (refused.status_code, code_of(refused)) == (403, "waiting_for_admission")
+        assert len(await kept.events("call.started")) == 1
+        await turn(kept, entry, "admit")
+        assert (await kept.join(user_id="student-1")).status_code == 200
+
+
 PRACTICE_ROLES = {"doctor": "host", "patient": "guest", "therapist": "host", "client": "guest"}
 
 

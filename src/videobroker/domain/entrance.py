@@ -1,7 +1,5 @@
 """What is known when somebody stands at the door: one look at everything that the decision and the signature need."""
 
-from datetime import datetime
-
 from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
@@ -30,12 +28,7 @@ class Entrance(Value):
 
     def door(self, app: App) -> Door:
         """The part of it that decides who may enter."""
-        return door_of(
-            app,
-            self.session.terms,
-            call_running=self.call is not None,
-            ended_for_all_at=self.session.ended_for_all_at,
-        )
+        return door_of(app, self.session, call_running=self.call is not None)
 
     @property
     def ready_room(self) -> Room | None:
@@ -43,8 +36,9 @@ class Entrance(Value):
         return self.room if self.room is not None and self.room.state is RoomState.READY else None
 
 
-def door_of(app: App, terms: SessionTerms, *, call_running: bool, ended_for_all_at: datetime | None = None) -> Door:
-    """What decides who may enter a session on these terms."""
+def door_of(app: App, session: Session, *, call_running: bool) -> Door:
+    """What decides who may enter a session."""
+    terms = session.terms
     return Door(
         status=terms.status,
         video=terms.video,
@@ -52,7 +46,7 @@ def door_of(app: App, terms: SessionTerms, *, call_running: bool, ended_for_all_
         ends_at=terms.ends_at,
         policy=app.policy_for(terms.policy),
         call_running=call_running,
-        ended_for_all_at=ended_for_all_at,
+        ended_for_all_at=session.ended_for_all_at,
     )
 
 

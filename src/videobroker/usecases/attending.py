@@ -107,7 +107,7 @@ async def _standing(transaction: Transaction, broker: Broker, app_id: AppId, ses
     room = next((room for room in found if room.provider is session.provider), None)
     last_ended = max((call.ended_at for call in held if call.ended_at is not None), default=None)
     affairs = Affairs(
-        door=door_of(app, session.terms, call_running=call is not None),
+        door=door_of(app, session, call_running=call is not None),
         shut=session.terms.is_shut,
         created_at=session.created_at,
         changed_at=session.updated_at,

@@ -158,8 +158,10 @@ def _is_kept(
     app: App, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId], now: datetime
 ) -> bool:
     session = standing.session
-    ended_for_all_at = None if user_id is None else session.ended_for_all_at
-    door = door_of(app, session.terms, call_running=standing.call_running, ended_for_all_at=ended_for_all_at)
+    door = door_of(app, session, call_running=standing.call_running)
+    if user_id is None:
+        # As in `_require_outside_waiting_room`.
+        door = replace(door, ended_for_all_at=None)
     own_role = role if user_id is None else None if standing.own is None else standing.own.role
     return kept_outside(door, Person(own_role, admitted=session.id in admitted), now) is not None
 

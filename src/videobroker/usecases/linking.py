@@ -313,4 +313,4 @@ def _checked(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bo
 
 
 def _door(app: App, found: FoundTicket) -> Door:
-    return door_of(app, found.session.terms, call_running=found.call_running)
+    return door_of(app, found.session, call_running=found.call_running)

@@ -189,7 +189,7 @@ async def count_waiting(transaction: Transaction, app: App, session: Session, no
 
 async def _door(transaction: Transaction, app: App, session: Session) -> Door:
     held = await calls.latest(transaction, app.id, session.id)
-    return door_of(app, session.terms, call_running=held is not None and held.ended_at is None)
+    return door_of(app, session, call_running=held is not None and held.ended_at is None)
 
 
 def _role(found: Found) -> str | None:

@@ -188,7 +188,7 @@ async def _change(
     await sessions.attend_sooner(transaction, app.id, session.id, now)
     if changed.concluded_at is not None:
         await sessions.conclude(transaction, app.id, session.id, at=None)
-    reason = _reason_to_close(app, session.terms, terms, now)
+    reason = _reason_to_close(app, session, terms, now)
     if reason is not None:
         await lobby.clear(transaction, app.id, session.id)
         await end_open_call(transaction, broker, app, changed, by=None, reason=reason, actor=actor, now=now)
@@ -227,17 +227,17 @@ def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
 
 
 def _first_due(app: App, session: Session) -> datetime | None:
-    door = door_of(app, session.terms, call_running=False)
+    door = door_of(app, session, call_running=False)
     dues = agenda(Affairs(door=door, shut=False, created_at=session.created_at, changed_at=session.updated_at))
     return dues[0].at if dues else None
 
 
-def _reason_to_close(app: App, before: SessionTerms, after: SessionTerms, now: datetime) -> EndReason | None:
+def _reason_to_close(app: App, session: Session, after: SessionTerms, now: datetime) -> EndReason | None:
     """Why the call ends and the room is shut with this change; None when they may go on."""
     if after.is_shut:
         return EndReason.SESSION_SHUT
-    had_opened = has_opened(door_of(app, before, call_running=False), now)
-    is_open = has_opened(door_of(app, after, call_running=False), now)
+    had_opened = has_opened(door_of(app, session, call_running=False), now)
+    is_open = has_opened(door_of(app, replace(session, terms=after), call_running=False), now)
     return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 

@@ -144,7 +144,7 @@ async def session_page(
     shown = _chosen_call(seen, call)
     recorded, earlier = await reading.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
     session = seen.registered.session
-    door = door_of(app, session.terms, call_running=seen.open_call is not None)
+    door = door_of(app, session, call_running=seen.open_call is not None)
     waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
     people = seen.registered.participants
     banned = {removal.user_id for removal in seen.removals if removal.banned}
