@@ -440,7 +440,7 @@ class TestTheChart:
         assert ben_bar[1] == pytest.approx(10 * minute, abs=minute)
         assert {bar[2] for each in bars.values() for bar in each} == {"observed"}
         assert re.search(r"<title id=\"chart-title\">Attendance from ", page)
-        assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d, observed\.", page)
+        assert re.search(r"Ben \([^)]+\): \d\d:\d\d to \d\d:\d\d, live\.", page)
 
     async def test_who_was_not_there_has_a_line_without_a_bar(self, console: Console, hooked: Tenant) -> None:
         await hooked.book()

@@ -19,7 +19,7 @@ from videobroker.web.v1.links import public_address
 MOST_LINKS = 200
 """Created by one press; another press creates the next ones."""
 LINKS_SHOWN = 100
-_BLOCKED_BY = {
+BLOCKED_BY = {
     Reason.VIDEO_DISABLED: "Video is off",
     Reason.SESSION_CANCELLED: "Session cancelled",
     Reason.SESSION_COMPLETED: "Session completed",
@@ -27,8 +27,10 @@ _BLOCKED_BY = {
     Reason.NOT_A_PARTICIPANT: "Not a participant",
     Reason.GUESTS_NOT_ALLOWED: "Guests not allowed",
     Reason.PARTICIPANT_REMOVED: "Blocked",
+    Reason.ADMISSION_DENIED: "Declined by the host",
+    Reason.SESSION_OVER: "Session has ended",
 }
-"""Why a valid link lets its person not in, as a tag."""
+"""Why a person cannot join, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def _holder(
         user_id,
         name,
         role,
-        None if refused is None else _BLOCKED_BY[refused.reason],
+        None if refused is None else BLOCKED_BY[refused.reason],
         [_shown(link, name) for link in links],
     )
 

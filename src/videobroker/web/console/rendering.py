@@ -156,5 +156,18 @@ def pretty(value: Any) -> str:
     return _DIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-_environment.globals.update(static=static_url, duration=duration, pretty=pretty)
+SOURCE_TEXT = {"observed": "Live", "reconciled": "Confirmed later", "inferred": "Estimated"}
+"""How it is known that a person was in a call."""
+END_TEXT = {
+    "requested": "ended for everyone",
+    "window_closed": "ended on time",
+    "session_shut": "session closed",
+    "session_moved": "session moved",
+    "empty": "everyone left",
+}
+"""Why a call ended."""
+
+_environment.globals.update(
+    static=static_url, duration=duration, pretty=pretty, source_text=SOURCE_TEXT, end_text=END_TEXT
+)
 _environment.filters.update(bdi=bidi.bdi, iso=bidi.isolated_if_needed, with_bdi=bidi.with_bdi)

@@ -21,6 +21,7 @@ from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.overview import phase_of
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
+from videobroker.domain.verdicts import Rule
 from videobroker.domain.webhooks import Delivery, Endpoint
 from videobroker.errors import CallNotFound, InvalidInput
 from videobroker.usecases import calls, endpoints, judging, linking, lobbies, overviewing, reading, removing
@@ -232,10 +233,18 @@ async def _attendance(visit: Visit, app: App, seen: Seen, call: Call | None, nam
     return Attendance(rows, drawn, final=report.final, others_known=bool(report.others))
 
 
+_WITHOUT_VERDICT = {
+    Rule.NOT_OVER: "pending",
+    Rule.NO_EVIDENCE: "unknown",
+    Rule.VIDEO_DISABLED: "in person",
+    Rule.REMOVED: "blocked",
+}
+
+
 def _verdict_words(judged: judging.Judged) -> str:
     judgement = judged.judgement
     if judgement.verdict is None:
-        return judgement.rule.value.replace("_", " ")
+        return _WITHOUT_VERDICT.get(judgement.rule, judgement.rule.value.replace("_", " "))
     minutes = ""
     if judgement.verdict.value == "late":
         minutes = f" by {max(1, judgement.late_by_seconds // 60)} min"

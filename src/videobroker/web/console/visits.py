@@ -22,7 +22,15 @@ from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.auth import stored_user_agent
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
 from videobroker.web.console.rendering import HEADERS, rendered
-from videobroker.web.problems import code_of, headers_of, invalid_request, log_failure, status_of, unexpected
+from videobroker.web.problems import (
+    NoSuchPath,
+    code_of,
+    headers_of,
+    invalid_request,
+    log_failure,
+    status_of,
+    unexpected,
+)
 
 BACKGROUND_HEADER = "x-background-refresh"
 """Sent by a page that refreshes itself without user input: no activity, so an unattended page times out."""
@@ -73,6 +81,8 @@ def explained(request: Request, error: BrokerError) -> Response:
     """The page that tells of an error."""
     status = STATUS.get(error.code) or status_of(error)
     title = (type(error).__doc__ or "Something went wrong.").splitlines()[0]
+    if isinstance(error, NoSuchPath):
+        title = "Page not found"
     headers = {name: value for name, value in headers_of(error, status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
     return rendered(
