@@ -23,10 +23,10 @@ from uvicorn.server import ServerState
 from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
 from videobroker.usecases.hearing import LARGEST_NOTICE
+from videobroker.web import plain_http
 from videobroker.web.app import Service
 from videobroker.web.fast_lane import ShortWay
-from videobroker.web.http_protocol import HttpProtocol
-from videobroker.web.plain_http import plain_http
+from videobroker.web.http_protocol import HEAD_SECONDS, HttpProtocol
 from videobroker.web.v1 import plain_doors
 from videobroker.web.v1.plain_doors import PlainDoor
 
@@ -71,6 +71,47 @@ class Wire:
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return {"peername": self._peer, "sockname": ("127.0.0.1", 8080)}.get(name, default)
+
+
+class Clock:
+    """The event loop, with a time that tests set."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.now = 1000.0
+        self.timers: list[Timer] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loop, name)
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> "Timer":
+        self.timers.append(Timer(when, callback))
+        return self.timers[-1]
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass, with everything that falls due meanwhile."""
+        end = self.now + seconds
+        while due := [timer for timer in self.timers if timer.when <= end and not timer.is_cancelled]:
+            first = min(due, key=lambda timer: timer.when)
+            self.timers.remove(first)
+            self.now = max(self.now, first.when)
+            first.callback()
+        self.now = end
+
+
+@dataclass
+class Timer:
+    """What falls due at a time."""
+
+    when: float
+    callback: Callable[[], object]
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
 
 
 @dataclass
@@ -137,7 +178,7 @@ async def connect(counted: Counted, app: FastAPI) -> AsyncIterator[Connect]:
     ) -> Connection:
         kind: Any = HttpProtocol
         if plainly:
-            kind = plain_http(cast("Service", app).short_way)
+            kind = plain_http.plain_http(cast("Service", app).short_way)
         config = uvicorn.Config(
             counted,
             http=kind,
@@ -456,18 +497,74 @@ class TestPlain:
 
 
 class TestConnections:
+    @pytest.mark.parametrize("plainly", [True, False])
     async def test_it_stays_open_for_the_next_request_until_its_time_is_over(
-        self, tutoring: Tenant, connect: Connect
+        self, tutoring: Tenant, connect: Connect, plainly: bool
     ) -> None:
         await tutoring.book()
-        connection = connect()
-        await connection.say(with_key(tutoring).written())
+        connection = connect(plainly=plainly, timeout_keep_alive=75)
+        clock = connection.protocol.loop = cast("Any", Clock())
+        for _ in range(5):
+            await connection.say(with_key(tutoring).written())
+            clock.advance(74)
+            assert not connection.wire.is_closed
+        clock.advance(2)
+        assert connection.wire.is_closed
+        assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 5
+
+    @pytest.mark.parametrize("plainly", [True, False])
+    @pytest.mark.parametrize(("pause", "is_answered"), [(HEAD_SECONDS - 1, True), (HEAD_SECONDS + 1, False)])
+    async def test_the_next_head_has_its_own_time_however_long_the_connection_may_be_idle(
+        self, tutoring: Tenant, connect: Connect, plainly: bool, pause: float, is_answered: bool
+    ) -> None:
+        await tutoring.book()
+        connection = connect(plainly=plainly, timeout_keep_alive=75)
+        clock = connection.protocol.loop = cast("Any", Clock())
+        request = with_key(tutoring).written()
+        await connection.say(request)
+        clock.advance(10)
+        connection.wire.sent = b""
+        await connection.say(request[:20])
+        clock.advance(pause)
+        await connection.say(request[20:])
+        assert connection.wire.sent.startswith(b"HTTP/1.1 200" if is_answered else b"HTTP/1.1 408")
+        assert connection.wire.is_closed is not is_answered
+
+    async def test_a_body_has_its_own_time_and_its_end_ends_it(self, tutoring: Tenant, connect: Connect) -> None:
+        await tutoring.book()
+        connection = connect(timeout_keep_alive=75)
+        clock = connection.protocol.loop = cast("Any", Clock())
+        request = with_key(tutoring).written()
+        await connection.say(request)
+        connection.wire.sent = b""
+        for cut in (-12, -8, -4):
+            await connection.say(request[:cut])
+            clock.advance(plain_http.BODY_SECONDS - 1)
+            await connection.say(request[cut:])
+            # The end of the body's time, and not yet that of the connection.
+            clock.advance(2 * plain_http.BODY_SECONDS)
+        assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 3
         assert not connection.wire.is_closed
-        timer = connection.protocol.timeout_keep_alive_task
-        assert timer is not None
-        await connection.say(with_key(tutoring).written())
-        assert timer.cancelled()
-        connection.protocol.timeout_keep_alive_handler()
+
+    @pytest.mark.parametrize("is_used_again", [True, False])
+    async def test_a_body_behind_its_answer_leaves_the_connection_idle(
+        self, tutoring: Tenant, connect: Connect, is_used_again: bool
+    ) -> None:
+        await tutoring.book()
+        connection = connect(timeout_keep_alive=75)
+        clock = connection.protocol.loop = cast("Any", Clock())
+        early = with_key(tutoring, path="/v1/bookings/a%2Fb/join", body=b"12345").written()
+        await connection.say(early[:-5])
+        assert connection.wire.sent.startswith(b"HTTP/1.1 422")
+        await connection.say(early[-5:])
+        clock.advance(74)
+        assert not connection.wire.is_closed
+        if is_used_again:
+            await connection.say(with_key(tutoring).written())
+            assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 1
+            clock.advance(74)
+            assert not connection.wire.is_closed
+        clock.advance(2)
         assert connection.wire.is_closed
 
     @pytest.mark.parametrize("plainly", [True, False])

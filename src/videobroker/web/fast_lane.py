@@ -7,8 +7,9 @@ ordinary way, with nothing done yet: there is one contract, and one text of ever
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -22,7 +23,7 @@ from videobroker.web.http_semantics import DEFAULT_HEADERS
 from videobroker.web.problems import log_failure, problem, unexpected
 from videobroker.web.requests_log import observe
 
-_HEADERS = ((b"content-type", b"application/json"), *DEFAULT_HEADERS)
+Client = tuple[str, int] | None
 BODY_SECONDS = 5.0
 """A body that takes longer is read by the ordinary way, which has a time limit and an answer for it."""
 
@@ -44,8 +45,8 @@ class Plain(Protocol):
         """What the operation answers: UUIDs, moments and enumerations may stand in it. Raises its `BrokerError`s."""
 
 
-Lane = Callable[[bytes, Scope], Plain | None]
-"""Of a POST without query to this path: whether it is plain."""
+Lane = Callable[[bytes, Mapping[bytes, bytes], Client], Plain | None]
+"""Of a POST without query to this path, with these headers, from this client: whether it is plain."""
 
 
 class Answer(Value):
@@ -64,10 +65,10 @@ class ShortWay:
         self._broker = broker
         self._lanes = lanes
 
-    def plain(self, path: bytes, scope: Scope) -> Plain | None:
-        """The request, a POST without query to this path, if it is plain. Of the scope, headers and client count."""
+    def plain(self, path: bytes, headers: Mapping[bytes, bytes], client: Client) -> Plain | None:
+        """The request, a POST without query to this path, if it is plain."""
         for lane in self._lanes:
-            plain = lane(path, scope)
+            plain = lane(path, headers, client)
             if plain is not None:
                 return plain
         return None
@@ -89,7 +90,7 @@ class ShortWay:
         except Exception as error:  # noqa: BLE001  the last resort is for all of them
             refusal = _refusal(error)
             return Answer(refusal.status_code, refusal.raw_headers, bytes(refusal.body))
-        return Answer(200, [*_HEADERS, (b"content-length", b"%d" % len(content))], content)
+        return Answer(200, _headers(len(content)), content)
 
 
 class FastLane:
@@ -118,7 +119,27 @@ class FastLane:
     def _plain(self, scope: Scope) -> Plain | None:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
             return None
-        return self._short_way.plain(scope.get("raw_path") or b"", scope)
+        headers = single_headers(scope["headers"])
+        return (
+            None if headers is None else self._short_way.plain(scope.get("raw_path") or b"", headers, scope["client"])
+        )
+
+
+def single_headers(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, bytes] | None:
+    """The headers by name; None if one comes twice. `X-Forwarded-For` may: each proxy may add a line of its own."""
+    lines = list(headers)
+    found = dict(lines)
+    if len(found) == len(lines):
+        return found
+    forwarded_for = [value for name, value in lines if name == b"x-forwarded-for"]
+    if len(found) + len(forwarded_for) - 1 != len(lines):
+        return None
+    return {**found, b"x-forwarded-for": b", ".join(forwarded_for)}
+
+
+@lru_cache(maxsize=4096)
+def _headers(length: int) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"content-type", b"application/json"), *DEFAULT_HEADERS, (b"content-length", b"%d" % length))
 
 
 def _refusal(error: Exception) -> Response:

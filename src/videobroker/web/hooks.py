@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from fastapi import APIRouter, Depends, Path, Request, Security
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict
-from starlette.types import Scope
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.values import Value
 from videobroker.usecases.hearing import LARGEST_NOTICE, hear
-from videobroker.web.http_semantics import has_one_host
+from videobroker.web.fast_lane import Client
+from videobroker.web.http_semantics import is_host
 from videobroker.web.problems import described
 from videobroker.web.reading import by_name, of_this_moment
 
@@ -109,12 +109,11 @@ class PlainHook(Value):
         return {"status": "kept" if new else "known"}
 
 
-def plain_hook(path: bytes, scope: Scope) -> PlainHook | None:
+def plain_hook(path: bytes, headers: Mapping[bytes, bytes], _: Client) -> PlainHook | None:
     """The request, if it is a webhook; not one with an origin, which no provider sends."""
     found = _PATH.fullmatch(path)
-    headers = None if found is None else _first_of_each(scope["headers"])
-    if found is None or headers is None or "origin" in headers or "content-encoding" in headers:
+    if found is None or b"origin" in headers or b"content-encoding" in headers:
         return None
-    if not has_one_host(scope["headers"]):
+    if not is_host(headers.get(b"host", b"")):
         return None
-    return PlainHook(ProviderName(found[1].decode()), found[2].decode(), headers)
+    return PlainHook(ProviderName(found[1].decode()), found[2].decode(), _first_of_each(headers.items()))

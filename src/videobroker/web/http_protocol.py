@@ -6,8 +6,9 @@ limits for bodies are enforced where bodies are read (`reading.BodyLimit`).
 
 import asyncio
 import time
-from array import array
 from collections.abc import Iterable
+from enum import Enum, auto
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import httptools
@@ -34,43 +35,22 @@ _CONNECTION_CLOSE = (b"connection", b"close")
 
 
 class _RefusedError(Exception):
-    """Makes the parser stop. uvicorn calls `send_400_response` then."""
+    """Makes the parser stop."""
 
 
-class RequestParser(httptools.HttpRequestParser):
-    """Parses a request that offers an upgrade like the same request without the offer (RFC 9110, section 7.8).
+class _Input(Enum):
+    """What has come of the next request, or of the one that is being answered."""
 
-    llhttp takes everything after the head of such a request for another protocol. Here, the head is parsed again
-    without the offer, and then the rest.
-    """
-
-    def __init__(self, protocol: "HttpProtocol") -> None:
-        super().__init__(protocol)
-        self._protocol = protocol
-
-    def feed_data(self, data: "bytes | bytearray | memoryview | array[int]") -> None:
-        """Parse. Raises `httptools.HttpParserError`."""
-        try:
-            super().feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # Views: many requests in one segment must not copy the rest of it again and again.
-            self._feed_again(memoryview(data)[upgrade.args[0] :])
-
-    def _feed_again(self, rest: memoryview) -> None:
-        while True:
-            try:
-                head = self._protocol.head_without_upgrade()
-                parser = self._protocol.parser_of_last_request()
-                if parser is not None:
-                    parser.feed_data(head)
-                    parser.feed_data(rest)
-                    return
-                super().feed_data(head)
-                super().feed_data(rest)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = rest[upgrade.args[0] :]
-            else:
-                return
+    NOTHING = auto()
+    """Of the first request of the connection."""
+    IDLE = auto()
+    """All requests are answered."""
+    HEAD = auto()
+    """The beginning of a head."""
+    BODY = auto()
+    """A head, and perhaps the beginning of its body."""
+    REQUEST = auto()
+    """A whole request."""
 
 
 class HttpProtocol(OnePieceProtocol):
@@ -82,11 +62,9 @@ class HttpProtocol(OnePieceProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parser = self._new_parser()
         self._ignores_upgrade = False
         self._is_last_request = False
-        self._awaits_head = True
-        self._has_begun_head = False
+        self._input = _Input.NOTHING
         self._bytes_without_progress = 0
         self._segment_bytes = 0
         self._refused: BrokerError | None = None
@@ -94,6 +72,7 @@ class HttpProtocol(OnePieceProtocol):
         self._discarded_bytes = 0
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._linger_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
@@ -114,19 +93,53 @@ class HttpProtocol(OnePieceProtocol):
         if self._refused is not None:
             self._discard(data)
             return
-        self._bytes_without_progress += len(data)
         self._segment_bytes = len(data)
-        super().data_received(data)
+        self._bytes_without_progress += self._segment_bytes
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse_unparsed()
+            return
         if self._bytes_without_progress > self.max_head_bytes:
             self._refuse(self._head_too_large())
-        elif self._deadline is None and (self._has_begun_head or not self.is_busy()):
-            # A head, or the rest of a body that was answered before it was complete.
-            self.expect_within(self.head_seconds)
+        elif self._input is not _Input.REQUEST:
+            self.expect_rest()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse a request that offers an upgrade like the same request without the offer (RFC 9110, section 7.8).
+
+        llhttp takes everything after the head of such a request for another protocol. Here, the head is parsed again
+        without the offer, and then the rest. Raises `httptools.HttpParserError`.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Views: many requests in one segment must not copy the rest of it again and again.
+            rest: memoryview | None = memoryview(data)[upgrade.args[0] :]
+            while rest is not None:
+                rest = self._parse_without_upgrade(rest)
+
+    def _parse_without_upgrade(self, rest: memoryview) -> memoryview | None:
+        """Parse the last head without `Upgrade`, and the rest; returns what is left after another offer."""
+        try:
+            head = self._head_without_upgrade()
+            if self._is_last_request:
+                # llhttp parses nothing after it.
+                self.parser = self._new_parser()
+            self.parser.feed_data(head)
+            self.parser.feed_data(rest)
+        except httptools.HttpParserUpgrade as upgrade:
+            return rest[upgrade.args[0] :]
+        return None
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        super().on_message_begin()
-        self._has_begun_head = True
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        if self._input is _Input.IDLE:
+            self._deadline = None
+        self._input = _Input.HEAD
 
     def on_headers_complete(self) -> None:
         """The end of a head."""
@@ -146,15 +159,20 @@ class HttpProtocol(OnePieceProtocol):
         if self._ignores_upgrade:
             return
         self._bytes_without_progress = 0
-        self._awaits_head = self._has_begun_head = False
+        self._input = _Input.BODY
         self._deadline = None
         self.begin_request()
-        # The scope has the headers. What comes after the last chunk are trailers, which are discarded.
-        self.headers = []
 
     def begin_request(self) -> None:
         """Start processing the request whose head has been parsed."""
+        url, headers, expects_100_continue = self.url, self.headers, self.expect_100_continue
+        # Only now: it makes a scope, which not every request needs.
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects_100_continue
+        self.headers.extend(headers)
         super().on_headers_complete()
+        # The scope has the headers. What comes after the last chunk are trailers, which are discarded.
+        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
@@ -171,36 +189,43 @@ class HttpProtocol(OnePieceProtocol):
             return
         self._bytes_without_progress = 0
         self._deadline = None
-        self._awaits_head = True
+        self._input = _Input.REQUEST
         self.complete_request()
 
     def complete_request(self) -> None:
         """Process the end of the request."""
         super().on_message_complete()
+        if not self.is_busy():
+            # It was answered before.
+            self._become_idle()
 
     def on_response_complete(self) -> None:
         """A response was sent."""
-        is_last = not self.pipeline
-        super().on_response_complete()
-        if self._refused is not None and is_last:
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self._refused is not None:
             self._send_refusal()
+            return
+        self.flow.resume_reading()
+        if self._input is _Input.REQUEST:
+            self._become_idle()
+        elif self._deadline is None:
+            # It was answered before it was complete.
+            self.expect_within(self.head_seconds)
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP. `msg` is uvicorn's."""
-        self._refuse(self._refused or MalformedRequest("This is not a valid HTTP/1.1 request. Check its framing."))
+    def _become_idle(self) -> None:
+        self._input = _Input.IDLE
+        self.expect_within(self.timeout_keep_alive)
 
-    def head_without_upgrade(self) -> bytes:
+    def _head_without_upgrade(self) -> bytes:
         """The head that has just been parsed, without `Upgrade`."""
         version = self.parser.get_http_version().encode()
         lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
         return b"".join([b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version), *lines, b"\r\n"])
-
-    def parser_of_last_request(self) -> RequestParser | None:
-        """A new parser if this is the last request of the connection: llhttp parses nothing after it."""
-        if not self._is_last_request:
-            return None
-        self.parser = parser = self._new_parser()
-        return parser
 
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
@@ -208,13 +233,18 @@ class HttpProtocol(OnePieceProtocol):
         cycle: object | None = self.cycle
         return cycle is not None and not self.cycle.response_complete
 
+    def expect_rest(self) -> None:
+        """Set a deadline for the rest of a request that has begun to come."""
+        if self._deadline is None and (self._input is _Input.HEAD or not self.is_busy()):
+            self.expect_within(self.head_seconds)
+
     def deadline_passed(self) -> None:
         """What was expected did not come in time."""
         if self.is_busy():
             # The client may wait for the response before it sends more.
-            if self._has_begun_head:
+            if self._input is _Input.HEAD:
                 self.expect_within(self.head_seconds)
-        elif self._has_begun_head:
+        elif self._input is _Input.HEAD:
             self._refuse(
                 RequestTimeout(
                     f"The head of the request was not complete within {self.head_seconds:g} seconds. Send it at once."
@@ -228,24 +258,31 @@ class HttpProtocol(OnePieceProtocol):
         return self._deadline is not None
 
     def expect_within(self, seconds: float) -> None:
-        """Call `deadline_passed` unless the head of a request is complete within this time."""
-        # One timer per connection, set again when it fires: most requests come whole, and need none.
+        """Call `deadline_passed` unless what is expected has come within this time."""
+        # One timer per connection. A deadline that moves away leaves it as it is: it is set again when it fires.
         self._deadline = self.loop.time() + seconds
-        if self._timer is None:
-            self._timer = self.loop.call_at(self._deadline, self._on_timer)
+        if self._timer is not None:
+            if self._timer_at <= self._deadline:
+                return
+            self._timer.cancel()
+        self._set_timer(self._deadline)
+
+    def _set_timer(self, at: float) -> None:
+        self._timer_at = at
+        self._timer = self.loop.call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         if self._deadline is None or self._refused is not None or self.transport.is_closing():
             return
         if self.loop.time() < self._deadline:
-            self._timer = self.loop.call_at(self._deadline, self._on_timer)
+            self._set_timer(self._deadline)
         else:
             self._deadline = None
             self.deadline_passed()
 
-    def _new_parser(self) -> RequestParser:
-        parser = RequestParser(self)
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
         # As uvicorn does: what follows `Connection: close` is discarded.
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser
@@ -259,9 +296,12 @@ class HttpProtocol(OnePieceProtocol):
             f"Request line and headers have at most {self.max_head_bytes} bytes. Send fewer or shorter."
         )
 
+    def _refuse_unparsed(self) -> None:
+        self._refuse(self._refused or MalformedRequest("This is not a valid HTTP/1.1 request. Check its framing."))
+
     def _refuse(self, error: BrokerError) -> None:
         self._refused = error
-        if self._awaits_head:
+        if self._input is not _Input.BODY:
             # Responses come in the order of the requests.
             if not self.is_busy():
                 self._send_refusal()
@@ -288,8 +328,9 @@ class HttpProtocol(OnePieceProtocol):
         self._has_sent_refusal = True
         refusal = problem(self._refused)
         observe("none", refusal.status_code, time.perf_counter())
-        headers = [*self.server_state.default_headers, *refusal.raw_headers, _CONNECTION_CLOSE]
-        self.transport.write(response_bytes(refusal.status_code, headers, bytes(refusal.body)))
+        headers = [*refusal.raw_headers, _CONNECTION_CLOSE]
+        defaults = self.server_state.default_headers
+        self.transport.write(response_bytes(refusal.status_code, defaults, headers, body=bytes(refusal.body)))
         if not self.transport.can_write_eof():
             self.transport.close()
             return
@@ -302,6 +343,12 @@ class HttpProtocol(OnePieceProtocol):
             self.transport.close()
 
 
-def response_bytes(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+def response_bytes(status: int, *headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
     """A whole response."""
-    return b"".join((STATUS_LINE[status], *(b"%b: %b\r\n" % header for header in headers), b"\r\n", body))
+    return b"".join((STATUS_LINE[status], *[_lines(tuple(each)) for each in headers], b"\r\n", body))
+
+
+@lru_cache(maxsize=4096)
+def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    # There are as many as there are kinds and lengths of answers, and the date.
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

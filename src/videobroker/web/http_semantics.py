@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,7 @@ DEFAULT_HEADERS = (
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 
+@lru_cache(maxsize=64)
 def is_host(value: bytes) -> bool:
     """Whether this is a valid `Host`."""
     return _HOST.fullmatch(value) is not None

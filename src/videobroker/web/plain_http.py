@@ -6,15 +6,13 @@ the short way. Whatever turns out to be less plain than it looked is told to the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Coroutine
 from typing import Any, cast
 
-from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from videobroker.web.fast_lane import Answer, Plain, ShortWay
+from videobroker.web.fast_lane import Answer, Plain, ShortWay, single_headers
 from videobroker.web.http_protocol import HttpProtocol, response_bytes
 
 FAILED = Answer(
@@ -30,18 +28,8 @@ def plain_http(short_way: ShortWay) -> "type[PlainHttp]":
     return type("PlainHttp", (PlainHttp,), {"short_way": short_way})
 
 
-class _Kept:
-    """A plain request whose body has not come yet."""
-
-    __slots__ = ("body", "plain")
-
-    def __init__(self, plain: Plain) -> None:
-        self.plain = plain
-        self.body = bytearray()
-
-
 class _PlainCycle:
-    """What uvicorn wants of the `RequestResponseCycle` of such a request. It refers to nothing that is large."""
+    """What uvicorn wants of the `RequestResponseCycle` of a plain request. It refers to nothing that is large."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
 
@@ -53,9 +41,9 @@ class _PlainCycle:
         self.disconnected = False
         self.response_complete = False
 
-    async def run_asgi(self, answer: "Callable[[_PlainCycle], Awaitable[None]]") -> None:
+    def run_asgi(self, answer: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
         """Answer: uvicorn makes a task of it."""
-        await answer(self)
+        return answer
 
 
 class PlainHttp(HttpProtocol):
@@ -65,14 +53,17 @@ class PlainHttp(HttpProtocol):
 
     def __init__(self, *said: Any, **more: Any) -> None:
         super().__init__(*said, **more)
-        self._kept: _Kept | None = None
+        self._kept: Plain | None = None
+        self._kept_body = bytearray()
         outermost = self.config.loaded_app
         self._trusted = outermost.trusted_hosts if isinstance(outermost, ProxyHeadersMiddleware) else None
+        self._may_be_plain = not (self.root_path or self.limit_concurrency is not None or self.access_log)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse input."""
-        super().data_received(data)
-        if self._kept is not None and not self.has_deadline():
+    def expect_rest(self) -> None:
+        """Set a deadline for the rest of a request that has begun to come."""
+        if self._kept is None:
+            super().expect_rest()
+        elif not self.has_deadline():
             self.expect_within(BODY_SECONDS)
 
     def deadline_passed(self) -> None:
@@ -80,15 +71,15 @@ class PlainHttp(HttpProtocol):
         if self._kept is None:
             super().deadline_passed()
         else:
-            self._tell(self._kept)
+            self._tell()
 
     def begin_request(self) -> None:
         """The head is there."""
-        plain = self._plain()
-        if plain is None:
+        self._kept = self._plain()
+        if self._kept is None:
             super().begin_request()
         else:
-            self._kept = _Kept(plain)
+            self._kept_body = bytearray()
             self.cycle = cast("RequestResponseCycle", _PlainCycle())
 
     def on_body(self, body: bytes) -> None:
@@ -98,9 +89,9 @@ class PlainHttp(HttpProtocol):
             super().on_body(body)
             return
         self.note_progress()
-        kept.body += body
-        if len(kept.body) > kept.plain.longest:
-            self._tell(kept)
+        self._kept_body += body
+        if len(self._kept_body) > kept.longest:
+            self._tell()
 
     def complete_request(self) -> None:
         """The request is there."""
@@ -108,13 +99,14 @@ class PlainHttp(HttpProtocol):
         if kept is None:
             super().complete_request()
             return
-        wish = kept.plain.wish(bytes(kept.body))
+        wish = kept.wish(bytes(self._kept_body))
         if wish is None:
-            self._tell(kept)
+            self._tell()
             super().complete_request()
         else:
             self._kept = None
-            self._start_asgi_task(self.cycle, cast("Any", partial(self._answer, kept.plain, wish)))
+            answer = self._answer(kept, wish, cast("_PlainCycle", self.cycle))
+            self._start_asgi_task(self.cycle, cast("Any", answer))
 
     def abandon_request(self) -> None:
         """End the request whose body is broken."""
@@ -123,48 +115,39 @@ class PlainHttp(HttpProtocol):
             self.cycle = cast("RequestResponseCycle", None)
         super().abandon_request()
 
-    def _tell(self, kept: _Kept) -> None:
+    def _tell(self) -> None:
         # It goes the ordinary way after all. What was before it has been answered.
         cycle = self.cycle
         self._kept = None
         self.cycle = cast("RequestResponseCycle", None)
         super().begin_request()
         self.cycle.keep_alive &= cycle.keep_alive
-        if kept.body:
-            super().on_body(bytes(kept.body))
+        if self._kept_body:
+            super().on_body(bytes(self._kept_body))
 
     def _plain(self) -> Plain | None:
         parser = self.parser
         if (
-            parser.get_method() != b"POST"
+            not self._may_be_plain
+            or parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
             or not parser.should_keep_alive()
             or self.expect_100_continue
-            or self.root_path
-            or self.limit_concurrency is not None
-            or self.access_log
             or self.is_busy()
         ):
             return None
-        scope = self._scope()
-        return None if scope is None else self.short_way.plain(self.url, scope)
+        headers = single_headers(self.headers)
+        # Behind the last chunk there may be more headers.
+        if headers is None or b"transfer-encoding" in headers:
+            return None
+        return self.short_way.plain(self.url, headers, self._client_of(headers.get(b"x-forwarded-for")))
 
-    def _scope(self) -> Scope | None:
-        # What lanes look at. None for chunks: behind the last one there may be more headers.
-        passed_on = []
-        for name, value in self.headers:
-            if name == b"x-forwarded-for":
-                passed_on.append(value)
-            elif name == b"transfer-encoding":
-                return None
-        return {"headers": self.headers, "client": self._asking(passed_on) if passed_on else self.client}
-
-    def _asking(self, passed_on: list[bytes]) -> tuple[str, int] | None:
+    def _client_of(self, forwarded_for: bytes | None) -> tuple[str, int] | None:
         # As uvicorn's middleware has it.
         client, trusted = self.client, self._trusted
-        if trusted is None or (client[0] if client else None) not in trusted:
+        if forwarded_for is None or trusted is None or (client[0] if client else None) not in trusted:
             return client
-        host, port = trusted.get_trusted_client_address(b", ".join(passed_on).decode("latin-1"))
+        host, port = trusted.get_trusted_client_address(forwarded_for.decode("latin-1"))
         return (host, port) if host else client
 
     async def _answer(self, plain: Plain, wish: Any, cycle: _PlainCycle) -> None:
@@ -185,7 +168,5 @@ class PlainHttp(HttpProtocol):
         self.on_response_complete()
 
     def _written(self, answer: Answer, *, keep_alive: bool) -> bytes:
-        headers = [*self.server_state.default_headers, *answer.headers]
-        if not keep_alive:
-            headers.append((b"connection", b"close"))
-        return response_bytes(answer.status, headers, answer.content)
+        headers = answer.headers if keep_alive else (*answer.headers, (b"connection", b"close"))
+        return response_bytes(answer.status, self.server_state.default_headers, headers, body=answer.content)

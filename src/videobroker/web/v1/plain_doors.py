@@ -1,10 +1,10 @@
 """The plainest requests at a door: a backend asks, with its key, for one named user or for one guest, and no more."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pydantic_core
-from starlette.types import Scope
 
 from videobroker.broker import Broker
 from videobroker.domain.keys import Scope as KeyScope
@@ -13,6 +13,7 @@ from videobroker.domain.values import Value
 from videobroker.usecases.doors import access
 from videobroker.usecases.entering import Visitor, guest_id, join
 from videobroker.web.auth import Caller, backend
+from videobroker.web.fast_lane import Client
 from videobroker.web.http_semantics import is_host
 from videobroker.web.shapes import access_json
 from videobroker.web.v1.doors import AccessIn, GuestIn, JoinIn, join_json
@@ -24,6 +25,7 @@ Wish = JoinIn | GuestIn | AccessIn
 _PATH = re.compile(rb"/v1/(booking|group)s/([A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127})/(join|guests|access)")
 _KEY = re.compile(rb"Bearer (vb_[A-Za-z0-9_-]+)")
 _SAY_MORE = {b"idempotency-key", b"x-user-id", b"origin", b"content-encoding"}
+_JSON = b"application/json"
 _KINDS = {kind.encode(): kind for kind in SessionKind}
 _OPERATIONS = {
     (kind, door): f"{name}_of_{kind}"
@@ -89,35 +91,20 @@ def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> Visitor:
     return Visitor(caller.must_speak_for(wish.user_id), wish.display_name)
 
 
-def plain_door(path: bytes, scope: Scope) -> PlainDoor | None:
+def plain_door(path: bytes, headers: Mapping[bytes, bytes], client: Client) -> PlainDoor | None:
     """The request, if it is one of these."""
     found = _PATH.fullmatch(path)
-    if found is None:
+    if found is None or not _SAY_MORE.isdisjoint(headers) or headers.get(b"content-type", _JSON) != _JSON:
         return None
-    key = user_agent = host = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            shown = _KEY.fullmatch(value)
-            if shown is None or key is not None:
-                return None
-            key = shown[1]
-        elif name == b"host":
-            if host is not None or not is_host(value):
-                return None
-            host = value
-        elif name == b"user-agent":
-            # The first one counts, as it does elsewhere.
-            user_agent = value if user_agent is None else user_agent
-        elif name in _SAY_MORE or (name == b"content-type" and value != b"application/json"):
-            return None
-    if key is None or host is None:
+    key = _KEY.fullmatch(headers.get(b"authorization", b""))
+    if key is None or not is_host(headers.get(b"host", b"")):
         return None
-    client = scope.get("client")
+    user_agent = headers.get(b"user-agent")
     return PlainDoor(
         kind=_KINDS[found[1]],
         reference=found[2].decode(),
         door=found[3],
-        key=key.decode(),
+        key=key[1].decode(),
         host=client[0] if client else None,
         user_agent=None if user_agent is None else user_agent.decode("latin-1"),
     )
