@@ -199,7 +199,7 @@ def call_from(row: RowMapping, *, prefix: str = "") -> Call:
         last_left_at,
         evidence_at,
         settled_at,
-    ) = _COLUMNS.of(row, prefix)
+    ) = CALL_COLUMNS.of(row, prefix)
     return Call(
         id=call_id,
         session_id=session_id,
@@ -216,7 +216,7 @@ def call_from(row: RowMapping, *, prefix: str = "") -> Call:
     )
 
 
-_COLUMNS = Columns(
+CALL_COLUMNS = Columns(
     "id",
     "session_id",
     "provider",

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, EntryId, SessionId
 from videobroker.domain.lobby import FORGOTTEN_AFTER, Entry, EntryState
+from videobroker.storage.rows import Columns
 from videobroker.storage.tables import calls, lobby, participants, removals
 
 WRITE_AGAIN_AFTER = timedelta(seconds=3)
@@ -234,17 +235,25 @@ async def admitted(
 
 def entry_from(columns: RowMapping, *, prefix: str = "") -> Entry:
     """An entry out of a row that holds it."""
-    return Entry(
-        id=columns[f"{prefix}id"],
-        user_id=columns[f"{prefix}user_id"],
-        display_name=columns[f"{prefix}display_name"],
-        is_guest=columns[f"{prefix}is_guest"],
-        state=EntryState(columns[f"{prefix}state"]),
-        asked_at=columns[f"{prefix}asked_at"],
-        seen_at=columns[f"{prefix}seen_at"],
-        decided_at=columns[f"{prefix}decided_at"],
-        decided_by=columns[f"{prefix}decided_by"],
+    entry_id, user_id, display_name, is_guest, state, asked_at, seen_at, decided_at, decided_by = ENTRY_COLUMNS.of(
+        columns, prefix
     )
+    return Entry(
+        id=entry_id,
+        user_id=user_id,
+        display_name=display_name,
+        is_guest=is_guest,
+        state=EntryState(state),
+        asked_at=asked_at,
+        seen_at=seen_at,
+        decided_at=decided_at,
+        decided_by=decided_by,
+    )
+
+
+ENTRY_COLUMNS = Columns(
+    "id", "user_id", "display_name", "is_guest", "state", "asked_at", "seen_at", "decided_at", "decided_by"
+)
 
 
 def _is_of(app_id: AppId, session_id: SessionId, user_id: str) -> tuple[Any, ...]:

@@ -364,7 +364,7 @@ def _lease_is_free() -> Any:
 def room_from(row: RowMapping, *, prefix: str = "") -> Room:
     """The room that stands in a row of the table."""
     room_id, session_id, provider, state, provider_room_id, codes, sealed_codes, closure, generation, codes_issued = (
-        _COLUMNS.of(row, prefix)
+        ROOM_COLUMNS.of(row, prefix)
     )
     return Room(
         id=room_id,
@@ -379,7 +379,7 @@ def room_from(row: RowMapping, *, prefix: str = "") -> Room:
     )
 
 
-_COLUMNS = Columns(
+ROOM_COLUMNS = Columns(
     "id",
     "session_id",
     "provider",

@@ -15,14 +15,14 @@ class Columns:
 
     def __init__(self, *names: str) -> None:
         """Two or more."""
-        self._names = names
+        self.names = names
         self._readers: dict[str, Callable[[Any], tuple[Any, ...]]] = {}
 
     def of(self, row: Any, prefix: str = "") -> tuple[Any, ...]:
         """What stands in them, in their order. In a row of several tables, their names have a prefix."""
         reader = self._readers.get(prefix)
         if reader is None:
-            reader = self._readers[prefix] = itemgetter(*(f"{prefix}{name}" for name in self._names))
+            reader = self._readers[prefix] = itemgetter(*(f"{prefix}{name}" for name in self.names))
         return reader(row)
 
 

@@ -444,7 +444,7 @@ def session_of(row: Any) -> Session:
         no_shows_reported_for,
         concluded_at,
         ended_for_all_at,
-    ) = _COLUMNS.of(row)
+    ) = SESSION_COLUMNS.of(row)
     return Session(
         id=session_id,
         key=SessionKey(app_id, _KINDS[kind], reference),
@@ -468,7 +468,7 @@ def session_of(row: Any) -> Session:
     )
 
 
-_COLUMNS = Columns(
+SESSION_COLUMNS = Columns(
     "app_id",
     "id",
     "kind",
