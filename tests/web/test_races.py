@@ -2,25 +2,28 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import jwt
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import Event, EventType
-from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.domain.users import TokenRules
-from videobroker.errors import StorageUnavailable
-from videobroker.storage import rooms, sessions
-from videobroker.usecases import tenants
+from videobroker.errors import RoleMayNot, StorageUnavailable
+from videobroker.storage import removals, rooms, sessions
+from videobroker.usecases import removing, tenants
 from videobroker.usecases.leases import kept
 
 LESSON_1 = "/v1/bookings/lesson-1"
+PATIENCE_SECONDS = 20
 
 
 async def reached(sandbox: Sandbox, operation: str) -> None:
@@ -240,16 +243,14 @@ class TestABlockWhileSomebodyJoins:
             order = [each["type"] for each in seen]
             assert "credentials.issued" not in order[order.index("participant.removed") :]
 
-    async def test_a_block_waits_for_credentials_that_are_being_journaled(self, tutoring: Tenant) -> None:
+    @pytest.mark.parametrize("way", ["may_issue", "blocked_lines"])
+    async def test_a_block_waits_for_credentials_that_are_being_journaled(self, tutoring: Tenant, way: str) -> None:
         await tutoring.book()
         await tutoring.join("lesson-1", "student-1")
-        key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
         store = tutoring.broker.store
         async with store.transaction() as issuing:
-            session = await sessions.find(issuing, key)
-            assert session is not None
-            asked = select(func.may_issue(tutoring.app.id, session.id, "student-1"))
-            assert (await issuing.execute(asked)).scalar_one() is True
+            session = await _lesson_1(issuing, tutoring)
+            assert await _is_blocked(issuing, way, tutoring, session, "student-1") is False
             block = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}))
             async with store.transaction() as looking:
                 while not (await looking.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one():
@@ -257,9 +258,79 @@ class TestABlockWhileSomebodyJoins:
             assert not block.done()
         assert (await block).status_code == 200
         async with store.transaction() as issuing:
-            assert (await issuing.execute(asked)).scalar_one() is False
+            assert await _is_blocked(issuing, way, tutoring, session, "student-1") is True
+
+    async def test_of_lines_that_are_written_together_only_those_of_blocked_people_are_missing(
+        self, tutoring: Tenant
+    ) -> None:
+        await tutoring.book()
+        await tutoring.join("lesson-1", "student-1")
+        await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+        before = len(await tutoring.events())
+        async with tutoring.broker.store.transaction() as transaction:
+            session = await _lesson_1(transaction, tutoring)
+        lines = [
+            about(session, kind, actor=tutoring.actor, now=tutoring.broker.now(), user_id=user_id)
+            for kind in (EventType.CREDENTIALS_ISSUED, EventType.CREDENTIALS_DENIED)
+            for user_id in ("tutor-1", "student-1", "student-2")
+        ]
+        written = await asyncio.gather(*(tutoring.broker.scribe.record(line) for line in lines))
+        assert written == [True, False, True, True, True, True]
+        assert [each["id"] for each in (await tutoring.events())[before:]] == [
+            str(line.id) for line, is_written in zip(lines, written, strict=True) if is_written
+        ]
+        denied = [line for line in lines if line.type is EventType.CREDENTIALS_DENIED]
+        assert all(await asyncio.gather(*(tutoring.broker.scribe.record(line) for line in denied)))
+
+    async def test_while_a_person_is_being_blocked_others_join(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        async with tutoring.broker.store.transaction() as blocking:
+            session = await _lesson_1(blocking, tutoring)
+            await removals.lock_issuing(blocking, session.id, "student-1")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                answers = await asyncio.gather(*(tutoring.join() for _ in range(3)))
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+
+    async def test_who_may_not_block_delays_no_join(self, tutoring: Tenant) -> None:
+        await tutoring.book()
+        await tutoring.join()
+        async with tutoring.broker.store.transaction() as issuing:
+            session = await _lesson_1(issuing, tutoring)
+            assert await _is_blocked(issuing, "may_issue", tutoring, session, "tutor-1") is False
+            student = replace(tutoring.actor, user_id="student-1")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                with pytest.raises(RoleMayNot):
+                    await removing.remove(
+                        tutoring.broker,
+                        tutoring.app,
+                        session.key,
+                        "tutor-1",
+                        ban=True,
+                        actor=student,
+                        now=tutoring.broker.now(),
+                    )
 
 
+async def _lesson_1(connection: AsyncConnection, tenant: Tenant) -> Session:
+    session = await sessions.find(connection, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
+    assert session is not None
+    return session
+
+
+async def _is_blocked(connection: AsyncConnection, way: str, tenant: Tenant, session: Session, user_id: str) -> bool:
+    """As the journal asks it."""
+    values = {"app": tenant.app.id, "session": session.id, "person": user_id}
+    return bool((await connection.execute(_IS_BLOCKED[way], values)).scalar_one())
+
+
+_IS_BLOCKED = {
+    "may_issue": text("select not may_issue(:app, :session, :person)"),
+    "blocked_lines": text(
+        "select cardinality(blocked_lines(array[:session]::uuid[], array[:app]::uuid[], array[:session]::uuid[],"
+        " array[:person]::text[])) = 1"
+    ),
+}
 _WAITING_FOR_ADVISORY_LOCK = text(
     "select exists (select from pg_locks where locktype = 'advisory' and not granted and"
     " database = (select oid from pg_database where datname = current_database()))"

@@ -16,9 +16,9 @@ from sqlalchemy import (
     BigInteger,
     Row,
     Select,
-    Subquery,
     Text,
     Uuid,
+    all_,
     bindparam,
     case,
     cast,
@@ -34,7 +34,6 @@ from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
-from sqlalchemy.sql.selectable import TableValuedAlias
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId, SessionId, TicketId
@@ -71,11 +70,26 @@ async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
     return _recorded_from(row)
 
 
-def _insert(lines: TableValuedAlias | Subquery) -> ReturningInsert[tuple[Any]]:
-    """Writes lines, but no `credentials.issued` for a person who is blocked."""
-    is_other = lines.c.type != EventType.CREDENTIALS_ISSUED.value
-    may_issue = func.may_issue(lines.c.app_id, lines.c.session_id, lines.c.user_id)
-    allowed = select(*(lines.c[name] for name in _WRITTEN)).where(case((is_other, true()), else_=may_issue))
+def _insert_one() -> ReturningInsert[tuple[Any]]:
+    """Writes a line, unless it is `credentials.issued` for a person who is blocked."""
+    line = row_of("line", *_LINE)
+    is_other = line.c.type != EventType.CREDENTIALS_ISSUED.value
+    may_issue = func.may_issue(line.c.app_id, line.c.session_id, line.c.user_id)
+    allowed = select(*line.c).where(case((is_other, true()), else_=may_issue))
+    return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
+
+
+def _insert_all() -> ReturningInsert[tuple[Any]]:
+    """Writes lines, but no `credentials.issued` for people who are blocked: one call decides about all of them."""
+    line = select(table_of("told", *_LINE)).cte("line")
+    issued = [func.array_agg(line.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
+    blocked = (
+        select(func.blocked_lines(*issued, type_=ARRAY(Uuid)).label("ids"))
+        .where(line.c.type == EventType.CREDENTIALS_ISSUED.value)
+        .cte("blocked")
+    )
+    # NULL without a line that issues credentials.
+    allowed = select(*line.c).where(blocked.c.ids.is_(None) | (line.c.id != all_(blocked.c.ids)))
     return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
 
 
@@ -83,8 +97,8 @@ class Scribe:
     """Writes single events. Events of concurrent requests share a round trip, and a transaction.
 
     `credentials.issued` is written unless the person is blocked in the session. The check is part of the write
-    (`may_issue` in the migrations): a request that was under way when the person was blocked leaves no such event
-    behind the block, in the order of the journal.
+    (`may_issue` and `blocked_lines` in the migrations): a request that was under way when the person was blocked leaves
+    no such event behind the block, in the order of the journal.
     """
 
     def __init__(self, store: Store) -> None:
@@ -304,5 +318,5 @@ _WRITTEN = (
     "data",
 )
 _LINE = [sql_column(name, journal.c[name].type) for name in _WRITTEN]
-_INSERT_ONE = Query(_insert(row_of("line", *_LINE)))
-_INSERT_ALL = Query(_insert(table_of("line", *_LINE)))
+_INSERT_ONE = Query(_insert_one())
+_INSERT_ALL = Query(_insert_all())

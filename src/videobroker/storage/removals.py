@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Text, cast, func, literal, select, update
+from sqlalchemy import Row, Text, Uuid, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,14 +25,14 @@ class Removal:
     """When the provider had done what it can; None while it still has to be told."""
 
 
-async def lock_issuing(connection: AsyncConnection, session_id: SessionId) -> None:
-    """Wait until no credentials of the session are being journaled, and let none be until this transaction ends.
+async def lock_issuing(connection: AsyncConnection, session_id: SessionId, user_id: str) -> None:
+    """Wait until no credentials of this person are being journaled, and let none be until this transaction ends.
 
     The journal is ordered by transaction ID. Call it before the transaction has one, before it locks or writes a row:
-    then nothing that was issued without knowing of a block comes behind it. The counterpart is the database function
-    `may_issue`.
+    then nothing that was issued without knowing of a block comes behind it. The counterparts are the database functions
+    `may_issue` and `blocked_lines`. Lines of other people may wait with this person's, which share their round trip.
     """
-    key = func.hashtextextended(literal("issue:") + cast(literal(str(session_id)), Text), 0)
+    key = func.issue_lock_key(cast(literal(session_id), Uuid), cast(literal(user_id), Text))
     await connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 

@@ -63,8 +63,11 @@ async def remove(
     """
     async with broker.store.transaction() as transaction:
         found = await sessions.find(transaction, key)
-        if found is not None:
-            await removals.lock_issuing(transaction, found.id)
+        if found is None:
+            raise no_session(key)
+        # Before the lock, which delays joins, and again under it.
+        await require_in(transaction, app, found, actor, Action.MODERATE)
+        await removals.lock_issuing(transaction, found.id, user_id)
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
