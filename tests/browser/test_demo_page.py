@@ -63,7 +63,7 @@ async def demo(demo_url: str, visit: VisitMaker) -> Page:
 
 
 async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None:
-    await expect(demo.get_by_role("heading", name="The demo")).to_be_visible()
+    await expect(demo.get_by_role("heading", name="Demo")).to_be_visible()
     await expect(demo.get_by_role("region", name="A call in a minute")).to_contain_text("Join as Ben")
     first = demo.get_by_role("listitem").filter(has_text="about to begin").last
     for who in ("Join as Ada (tutor)", "Join as Ben (student)"):
@@ -103,7 +103,7 @@ async def test_times_can_be_set_anew(demo: Page, clock: MovableClock) -> None:
     clock.move(hours=3)
     await demo.reload()
     await expect(demo.get_by_role("button", name="Algebra, about to begin")).to_have_count(0)
-    await demo.get_by_role("button", name="Begin anew").click()
+    await demo.get_by_role("button", name="Reset demo").click()
     await expect(demo.get_by_role("button", name="Join as Ada (tutor) at Algebra, begun anew")).to_be_visible()
 
 

@@ -1,7 +1,8 @@
-"""The demo page: everybody of the demo apps, and a button to be them. Only the demo installs it."""
+"""The demo page: the people of the demo apps, with a button to join as each. Only the demo installs it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Admit, Refuse, Wait, advice
+from videobroker.domain.access import Admit, Reason, Refuse, Wait
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.overview import Phase, phase_of
@@ -19,12 +20,14 @@ from videobroker.usecases import overviewing, registering, tenants
 from videobroker.usecases.doors import access
 from videobroker.usecases.entering import guest_id
 from videobroker.usecases.linking import issue_link
+from videobroker.web.console.join_links import BLOCKED_BY
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import ConsoleRoute, form_of
 from videobroker.web.reading import by_name
 
 PATH = "/demo"
 GUESTS_NAME = "Ida"
+CAN_JOIN = "Can join now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,14 @@ class Visitor:
     can_try: bool
     """A link is to be had: now, or for later."""
     state: str
-    """What awaits them."""
+    """What happens when they try; empty while it is too early."""
+    opens_at: datetime | None = None
+    """From when they can join, while it is too early."""
+
+    @property
+    def can_join_now(self) -> bool:
+        """Whether they get into the call at once."""
+        return self.state == CAN_JOIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,9 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
     visitors = []
     for name, role, user_id in people:
         decision = await access(broker, app, key, user_id=user_id or None, now=now)
-        visitors.append(Visitor(name, role, user_id, not isinstance(decision, Refuse), _state(decision)))
+        opens_at = decision.opens_at if isinstance(decision, Wait) and decision.reason is Reason.TOO_EARLY else None
+        can_try = not isinstance(decision, Refuse)
+        visitors.append(Visitor(name, role, user_id, can_try, _state(decision), opens_at))
     call = seen.open_call
     return Shown(
         app,
@@ -113,11 +125,15 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
 def _state(decision: Admit | Wait | Refuse) -> str:
     match decision:
         case Admit():
-            return "may enter now"
+            return CAN_JOIN
+        case Wait(reason=Reason.TOO_EARLY):
+            return ""
+        case Wait(reason=Reason.WAITING_FOR_HOST):
+            return "Waits for the host"
         case Wait():
-            return "waits in the lobby"
-        case Refuse():
-            return advice(decision)
+            return "Asks the host to join"
+        case Refuse(reason=reason):
+            return BLOCKED_BY[reason]
 
 
 @router.post("/join")
