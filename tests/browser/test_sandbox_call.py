@@ -67,7 +67,7 @@ class TestMeeting:
         await ada.page.goto(room.url("teacher", name="Ada Lovelace", userId="tutor/1"))
         await expect(ada.page.get_by_label("Your name")).to_have_value("Ada Lovelace")
         await expect(ada.page.get_by_label("Your name")).not_to_be_editable()
-        await expect(ada.page.get_by_text("You join as teacher.")).to_be_visible()
+        await expect(ada.page.get_by_text("Role: teacher")).to_be_visible()
         await shown(ada.page, "sandbox-preview")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
         await enter(ben.page, "Ben", room.url("student", "preview", user_id="student-1"))
@@ -149,7 +149,7 @@ class TestMeeting:
         await sandbox.enter(room.id, code=room.codes["student"], name="Cem")
         ada = await visit()
         await enter(ada.page, "Ada", room.url("teacher"))
-        await expect(tile(ada.page, "Cem")).to_contain_text("Not on a page")
+        await expect(tile(ada.page, "Cem")).to_contain_text("Not connected")
         await sandbox.client.post(f"/_sandbox/rooms/{room.id}/recorder")
         await expect(ada.page.get_by_text("Recording")).to_be_visible(timeout=LONG)
         await expect(ada.page.get_by_text("2 people")).to_be_visible()
@@ -180,7 +180,7 @@ class TestThroughTheService:
         await sees(ada.page)
         await sees(ben.page)
         await ben.page.close()
-        await expect(ada.page.get_by_text("You are alone here")).to_be_visible(timeout=LONG)
+        await expect(ada.page.get_by_text("You're the only one here")).to_be_visible(timeout=LONG)
         await sandbox.deliver()
         await hooked.settle()
         call = (await hooked.get(f"/v1/calls/{credentials['call']['id']}")).json()
@@ -198,13 +198,13 @@ class TestGoing:
     async def test_who_leaves_is_gone_for_the_vendor_and_may_join_again(self, visit: VisitMaker, room: Room) -> None:
         ada, ben = await lesson(visit, room)
         await ben.page.get_by_role("button", name="Leave").click()
-        await says(ben.page, "You have left")
+        await says(ben.page, "You left the call")
         await shown(ben.page, "sandbox-left")
         await room.holds("Ada")
         await expect(ada.page.get_by_text("Ben has left.")).to_be_attached(timeout=LONG)
         await expect(tile(ada.page, "Ben")).to_have_count(0)
         assert (await room.told())[-1] == "peer.leave.success"
-        await ben.page.get_by_role("button", name="Join again").click()
+        await ben.page.get_by_role("button", name="Rejoin").click()
         await enter(ben.page, "Ben")
         await sees(ada.page)
         await sees(ben.page)
@@ -229,14 +229,14 @@ class TestGoing:
     async def test_a_host_ends_the_call_for_everybody(self, visit: VisitMaker, room: Room) -> None:
         ada, ben = await lesson(visit, room)
         await ada.page.get_by_role("button", name="End for all").click()
-        await ada.page.get_by_role("button", name="Stay").click()
+        await ada.page.get_by_role("button", name="Cancel").click()
         await expect(ada.page.get_by_role("dialog")).to_be_hidden()
         await ada.page.get_by_role("button", name="End for all").click()
         await shown(ada.page, "sandbox-ending")
         await ada.page.get_by_role("button", name="End for everyone").click()
-        await says(ada.page, "The call is over")
+        await says(ada.page, "The call has ended")
         await shown(ada.page, "sandbox-ended")
-        await says(ben.page, "The call is over", "It was ended for everyone.")
+        await says(ben.page, "The call has ended", "It was ended for everyone.")
         await room.holds()
         assert (await room.told())[3:] == [
             "room.end.success",
@@ -263,7 +263,7 @@ class TestGoing:
         await says(ben.page, "You were removed", "The reason given: Your lesson is over.")
         await expect(ada.page.get_by_text("Ben was removed.")).to_be_attached(timeout=LONG)
         await room.rest("/active-rooms/{room}/end-room", reason="Closing time.", lock=True)
-        await says(ada.page, "The call is over", "Closing time.")
+        await says(ada.page, "The call has ended", "Closing time.")
         ben.expected.append("403")
         await ben.page.reload()
         await says(ben.page, "This meeting is closed")
@@ -297,7 +297,7 @@ class TestTrouble:
         await ben.page.route_web_socket(re.compile("/page/socket"), lambda page: page.close(code=4999))
         peer = (await room.people())["Ben"]["id"]
         await room.sandbox.client.post(f"/_sandbox/rooms/{room.id}/peers/{peer}/drop", json={})
-        await expect(ben.page.get_by_role("alert")).to_have_text("The connection is lost. Trying again…", timeout=LONG)
+        await expect(ben.page.get_by_role("alert")).to_have_text("Connection lost. Reconnecting…", timeout=LONG)
         await expect(ada.page.get_by_text("Ben lost the connection.")).to_be_attached(timeout=LONG)
         await shown(ben.page, "sandbox-lost")
 
@@ -333,13 +333,13 @@ class TestTrouble:
             HTMLMediaElement.prototype.play = function () {
                 return window.tapped ? play.call(this) : Promise.reject(new DOMException("no", "NotAllowedError"));
             };
-            addEventListener("click", (event) => { window.tapped = event.target.textContent === "Turn the sound on"; },
+            addEventListener("click", (event) => { window.tapped = event.target.textContent === "Turn on sound"; },
                 true);"""
         )
         await enter(ada.page, "Ada", room.url("teacher"))
         await shown(ada.page, "sandbox-sound")
-        await ada.page.get_by_role("button", name="Turn the sound on").click()
-        await expect(ada.page.get_by_role("button", name="Turn the sound on")).to_be_hidden()
+        await ada.page.get_by_role("button", name="Turn on sound").click()
+        await expect(ada.page.get_by_role("button", name="Turn on sound")).to_be_hidden()
 
     @pytest.mark.parametrize(
         ("script", "state"),
@@ -391,7 +391,7 @@ class TestTrouble:
             await ada.context.grant_permissions(["camera", "microphone"])
             await ada.page.goto(room.url("teacher"))
             notes = ada.page.locator(".notes")
-            await expect(notes).to_contain_text("No microphone was found. No camera was found.", timeout=LONG)
+            await expect(notes).to_contain_text("No microphone found. No camera found.", timeout=LONG)
             await shown(ada.page, "sandbox-missing")
             await enter(ada.page, "Ada")
             ben = await visit()
@@ -401,9 +401,9 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("what", "status", "title", "sentence"),
         [
-            ("unknown", 404, "No such meeting", "Nobody has made this code."),
-            ("code", 403, "This meeting is closed", "The room or its code is switched off at the moment."),
-            ("room", 403, "This meeting is closed", "The room or its code is switched off at the moment."),
+            ("unknown", 404, "Meeting not found", "Check the link."),
+            ("code", 403, "This meeting is closed", "The room or its code is disabled."),
+            ("room", 403, "This meeting is closed", "The room or its code is disabled."),
         ],
     )
     async def test_a_code_that_opens_nothing_is_explained(
@@ -429,7 +429,7 @@ class TestTrouble:
         await ada.page.goto(room.url("teacher"))
         await ada.page.get_by_label("Your name").fill("Ada")
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await says(ada.page, "This meeting is full", "There is no place left in the room.")
+        await says(ada.page, "This meeting is full", "The room has no free place.")
         await shown(ada.page, "sandbox-room-full")
         await sandbox.leave(room.id, peer)
         await ada.page.get_by_role("button", name="Try again").click()
@@ -470,7 +470,7 @@ class TestTrouble:
         await ada.page.goto(room.url("teacher", name="Ada"))
         await room.rest("/room-codes/code", code=room.codes["teacher"], enabled=False)
         await ada.page.get_by_role("button", name="Join", exact=True).click()
-        await says(ada.page, "This meeting is closed", "The room or its code is switched off at the moment.")
+        await says(ada.page, "This meeting is closed", "The room or its code is disabled.")
 
 
 class TestForEverybody:
@@ -506,9 +506,9 @@ class TestForEverybody:
             await ada.page.keyboard.press(key)
         await expect(ada.page.get_by_role("button", name="Leave")).to_be_focused()
         await ada.page.keyboard.press("Enter")
-        await expect(ada.page.get_by_role("heading", name="You have left")).to_be_focused(timeout=LONG)
+        await expect(ada.page.get_by_role("heading", name="You left the call")).to_be_focused(timeout=LONG)
         await ada.page.keyboard.press("Tab")
-        await expect(ada.page.get_by_role("button", name="Join again")).to_be_focused()
+        await expect(ada.page.get_by_role("button", name="Rejoin")).to_be_focused()
 
     async def test_whoever_asks_for_it_skips_the_preview(self, visit: VisitMaker, room: Room) -> None:
         ada = await visit()

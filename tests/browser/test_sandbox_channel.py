@@ -152,6 +152,24 @@ class TestTokens:
         await channel.holds()
         assert await channel.told() == ["101", "103", "103", "104", "104", "102"]
 
+    async def test_a_name_does_not_reorder_the_words_around_it(self, visit: VisitMaker, channel: Channel) -> None:
+        name, text = "\u05e0\u05d5\u05e2\u05d4", "\u05e9\u05dc\u05d5\u05dd!"
+        ada, noa = await visit(), await visit()
+        for one, credentials in ((ada, channel.credentials(7, "Ada")), (noa, channel.credentials(8, name))):
+            await one.page.goto(channel.url(credentials))
+            await join(one.page)
+        await expect(noa.page.locator(".self .who")).to_have_text(f"{name} (you)")
+        await noa.page.get_by_role("button", name="Chat", exact=True).click()
+        await noa.page.get_by_placeholder("Message everyone").fill(text)
+        await noa.page.get_by_role("button", name="Send").click()
+        for shown_text, place in ((name, ".who bdi"), (name, ".said b"), (text, ".said p")):
+            element = ada.page.locator(place).filter(has_text=shown_text)
+            await expect(element).to_have_text(shown_text, timeout=LONG)
+            assert await element.evaluate("element => getComputedStyle(element).unicodeBidi") in {
+                "isolate",
+                "plaintext",
+            }
+
     async def test_who_may_only_listen_sends_nothing(self, visit: VisitMaker, channel: Channel) -> None:
         ada, eve = await visit(), await visit()
         await ada.page.goto(channel.url(channel.credentials(7, "Ada")))
@@ -201,7 +219,7 @@ class TestTokens:
         await join(ada.page)
         await again.page.goto(channel.url(channel.credentials(7, "Ada")))
         await join(again.page)
-        await expect(ada.page.get_by_role("heading", name="You joined somewhere else")).to_be_visible(timeout=LONG)
+        await expect(ada.page.get_by_role("heading", name="You joined on another device")).to_be_visible(timeout=LONG)
         await shown(ada.page, "sandbox-elsewhere")
         assert await channel.uids() == [7]
         assert await channel.told() == ["101", "103", "104", "103"]

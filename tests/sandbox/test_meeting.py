@@ -401,7 +401,7 @@ class TestRefusals:
 
     async def test_an_unknown_code_is_refused(self, dial: Dial) -> None:
         refused = await (await dial(code="aaa-aaaa-aaa", name="Ada")).hear("refused")
-        assert (refused["code"], refused["title"]) == ("code_unknown", "No such meeting")
+        assert (refused["code"], refused["title"]) == ("code_unknown", "Meeting not found")
 
     @pytest.mark.parametrize("name", ["", "   ", None, "x" * 101])
     async def test_a_name_is_needed(self, dial: Dial, codes: dict[str, str], name: str | None) -> None:

@@ -84,7 +84,7 @@ _PRELOADED = "".join(
     for path in sorted(_FILES.glob("*.js"))
     if path.name != "call.js"
 )
-_NEEDS_SCRIPTS = ("One moment", "The call needs JavaScript.")
+_NEEDS_SCRIPTS = ("Just a moment", "The call needs JavaScript.")
 
 
 def _meeting_page(state: SandboxState, request: Request) -> Response:

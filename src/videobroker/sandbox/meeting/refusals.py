@@ -15,27 +15,27 @@ class Refusal:
 
 
 _CLOSED = "This meeting is closed"
-_SWITCHED_OFF = "The room or its code is switched off at the moment."
+_SWITCHED_OFF = "The room or its code is disabled."
 _FULL = "This meeting is full"
-_WRONG = "This invitation does not fit"
+_WRONG = "Invalid invitation"
 _REFUSALS = {
-    "Code not found": Refusal("code_unknown", "No such meeting", "Nobody has made this code. Please check the link."),
+    "Code not found": Refusal("code_unknown", "Meeting not found", "Check the link."),
     "Room is disabled": Refusal("room_disabled", _CLOSED, _SWITCHED_OFF),
     "Code is disabled": Refusal("code_disabled", _CLOSED, _SWITCHED_OFF),
-    "room limit reached": Refusal("room_full", _FULL, "There is no place left in the room. Try again later."),
-    "role limit reached": Refusal("role_full", _FULL, "There is no place left for your role. Try again later."),
+    "room limit reached": Refusal("room_full", _FULL, "The room has no free place. Try again later."),
+    "role limit reached": Refusal("role_full", _FULL, "Your role has no free place. Try again later."),
     "Invalid App ID": Refusal("token_refused", _WRONG, "It is for another App ID. Ask for a new one."),
     "the token is expired": Refusal(
-        "token_expired", "Your invitation has expired", "Its time is over. Ask for a new one and join again."
+        "token_expired", "Your invitation has expired", "Ask for a new one and join again."
     ),
     "the token is for another channel or uid": Refusal(
         "token_refused", _WRONG, "It is for another channel or another person. Ask for a new one."
     ),
     "banned by a kicking rule": Refusal(
-        "banned", "You may not join", "Somebody has put you out of this channel, and you may not come back yet."
+        "banned", "You can't join", "You were removed from this channel and can't rejoin yet."
     ),
 }
-_TOKEN = Refusal("token_refused", _WRONG, "Its token is not a good one. Ask for a new one.")
+_TOKEN = Refusal("token_refused", _WRONG, "Invalid token. Ask for a new one.")
 
 
 def refusal_of(problem: Problem) -> Refusal:
@@ -45,4 +45,4 @@ def refusal_of(problem: Problem) -> Refusal:
         return known
     if problem.status == 401:
         return _TOKEN
-    return Refusal("refused", "You cannot join", f"The sandbox says: {problem.message}.")
+    return Refusal("refused", "You can't join", f"The sandbox says: {problem.message}.")

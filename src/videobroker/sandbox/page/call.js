@@ -105,8 +105,8 @@ class VideobrokerCall extends HTMLElement {
     } else {
       const sentence = framed
         ? "The page around this one says who joins."
-        : "This page needs the parts of a join credential after a # in its address: app_id, channel, uid and token.";
-      this.#show(card(framed ? "One moment" : "An invitation is needed", sentence), false);
+        : "Add a join credential after # in the address: app_id, channel, uid, and token.";
+      this.#show(card(framed ? "Just a moment" : "Invitation needed", sentence), false);
     }
   }
 
@@ -167,15 +167,15 @@ class VideobrokerCall extends HTMLElement {
       case "chat":
         return this.#call?.said(message.name || "Message", message.text, message.from === this.#me?.id);
       case "problem":
-        return this.#call?.toast(`That did not work: ${message.message}.`);
+        return this.#call?.toast(`Something went wrong: ${message.message}.`);
       case "token-will-expire":
         tell("token-will-expire", { seconds: message.seconds });
-        return this.#call?.toast("Your invitation ends soon.");
+        return this.#call?.toast("Your invitation expires soon.");
       case "renewed":
         return tell("renewed");
       case "not-renewed":
         tell("not-renewed", { message: message.message });
-        return this.#call?.toast(`It was not renewed. ${message.message}`);
+        return this.#call?.toast(`Not renewed. ${message.message}`);
     }
   }
 
@@ -214,7 +214,7 @@ class VideobrokerCall extends HTMLElement {
   #came(person) {
     this.#people.set(person.id, person);
     if (person.connects) this.#mesh.meet(person.id, false);
-    this.#call.toast(`${person.name} has joined.`);
+    this.#call.tell(person.name, " joined.");
     this.#drawPeople();
   }
 
@@ -223,30 +223,30 @@ class VideobrokerCall extends HTMLElement {
     this.#people.delete(id);
     this.#mesh.part(id);
     const how = { removed: "was removed", lost: "lost the connection" }[cause] ?? "has left";
-    if (person) this.#call.toast(`${person.name} ${how}.`);
+    if (person) this.#call.tell(person.name, ` ${how}.`);
     this.#drawPeople();
   }
 
   #changed(person) {
     const before = this.#people.get(person.id);
     this.#people.set(person.id, person);
-    if (before && !before.media.screen && person.media.screen) this.#call.toast(`${person.name} shares a screen.`);
+    if (before && !before.media.screen && person.media.screen) this.#call.tell(person.name, " is sharing their screen.");
     this.#draw();
   }
 
   #mayNow({ may, role }) {
     this.#may = may;
     this.#me.role = role;
-    this.#call.toast(`You are ${role} now.`);
+    this.#call.toast(`Your role is now ${role}.`);
     this.#publish();
   }
 
   #lost() {
     if (this.#call) {
-      this.#call.banner("The connection is lost. Trying again…");
+      this.#call.banner("Connection lost. Reconnecting…");
       tell("lost");
     } else if (!(this.#view instanceof Preview)) {
-      this.#show(card("One moment", "The sandbox does not answer. Trying again…"), false);
+      this.#show(card("Just a moment", "The sandbox isn't responding. Retrying…"), false);
     }
   }
 
@@ -263,18 +263,18 @@ class VideobrokerCall extends HTMLElement {
     const reason = message ? ` The reason given: ${message}` : "";
     if (cause === "left") {
       tell("left");
-      this.#over("You have left", "Your place in the call is free again.", "Join again");
+      this.#over("You left the call", "You can join again.", "Rejoin");
     } else if (cause === "ended") {
       tell("ended", { message });
-      this.#over("The call is over", `It was ended for everyone.${reason}`);
+      this.#over("The call has ended", `It was ended for everyone.${reason}`);
     } else if (cause === "expired") {
-      const sentence = "The time of your invitation is over. Ask for a new one and join again.";
+      const sentence = "Ask for a new one and join again.";
       tell("error", { code: "token_expired", message: sentence });
       this.#over("Your invitation has expired", sentence);
     } else {
       tell("removed", { cause, message });
-      if (cause === "replaced") this.#over("You joined somewhere else", "This page has left the call.", "Join here");
-      else this.#over("You were removed", `Somebody has put you out of the call.${reason}`);
+      if (cause === "replaced") this.#over("You joined on another device", "This page has left the call.", "Join here");
+      else this.#over("You were removed", `The host removed you.${reason}`);
     }
   }
 
@@ -328,7 +328,7 @@ class VideobrokerCall extends HTMLElement {
       this.#share(stream.getVideoTracks()[0]);
     } catch (error) {
       // Who closes the browser's question has changed their mind, and knows it.
-      if (error.name !== "NotAllowedError") this.#call?.toast("The screen cannot be shared.");
+      if (error.name !== "NotAllowedError") this.#call?.toast("Couldn't share your screen.");
     }
   }
 

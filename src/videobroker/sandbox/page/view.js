@@ -5,8 +5,8 @@ import { button, h, icon, relabel } from "./dom.js";
 
 const NOTES = {
   denied: (device) => `Your ${device} is blocked.`,
-  missing: (device) => `No ${device} was found.`,
-  busy: (device) => `Your ${device} cannot be used at the moment.`,
+  missing: (device) => `No ${device} found.`,
+  busy: (device) => `Another app is using your ${device}.`,
   insecure: (device) => `A ${device} works only on https pages and on localhost.`,
 };
 const TOAST_MS = 4000;
@@ -47,6 +47,7 @@ export class Preview {
       required: true,
       maxLength: 100,
       autocomplete: "name",
+      dir: "auto",
       readOnly: locked,
       oninput: () => this.update(),
     });
@@ -66,7 +67,7 @@ export class Preview {
     this.element = h(
       "main",
       { className: "preview" },
-      h("header", {}, h("h1", {}, title), role ? h("p", {}, "You join as ", h("b", {}, role), ".") : null),
+      h("header", {}, h("h1", {}, title), role ? h("p", {}, "Role: ", h("b", {}, role)) : null),
       h(
         "section",
         { className: "tile self", "aria-label": "Preview" },
@@ -118,7 +119,7 @@ export class Preview {
       const select = h("select", { id: kind, onchange: () => this.#devices.choose(kind, select.value) }, ...options);
       return [h("label", { for: kind }, KINDS[kind]), select];
     });
-    // Not while somebody is choosing: the list would close under their hands.
+    // Not while the list is in use: it would close.
     if (!this.#choices.contains(document.activeElement)) this.#choices.replaceChildren(...fields.flat());
   }
 
@@ -128,7 +129,7 @@ export class Preview {
   }
 }
 
-/** The call: everybody's tile, the toolbar, the chat. */
+/** The call: tiles, toolbar, chat. */
 export class Call {
   #tiles = new Map();
   #grid = h("div", { className: "grid", role: "list", "aria-label": "People" });
@@ -137,7 +138,7 @@ export class Call {
   #count = h("span");
   #recorded = h("span", { className: "recorded", hidden: true }, "Recording");
   #log = h("div", { className: "log", role: "log", "aria-label": "Messages", tabIndex: 0 });
-  #text = h("input", { id: "text", name: "text", maxLength: 2000, autocomplete: "off", placeholder: "Say something" });
+  #text = h("input", { id: "text", name: "text", maxLength: 2000, autocomplete: "off", dir: "auto", placeholder: "Message everyone" });
   #unread = 0;
   #sound;
 
@@ -150,7 +151,7 @@ export class Call {
     this.leave = button("leave", "Leave", () => act("leave"), { className: "tool danger" });
     this.end = button("end", "End for all", () => this.#dialog.showModal(), { className: "tool end", hidden: true });
     this.#sound = h("button", { type: "button", className: "primary sound", hidden: true, onclick: () => this.#play() });
-    this.#sound.textContent = "Turn the sound on";
+    this.#sound.textContent = "Turn on sound";
     this.element = h(
       "main",
       { className: "call" },
@@ -195,11 +196,11 @@ export class Call {
     "dialog",
     { "aria-labelledby": "end-title" },
     h("h2", { id: "end-title" }, "End the call for everyone?"),
-    h("p", {}, "All others are put out as well."),
+    h("p", {}, "This ends the call for everyone."),
     h(
       "div",
       { className: "actions" },
-      h("button", { type: "button", onclick: () => this.#dialog.close() }, "Stay"),
+      h("button", { type: "button", onclick: () => this.#dialog.close() }, "Cancel"),
       h(
         "button",
         {
@@ -244,10 +245,10 @@ export class Call {
     const shared = people.some((person) => person.screen);
     this.#grid.dataset.count = Math.min(this.#tiles.size, 5);
     this.#grid.classList.toggle("shared", shared);
-    this.#count.textContent = people.length === 1 ? "You are alone here" : `${people.length} people`;
+    this.#count.textContent = people.length === 1 ? "You're the only one here" : `${people.length} people`;
   }
 
-  /** Mark who is speaking; `level` tells how loud somebody is. */
+  /** Mark who speaks; `level` is their loudness. */
   speaking(level) {
     for (const tile of this.#tiles.values()) tile.element.classList.toggle("speaks", level(tile.id) > SPEAKING);
   }
@@ -270,18 +271,22 @@ export class Call {
     this.#banner.textContent = sentence;
   }
 
-  toast(sentence) {
-    const toast = h("p", {}, sentence);
+  toast(...parts) {
+    const toast = h("p", {}, ...parts);
     this.#toasts.append(toast);
     setTimeout(() => toast.remove(), TOAST_MS);
   }
 
+  tell(name, ...words) {
+    this.toast(h("bdi", {}, name), ...words);
+  }
+
   said(name, text, mine) {
-    this.#log.append(h("div", { className: mine ? "said mine" : "said" }, h("b", {}, mine ? "You" : name), h("p", {}, text)));
+    this.#log.append(h("div", { className: mine ? "said mine" : "said" }, h("b", { dir: "auto" }, mine ? "You" : name), h("p", { dir: "auto" }, text)));
     this.#log.scrollTop = this.#log.scrollHeight;
     if (this.#panel.hidden && !mine) {
       this.#unread += 1;
-      this.toast(`${name}: ${text}`);
+      this.tell(name, ": ", h("bdi", {}, text));
     }
     this.#labelChat();
   }
@@ -351,8 +356,8 @@ class Tile {
     }
     this.element.classList.toggle("dark", !seen);
     this.#avatar.textContent = initials(person.name);
-    this.#name.textContent = this.#screen ? `${person.self ? "Your" : `${person.name}’s`} screen` : person.name;
-    if (person.self && !this.#screen) this.#name.textContent += " (you)";
+    const of = this.#screen ? (person.self ? "Your screen" : "’s screen") : person.self ? " (you)" : "";
+    this.#name.replaceChildren(this.#screen && person.self ? "" : h("bdi", {}, person.name), of);
     this.#role.textContent = this.#screen ? "" : person.role;
     this.#muted.hidden = this.#screen || person.media.audio;
     this.#remove.hidden = this.#screen || !person.removable;
@@ -378,7 +383,7 @@ function walk({ key, currentTarget }) {
 
 function stateOf({ self, connects, state }) {
   if (self) return "";
-  if (!connects) return "Not on a page";
+  if (!connects) return "Not connected";
   return { new: "Connecting…", connecting: "Connecting…", disconnected: "Connection lost", failed: "Connection lost" }[
     state
   ] ?? "";
