@@ -60,7 +60,7 @@ HOSTED = (
     _card("unavailable", "The service cannot reach its database: the page loads itself again. Status 503."),
     _card(
         "early",
-        "Too early: counts down to `opens_at` by the service's clock, and opens the doors by itself.",
+        "Too early: counts down to `opens_at` by the service's clock, then shows the button.",
         "early.countdown",
         "waiting.ask",
         "session.you",
@@ -78,14 +78,14 @@ HOSTED = (
     ),
     State(
         "early-asked",
-        "Somebody has asked to go in as soon as they can.",
+        "The person has asked to join automatically.",
         ("early.heading", "waiting.asked", "waiting.stay"),
         screen="early",
     ),
-    _card("waiting-for-host", "The host is not there yet; `waiting_room: until_host`.", "waiting.ask", screen="host"),
+    _card("waiting-for-host", "The host has not joined yet; `waiting_room: until_host`.", "waiting.ask", screen="host"),
     State(
         "asks-to-be-let-in",
-        "People are let in one by one; `waiting_room: admit`.",
+        "The host admits each person; `waiting_room: admit`.",
         ("admission.heading", "admission.text.ask", "waiting.knock"),
         screen="admission",
     ),
@@ -96,9 +96,9 @@ HOSTED = (
         screen="admission",
     ),
     _card("waiting-host-present", "A request was sent, and a host is in the call.", screen="admission"),
-    _card("ready", "The button. Nobody who asked before has to press it.", "ready.join"),
+    _card("ready", "The button. A person who asked to join automatically does not need it.", "ready.join"),
     State("ready-call-runs", "The others are there already.", ("ready.heading", "ready.running"), screen="ready"),
-    State("devices-not-asked", "Nobody's camera is turned on unasked.", ("devices.invite", "devices.start")),
+    State("devices-not-asked", "No camera is turned on without a click.", ("devices.invite", "devices.start")),
     State("devices-asking", "The browser asks.", ("devices.asking",)),
     State(
         "devices-denied", "No permission: what to do; going on without is fine.", ("devices.denied", "devices.again")
@@ -119,20 +119,20 @@ HOSTED = (
     State("call-host", "Hosts may end it for everyone.", ("call.leave", "call.end"), screen="call"),
     State(
         "host-lets-in",
-        "Hosts see who waits: let in, refuse, let everyone in. The title of the page counts them.",
-        ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all", "lobby.guest"),
+        "Hosts see who waits: admit, deny, admit all. The title of the page counts them.",
+        ("lobby.heading", "lobby.admit", "lobby.deny", "lobby.admit_all.count", "lobby.guest"),
         screen="call",
     ),
-    State("host-lets-in-stranded", "Somebody who waits has gone for a moment.", ("lobby.stranded", "session.you.host")),
-    State("host-lets-in-failed", "Letting in did not work.", ("lobby.failed",)),
-    State("host-lets-in-nobody", "The list, opened by the host while nobody waits.", ("lobby.nobody",), screen="call"),
+    State("host-lets-in-stranded", "A person who waits is away for a moment.", ("lobby.stranded", "session.you.host")),
+    State("host-lets-in-failed", "Admitting failed.", ("lobby.failed",)),
+    State("host-lets-in-nobody", "The list, opened by the host while no one waits.", ("lobby.nobody",), screen="call"),
     State(
         "ending",
-        "Ending for everyone asks once more.",
+        "Ending for everyone asks for confirmation.",
         ("call.end.question", "call.end.text", "call.end.yes", "call.end.no"),
     ),
     State("ending-failed", "It could not be ended.", ("call.end.question", "call.end.failed")),
-    _card("left", "Somebody has left: join again.", "left.join"),
+    _card("left", "The person has left: rejoin.", "left.join"),
     _card("ended", "The host has ended it: only a host starts the next call.", "waiting.ask"),
     State(
         "ended-plain",
@@ -145,7 +145,7 @@ HOSTED = (
     _card("removed", "Removed, and may join again.", "left.join"),
     _card("removed-asks", "Removed from a session with a waiting room: asks again.", "removed.join", screen="removed"),
     State("removed-for-good", "Taken out for good.", ("removed.heading", "removed.text"), screen="removed"),
-    _card("not-let-in", "The host has refused.", screen="denied"),
+    _card("not-let-in", "The host has declined.", screen="denied"),
     _card("over", "Its time has passed."),
     State("over-early", "Completed before its time.", ("over.heading", "over.text.plain"), screen="over"),
     _card("cancelled", "It does not take place."),
@@ -171,7 +171,7 @@ AGORA = (
     State("agora-connecting", "The SDK joins.", ("agora.connecting",)),
     State(
         "agora-alone",
-        "Nobody else is there yet.",
+        "No one else is there yet.",
         ("agora.alone", "agora.mute", "agora.camera_off", "agora.leave"),
     ),
     State("agora-muted", "Microphone and camera are off.", ("agora.unmute", "agora.camera_on")),
@@ -195,6 +195,8 @@ UNSEEN = {
     "lobby.toggle",
     # Announced while something else is seen.
     *("lobby.arrived", "trouble.over", "waiting.withdraw_failed"),
+    # With more people than the service lists.
+    "lobby.admit_all",
     # A name that nobody has: the hosted page hands one over.
     "agora.you",
     # Parts of other texts.
@@ -202,96 +204,94 @@ UNSEEN = {
 }
 """Texts of the catalogue that are only read aloud, or stand inside of others."""
 
-EMBEDDED = (
-    State("embedded", "The page in somebody else's, as the recipe for plain HTML puts it there.", says=("Waiting",)),
-)
+EMBEDDED = (State("embedded", "The page inside another one, as in the recipe for plain HTML.", says=("Waiting",)),)
 
 SANDBOX = (
-    State("sandbox-preview", "Before the call.", says=("Your name", "You join as", "Join")),
+    State("sandbox-preview", "Before the call.", says=("Your name", "Role:", "Join")),
     State("sandbox-joining", "On the way in.", says=("Joining…",)),
     State("sandbox-blocked", "No permission.", says=("Your microphone is blocked.", "Your camera is blocked.")),
-    State("sandbox-missing", "No devices.", says=("No microphone was found.", "No camera was found.")),
-    State("sandbox-busy", "Devices in use.", says=("Your camera cannot be used at the moment.",)),
+    State("sandbox-missing", "No devices.", says=("No microphone found.", "No camera found.")),
+    State("sandbox-busy", "Devices in use.", says=("Another app is using your camera.",)),
     State("sandbox-insecure", "A page without HTTPS.", says=("A camera works only on https pages and on localhost.",)),
-    State("sandbox-alone", "Nobody else is there.", says=("You are alone here", "Mute", "Camera off", "Leave")),
+    State("sandbox-alone", "No one else is there.", says=("You're the only one here", "Mute", "Camera off", "Leave")),
     State("sandbox-call", "Two people; a host may end the call for all.", says=("2 people", "End for all")),
     State("sandbox-muted", "Microphone and camera are off.", says=("Unmute", "Camera on")),
     State("sandbox-shared", "A shared screen.", says=("Ada\u2019s screen",)),
     State("sandbox-chat", "The chat.", says=("Chat", "Five minutes left", "Send")),
-    State("sandbox-recorded", "Somebody without a page, and a recording.", says=("Not on a page", "Recording")),
-    State("sandbox-sound", "The browser wants a tap before it plays sound.", says=("Turn the sound on",)),
+    State("sandbox-recorded", "A person who is not connected, and a recording.", says=("Not connected", "Recording")),
+    State("sandbox-sound", "The browser wants a tap before it plays sound.", says=("Turn on sound",)),
     State(
         "sandbox-ending",
-        "Ending for everyone asks once more.",
-        says=("End the call for everyone?", "All others are put out as well.", "Stay", "End for everyone"),
+        "Ending for everyone asks for confirmation.",
+        says=("End the call for everyone?", "This ends the call for everyone.", "Cancel", "End for everyone"),
     ),
-    State("sandbox-lost", "The connection broke.", says=("The connection is lost. Trying again…",)),
-    State("sandbox-away", "The sandbox does not answer.", says=("The sandbox does not answer. Trying again…",)),
-    State("sandbox-left", "Left.", says=("You have left", "Your place in the call is free again.", "Join again")),
-    State("sandbox-ended", "Ended.", says=("The call is over", "It was ended for everyone.")),
-    State("sandbox-removed", "Put out.", says=("You were removed", "Somebody has put you out of the call.")),
-    State("sandbox-elsewhere", "Another page.", says=("You joined somewhere else", "This page has left the call.")),
+    State("sandbox-lost", "The connection broke.", says=("Connection lost. Reconnecting…",)),
+    State("sandbox-away", "The sandbox does not answer.", says=("The sandbox isn't responding. Retrying…",)),
+    State("sandbox-left", "Left.", says=("You left the call", "You can join again.", "Rejoin")),
+    State("sandbox-ended", "Ended.", says=("The call has ended", "It was ended for everyone.")),
+    State("sandbox-removed", "Removed.", says=("You were removed", "The host removed you.")),
+    State("sandbox-elsewhere", "Another page.", says=("You joined on another device", "This page has left the call.")),
     State(
         "sandbox-token-ended",
         "The token ended in the call.",
-        says=("Your invitation has expired", "The time of your invitation is over. Ask for a new one and join again."),
+        says=("Your invitation has expired", "Ask for a new one and join again."),
     ),
     State(
         "sandbox-code-unknown",
         "`code_unknown`",
-        says=("No such meeting", "Nobody has made this code. Please check the link."),
+        says=("Meeting not found", "Check the link."),
     ),
     State(
         "sandbox-closed",
         "`room_disabled`, `code_disabled`",
-        says=("This meeting is closed", "The room or its code is switched off at the moment."),
+        says=("This meeting is closed", "The room or its code is disabled."),
     ),
     State(
         "sandbox-room-full",
         "`room_full`",
-        says=("This meeting is full", "There is no place left in the room. Try again later.", "Try again"),
+        says=("This meeting is full", "The room has no free place. Try again later.", "Try again"),
     ),
     State(
         "sandbox-role-full",
         "`role_full`",
-        says=("This meeting is full", "There is no place left for your role. Try again later."),
+        says=("This meeting is full", "Your role has no free place. Try again later."),
     ),
-    State("sandbox-refused", "`refused`", says=("You cannot join", "The sandbox says:")),
+    State("sandbox-refused", "`refused`", says=("You can't join", "The sandbox says:")),
     State(
         "sandbox-other-app",
         "`token_refused`: another App ID",
-        says=("This invitation does not fit", "It is for another App ID. Ask for a new one."),
+        says=("Invalid invitation", "It is for another App ID. Ask for a new one."),
     ),
     State(
         "sandbox-other-person",
         "`token_refused`: another channel or uid",
-        says=("This invitation does not fit", "It is for another channel or another person. Ask for a new one."),
+        says=("Invalid invitation", "It is for another channel or another person. Ask for a new one."),
     ),
     State(
         "sandbox-no-token",
         "`token_refused`: not a token",
-        says=("This invitation does not fit", "Its token is not a good one. Ask for a new one."),
+        says=("Invalid invitation", "Invalid token. Ask for a new one."),
     ),
     State(
         "sandbox-token-expired",
         "`token_expired`",
-        says=("Your invitation has expired", "Its time is over. Ask for a new one and join again."),
+        says=("Your invitation has expired", "Ask for a new one and join again."),
     ),
     State(
         "sandbox-banned",
         "`banned`",
-        says=("You may not join", "Somebody has put you out of this channel, and you may not come back yet."),
+        says=("You can't join", "You were removed from this channel and can't rejoin yet."),
     ),
     State(
         "sandbox-no-credentials",
         "`/agora/meeting` without credentials.",
-        says=("An invitation is needed", "This page needs the parts of a join credential after a # in its address"),
+        says=("Invitation needed", "Add a join credential after # in the address"),
     ),
-    State("sandbox-framed", "The same in a frame.", says=("One moment", "The page around this one says who joins.")),
+    State("sandbox-framed", "The same in a frame.", says=("Just a moment", "The page around this one says who joins.")),
     State(
         "sandbox-no-javascript",
         "JavaScript is switched off.",
-        says=("One moment", "The call needs JavaScript."),
+        says=("Just a moment", "The call needs JavaScript."),
         scripts=False,
     ),
 )
@@ -308,13 +308,13 @@ CONSOLE = (
     State("console-groups", "Groups.", says=("Evening circle",)),
     State(
         "console-session",
-        "A session: attendance, the journal in sentences, calls, roster.",
+        "A session: attendance, activity, calls, participants, active links.",
         says=("Algebra, lesson 1",),
     ),
     State("console-acted", "What an operator did there.", says=("The call has ended.", "operator Olive")),
-    State("console-booking", "A booking is registered.", says=("New booking",)),
-    State("console-booking-errors", "What is missing stands at its field.", says=("Enter the user ID",)),
-    State("console-booked", "Registered, with everybody's links.", says=("Booking created.",)),
+    State("console-booking", "A booking is created.", says=("New booking",)),
+    State("console-booking-errors", "Errors are next to their fields.", says=("Enter the user ID",)),
+    State("console-booked", "Created, with a link for each participant.", says=("Booking created.",)),
     State("console-choice", "Deliveries: which app.", says=("Deliveries", "Choose the app.")),
     State("console-deliveries", "The endpoints of an app.", says=("Deliveries", "The backend")),
     State("console-no-endpoints", "An app without endpoints.", says=("No webhook endpoints.",)),
@@ -343,7 +343,7 @@ PAGES_OF_THE_CONSOLE = (
 )
 """What the console answers to which path, at its plainest."""
 
-DEMO = (State("demo", "Everybody of the demo, with a button.", says=("The demo", "A call in a minute")),)
+DEMO = (State("demo", "The people of the demo, with a button for each.", says=("Demo", "A call in a minute")),)
 
 FAMILIES = {
     "hosted": HOSTED,

@@ -102,7 +102,7 @@ async def test_every_event_tells_a_little(
     assert (await heard(one.page, "waiting"))["reason"] == "waiting_for_host"
     await expect(inside(one.page).locator("#heading")).to_have_text("Warten auf die Gesprächsleitung")
     await tutoring.join(user_id="tutor-1")
-    await inside(one.page).get_by_role("button", name="Jetzt teilnehmen").click(timeout=SOON)
+    await inside(one.page).get_by_role("button", name="Jetzt beitreten").click(timeout=SOON)
     assert await heard(one.page, "joined") == {"provider": "100ms"}
     await tutoring.post("/v1/bookings/lesson-1/end")
     assert await heard(one.page, "left") == {"reason": "ended"}
@@ -202,4 +202,4 @@ async def test_an_expired_ticket_is_an_error_and_a_new_one_opens_the_page_anew(
     fresh = await ticket(tutoring)
     await one.page.evaluate("(ticket) => document.querySelector('videobroker-call').ticket = ticket", fresh)
 
-    await expect(inside(one.page).locator("#heading")).to_have_text("You can go in", timeout=SOON)
+    await expect(inside(one.page).locator("#heading")).to_have_text("Ready to join?", timeout=SOON)

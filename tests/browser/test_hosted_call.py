@@ -183,9 +183,9 @@ async def test_all_who_wait_are_let_in_at_once_also_after_ten_seconds_without_a_
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
 
     await ben.visit.context.set_offline(True)
-    await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
+    await expect(ben.page.locator("#trouble")).to_contain_text("You're offline.")
     clock.move(seconds=10)
-    await ada.button("Admit all").click()
+    await ada.button("Admit all (2)").click()
     await ben.visit.context.set_offline(False)
 
     await asyncio.gather(ben.frame(), gus.frame())
@@ -387,7 +387,7 @@ async def test_who_may_not_come_in_any_more_gets_no_other_token(
     await at_agora.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
 
     await expect(ben.page.locator("#call iframe")).to_have_count(0, timeout=SOON)
-    await ben.sees("You are not on the list")
+    await ben.sees("You're no longer invited")
 
 
 SIZES = [(1280, 800), (1366, 657), (1024, 600), (360, 640)]

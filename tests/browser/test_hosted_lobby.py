@@ -36,15 +36,15 @@ async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", starts_in=timedelta(minutes=32))
     ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("You are early")
+    await ben.sees("You're early")
     await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
     await shown(ben.page, "early")
     await expect(ben.page.locator("#remaining")).to_have_text("22 min")
-    await expect(ben.page.get_by_text("You are Ben")).to_be_visible()
+    await expect(ben.page.get_by_text("Joining as Ben")).to_be_visible()
 
     clock.move(minutes=23)
 
-    await says(ben, "You can go in", "ready")
+    await says(ben, "Ready to join?", "ready")
     await expect(ben.button("Join now")).to_be_visible()
     await expect(ben.page.locator("#heading")).to_be_focused()
 
@@ -85,26 +85,26 @@ async def test_every_change_of_the_session_is_told_at_once(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
 
     await change(tutoring, status="pending", title="Geometry")
     await says(ben, "This session is not confirmed yet", "not-confirmed")
     await expect(ben.page.locator("#session")).to_have_text("Geometry")
     await change(tutoring, status="confirmed", modality="physical")
-    await says(ben, "There is no video here", "video-off")
+    await says(ben, "This session isn't a video call", "video-off")
     await change(tutoring, modality="virtual")
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
     await tutoring.send("DELETE", "/v1/bookings/lesson-1/participants/student-1")
-    await says(ben, "You are not on the list", "not-on-the-list")
+    await says(ben, "You're no longer invited", "not-on-the-list")
     await tutoring.send(
         "PUT", "/v1/bookings/lesson-1/participants/student-1", json={"role": "student", "display_name": "Ben"}
     )
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
     await says(ben, "You were removed from the call", "removed-for-good")
     await expect(ben.page.locator("#actions button:visible")).to_have_count(0)
     await tutoring.post("/v1/bookings/lesson-1/participants/student-1/readmit")
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
     await tutoring.post("/v1/bookings/lesson-1/cancel")
     await says(ben, "This session was cancelled", "cancelled")
 
@@ -114,12 +114,12 @@ async def test_a_session_that_is_over_says_when_it_ended(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring), phone=True)
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
 
     clock.move(hours=2)
 
     await says(ben, "This session is over", "over")
-    await expect(ben.page.locator("#text")).to_contain_text("It ended at")
+    await expect(ben.page.locator("#text")).to_contain_text("It ended on ")
 
 
 async def test_the_others_wait_until_the_host_is_there(
@@ -131,8 +131,8 @@ async def test_the_others_wait_until_the_host_is_there(
 
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
 
-    await says(ben, "You can go in", "ready-call-runs")
-    await expect(ben.page.locator("#text")).to_have_text("The call has begun.")
+    await says(ben, "Ready to join?", "ready-call-runs")
+    await expect(ben.page.locator("#text")).to_have_text("The call is in progress.")
 
 
 async def test_ten_seconds_without_a_network_strand_nobody(
@@ -145,7 +145,7 @@ async def test_ten_seconds_without_a_network_strand_nobody(
     await ben.button("Join automatically").click(timeout=SOON)
 
     await ben.visit.context.set_offline(True)
-    await expect(ben.page.locator("#trouble")).to_contain_text("You are offline.")
+    await expect(ben.page.locator("#trouble")).to_contain_text("You're offline.")
     await shown(ben.page, "offline")
     # The host comes while nothing reaches this page.
     assert (await tutoring.join(user_id="tutor-1")).status_code == 200
@@ -165,8 +165,8 @@ async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
     ben.visit.expected.append("503")
     await ben.button("Join now").click(timeout=SOON)
 
-    await expect(ben.page.locator("#text")).to_contain_text("We keep trying", timeout=SOON)
-    await says(ben, "Connecting you", "vendor-down")
+    await expect(ben.page.locator("#text")).to_contain_text("The video service isn't responding.", timeout=SOON)
+    await says(ben, "Connecting...", "vendor-down")
     await sandbox.heal()
 
     frame = await ben.frame()
@@ -181,8 +181,8 @@ async def test_an_expired_link_says_where_to_get_another(
     ben = await at_the_door(visit, served, text, phone=True)
     ben.visit.expected.append("status of 401")
     ben.visit.expected.append("status of 410")
-    await says(ben, "You are early", "early-another-day")
-    await expect(ben.page.locator("#text")).to_contain_text("You can close this page and come back")
+    await says(ben, "You're early", "early-another-day")
+    await expect(ben.page.locator("#text")).to_contain_text("Use this same link then.")
 
     clock.move(hours=2)
 
@@ -228,7 +228,7 @@ async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody
 async def test_the_page_works_with_the_keyboard_alone(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
     await expect(ben.page.locator("#devices")).to_have_attribute("data-state", "on", timeout=SOON)
 
     for _ in range(4):
@@ -269,7 +269,7 @@ async def test_without_a_camera_one_goes_on_all_the_same(
     await one.page.add_init_script(DEVICES % devices)
     ben = Visitor(one, "", "")
     await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
 
     await shown(one.page, state)
 
@@ -287,7 +287,7 @@ async def test_nobodys_camera_is_turned_on_before_the_page_may_use_it(
     await one.page.add_init_script("navigator.permissions.query = async () => ({ state: 'prompt' });")
     await one.page.goto(f"{served}/join/{await ticket(tutoring)}")
     ben = Visitor(one, "", "")
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
 
     await shown(one.page, "devices-not-asked")
 
@@ -305,7 +305,7 @@ async def test_the_first_moment_says_that_it_is_one(visit: VisitMaker, served: s
     await shown(one.page, "loading")
 
     await held.let_go()
-    await Visitor(one, "", "").sees("You can go in")
+    await Visitor(one, "", "").sees("Ready to join?")
 
 
 async def test_while_credentials_are_on_their_way_it_can_be_called_off(
@@ -317,9 +317,9 @@ async def test_while_credentials_are_on_their_way_it_can_be_called_off(
     await ben.button("Join now").click(timeout=SOON)
 
     await shown(ben.page, "connecting")
-    await ben.button("Stop trying").click()
+    await ben.button("Cancel").click()
 
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
     await expect(ben.page.locator("#call iframe")).to_have_count(0)
 
 
@@ -328,11 +328,11 @@ async def test_a_guest_hears_that_guests_are_not_welcome_any_more(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"guests_allowed": True})
     gus = await at_the_door(visit, served, await ticket(tutoring, None, guest={"display_name": "Gus"}))
-    await gus.sees("You can go in")
+    await gus.sees("Ready to join?")
 
     await change(tutoring, policy={"guests_allowed": False})
 
-    await says(gus, "No guests here", "no-guests")
+    await says(gus, "This session is invite-only", "no-guests")
 
 
 async def test_a_session_that_is_completed_before_its_time_is_over(
@@ -340,7 +340,7 @@ async def test_a_session_that_is_completed_before_its_time_is_over(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring))
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
 
     await change(tutoring, status="completed")
 
@@ -362,7 +362,7 @@ async def test_a_reason_that_the_page_does_not_know_yet_is_a_refusal_all_the_sam
 
     await one.page.goto(f"{served}/join/{text}")
 
-    await says(Visitor(one, text, ""), "You cannot go in", "refused")
+    await says(Visitor(one, text, ""), "You can't join", "refused")
 
 
 async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
@@ -374,7 +374,7 @@ async def test_a_set_up_that_lets_nobody_in_is_named_and_tried_again(
     ben.visit.expected.append("status of 502")
     await ben.button("Join now").click(timeout=SOON)
 
-    await says(ben, "The call cannot be opened", "setup")
+    await says(ben, "We couldn't start the call", "setup")
 
     await expect(ben.page.locator("#text")).to_contain_text("provider_refused")
     await sandbox.heal()
@@ -425,17 +425,17 @@ async def test_a_database_that_is_away_is_told_and_waited_for(
     assert answer is not None
     assert answer.status == 503
     assert answer.headers["retry-after"] == "1"
-    await expect(one.page.locator("#heading")).to_have_text("We cannot look up your session")
+    await expect(one.page.locator("#heading")).to_have_text("We can't load your session")
     await one.page.route("**/join/**", lambda route: None)
     await shown(one.page, "unavailable")
     await one.page.unroute_all()
 
     away = False
     ben = Visitor(one, text, "")
-    await ben.sees("You can go in")
+    await ben.sees("Ready to join?")
     away = True
     await ben.page.evaluate("dispatchEvent(new Event('online'))")
-    await expect(ben.page.locator("#trouble")).to_contain_text("There is a disturbance on our side.", timeout=SOON)
+    await expect(ben.page.locator("#trouble")).to_contain_text("We're having a problem.", timeout=SOON)
     await shown(ben.page, "service-disturbed")
     away = False
     await expect(ben.page.locator("#trouble")).to_be_empty(timeout=SOON)

@@ -227,7 +227,7 @@ class TestTokens:
     async def test_without_credentials_it_says_what_is_missing(self, visit: VisitMaker, sandbox: Sandbox) -> None:
         ada = await visit()
         await ada.page.goto(f"{sandbox.url}/agora/meeting")
-        await expect(ada.page.locator(".card p")).to_contain_text("app_id, channel, uid and token")
+        await expect(ada.page.locator(".card p")).to_contain_text("app_id, channel, uid, and token")
         await shown(ada.page, "sandbox-no-credentials")
 
 

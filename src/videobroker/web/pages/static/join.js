@@ -591,14 +591,17 @@ class Page {
     if (name === "over") {
       const { ends_at } = visit.session;
       const past = ends_at && Date.parse(ends_at) <= this.#clock.now();
-      return past ? [screen.text, { time: this.#voice.clock(new Date(ends_at)) }] : ["over.text.plain", {}];
+      return past ? [screen.text, this.#moment(new Date(ends_at))] : ["over.text.plain", {}];
     }
     if (name === "early") {
       const opens = new Date(visit.decision.opens_at);
-      const values = { time: this.#voice.clock(opens), day: this.#voice.day(opens) };
-      return [opens - this.#clock.now() > DAY / 2 ? "early.text.day" : screen.text, values];
+      return [opens - this.#clock.now() > DAY / 2 ? "early.text.day" : screen.text, this.#moment(opens)];
     }
     return [screen.text, {}];
+  }
+
+  #moment(moment) {
+    return { time: this.#voice.clock(moment), day: this.#voice.day(moment) };
   }
 
   #drawSession({ session, visitor }) {

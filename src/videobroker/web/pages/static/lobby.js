@@ -2,6 +2,8 @@
 
 import { isolated } from "./texts.js";
 
+const MOST_LISTED = 1000;
+
 export class Lobby {
   #root;
   #voice;
@@ -26,6 +28,12 @@ export class Lobby {
     this.#draw(now);
     this.#part("nobody").hidden = entries.length > 0;
     this.#part("all").hidden = entries.length < 2;
+    this.#part("all").textContent = this.#allText(entries.length);
+  }
+
+  /** The service lists so many at most, and admits those beyond them, too. */
+  #allText(count) {
+    return count < MOST_LISTED ? this.#voice.say("lobby.admit_all.count", { count }) : this.#voice.say("lobby.admit_all");
   }
 
   /** How long everybody has been waiting by now. */
