@@ -119,6 +119,11 @@ class Sandbox:
         answer = await self.client.delete(f"/_sandbox/rooms/{room_id}/peers/{peer_id}")
         assert answer.status_code == 200, answer.text
 
+    async def use_up_codes(self, room_id: str, *, leave: int) -> None:
+        """Let a 100ms room have only so many more codes."""
+        answer = await self.client.post(f"/_sandbox/rooms/{room_id}/used-up-codes", json={"leave": leave})
+        assert answer.status_code == 200, answer.text
+
     async def enter_channel(self, joined: Mapping[str, Any], **how: Any) -> None:
         """Join an Agora channel with these join credentials."""
         answer = await self.client.post(

@@ -873,11 +873,7 @@ async def _a_call_is_running_in_a_room_without_codes(stage: Stage) -> None:
 
 async def _use_up_codes(stage: Stage, *, leave: int) -> None:
     (room,) = await stage.rows("select provider_room_id from rooms where app_id = :app")
-    room_id = room["provider_room_id"]
-    left = await stage.tenant.broker.provider(stage.tenant.app, ProviderName.HMS).codes_left(room_id)
-    async with _client(stage) as client:
-        for _ in range(left - leave):
-            await client.disable_code((await client.create_code(room_id, "student")).code)
+    await stage.sandbox.use_up_codes(room["provider_room_id"], leave=leave)
 
 
 async def _remove_and_join(stage: Stage, one: Process) -> None:

@@ -41,14 +41,6 @@ async def vendor(tenant: Tenant, sandbox: Sandbox) -> AsyncIterator[HmsClient]:
     await client.aclose()
 
 
-async def spend_codes(tenant: Tenant, sandbox: Sandbox, room_id: str, *, leave: int) -> None:
-    """Create codes until the room can have only so many more."""
-    left = await tenant.broker.provider(tenant.app, ProviderName.HMS).codes_left(room_id)
-    async with vendor(tenant, sandbox) as client:
-        for _ in range(left - leave):
-            await client.disable_code((await client.create_code(room_id, "student")).code)
-
-
 ROOMS = """
     select provider_room_id from rooms where app_id = :app and provider_room_id is not null
     union select provider_room_id from former_rooms where app_id = :app
@@ -81,7 +73,12 @@ async def school(broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox) -> Te
 
 
 async def hold_sixty_calls(tenant: Tenant, sandbox: Sandbox, people: Mapping[str, str]) -> set[str]:
-    await tenant.gather(participants=[{"user_id": user_id, "role": role} for user_id, role in people.items()])
+    """The first of these people is a host: after each call, only a host can start the next one."""
+    host_role = next(iter(people.values()))
+    await tenant.gather(
+        participants=[{"user_id": user_id, "role": role} for user_id, role in people.items()],
+        policy={"host_roles": [host_role]},
+    )
     rooms: set[str] = set()
     former: set[str] = set()
     for _ in range(60):
@@ -131,7 +128,7 @@ async def test_a_page_for_a_running_sdk_call_in_a_room_without_codes_moves_every
 ) -> None:
     await tutoring.gather()
     room_id = (await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1"})).json()["room_id"]
-    await spend_codes(tutoring, sandbox, room_id, leave=0)
+    await sandbox.use_up_codes(room_id, leave=0)
     await disable_codes(tutoring, sandbox, room_id)
     joined = await join_page(tutoring, "student-1")
     assert joined["room_id"] != room_id
@@ -141,9 +138,9 @@ async def test_a_page_for_a_running_sdk_call_in_a_room_without_codes_moves_every
 
 
 async def test_hundred_joins_at_once_into_a_used_up_room_open_one_new_room(tutoring: Tenant, sandbox: Sandbox) -> None:
-    await tutoring.gather()
+    await tutoring.gather(policy={"host_roles": ["tutor", "student"]})
     first = await join_page(tutoring)
-    await spend_codes(tutoring, sandbox, first["room_id"], leave=3)
+    await sandbox.use_up_codes(first["room_id"], leave=3)
     await tutoring.post(f"{CIRCLE}/end")
     joined = await asyncio.gather(*(join_page(tutoring, ("tutor-1", "student-1")[n % 2]) for n in range(100)))
     assert len({each["room_id"] for each in joined} | {first["room_id"]}) == 2
@@ -156,7 +153,7 @@ async def test_a_former_room_that_cannot_be_closed_is_closed_before_a_new_one_op
 ) -> None:
     await tutoring.gather()
     first = await join_page(tutoring)
-    await spend_codes(tutoring, sandbox, first["room_id"], leave=3)
+    await sandbox.use_up_codes(first["room_id"], leave=3)
     await tutoring.post(f"{CIRCLE}/end")
     await sandbox.fault("status", status=500, operation="end_room")
     refused = await tutoring.post(f"{CIRCLE}/join", {"user_id": "tutor-1", "surface": "prebuilt"})
@@ -179,7 +176,7 @@ async def test_webhooks_about_a_former_room_count_for_the_session(
     first = await join_page(hooked)
     await sandbox.enter(first["room_id"], code=first["room_code"], user_id="tutor-1")
     student = await join_page(hooked, "s0")
-    await spend_codes(hooked, sandbox, first["room_id"], leave=0)
+    await sandbox.use_up_codes(first["room_id"], leave=0)
     clock.move(seconds=40)
     await hooked.post(f"{CIRCLE}/participants/s0/remove")
     second = await join_page(hooked, "s1")
@@ -202,7 +199,7 @@ async def test_the_fixed_room_of_an_account_keeps_its_codes_when_it_can_have_no_
     provider = tutoring.broker.provider(tutoring.app, ProviderName.HMS)
     room_id = await provider.open_room("fixed")
     await provider.issue_codes(room_id)
-    await spend_codes(tutoring, sandbox, room_id, leave=0)
+    await sandbox.use_up_codes(room_id, leave=0)
     accounts = {ProviderName.HMS: sandbox.account("tutoring", prebuilt=True) | {"room_id": room_id}}
     fixed = await make_tenant(broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
     await fixed.gather()

@@ -12,6 +12,7 @@ from videobroker.sandbox.agora.rest import agora_operations
 from videobroker.sandbox.background import Background
 from videobroker.sandbox.config import SandboxConfig
 from videobroker.sandbox.control.agora import agora_routes
+from videobroker.sandbox.control.codes import code_routes
 from videobroker.sandbox.control.notifications import notification_routes
 from videobroker.sandbox.control.outbox import outbox_routes
 from videobroker.sandbox.control.people import people_routes
@@ -70,6 +71,7 @@ def create_sandbox(
         routes=[
             *operations,
             *people_routes(state, background),
+            *code_routes(state),
             *traffic_routes(state, vendor, log),
             *fault_routes(vendor, names),
             *outbox_routes(state, outbox),

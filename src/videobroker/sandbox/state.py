@@ -1,6 +1,7 @@
 """What the pretend vendor remembers: rooms, codes and sessions."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from videobroker.sandbox.agora.memory import AgoraMemory
@@ -33,9 +34,16 @@ class SandboxState:
         self.listener: Callable[[Event], None] | None = None
         """Who is told what happens in rooms."""
         before = read_snapshot(config.state_path) if config.state_path else Snapshot()
-        self._rooms = {room.id: room for room in before.rooms}
-        self._codes = {code.code: code for code in before.codes}
-        self._sessions = {session.id: session for session in before.sessions}
+        self._rooms: dict[str, Room] = {}
+        self._codes: dict[str, RoomCode] = {}
+        self._sessions: dict[str, Session] = {}
+        # Indexes: one run of the tests creates thousands of rooms.
+        self._room_ids: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        self._code_texts: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._session_ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        stored: list[Room | RoomCode | Session] = [*before.rooms, *before.codes, *before.sessions]
+        for thing in stored:
+            self._remember(thing)
         self._chosen_targets = before.targets
         self.agora = AgoraMemory(before.agora, self._write)
         self._refuse_orphans()
@@ -43,15 +51,23 @@ class SandboxState:
     def keep(self, *things: Room | RoomCode | Session) -> None:
         """Remember new things and new versions of known things, all of them together."""
         for thing in things:
-            match thing:
-                case Room():
-                    self.rooms_created += thing.id not in self._rooms
-                    self._rooms[thing.id] = thing
-                case RoomCode():
-                    self._codes[thing.code] = thing
-                case Session():
-                    self._sessions[thing.id] = thing
+            self.rooms_created += isinstance(thing, Room) and thing.id not in self._rooms
+            self._remember(thing)
         self._write()
+
+    def _remember(self, thing: Room | RoomCode | Session) -> None:
+        match thing:
+            case Room():
+                if (former := self._rooms.get(thing.id)) is not None:
+                    self._room_ids[_name_key(former)].pop(former.id)
+                self._rooms[thing.id] = thing
+                self._room_ids[_name_key(thing)][thing.id] = None
+            case RoomCode():
+                self._codes[thing.code] = thing
+                self._code_texts[thing.room_id][thing.code] = None
+            case Session():
+                self._sessions[thing.id] = thing
+                self._session_ids[thing.room_id][thing.id] = None
 
     @property
     def targets(self) -> Targets:
@@ -98,8 +114,8 @@ class SandboxState:
 
     def room_named(self, workspace: Workspace, name: str) -> Room | None:
         """The room of a workspace with this name; names do not tell upper from lower case."""
-        wanted = name.lower()
-        return next((room for room in self.rooms_of(workspace) if room.name.lower() == wanted), None)
+        ids = self._room_ids.get((workspace.access_key, name.lower()), {})
+        return next((self._rooms[room_id] for room_id in ids), None)
 
     def code(self, code: str) -> RoomCode | None:
         """The room code with this text."""
@@ -107,7 +123,7 @@ class SandboxState:
 
     def codes_of(self, room: Room) -> tuple[RoomCode, ...]:
         """All codes of a room, also disabled ones, oldest first."""
-        return tuple(code for code in self._codes.values() if code.room_id == room.id)
+        return tuple(self._codes[text] for text in self._code_texts.get(room.id, ()))
 
     def session(self, session_id: str) -> Session | None:
         """The session with this id."""
@@ -115,18 +131,21 @@ class SandboxState:
 
     def active_session(self, room: Room) -> Session | None:
         """The session which runs in a room now."""
-        return next((s for s in self._sessions.values() if s.room_id == room.id and s.active), None)
+        return next((session for session in self._sessions_in(room) if session.active), None)
 
     def departed_peer(self, room: Room, peer_id: str) -> Peer | None:
         """The peer with this id who was in a room once and left."""
-        sessions = (session for session in self._sessions.values() if session.room_id == room.id)
-        peers = (peer for session in sessions for peer in session.peers)
+        peers = (peer for session in self._sessions_in(room) for peer in session.peers)
         return next((peer for peer in peers if peer.id == peer_id and not peer.present), None)
 
-    def sessions_of(self, workspace: Workspace) -> tuple[Session, ...]:
-        """All sessions in rooms of a workspace, in no promised order."""
-        rooms = {room.id for room in self.rooms_of(workspace)}
-        return tuple(session for session in self._sessions.values() if session.room_id in rooms)
+    def sessions_of(self, workspace: Workspace, *, room_id: str | None = None) -> tuple[Session, ...]:
+        """All sessions in rooms of a workspace, or in one of them, in no promised order."""
+        rooms = self.rooms_of(workspace) if room_id is None else filter(None, [self.room(room_id)])
+        owned = (room for room in rooms if room.access_key == workspace.access_key)
+        return tuple(session for room in owned for session in self._sessions_in(room))
+
+    def _sessions_in(self, room: Room) -> Iterator[Session]:
+        return (self._sessions[session_id] for session_id in self._session_ids.get(room.id, ()))
 
     def _write(self) -> None:
         if self.config.state_path:
@@ -157,3 +176,7 @@ class SandboxState:
                     f"The sandbox state in {self.config.state_path} is damaged (room {thing.room_id} is "
                     "missing). Repair the file, or delete it to start empty."
                 )
+
+
+def _name_key(room: Room) -> tuple[str, str]:
+    return room.access_key, room.name.lower()

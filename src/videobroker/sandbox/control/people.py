@@ -12,7 +12,7 @@ from videobroker.sandbox import admission, events
 from videobroker.sandbox.background import Background
 from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.config import RECORDER_ROLE
-from videobroker.sandbox.control.routes import route
+from videobroker.sandbox.control.routes import room_in_path, route
 from videobroker.sandbox.exchange import token_for_code
 from videobroker.sandbox.json_body import (
     JsonObject,
@@ -38,15 +38,15 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
     """Joining, leaving, dropping out, and the bot that records."""
 
     async def join(request: Request) -> Response:
-        return JSONResponse(_joined(state, _room(state, request), await read_object(request)))
+        return JSONResponse(_joined(state, room_in_path(state, request), await read_object(request)))
 
     async def leave(request: Request) -> Response:
-        room = _room(state, request)
+        room = room_in_path(state, request)
         session, peer = _present(state, room, request.path_params["peer_id"])
         return _left(admission.leave(state, room, session, (peer,), reason=events.CLIENT_REQUEST))
 
     async def drop(request: Request) -> Response:
-        room, body = _room(state, request), await read_optional_object(request)
+        room, body = room_in_path(state, request), await read_optional_object(request)
         session, peer = _present(state, room, request.path_params["peer_id"])
         reason = optional_string(body, "reason") or events.SOCKET_CLOSED
         seconds = optional_seconds(body, "after_seconds", 0)
@@ -56,14 +56,14 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
         return _left(session)
 
     async def start_recorder(request: Request) -> Response:
-        room = _room(state, request)
+        room = room_in_path(state, request)
         if _recorder(state, room) is not None:
             raise Problem(409, "beam already started")
         bot = Peer(str(uuid.uuid4()), "recorder", RECORDER_ROLE, user_id="", metadata="", joined_at=state.now())
         return JSONResponse(_entered(admission.enter(state, room, bot)))
 
     async def stop_recorder(request: Request) -> Response:
-        room = _room(state, request)
+        room = room_in_path(state, request)
         bot = _recorder(state, room)
         if bot is None:
             raise Problem(404, "beam not found")
@@ -74,7 +74,7 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
         return _left(admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST, recording_error=error))
 
     async def messages(request: Request) -> Response:
-        room = _room(state, request)
+        room = room_in_path(state, request)
         return JSONResponse({"messages": [sent.as_json() for sent in state.messages if sent.room_id == room.id]})
 
     return [
@@ -137,10 +137,3 @@ def _recorder(state: SandboxState, room: Room) -> Peer | None:
     session = state.active_session(room)
     present = session.present if session else ()
     return next((peer for peer in present if peer.role == RECORDER_ROLE), None)
-
-
-def _room(state: SandboxState, request: Request) -> Room:
-    room = state.room(request.path_params["room_id"])
-    if room is None:
-        raise Problem(404, "Room not found")
-    return room

@@ -1,10 +1,22 @@
 """How a route of the control API is written."""
 
+from fastapi import Request
 from starlette.routing import Route
 
 from videobroker.sandbox.operations import Endpoint
+from videobroker.sandbox.problems import Problem
+from videobroker.sandbox.rooms import Room
+from videobroker.sandbox.state import SandboxState
 
 
 def route(method: str, path: str, endpoint: Endpoint) -> Route:
     """One method on one path under `/_sandbox`."""
     return Route(f"/_sandbox{path}", endpoint, methods=[method])
+
+
+def room_in_path(state: SandboxState, request: Request) -> Room:
+    """The 100ms room whose id is in the path; 404 when there is none."""
+    room = state.room(request.path_params["room_id"])
+    if room is None:
+        raise Problem(404, "Room not found")
+    return room

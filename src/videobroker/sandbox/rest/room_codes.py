@@ -71,6 +71,15 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
     return code_as_json(switched)
 
 
+def use_up_codes(state: SandboxState, room: Room, *, leave: int) -> int:
+    """Add disabled codes until the room can have only `leave` more; how many codes it has now."""
+    missing = MOST_CODES - leave - len(state.codes_of(room))
+    role = state.template_of(room).roles[0]
+    for _ in range(missing):
+        state.keep(_switched(state, _new_code(state, room, role), enabled=False))
+    return len(state.codes_of(room))
+
+
 def code_as_json(code: RoomCode) -> JsonObject:
     """A room code as the vendor shows it."""
     return {

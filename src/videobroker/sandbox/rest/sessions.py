@@ -12,8 +12,10 @@ from videobroker.sandbox.times import stored
 def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
     """Sessions, newest first. Without `active`, only running ones."""
     active, room_id = ask.flag("active", default=True), ask.query.get("room_id")
+    # `start` may be a session of another room: its place is among all sessions.
+    searched = None if ask.query.get("start") else room_id
     return page(
-        newest_first(state.sessions_of(ask.workspace), _id),
+        newest_first(state.sessions_of(ask.workspace, room_id=searched), _id),
         ask,
         identity=_id,
         as_json=lambda session: session_as_json(session, ask),
@@ -25,11 +27,11 @@ def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
 
 def get(state: SandboxState, ask: Ask) -> JsonObject:
     """One session; 404 when it does not exist or belongs to others."""
-    wanted = ask.path["session_id"]
-    for session in state.sessions_of(ask.workspace):
-        if session.id == wanted:
-            return session_as_json(session, ask)
-    raise Problem(404, "session not found")
+    session = state.session(ask.path["session_id"])
+    room = state.room(session.room_id) if session else None
+    if session is None or room is None or room.access_key != ask.workspace.access_key:
+        raise Problem(404, "session not found")
+    return session_as_json(session, ask)
 
 
 def session_as_json(session: Session, ask: Ask) -> JsonObject:

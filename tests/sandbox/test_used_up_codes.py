@@ -1,0 +1,39 @@
+"""`/_sandbox/rooms/{id}/used-up-codes`: a room that was used for many calls, without holding them."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+
+@pytest.mark.parametrize("leave", [0, 1, 7])
+async def test_the_room_can_have_only_so_many_more_codes(
+    vendor: httpx.AsyncClient, room: dict[str, Any], leave: int
+) -> None:
+    path = f"/v2/room-codes/room/{room['id']}"
+    codes = (await vendor.post(path)).json()["data"]
+    answer = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
+    assert answer.json() == {"codes": 100 - leave, "most": 100}
+    created = [(await vendor.post(f"{path}/role/student")).status_code for _ in range(leave + 1)]
+    assert created == [200] * leave + [400]
+    enabled = (await vendor.get(f"{path}?enabled=true&limit=100")).json()["data"]
+    assert [each["code"] for each in enabled[: len(codes)]] == [each["code"] for each in codes]
+    assert len(enabled) == len(codes) + leave
+
+
+async def test_codes_are_never_taken_away(vendor: httpx.AsyncClient, room: dict[str, Any]) -> None:
+    path = f"/_sandbox/rooms/{room['id']}/used-up-codes"
+    assert (await vendor.post(path)).json()["codes"] == 100
+    assert (await vendor.post(path, json={"leave": 50})).json()["codes"] == 100
+
+
+@pytest.mark.parametrize("leave", [-1, 101, 1.5, True, "3"])
+async def test_a_number_that_makes_no_sense_is_refused(
+    vendor: httpx.AsyncClient, room: dict[str, Any], leave: object
+) -> None:
+    answer = await vendor.post(f"/_sandbox/rooms/{room['id']}/used-up-codes", json={"leave": leave})
+    assert answer.status_code == 400
+
+
+async def test_an_unknown_room(vendor: httpx.AsyncClient) -> None:
+    assert (await vendor.post("/_sandbox/rooms/0000/used-up-codes")).status_code == 404
