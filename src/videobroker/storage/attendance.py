@@ -88,19 +88,19 @@ async def attended_call(connection: AsyncConnection, app_id: AppId, call_id: Cal
     return [Attended(_stay_from(row), row.user_id) for row in await connection.execute(statement)]
 
 
-async def is_present(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
-    """Whether this person is in a call of the session, as far as we know."""
-    statement = select(
-        select(attendance.c.connection)
-        .where(
-            attendance.c.app_id == app_id,
-            attendance.c.session_id == session_id,
-            attendance.c.user_id == user_id,
-            attendance.c.left_at.is_(None),
-        )
-        .exists()
+async def present_users(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
+) -> set[str]:
+    """Which of these people are in a call of the session, as far as we know."""
+    if not user_ids:
+        return set()
+    statement = select(attendance.c.user_id).where(
+        attendance.c.app_id == app_id,
+        attendance.c.session_id == session_id,
+        attendance.c.user_id.in_(list(user_ids)),
+        attendance.c.left_at.is_(None),
     )
-    return bool((await connection.execute(statement)).scalar_one())
+    return set((await connection.execute(statement)).scalars())
 
 
 async def roles_present(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> set[str]:

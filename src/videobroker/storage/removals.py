@@ -120,14 +120,14 @@ async def enforce(
     )
 
 
-async def let_be(connection: AsyncConnection, app_id: AppId, session_id: SessionId, removal: Removal) -> None:
+async def let_be(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
     """Write that they may be there: with new credentials, or not any more."""
     await connection.execute(
         update(removals)
         .where(
             removals.c.app_id == app_id,
             removals.c.session_id == session_id,
-            removals.c.user_id == removal.user_id,
+            removals.c.user_id.in_(list(user_ids)),
             removals.c.came_back_at.is_not(None),
         )
         .values(came_back_at=None)

@@ -142,10 +142,14 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
             return 0
         known = await removals.of_session(transaction, app_id, session_id)
         fresh = [removal for removal in known if removal.enforced_at is None]
+        enforced = [removal for removal in known if removal.enforced_at is not None]
+        present = await attendance.present_users(
+            transaction, app_id, session_id, [removal.user_id for removal in enforced]
+        )
         back = [
             removal
-            for removal in known
-            if removal.enforced_at is not None and await _is_unwelcome(transaction, app, session, removal)
+            for removal in enforced
+            if removal.user_id in present and await _is_unwelcome(transaction, app, session, removal)
         ]
         found = [
             room
@@ -156,10 +160,10 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
         # The person to remove may be in a room that the session has left and that is not closed yet.
         await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
     failure: ProviderError | None = None
-    async with broker.store.transaction() as transaction:
-        for removal in known:
-            if removal not in fresh and removal not in back:
-                await removals.let_be(transaction, app_id, session_id, removal)
+    gone = [removal.user_id for removal in enforced if removal not in back]
+    if gone:
+        async with broker.store.transaction() as transaction:
+            await removals.let_be(transaction, app_id, session_id, gone)
     for removal in (*fresh, *back):
         try:
             for room in found:
@@ -186,10 +190,9 @@ async def _is_shared(broker: Broker, app: App, room: Room) -> bool:
 
 
 async def _is_unwelcome(transaction: Transaction, app: App, session: Session, removal: Removal) -> bool:
-    """Whether the person is there, as far as we know, although nothing we issued lets them."""
-    present = await attendance.is_present(transaction, app.id, session.id, removal.user_id)
-    if not present or removal.banned:
-        return present
+    """Whether nothing that we issued lets the person be there."""
+    if removal.banned:
+        return True
     since = removal.removed_at
     issued = await identities.issued_since(transaction, app.id, session.id, user_id=removal.user_id, since=since)
     return issued is None
