@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import stamina
 import structlog
 import uvicorn
 import uvloop
@@ -156,6 +157,14 @@ def log(log_folder: Path) -> Iterator[Path]:
     assert structlog.get_config()["logger_factory"] is factory, "a test made the log go elsewhere, for all after it"
     logging.getLogger().removeHandler(handler)
     handler.close()
+
+
+@pytest.fixture(autouse=True)
+def no_backoff() -> Iterator[None]:
+    """Attempts at a vendor follow each other at once, as many as ever; the tests of providers take the waits away
+    themselves, and count them."""
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The OpenAPI document: valid, complete, committed, and true about itself."""
 
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import yaml
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from videobroker.broker import Broker
+from openapi import openapi_document
 from videobroker.domain.keys import Scope
-from videobroker.web.app import create_app
 from videobroker.web.problems import STATUS
 
 COMMITTED = Path(__file__).parents[2] / "openapi.yaml"
@@ -21,11 +19,7 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def _nobody() -> AbstractAsyncContextManager[Broker]:
-    raise RuntimeError("the document is made without a broker")
-
-
-DOCUMENT: dict[str, Any] = create_app(_nobody).openapi()
+DOCUMENT: dict[str, Any] = openapi_document()
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, item in DOCUMENT["paths"].items()

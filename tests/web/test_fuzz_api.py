@@ -7,7 +7,8 @@ event loop. The app is on Agora: its credentials are signed here, so no request 
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import contextmanager
+from copy import deepcopy
 from threading import Thread
 from typing import Any
 
@@ -24,12 +25,14 @@ from schemathesis.checks import (
 )
 
 from house import MovableClock, Tenant, free_port, make_tenant
+from openapi import openapi_document
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
+from videobroker.web.v1 import stream, visits
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ACCOUNT = {"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4}
@@ -39,17 +42,23 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
 """Requests for each operation. `make fuzz` sends more."""
 
 
-def _nobody() -> AbstractAsyncContextManager[Broker]:
-    raise RuntimeError("the document is made without a broker")
-
-
 # The document is made without a broker, so that every operation is a test of its own.
-contract = schemathesis.openapi.from_dict(create_app(_nobody).openapi())
+contract = schemathesis.openapi.from_dict(deepcopy(openapi_document()))
 
 
 @pytest.fixture(scope="module")
 def address(settings: Settings, database: str, session_clock: MovableClock) -> Iterator[str]:
     """Where the service listens."""
+    # A stream is one request like any other here: it ends long before the client loses patience.
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (stream, visits):
+            patch.setattr(module, "LONGEST_SECONDS", 0.1)
+        with _served(settings, database, session_clock) as url:
+            yield url
+
+
+@contextmanager
+def _served(settings: Settings, database: str, session_clock: MovableClock) -> Iterator[str]:
     port = free_port()
     app = create_app(lambda: wiring.broker(settings, database, clock=session_clock))
     server = uvicorn.Server(
