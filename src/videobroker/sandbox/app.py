@@ -16,6 +16,7 @@ from videobroker.sandbox.control.codes import code_routes
 from videobroker.sandbox.control.notifications import notification_routes
 from videobroker.sandbox.control.outbox import outbox_routes
 from videobroker.sandbox.control.people import people_routes
+from videobroker.sandbox.control.reset import reset_routes
 from videobroker.sandbox.control.traffic import fault_routes, traffic_routes
 from videobroker.sandbox.events import Event
 from videobroker.sandbox.exchange import exchange_operations
@@ -76,6 +77,7 @@ def create_sandbox(
             *fault_routes(vendor, names),
             *outbox_routes(state, outbox),
             *notification_routes(state),
+            *reset_routes(state, vendor, outbox),
             *agora_routes(state),
             *page_routes(state),
             socket_route(state, hall, background),

@@ -1,0 +1,26 @@
+"""All switches at once."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from videobroker.sandbox.control.routes import route
+from videobroker.sandbox.operations import Vendor
+from videobroker.sandbox.outbox import Outbox
+from videobroker.sandbox.state import SandboxState
+from videobroker.sandbox.targets import Targets
+
+
+def reset_routes(state: SandboxState, vendor: Vendor, outbox: Outbox) -> list[Route]:
+    """What a test wants before it begins: no counts, no faults, no webhooks. Rooms and people stay."""
+
+    async def reset(_: Request) -> Response:
+        vendor.counters.reset()
+        state.rooms_created = 0
+        vendor.faults.clear()
+        state.send_to(Targets())
+        outbox.behave(outbox.good_behaviour)
+        await outbox.clear()
+        return JSONResponse({})
+
+    return [route("POST", "/reset", reset)]

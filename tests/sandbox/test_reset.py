@@ -1,0 +1,26 @@
+"""`/_sandbox/reset`: all switches at once; rooms stay."""
+
+from typing import Any
+
+import httpx
+
+
+async def test_everything_that_was_ordered_is_gone_and_the_room_stays(
+    vendor: httpx.AsyncClient, room: dict[str, Any]
+) -> None:
+    await vendor.put("/_sandbox/webhooks", json={"url": "http://receiver/hook"})
+    await vendor.put("/_sandbox/agora/notifications", json={"url": "http://receiver/agora"})
+    usual = (await vendor.get("/_sandbox/webhooks/behaviour")).json()
+    await vendor.put("/_sandbox/webhooks/behaviour", json={"hold": 10})
+    await vendor.post(f"/_sandbox/rooms/{room['id']}/recorder")
+    assert (await vendor.get("/_sandbox/webhooks")).json()["events"] != []
+    await vendor.post("/_sandbox/faults", json={"kind": "status", "status": 500, "operation": "create_room"})
+
+    assert (await vendor.post("/_sandbox/reset")).status_code == 200
+
+    assert (await vendor.get("/_sandbox/webhooks")).json() == {"url": None, "held": 0, "events": []}
+    assert (await vendor.get("/_sandbox/agora/notifications")).json() == {"url": None}
+    assert (await vendor.get("/_sandbox/webhooks/behaviour")).json() == usual
+    assert (await vendor.get("/_sandbox/faults")).json() == {"faults": []}
+    assert (await vendor.get("/_sandbox/counters")).json() == {"faulted": {}, "rooms_created": 0}
+    assert (await vendor.get(f"/v2/rooms/{room['id']}")).json()["id"] == room["id"]
