@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
 from cli.program import Here, Outcome, answering, ask, environment, run, started
 from house import free_port
@@ -31,6 +32,13 @@ def is_a_sentence(outcome: Outcome, code: int, *named: str) -> None:
     for name in named:
         assert name in outcome.said
     assert SECRET not in outcome.said
+
+
+def failing(videobroker: Here, folder: Path, arguments: tuple[str, ...], **variables: str) -> Outcome:
+    """The service in a process of its own, which would run forever if it started; other commands in this one."""
+    if arguments[0] == "serve":
+        return run(*arguments, cwd=folder, PORT=str(free_port()), **variables)
+    return videobroker(*arguments, **variables)
 
 
 class TestTheEnvironmentsApp:
@@ -106,6 +114,13 @@ class TestWrongSettings:
         ],
     )
     def test_a_wrong_value_is_told_with_the_name_of_its_variable_and_exit_code_2(
+        self, videobroker: Here, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setattr(uvicorn.Server, "run", lambda _: pytest.fail("the service started"))
+        is_a_sentence(videobroker("serve", **{"PORT": str(free_port()), name: value}), 2, name)
+
+    @pytest.mark.parametrize(("name", "value"), [("PORT", "abc"), ("VIDEOBROKER_SECRET_KEY", SECRET)])
+    def test_so_it_is_by_a_process_of_its_own(
         self, variables: dict[str, str], tmp_path: Path, name: str, value: str
     ) -> None:
         is_a_sentence(run("serve", cwd=tmp_path, **{**variables, "PORT": str(free_port()), name: value}), 2, name)
@@ -159,18 +174,18 @@ class TestWrongSettings:
 class TestTrouble:
     @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("serve",), ("serve", "--migrate")])
     def test_a_database_that_does_not_answer_is_told_in_a_sentence(
-        self, tmp_path: Path, arguments: tuple[str, ...]
+        self, videobroker: Here, tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         url = f"postgresql://somebody:{SECRET}@127.0.0.1:{free_port()}/nowhere"
-        outcome = run(*arguments, cwd=tmp_path, DATABASE_URL=url, PORT=str(free_port()))
+        outcome = failing(videobroker, tmp_path, arguments, DATABASE_URL=url)
         is_a_sentence(outcome, 1, "database")
 
     @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("serve",)])
     def test_so_is_a_database_that_does_not_exist(
-        self, variables: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
+        self, videobroker: Here, variables: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         url = variables["DATABASE_URL"].replace("videobroker_", "missing_", 1)
-        outcome = run(*arguments, cwd=tmp_path, **{**variables, "DATABASE_URL": url, "PORT": str(free_port())})
+        outcome = failing(videobroker, tmp_path, arguments, **{**variables, "DATABASE_URL": url})
         is_a_sentence(outcome, 1, "missing_")
 
     @pytest.mark.parametrize("arguments", [("serve",), ("sandbox", "--port")])
