@@ -31,6 +31,7 @@ from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
+from videobroker.usecases import following, visiting
 from videobroker.web.app import create_app
 from videobroker.web.v1 import stream, visits
 
@@ -53,6 +54,8 @@ def address(settings: Settings, database: str, session_clock: MovableClock) -> I
     with pytest.MonkeyPatch.context() as patch:
         for module in (stream, visits):
             patch.setattr(module, "LONGEST_SECONDS", 0.1)
+        for source in (following, visiting):
+            patch.setattr(source, "LOOK_AGAIN_SECONDS", 0.1)
         with _served(settings, database, session_clock) as url:
             yield url
 
