@@ -42,6 +42,7 @@ from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.storage.arrivals import Arrivals, Arrived
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal import Scribe
+from videobroker.storage.room_codes import stored_codes
 from videobroker.storage.store import Store
 from videobroker.together import Together
 from videobroker.usecases import calls, entering, leases, lobbies, registering, removing
@@ -442,8 +443,8 @@ async def seen(stage: Stage, *, session: tuple[SessionKind, str], timed: bool) -
             "select status, no_shows_reported_for, concluded_at, attend_at, provider from sessions where app_id = :app"
         ),
         "rooms": await stage.rows(
-            "select state, generation, lease_holder, failure, closure is not null as shut, codes = '{}' as no_codes"
-            " from rooms where app_id = :app"
+            "select state, generation, lease_holder, failure, closure is not null as shut,"
+            " codes = '{}' and sealed_codes is null as no_codes from rooms where app_id = :app"
         ),
         "lobby": await stage.rows("select user_id, state, decided_by from lobby where app_id = :app"),
         "removals": await stage.rows("select user_id, banned, enforced_at from removals where app_id = :app"),
@@ -462,12 +463,13 @@ async def seen(stage: Stage, *, session: tuple[SessionKind, str], timed: bool) -
 
 
 async def _seen_at_100ms(stage: Stage) -> dict[str, Any]:
-    rooms = await stage.rows("select provider_room_id, codes, state from rooms where app_id = :app")
+    rooms = await stage.rows("select provider_room_id, codes, sealed_codes from rooms where app_id = :app")
     former = await stage.rows(
         "select provider_room_id, closed_at is not null as closed from former_rooms where app_id = :app"
     )
     known = {f"known to {name}": code for name, code in stage.codes.items()}
-    kept = {f"kept for {role}": code for room in rooms for role, code in sorted(room["codes"].items())}
+    opened = [stage.tenant.broker.room_codes.open(stored_codes(room["codes"], room["sealed_codes"])) for room in rooms]
+    kept = {f"kept for {role}": code for codes in opened for role, code in sorted(codes.items())}
     return {
         "present": [await stage.tenant.present(room["provider_room_id"]) for room in rooms],
         "codes": {name: await _opens(stage.sandbox, code) for name, code in (known | kept).items()},
