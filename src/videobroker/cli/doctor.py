@@ -12,6 +12,7 @@ from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnosis import Finding, Verdict, is_healthy, warning
 from videobroker.settings import Settings
+from videobroker.storage.sealing import SealBroken
 from videobroker.usecases import tenants
 from videobroker.usecases.examining import examine_app, examine_database, examine_pooler, examine_secret_keys
 
@@ -46,7 +47,11 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
         if not is_healthy([finding for _, finding in findings]):
             return findings
         findings += [(None, each) for each in await examine_secret_keys(broker)]
-        apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
+        try:
+            apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
+        except SealBroken:
+            # The finding about the secret keys says so: no account can be read without the missing key.
+            return findings
         for app in apps:
             findings += [(app.name, each) for each in await examine_app(broker, app)]
             findings += [(app.name, each) for each in examine_call_url(settings, app)]

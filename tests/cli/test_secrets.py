@@ -1,0 +1,110 @@
+"""`videobroker secrets`, and what `doctor` says of old keys: what they print, and how they end."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.program import Here, Outcome, ask
+from videobroker.storage.sealing import Seal, new_key
+
+ACCOUNT = json.dumps({"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4})
+OLD, NEW = new_key(), new_key()
+
+
+def with_keys(videobroker: Here, *arguments: str, keys: tuple[str, ...], **how: Any) -> Outcome:
+    """Run a command with these secret keys."""
+    return videobroker(*arguments, VIDEOBROKER_SECRET_KEY=",".join(keys), **how)
+
+
+def key_id(key: str) -> str:
+    return Seal([key]).key_id
+
+
+@pytest.fixture
+def acme(videobroker: Here) -> None:
+    """An app with an account, encrypted with the old key."""
+    assert with_keys(videobroker, "apps", "create", "acme", keys=(OLD,)).code == 0
+    outcome = with_keys(videobroker, "accounts", "set", "acme", "agora", keys=(OLD,), stdin=ACCOUNT)
+    assert outcome.code == 0, outcome.said
+
+
+@pytest.mark.usefixtures("acme")
+class TestStatus:
+    def test_all_is_well_with_one_key(self, videobroker: Here) -> None:
+        outcome = with_keys(videobroker, "secrets", "status", "--json", keys=(OLD,))
+        report = json.loads(outcome.out)
+        assert (outcome.code, report["may_drop_old_keys"], report["outdated_rows"]) == (0, True, 0)
+        assert report["keys"] == [key_id(OLD)]
+        assert report["rows"] == [{"table": "provider_accounts", "key": key_id(OLD), "position": 1, "rows": 1}]
+
+    def test_rows_that_need_an_old_key_end_with_1(self, videobroker: Here) -> None:
+        outcome = with_keys(videobroker, "secrets", "status", keys=(NEW, OLD))
+        assert outcome.code == 1
+        assert "1 rows need an old key. Run `videobroker secrets rotate`." in outcome.err
+        assert key_id(OLD) in outcome.out
+
+    def test_a_key_that_is_missing_is_named(self, videobroker: Here) -> None:
+        outcome = with_keys(videobroker, "secrets", "status", "--json", keys=(NEW,))
+        report = json.loads(outcome.out)
+        assert (outcome.code, report["missing_keys"], report["may_drop_old_keys"]) == (1, [key_id(OLD)], False)
+
+
+@pytest.mark.usefixtures("acme")
+class TestRotate:
+    def test_everything_is_encrypted_with_the_first_key(self, videobroker: Here, own_database: str) -> None:
+        outcome = with_keys(videobroker, "secrets", "rotate", keys=(NEW, OLD))
+        assert outcome.code == 0, outcome.said
+        assert outcome.out == f"Encrypted 1 rows with the key {key_id(NEW)}.\n"
+        assert "Keep it until the links that it signed have expired" in outcome.err
+        assert ask(own_database, "select sealed_with from provider_accounts") == [(key_id(NEW),)]
+        (row,) = ask(own_database, "select sealed_settings from provider_accounts")
+        assert Seal([NEW]).open(row[0]) == json.loads(ACCOUNT)
+        again = with_keys(videobroker, "secrets", "rotate", "--json", keys=(NEW, OLD))
+        assert (again.code, json.loads(again.out)["rotated"]) == (0, 0)
+        assert with_keys(videobroker, "secrets", "status", keys=(NEW,)).code == 0
+
+    def test_rows_that_no_key_decrypts_are_counted_and_left(self, videobroker: Here, own_database: str) -> None:
+        before = ask(own_database, "select sealed_settings from provider_accounts")
+        outcome = with_keys(videobroker, "secrets", "rotate", "--json", keys=(NEW,))
+        report = json.loads(outcome.out)
+        assert (outcome.code, report["rotated"], report["unreadable"]) == (1, 0, 1)
+        said = with_keys(videobroker, "secrets", "rotate", "--quiet", keys=(NEW,))
+        assert (said.code, "None of the keys decrypts 1 rows." in said.err) == (1, True)
+        assert ask(own_database, "select sealed_settings from provider_accounts") == before
+
+    def test_no_key_is_printed(self, videobroker: Here) -> None:
+        for arguments in (("rotate",), ("rotate", "--json"), ("status",), ("status", "--json")):
+            outcome = with_keys(videobroker, "secrets", *arguments, keys=(NEW, OLD))
+            assert OLD not in outcome.said
+            assert NEW not in outcome.said
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(
+    ("keys", "verdict", "words"),
+    [
+        ((OLD,), "ok", "secret"),
+        ((NEW, OLD), "warning", "videobroker secrets rotate"),
+        ((NEW,), "failed", "VIDEOBROKER_SECRET_KEY"),
+    ],
+    ids=["one key", "an old key is needed", "the old key is missing"],
+)
+def test_doctor_says_which_rows_depend_on_an_old_key(
+    videobroker: Here, keys: tuple[str, ...], verdict: str, words: str
+) -> None:
+    outcome = with_keys(videobroker, "doctor", "--json", keys=keys)
+    (finding,) = [each for each in json.loads(outcome.out) if each["check"] == "secret keys"]
+    assert finding["verdict"] == verdict
+    assert words in json.dumps(finding)
+
+
+def test_help_names_the_commands(videobroker: Here) -> None:
+    outcome = videobroker("secrets", "--help")
+    assert outcome.code == 0
+    assert all(word in outcome.out for word in ("status", "rotate", "VIDEOBROKER_SECRET_KEY"))
+    assert "Exit code 0" in videobroker("secrets", "status", "--help").out
+
+
+def test_without_a_command_it_shows_help(videobroker: Here) -> None:
+    assert "rotate" in videobroker("secrets").said
