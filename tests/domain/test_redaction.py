@@ -1,6 +1,7 @@
 """No credential that a client puts into a text is stored or logged."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.keys import mint_key
-from videobroker.domain.redaction import REMOVED, redact, without_secrets
+from videobroker.domain.redaction import REMOVED, redact, redact_foreign, without_secrets
 from videobroker.domain.rooms import code_alias, code_behind, code_id
 
 CODES = st.from_regex(r"[a-z]{3}-[a-z]{4}-[a-z]{3}", fullmatch=True)
@@ -84,7 +85,62 @@ def test_a_credential_inside_a_user_agent_is_removed(credential: str, before: st
     ],
 )
 def test_a_user_agent_without_credentials_stays(agent: str) -> None:
-    assert redact(agent) == agent
+    assert redact_foreign(redact(agent)) == agent
+
+
+OPAQUE = st.text(URL_SAFE, min_size=32, max_size=90).filter(lambda text: re.search(r"(?i)[a-z]", text) is not None)
+FOREIGN = st.one_of(
+    OPAQUE.map("sk_live_{}".format),
+    OPAQUE.map("ghp_{}".format),
+    OPAQUE.map("sk-proj-{}".format),
+    OPAQUE.map("AIza{}".format),
+    st.from_regex(r"[0-9a-f]{8}[a-f][0-9][0-9a-f]{30}", fullmatch=True),
+    st.from_regex(r"[A-Za-z]{20}[0-9][A-Za-z0-9]{30}", fullmatch=True),
+)
+
+
+@given(FOREIGN, AROUND, AROUND)
+def test_a_credential_of_another_product_is_removed(credential: str, before: str, behind: str) -> None:
+    cleaned = redact_foreign(f"client/1.0{before} {credential} {behind}")
+    assert credential not in cleaned
+    assert credential[-12:] not in cleaned
+    assert redact_foreign(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("bot/1.0 (api_key=a1b2c3d4)", f"bot/1.0 (api_key={REMOVED})"),
+        ('{"error":"bad","password": "hunter22"}', f'{{"error":"bad","password": "{REMOVED}"}}'),
+        ("Api-Key: invented-and-without-digits", f"Api-Key: {REMOVED}"),
+        ("token=x9&token=7777777", f"token=x9&token={REMOVED}"),
+        ("got AKIAIOSFODNN7EXAMPLE", f"got {REMOVED}"),
+    ],
+)
+def test_what_is_named_like_a_credential_is_removed_and_the_name_stays(text: str, cleaned: str) -> None:
+    assert redact_foreign(text) == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"error":"invalid token","request_id":"0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"}',
+        "token: expired",
+        "<html><body>502 Bad Gateway: nginx/1.25.3</body></html>",
+        "no_such_function_in_module_with_a_very_long_name_indeed",
+        "12345678901234567890123456789012345678",
+        "session=closed",
+    ],
+)
+def test_what_says_what_went_wrong_stays(text: str) -> None:
+    assert redact_foreign(text) == text
+
+
+def test_redaction_takes_no_longer_for_texts_made_to_slow_it_down() -> None:
+    for text in ("a" * 4096, "a-" * 2048, "token=" * 700, "token=" + "x" * 4000, "1" * 4096, "sk_" * 1365):
+        began = time.process_time()
+        redact_foreign(text)
+        assert time.process_time() - began < 0.5
 
 
 def test_a_key_of_ours_is_recognized() -> None:

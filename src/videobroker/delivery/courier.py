@@ -15,6 +15,7 @@ import httpcore
 from standardwebhooks import Webhook
 
 from videobroker.delivery.guard import GuardedNetwork, Resolver, system_resolver
+from videobroker.domain.redaction import redact_foreign
 from videobroker.domain.webhooks import Attempt
 
 TOTAL_SECONDS = 15.0
@@ -23,7 +24,9 @@ CONNECT_SECONDS = 5.0
 QUEUE_SECONDS = 12.0
 """For a free connection, before all that. Whoever leases a delivery has to reckon with both."""
 KEPT_BYTES = 1024
-"""So much of an answer is kept, and no more is read."""
+"""So much of an answer is stored."""
+READ_BYTES = 4096
+"""So much of an answer is read: credentials are removed before it is cut, so that no part of one is left."""
 CONNECTIONS = 200
 IDLE_SECONDS = 4.0
 """Connections that nobody used for so long are not used again: many servers close them after 5 s (Node, uvicorn), and
@@ -131,7 +134,7 @@ class Courier:
             latency = round((time.perf_counter() - began) * 1000)
         finally:
             self._free.release()
-        text = _text(bytes(answer.body[:KEPT_BYTES]))
+        text = _text(bytes(answer.body))
         return Sent(Attempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
 
     async def _post(self, parcel: Parcel, answer: _Answer, now: datetime) -> None:
@@ -155,7 +158,7 @@ class Courier:
             answer.status, answer.retry_after = response.status, retry_after(headers.get(b"retry-after"), now)
             async for part in response.aiter_stream():
                 answer.body += part
-                if len(answer.body) >= KEPT_BYTES:
+                if len(answer.body) >= READ_BYTES:
                     break
 
     async def aclose(self) -> None:
@@ -194,7 +197,10 @@ def _named(failure: Exception) -> str:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    """As it is stored: at most `KEPT_BYTES`, without credentials, which receivers repeat in their errors."""
+    text = redact_foreign(raw[:READ_BYTES].decode("utf-8", "replace"))
+    stored = text.encode()[:KEPT_BYTES].decode("utf-8", "ignore")
+    return stored.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def retry_after(raw: bytes | None, now: datetime) -> timedelta | None:

@@ -26,6 +26,30 @@ def redact(text: str) -> str:
     return _SECRET.sub(REMOVED, text)
 
 
+_FOREIGN = re.compile(
+    r"(?i:\b(?:api[-_ ]?key|access[-_ ]?key|auth|token|secret|password|passwd|pwd|credentials?|cookie|session|jwt"
+    r"|signature|sig)[\"']?\s*[:=]\s*[\"']?)(?P<value>(?=[^\s\"',;&)}<]{0,200}[0-9])[^\s\"',;&)}<]{6,}"
+    r"|[^\s\"',;&)}<]{20,})"  # what is named like a credential, if it can be one
+    r"|(?<![A-Za-z0-9])(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj[-_]|ant[-_])?[\w-]{16,}"  # Stripe, OpenAI, and others
+    r"|(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_|glpat-|xox[a-z]-|npm_|hf_|SG\.|AIza|AKIA|ASIA)[\w.-]{12,}"
+    r"|(?<![\w-])(?![0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\w-]))"  # a UUID is none
+    r"(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[\w-]{32,}"  # letters and digits without an end
+)
+
+
+def redact_foreign(text: str) -> str:
+    """`redact` for a text of a program that is not ours: also what looks like a credential of another product.
+
+    Names stay: `api_key=[removed]`. Words, numbers, versions, and UUIDs stay as well. Longer digests do not.
+    """
+    return _FOREIGN.sub(_removed, redact(text))
+
+
+def _removed(match: re.Match[str]) -> str:
+    value = match["value"]
+    return REMOVED if value is None else match[0].removesuffix(value) + REMOVED
+
+
 def without_secrets(value: Any) -> Any:
     """The JSON value without what is named like a credential or looks like one, at any depth."""
     if isinstance(value, Mapping):
