@@ -600,3 +600,41 @@ async def test_the_journal_names_the_ticket_that_was_used(tutoring: Tenant) -> N
     assert "ticket" not in used["data"]
     (made,) = await tutoring.events("link.issued")
     assert made["asked_by"]["ticket_id"] is None
+
+
+async def test_every_event_of_an_action_by_ticket_names_the_ticket(tutoring: Tenant) -> None:
+    await tutoring.book(policy={"waiting_room": "admit", "guests_allowed": True})
+    host, student = await linked(tutoring, "tutor-1"), await linked(tutoring)
+    before = {event["id"] for event in await tutoring.events()}
+
+    async def act(link: dict[str, Any], method: str, path: str, body: Any = None, *, refused: bool = False) -> Any:
+        answer = await ask_as(tutoring, link, method, path, body)
+        assert answer.is_success is not refused, answer.text
+        return answer.json()
+
+    await act(host, "POST", f"{LESSON_1}/start")
+    await act(host, "POST", f"{LESSON_1}/join")
+    await act(student, "POST", f"{LESSON_1}/join", refused=True)
+    await act(student, "DELETE", "/v1/visit/knock")
+    await act(student, "POST", "/v1/visit/knock")
+    (entry,) = (await act(host, "GET", f"{LESSON_1}/lobby"))["data"]
+    await act(host, "POST", f"{LESSON_1}/lobby/{entry['entry']}/deny")
+    await act(host, "POST", f"{LESSON_1}/lobby/{entry['entry']}/admit")
+    await act(host, "POST", f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+    await act(host, "POST", f"{LESSON_1}/participants/student-1/readmit")
+    await act(host, "POST", f"{LESSON_1}/end")
+    done = [event for event in await tutoring.events() if event["id"] not in before]
+    by = {
+        event["type"]: event["asked_by"]["ticket_id"]
+        for event in done
+        if event["asked_by"]["user_id"] is not None or event["asked_by"]["ticket_id"] is not None
+    }
+    students = {"participant.waiting", "participant.withdrew", "credentials.denied"}
+    assert {
+        kind: ticket == (student if kind in students else host)["id"] for kind, ticket in by.items()
+    } == dict.fromkeys(by, True)
+    assert {"call.started", "call.ended", "credentials.issued", *students} < set(by)
+    assert {f"participant.{done}" for done in ("denied", "admitted", "removed", "readmitted")} < set(by)
+    # Whatever has no ticket was done by the service itself.
+    others = [event for event in done if event["asked_by"]["ticket_id"] is None]
+    assert all(event["asked_by"]["key_id"] is None and event["asked_by"]["user_id"] is None for event in others)
