@@ -19,6 +19,7 @@ from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.receipts import Receipts
+from videobroker.storage.rejections import Rejections
 from videobroker.storage.room_codes import RoomCodes
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
@@ -37,6 +38,7 @@ class Broker:
     scribe: Scribe
     arrivals: Arrivals
     receipts: Receipts
+    rejections: Rejections
     known: Known
     listener: Listener
     providers: ProviderDirectory

@@ -54,7 +54,8 @@
 The docstring of a class is the title of its problem document. The HTTP status of a code stands in `web/problems.py`.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 
 class BrokerError(Exception):
@@ -122,6 +123,13 @@ class NotAuthenticated(BrokerError):
     """The caller is not known."""
 
     code = "not_authenticated"
+    app_id: UUID | None = None
+    """The app that the credential was for, where that is known."""
+
+    def of(self, app_id: UUID) -> Self:
+        """The same error, of a credential for this app."""
+        self.app_id = app_id
+        return self
 
 
 class ApiKeyMissing(NotAuthenticated):

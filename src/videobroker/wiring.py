@@ -14,6 +14,7 @@ from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
+from videobroker.domain.journal import Via
 from videobroker.domain.keys import Scope
 from videobroker.errors import BrokerError
 from videobroker.identity.keysets import KeySets
@@ -32,6 +33,7 @@ from videobroker.storage.journal import Scribe
 from videobroker.storage.known import Known
 from videobroker.storage.listener import Listener
 from videobroker.storage.receipts import Receipts
+from videobroker.storage.rejections import Rejections
 from videobroker.storage.room_codes import RoomCodes
 from videobroker.storage.sealing import Seal, new_key
 from videobroker.storage.store import Store
@@ -106,6 +108,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     own_seal = Seal(keys)
     entrances, scribe = Entrances(store), Scribe(store)
     arrivals, receipts = Arrivals(store), Receipts(store)
+    rejections = Rejections(scribe)
     known = Known(store, Accounts(own_seal), listener)
     listener.start()
     bell.start(store)
@@ -116,6 +119,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             scribe=scribe,
             arrivals=arrivals,
             receipts=receipts,
+            rejections=rejections,
             known=known,
             listener=listener,
             providers=directory,
@@ -130,6 +134,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     finally:
         await listener.aclose()
         await entrances.aclose()
+        await rejections.aclose()
         await scribe.aclose()
         await arrivals.aclose()
         await receipts.aclose()
@@ -201,21 +206,29 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
     rules = settings.token_rules()
     if settings.api_key is None and not settings.accounts() and rules is None:
         return
-    now = broker.now()
+    now, via = broker.now(), Via.ENVIRONMENT
     try:
         app = await tenants.find_app(broker, settings.app_name)
     except tenants.AppNotFound:
         with suppress(tenants.AppExists):  # another replica was faster
-            await tenants.create_app(broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, now=now)
+            await tenants.create_app(
+                broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, via=via, now=now
+            )
         app = await tenants.find_app(broker, settings.app_name)
     if settings.legacy is not None and frozenset(settings.legacy) != app.legacy_families:
         app = await tenants.change_app(
-            broker, app, policy=app.policy, role_maps=app.role_maps, legacy_families=frozenset(settings.legacy), now=now
+            broker,
+            app,
+            policy=app.policy,
+            role_maps=app.role_maps,
+            legacy_families=frozenset(settings.legacy),
+            via=via,
+            now=now,
         )
     for provider, account in settings.accounts().items():
-        app = await tenants.set_account(broker, app, provider, account, now=now)
+        app = await tenants.set_account(broker, app, provider, account, via=via, now=now)
     if rules is not None:
-        await tenants.set_token_rules(broker, app, rules, now=now)
+        await tenants.set_token_rules(broker, app, rules, via=via, now=now)
     if settings.api_key is not None:
         await tenants.create_key(
             broker,
@@ -223,6 +236,7 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
             "environment",
             scopes=Scope,
             expires_at=None,
+            via=via,
             now=now,
             key=settings.api_key.get_secret_value(),
         )

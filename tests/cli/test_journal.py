@@ -154,6 +154,33 @@ def test_a_person_is_erased_and_the_receipt_is_shown_once(videobroker: Here) -> 
     assert again == nothing | {"event": None, "receipt": None}
 
 
+def test_the_newest_events_are_shown_the_newest_last(videobroker: Here) -> None:
+    show = ("journal", "show", "--app", "acme")
+    events = json.loads(videobroker.succeed(*show, "--json", "--limit", "2").out)
+    assert [event["user_id"] for event in events] == ["user-3", "user-4"]
+    (created,) = json.loads(videobroker.succeed(*show, "--json", "--type", "app_settings.created").out)
+    assert (created["data"]["name"], created["data"]["via"]) == ("acme", "command_line")
+    assert "credentials.issued" in videobroker.succeed(*show).out
+    assert videobroker.succeed(*show, "--type", "call.started").out == "There is no such event.\n"
+    assert videobroker(*show, "--type", "nonsense").code == 2
+
+
+def test_the_service_has_a_journal_of_its_own(videobroker: Here) -> None:
+    assert videobroker.succeed("journal", "show", "--app", "@service").out == "There is no such event.\n"
+    videobroker.succeed("journal", "retain", "--app", "@service", "--class", "authentication", "--days", "30")
+    (changed,) = json.loads(videobroker.succeed("journal", "show", "--app", "@service", "--json").out)
+    assert (changed["type"], changed["data"]["class"], changed["data"]["days"]) == (
+        "retention.changed",
+        "authentication",
+        30,
+    )
+    assert {each["app"] for each in json.loads(videobroker.succeed("journal", "verify", "--json").out)} == {
+        "acme",
+        "@service",
+    }
+    assert videobroker("apps", "create", "@service").code == 1
+
+
 def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
     retain = ("journal", "retain", "--app", "acme")
     assert videobroker.succeed(*retain).out == "Everything is kept for good.\n"

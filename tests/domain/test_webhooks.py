@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.ids import AppId, EndpointId
-from videobroker.domain.journal import EventType
+from videobroker.domain.journal import ONLY_BY_NAME, EventType
 from videobroker.domain.webhooks import (
     JITTER,
     LONGEST_RETRY_AFTER,
@@ -248,8 +248,9 @@ class TestASecret:
 
 
 class TestAnEndpoint:
-    def test_wants_everything_unless_it_names_types(self) -> None:
-        assert all(endpoint().wants(each) for each in EventType)
+    def test_wants_everything_but_set_up_unless_it_names_types(self) -> None:
+        assert {each for each in EventType if not endpoint().wants(each)} == ONLY_BY_NAME
+        assert all(endpoint(each).wants(each) for each in EventType)
         choosy = endpoint(EventType.CALL_STARTED, EventType.CALL_ENDED)
         assert {each for each in EventType if choosy.wants(each)} == {EventType.CALL_STARTED, EventType.CALL_ENDED}
 

@@ -253,12 +253,12 @@ class TestTwoAppsOneToken:
 
     async def test_removed_rules_leave_the_secret_to_another_app(self, trusting: Tenant, other: Tenant) -> None:
         await trusting.book()
-        await tenants.remove_token_rules(trusting.broker, trusting.app)
+        await tenants.remove_token_rules(trusting.broker, trusting.app, now=trusting.broker.now())
         refused = await ask(trusting, token(secret_of(trusting)), "POST", "/v1/bookings/lesson-1/join", {})
         assert (refused.status_code, refused.json()["code"]) == (401, "user_token_invalid")
         await trust(other, TokenRules(secret=secret_of(trusting)))
         with pytest.raises(tenants.RulesNotFound):
-            await tenants.remove_token_rules(trusting.broker, trusting.app)
+            await tenants.remove_token_rules(trusting.broker, trusting.app, now=trusting.broker.now())
 
     async def test_of_two_apps_that_save_one_secret_at_once_only_one_succeeds(
         self, tutoring: Tenant, other: Tenant

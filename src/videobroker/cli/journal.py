@@ -1,6 +1,7 @@
 """`videobroker journal ...`."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -16,9 +17,11 @@ from videobroker.domain import journal_file
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.auditing import Finding, Verdict
+from videobroker.domain.journal import EventType, Recorded
 from videobroker.usecases import retaining, tenants
 from videobroker.usecases.erasing import Erased, erase_person
 from videobroker.usecases.exporting import export_journal
+from videobroker.usecases.reading import read_latest
 from videobroker.usecases.sealing_journal import seal_journal
 from videobroker.usecases.verifying import count_sealed, journal_head, verify_journal
 
@@ -29,7 +32,9 @@ cli = typer.Typer(
     no_args_is_help=True,
 )
 
-AppName = Annotated[str, typer.Option("--app", help="The app.")]
+AppName = Annotated[
+    str, typer.Option("--app", help="The app. `@service` is the journal of the service: sign-ins, unknown credentials.")
+]
 KeptHead = Annotated[
     str | None,
     typer.Option("--head", help="The hash of a seal that you kept elsewhere (`journal head`): it must be among them."),
@@ -51,7 +56,11 @@ def verify(
         raise typer.BadParameter("say with --app whose head it is", param_hint="--head")
 
     async def work(broker: Broker) -> list[tuple[App, Verdict]]:
-        apps = [await tenants.find_app(broker, app_name)] if app_name else await tenants.list_apps(broker)
+        apps = (
+            [await tenants.find_journal(broker, app_name)]
+            if app_name
+            else [*await tenants.list_apps(broker), tenants.SERVICE]
+        )
         verdicts = []
         for app in apps:
             with _progress(app.name, await count_sealed(broker, app.id)) as advanced:
@@ -65,6 +74,41 @@ def verify(
         for app, verdict in verdicts:
             _print_verdict(app.name, verdict)
     raise typer.Exit(0 if all(verdict.is_whole for _, verdict in verdicts) else 1)
+
+
+@cli.command("show")
+def show_events(
+    app_name: AppName,
+    event_type: Annotated[
+        list[EventType] | None, typer.Option("--type", help="Only these types; repeat it.", show_choices=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Print the newest events, the newest last: what happened, and who did it."""
+
+    async def work(broker: Broker) -> list[Recorded]:
+        app = await tenants.find_journal(broker, app_name)
+        return await read_latest(broker, app, types=event_type or (), limit=limit)
+
+    events = [recorded.shown() for recorded in with_broker(work)]
+    if as_json:
+        print_json(events)
+    else:
+        show([_event_row(event) for event in events], as_json=False, empty="There is no such event.")
+
+
+def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    by = event["asked_by"]
+    who = by["operator"] or by["user_id"] or by["ticket_id"] or by["key_id"] or ""
+    return {
+        "occurred_at": event["occurred_at"],
+        "type": event["type"],
+        "user_id": event["user_id"] or "",
+        "by": who,
+        "ip": by["ip"] or "",
+        "data": json.dumps(event["data"], ensure_ascii=False),
+    }
 
 
 @cli.command("head")
@@ -86,7 +130,7 @@ def seal(app_name: AppName) -> None:
     """Seal what the journal has gained, without waiting for the background work, which does it every ten seconds."""
 
     async def work(broker: Broker) -> int:
-        app = await tenants.find_app(broker, app_name)
+        app = await tenants.find_journal(broker, app_name)
         return await seal_journal(broker, app.id, now=broker.now())
 
     stdout.print(f"Sealed {with_broker(work):,} events of {app_name}.")
@@ -106,7 +150,7 @@ def export(
     """Write the sealed journal as JSON Lines that prove themselves: `journal check` needs no database."""
 
     async def work(broker: Broker, file: TextIO) -> None:
-        app = await tenants.find_app(broker, app_name)
+        app = await tenants.find_journal(broker, app_name)
         lines = export_journal(broker, app, personal=not without_personal, reference=reference, now=broker.now())
         async for line in lines:
             file.write(line)
@@ -153,7 +197,7 @@ def erase(
     """
 
     async def work(broker: Broker) -> Erased:
-        app = await tenants.find_app(broker, app_name)
+        app = await tenants.find_journal(broker, app_name)
         actor = Actor(app.id)
         return await erase_person(broker, app.id, user_id, references=reference or (), actor=actor, now=broker.now())
 
@@ -210,16 +254,16 @@ def retain(
         raise typer.BadParameter("say either --days or --for-good", param_hint="--days")
 
     async def work(broker: Broker) -> list[dict[str, Any]]:
-        app = await tenants.find_app(broker, app_name)
+        app = await tenants.find_journal(broker, app_name)
         if event_class is not None:
-            await retaining.keep_for(broker, app, event_class, days)
+            await retaining.keep_for(broker, app, event_class, days, now=broker.now())
         return [{"class": each.event_class, "days": each.days} for each in await retaining.retentions(broker, app)]
 
     show(with_broker(work), as_json=as_json, empty="Everything is kept for good.")
 
 
 async def _with_app(broker: Broker, name: str, work: Any) -> Any:
-    return await work(broker, await tenants.find_app(broker, name))
+    return await work(broker, await tenants.find_journal(broker, name))
 
 
 def _hash(text: str | None) -> bytes | None:

@@ -63,7 +63,7 @@ def remove_rules(app_name: Annotated[str, typer.Argument(help="The app.")]) -> N
     """Accept no user tokens for the app from now on. Links and API keys go on working."""
 
     async def work(broker: Broker) -> None:
-        await tenants.remove_token_rules(broker, await tenants.find_app(broker, app_name))
+        await tenants.remove_token_rules(broker, await tenants.find_app(broker, app_name), now=broker.now())
 
     with_broker(work)
     stdout.print(f"User tokens of {app_name} are not accepted from now on.")

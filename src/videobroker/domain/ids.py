@@ -20,6 +20,9 @@ EntryId = NewType("EntryId", UUID)
 TicketId = NewType("TicketId", UUID)
 
 
+SERVICE_ID = AppId(UUID(int=0))
+"""In place of an app: the journal of the service itself, for what concerns no app or all of them."""
+
 _AT_ONCE = 256
 _ROUGH = (1 << 128) - 1 ^ (0xF << 76 | 0b11 << 62)
 """Every bit of a UUID but those of its version and its variant."""

@@ -52,6 +52,56 @@ class EventType(StrEnum):
     APP_REPORTED = "app.reported"
     PERSON_ERASED = "person.erased"
     JOURNAL_RETIRED = "journal.retired"
+    APP_SETTINGS_CREATED = "app_settings.created"
+    APP_SETTINGS_CHANGED = "app_settings.changed"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_REVOKED = "api_key.revoked"
+    PROVIDER_ACCOUNT_CHANGED = "provider_account.changed"
+    USER_TOKEN_RULES_CHANGED = "user_token_rules.changed"  # noqa: S105  the name of a type
+    USER_TOKEN_RULES_REMOVED = "user_token_rules.removed"  # noqa: S105  the name of a type
+    ENDPOINT_CREATED = "endpoint.created"
+    ENDPOINT_CHANGED = "endpoint.changed"
+    ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"  # noqa: S105  the name of a type
+    ENDPOINT_REMOVED = "endpoint.removed"
+    RETENTION_CHANGED = "retention.changed"
+    OPERATOR_SIGNED_IN = "operator.signed_in"
+    OPERATOR_SIGNED_OUT = "operator.signed_out"
+    AUTHENTICATION_REJECTED = "authentication.rejected"
+
+
+SET_UP_EVENTS = frozenset(
+    {
+        EventType.APP_SETTINGS_CREATED,
+        EventType.APP_SETTINGS_CHANGED,
+        EventType.API_KEY_CREATED,
+        EventType.API_KEY_REVOKED,
+        EventType.PROVIDER_ACCOUNT_CHANGED,
+        EventType.USER_TOKEN_RULES_CHANGED,
+        EventType.USER_TOKEN_RULES_REMOVED,
+        EventType.ENDPOINT_CREATED,
+        EventType.ENDPOINT_CHANGED,
+        EventType.ENDPOINT_SECRET_ROTATED,
+        EventType.ENDPOINT_REMOVED,
+        EventType.RETENTION_CHANGED,
+    }
+)
+"""About how the app is set up, and not about its sessions. They hold no secret."""
+SERVICE_EVENTS = frozenset({EventType.OPERATOR_SIGNED_IN, EventType.OPERATOR_SIGNED_OUT})
+"""Only in the journal of the service, which is of no app: `SERVICE_ID`."""
+ONLY_BY_NAME = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED}
+"""Webhook endpoints get these types only if they name them."""
+
+
+class Via(StrEnum):
+    """How a set-up was changed."""
+
+    API = "api"
+    """With the API key that `asked_by` names."""
+    CONSOLE = "console"
+    """By the operator whom `asked_by` names."""
+    COMMAND_LINE = "command_line"
+    ENVIRONMENT = "environment"
+    """By environment variables, when a process started."""
 
 
 class Event(Value):

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, ip_address
 from urllib.parse import urlsplit
 
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
-from videobroker.domain.journal import EventType
+from videobroker.domain.journal import ONLY_BY_NAME, EventType
 from videobroker.errors import InvalidInput
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the standard's word, not a secret
@@ -81,7 +81,7 @@ class Endpoint:
     url: str
     description: str
     types: frozenset[EventType]
-    """Only these; empty for all."""
+    """Only these; empty for all but those that have to be named."""
     ordered: bool
     """The events of one session come one after the other: a later one waits until an earlier one has been taken."""
     disabled: Disabled | None
@@ -92,7 +92,13 @@ class Endpoint:
 
     def wants(self, event_type: EventType) -> bool:
         """Whether it gets events of this type."""
-        return not self.types or event_type in self.types
+        return event_type in self.types if self.types else event_type not in ONLY_BY_NAME
+
+    @property
+    def host(self) -> str:
+        """The host of its URL, with the port if it is given."""
+        parts = urlsplit(self.url)
+        return (parts.hostname or "") + ("" if parts.port is None else f":{parts.port}")
 
     def signing_secrets(self, now: datetime) -> tuple[str, ...]:
         """All that sign now, the present one first."""

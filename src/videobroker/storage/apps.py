@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,8 +26,11 @@ class Accounts:
 
     async def save(
         self, connection: AsyncConnection, app_id: AppId, account: ProviderAccount, *, now: datetime
-    ) -> None:
-        """Write the app's account with a provider, over the former one. Same settings again change nothing."""
+    ) -> ProviderAccount | None:
+        """Write the app's account with a provider, over the former one, which is returned; None without one.
+
+        Same settings again change nothing: then the former one has the settings of `account`.
+        """
         former = (
             await connection.execute(
                 select(provider_accounts)
@@ -35,8 +38,12 @@ class Accounts:
                 .with_for_update()
             )
         ).one_or_none()
-        if former is not None and self.seal.open(former.sealed_settings) == dict(account.settings):
-            return
+        known = None
+        if former is not None:
+            settings = self.seal.open(former.sealed_settings)
+            known = ProviderAccount(AccountId(former.id), account.provider, settings, version=former.version)
+            if settings == dict(account.settings):
+                return known
         statement = insert(provider_accounts).values(
             app_id=app_id,
             id=account.id,
@@ -58,6 +65,7 @@ class Accounts:
             )
         )
         await notify(connection, app_topic(app_id))
+        return known
 
     async def find_app(self, connection: AsyncConnection, name: str) -> App | None:
         """The app with this name."""
@@ -84,6 +92,11 @@ class Accounts:
         row = (await connection.execute(_apps().where(apps.c.id == app_id))).one_or_none()
         return None if row is None else self._app_from(row)
 
+    async def lock_app(self, connection: AsyncConnection, app_id: AppId) -> App | None:
+        """The app with this ID, which no other transaction changes until the transaction ends."""
+        await connection.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
+        return await self.app_by_id(connection, app_id)
+
     async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
         """Write how the app's user tokens are checked, in place of its former rules."""
         values = {
@@ -94,6 +107,11 @@ class Accounts:
         }
         statement = insert(user_token_rules).values(app_id=app_id, **values)
         await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
+
+    async def find_rules(self, connection: AsyncConnection, app_id: AppId) -> TokenRules | None:
+        """How the app's user tokens are checked."""
+        found = await self._rules(connection, user_token_rules.c.app_id == app_id)
+        return found[0][1] if found else None
 
     async def delete_rules(self, connection: AsyncConnection, app_id: AppId) -> bool:
         """Remove how the app's user tokens are checked. False if it had no rules."""
@@ -228,17 +246,21 @@ async def keys_of(connection: AsyncConnection, app_id: AppId) -> Sequence[ApiKey
     return [_key_from(row._mapping) for row in await connection.execute(statement)]
 
 
-async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, *, now: datetime) -> bool:
-    """Make the key worthless from now on. False when the app has no such key."""
-    statement = (
+async def lock_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId) -> ApiKey | None:
+    """This key of the app, which no other transaction changes until the transaction ends."""
+    statement = select(api_keys).where(api_keys.c.app_id == app_id, api_keys.c.id == key_id).with_for_update()
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _key_from(row._mapping)
+
+
+async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
+    """Make the key worthless from now on."""
+    await connection.execute(
         update(api_keys)
-        .where(and_(api_keys.c.app_id == app_id, api_keys.c.id == key_id))
-        .values(revoked_at=func.coalesce(api_keys.c.revoked_at, now))
-        .returning(api_keys.c.id)
+        .where(api_keys.c.app_id == app_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        .values(revoked_at=now)
     )
-    revoked = (await connection.execute(statement)).one_or_none() is not None
     await notify(connection, app_topic(app_id))
-    return revoked
 
 
 def _rules_json(rules: TokenRules) -> dict[str, Any]:

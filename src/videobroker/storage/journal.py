@@ -193,6 +193,21 @@ async def newest(
     return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
 
 
+async def latest(
+    connection: AsyncConnection, app_id: AppId, *, types: Iterable[EventType], limit: int
+) -> list[Recorded]:
+    """The newest events of these types, or of all, oldest first. Everything that is committed is there at once."""
+    statement = (
+        select(journal, _POSITION)
+        .where(journal.c.app_id == app_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(limit)
+    )
+    if chosen := list(types):
+        statement = statement.where(journal.c.type.in_(chosen))
+    return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+
+
 async def back(
     connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[Recorded], str | None]:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.auditing import Batch, Head, Rest
 from videobroker.domain.canonical import read
-from videobroker.domain.ids import AppId, EventId
+from videobroker.domain.ids import SERVICE_ID, AppId, EventId
 from videobroker.domain.proof import JournalSeal, Leaf, Position, ProofEvent, Redaction, Row, Sealed
 from videobroker.errors import BrokerError
 from videobroker.storage.store import Store
@@ -90,17 +90,18 @@ async def try_lock(connection: AsyncConnection, app_id: AppId) -> bool:
 
 
 async def apps_to_seal(connection: AsyncConnection) -> list[AppId]:
-    """The apps that have rows which can be sealed."""
+    """The apps that have rows which can be sealed; the service itself may be among them."""
     found = await (await _raw(connection)).fetch(
         f"""
-        select apps.id from apps left join lateral (
-            select last_xid, last_seq from journal_seals where app_id = apps.id order by number desc limit 1
+        select owner.id from (select id from apps union all select $1) owner left join lateral (
+            select last_xid, last_seq from journal_seals where app_id = owner.id order by number desc limit 1
         ) seal on true
         where exists (
-            select from journal where app_id = apps.id and {_SETTLED}
+            select from journal where app_id = owner.id and {_SETTLED}
             and (xid, seq) > (coalesce(seal.last_xid, '0'::xid8), coalesce(seal.last_seq, 0))
         )
-        """  # noqa: S608  our own words
+        """,  # noqa: S608  our own words
+        SERVICE_ID,
     )
     return [AppId(UUID(str(app_id))) for (app_id,) in found]
 

@@ -607,7 +607,8 @@ journal_redactions = Table(
     Index("journal_redactions_app_id_entry_id_idx", "app_id", "entry_id"),
 )
 
-# How long the journal keeps events of a class, which is the first word of their type; all others stay for good.
+# How long the journal keeps events of a class, which is the part of their type before the dot; all others stay for
+# good. The service has a journal as well, and is no app.
 retention = Table(
     "retention",
     metadata,
@@ -617,7 +618,6 @@ retention = Table(
     # There is nothing left of the class in the seals up to this one.
     Column("done_seal", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("app_id", "event_class"),
-    ForeignKeyConstraint(["app_id"], ["apps.id"]),
     CheckConstraint("days >= 7", name="days"),
     CheckConstraint("event_class not in ('journal', 'person')", name="event_class"),
 )

@@ -1,20 +1,49 @@
 """Signs operators in to the console and out of it. Sessions are stored: they end on all replicas at once."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.console_sessions import ConsoleSession
+from videobroker.domain.ids import SERVICE_ID, EventId, uuid7
+from videobroker.domain.journal import Event, EventType
 from videobroker.storage import console_sessions
+from videobroker.storage.journal import record
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from."""
+
+    ip: str | None
+    user_agent: str | None
+
+
+WRONG_KEY = "admin_key_invalid"
+"""The reason of a rejected sign-in."""
 
 
 async def start(
-    broker: Broker, token_digest: bytes, session: ConsoleSession, *, replaces: bytes | None, now: datetime
+    broker: Broker,
+    token_digest: bytes,
+    session: ConsoleSession,
+    *,
+    replaces: bytes | None,
+    origin: Origin,
+    now: datetime,
 ) -> None:
-    """Store a new session; the one that the browser had before, if any, ends."""
+    """Store a new session, and journal the sign-in; the session that the browser had before, if any, ends."""
     async with broker.store.transaction() as transaction:
         if replaces is not None:
             await console_sessions.revoke(transaction, replaces, now=now)
         await console_sessions.add(transaction, token_digest, session, now=now)
+        await record(transaction, _event(EventType.OPERATOR_SIGNED_IN, session.operator, origin, now))
+
+
+def reject(broker: Broker, origin: Origin, *, now: datetime) -> None:
+    """Count a sign-in with a wrong key."""
+    broker.rejections.count(None, WRONG_KEY, origin.ip, now=now)
 
 
 async def authenticate(
@@ -27,7 +56,13 @@ async def authenticate(
         )
 
 
-async def revoke(broker: Broker, token_digest: bytes, *, now: datetime) -> None:
-    """End a session."""
+async def revoke(broker: Broker, token_digest: bytes, *, operator: str, origin: Origin, now: datetime) -> None:
+    """End a session, and journal the sign-out."""
     async with broker.store.transaction() as transaction:
         await console_sessions.revoke(transaction, token_digest, now=now)
+        await record(transaction, _event(EventType.OPERATOR_SIGNED_OUT, operator, origin, now))
+
+
+def _event(event_type: EventType, operator: str, origin: Origin, now: datetime) -> Event:
+    actor = Actor(SERVICE_ID, ip=origin.ip, user_agent=origin.user_agent, operator=operator)
+    return Event(EventId(uuid7(now)), event_type, now, actor)

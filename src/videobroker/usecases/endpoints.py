@@ -14,6 +14,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.journal import Event, EventType
+from videobroker.domain.set_up import endpoint_changed, endpoint_set, set_up_event, via_of
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
     Attempt,
@@ -73,6 +74,10 @@ async def create(broker: Broker, app: App, wish: Wish, *, actor: Actor, now: dat
         if len(await broker.endpoints.of_app(transaction, app.id)) >= MOST_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
         await broker.endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, app.id))
+        event_type, via = EventType.ENDPOINT_CREATED, via_of(actor)
+        await journal.record(
+            transaction, set_up_event(event_type, actor=actor, via=via, now=now, **endpoint_set(endpoint))
+        )
     return endpoint
 
 
@@ -132,7 +137,8 @@ async def change(
 ) -> Endpoint:
     """Change what is not None. What it missed while it was disabled is sent when it is enabled.
 
-    An operator who enables or disables it is journaled. Raises `EndpointNotFound`, `InvalidInput`, `ScopeMissing`.
+    It is journaled: as `endpoint.operated` if an operator enables or disables it. Raises `EndpointNotFound`,
+    `InvalidInput`, `ScopeMissing`.
     """
     require_receiver(actor)
     async with broker.store.transaction() as transaction:
@@ -152,6 +158,10 @@ async def change(
         if actor.operator is not None and enabled is not None:
             done = Operated.ENABLED if enabled else Operated.DISABLED
             await journal.record(transaction, _operated(actor, endpoint_id, done, now))
+        elif names := endpoint_changed(known, changed):
+            data = {**endpoint_set(changed), "changed": names}
+            event = set_up_event(EventType.ENDPOINT_CHANGED, actor=actor, via=via_of(actor), now=now, **data)
+            await journal.record(transaction, event)
     return changed
 
 
@@ -159,18 +169,21 @@ def _disabled(known: Endpoint, enabled: bool) -> Disabled | None:
     return None if enabled else known.disabled or Disabled.BY_APP
 
 
-async def remove(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor) -> None:
-    """Delete the endpoint and its pending deliveries. Raises `EndpointNotFound`, `ScopeMissing`."""
+async def remove(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor, now: datetime) -> None:
+    """Delete the endpoint and its pending deliveries, and journal it. Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(actor, Action.MANAGE_ENDPOINTS)
     async with broker.store.transaction() as transaction:
-        if not await endpoints.remove(transaction, app.id, endpoint_id):
-            raise _no_endpoint()
+        known = await _found(transaction, broker, app, endpoint_id, locked=True)
+        await endpoints.remove(transaction, app.id, endpoint_id)
+        data = {"endpoint": str(endpoint_id), "host": known.host}
+        event = set_up_event(EventType.ENDPOINT_REMOVED, actor=actor, via=via_of(actor), now=now, **data)
+        await journal.record(transaction, event)
 
 
 async def rotate(
     broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: timedelta, actor: Actor, now: datetime
 ) -> Endpoint:
-    """Give it a new secret; the present one signs as well during the overlap.
+    """Give it a new secret, and journal it; the present one signs as well during the overlap.
 
     Raises `EndpointNotFound`, `ScopeMissing`.
     """
@@ -181,6 +194,9 @@ async def rotate(
         known = await _found(transaction, broker, app, endpoint_id, locked=True)
         changed = replace(known, secrets=known.rotated(now, overlap=overlap))
         await broker.endpoints.save(transaction, changed)
+        data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
+        event = set_up_event(EventType.ENDPOINT_SECRET_ROTATED, actor=actor, via=via_of(actor), now=now, **data)
+        await journal.record(transaction, event)
     return changed
 
 

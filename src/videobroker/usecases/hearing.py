@@ -39,8 +39,12 @@ async def hear(
     """
     if len(body) > LARGEST_NOTICE:
         raise WebhookUnreadable(f"A webhook has at most {LARGEST_NOTICE} bytes.")
-    app, provider = await _receiver(broker, app_name, provider_name)
-    notice = provider.verify(headers, body, now=now)
+    try:
+        app, provider = await _receiver(broker, app_name, provider_name)
+        notice = _verified(app, provider, headers, body, now)
+    except WebhookRefused as error:
+        broker.rejections.count(error.app_id, error.code, None, now=now)
+        raise
     session_id, ignored = await _addressee(broker, app, provider, notice, now)
     new = await broker.arrivals.keep(
         Arrived(
@@ -60,6 +64,13 @@ async def hear(
     )
     log.info("webhook", app=app.name, provider=provider.name, type=notice.type, new=new, ignored=ignored)
     return new
+
+
+def _verified(app: App, provider: Provider, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+    try:
+        return provider.verify(headers, body, now=now)
+    except WebhookRefused as error:
+        raise error.of(app.id) from None
 
 
 async def _receiver(broker: Broker, app_name: str, provider_name: ProviderName) -> tuple[App, Provider]:

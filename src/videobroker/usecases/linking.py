@@ -18,6 +18,7 @@ from videobroker.domain.tickets import ACTIVE_PER_PERSON, Ticket, TicketRecord, 
 from videobroker.domain.times import rfc3339
 from videobroker.errors import (
     LinkNotFound,
+    NotAuthenticated,
     TicketExpired,
     TicketInvalid,
     TicketNotEnough,
@@ -274,7 +275,10 @@ async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now
     `TicketExpired`, `TicketRevoked`.
     """
     app, ticket, found = await _look_up(broker, text)
-    return _checked(app, ticket, found, is_read=is_read, now=now)
+    try:
+        return _checked(app, ticket, found, is_read=is_read, now=now)
+    except NotAuthenticated as error:
+        raise error.of(app.id) from None
 
 
 async def peek(broker: Broker, text: str, *, now: datetime) -> tuple[App, TicketExpired | TicketRevoked | None]:

@@ -51,6 +51,12 @@ async def read_journal(
         )
 
 
+async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[Recorded]:
+    """The newest events of a journal, oldest first, for an operator."""
+    async with broker.store.transaction() as transaction:
+        return await journal.latest(transaction, app.id, types=types, limit=limit)
+
+
 async def read_back(
     broker: Broker, app: App, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[Recorded], str | None]:

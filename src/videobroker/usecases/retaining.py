@@ -7,8 +7,9 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId, EventId, uuid7
-from videobroker.domain.journal import Event, EventType
+from videobroker.domain.journal import Event, EventType, Via
 from videobroker.domain.proof import WHOLE, ProofEvent, Redaction, account, moment
+from videobroker.domain.set_up import set_up_event
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal, seals
 from videobroker.storage.seals import Retention
@@ -26,8 +27,11 @@ KEPT_FOR_GOOD = sorted({each.value.partition(".")[0] for each in ProofEvent})
 """Classes of events that account for what was taken out: without them the journal could not prove itself."""
 
 
-async def keep_for(broker: Broker, app: App, event_class: str, days: int | None) -> None:
-    """Keep the app's events of this class for so many days; None: for good. Raises `InvalidInput`."""
+async def keep_for(broker: Broker, app: App, event_class: str, days: int | None, *, now: datetime) -> None:
+    """Keep the app's events of this class for so many days; None: for good. A change is journaled.
+
+    Raises `InvalidInput`.
+    """
     if event_class not in CLASSES:
         raise InvalidInput(f"There are no events of the class {event_class!r}. The classes are {', '.join(CLASSES)}.")
     if days is not None and event_class in KEPT_FOR_GOOD:
@@ -35,7 +39,13 @@ async def keep_for(broker: Broker, app: App, event_class: str, days: int | None)
     if days is not None and days < SHORTEST_DAYS:
         raise InvalidInput(f"Keep events for {SHORTEST_DAYS} days at least: the service itself needs them.")
     async with broker.store.transaction() as transaction:
+        before = {each.event_class: each.days for each in await seals.retentions(transaction, app.id)}.get(event_class)
+        if before == days:
+            return
         await seals.keep_for(transaction, app.id, event_class, days)
+        data = {"class": event_class, "before": before, "days": days}
+        event = set_up_event(EventType.RETENTION_CHANGED, actor=Actor(app.id), via=Via.COMMAND_LINE, now=now, **data)
+        await journal.record(transaction, event)
 
 
 async def retentions(broker: Broker, app: App) -> Sequence[Retention]:

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
 from videobroker.domain.apps import (
     GUEST_ROLE,
     MOST_ORIGINS,
@@ -18,10 +19,13 @@ from videobroker.domain.apps import (
     RoleMap,
     origin,
 )
-from videobroker.domain.ids import AccountId, AppId, KeyId, uuid7
+from videobroker.domain.ids import SERVICE_ID, AccountId, AppId, KeyId, uuid7
+from videobroker.domain.journal import Event, EventType, Via
 from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.policy import DEFAULT_POLICY
+from videobroker.domain.set_up import changed_names, changes, rules_changed, set_up_event, settings_of
 from videobroker.domain.texts import check_identifier
+from videobroker.domain.times import rfc3339
 from videobroker.domain.users import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
 from videobroker.errors import (
     ApiKeyInvalid,
@@ -36,11 +40,15 @@ from videobroker.errors import (
     UserTokenInvalid,
 )
 from videobroker.storage import apps, sessions
+from videobroker.storage.journal import record
 
 NO_APP = (
     "No app here accepts this user token: none has rules for its `iss`, `aud`, and `alg`. Check them, or set the rules "
     "with `videobroker user-tokens set`."
 )
+
+SERVICE = App(SERVICE_ID, "@service", policy={}, role_maps={}, accounts={})
+"""Owns the journal of the service, where an app is wanted. It is not stored as an app."""
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +90,10 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
     if found is None:
         raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
     api_key, app = found
-    api_key.check(now)
+    try:
+        api_key.check(now)
+    except NotAuthenticated as error:
+        raise error.of(app.id) from None
     return api_key, app
 
 
@@ -97,7 +108,7 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     async with broker.store.transaction() as transaction:
         stored = await broker.accounts.rules_of(transaction, unverified.issuer)
     candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]
-    results = await asyncio.gather(*(_verify(broker, rules, token, now) for _, rules in candidates))
+    results = await asyncio.gather(*(_verify(broker, app_id, rules, token, now) for app_id, rules in candidates))
     user, app_id = _only_match([app_id for app_id, _ in candidates], results)
     async with broker.store.transaction() as transaction:
         app = await broker.accounts.app_by_id(transaction, app_id)
@@ -106,10 +117,14 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     return user, app
 
 
-async def _verify(broker: Broker, rules: TokenRules, token: str, now: datetime) -> VerifiedUser | BrokerError:
+async def _verify(
+    broker: Broker, app_id: AppId, rules: TokenRules, token: str, now: datetime
+) -> VerifiedUser | BrokerError:
     try:
         return await broker.user_tokens.verify(rules, token, now)
-    except (NotAuthenticated, IdentityUnavailable) as error:
+    except NotAuthenticated as error:
+        return error.of(app_id)
+    except IdentityUnavailable as error:
         return error
 
 
@@ -134,8 +149,10 @@ def _only_match(app_ids: Sequence[AppId], results: Sequence[VerifiedUser | Broke
     raise next(iter([*telling, *([unavailable] if unavailable else []), *errors]), UserTokenInvalid(NO_APP))
 
 
-async def set_token_rules(broker: Broker, app: App, rules: TokenRules, *, now: datetime) -> None:
-    """Set how the app's user tokens are checked. The same rules again change nothing.
+async def set_token_rules(
+    broker: Broker, app: App, rules: TokenRules, *, via: Via = Via.COMMAND_LINE, now: datetime
+) -> None:
+    """Set how the app's user tokens are checked. The same rules again change nothing. A change is journaled.
 
     Raises `RulesOverlap` when another app could accept the same tokens, `InvalidInput`.
     """
@@ -149,15 +166,18 @@ async def set_token_rules(broker: Broker, app: App, rules: TokenRules, *, now: d
                 "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share an "
                 "identity provider, an `audience` of its own."
             )
+        former = await broker.accounts.find_rules(transaction, app.id)
         await broker.accounts.save_rules(transaction, app.id, rules, now=now)
+        data = rules_changed(former, rules)
+        await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
 
 
-async def remove_token_rules(broker: Broker, app: App) -> None:
-    """Accept no user tokens for the app from now on. Raises `RulesNotFound`."""
+async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
+    """Accept no user tokens for the app from now on, and journal it. Raises `RulesNotFound`."""
     async with broker.store.transaction() as transaction:
-        removed = await broker.accounts.delete_rules(transaction, app.id)
-    if not removed:
-        raise RulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
+        if not await broker.accounts.delete_rules(transaction, app.id):
+            raise RulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
+        await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
 
 
 async def find_app(broker: Broker, name: str) -> App:
@@ -167,6 +187,11 @@ async def find_app(broker: Broker, name: str) -> App:
     if app is None:
         raise AppNotFound(f"There is no app {name!r}. `videobroker apps list` shows them all.")
     return app
+
+
+async def find_journal(broker: Broker, name: str) -> App:
+    """The app with this name, or what stands for the service as the owner of its journal. Raises `AppNotFound`."""
+    return SERVICE if name == SERVICE.name else await find_app(broker, name)
 
 
 async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
@@ -192,11 +217,14 @@ async def create_app(
     role_maps: Mapping[ProviderName, RoleMap],
     allowed_origins: Sequence[str] = (),
     legacy_families: Collection[LegacyFamily] = frozenset(),
+    via: Via = Via.COMMAND_LINE,
     now: datetime,
 ) -> App:
-    """A new app. Raises `AppExists`, `InvalidInput`, `RoleNotMapped`."""
+    """A new app, with its first event. Raises `AppExists`, `InvalidInput`, `RoleNotMapped`."""
     origins = _origins(allowed_origins)
     _check_guests(policy, role_maps)
+    if name == SERVICE.name:
+        raise InvalidInput(f"No app can be named {name}: this is the name of the service's own journal.")
     try:
         check_identifier(name)  # it is part of paths: /hooks/{provider}/{app}
     except ValueError as error:
@@ -215,6 +243,10 @@ async def create_app(
         )
         if not added:
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
+        new = await broker.accounts.app_by_id(transaction, app_id)
+        settings = {} if new is None else settings_of(new)
+        event = _set_up(app_id, EventType.APP_SETTINGS_CREATED, via, now, name=name, settings=settings)
+        await record(transaction, event)
     return await find_app(broker, name)
 
 
@@ -226,6 +258,7 @@ async def change_app(
     role_maps: Mapping[ProviderName, RoleMap],
     allowed_origins: Sequence[str] | None = None,
     legacy_families: Collection[LegacyFamily] | None = None,
+    via: Via = Via.COMMAND_LINE,
     now: datetime,
 ) -> App:
     """Give the app another policy, other role maps and, where they are given, other origins and legacy families.
@@ -236,6 +269,7 @@ async def change_app(
     _check_guests(policy, role_maps, app.accounts)
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
     async with broker.store.transaction() as transaction:
+        before = await broker.accounts.lock_app(transaction, app.id)
         await apps.change_app(
             transaction,
             app.id,
@@ -245,6 +279,10 @@ async def change_app(
             legacy_families=app.legacy_families if legacy_families is None else legacy_families,
         )
         await sessions.attend_all(transaction, app.id, now)
+        after = await broker.accounts.app_by_id(transaction, app.id)
+        changed = {} if before is None or after is None else changes(settings_of(before), settings_of(after))
+        if changed:
+            await record(transaction, _set_up(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
     broker.known.forget(app.id)
     return await find_app(broker, app.name)
 
@@ -288,13 +326,26 @@ async def embedding_origins(broker: Broker, app: App) -> tuple[str, ...]:
 
 
 async def set_account(
-    broker: Broker, app: App, provider: ProviderName, settings: Mapping[str, str], *, now: datetime
+    broker: Broker,
+    app: App,
+    provider: ProviderName,
+    settings: Mapping[str, str],
+    *,
+    via: Via = Via.COMMAND_LINE,
+    now: datetime,
 ) -> App:
-    """Give the app an account with a provider, in place of the one it had. Raises `ProviderNotConfigured`."""
+    """Give the app an account with a provider, in place of the one it had. Raises `ProviderNotConfigured`.
+
+    The journal gets the names of the settings that changed, and no value.
+    """
     account = ProviderAccount(AccountId(uuid7(now)), provider, settings)
     broker.providers.provider(account)  # refuses settings that cannot work
     async with broker.store.transaction() as transaction:
-        await broker.accounts.save(transaction, app.id, account, now=now)
+        former = await broker.accounts.save(transaction, app.id, account, now=now)
+        changed = changed_names({} if former is None else former.settings, settings)
+        if changed or former is None:
+            data = {"provider": provider.value, "changed": changed, "is_new": former is None}
+            await record(transaction, _set_up(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
     broker.known.forget(app.id)
     return await find_app(broker, app.name)
 
@@ -306,10 +357,11 @@ async def create_key(
     *,
     scopes: Iterable[Scope],
     expires_at: datetime | None,
+    via: Via = Via.COMMAND_LINE,
     now: datetime,
     key: str | None = None,
 ) -> tuple[str, ApiKey]:
-    """A new key for the app: the key itself, which nobody can read again, and what we keep of it.
+    """A new key for the app: the key itself, which cannot be read again, and what is stored of it. It is journaled.
 
     A `key` that is given is used instead of a new one; giving it again changes nothing.
     """
@@ -326,7 +378,9 @@ async def create_key(
         revoked_at=None,
     )
     async with broker.store.transaction() as transaction:
-        await apps.add_key(transaction, api_key, key_digest(secret))
+        if await apps.add_key(transaction, api_key, key_digest(secret)):
+            data = {**_named(api_key), "expires_at": None if expires_at is None else rfc3339(expires_at)}
+            await record(transaction, _set_up(app.id, EventType.API_KEY_CREATED, via, now, **data))
     return secret, api_key
 
 
@@ -336,10 +390,21 @@ async def list_keys(broker: Broker, app: App) -> Sequence[ApiKey]:
         return await apps.keys_of(transaction, app.id)
 
 
-async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, now: datetime) -> None:
-    """Make a key worthless from now on. Raises `KeyNotFound`."""
+async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
+    """Make a key worthless from now on, and journal it. A revoked one stays as it is. Raises `KeyNotFound`."""
     async with broker.store.transaction() as transaction:
-        revoked = await apps.revoke_key(transaction, app.id, key_id, now=now)
+        key = await apps.lock_key(transaction, app.id, key_id)
+        if key is None:
+            raise KeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
+        if key.revoked_at is None:
+            await apps.revoke_key(transaction, app.id, key_id, now=now)
+            await record(transaction, _set_up(app.id, EventType.API_KEY_REVOKED, via, now, **_named(key)))
     broker.known.forget(app.id)
-    if not revoked:
-        raise KeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
+
+
+def _named(key: ApiKey) -> dict[str, Any]:
+    return {"key": str(key.id), "name": key.name, "scopes": sorted(scope.value for scope in key.scopes)}
+
+
+def _set_up(app_id: AppId, event_type: EventType, via: Via, now: datetime, **data: Any) -> Event:
+    return set_up_event(event_type, actor=Actor(app_id), via=via, now=now, **data)

@@ -1,6 +1,7 @@
 """Who is asking, and may they."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -24,6 +25,7 @@ from videobroker.errors import (
     ApiKeyNeeded,
     InvalidInput,
     LegacyDisabled,
+    NotAuthenticated,
     NotYourself,
     TicketInvalid,
     TicketNotEnough,
@@ -214,12 +216,26 @@ def _is_user_token(credential: str) -> bool:
     return not credential.startswith(KEY_PREFIX) and credential.count(".") == JWT_DOTS
 
 
+def _host(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+@contextmanager
+def _rejections(broker: Broker, host: str | None, now: datetime) -> Iterator[None]:
+    """Counts a credential that is not accepted."""
+    try:
+        yield
+    except NotAuthenticated as error:
+        broker.rejections.count(error.app_id, error.code, host, now=now)
+        raise
+
+
 async def _backend(request: Request, needed: SecurityScopes, credential: str, user_id: str | None) -> Caller:
     caller = await backend(
         request.app.state.broker,
         credential,
         [Scope(scope) for scope in needed.scopes],
-        host=request.client.host if request.client else None,
+        host=_host(request),
         user_agent=request.headers.get("user-agent"),
         user_id=user_id,
     )
@@ -238,7 +254,8 @@ async def backend(
 ) -> Caller:
     """The backend with this key, if it is valid and has all these scopes."""
     now = broker.now()
-    api_key, app = await authenticate(broker, key, now=now)
+    with _rejections(broker, host, now):
+        api_key, app = await authenticate(broker, key, now=now)
     for scope in scopes:
         api_key.require(scope)
     actor = Actor(
@@ -255,7 +272,8 @@ async def backend(
 async def _holder(request: Request, text: str, *, is_read: bool = False) -> tuple[Caller, Ticket]:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    holder = await ticket_holder(broker, text, is_read=is_read, now=now)
+    with _rejections(broker, _host(request), now):
+        holder = await ticket_holder(broker, text, is_read=is_read, now=now)
     app, ticket, user_id = holder.app, holder.ticket, holder.ticket.user_id
     only_pages_of(request, app)
     actor = replace(
@@ -271,7 +289,8 @@ async def _holder(request: Request, text: str, *, is_read: bool = False) -> tupl
 async def _user(request: Request, token: str) -> Caller:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    user, app = await authenticate_user(broker, token, now=now)
+    with _rejections(broker, _host(request), now):
+        user, app = await authenticate_user(broker, token, now=now)
     only_pages_of(request, app)
     actor = replace(_actor(request, app, user_id=user.user_id), credential_expires_at=user.expires_at)
     return Caller(broker, app, actor, now, user.user_id)
@@ -280,7 +299,7 @@ async def _user(request: Request, token: str) -> Caller:
 def _actor(request: Request, app: App, *, user_id: str) -> Actor:
     return Actor(
         app_id=app.id,
-        ip=request.client.host if request.client else None,
+        ip=_host(request),
         user_agent=stored_user_agent(request.headers.get("user-agent")),
         user_id=user_id,
     )

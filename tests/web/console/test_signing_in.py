@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,8 +19,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from consoles import ADMIN_KEY, Console, csrf_of, service_with_console
 from house import MovableClock, Tenant
 from videobroker.broker import Broker
+from videobroker.domain.journal import SERVICE_EVENTS, EventType
 from videobroker.settings import Settings
+from videobroker.usecases.reading import read_latest
 from videobroker.usecases.sweeping import tidy
+from videobroker.usecases.tenants import SERVICE
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import ATTEMPTS_PER_MINUTE, COOKIE, MOST_DELAYED, ConsoleAccess
 from videobroker.web.console.visits import BACKGROUND_HEADER
@@ -396,3 +400,35 @@ class TestPages:
 def test_a_short_admin_key_is_refused() -> None:
     with pytest.raises(ValidationError, match="24"):
         Settings(_env_file=None, admin_key="too-short")
+
+
+class TestTheJournal:
+    """Of the service: an operator sees all apps."""
+
+    async def signs(self, broker: Broker, name: str) -> list[tuple[str, str | None]]:
+        recorded = await read_latest(broker, SERVICE, types=SERVICE_EVENTS, limit=1000)
+        return [
+            (each.event.type.value, each.event.actor.user_agent)
+            for each in recorded
+            if each.event.actor.operator == name
+        ]
+
+    async def test_has_who_signed_in_and_out_and_from_where(self, stranger: Console, broker: Broker) -> None:
+        name = f"Olive {uuid4()}"
+        await stranger.sign_in(name=name)
+        assert [kind for kind, _ in await self.signs(broker, name)] == ["operator.signed_in"]
+        assert (await stranger.post("/console/sign-out")).status_code == 303
+        signs = await self.signs(broker, name)
+        assert [kind for kind, _ in signs] == ["operator.signed_in", "operator.signed_out"]
+        assert all(agent and agent.startswith("python-httpx") for _, agent in signs)
+
+    async def test_has_wrong_keys_and_not_the_keys(self, stranger: Console, broker: Broker) -> None:
+        await broker.rejections.flush()
+        before = len(await read_latest(broker, SERVICE, types=[EventType.AUTHENTICATION_REJECTED], limit=10_000))
+        for _ in range(3):
+            await stranger.sign_in("invented-wrong-admin-key")
+        await broker.rejections.flush()
+        found = await read_latest(broker, SERVICE, types=[EventType.AUTHENTICATION_REJECTED], limit=10_000)
+        fresh = [dict(each.event.data or {}) for each in found[before:]]
+        assert sum(each["count"] for each in fresh if each["reason"] == "admin_key_invalid") == 3
+        assert "invented-wrong" not in str(found)

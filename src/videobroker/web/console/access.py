@@ -16,6 +16,7 @@ from videobroker.broker import Broker
 from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.errors import BrokerError
 from videobroker.usecases import console_sessions
+from videobroker.usecases.console_sessions import Origin
 
 COOKIE = "videobroker_console"
 LIFETIME = timedelta(hours=12)
@@ -150,7 +151,7 @@ class ConsoleAccess:
         *,
         name: str,
         zone: str,
-        address: str | None,
+        origin: Origin,
         replaces: str | None,
         now: datetime,
     ) -> str | None:
@@ -160,13 +161,16 @@ class ConsoleAccess:
         """
         # In constant time, and before the throttle is asked.
         if not hmac.compare_digest(_digest(key), self._digest):
-            await self._refuse(address, now)
+            console_sessions.reject(broker, origin, now=now)
+            await self._refuse(origin.ip, now)
             return None
-        self._throttle.record_success(address)
+        self._throttle.record_success(origin.ip)
         token = secrets.token_urlsafe(32)
         session = ConsoleSession(name, zone if zone in zones() else "UTC", now + LIFETIME)
         former = self._token_digest(replaces) if replaces else None
-        await console_sessions.start(broker, self._token_digest(token), session, replaces=former, now=now)
+        await console_sessions.start(
+            broker, self._token_digest(token), session, replaces=former, origin=origin, now=now
+        )
         return token
 
     async def operator(self, broker: Broker, token: str | None, *, is_activity: bool, now: datetime) -> Operator:
@@ -181,10 +185,12 @@ class ConsoleAccess:
         csrf = hmac.digest(self._session_key, b"csrf " + _digest(token), "sha256").hex()
         return Operator(session.operator, ZoneInfo(session.zone), csrf)
 
-    async def sign_out(self, broker: Broker, token: str | None, *, now: datetime) -> None:
-        """End the session of this token, on every replica."""
+    async def sign_out(
+        self, broker: Broker, token: str | None, *, operator: str, origin: Origin, now: datetime
+    ) -> None:
+        """End the operator's session of this token, on every replica."""
         if token:
-            await console_sessions.revoke(broker, self._token_digest(token), now=now)
+            await console_sessions.revoke(broker, self._token_digest(token), operator=operator, origin=origin, now=now)
 
     async def _refuse(self, address: str | None, now: datetime) -> None:
         wait = self._throttle.record_failure(address, now)

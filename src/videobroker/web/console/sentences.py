@@ -105,6 +105,18 @@ def _learned(_: str, data: Data) -> str:
     return f"Checked attendance with the provider: {learned or 'no changes'}."
 
 
+def _listed(names: Any) -> str:
+    return ", ".join(isolated(name) for name in names or ()) or "nothing"
+
+
+def _endpoint(data: Data) -> str:
+    return f"Webhook endpoint at {isolated(data.get('host'))}"
+
+
+def _days(days: Any) -> str:
+    return "for good" if days is None else f"for {days} days"
+
+
 _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.SESSION_REGISTERED: lambda _, data: f"Session created ({data.get('status', 'confirmed')}).",
     EventType.SESSION_UPDATED: lambda _, data: (
@@ -147,6 +159,28 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
     EventType.APP_REPORTED: lambda _, data: f"The app reported “{isolated(data.get('event'))}”.",
     EventType.PERSON_ERASED: lambda _, data: f"A person was erased from {data.get('rows')} entries of the audit log.",
     EventType.JOURNAL_RETIRED: lambda _, data: f"{data.get('rows')} old entries were removed from the audit log.",
+    EventType.APP_SETTINGS_CREATED: lambda _, data: f"App {isolated(data.get('name'))} created.",
+    EventType.APP_SETTINGS_CHANGED: lambda _, data: f"App settings changed: {_listed(data.get('changes'))}.",
+    EventType.API_KEY_CREATED: lambda _, data: f"API key {isolated(data.get('name'))} created.",
+    EventType.API_KEY_REVOKED: lambda _, data: f"API key {isolated(data.get('name'))} revoked.",
+    EventType.PROVIDER_ACCOUNT_CHANGED: lambda _, data: (
+        f"{data.get('provider')} account {'added' if data.get('is_new') else 'changed'}: "
+        f"{_listed(data.get('changed'))}."
+    ),
+    EventType.USER_TOKEN_RULES_CHANGED: lambda _, data: f"User-token rules changed: {_listed(data.get('changed'))}.",
+    EventType.USER_TOKEN_RULES_REMOVED: lambda _, __: "User-token rules removed.",
+    EventType.ENDPOINT_CREATED: lambda _, data: f"{_endpoint(data)} created.",
+    EventType.ENDPOINT_CHANGED: lambda _, data: f"{_endpoint(data)} changed: {_listed(data.get('changed'))}.",
+    EventType.ENDPOINT_SECRET_ROTATED: lambda _, __: "Secret of a webhook endpoint replaced.",
+    EventType.ENDPOINT_REMOVED: lambda _, data: f"{_endpoint(data)} deleted.",
+    EventType.OPERATOR_SIGNED_IN: lambda _, __: "An operator signed in.",
+    EventType.OPERATOR_SIGNED_OUT: lambda _, __: "An operator signed out.",
+    EventType.AUTHENTICATION_REJECTED: lambda _, data: (
+        f"Rejected credentials: {isolated(data.get('reason'))} ({data.get('count')} times)."
+    ),
+    EventType.RETENTION_CHANGED: lambda _, data: (
+        f"Events of the class {isolated(data.get('class'))} are kept {_days(data.get('days'))}."
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
 from videobroker.web.console.access import COOKIE, LIFETIME, TooManyAttempts
 from videobroker.web.console.rendering import rendered, static_file
-from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, console_of, form_of, ip_of
+from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, console_of, form_of, origin_of
 from videobroker.web.problems import NoSuchPath
 from videobroker.web.reading import by_name
 
@@ -42,7 +42,7 @@ async def console_door(
 async def console_sign_in(request: Request) -> Response:
     """Start a session for an operator who knows the key."""
     broker: Broker = request.app.state.broker
-    access, address, now = console_of(request), ip_of(request), broker.now()
+    access, origin, now = console_of(request), origin_of(request), broker.now()
     form = await form_of(request)
     name, following = form.text("name"), form.text("next")
     if len(name) > LONGEST_NAME or not is_name(name):
@@ -54,7 +54,7 @@ async def console_sign_in(request: Request) -> Response:
             form.raw("key"),
             name=name,
             zone=form.text("zone"),
-            address=address,
+            origin=origin,
             replaces=request.cookies.get(COOKIE),
             now=now,
         )
@@ -63,10 +63,10 @@ async def console_sign_in(request: Request) -> Response:
         status = HTTPStatus.TOO_MANY_REQUESTS
         return _form(following, name=name, errors={"key": error.detail}, status=status, headers=headers)
     if token is None:
-        log.warning("console.sign_in_failed", ip=address)
+        log.warning("console.sign_in_failed", ip=origin.ip)
         sentence = "Wrong admin key. Use the value of VIDEOBROKER_ADMIN_KEY."
         return _form(following, name=name, errors={"key": sentence}, status=HTTPStatus.FORBIDDEN)
-    log.info("console.signed_in", ip=address)
+    log.info("console.signed_in", ip=origin.ip)
     answer = RedirectResponse(_own_path(following), HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         COOKIE,
@@ -83,7 +83,13 @@ async def console_sign_in(request: Request) -> Response:
 @router.post("/sign-out")
 async def console_sign_out(request: Request, visit: Acting) -> Response:
     """End the session, here and wherever its cookie was copied to."""
-    await console_of(request).sign_out(visit.broker, request.cookies.get(COOKIE), now=visit.now)
+    await console_of(request).sign_out(
+        visit.broker,
+        request.cookies.get(COOKIE),
+        operator=visit.operator.name,
+        origin=origin_of(request),
+        now=visit.now,
+    )
     answer = RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
     answer.delete_cookie(
         COOKIE, path="/console", secure=request.url.scheme == "https", httponly=True, samesite="strict"

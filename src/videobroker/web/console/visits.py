@@ -18,6 +18,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput
+from videobroker.usecases.console_sessions import Origin
 from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.auth import stored_user_agent
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
@@ -146,6 +147,11 @@ def console_of(request: Request) -> ConsoleAccess:
 def ip_of(request: Request) -> str | None:
     """From where the request comes."""
     return request.client.host if request.client else None
+
+
+def origin_of(request: Request) -> Origin:
+    """From where, and with which browser."""
+    return Origin(ip_of(request), stored_user_agent(request.headers.get("user-agent")))
 
 
 @dataclass(frozen=True, slots=True)

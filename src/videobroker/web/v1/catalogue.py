@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 from videobroker.domain.access import Reason
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import EndReason
-from videobroker.domain.journal import EventType
+from videobroker.domain.journal import EventType, Via
 from videobroker.domain.observations import Source
 from videobroker.domain.recordings import RecordingKind
 from videobroker.domain.sessions import SessionStatus
@@ -337,8 +337,117 @@ class RetiredData(EventData):
     digest: str = Field(description="Covers exactly what was taken out: `docs/journal.md`.")
 
 
+class SetUpData(EventData):
+    """A change of the app's set-up. Never holds a secret."""
+
+    via: Via = Field(description="How: `asked_by` says with which key, or which operator.")
+
+
+class Change(BaseModel):
+    """A setting before and after; null where it was or is not set."""
+
+    before: JsonValue
+    after: JsonValue
+
+
+class SettingsCreatedData(SetUpData):
+    """A new app."""
+
+    name: str
+    settings: dict[str, JsonValue] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
+
+
+class SettingsChangedData(SetUpData):
+    """What changed about an app."""
+
+    changes: dict[str, Change] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
+
+
+class KeyData(SetUpData):
+    """An API key."""
+
+    key: UUID
+    name: str
+    scopes: list[str]
+
+
+class KeyCreatedData(KeyData):
+    """A new API key."""
+
+    expires_at: Moment | None
+
+
+class AccountChangedData(SetUpData):
+    """An account with a provider."""
+
+    provider: ProviderName
+    changed: list[str] = Field(description="The names of the settings that changed.")
+    is_new: bool = Field(description="The app had no account with this provider before.")
+
+
+class TokenRulesData(SetUpData):
+    """How user tokens are checked."""
+
+    changed: list[str] = Field(description="The names of the rules that changed; `secret` is one.")
+    issuer: str | None
+    audience: str | None
+    max_lifetime_seconds: int
+
+
+class EndpointSetData(SetUpData):
+    """How a webhook endpoint is set."""
+
+    endpoint: UUID
+    host: str = Field(description="Of the URL only the host, and the port if it is given.")
+    types: list[EventType]
+    ordered: bool
+    enabled: bool
+
+
+class EndpointChangedData(EndpointSetData):
+    """The same, and what changed."""
+
+    changed: list[str] = Field(description="The names of the settings that changed.")
+
+
+class SecretRotatedData(SetUpData):
+    """A webhook endpoint with a new secret."""
+
+    endpoint: UUID
+    overlap_seconds: int = Field(description="How long the former secret signs as well.")
+
+
+class EndpointRemovedData(SetUpData):
+    """A webhook endpoint that was deleted."""
+
+    endpoint: UUID
+    host: str
+
+
+class RetentionData(SetUpData):
+    """How long events of a class are kept."""
+
+    event_class: str = Field(alias="class", description="The first word of the types.")
+    before: int | None = Field(description="Days; null for good.")
+    days: int | None = Field(description="Days; null for good.")
+
+
+class RejectedData(EventData):
+    """Credentials that were sent and not accepted, counted for at most about a minute."""
+
+    reason: str = Field(description="The code of the error: `api_key_expired`, `ticket_revoked`, ...")
+    count: int
+    addresses: int = Field(description="Distinct addresses, at most 100. A single one is in `asked_by.ip`.")
+    first_at: Moment
+    last_at: Moment
+
+
 class NoData(EventData):
     """Nothing more."""
+
+
+def _by_name(sentence: str) -> str:
+    return f"{sentence} Webhook endpoints get it only if their `types` name it."
 
 
 CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
@@ -384,6 +493,33 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.APP_REPORTED: (ReportedData, "The app itself reported something."),
     EventType.PERSON_ERASED: (ErasedData, "A person was erased."),
     EventType.JOURNAL_RETIRED: (RetiredData, "Events that were old enough were taken out of the journal."),
+    EventType.APP_SETTINGS_CREATED: (SettingsCreatedData, _by_name("The app was created.")),
+    EventType.APP_SETTINGS_CHANGED: (
+        SettingsChangedData,
+        _by_name("The app's policy, role maps, origins, or legacy endpoints were changed."),
+    ),
+    EventType.API_KEY_CREATED: (KeyCreatedData, _by_name("An API key was created.")),
+    EventType.API_KEY_REVOKED: (KeyData, _by_name("An API key was revoked.")),
+    EventType.PROVIDER_ACCOUNT_CHANGED: (
+        AccountChangedData,
+        _by_name("The app got an account with a provider, or other settings for it."),
+    ),
+    EventType.USER_TOKEN_RULES_CHANGED: (TokenRulesData, _by_name("It was changed how user tokens are checked.")),
+    EventType.USER_TOKEN_RULES_REMOVED: (SetUpData, _by_name("User tokens are not accepted any more.")),
+    EventType.ENDPOINT_CREATED: (EndpointSetData, _by_name("A webhook endpoint was created.")),
+    EventType.ENDPOINT_CHANGED: (EndpointChangedData, _by_name("A webhook endpoint was changed.")),
+    EventType.ENDPOINT_SECRET_ROTATED: (SecretRotatedData, _by_name("A webhook endpoint got a new secret.")),
+    EventType.ENDPOINT_REMOVED: (EndpointRemovedData, _by_name("A webhook endpoint was deleted.")),
+    EventType.OPERATOR_SIGNED_IN: (NoData, "An operator signed in to the console. Only in the service's own journal."),
+    EventType.OPERATOR_SIGNED_OUT: (
+        NoData,
+        "An operator signed out of the console. Only in the service's own journal.",
+    ),
+    EventType.AUTHENTICATION_REJECTED: (
+        RejectedData,
+        _by_name("Credentials were not accepted. One event stands for all of one reason in a minute."),
+    ),
+    EventType.RETENTION_CHANGED: (RetentionData, _by_name("It was changed how long events of a class are kept.")),
 }
 
 webhooks = APIRouter()
@@ -464,6 +600,12 @@ _PAGE_HEAD = """# Events
 Everything that happens is an event of the journal. The same event is in `GET /v1/events`, on `GET /v1/events/stream`,
 and in webhooks; its `id` is the same everywhere. `videobroker openapi` writes this page from the program, and the
 OpenAPI document has a JSON schema for each type under `webhooks:`.
+
+Events about the set-up (keys, accounts, rules, endpoints, settings) and `authentication.rejected` are in the journal
+like all others, for keys with `events:read`. Webhook endpoints get them only if their `types` name them: an endpoint
+without `types` gets all other events. End users never see them. They name what changed and who changed it, and hold no
+secret. The service has a journal of its own for what concerns no app: operators who sign in to the console and out of
+it, and credentials of no known app. `videobroker journal show --app @service` prints it.
 
 A webhook is a POST of `{"type", "timestamp", "data"}`, where `data` is the event as `GET /v1/events` shows it:
 

@@ -62,7 +62,10 @@ class EndpointIn(Shape):
 
     url: Url = Field(description="HTTPS, on the public internet.")
     description: Description = ""
-    types: Types = Field(default=[], description="Only these events; empty for all.")
+    types: Types = Field(
+        default=[],
+        description="Only these events. Empty for all but those about the set-up of the app, which have to be named.",
+    )
     ordered: StrictBool = Field(
         default=False,
         description="Events of one session come one after the other: a later one waits until an earlier one was taken.",
@@ -324,7 +327,7 @@ async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body
 )
 async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
     """Whatever was on its way to it is forgotten; the events stay in the journal."""
-    await endpoints.remove(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor)
+    await endpoints.remove(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor, now=caller.now)
 
 
 @router.post(

@@ -1,0 +1,65 @@
+"""Rejected authentication, counted: one event stands for all rejections of an app for one reason in a while."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from videobroker.domain.actors import Actor
+from videobroker.domain.ids import AppId, EventId, uuid7
+from videobroker.domain.journal import Event, EventType
+from videobroker.domain.times import rfc3339
+
+MOST_ADDRESSES = 100
+"""Distinct addresses that are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Rejections of one app for one reason."""
+
+    app_id: AppId
+    """`SERVICE_ID` for credentials of no app."""
+    reason: str
+    """The code of the error."""
+    count: int
+    first_at: datetime
+    last_at: datetime
+    addresses: frozenset[str]
+
+    def plus(self, address: str | None, now: datetime) -> "Tally":
+        """With one more."""
+        addresses = self.addresses
+        if address is not None and len(addresses) < MOST_ADDRESSES:
+            addresses |= {address}
+        return replace(self, count=self.count + 1, last_at=max(self.last_at, now), addresses=addresses)
+
+    def event(self) -> Event:
+        """As the journal has it. The address is named if there was only one."""
+        return Event(
+            id=EventId(uuid7(self.last_at)),
+            type=EventType.AUTHENTICATION_REJECTED,
+            occurred_at=self.last_at,
+            actor=Actor(self.app_id, ip=next(iter(self.addresses)) if len(self.addresses) == 1 else None),
+            data={
+                "reason": self.reason,
+                "count": self.count,
+                "addresses": len(self.addresses),
+                "first_at": rfc3339(self.first_at),
+                "last_at": rfc3339(self.last_at),
+            },
+        )
+
+
+def first(app_id: AppId, reason: str, address: str | None, now: datetime) -> Tally:
+    """A tally of one."""
+    return Tally(app_id, reason, 1, now, now, frozenset() if address is None else frozenset({address}))
+
+
+def merged(one: Tally, other: Tally) -> Tally:
+    """Both together; they are of the same app and reason."""
+    return replace(
+        one,
+        count=one.count + other.count,
+        first_at=min(one.first_at, other.first_at),
+        last_at=max(one.last_at, other.last_at),
+        addresses=frozenset(sorted(one.addresses | other.addresses)[:MOST_ADDRESSES]),
+    )

@@ -1,0 +1,75 @@
+"""What the journal says about a change of the set-up: which settings changed, and never a secret."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from videobroker.domain.actors import Actor
+from videobroker.domain.apps import App
+from videobroker.domain.ids import EventId, uuid7
+from videobroker.domain.journal import Event, EventType, Via
+from videobroker.domain.users import TokenRules
+from videobroker.domain.webhooks import Endpoint
+
+
+def set_up_event(event_type: EventType, *, actor: Actor, via: Via, now: datetime, **data: Any) -> Event:
+    """Something about the set-up of an app that happened now."""
+    return Event(EventId(uuid7(now)), event_type, now, actor, data={**data, "via": via.value})
+
+
+def via_of(actor: Actor) -> Via:
+    """How an actor who sends requests changes something."""
+    return Via.CONSOLE if actor.operator is not None else Via.API
+
+
+def settings_of(app: App) -> dict[str, Any]:
+    """The settings of an app, each under its name, as JSON."""
+    return {
+        **{f"policy.{name}": value for name, value in app.policy.items()},
+        **{f"role_maps.{provider.value}": dict(roles) for provider, roles in app.role_maps.items()},
+        "allowed_origins": list(app.allowed_origins),
+        "legacy": sorted(family.value for family in app.legacy_families),
+    }
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What differs, by name; what is not set is None."""
+    return {
+        name: {"before": before.get(name), "after": after.get(name)}
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
+
+
+def changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The names of what differs, without the values."""
+    return list(changes(before, after))
+
+
+def rules_changed(before: TokenRules | None, after: TokenRules) -> dict[str, Any]:
+    """The names of the rules that differ, and those that are no secret."""
+    return {
+        "changed": changed_names({} if before is None else asdict(before), asdict(after)),
+        "issuer": after.issuer,
+        "audience": after.audience,
+        "max_lifetime_seconds": after.max_lifetime_seconds,
+    }
+
+
+def endpoint_set(endpoint: Endpoint) -> dict[str, Any]:
+    """How an endpoint is set. Of the URL only the host: the rest may hold a credential."""
+    return {
+        "endpoint": str(endpoint.id),
+        "host": endpoint.host,
+        "types": sorted(each.value for each in endpoint.types),
+        "ordered": endpoint.ordered,
+        "enabled": endpoint.disabled is None,
+    }
+
+
+def endpoint_changed(before: Endpoint, after: Endpoint) -> list[str]:
+    """The names of the settings of an endpoint that differ."""
+    names = ("url", "description", "types", "ordered")
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return changed + (["enabled"] if (before.disabled is None) != (after.disabled is None) else [])

@@ -1,0 +1,75 @@
+"""Writes rejected authentication into the journal, at a bounded rate: whoever is rejected cannot fill it.
+
+Rejections are counted in memory, by app and reason: both are few, whatever is sent. Each count is written at most once
+in `INTERVAL_SECONDS`, the first one at once. A request never waits for it. A process that is killed loses the counts of
+the last interval; `videobroker_authentications_rejected_total` has every rejection.
+"""
+
+import asyncio
+import contextlib
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter
+
+from videobroker.domain.ids import SERVICE_ID, AppId
+from videobroker.domain.rejections import Tally, first, merged
+from videobroker.errors import StorageUnavailable
+from videobroker.storage.journal import Scribe
+
+INTERVAL_SECONDS = 60.0
+
+REJECTED = Counter(
+    "videobroker_authentications_rejected",
+    "Credentials that were sent and not accepted, by the code of the error.",
+    ["reason"],
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Rejections:
+    """One per process."""
+
+    def __init__(self, scribe: Scribe) -> None:
+        self._scribe = scribe
+        self._tallies: dict[tuple[AppId, str], Tally] = {}
+        self._counted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def count(self, app_id: UUID | None, reason: str, address: str | None, *, now: datetime) -> None:
+        """Count a rejected credential; `app_id` is the app that it was for, if that is known."""
+        REJECTED.labels(reason).inc()
+        key = (AppId(app_id or SERVICE_ID), reason)
+        known = self._tallies.get(key)
+        self._tallies[key] = first(*key, address, now) if known is None else known.plus(address, now)
+        self._counted.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._write_on(), name="rejections")
+
+    async def flush(self) -> None:
+        """Write what was counted. What cannot be written now is written with the next count."""
+        tallies, self._tallies = self._tallies, {}
+        for key, tally in tallies.items():
+            try:
+                await self._scribe.record(tally.event())
+            except StorageUnavailable:
+                log.warning("rejections.not_written", reason=tally.reason, count=tally.count)
+                newer = self._tallies.get(key)
+                self._tallies[key] = tally if newer is None else merged(tally, newer)
+
+    async def aclose(self) -> None:
+        """Write the rest, and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.flush()
+
+    async def _write_on(self) -> None:
+        while True:
+            await self._counted.wait()
+            self._counted.clear()
+            await self.flush()
+            await asyncio.sleep(INTERVAL_SECONDS)

@@ -1,0 +1,209 @@
+"""Every change of an app's set-up is in its journal: what, how, and by whom; never a secret, never for end users."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from house import HMS_ROLES, Sandbox, Tenant, linked
+from videobroker import wiring
+from videobroker.domain.actors import Actor
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import KeyId
+from videobroker.domain.journal import SET_UP_EVENTS, EventType, Via
+from videobroker.domain.keys import Scope
+from videobroker.domain.users import TokenRules
+from videobroker.settings import Settings
+from videobroker.usecases import endpoints, retaining, tenants
+
+SECRET = "invented-secret-of-user-tokens-0123456789"
+URL = "https://backend.example:8443/hooks/invented-path-token?key=invented-query-token"
+
+
+async def set_up(tenant: Tenant) -> list[tuple[str, dict[str, Any]]]:
+    """The events about the set-up, without the IDs of keys and endpoints."""
+    events = await tenant.events(*(each.value for each in SET_UP_EVENTS))
+    return [(each["type"], {k: v for k, v in each["data"].items() if k not in {"key", "endpoint"}}) for each in events]
+
+
+async def since(tenant: Tenant, count: int) -> list[tuple[str, dict[str, Any]]]:
+    return (await set_up(tenant))[count:]
+
+
+async def test_a_new_app_begins_with_how_it_was_set_up(tutoring: Tenant, sandbox: Sandbox) -> None:
+    created, account, key = await set_up(tutoring)
+    assert created[0] == "app_settings.created"
+    assert created[1]["name"] == tutoring.app.name
+    assert created[1]["settings"]["role_maps.100ms"] == HMS_ROLES
+    names = sorted(sandbox.account("tutoring", prebuilt=True))
+    data = {"provider": "100ms", "changed": names, "is_new": True, "via": "command_line"}
+    assert account == ("provider_account.changed", data)
+    scopes = sorted(scope.value for scope in Scope)
+    assert key == (
+        "api_key.created",
+        {"name": "test", "scopes": scopes, "expires_at": None, "via": "command_line"},
+    )
+
+
+async def test_settings_are_recorded_before_and_after(tutoring: Tenant) -> None:
+    change: dict[str, Any] = {"role_maps": tutoring.app.role_maps, "now": tutoring.broker.now()}
+    app = await tenants.change_app(tutoring.broker, tutoring.app, policy={"guests_allowed": True}, **change)
+    await tenants.change_app(tutoring.broker, app, policy={"guests_allowed": True}, **change)
+    await tenants.change_app(
+        tutoring.broker, app, policy={}, allowed_origins=["https://shop.example"], via=Via.ENVIRONMENT, **change
+    )
+    first, second = await since(tutoring, 3)
+    guests = {"policy.guests_allowed": {"before": None, "after": True}}
+    assert first == ("app_settings.changed", {"changes": guests, "via": "command_line"})
+    assert second[1] == {
+        "changes": {
+            "allowed_origins": {"before": [], "after": ["https://shop.example"]},
+            "policy.guests_allowed": {"before": True, "after": None},
+        },
+        "via": "environment",
+    }
+
+
+async def test_an_account_is_recorded_by_the_names_of_what_changed(tutoring: Tenant, sandbox: Sandbox) -> None:
+    now, account = tutoring.broker.now(), sandbox.account("tutoring", prebuilt=True)
+    await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
+    account = {**account, "secret": "another-invented-secret-of-100ms"}
+    await tenants.set_account(tutoring.broker, tutoring.app, ProviderName.HMS, account, now=now)
+    ((kind, data),) = await since(tutoring, 3)
+    assert (kind, data["changed"], data["is_new"]) == ("provider_account.changed", ["secret"], False)
+
+
+async def test_rules_of_user_tokens_are_recorded(tutoring: Tenant) -> None:
+    now, rules = tutoring.broker.now(), TokenRules(secret=SECRET, issuer="https://id.example")
+    for each in (rules, rules, replace(rules, audience="lessons", max_lifetime_seconds=60)):
+        await tenants.set_token_rules(tutoring.broker, tutoring.app, each, now=now)
+    await tenants.remove_token_rules(tutoring.broker, tutoring.app, now=now)
+    first, second, removed = await since(tutoring, 3)
+    assert {"secret", "issuer"} <= set(first[1]["changed"])
+    assert second[1]["changed"] == ["audience", "max_lifetime_seconds"]
+    assert (second[1]["issuer"], second[1]["audience"]) == ("https://id.example", "lessons")
+    assert removed == ("user_token_rules.removed", {"via": "command_line"})
+
+
+async def test_a_key_is_revoked_once(tutoring: Tenant) -> None:
+    now = tutoring.broker.now()
+    _, key = await tenants.create_key(
+        tutoring.broker, tutoring.app, "reports", scopes=[Scope.EVENTS_READ], expires_at=now, now=now
+    )
+    for _ in range(2):
+        await tenants.revoke_key(tutoring.broker, tutoring.app, key.id, now=now)
+    _, created, revoked = await tutoring.events("api_key.created", "api_key.revoked")
+    assert (created["data"]["key"], created["data"]["name"]) == (str(key.id), "reports")
+    assert revoked["data"] == {"key": str(key.id), "name": "reports", "scopes": ["events:read"], "via": "command_line"}
+    with pytest.raises(tenants.KeyNotFound):
+        await tenants.revoke_key(tutoring.broker, tutoring.app, KeyId(tutoring.app.id), now=now)
+
+
+async def test_a_key_that_is_given_again_is_recorded_once(tutoring: Tenant) -> None:
+    for _ in range(2):
+        await tenants.create_key(
+            tutoring.broker,
+            tutoring.app,
+            "environment",
+            scopes=Scope,
+            expires_at=None,
+            via=Via.ENVIRONMENT,
+            now=tutoring.broker.now(),
+            key=f"vb_{tutoring.app.id.hex}",
+        )
+    assert [data["via"] for _, data in await since(tutoring, 3)] == ["environment"]
+
+
+async def test_endpoints_are_recorded_with_the_key_that_changed_them(tutoring: Tenant) -> None:
+    created = (await tutoring.post("/v1/webhook-endpoints", {"url": URL, "types": ["call.started"]})).json()
+    path = f"/v1/webhook-endpoints/{created['id']}"
+    for change in ({"ordered": True, "enabled": False}, {"ordered": True}, {"url": f"{URL}x"}):
+        assert (await tutoring.send("PATCH", path, json=change)).status_code == 200
+    rotated = (await tutoring.post(f"{path}/rotate-secret", {"overlap_seconds": 60})).json()
+    assert (await tutoring.send("DELETE", path)).status_code == 204
+    events = (await tutoring.events(*(each.value for each in SET_UP_EVENTS)))[3:]
+    set_up = {"host": "backend.example:8443", "types": ["call.started"], "ordered": False, "enabled": True}
+    changed = set_up | {"ordered": True, "enabled": False}
+    assert [(each["type"], {**each["data"], "endpoint": None, "via": None}) for each in events] == [
+        (kind, {"endpoint": None, "via": None, **data})
+        for kind, data in (
+            ("endpoint.created", set_up),
+            ("endpoint.changed", changed | {"changed": ["ordered", "enabled"]}),
+            ("endpoint.changed", changed | {"changed": ["url"]}),
+            ("endpoint.secret_rotated", {"overlap_seconds": 60}),
+            ("endpoint.removed", {"host": "backend.example:8443"}),
+        )
+    ]
+    (key,) = await tenants.list_keys(tutoring.broker, tutoring.app)
+    assert {(each["asked_by"]["key_id"], each["data"]["via"]) for each in events} == {(str(key.id), "api")}
+    assert {each["data"]["endpoint"] for each in events} == {created["id"]}
+    assert rotated["secret"] != created["secret"]
+
+
+async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
+    created = (await tutoring.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).json()
+    (known,) = await endpoints.list_endpoints(tutoring.broker, tutoring.app, actor=tutoring.actor)
+    olive = Actor(tutoring.app.id, operator="Olive")
+    await endpoints.remove(tutoring.broker, tutoring.app, known.id, actor=olive, now=tutoring.broker.now())
+    (event,) = await tutoring.events("endpoint.removed")
+    assert (event["asked_by"]["operator"], event["data"]["via"]) == ("Olive", "console")
+    assert event["data"]["endpoint"] == created["id"]
+
+
+async def test_how_long_events_are_kept_is_recorded(tutoring: Tenant) -> None:
+    for days in (30, 30, None):
+        await retaining.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
+    assert await since(tutoring, 3) == [
+        ("retention.changed", {"class": "call", "before": None, "days": 30, "via": "command_line"}),
+        ("retention.changed", {"class": "call", "before": 30, "days": None, "via": "command_line"}),
+    ]
+
+
+async def test_the_environment_sets_up_once_however_often_processes_start(tutoring: Tenant) -> None:
+    name = f"env-{tutoring.app.id.hex[:12]}"
+    settings = Settings(
+        _env_file=None,
+        app_name=name,
+        api_key=f"vb_{tutoring.app.id.hex}{tutoring.app.id.hex}",
+        user_token_secret=f"{SECRET}{name}",
+    )
+    for _ in range(2):
+        await wiring.ensure_environment_app(tutoring.broker, settings)
+    app = await tenants.find_app(tutoring.broker, name)
+    recorded = await set_up(replace(tutoring, app=app, key=f"vb_{tutoring.app.id.hex}{tutoring.app.id.hex}"))
+    assert [kind for kind, _ in recorded] == ["app_settings.created", "user_token_rules.changed", "api_key.created"]
+    assert {data["via"] for _, data in recorded} == {"environment"}
+
+
+async def test_no_event_about_the_set_up_holds_a_secret(tutoring: Tenant, sandbox: Sandbox) -> None:
+    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=SECRET), now=tutoring.broker.now())
+    endpoint = (await tutoring.post("/v1/webhook-endpoints", {"url": URL})).json()
+    rotated = (await tutoring.post(f"/v1/webhook-endpoints/{endpoint['id']}/rotate-secret", {})).json()
+    text = json.dumps(await tutoring.events())
+    account = sandbox.account("tutoring")
+    for secret in (
+        tutoring.key,
+        SECRET,
+        account["secret"],
+        account["access_key"],
+        endpoint["secret"],
+        rotated["secret"],
+        "invented-path-token",
+        "invented-query-token",
+    ):
+        assert secret not in text
+
+
+async def test_end_users_never_see_them(tutoring: Tenant) -> None:
+    await tutoring.book()
+    link = await linked(tutoring, "tutor-1")
+    headers = {"Authorization": f"Bearer {link['ticket']}"}
+    log = await tutoring.api.get("/api/video-calls/log", params={"bookingId": "lesson-1"}, headers=headers)
+    assert not any(each.value in log.text for each in SET_UP_EVENTS)
+    assert (await tutoring.api.get("/v1/events", headers=headers)).status_code == 403
+
+
+def test_every_type_about_set_up_is_one_that_endpoints_have_to_name() -> None:
+    prefixes = ("app_settings.", "api_key.", "provider_account.", "user_token_rules.", "retention.")
+    assert {each for each in EventType if each.value.startswith(prefixes)} <= SET_UP_EVENTS

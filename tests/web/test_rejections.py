@@ -1,0 +1,169 @@
+"""Rejected authentication is in the journal, at a bounded rate, and in a metric; no credential is."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from prometheus_client import REGISTRY
+
+from house import MovableClock, Tenant, ask_as, linked
+from videobroker.broker import Broker
+from videobroker.domain.ids import SERVICE_ID
+from videobroker.domain.journal import EventType
+from videobroker.domain.keys import Scope
+from videobroker.domain.rejections import MOST_ADDRESSES, first, merged
+from videobroker.domain.users import TokenRules
+from videobroker.errors import InvalidInput, StorageUnavailable
+from videobroker.storage.rejections import Rejections
+from videobroker.usecases import tenants
+from videobroker.usecases.reading import read_latest
+from videobroker.usecases.sealing_journal import seal_journals
+from videobroker.usecases.verifying import verify_journal
+
+TYPE = EventType.AUTHENTICATION_REJECTED
+USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
+
+
+async def rejected(tenant: Tenant) -> list[dict[str, Any]]:
+    """The events in the app's journal, when everything is written."""
+    await tenant.broker.rejections.flush()
+    return await tenant.events(TYPE.value)
+
+
+async def of_service(broker: Broker, reason: str) -> int:
+    """How many credentials of no app were rejected for this reason."""
+    await broker.rejections.flush()
+    events = await read_latest(broker, tenants.SERVICE, types=[TYPE], limit=10_000)
+    return sum(each.event.data["count"] for each in events if each.event.data and each.event.data["reason"] == reason)
+
+
+def metric(reason: str) -> float:
+    return REGISTRY.get_sample_value("videobroker_authentications_rejected_total", {"reason": reason}) or 0.0
+
+
+async def ask(tenant: Tenant, credential: str) -> int:
+    headers = {"Authorization": f"Bearer {credential}"}
+    return (await tenant.api.post("/v1/bookings/lesson-1/join", json={"user_id": "u"}, headers=headers)).status_code
+
+
+async def test_keys_of_an_app_are_rejected_in_its_journal(tutoring: Tenant, other: Tenant) -> None:
+    now = tutoring.broker.now()
+    secret, key = await tenants.create_key(
+        tutoring.broker, tutoring.app, "former", scopes=Scope, expires_at=None, now=now
+    )
+    expired = await tutoring.another_key(expires_at=now - timedelta(seconds=1))
+    await tenants.revoke_key(tutoring.broker, tutoring.app, key.id, now=now)
+    before = metric("api_key_revoked")
+    await tutoring.broker.rejections.flush()
+    for credential in (secret, secret, secret, expired):
+        assert await ask(tutoring, credential) == 401
+    events = await rejected(tutoring)
+    counts: dict[str, int] = {}
+    for event in events:
+        counts[event["data"]["reason"]] = counts.get(event["data"]["reason"], 0) + event["data"]["count"]
+        assert (event["asked_by"]["ip"], event["data"]["addresses"]) == ("127.0.0.1", 1)
+    assert counts == {"api_key_revoked": 3, "api_key_expired": 1}
+    assert metric("api_key_revoked") - before == 3
+    assert await rejected(other) == []
+    assert secret not in json.dumps(events)
+
+
+async def test_unknown_credentials_are_rejected_in_the_journal_of_the_service(tutoring: Tenant) -> None:
+    before = {reason: await of_service(tutoring.broker, reason) for reason in ("api_key_invalid", "user_token_invalid")}
+    for credential in ("vb_" + "x" * 40, "nonsense", "a.b.c"):
+        assert await ask(tutoring, credential) == 401
+    assert await of_service(tutoring.broker, "api_key_invalid") == before["api_key_invalid"] + 2
+    assert await of_service(tutoring.broker, "user_token_invalid") == before["user_token_invalid"] + 1
+    assert await rejected(tutoring) == []
+
+
+async def test_user_tokens_tickets_and_webhooks_are_rejected_in_the_journal_of_their_app(
+    hooked: Tenant, clock: MovableClock
+) -> None:
+    secret = f"{USER_TOKEN_SECRET}{hooked.app.id}"
+    await tenants.set_token_rules(hooked.broker, hooked.app, TokenRules(secret=secret), now=hooked.broker.now())
+    now = int(hooked.broker.now().timestamp())
+    await hooked.book()
+    link = await linked(hooked)
+    assert (await hooked.send("DELETE", f"/v1/bookings/lesson-1/links/{link['id']}")).is_success
+    assert await ask(hooked, jwt.encode({"sub": "u", "iat": now - 200, "exp": now - 100}, secret)) == 401
+    assert (await ask_as(hooked, link, "GET", "/v1/visit")).status_code == 401
+    refused = await hooked.api.post(f"/hooks/100ms/{hooked.app.name}", content=b"{}")
+    assert refused.status_code == 401
+    reasons = sorted(each["data"]["reason"] for each in await rejected(hooked))
+    assert reasons == ["ticket_revoked", "user_token_expired", "webhook_refused"]
+
+
+async def test_a_missing_credential_is_not_a_rejected_one(api: httpx.AsyncClient, tutoring: Tenant) -> None:
+    before = metric("api_key_missing")
+    assert (await api.get("/v1/bookings")).status_code == 401
+    assert metric("api_key_missing") == before
+    assert await rejected(tutoring) == []
+
+
+async def test_an_attacker_cannot_fill_the_journal(tutoring: Tenant) -> None:
+    rejections = Rejections(tutoring.broker.scribe)
+    for number in range(10_000):
+        rejections.count(tutoring.app.id, "api_key_revoked", f"192.0.2.{number % 250}", now=tutoring.broker.now())
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    await rejections.aclose()
+    events = await tutoring.events(TYPE.value)
+    assert sum(each["data"]["count"] for each in events) == 10_000
+    assert len(events) <= 2
+    assert events[-1]["data"]["addresses"] == MOST_ADDRESSES
+    assert events[-1]["asked_by"]["ip"] is None
+
+
+async def test_the_first_rejection_is_written_at_once(tutoring: Tenant) -> None:
+    rejections = Rejections(tutoring.broker.scribe)
+    rejections.count(tutoring.app.id, "ticket_expired", None, now=tutoring.broker.now())
+    async with asyncio.timeout(30):
+        while not await tutoring.events(TYPE.value):
+            await asyncio.sleep(0.01)
+    await rejections.aclose()
+    assert len(await tutoring.events(TYPE.value)) == 1
+
+
+async def test_what_cannot_be_written_is_written_later(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    rejections, now = Rejections(tutoring.broker.scribe), tutoring.broker.now()
+
+    async def gone(_: object) -> bool:
+        raise StorageUnavailable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tutoring.broker.scribe, "record", gone)
+        rejections.count(tutoring.app.id, "ticket_expired", "192.0.2.1", now=now)
+        await rejections.flush()
+    rejections.count(tutoring.app.id, "ticket_expired", "192.0.2.2", now=now + timedelta(seconds=1))
+    await rejections.aclose()
+    (event,) = await tutoring.events(TYPE.value)
+    assert (event["data"]["count"], event["data"]["addresses"]) == (2, 2)
+
+
+async def test_the_journal_of_the_service_is_sealed_and_whole(broker: Broker) -> None:
+    broker.rejections.count(None, "api_key_invalid", None, now=broker.now())
+    await broker.rejections.flush()
+    async with asyncio.timeout(30):
+        while (verdict := await verify_journal(broker, tenants.SERVICE)).rows == 0:
+            await seal_journals(broker, now=broker.now())
+            await asyncio.sleep(0.05)
+    assert verdict.is_whole
+
+
+async def test_no_app_can_take_the_name_of_the_service(broker: Broker) -> None:
+    with pytest.raises(InvalidInput, match="@service"):
+        await tenants.create_app(broker, "@service", policy={}, role_maps={}, now=broker.now())
+
+
+def test_tallies_of_both_sides_of_an_outage_are_one(clock: MovableClock) -> None:
+    now = clock()
+    one = first(SERVICE_ID, "x", "a", now).plus("b", now + timedelta(seconds=5))
+    other = first(SERVICE_ID, "x", "b", now + timedelta(seconds=2)).plus(None, now + timedelta(seconds=9))
+    both = merged(one, other)
+    assert (both.count, both.first_at, both.last_at) == (4, now, now + timedelta(seconds=9))
+    assert both.addresses == {"a", "b"}
