@@ -16,6 +16,7 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
 from videobroker.domain.ids import SessionId
+from videobroker.domain.journal import ONLY_BY_NAME, EventType
 from videobroker.domain.keys import Scope
 from videobroker.domain.times import rfc3339
 from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
@@ -210,8 +211,9 @@ class Tenant:
         return await self.post(f"/v1/bookings/{reference}/join", {"user_id": user_id, **fields})
 
     async def events(self, *types: str, **filters: Any) -> list[dict[str, Any]]:
-        """The journal, oldest first, as far as these types go."""
-        answer = await self.get("/v1/events", params={"type": list(types), "limit": 100, **filters})
+        """The journal, oldest first, as far as these types go; without types, all but what begins every journal."""
+        wanted = list(types) or [each.value for each in EventType if each not in ONLY_BY_NAME]
+        answer = await self.get("/v1/events", params={"type": wanted, "limit": 100, **filters})
         assert answer.status_code == 200, answer.text
         events: list[dict[str, Any]] = answer.json()["data"]
         return events

@@ -180,7 +180,7 @@ async def test_no_event_about_the_set_up_holds_a_secret(tutoring: Tenant, sandbo
     await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=SECRET), now=tutoring.broker.now())
     endpoint = (await tutoring.post("/v1/webhook-endpoints", {"url": URL})).json()
     rotated = (await tutoring.post(f"/v1/webhook-endpoints/{endpoint['id']}/rotate-secret", {})).json()
-    text = json.dumps(await tutoring.events())
+    text = json.dumps(await tutoring.events(*EventType))
     account = sandbox.account("tutoring")
     for secret in (
         tutoring.key,

@@ -97,8 +97,7 @@ class Endpoint:
     @property
     def host(self) -> str:
         """The host of its URL, with the port if it is given."""
-        parts = urlsplit(self.url)
-        return (parts.hostname or "") + ("" if parts.port is None else f":{parts.port}")
+        return host_of(self.url)
 
     def signing_secrets(self, now: datetime) -> tuple[str, ...]:
         """All that sign now, the present one first."""
@@ -112,6 +111,12 @@ class Endpoint:
             if secret.until is None or now < secret.until
         )
         return (Secret(new_secret()), *former)[:MOST_SECRETS]
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, with the port if it is given."""
+    parts = urlsplit(url)
+    return (parts.hostname or "") + ("" if parts.port is None else f":{parts.port}")
 
 
 class DeliveryState(StrEnum):

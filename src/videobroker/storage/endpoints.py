@@ -112,12 +112,13 @@ async def hold(connection: AsyncConnection, app_id: AppId, endpoint_id: Endpoint
     return (await connection.execute(statement)).one_or_none() is not None
 
 
-async def remove(connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId) -> bool:
-    """Forget an endpoint and everything on its way to it; False when there is none."""
+async def remove(connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId) -> str | None:
+    """Delete an endpoint and everything on its way to it. Its URL; None when there is none."""
     statement = (
-        delete(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id).returning(endpoints.c.id)
+        delete(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id).returning(endpoints.c.url)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    url: str | None = (await connection.execute(statement)).scalar_one_or_none()
+    return url
 
 
 async def advance(connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, cursor: str) -> None:

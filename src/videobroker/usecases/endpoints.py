@@ -25,6 +25,7 @@ from videobroker.domain.webhooks import (
     Operated,
     Secret,
     checked_url,
+    host_of,
     new_secret,
 )
 from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, SecretReplaced, TooManyEndpoints
@@ -173,9 +174,11 @@ async def remove(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Ac
     """Delete the endpoint and its pending deliveries, and journal it. Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(actor, Action.MANAGE_ENDPOINTS)
     async with broker.store.transaction() as transaction:
-        known = await _found(transaction, broker, app, endpoint_id, locked=True)
-        await endpoints.remove(transaction, app.id, endpoint_id)
-        data = {"endpoint": str(endpoint_id), "host": known.host}
+        # Without its secrets: an endpoint can be deleted when its secret key is lost.
+        url = await endpoints.remove(transaction, app.id, endpoint_id)
+        if url is None:
+            raise _no_endpoint()
+        data = {"endpoint": str(endpoint_id), "host": host_of(url)}
         event = set_up_event(EventType.ENDPOINT_REMOVED, actor=actor, via=via_of(actor), now=now, **data)
         await journal.record(transaction, event)
 
