@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from videobroker.concurrency.singleflight import Together
 from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.keeping import Keeping
@@ -23,7 +24,6 @@ from videobroker.storage.rejections import Rejections
 from videobroker.storage.room_codes import RoomCodes
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import Store
-from videobroker.together import Together
 
 Clock = Callable[[], datetime]
 """Tells the time, aware and in UTC."""

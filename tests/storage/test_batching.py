@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from videobroker.concurrency.batcher import Batcher
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.batching import Batcher
 
 
 class Spoilt(Exception):

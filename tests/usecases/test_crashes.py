@@ -26,6 +26,8 @@ from starlette.types import Receive, Scope, Send
 
 from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
 from videobroker.broker import Broker
+from videobroker.concurrency import lease
+from videobroker.concurrency.singleflight import Together
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId
@@ -44,8 +46,7 @@ from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal import Scribe
 from videobroker.storage.room_codes import stored_codes
 from videobroker.storage.store import Store
-from videobroker.together import Together
-from videobroker.usecases import calls, entering, leases, lobbies, registering, removing
+from videobroker.usecases import calls, entering, lobbies, registering, removing
 from videobroker.usecases.hearing import hear
 from videobroker.usecases.sweeping import sweep
 from videobroker.worker import run_job
@@ -347,7 +348,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, clock: MovableClock) -> datetime:
     # The pretend Agora never names a moment twice, and so none before one that it has named: here time is turned back.
     monkeypatch.setattr(Notifications, "_send_time", lambda self: int(self._state.now().timestamp() * 1000))
     # A slow machine would renew a lease, and take a step more than a fast one.
-    monkeypatch.setattr(leases, "RENEW_EVERY_SECONDS", 60)
+    monkeypatch.setattr(lease, "RENEW_EVERY_SECONDS", 60)
     assert clock() == moment
     return moment
 

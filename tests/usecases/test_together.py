@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from videobroker.together import Together
+from videobroker.concurrency.singleflight import Together
 
 
 class Work:

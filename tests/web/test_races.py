@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
+from videobroker.concurrency.lease import kept
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
@@ -20,7 +21,6 @@ from videobroker.domain.users import TokenRules
 from videobroker.errors import RoleMayNot, StorageUnavailable
 from videobroker.storage import removals, rooms, sessions
 from videobroker.usecases import removing, tenants
-from videobroker.usecases.leases import kept
 
 LESSON_1 = "/v1/bookings/lesson-1"
 PATIENCE_SECONDS = 20
@@ -191,7 +191,7 @@ class TestLeases:
         assert not finished
 
     async def test_a_renewal_that_fails_does_not_undo_what_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("videobroker.usecases.leases.RENEW_EVERY_SECONDS", 0.0)
+        monkeypatch.setattr("videobroker.concurrency.lease.RENEW_EVERY_SECONDS", 0.0)
         failures = iter([StorageUnavailable("away"), KeyError("unexpected")])
         done = asyncio.Event()
 

@@ -11,10 +11,10 @@ from sqlalchemy import ARRAY, Integer, Select, Table, Text, Uuid, bindparam, col
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
 from videobroker.storage import jobs
-from videobroker.storage.batching import Batcher
 from videobroker.storage.store import Store
 from videobroker.storage.tables import former_rooms, inbox, rooms
 from videobroker.storage.wires import Query, Wire, table_of, told

@@ -35,12 +35,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
+from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.actors import Actor
 from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import cursors
-from videobroker.storage.batching import Batcher
 from videobroker.storage.store import TOLD, Store
 from videobroker.storage.tables import journal
 from videobroker.storage.wires import Query, Wire, row_of, table_of, told

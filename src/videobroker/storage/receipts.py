@@ -23,8 +23,8 @@ from sqlalchemy import (
     update,
 )
 
+from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.webhooks import Attempt
-from videobroker.storage.batching import Batcher
 from videobroker.storage.deliveries import Due
 from videobroker.storage.store import Store
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints

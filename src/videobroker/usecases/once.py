@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from videobroker.broker import Broker
+from videobroker.concurrency.lease import kept
 from videobroker.domain.idempotency import Grant
 from videobroker.domain.ids import AppId
 from videobroker.errors import IdempotencyKeyReused, RequestInFlight
 from videobroker.storage import idempotency
 from videobroker.storage.idempotency import KEPT, Remembered
-from videobroker.usecases.leases import kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from videobroker.broker import Broker
+from videobroker.concurrency.lease import kept
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
@@ -38,7 +39,6 @@ from videobroker.storage import rooms, sessions
 from videobroker.storage.journal import record
 from videobroker.storage.listener import room_topic
 from videobroker.storage.rooms import Claim
-from videobroker.usecases.leases import kept
 
 TRY_AGAIN = timedelta(seconds=30)
 """After a room could not be closed. Somebody may still be in it."""
