@@ -18,9 +18,9 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance import fold
+from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.stays import fold
 from videobroker.domain.ids import SessionId
-from videobroker.domain.observations import Observation, Sign
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.providers.contract import Surface
 from videobroker.sandbox import demo_config

@@ -15,8 +15,8 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 from videobroker.settings import Settings
 from videobroker.storage import journal, seals
 from videobroker.storage.embedded import embedded_postgres

@@ -18,8 +18,8 @@ import httpx
 import psutil
 
 from videobroker import wiring
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.keys import Scope
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 from videobroker.storage.embedded import embedded_postgres

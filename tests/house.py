@@ -14,10 +14,10 @@ from starlette.types import Scope as AsgiScope
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
+from videobroker.domain.events import ONLY_BY_NAME, EventType
 from videobroker.domain.ids import SessionId
-from videobroker.domain.journal import ONLY_BY_NAME, EventType
-from videobroker.domain.keys import Scope
 from videobroker.domain.times import rfc3339
 from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
 from videobroker.storage import calls

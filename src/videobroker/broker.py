@@ -7,7 +7,7 @@ from datetime import datetime
 from videobroker.concurrency.singleflight import Together
 from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.keeping import Keeping
+from videobroker.domain.retention import Keeping
 from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets

@@ -9,8 +9,8 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videobroker.domain.apps import LegacyFamily, ProviderName
-from videobroker.domain.keeping import SHORTEST, Keeping
-from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
+from videobroker.domain.retention import SHORTEST, Keeping
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import BrokerError
 from videobroker.storage.sealing import Seal
 from videobroker.storage.store import database_url

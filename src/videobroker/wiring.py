@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from videobroker.broker import Broker, Clock
 from videobroker.database import database, migrate, past_the_pooler
 from videobroker.delivery.courier import Courier
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderAccount, ProviderName
+from videobroker.domain.events import Via
 from videobroker.domain.ids import AccountId
-from videobroker.domain.journal import Via
-from videobroker.domain.keys import Scope
 from videobroker.errors import BrokerError
 from videobroker.identity.keysets import KeySets
 from videobroker.identity.tickets import Tickets

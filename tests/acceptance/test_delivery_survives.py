@@ -24,7 +24,7 @@ from house import Tenant, make_tenant
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import EventType, about
+from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from house import Sandbox, Tenant
-from videobroker.domain.keys import key_digest
+from videobroker.domain.api_keys import key_digest
 from videobroker.usecases import tenants
 
 from .conftest import StartBroker

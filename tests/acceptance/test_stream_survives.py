@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from house import Tenant
 from videobroker.domain.actors import Actor
-from videobroker.domain.journal import EventType, about
+from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import journal, sessions
 

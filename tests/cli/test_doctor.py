@@ -7,7 +7,7 @@ import pytest
 
 from videobroker.cli.doctor import examine_call_url
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
-from videobroker.domain.diagnosis import Verdict
+from videobroker.domain.diagnostics import Verdict
 from videobroker.domain.ids import AccountId, AppId
 from videobroker.settings import Settings
 

@@ -9,7 +9,7 @@ import pytest
 
 from cli.program import Here, answering, ask, started
 from house import free_port
-from videobroker.domain.keys import Scope, key_digest
+from videobroker.domain.api_keys import Scope, key_digest
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ PREAMBLE = """
 from dataclasses import dataclass, field
 import structlog
 from videobroker.cli import logs
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 from videobroker.settings import Settings
 
 @dataclass

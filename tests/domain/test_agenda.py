@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.visits import INSTANT, WEEK, doors
 from videobroker.domain.access import Admit, Door, may_meet
-from videobroker.domain.agenda import SETTLING, Affairs, Due, Errand, agenda
 from videobroker.domain.calls import EndReason
+from videobroker.domain.lifecycle import SETTLING, Affairs, Due, Errand, agenda
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus
 

@@ -9,9 +9,9 @@ from itertools import count, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance import Span, Stay, fold, merged, spans_by_person, summary
-from videobroker.domain.observations import Observation, RollCall, Seen, Sign, Source
-from videobroker.domain.rolls import learned
+from videobroker.domain.attendance.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.reconciliation import learned
+from videobroker.domain.attendance.stays import Span, Stay, fold, merged, spans_by_person, summary
 
 START = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.authorization import (
     RULES,
     TICKET_ACTIONS,
@@ -24,7 +25,6 @@ from videobroker.domain.authorization import (
     view_of,
 )
 from videobroker.domain.ids import AppId, EntryId, KeyId, TicketId
-from videobroker.domain.keys import Scope
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.policy import Policy, WaitingRoom
 

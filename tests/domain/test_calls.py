@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, LATEST_NEWS, Call, begins_anew, call_of
 from videobroker.domain.ids import CallId, SessionId
-from videobroker.domain.observations import Observation, Sign
 
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
 CALL = Call(CallId(UUID(int=1)), SessionId(UUID(int=2)), ProviderName.HMS, started_at=START, started_by="tutor-1")

@@ -9,8 +9,8 @@ import pytest
 from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.calls import Call
-from videobroker.domain.entrance import Entrance, door_of, providers_of
 from videobroker.domain.ids import AccountId, AppId, CallId, RoomId, SessionId
+from videobroker.domain.join_context import Entrance, door_of, providers_of
 from videobroker.domain.policy import Policy
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Modality, Session, SessionKey, SessionKind, SessionStatus, SessionTerms

@@ -7,8 +7,8 @@ import pytest
 
 from house import moment_of
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import AppId, KeyId, SessionId
-from videobroker.domain.journal import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.keeping import SHORTEST, Keeping, delivery_may_go, notice_may_go
+from videobroker.domain.retention import SHORTEST, Keeping, delivery_may_go, notice_may_go
 from videobroker.domain.webhooks import DeliveryState
 
 NOW = datetime(2026, 3, 12, 21, 10, tzinfo=UTC)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from videobroker.domain.ids import AppId, KeyId
-from videobroker.domain.keys import (
+from videobroker.domain.api_keys import (
     KEY_PREFIX,
     SCOPE_MEANINGS,
     SHOWN_CHARACTERS,
@@ -21,6 +20,7 @@ from videobroker.domain.keys import (
     key_digest,
     mint_key,
 )
+from videobroker.domain.ids import AppId, KeyId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked, ScopeMissing
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)

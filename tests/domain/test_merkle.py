@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain import merkle
+from videobroker.domain.journal_proof import merkle
 
 # The tree that the Certificate Transparency project tests itself with; roots of its first n entries.
 ENTRIES = [

@@ -18,11 +18,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain import journal_file, merkle, proof
-from videobroker.domain.auditing import Audit, Batch, Finding, Rest, Verdict, Wrong
-from videobroker.domain.canonical import canonical, read
-from videobroker.domain.erasure import Subject, pseudonym_of
-from videobroker.domain.proof import JournalSeal, Leaf, Redaction, Row, commitment, leaf_digest, parts_of, seal_rows
+from videobroker.domain.journal_proof import export_format, merkle, proof
+from videobroker.domain.journal_proof.canonical_json import canonical, read
+from videobroker.domain.journal_proof.erasure import Subject, pseudonym_of
+from videobroker.domain.journal_proof.proof import (
+    JournalSeal,
+    Leaf,
+    Redaction,
+    Row,
+    commitment,
+    leaf_digest,
+    parts_of,
+    seal_rows,
+)
+from videobroker.domain.journal_proof.verification import Audit, Batch, Finding, Rest, Verdict, Wrong
 
 APP = str(UUID(int=10))
 AT = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -378,7 +387,7 @@ def _named(verdict: Verdict) -> list[tuple[Wrong, str | None]]:
 
 
 def test_findings_are_counted_when_they_are_too_many_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videobroker.domain.auditing.MOST_FINDINGS", 2)
+    monkeypatch.setattr("videobroker.domain.journal_proof.verification.MOST_FINDINGS", 2)
     rows = [
         Row(1, seq, str(UUID(int=seq)), "t.t", AT, None, None, None, None, None, None, None, None, "{}", None)
         for seq in range(5)
@@ -445,7 +454,7 @@ def _block(language: str) -> str:
 
 def test_the_example_of_the_document_is_whole_and_its_hashes_are_right() -> None:
     lines = _block("jsonl").splitlines(keepends=True)
-    verdict = journal_file.check(lines)
+    verdict = export_format.check(lines)
     assert (verdict.findings, verdict.rows, verdict.seals) == ((), 2, 1)
     first, second, seal = (json.loads(line) for line in lines[1:4])
     digests = [bytes.fromhex(each["event"]["digest"]) for each in (first, second)]
@@ -472,7 +481,7 @@ def test_the_document_s_program_comes_to_the_same_verdicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = _block("jsonl").splitlines(keepends=True)
-    head = journal_file.check(lines).head
+    head = export_format.check(lines).head
     assert head is not None
     assert head.hash.hex() in _run_the_document_s_program(lines, tmp_path, monkeypatch, capsys)
     for changed in (
@@ -482,7 +491,7 @@ def test_the_document_s_program_comes_to_the_same_verdicts(
         [*lines[:1], *lines[2:]],
         [lines[0], lines[2], lines[1], *lines[3:]],
     ):
-        assert not journal_file.check(changed).is_whole
+        assert not export_format.check(changed).is_whole
         with pytest.raises(AssertionError):
             _run_the_document_s_program(changed, tmp_path, monkeypatch, capsys)
 
@@ -495,7 +504,7 @@ def test_any_changed_character_of_a_file_is_found(data: st.DataObject) -> None:
     place = data.draw(st.integers(free, len(text) - 2))
     new = data.draw(st.sampled_from([each for each in '0a"{}:,[]Z ' if each != text[place]]))
     changed = text[:place] + new + text[place + 1 :]
-    verdict = journal_file.check(changed.splitlines(keepends=True))
+    verdict = export_format.check(changed.splitlines(keepends=True))
     assert not verdict.is_whole
     assert all(isinstance(finding, Finding) for finding in verdict.findings)
 

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.recordings import LONGEST_MESSAGE, RecordingKind, RecordingNews, RecordingState, without_places
+from videobroker.domain.attendance.recordings import (
+    LONGEST_MESSAGE,
+    RecordingKind,
+    RecordingNews,
+    RecordingState,
+    without_places,
+)
 
 AT = datetime(2026, 3, 12, 14, 58, 40, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.keys import mint_key
+from videobroker.domain.api_keys import mint_key
 from videobroker.domain.redaction import REMOVED, redact, redact_foreign, without_secrets
 from videobroker.domain.rooms import code_alias, code_behind, code_id
 

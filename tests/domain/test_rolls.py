@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from videobroker.domain.attendance import SAME_MOMENT, fold
-from videobroker.domain.observations import Observation, RollCall, Seen, Sign, Source
-from videobroker.domain.rolls import VISIBLE_AFTER, learned
+from videobroker.domain.attendance.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.reconciliation import VISIBLE_AFTER, learned
+from videobroker.domain.attendance.stays import SAME_MOMENT, fold
 
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
 INSTANT = timedelta(milliseconds=1)

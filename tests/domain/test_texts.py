@@ -15,7 +15,7 @@ from videobroker.domain.texts import (
     check_identifier,
     check_name,
 )
-from videobroker.domain.users import user_of
+from videobroker.domain.user_tokens import user_of
 from videobroker.errors import UserTokenInvalid
 
 CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x7f", "\x80", "\x85", "\x9b", "\u2028", "\u2029"]

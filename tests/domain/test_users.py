@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.users import (
+from videobroker.domain.user_tokens import (
     DEFAULT_LIFETIME_SECONDS,
     LONGEST_LIFETIME_SECONDS,
     Algorithm,

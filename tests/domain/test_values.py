@@ -17,7 +17,7 @@ from videobroker.domain.ids import RoomId, SessionId, uuid7
 from videobroker.domain.policy import DEFAULT_POLICY
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import SessionStatus
-from videobroker.domain.values import Value, field
+from videobroker.domain.struct import Value, field
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 

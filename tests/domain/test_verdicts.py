@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance import Span, Stay
-from videobroker.domain.observations import Source
+from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.stays import Span, Stay
+from videobroker.domain.attendance.verdicts import Hearing, Judgement, Rule, Verdict, judge
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
-from videobroker.domain.verdicts import Hearing, Judgement, Rule, Verdict, judge
 
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
 END = datetime(2026, 3, 12, 15, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videobroker.domain.events import ONLY_BY_NAME, EventType
 from videobroker.domain.ids import AppId, EndpointId
-from videobroker.domain.journal import ONLY_BY_NAME, EventType
 from videobroker.domain.webhooks import (
     JITTER,
     LONGEST_RETRY_AFTER,

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.users import Algorithm, TokenRules
+from videobroker.domain.user_tokens import Algorithm, TokenRules
 from videobroker.errors import IdentityUnavailable, UserTokenInvalid
 from videobroker.identity.keysets import (
     MAX_KEY_SET_BYTES,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from house import MovableClock, Tenant
 from videobroker.domain.apps import App
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import IdentityUnavailable
 from videobroker.identity.keysets import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
 from videobroker.identity.tokens import JwtUserTokens

@@ -19,7 +19,7 @@ from cli.program import PATIENCE_SECONDS, SETTINGS_VARIABLES, answering, new_dat
 from house import free_port
 from videobroker import worker
 from videobroker.cli import load, serve
-from videobroker.domain.keys import check_key_shape
+from videobroker.domain.api_keys import check_key_shape
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 

@@ -16,9 +16,9 @@ import pytest
 from house import free_port
 from videobroker.cli import COMMANDS
 from videobroker.domain.access import Reason
+from videobroker.domain.attendance.verdicts import Rule, Verdict
 from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
-from videobroker.domain.verdicts import Rule, Verdict
 from videobroker.settings import SYNONYMS, Settings
 from videobroker.web.problems import STATUS
 from videobroker.web.v1.sessions import PolicyIn

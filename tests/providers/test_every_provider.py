@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from house import MovableClock, Sandbox
 from videobroker.domain.apps import ProviderAccount, ProviderName
+from videobroker.domain.attendance.observations import Sign, Source
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
-from videobroker.domain.observations import Sign, Source
 from videobroker.domain.rooms import room_name
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, ChannelCredentials, Provider, Seat, TokenCredentials

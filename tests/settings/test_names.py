@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.keeping import Keeping
+from videobroker.domain.retention import Keeping
 from videobroker.settings import SYNONYMS, Settings, SettingsContradict
 
 

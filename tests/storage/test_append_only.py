@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from house import Tenant
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 from videobroker.storage import journal
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.sealing_journal import seal_journal

@@ -5,7 +5,7 @@ import base64
 from sqlalchemy import text
 
 from house import HOOK_SECRET, Sandbox, Tenant
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage.tables import metadata
 from videobroker.usecases import tenants
 

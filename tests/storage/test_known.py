@@ -11,9 +11,9 @@ import pytest
 from house import HMS_ROLES, MovableClock, Tenant
 from videobroker import wiring
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import key_digest
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId
-from videobroker.domain.keys import key_digest
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked
 from videobroker.settings import Settings
 from videobroker.storage.known import RENEWED_AFTER_SECONDS, TRUSTED_SECONDS, Known, Memory

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from house import Tenant
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 from videobroker.domain.webhooks import Attempt, Endpoint, Secret
 from videobroker.storage import deliveries, endpoints, journal
 from videobroker.storage.deliveries import Due

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from house import Tenant
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.entrance import Entrance
+from videobroker.domain.api_keys import key_digest
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Event, EventType
-from videobroker.domain.keys import key_digest
+from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import entrances
 from videobroker.storage.listener import journal_topic

@@ -14,7 +14,7 @@ from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Sandbox, Tenant
 from videobroker.delivery.courier import Courier
 from videobroker.domain.actors import Actor
-from videobroker.domain.keeping import SHORTEST, Keeping
+from videobroker.domain.retention import SHORTEST, Keeping
 from videobroker.usecases import clearing, endpoints
 from videobroker.usecases.applying import apply
 from videobroker.usecases.clearing import clear

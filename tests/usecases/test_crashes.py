@@ -30,8 +30,8 @@ from videobroker.concurrency import lease
 from videobroker.concurrency.singleflight import Together
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
+from videobroker.domain.events import Event
 from videobroker.domain.ids import AccountId
-from videobroker.domain.journal import Event
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.errors import AccessDenied
 from videobroker.providers.agora.provider import AgoraProvider

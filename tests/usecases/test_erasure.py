@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from house import MovableClock, Sandbox, Tenant, ask_as, guest_link, linked
 from videobroker.domain.actors import Actor
-from videobroker.domain.erasure import mentions
+from videobroker.domain.journal_proof.erasure import mentions
 from videobroker.storage.personal_data import COLUMNS, Handling
 from videobroker.usecases.erasing import Erased, erase_person
 from videobroker.usecases.verifying import verify_journal

@@ -9,8 +9,8 @@ from house import Tenant
 from videobroker import worker
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 
 GROWING_SECONDS = 0.5
 

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from house import MovableClock, Tenant
-from videobroker.domain import journal_file
 from videobroker.domain.actors import Actor
-from videobroker.domain.auditing import Verdict, Wrong
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, SessionId, uuid7
-from videobroker.domain.journal import Event, EventType
+from videobroker.domain.journal_proof import export_format
+from videobroker.domain.journal_proof.verification import Verdict, Wrong
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal, seals
@@ -680,7 +680,7 @@ async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
     await seal(tutoring)
     verdict = await verify(tutoring)
     assert (verdict.findings, verdict.retired, verdict.erased) == ((), 2, 2)
-    assert journal_file.check(await export(tutoring)).is_whole
+    assert export_format.check(await export(tutoring)).is_whole
 
 
 async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant) -> None:
@@ -720,13 +720,13 @@ async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: 
 
 async def test_an_export_is_checked_without_the_database(tutoring: Tenant, sealed: list[str]) -> None:
     lines = await export(tutoring)
-    verdict = journal_file.check(lines)
+    verdict = export_format.check(lines)
     online = await verify(tutoring)
     assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, len(sealed), 3)
     assert verdict.head == online.head
     assert online.head is not None
-    assert journal_file.check(lines, head=online.head.hash).is_whole
-    assert journal_file.check(lines, head=bytes(32)).counts == {Wrong.HEAD_MISSING: 1}
+    assert export_format.check(lines, head=online.head.hash).is_whole
+    assert export_format.check(lines, head=bytes(32)).counts == {Wrong.HEAD_MISSING: 1}
 
 
 async def test_an_export_shows_the_events(tutoring: Tenant, sealed: list[str]) -> None:
@@ -739,7 +739,7 @@ async def test_an_export_shows_the_events(tutoring: Tenant, sealed: list[str]) -
 async def test_an_export_without_people_proves_the_rest(tutoring: Tenant, sealed: list[str]) -> None:
     lines = await export(tutoring, personal=False)
     assert not any(word in line for line in lines for word in ("ben", "peer-9", "192.0.2.7", "lesson-1"))
-    assert journal_file.check(lines).is_whole
+    assert export_format.check(lines).is_whole
 
 
 async def test_an_export_of_one_booking_proves_each_of_its_events(tutoring: Tenant) -> None:
@@ -750,11 +750,11 @@ async def test_an_export_of_one_booking_proves_each_of_its_events(tutoring: Tena
     lines = await export(tutoring, reference="a")
     events = [json.loads(line)["event"] for line in lines if line.startswith('{"event"')]
     assert {event["shown"]["/reference"]["value"] for event in events} == {"a"}
-    verdict = journal_file.check(lines)
+    verdict = export_format.check(lines)
     assert (verdict.is_whole, verdict.rows) == (True, len(events))
     changed = [line.replace('"role":"teacher"', '"role":"admin"') for line in lines]
     assert changed != lines
-    assert journal_file.check(changed).counts == {Wrong.CHANGED: 1}
+    assert export_format.check(changed).counts == {Wrong.CHANGED: 1}
 
 
 @pytest.mark.parametrize("seal_last", [True, False])
@@ -769,10 +769,10 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     if seal_last:
         await seal(tutoring)
     lines = await export(tutoring)
-    verdict = journal_file.check(lines)
+    verdict = export_format.check(lines)
     assert (verdict.findings, verdict.erased, verdict.retired) == ((), 3, 2)
     without = [line for line in lines if "journal.retired" not in line and '"class"' not in line]
-    assert Wrong.REMOVED in journal_file.check(without).counts
+    assert Wrong.REMOVED in export_format.check(without).counts
 
 
 @pytest.mark.parametrize(
@@ -792,7 +792,7 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
 async def test_a_changed_export_is_found(
     tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], wrong: set[Wrong]
 ) -> None:
-    assert set(journal_file.check(change(await export(tutoring))).counts) == wrong
+    assert set(export_format.check(change(await export(tutoring))).counts) == wrong
 
 
 async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:
@@ -803,5 +803,5 @@ async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sea
 
 @pytest.mark.parametrize("lines", [[], ["\n"], ["[]\n"], ['{"end":{}}\n'], ['{"journal":{"format":9}}\n'], ["\x00"]])
 def test_what_is_no_export_is_refused(lines: list[str]) -> None:
-    with pytest.raises(journal_file.Unreadable):
-        journal_file.check(lines)
+    with pytest.raises(export_format.Unreadable):
+        export_format.check(lines)

@@ -14,7 +14,7 @@ from house import HMS_ROLES, Sandbox, Tenant, make_tenant
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
 from videobroker.storage.room_codes import RoomCodes
 from videobroker.storage.sealing import Seal, SealBroken, new_key

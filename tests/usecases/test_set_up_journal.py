@@ -9,11 +9,11 @@ import pytest
 from house import HMS_ROLES, Sandbox, Tenant, linked
 from videobroker import wiring
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.events import SET_UP_EVENTS, EventType, Via
 from videobroker.domain.ids import KeyId
-from videobroker.domain.journal import SET_UP_EVENTS, EventType, Via
-from videobroker.domain.keys import Scope
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
 from videobroker.usecases import endpoints, retaining, tenants
 

@@ -10,7 +10,7 @@ import pytest
 
 from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, with_webhooks
 from videobroker.domain.times import rfc3339
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 
 

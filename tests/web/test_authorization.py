@@ -14,9 +14,9 @@ from sqlalchemy import select
 from house import HMS_ROLES, Sandbox, Tenant, make_tenant
 from openapi import openapi_document
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.keys import Scope
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage.tables import metadata
 from videobroker.usecases import tenants
 

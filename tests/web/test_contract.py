@@ -11,7 +11,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from openapi import openapi_document
-from videobroker.domain.keys import Scope
+from videobroker.domain.api_keys import Scope
 from videobroker.web.problems import STATUS
 
 COMMITTED = Path(__file__).parents[2] / "openapi.yaml"

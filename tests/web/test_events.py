@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from house import MovableClock, Tenant, ask_as, linked
 from videobroker.domain.actors import Actor
-from videobroker.domain.journal import EventType, about
+from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput
 from videobroker.storage import sessions
 from videobroker.storage.journal import record

@@ -20,12 +20,12 @@ from starlette.types import Message, Scope
 from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait
+from videobroker.domain.api_keys import Scope as KeyScope
+from videobroker.domain.api_keys import key_digest
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance import Summary
+from videobroker.domain.attendance.stays import Summary
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
-from videobroker.domain.keys import Scope as KeyScope
-from videobroker.domain.keys import key_digest
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
 from videobroker.usecases import tenants

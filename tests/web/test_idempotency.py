@@ -13,9 +13,9 @@ from sqlalchemy import text
 
 from house import LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.keys import Scope
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import entering, tenants
 
 LESSON_1 = "/v1/bookings/lesson-1"

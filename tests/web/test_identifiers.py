@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from house import Tenant
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 
 IDS = [

@@ -13,8 +13,8 @@ import pytest
 
 from house import LESSON, MovableClock, Tenant
 from openapi import openapi_document
-from videobroker.domain.keys import ApiKey, Scope, mint_key
-from videobroker.domain.users import TokenRules
+from videobroker.domain.api_keys import ApiKey, Scope, mint_key
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, moment_of
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId
-from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import linking, tenants
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.linking import ticket_holder

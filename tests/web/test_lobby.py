@@ -15,11 +15,11 @@ from sqlalchemy import insert, select
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import EventType
-from videobroker.domain.keys import Scope
+from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage import sessions, tables
 from videobroker.usecases import tenants
 from videobroker.usecases.erasing import erase_person

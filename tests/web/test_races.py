@@ -15,9 +15,9 @@ from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.concurrency.lease import kept
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import RoleMayNot, StorageUnavailable
 from videobroker.storage import removals, rooms, sessions
 from videobroker.usecases import removing, tenants

@@ -12,11 +12,11 @@ from prometheus_client import REGISTRY
 
 from house import MovableClock, Tenant, ask_as, linked
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import Scope
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import SERVICE_ID
-from videobroker.domain.journal import EventType
-from videobroker.domain.keys import Scope
 from videobroker.domain.rejections import MOST_ADDRESSES, first, merged
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput, StorageUnavailable
 from videobroker.storage.rejections import Rejections
 from videobroker.usecases import tenants

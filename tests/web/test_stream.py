@@ -16,8 +16,8 @@ from house import Tenant, free_port
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.actors import Actor
-from videobroker.domain.journal import EventType, about
-from videobroker.domain.keys import Scope
+from videobroker.domain.api_keys import Scope
+from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import journal, sessions
 from videobroker.usecases.following import LOOK_AGAIN_SECONDS

@@ -21,10 +21,10 @@ from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Courier
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.events import ONLY_BY_NAME, EventType, about
 from videobroker.domain.ids import EndpointId
-from videobroker.domain.journal import ONLY_BY_NAME, EventType, about
-from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.storage import sessions

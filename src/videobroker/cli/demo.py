@@ -31,10 +31,10 @@ from videobroker.cli.serve import server_config
 from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderName, RoleMap
-from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import BrokerError
 from videobroker.sandbox import demo_config
 from videobroker.settings import SHORTEST_ADMIN_KEY, Settings

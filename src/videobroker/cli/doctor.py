@@ -10,7 +10,7 @@ from rich.text import Text
 from videobroker import wiring
 from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.diagnosis import Finding, Verdict, is_healthy, warning
+from videobroker.domain.diagnostics import Finding, Verdict, is_healthy, warning
 from videobroker.settings import Settings
 from videobroker.storage.sealing import SealBroken
 from videobroker.usecases import tenants

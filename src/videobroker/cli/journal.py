@@ -13,11 +13,11 @@ from rich.text import Text
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
-from videobroker.domain import journal_file
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.auditing import Finding, Verdict
-from videobroker.domain.journal import EventType, Recorded
+from videobroker.domain.events import EventType, Recorded
+from videobroker.domain.journal_proof import export_format
+from videobroker.domain.journal_proof.verification import Finding, Verdict
 from videobroker.usecases import retaining, tenants
 from videobroker.usecases.erasing import Erased, erase_person
 from videobroker.usecases.exporting import export_journal
@@ -170,8 +170,8 @@ def check(
     try:
         # Bytes that are no UTF-8 are a finding about their line, and no reason to leave the other lines unchecked.
         with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-            verdict = journal_file.check(lines, head=wanted)
-    except journal_file.Unreadable as error:
+            verdict = export_format.check(lines, head=wanted)
+    except export_format.Unreadable as error:
         complain(str(error))
         raise typer.Exit(1) from None
     if as_json:

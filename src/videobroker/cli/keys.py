@@ -9,8 +9,8 @@ import typer
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, print_json, show, stderr, stdout
+from videobroker.domain.api_keys import SCOPE_MEANINGS, ApiKey, Scope
 from videobroker.domain.ids import KeyId
-from videobroker.domain.keys import SCOPE_MEANINGS, ApiKey, Scope
 from videobroker.domain.times import rfc3339
 from videobroker.usecases import tenants
 

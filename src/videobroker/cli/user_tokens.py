@@ -7,7 +7,7 @@ import typer
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import read_texts, stdout
-from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.usecases import tenants
 
 RULE_NAMES = ("secret", "jwks_url", "issuer", "audience")

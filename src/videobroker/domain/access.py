@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 WAITING_ROOM_RETRY_SECONDS = 5
 """How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""

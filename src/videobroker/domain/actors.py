@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, KeyId, TicketId
-from videobroker.domain.keys import Scope
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 
 class Actor(Value):

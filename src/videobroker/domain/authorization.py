@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from videobroker.domain.actors import Actor
-from videobroker.domain.keys import Scope
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionView
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 
 class Action(StrEnum):

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance import NOBODY, Summary
+from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.recordings import RecordingNews
+from videobroker.domain.attendance.stays import NOBODY, Summary
 from videobroker.domain.ids import CallId, SessionId
-from videobroker.domain.observations import Observation, Sign
-from videobroker.domain.recordings import RecordingNews
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 
 class EndReason(StrEnum):

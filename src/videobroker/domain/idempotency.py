@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 CREDENTIAL_MARGIN = timedelta(seconds=5)
 """A credential that expires sooner is not returned: it would expire on the way to the vendor."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from videobroker.domain.ids import EntryId
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 STRANDED_AFTER = timedelta(seconds=30)
 """Without a sign. A network drop of ten seconds is shorter, also for somebody who asks every five."""

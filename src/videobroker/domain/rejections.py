@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import AppId, EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 from videobroker.domain.times import rfc3339
 
 MOST_ADDRESSES = 100

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.policy import NOTHING
-from videobroker.domain.values import Value, field
+from videobroker.domain.struct import Value, field
 
 UID_LIMIT = 2_000_000_000
 """People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that

@@ -9,7 +9,7 @@ from typing import Any
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.policy import NOTHING, PolicyPatch
-from videobroker.domain.values import Value, field
+from videobroker.domain.struct import Value, field
 
 
 class SessionKind(StrEnum):

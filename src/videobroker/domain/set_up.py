@@ -7,9 +7,9 @@ from typing import Any
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.events import Event, EventType, Via
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Event, EventType, Via
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.domain.webhooks import Endpoint
 
 

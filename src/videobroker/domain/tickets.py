@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from videobroker.domain.access import Door
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import SessionId, TicketId
-from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 from videobroker.errors import TicketExpired, TicketRevoked
 
 TICKET_PREFIX = "vbt_"

@@ -10,8 +10,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
 from urllib.parse import urlsplit
 
+from videobroker.domain.events import ONLY_BY_NAME, EventType
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
-from videobroker.domain.journal import ONLY_BY_NAME, EventType
 from videobroker.errors import InvalidInput
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the standard's word, not a secret

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from videobroker.domain.users import TokenRules, UnverifiedToken, VerifiedUser
+from videobroker.domain.user_tokens import TokenRules, UnverifiedToken, VerifiedUser
 
 
 class UserTokens(Protocol):

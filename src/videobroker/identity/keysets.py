@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from videobroker.domain.users import Algorithm
+from videobroker.domain.user_tokens import Algorithm
 from videobroker.errors import IdentityUnavailable
 
 FETCH_SECONDS = 2.0

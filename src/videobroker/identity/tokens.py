@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 
-from videobroker.domain.users import (
+from videobroker.domain.user_tokens import (
     LONGEST_TOKEN,
     Algorithm,
     TokenRules,

@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from videobroker.domain.apps import ProviderAccount, ProviderName
-from videobroker.domain.diagnosis import Finding
-from videobroker.domain.observations import Observation, RollCall
-from videobroker.domain.recordings import RecordingNews
-from videobroker.domain.values import Value
+from videobroker.domain.attendance.observations import Observation, RollCall
+from videobroker.domain.attendance.recordings import RecordingNews
+from videobroker.domain.diagnostics import Finding
+from videobroker.domain.struct import Value
 from videobroker.errors import ProviderRefused
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, tr
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from videobroker.domain.api_keys import ApiKey, Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, KeyId
-from videobroker.domain.keys import ApiKey, Scope
-from videobroker.domain.users import DEFAULT_LIFETIME_SECONDS, TokenRules
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
 from videobroker.storage.listener import app_topic, notify
 from videobroker.storage.sealing import Seal
 from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules

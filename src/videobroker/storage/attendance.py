@@ -9,10 +9,10 @@ from sqlalchemy import Row, and_, delete, func, insert, literal, select, tuple_,
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from videobroker.domain.attendance import Attended, RoleSpan, Span, Stay, Summary, merged
+from videobroker.domain.attendance.observations import Attested, Observation, Sign, Source
+from videobroker.domain.attendance.stays import Attended, RoleSpan, Span, Stay, Summary, merged
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, CallId, SessionId
-from videobroker.domain.observations import Attested, Observation, Sign, Source
 from videobroker.domain.times import rfc3339
 from videobroker.storage.tables import attendance, calls, observations, participants
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance import Summary
+from videobroker.domain.attendance.stays import Summary
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage import cursors

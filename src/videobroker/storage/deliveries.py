@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from videobroker.domain.events import Recorded
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
-from videobroker.domain.journal import Recorded
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState
 from videobroker.storage import cursors
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, EndpointId
-from videobroker.domain.journal import EventType
 from videobroker.domain.webhooks import Disabled, Endpoint, Secret
 from videobroker.storage.sealing import Seal
 from videobroker.storage.tables import webhook_endpoints as endpoints

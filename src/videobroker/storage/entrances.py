@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import LateralFromClause, TableValuedAlias
 
 from videobroker.concurrency.batcher import Batcher
-from videobroker.domain.entrance import Entrance
+from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.storage.calls import CALL_COLUMNS, call_from
 from videobroker.storage.lobby import ENTRY_COLUMNS, entry_from

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import CLOCKS_DIFFER_BY
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.journal import EventType
 from videobroker.storage import uids
 from videobroker.storage.tables import journal, participants, rooms
 

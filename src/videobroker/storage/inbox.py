@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
-from videobroker.domain.keeping import NoticeState
+from videobroker.domain.retention import NoticeState
 from videobroker.storage.tables import inbox
 
 BATCH = 1000

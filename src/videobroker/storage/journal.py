@@ -37,8 +37,8 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import AppId, SessionId, TicketId
-from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage import cursors
 from videobroker.storage.store import TOLD, Store

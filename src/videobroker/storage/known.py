@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter
 
+from videobroker.domain.api_keys import ApiKey
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.domain.keys import ApiKey
 from videobroker.storage.apps import Accounts
 from videobroker.storage.listener import Listener
 from videobroker.storage.store import Store

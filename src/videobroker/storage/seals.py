@@ -16,10 +16,10 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from videobroker.domain.auditing import Batch, Head, Rest
-from videobroker.domain.canonical import read
 from videobroker.domain.ids import SERVICE_ID, AppId, EventId
-from videobroker.domain.proof import JournalSeal, Leaf, Position, ProofEvent, Redaction, Row, Sealed
+from videobroker.domain.journal_proof.canonical_json import read
+from videobroker.domain.journal_proof.proof import JournalSeal, Leaf, Position, ProofEvent, Redaction, Row, Sealed
+from videobroker.domain.journal_proof.verification import Batch, Head, Rest
 from videobroker.errors import BrokerError
 from videobroker.storage.store import Store
 

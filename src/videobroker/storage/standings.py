@@ -6,9 +6,9 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.progress import Standing
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
-from videobroker.domain.standing import Standing
 from videobroker.storage.rooms import room_from
 from videobroker.storage.sessions import entries_of_user, find, first_by_role, session_from
 from videobroker.storage.tables import calls, participants, rooms, sessions

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import RowMapping, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, SessionId, TicketId
-from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import Session
 from videobroker.domain.tickets import LONGEST_LIFE, TicketRecord
 from videobroker.storage import cursors

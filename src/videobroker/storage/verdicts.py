@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.verdicts import Judgement, Rule, Verdict
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.observations import Source
-from videobroker.domain.verdicts import Judgement, Rule, Verdict
 from videobroker.storage.tables import verdicts
 
 

@@ -10,11 +10,11 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.attendance.observations import Attested, Observation
+from videobroker.domain.attendance.recordings import RecordingNews, RecordingState
 from videobroker.domain.calls import Call, begins_anew, call_of, call_recorded
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
-from videobroker.domain.journal import Event, EventType, about
-from videobroker.domain.observations import Attested, Observation
-from videobroker.domain.recordings import RecordingNews, RecordingState
 from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
 from videobroker.providers.contract import Provider

@@ -11,14 +11,14 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.agenda import SETTLING
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance import Attended, Span, Stay, merged
+from videobroker.domain.attendance.observations import Attested, Observation, RollCall, Seen, Sign, truncated
+from videobroker.domain.attendance.reconciliation import learned
+from videobroker.domain.attendance.stays import Attended, Span, Stay, merged
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, call_of
+from videobroker.domain.events import EventType, about
 from videobroker.domain.ids import AppId, CallId, SessionId, uuid7
-from videobroker.domain.journal import EventType, about
-from videobroker.domain.observations import Attested, Observation, RollCall, Seen, Sign, truncated
-from videobroker.domain.rolls import learned
+from videobroker.domain.lifecycle import SETTLING
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.attendance import SAME_MOMENT, Stay, fold, summary_of
+from videobroker.domain.attendance.observations import Attested, Observation, Sign
+from videobroker.domain.attendance.recordings import RecordingNews
+from videobroker.domain.attendance.stays import SAME_MOMENT, Stay, fold, summary_of
 from videobroker.domain.calls import Call
-from videobroker.domain.journal import Event, EventType, about
-from videobroker.domain.observations import Attested, Observation, Sign
-from videobroker.domain.recordings import RecordingNews
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.providers.contract import Capability, Provider

@@ -7,12 +7,12 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.agenda import Affairs, Due, Errand, agenda
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.entrance import door_of
+from videobroker.domain.events import EventType, about
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.journal import EventType, about
+from videobroker.domain.join_context import door_of
+from videobroker.domain.lifecycle import Affairs, Due, Errand, agenda
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from videobroker.broker import Broker
 from videobroker.domain.access import Reason, Refuse, advice
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import SCOPE_MEANINGS
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import (
     RULES,
@@ -22,9 +23,8 @@ from videobroker.domain.authorization import (
     membership,
     view_of,
 )
-from videobroker.domain.entrance import Entrance
 from videobroker.domain.ids import SessionId
-from videobroker.domain.keys import SCOPE_MEANINGS
+from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import FULL_VIEW, Session, SessionKey, SessionView
 from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
 from videobroker.storage import lobby, removals, sessions

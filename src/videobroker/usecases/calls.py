@@ -9,13 +9,13 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, may_meet
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance import Attended, Stay
+from videobroker.domain.attendance.observations import Attested
+from videobroker.domain.attendance.stays import Attended, Stay
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.entrance import Entrance
+from videobroker.domain.events import EventType, about
 from videobroker.domain.ids import CallId, uuid7
-from videobroker.domain.journal import EventType, about
-from videobroker.domain.observations import Attested
+from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoomNotReady, SessionNotFound
 from videobroker.providers.contract import Surface

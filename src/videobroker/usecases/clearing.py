@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
-from videobroker.domain.keeping import delivery_may_go, notice_may_go
+from videobroker.domain.retention import delivery_may_go, notice_may_go
 from videobroker.storage import deliveries, inbox
 from videobroker.storage.store import Transaction
 

@@ -9,12 +9,12 @@ from videobroker.domain.access import Person, Refuse, kept_outside, may_meet, ru
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.authorization import Action, lacks_scope
-from videobroker.domain.entrance import Entrance, door_of
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import SessionId
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.join_context import Entrance, door_of
+from videobroker.domain.progress import Standing
 from videobroker.domain.rooms import Room, code_behind, code_id
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.domain.standing import Standing
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
 from videobroker.storage import lobby, removals, standings

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.console_sessions import ConsoleSession
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SERVICE_ID, EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 from videobroker.storage import console_sessions
 from videobroker.storage.journal import record
 

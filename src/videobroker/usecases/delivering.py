@@ -12,8 +12,8 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Parcel, Sent
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, next_attempt_at
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import deliveries, endpoints, journal

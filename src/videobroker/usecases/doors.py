@@ -5,7 +5,7 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.access import Decision, Person, Reason, Refuse, Wait, advice, decide
 from videobroker.domain.apps import GUEST_ROLE, App
-from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.join_context import Entrance, providers_of
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound

@@ -12,8 +12,8 @@ from videobroker.delivery.courier import Parcel
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.journal import Event, EventType
 from videobroker.domain.set_up import endpoint_changed, endpoint_set, set_up_event, via_of
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (

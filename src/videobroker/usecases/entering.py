@@ -13,14 +13,14 @@ from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call
 from videobroker.domain.display_names import guest_name
-from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.idempotency import Grant, is_current
 from videobroker.domain.ids import uuid7
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.join_context import Entrance, providers_of
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
+from videobroker.domain.struct import Value
 from videobroker.domain.times import rfc3339
-from videobroker.domain.values import Value
 from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import (
     ChannelCredentials,

@@ -9,10 +9,18 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.erasure import Subject, mentions, pseudonym_of, texts_in
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import AppId, EventId, SessionId, uuid7
-from videobroker.domain.journal import Event, EventType
-from videobroker.domain.proof import SALT_BYTES, Position, Redaction, account, commitment, parts_of, salt_of
+from videobroker.domain.journal_proof.erasure import Subject, mentions, pseudonym_of, texts_in
+from videobroker.domain.journal_proof.proof import (
+    SALT_BYTES,
+    Position,
+    Redaction,
+    account,
+    commitment,
+    parts_of,
+    salt_of,
+)
 from videobroker.errors import ProviderError
 from videobroker.storage import deliveries, idempotency, inbox, journal, people, removals, seals, sessions
 from videobroker.storage.sealing import SealBroken

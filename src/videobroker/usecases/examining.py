@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.diagnosis import Finding, Verdict, failed, ok, warning
+from videobroker.domain.diagnostics import Finding, Verdict, failed, ok, warning
 from videobroker.errors import BrokerError, StorageUnavailable
 from videobroker.storage import inbox, jobs, pooling, schema, seals
 from videobroker.storage.inbox import Count

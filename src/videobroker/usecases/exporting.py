@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain import journal_file, merkle
 from videobroker.domain.apps import App
-from videobroker.domain.auditing import Batch, Head, place_of
-from videobroker.domain.journal_file import Extract
-from videobroker.domain.proof import WHOLE, JournalSeal, Leaf, Position, Redaction, Row, leaf_digest
+from videobroker.domain.journal_proof import export_format, merkle
+from videobroker.domain.journal_proof.export_format import Extract
+from videobroker.domain.journal_proof.proof import WHOLE, JournalSeal, Leaf, Position, Redaction, Row, leaf_digest
+from videobroker.domain.journal_proof.verification import Batch, Head, place_of
 from videobroker.storage import seals
 from videobroker.storage.seals import JournalNotWhole
 
@@ -22,7 +22,7 @@ async def export_journal(
     Raises `JournalNotWhole` when a row is not as it was sealed: such a file would prove nothing.
     """
     extract = Extract(app.name, str(app.id), personal, reference)
-    yield journal_file.first_line(extract, now)
+    yield export_format.first_line(extract, now)
     head: Head | None = None
     last, events = seals.BEGINNING, 0
     async with seals.snapshot(broker.store) as connection:
@@ -33,8 +33,8 @@ async def export_journal(
             head, last = Head(batch.seals[-1].number, batch.hashes[-1]), batch.seals[-1].last
         rest = await seals.rest(connection, app.id, last)
     for entry_id, data in sorted(rest.entries.items()):
-        yield journal_file.pending_line(entry_id, data, rest.redactions)
-    yield journal_file.last_line(head, events)
+        yield export_format.pending_line(entry_id, data, rest.redactions)
+    yield export_format.last_line(head, events)
 
 
 def _lines(extract: Extract, batch: Batch) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _lines(extract: Extract, batch: Batch) -> Iterator[str]:
         leaves = batch.leaves[begin : begin + seal.count]
         begin += seal.count
         yield from _sealed_lines(extract, seal, leaves, rows, redactions)
-        yield journal_file.seal_line(seal, stored)
+        yield export_format.seal_line(seal, stored)
 
 
 def _sealed_lines(
@@ -68,14 +68,14 @@ def _sealed_lines(
                 raise _not_whole(f"{place_of(leaf.event_id, leaf[:2])} is not there.")
             if extract.is_complete:
                 earlier = [each for each in taken if each.pointer != WHOLE]
-                yield journal_file.retired_line(leaf, whole, earlier, index=index)
+                yield export_format.retired_line(leaf, whole, earlier, index=index)
             continue
         withheld = {each.pointer: each.commitment for each in taken if each.commitment is not None}
         if leaf_digest(extract.app_id, row, withheld) != leaf.digest:
             raise _not_whole(f"{place_of(leaf.event_id, leaf[:2])} is not as it was sealed.")
         if extract.takes(row):
             path = None if extract.is_complete else merkle.inclusion_proof(digests, index)
-            yield journal_file.event_line(extract, leaf, row, taken, index=index, path=path)
+            yield export_format.event_line(extract, leaf, row, taken, index=index, path=path)
 
 
 def _not_whole(sentence: str) -> JournalNotWhole:

@@ -10,7 +10,7 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
-from videobroker.domain.journal import EventType, Recorded
+from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage import cursors, journal
 from videobroker.storage.listener import journal_topic

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.attendance import Stay
+from videobroker.domain.attendance.stays import Stay
+from videobroker.domain.attendance.verdicts import Hearing, Judgement, Verdict, judge
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.journal import EventType, about
+from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import Participant, Session, SessionKey
-from videobroker.domain.verdicts import Hearing, Judgement, Verdict, judge
 from videobroker.storage import attendance, calls, identities, removals, sessions, verdicts
 from videobroker.storage.journal import record
 from videobroker.storage.store import Transaction

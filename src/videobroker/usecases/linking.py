@@ -9,10 +9,10 @@ from videobroker.domain.access import Door, Refuse, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
-from videobroker.domain.entrance import door_of
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.idempotency import CREDENTIAL_MARGIN
 from videobroker.domain.ids import TicketId, uuid7
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.join_context import door_of
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.tickets import ACTIVE_PER_PERSON, Ticket, TicketRecord, requested_end
 from videobroker.domain.times import rfc3339

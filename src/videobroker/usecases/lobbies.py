@@ -12,9 +12,9 @@ from videobroker.domain.access import Door, Person, Reason, Wait, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
-from videobroker.domain.entrance import door_of
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import EntryId, uuid7
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.join_context import door_of
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import AlreadyAdmitted, EntryNotFound

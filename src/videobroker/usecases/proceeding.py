@@ -9,8 +9,8 @@ from videobroker.domain.access import Decision, may_meet
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
+from videobroker.domain.progress import Standing, Step
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
-from videobroker.domain.standing import Standing, Step
 from videobroker.storage import standings
 from videobroker.usecases import registering
 from videobroker.usecases.authorization import require, require_among, require_at, visible

@@ -7,8 +7,8 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
+from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.ids import SessionId
-from videobroker.domain.journal import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage import journal, sessions
 from videobroker.usecases.authorization import require_for_app

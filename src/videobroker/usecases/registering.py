@@ -8,13 +8,13 @@ from typing import Any
 from videobroker.broker import Broker
 from videobroker.domain.access import has_opened
 from videobroker.domain.actors import Actor
-from videobroker.domain.agenda import Affairs, agenda
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.authorization import Action, membership, view_of
 from videobroker.domain.calls import EndReason
-from videobroker.domain.entrance import door_of, providers_named, providers_of
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import SessionId, uuid7
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.join_context import door_of, providers_named, providers_of
+from videobroker.domain.lifecycle import Affairs, agenda
 from videobroker.domain.sessions import (
     EMBEDDED_PARTICIPANTS,
     FULL_VIEW,

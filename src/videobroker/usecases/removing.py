@@ -16,8 +16,8 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
+from videobroker.domain.events import EventType, about
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.journal import EventType, about
 from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError

@@ -10,8 +10,8 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
+from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.journal import Event, EventType, Recorded
 from videobroker.domain.redaction import without_secrets
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
+from videobroker.domain.events import Event, EventType, Via
 from videobroker.domain.ids import AppId, EventId, uuid7
-from videobroker.domain.journal import Event, EventType, Via
-from videobroker.domain.proof import WHOLE, ProofEvent, Redaction, account, moment
+from videobroker.domain.journal_proof.proof import WHOLE, ProofEvent, Redaction, account, moment
 from videobroker.domain.set_up import set_up_event
 from videobroker.errors import InvalidInput
 from videobroker.storage import journal, seals

@@ -21,9 +21,9 @@ from videobroker.concurrency.lease import kept
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
-from videobroker.domain.entrance import Entrance, providers_of
+from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import RoomId, uuid7
-from videobroker.domain.journal import Event, EventType, about
+from videobroker.domain.join_context import Entrance, providers_of
 from videobroker.domain.rooms import Room, RoomState, room_name
 from videobroker.domain.sessions import Session
 from videobroker.errors import (

@@ -7,7 +7,7 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
-from videobroker.domain.proof import LARGEST_SEAL, seal_rows
+from videobroker.domain.journal_proof.proof import LARGEST_SEAL, seal_rows
 from videobroker.storage import seals
 from videobroker.storage.seals import JournalNotWhole
 

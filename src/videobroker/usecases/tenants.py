@@ -9,6 +9,7 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.apps import (
     GUEST_ROLE,
     MOST_ORIGINS,
@@ -19,14 +20,13 @@ from videobroker.domain.apps import (
     RoleMap,
     origin,
 )
+from videobroker.domain.events import Event, EventType, Via
 from videobroker.domain.ids import SERVICE_ID, AccountId, AppId, KeyId, uuid7
-from videobroker.domain.journal import Event, EventType, Via
-from videobroker.domain.keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
 from videobroker.domain.policy import DEFAULT_POLICY
 from videobroker.domain.set_up import changed_names, changes, rules_changed, set_up_event, settings_of
 from videobroker.domain.texts import check_identifier
 from videobroker.domain.times import rfc3339
-from videobroker.domain.users import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
+from videobroker.domain.user_tokens import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
 from videobroker.errors import (
     ApiKeyInvalid,
     BrokerError,

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
-from videobroker.domain.auditing import Audit, Batch, Head, Verdict
 from videobroker.domain.ids import AppId
+from videobroker.domain.journal_proof.verification import Audit, Batch, Head, Verdict
 from videobroker.storage import seals
 
 

@@ -11,8 +11,8 @@ from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait, decide
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.entrance import providers_of
 from videobroker.domain.ids import CallId
+from videobroker.domain.join_context import providers_of
 from videobroker.domain.lobby import Entry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus

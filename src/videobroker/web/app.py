@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.domain.keys import SCOPE_MEANINGS
+from videobroker.domain.api_keys import SCOPE_MEANINGS
 from videobroker.web import api_docs, console, health, hooks, problems, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_lane import FastLane, ShortWay

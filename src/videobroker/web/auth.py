@@ -13,13 +13,13 @@ from pydantic import BeforeValidator
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
+from videobroker.domain.api_keys import KEY_PREFIX, Scope
 from videobroker.domain.apps import App
 from videobroker.domain.ids import TicketId
-from videobroker.domain.keys import KEY_PREFIX, Scope
 from videobroker.domain.redaction import redact_foreign
 from videobroker.domain.sessions import SessionKind
+from videobroker.domain.struct import Value
 from videobroker.domain.tickets import Ticket, is_ticket
-from videobroker.domain.values import Value
 from videobroker.errors import (
     ApiKeyMissing,
     ApiKeyNeeded,

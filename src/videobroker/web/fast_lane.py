@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 from videobroker.errors import BrokerError
 from videobroker.web.http_semantics import DEFAULT_HEADERS
 from videobroker.web.problems import log_failure, problem, unexpected

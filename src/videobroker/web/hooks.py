@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 from videobroker.usecases.hearing import LARGEST_NOTICE, hear
 from videobroker.web.fast_lane import Client
 from videobroker.web.http_semantics import is_host

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from videobroker.domain.diagnosis import Verdict
-from videobroker.domain.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.diagnostics import Verdict
 from videobroker.errors import ProviderUnavailable
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import ChannelCredentials, Seat

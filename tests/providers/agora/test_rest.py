@@ -13,8 +13,8 @@ import pytest
 import respx
 from structlog.testing import capture_logs
 
-from videobroker.domain.diagnosis import Verdict
-from videobroker.domain.observations import RollCall, Seen
+from videobroker.domain.attendance.observations import RollCall, Seen
+from videobroker.domain.diagnostics import Verdict
 from videobroker.domain.rooms import UID_LIMIT
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.agora.client import AgoraClient, CustomerKeys

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.rooms import UID_LIMIT
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.agora.provider import AgoraProvider

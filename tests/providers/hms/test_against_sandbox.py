@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from videobroker.domain.observations import Sign
+from videobroker.domain.attendance.observations import Sign
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import PrebuiltCredentials, Seat, TokenCredentials
 from videobroker.providers.hms.provider import HmsProvider

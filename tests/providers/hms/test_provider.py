@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnosis import Verdict
+from videobroker.domain.diagnostics import Verdict
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import (
     Capability,

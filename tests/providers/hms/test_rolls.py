@@ -7,7 +7,7 @@ import httpx
 import pytest
 import respx
 
-from videobroker.domain.observations import RollCall, Seen
+from videobroker.domain.attendance.observations import RollCall, Seen
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.provider import HmsProvider
 

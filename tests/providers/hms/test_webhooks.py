@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.observations import Observation, Sign
-from videobroker.domain.recordings import RecordingKind, RecordingNews, RecordingState
+from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.recordings import RecordingKind, RecordingNews, RecordingState
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice
 from videobroker.providers.hms.provider import HmsProvider

@@ -8,7 +8,7 @@ import pytest
 
 from consoles import OPERATOR, Console
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked
-from videobroker.domain.journal import EventType
+from videobroker.domain.events import EventType
 from videobroker.usecases import linking, lobbies
 from videobroker.web.console import join_links, sentences, session
 

@@ -19,7 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from consoles import ADMIN_KEY, Console, csrf_of, service_with_console
 from house import MovableClock, Tenant
 from videobroker.broker import Broker
-from videobroker.domain.journal import SERVICE_EVENTS, EventType
+from videobroker.domain.events import SERVICE_EVENTS, EventType
 from videobroker.settings import Settings
 from videobroker.usecases.reading import read_latest
 from videobroker.usecases.sweeping import tidy

@@ -1,8 +1,8 @@
 """Every value that a page puts into words has words of its own."""
 
 from videobroker.domain.access import Reason
+from videobroker.domain.attendance.observations import Source
 from videobroker.domain.calls import EndReason
-from videobroker.domain.observations import Source
 from videobroker.web.console.join_links import BLOCKED_BY
 from videobroker.web.console.rendering import END_TEXT, SOURCE_TEXT
 

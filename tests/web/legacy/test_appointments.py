@@ -11,9 +11,9 @@ import pytest
 
 from house import MovableClock, Sandbox, Tenant, code_of, make_tenant
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.keys import Scope
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import registering, tenants
 from videobroker.web.legacy.javascript import iso_string
 

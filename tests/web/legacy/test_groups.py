@@ -12,9 +12,9 @@ import pytest
 
 from house import Sandbox, Tenant, code_of, make_tenant
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.keys import Scope
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 
 GROUP = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"

@@ -13,7 +13,7 @@ import pytest
 from house import MovableClock, Sandbox, Tenant, code_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 from videobroker.web.legacy.javascript import iso_string
 

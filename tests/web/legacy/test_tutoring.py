@@ -11,10 +11,10 @@ import pytest
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, code_of, make_tenant
 from videobroker.broker import Broker
+from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.keys import Scope
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.domain.users import TokenRules
+from videobroker.domain.user_tokens import TokenRules
 from videobroker.providers.agora.services import Rtc
 from videobroker.providers.agora.token import parse
 from videobroker.usecases import tenants

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from videobroker.domain.diagnosis import Finding, failed, ok, warning
+from videobroker.domain.diagnostics import Finding, failed, ok, warning
 from videobroker.errors import ProviderError
 from videobroker.providers.agora.client import AgoraClient
 from videobroker.providers.agora.errors import WrongCredentials

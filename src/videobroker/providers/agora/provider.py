@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnosis import Finding, ok
-from videobroker.domain.observations import RollCall
+from videobroker.domain.attendance.observations import RollCall
+from videobroker.domain.diagnostics import Finding, ok
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.agora import wire

@@ -6,7 +6,7 @@ Source: the pages "Query user list" and "Query user status" of the Agora docs.
 import asyncio
 from datetime import datetime
 
-from videobroker.domain.observations import RollCall, Seen, truncated
+from videobroker.domain.attendance.observations import RollCall, Seen, truncated
 from videobroker.providers.agora.answers import Present, Property
 from videobroker.providers.agora.client import AgoraClient
 

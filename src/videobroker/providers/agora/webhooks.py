@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from videobroker.domain.observations import Observation, Sign
+from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.rooms import UID_LIMIT
 from videobroker.errors import WebhookRefused
 from videobroker.providers.agora.rtc import LARGEST_UID, Role

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from videobroker.domain.diagnosis import Finding, failed, ok, warning
+from videobroker.domain.diagnostics import Finding, failed, ok, warning
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.client import HmsClient

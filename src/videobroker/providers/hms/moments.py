@@ -6,7 +6,7 @@ Source: the samples under server-side/v2 of the 100ms docs, which differ in thei
 
 from datetime import UTC, datetime
 
-from videobroker.domain.observations import truncated
+from videobroker.domain.attendance.observations import truncated
 
 
 def told_moment(value: object) -> datetime | None:

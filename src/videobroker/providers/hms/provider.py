@@ -10,9 +10,9 @@ import httpx
 import structlog
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnosis import Finding
+from videobroker.domain.attendance.observations import RollCall
+from videobroker.domain.diagnostics import Finding
 from videobroker.domain.ids import uuid4
-from videobroker.domain.observations import RollCall
 from videobroker.domain.rooms import code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (

@@ -6,7 +6,7 @@ Source: api-reference/Sessions/list-sessions and api-reference/Sessions/retrieve
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from videobroker.domain.observations import RollCall, Seen, truncated
+from videobroker.domain.attendance.observations import RollCall, Seen, truncated
 from videobroker.providers.hms.answers import Peer, Session
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from videobroker.domain.observations import Observation, Sign
-from videobroker.domain.recordings import RecordingKind, RecordingNews, RecordingState
+from videobroker.domain.attendance.observations import Observation, Sign
+from videobroker.domain.attendance.recordings import RecordingKind, RecordingNews, RecordingState
 from videobroker.errors import WebhookRefused
 from videobroker.providers.contract import Notice
 from videobroker.providers.hms.moments import told_moment

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.entrance import providers_named
+from videobroker.domain.join_context import providers_named
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from videobroker.domain.attendance import Stay
-from videobroker.domain.observations import Source
+from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.stays import Stay
 
 LABELS = 140
 """So wide is the column of names."""

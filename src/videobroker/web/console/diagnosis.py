@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from videobroker.domain.apps import App
-from videobroker.domain.diagnosis import Finding, is_healthy
+from videobroker.domain.diagnostics import Finding, is_healthy
 from videobroker.domain.ids import AppId
 from videobroker.usecases import examining
 from videobroker.usecases.examining import Workload

@@ -5,7 +5,7 @@ from typing import Any
 
 from videobroker.domain.access import Reason
 from videobroker.domain.calls import EndReason
-from videobroker.domain.journal import EventType, Recorded
+from videobroker.domain.events import EventType, Recorded
 from videobroker.web.console.bidi import isolated
 from videobroker.web.console.rendering import duration
 

@@ -12,16 +12,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
-from videobroker.domain.attendance import Stay
+from videobroker.domain.attendance.stays import Stay
+from videobroker.domain.attendance.verdicts import Rule
 from videobroker.domain.calls import Call
-from videobroker.domain.entrance import door_of
+from videobroker.domain.events import Recorded
 from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId, TicketId
-from videobroker.domain.journal import Recorded
+from videobroker.domain.join_context import door_of
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.overview import phase_of
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
-from videobroker.domain.verdicts import Rule
 from videobroker.domain.webhooks import Delivery, Endpoint
 from videobroker.errors import CallNotFound, InvalidInput
 from videobroker.usecases import calls, endpoints, judging, linking, lobbies, overviewing, reading, removing

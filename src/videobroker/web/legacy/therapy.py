@@ -13,11 +13,11 @@ from videobroker.domain.access import Admit
 from videobroker.domain.access import Reason as AccessReason
 from videobroker.domain.apps import LegacyFamily
 from videobroker.domain.authorization import Action
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId
-from videobroker.domain.journal import Event, EventType
+from videobroker.domain.progress import Standing, Step, first_by_role
 from videobroker.domain.rooms import code_alias
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
-from videobroker.domain.standing import Standing, Step, first_by_role
 from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
 from videobroker.usecases import proceeding, registering, reporting
 from videobroker.usecases.appointing import book

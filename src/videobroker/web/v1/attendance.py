@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from videobroker.domain.attendance import Stay
-from videobroker.domain.observations import Attested, Sign, Source
+from videobroker.domain.attendance.observations import Attested, Sign, Source
+from videobroker.domain.attendance.stays import Stay
+from videobroker.domain.attendance.verdicts import Rule, Verdict
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.times import rfc3339
-from videobroker.domain.verdicts import Rule, Verdict
 from videobroker.usecases.judging import Judged, Report, attendance_of
 from videobroker.web.auth import CallsReader
 from videobroker.web.problems import described

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from videobroker.domain.access import Reason
 from videobroker.domain.apps import ProviderName
+from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.recordings import RecordingKind
+from videobroker.domain.attendance.verdicts import Rule, Verdict
 from videobroker.domain.calls import EndReason
-from videobroker.domain.journal import EventType, Via
-from videobroker.domain.observations import Source
-from videobroker.domain.recordings import RecordingKind
+from videobroker.domain.events import EventType, Via
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.tickets import ACTIVE_PER_PERSON
-from videobroker.domain.verdicts import Rule, Verdict
 from videobroker.domain.webhooks import Disabled, Operated
 from videobroker.providers.contract import Surface
 from videobroker.web.shapes import Moment

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnosis import Finding, Verdict, is_healthy
+from videobroker.domain.diagnostics import Finding, Verdict, is_healthy
 from videobroker.usecases.examining import examine_app, examine_database, heard
 from videobroker.web.auth import Examiner
 from videobroker.web.problems import described

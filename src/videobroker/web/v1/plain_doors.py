@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pydantic_core
 
 from videobroker.broker import Broker
-from videobroker.domain.keys import Scope as KeyScope
+from videobroker.domain.api_keys import Scope as KeyScope
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 from videobroker.usecases.doors import access
 from videobroker.usecases.entering import Visitor, guest_id, join
 from videobroker.web.auth import Caller, backend

@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from videobroker.domain.journal import EventType
+from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput, StorageUnavailable
 from videobroker.usecases.following import Chosen, begin, follow

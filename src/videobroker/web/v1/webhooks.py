@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import DeliveryId, EndpointId
-from videobroker.domain.journal import EventType
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabled, Endpoint
 from videobroker.usecases import endpoints
 from videobroker.usecases.endpoints import Wish

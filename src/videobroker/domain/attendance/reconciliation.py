@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from videobroker.domain.attendance import SAME_MOMENT, Stay, tells_arrival
-from videobroker.domain.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.stays import SAME_MOMENT, Stay, tells_arrival
 
 VISIBLE_AFTER = timedelta(seconds=15)
 """Somebody who came so lately may not stand in the provider's lists yet: neither vendor says how soon they do."""

@@ -11,9 +11,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from videobroker.domain import merkle
-from videobroker.domain.canonical import read
-from videobroker.domain.proof import (
+from videobroker.domain.journal_proof import merkle
+from videobroker.domain.journal_proof.canonical_json import read
+from videobroker.domain.journal_proof.proof import (
     GENESIS,
     WHOLE,
     JournalSeal,

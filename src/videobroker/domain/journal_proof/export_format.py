@@ -17,10 +17,9 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from videobroker.domain import merkle
-from videobroker.domain.auditing import MOST_FINDINGS, Chain, Finding, Head, Ledger, Verdict, Wrong, place_of
-from videobroker.domain.canonical import canonical, read
-from videobroker.domain.proof import (
+from videobroker.domain.journal_proof import merkle
+from videobroker.domain.journal_proof.canonical_json import canonical, read
+from videobroker.domain.journal_proof.proof import (
     WHOLE,
     JournalSeal,
     Leaf,
@@ -32,6 +31,16 @@ from videobroker.domain.proof import (
     parts_of,
     public_row,
     salt_of,
+)
+from videobroker.domain.journal_proof.verification import (
+    MOST_FINDINGS,
+    Chain,
+    Finding,
+    Head,
+    Ledger,
+    Verdict,
+    Wrong,
+    place_of,
 )
 
 FORMAT = 1

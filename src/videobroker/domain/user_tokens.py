@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
+from videobroker.domain.struct import Value
 from videobroker.domain.texts import LONGEST_IDENTIFIER, check_identifier, is_line
-from videobroker.domain.values import Value
 from videobroker.errors import (
     InvalidInput,
     UserTokenExpired,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from videobroker.domain.canonical import read
-from videobroker.domain.proof import REPORTED, Row, parts_of
+from videobroker.domain.journal_proof.canonical_json import read
+from videobroker.domain.journal_proof.proof import REPORTED, Row, parts_of
 
 
 @dataclass(frozen=True, slots=True)

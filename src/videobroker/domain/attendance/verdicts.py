@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from videobroker.domain.attendance import Span, Stay, merged
-from videobroker.domain.observations import Source
+from videobroker.domain.attendance.observations import Source
+from videobroker.domain.attendance.stays import Span, Stay, merged
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
 

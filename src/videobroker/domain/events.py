@@ -9,8 +9,8 @@ from typing import Any
 from videobroker.domain.actors import Actor
 from videobroker.domain.ids import EventId, SessionId, uuid7
 from videobroker.domain.sessions import Session, SessionKey
+from videobroker.domain.struct import Value
 from videobroker.domain.times import rfc3339
-from videobroker.domain.values import Value
 
 
 class EventType(StrEnum):

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
-from videobroker.domain.observations import Observation, Sign, Source
-from videobroker.domain.values import Value
+from videobroker.domain.attendance.observations import Observation, Sign, Source
+from videobroker.domain.struct import Value
 
 SAME_MOMENT = timedelta(seconds=1, milliseconds=500)
 """Two tellings of one arrival lie no further apart: one vendor's page tells it in whole seconds."""

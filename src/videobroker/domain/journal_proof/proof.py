@@ -16,8 +16,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from videobroker.domain import merkle
-from videobroker.domain.canonical import canonical, read, text
+from videobroker.domain.journal_proof import merkle
+from videobroker.domain.journal_proof.canonical_json import canonical, read, text
 from videobroker.domain.times import utc
 
 SALT_BYTES = 32

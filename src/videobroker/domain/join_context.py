@@ -6,7 +6,7 @@ from videobroker.domain.calls import Call
 from videobroker.domain.lobby import Entry
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Participant, Session, SessionTerms
-from videobroker.domain.values import Value
+from videobroker.domain.struct import Value
 
 
 class Entrance(Value):
