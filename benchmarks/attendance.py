@@ -25,8 +25,8 @@ from videobroker.domain.sessions import Participant, SessionKey, SessionKind, Se
 from videobroker.providers.contract import Surface
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
-from videobroker.storage.embedded import embedded_postgres
-from videobroker.storage.sealing import new_key
+from videobroker.storage.postgres.embedded import embedded_postgres
+from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import registering, tenants
 from videobroker.usecases.applying import apply
 from videobroker.usecases.entering import Visitor, join

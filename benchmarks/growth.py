@@ -17,8 +17,8 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
-from videobroker.storage.embedded import embedded_postgres
-from videobroker.storage.sealing import new_key
+from videobroker.storage.postgres.embedded import embedded_postgres
+from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases.sealing_journal import seal_journals
 
 LESSONS = 400

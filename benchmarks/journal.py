@@ -18,9 +18,9 @@ from videobroker.domain.apps import App
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.settings import Settings
-from videobroker.storage import journal, seals
-from videobroker.storage.embedded import embedded_postgres
-from videobroker.storage.sealing import new_key
+from videobroker.storage.journal import journal, seals
+from videobroker.storage.postgres.embedded import embedded_postgres
+from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import tenants
 from videobroker.usecases.sealing_journal import seal_journal
 from videobroker.usecases.verifying import verify_journal

@@ -26,7 +26,7 @@ from benchmarks.growth import Weight
 from benchmarks.load import Measured, Shot, generator, load
 from benchmarks.loopback import nginx, pgbouncer, program
 from benchmarks.stage import ROOT, Served, Stage, connected, prepared, served, worker_of
-from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.postgres.embedded import embedded_postgres
 
 PAGE = ROOT / "docs" / "scaling.md"
 BEGIN, END = "<!-- measured: {} -->", "<!-- end of {} -->"

@@ -22,8 +22,8 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, ProviderName
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
-from videobroker.storage.embedded import embedded_postgres
-from videobroker.storage.sealing import new_key
+from videobroker.storage.postgres.embedded import embedded_postgres
+from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import tenants
 
 ROOT = Path(__file__).parents[1]

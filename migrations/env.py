@@ -1,4 +1,4 @@
-"""How Alembic runs our migrations: always on the connection that `videobroker.storage.schema` hands in."""
+"""How Alembic runs our migrations: always on the connection that `videobroker.storage.postgres.migrations` hands in."""
 
 from alembic import context
 from sqlalchemy import text

@@ -41,8 +41,8 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.sandbox import SandboxState, create_sandbox, demo_config, server_config
 from videobroker.settings import Settings
-from videobroker.storage.embedded import embedded_postgres
-from videobroker.storage.sealing import new_key
+from videobroker.storage.postgres.embedded import embedded_postgres
+from videobroker.storage.postgres.encryption import new_key
 from videobroker.web.app import create_app
 
 SECRETS = re.compile(

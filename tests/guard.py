@@ -65,9 +65,10 @@ def _belongs(process: psutil.Process, mark: str, folder: str) -> bool:
 def _ends_by_itself(process: psutil.Process) -> bool:
     """PostgreSQL and its supervisor without their users, the guard of another test process without that."""
     with contextlib.suppress(psutil.Error):
-        return process.name() == "postgres" or not {"videobroker.storage.embedded_server", __file__}.isdisjoint(
-            process.cmdline()
-        )
+        return process.name() == "postgres" or not {
+            "videobroker.storage.postgres.embedded_server",
+            __file__,
+        }.isdisjoint(process.cmdline())
     return False
 
 

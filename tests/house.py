@@ -20,7 +20,7 @@ from videobroker.domain.events import ONLY_BY_NAME, EventType
 from videobroker.domain.ids import SessionId
 from videobroker.domain.times import rfc3339
 from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
-from videobroker.storage import calls
+from videobroker.storage.calls import calls
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.applying import apply

@@ -12,18 +12,18 @@ from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
-from videobroker.storage.apps import Accounts
-from videobroker.storage.arrivals import Arrivals
-from videobroker.storage.endpoints import Endpoints
-from videobroker.storage.entrances import Entrances
-from videobroker.storage.journal import Scribe
-from videobroker.storage.known import Known
-from videobroker.storage.listener import Listener
-from videobroker.storage.receipts import Receipts
+from videobroker.storage.attendance.inbox_writer import Arrivals
+from videobroker.storage.calls.room_codes import RoomCodes
+from videobroker.storage.joining.join_context import Entrances
+from videobroker.storage.journal.journal import Scribe
+from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.encryption import Seal
+from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
-from videobroker.storage.room_codes import RoomCodes
-from videobroker.storage.sealing import Seal
-from videobroker.storage.store import Store
+from videobroker.storage.tenants.apps import Accounts
+from videobroker.storage.tenants.cache import Known
+from videobroker.storage.webhooks.delivery_writer import Receipts
+from videobroker.storage.webhooks.endpoints import Endpoints
 
 Clock = Callable[[], datetime]
 """Tells the time, aware and in UTC."""

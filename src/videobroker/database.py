@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from videobroker.settings import Settings
-from videobroker.storage import schema
-from videobroker.storage.embedded import embedded_postgres
-from videobroker.storage.store import Store
+from videobroker.storage.postgres import migrations
+from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.embedded import embedded_postgres
 
 
 @contextmanager
@@ -26,7 +26,7 @@ async def migrate(url: str) -> tuple[str | None, str | None]:
     """
     store = Store(url, pool_size=2)
     try:
-        return await schema.migrate(store)
+        return await migrations.migrate(store)
     finally:
         await store.aclose()
 

@@ -12,8 +12,8 @@ from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.retention import SHORTEST, Keeping
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import BrokerError
-from videobroker.storage.sealing import Seal
-from videobroker.storage.store import database_url
+from videobroker.storage.postgres.database import database_url
+from videobroker.storage.postgres.encryption import Seal
 
 DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
     ProviderName.HMS: {

@@ -24,19 +24,19 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
-from videobroker.storage.apps import Accounts
-from videobroker.storage.arrivals import Arrivals
-from videobroker.storage.bell import Bell
-from videobroker.storage.entrances import Entrances
+from videobroker.storage.attendance.inbox_writer import Arrivals
+from videobroker.storage.calls.room_codes import RoomCodes
 from videobroker.storage.jobs import drivers
-from videobroker.storage.journal import Scribe
-from videobroker.storage.known import Known
-from videobroker.storage.listener import Listener
-from videobroker.storage.receipts import Receipts
+from videobroker.storage.joining.join_context import Entrances
+from videobroker.storage.journal.journal import Scribe
+from videobroker.storage.journal.notifier import Bell
+from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.encryption import Seal, new_key
+from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
-from videobroker.storage.room_codes import RoomCodes
-from videobroker.storage.sealing import Seal, new_key
-from videobroker.storage.store import Store
+from videobroker.storage.tenants.apps import Accounts
+from videobroker.storage.tenants.cache import Known
+from videobroker.storage.webhooks.delivery_writer import Receipts
 from videobroker.usecases import tenants
 from videobroker.worker import work
 

@@ -21,7 +21,7 @@ from videobroker.broker import Broker
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, Kind
-from videobroker.storage.listener import JOURNAL
+from videobroker.storage.postgres.notifications import JOURNAL
 from videobroker.usecases.applying import apply_all
 from videobroker.usecases.asking import ask
 from videobroker.usecases.attending import attend

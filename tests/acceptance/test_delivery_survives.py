@@ -28,8 +28,9 @@ from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
-from videobroker.storage import journal, sessions
-from videobroker.storage.sealing import new_key
+from videobroker.storage.journal import journal
+from videobroker.storage.postgres.encryption import new_key
+from videobroker.storage.sessions import sessions
 from videobroker.web.app import create_app
 
 SESSIONS = [f"lesson-{n}" for n in range(6)]

@@ -13,7 +13,8 @@ from house import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.storage import journal, sessions
+from videobroker.storage.journal import journal
+from videobroker.storage.sessions import sessions
 
 from .conftest import StartBroker
 

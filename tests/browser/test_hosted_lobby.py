@@ -13,7 +13,7 @@ from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
 from browser.states import shown
 from house import MovableClock, Sandbox, Tenant
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.store import Store
+from videobroker.storage.postgres.database import Store
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

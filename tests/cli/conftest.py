@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.program import Here, new_database
-from videobroker.storage.sealing import new_key
+from videobroker.storage.postgres.encryption import new_key
 
 
 @pytest.fixture

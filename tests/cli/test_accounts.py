@@ -46,7 +46,7 @@ def test_the_database_alone_tells_no_secret(videobroker: Here, own_database: str
 def test_another_secret_key_cannot_read_it_and_the_sentence_says_what_to_do(
     videobroker: Here, variables: dict[str, str]
 ) -> None:
-    from videobroker.storage.sealing import new_key
+    from videobroker.storage.postgres.encryption import new_key
 
     videobroker.succeed("accounts", "set", "acme", "100ms", stdin=json.dumps(HMS))
     other = new_key()

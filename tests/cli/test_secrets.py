@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.program import Here, Outcome, ask
-from videobroker.storage.sealing import Seal, new_key
+from videobroker.storage.postgres.encryption import Seal, new_key
 
 ACCOUNT = json.dumps({"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4})
 OLD, NEW = new_key(), new_key()

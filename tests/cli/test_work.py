@@ -18,7 +18,7 @@ from house import free_port
 from videobroker import wiring
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.store import Store
+from videobroker.storage.postgres.database import Store
 
 WAITING = "select count(*) from jobs.queue"
 WORKERS = "select count(*) from pg_stat_activity where application_name = 'videobroker worker'"

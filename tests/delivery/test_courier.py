@@ -26,7 +26,7 @@ from videobroker.delivery.courier import (
     retry_after,
 )
 from videobroker.domain.webhooks import new_secret
-from videobroker.storage.deliveries import LEASE, UNDER_WAY
+from videobroker.storage.webhooks.deliveries import LEASE, UNDER_WAY
 
 EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
 SECRET = new_secret()

@@ -15,7 +15,7 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
 from videobroker.errors import TicketInvalid
 from videobroker.identity.tickets import Tickets
-from videobroker.storage.sealing import new_key
+from videobroker.storage.postgres.encryption import new_key
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 OLD, NEW = new_key(), new_key()

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from cli.program import environment, new_database
-from videobroker.storage import schema
+from videobroker.storage.postgres import migrations
 
 ROOT = Path(__file__).parents[2]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
@@ -117,7 +117,7 @@ def test_migrations_run_from_the_installed_wheel(installed: Path, empty: str, tm
     assert where == installed / "videobroker" / "migrations"
     migrate = ("-m", "videobroker", "migrate", "--json")
     done = json.loads(python(*migrate, installed=installed, cwd=tmp_path, DATABASE_URL=empty))
-    assert done == {"before": None, "after": schema.newest_revision()}
+    assert done == {"before": None, "after": migrations.newest_revision()}
 
 
 def test_the_installed_command_runs(installed: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from cli.program import SETTINGS_VARIABLES
 from scaling.loopback import ROOT
 from videobroker import worker
 from videobroker.cli import load, serve
-from videobroker.storage.schema import WAIT_FOR_OTHERS
+from videobroker.storage.postgres.migrations import WAIT_FOR_OTHERS
 from videobroker.web.app import create_app
 
 FOLDER = ROOT / "deploy" / "kubernetes"

@@ -25,9 +25,9 @@ from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
 from videobroker.storage.jobs import MOST_DRIVERS
-from videobroker.storage.listener import journal_topic
-from videobroker.storage.sealing import new_key
-from videobroker.storage.store import STATEMENT_TIMEOUT_MS, Store
+from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
+from videobroker.storage.postgres.encryption import new_key
+from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.sealing_journal import seal_journal
 from videobroker.web.app import create_app
 

@@ -14,7 +14,7 @@ from house import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.storage import journal
+from videobroker.storage.journal import journal
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.sealing_journal import seal_journal
 from videobroker.usecases.verifying import verify_journal

@@ -23,12 +23,12 @@ from videobroker.domain.ids import NoticeId, SessionId, uuid7
 from videobroker.domain.times import rfc3339
 from videobroker.errors import WebhookRefused
 from videobroker.settings import Settings
-from videobroker.storage import arrivals
-from videobroker.storage.arrivals import Address, Arrived
+from videobroker.storage.attendance import inbox_writer
+from videobroker.storage.attendance.inbox_writer import Address, Arrived
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.known import Known
-from videobroker.storage.listener import Listener
-from videobroker.storage.wires import PLANNING
+from videobroker.storage.postgres.fast_query import PLANNING
+from videobroker.storage.postgres.notifications import Listener
+from videobroker.storage.tenants.cache import Known
 from videobroker.usecases.hearing import hear
 from videobroker.web.app import create_app
 from videobroker.worker import run_job
@@ -145,7 +145,7 @@ class TestRoundTrips:
                 await connection.execute(text(f"set {setting} = {value}"))
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            await driver.execute(f"prepare look as {arrivals.LOOK.text}")
+            await driver.execute(f"prepare look as {inbox_writer.LOOK.text}")
             row = {"place": 0, "app_id": str(uuid4()), "provider": "100ms", "provider_room_id": "a"}
             asked = f"'{json.dumps([row])}'"
             plan = "\n".join(row[0] for row in await driver.fetch(f"explain (costs off) execute look({asked})"))

@@ -14,12 +14,12 @@ import pytest
 
 from cli.program import PATIENCE_SECONDS, ask
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.embedded import Files, embedded_postgres
+from videobroker.storage.postgres.embedded import Files, embedded_postgres
 
 USE = """
 import sys
 from pathlib import Path
-from videobroker.storage.embedded import embedded_postgres
+from videobroker.storage.postgres.embedded import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
@@ -92,7 +92,9 @@ def test_it_stops_when_its_only_user_is_killed(folder: Path) -> None:
 def test_after_its_supervisor_was_killed_the_next_start_works(folder: Path) -> None:
     data = folder / "pg"
     with embedded_postgres(data):
-        (supervisor,) = [each for each in processes(data) if "videobroker.storage.embedded_server" in each.cmdline()]
+        (supervisor,) = [
+            each for each in processes(data) if "videobroker.storage.postgres.embedded_server" in each.cmdline()
+        ]
         supervisor.kill()
     with embedded_postgres(data) as url:
         assert ask(url, "select 1") == [(1,)]

@@ -16,8 +16,8 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked
 from videobroker.settings import Settings
-from videobroker.storage.known import RENEWED_AFTER_SECONDS, TRUSTED_SECONDS, Known, Memory
-from videobroker.storage.listener import Listener
+from videobroker.storage.postgres.notifications import Listener
+from videobroker.storage.tenants.cache import RENEWED_AFTER_SECONDS, TRUSTED_SECONDS, Known, Memory
 from videobroker.usecases import tenants
 
 APP, OTHER = AppId(UUID(int=1)), AppId(UUID(int=2))

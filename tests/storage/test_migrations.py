@@ -18,8 +18,8 @@ from sqlalchemy import Connection, inspect, text
 
 from cli.program import COMMAND, PATIENCE_SECONDS, environment, new_database, run
 from house import free_port
-from videobroker.storage import schema
-from videobroker.storage.store import Store
+from videobroker.storage.postgres import migrations
+from videobroker.storage.postgres.database import Store
 from videobroker.storage.tables import metadata
 
 # What alembic does not compare, PostgreSQL tells: every column, constraint and index as it would write it.
@@ -89,7 +89,7 @@ async def downgrade(store: Store, revision: str) -> None:
 
     def work(connection: Connection) -> None:
         config = Config()
-        config.set_main_option("script_location", str(schema.migrations()))
+        config.set_main_option("script_location", str(migrations.migrations()))
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
 
@@ -101,19 +101,19 @@ async def downgrade(store: Store, revision: str) -> None:
 class TestUpwards:
     async def test_an_empty_database_gets_every_table(self, empty: str) -> None:
         async with opened(empty) as store:
-            assert await schema.current_revision(store) is None
-            assert await schema.migrate(store) == (None, schema.newest_revision())
-            assert await schema.current_revision(store) == schema.newest_revision()
+            assert await migrations.current_revision(store) is None
+            assert await migrations.migrate(store) == (None, migrations.newest_revision())
+            assert await migrations.current_revision(store) == migrations.newest_revision()
             async with store.transaction() as connection:
                 tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
         assert tables == {*metadata.tables, "alembic_version"}
 
     async def test_a_second_time_changes_nothing(self, empty: str) -> None:
-        newest = schema.newest_revision()
+        newest = migrations.newest_revision()
         async with opened(empty) as store:
-            await schema.migrate(store)
+            await migrations.migrate(store)
             before = await catalog(store)
-            assert await schema.migrate(store) == (newest, newest)
+            assert await migrations.migrate(store) == (newest, newest)
             assert await catalog(store) == before
 
     def test_processes_that_start_together_migrate_once_and_all_succeed(self, empty: str, tmp_path: Path) -> None:
@@ -130,28 +130,28 @@ class TestUpwards:
         ]
         said = [process.communicate(timeout=PATIENCE_SECONDS) for process in together]
         assert [process.returncode for process in together] == [0] * 4, [err for _, err in said]
-        newest = schema.newest_revision()
+        newest = migrations.newest_revision()
         answers = [json.loads(out) for out, _ in said]
         assert {answer["after"] for answer in answers} == {newest}
         assert sorted(answer["before"] or "" for answer in answers) == ["", *[newest] * 3]
 
     async def test_the_chain_of_revisions_has_one_end(self) -> None:
         config = Config()
-        config.set_main_option("script_location", str(schema.migrations()))
-        assert ScriptDirectory.from_config(config).get_heads() == [schema.newest_revision()]
+        config.set_main_option("script_location", str(migrations.migrations()))
+        assert ScriptDirectory.from_config(config).get_heads() == [migrations.newest_revision()]
 
     async def test_a_migration_that_waits_for_another_one_is_not_cut_off_by_the_usual_limit_of_statements(
         self, empty: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("videobroker.storage.store.STATEMENT_TIMEOUT_MS", 200)
+        monkeypatch.setattr("videobroker.storage.postgres.database.STATEMENT_TIMEOUT_MS", 200)
         async with opened(empty) as first, opened(empty) as late:
             async with first.engine.connect() as holder:
-                await holder.execute(text(f"select pg_advisory_lock({schema.MIGRATION_LOCK})"))
-                waiting = asyncio.create_task(schema.migrate(late))
+                await holder.execute(text(f"select pg_advisory_lock({migrations.MIGRATION_LOCK})"))
+                waiting = asyncio.create_task(migrations.migrate(late))
                 await asyncio.sleep(0.6)
                 assert not waiting.done()
-                await holder.execute(text(f"select pg_advisory_unlock({schema.MIGRATION_LOCK})"))
-            assert await waiting == (None, schema.newest_revision())
+                await holder.execute(text(f"select pg_advisory_unlock({migrations.MIGRATION_LOCK})"))
+            assert await waiting == (None, migrations.newest_revision())
 
 
 class TestNoDrift:
@@ -163,14 +163,14 @@ class TestNoDrift:
             return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
         async with opened(empty) as store:
-            await schema.migrate(store)
+            await migrations.migrate(store)
             async with store.transaction() as connection:
                 assert await connection.run_sync(compare) == []
 
     @pytest.mark.parametrize("what", CATALOG)
     async def test_postgres_finds_none_either(self, empty: str, second: str, what: str) -> None:
         async with opened(empty) as migrated, opened(second) as made:
-            await schema.migrate(migrated)
+            await migrations.migrate(migrated)
             async with made.transaction() as connection:
                 await connection.execute(text("create table alembic_version ()"))
                 await connection.run_sync(metadata.create_all)
@@ -183,25 +183,25 @@ class TestNoDrift:
 class TestDownwards:
     async def test_going_back_to_the_beginning_leaves_nothing(self, empty: str) -> None:
         async with opened(empty) as store:
-            await schema.migrate(store)
+            await migrations.migrate(store)
             await downgrade(store, "base")
             # Alembic keeps its own table, with nothing in it.
             left = {name for name in await everything(store) if "alembic_version" not in name}
             assert left == set()
-            assert await schema.current_revision(store) is None
+            assert await migrations.current_revision(store) is None
 
     async def test_down_and_up_again_is_where_it_was(self, empty: str) -> None:
         async with opened(empty) as store:
-            await schema.migrate(store)
+            await migrations.migrate(store)
             before = await catalog(store)
             await downgrade(store, "base")
-            await schema.migrate(store)
+            await migrations.migrate(store)
             assert await catalog(store) == before
 
 
 class TestCommand:
     def test_it_says_from_where_to_where(self, empty: str, tmp_path: Path) -> None:
-        newest = schema.newest_revision()
+        newest = migrations.newest_revision()
         first = run("migrate", "--json", cwd=tmp_path, DATABASE_URL=empty)
         assert (first.code, json.loads(first.out)) == (0, {"before": None, "after": newest})
         again = run("migrate", cwd=tmp_path, DATABASE_URL=empty)
@@ -220,7 +220,7 @@ class TestCommand:
         self, empty: str, tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         async with opened(empty) as store:
-            await schema.migrate(store)
+            await migrations.migrate(store)
             async with store.transaction() as connection:
                 await connection.execute(text("update alembic_version set version_num = '9999'"))
         outcome = await asyncio.to_thread(run, *arguments, cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))

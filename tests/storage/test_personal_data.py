@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from videobroker.broker import Broker
-from videobroker.storage.personal_data import COLUMNS, Handling
+from videobroker.storage.journal.personal_data import COLUMNS, Handling
 
 TEXT_COLUMNS = """
     select case table_schema when 'public' then '' else table_schema || '.' end || table_name, column_name

@@ -14,9 +14,10 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.webhooks import Attempt, Endpoint, Secret
-from videobroker.storage import deliveries, endpoints, journal
-from videobroker.storage.deliveries import Due
-from videobroker.storage.receipts import Receipt
+from videobroker.storage.journal import journal
+from videobroker.storage.webhooks import deliveries, endpoints
+from videobroker.storage.webhooks.deliveries import Due
+from videobroker.storage.webhooks.delivery_writer import Receipt
 
 DELIVERIES = 8
 

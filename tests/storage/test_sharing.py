@@ -20,10 +20,10 @@ from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.storage import entrances
-from videobroker.storage.listener import journal_topic
+from videobroker.storage.joining import join_context
+from videobroker.storage.postgres.fast_query import PLANNING
+from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.storage.tables import uids
-from videobroker.storage.wires import PLANNING
 
 JOINS = 32
 
@@ -48,7 +48,7 @@ WASTEFUL = re.compile(r"Seq Scan|Hash|Merge|Sort|Filter: (?!\((ended_at|retired_
 async def plan_of_a_look(connection: AsyncConnection, *, of_one: bool) -> str:
     """How PostgreSQL would look for somebody who is not there, as it stands in this transaction."""
     asked = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
-    query = entrances.LOOK_OF_ONE if of_one else entrances.LOOK
+    query = join_context.LOOK_OF_ONE if of_one else join_context.LOOK
     given = [asked[name] for name in query.parameters] if of_one else [json.dumps([asked])]
     written = ", ".join(f"'{each}'" for each in given)
     for setting, value in PLANNING.items():

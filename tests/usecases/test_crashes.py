@@ -41,11 +41,11 @@ from videobroker.providers.hms.errors import Forbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
-from videobroker.storage.arrivals import Arrivals, Arrived
+from videobroker.storage.attendance.inbox_writer import Arrivals, Arrived
+from videobroker.storage.calls.room_codes import stored_codes
 from videobroker.storage.jobs import Job, Kind
-from videobroker.storage.journal import Scribe
-from videobroker.storage.room_codes import stored_codes
-from videobroker.storage.store import Store
+from videobroker.storage.journal.journal import Scribe
+from videobroker.storage.postgres.database import Store
 from videobroker.usecases import calls, entering, lobbies, registering, removing
 from videobroker.usecases.hearing import hear
 from videobroker.usecases.sweeping import sweep

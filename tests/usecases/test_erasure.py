@@ -13,7 +13,7 @@ from sqlalchemy import text
 from house import MovableClock, Sandbox, Tenant, ask_as, guest_link, linked
 from videobroker.domain.actors import Actor
 from videobroker.domain.journal_proof.erasure import mentions
-from videobroker.storage.personal_data import COLUMNS, Handling
+from videobroker.storage.journal.personal_data import COLUMNS, Handling
 from videobroker.usecases.erasing import Erased, erase_person
 from videobroker.usecases.verifying import verify_journal
 
@@ -252,7 +252,7 @@ async def test_an_interrupted_erasure_is_completed_by_the_next(
         raise RuntimeError("interrupted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("videobroker.storage.seals.lock", broken)
+        patch.setattr("videobroker.storage.journal.seals.lock", broken)
         with pytest.raises(RuntimeError, match="interrupted"):
             await erase(hooked, zoe.user_id)
     assert ("journal", "user_id") in await places(hooked, zoe.marker)

@@ -19,8 +19,8 @@ from videobroker.domain.journal_proof import export_format
 from videobroker.domain.journal_proof.verification import Verdict, Wrong
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
-from videobroker.storage import journal, seals
-from videobroker.storage.seals import JournalNotWhole
+from videobroker.storage.journal import journal, seals
+from videobroker.storage.journal.seals import JournalNotWhole
 from videobroker.usecases import retaining
 from videobroker.usecases.erasing import Erased, erase_person
 from videobroker.usecases.exporting import export_journal
@@ -391,8 +391,8 @@ async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatc
 
 async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videobroker.usecases.sealing_journal.LARGEST_SEAL", 4)
-    monkeypatch.setattr("videobroker.storage.seals.ROWS_AT_ONCE", 5)
-    monkeypatch.setattr("videobroker.storage.seals.SEALS_AT_ONCE", 2)
+    monkeypatch.setattr("videobroker.storage.journal.seals.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("videobroker.storage.journal.seals.SEALS_AT_ONCE", 2)
     ids = await write(tutoring, 30)
     await seal(tutoring)
     verdict = await verify(tutoring)

@@ -16,8 +16,8 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
-from videobroker.storage.room_codes import RoomCodes
-from videobroker.storage.sealing import Seal, SealBroken, new_key
+from videobroker.storage.calls.room_codes import RoomCodes
+from videobroker.storage.postgres.encryption import Seal, SealBroken, new_key
 from videobroker.storage.tables import rooms
 from videobroker.usecases import tenants
 from videobroker.usecases.secret_keys import encrypt_plain_room_codes, key_report, rotate

@@ -18,8 +18,8 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput
-from videobroker.storage import sessions
-from videobroker.storage.journal import record
+from videobroker.storage.journal.journal import record
+from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.reporting import require_lately
 

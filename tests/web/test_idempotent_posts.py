@@ -11,7 +11,8 @@ from openapi import openapi_document
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import DeliveryId, EndpointId, uuid7
-from videobroker.storage import deliveries, journal
+from videobroker.storage.journal import journal
+from videobroker.storage.webhooks import deliveries
 
 GROUP = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 WITHOUT_KEY = {

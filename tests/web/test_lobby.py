@@ -20,7 +20,8 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.storage import sessions, tables
+from videobroker.storage import tables
+from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.erasing import erase_person
 from videobroker.usecases.linking import ticket_holder

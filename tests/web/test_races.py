@@ -19,7 +19,9 @@ from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import RoleMayNot, StorageUnavailable
-from videobroker.storage import removals, rooms, sessions
+from videobroker.storage.calls import rooms
+from videobroker.storage.joining import removals
+from videobroker.storage.sessions import sessions
 from videobroker.usecases import removing, tenants
 
 LESSON_1 = "/v1/bookings/lesson-1"

@@ -19,7 +19,8 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.storage import journal, sessions
+from videobroker.storage.journal import journal
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.following import LOOK_AGAIN_SECONDS
 from videobroker.web.app import create_app
 from videobroker.web.v1 import stream

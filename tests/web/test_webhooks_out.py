@@ -27,9 +27,9 @@ from videobroker.domain.events import ONLY_BY_NAME, EventType, about
 from videobroker.domain.ids import EndpointId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
-from videobroker.storage import sessions
-from videobroker.storage.journal import record
-from videobroker.storage.sealing import Seal, new_key
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.encryption import Seal, new_key
+from videobroker.storage.sessions import sessions
 from videobroker.usecases import endpoints
 from videobroker.usecases.delivering import deliver, fan_out, fan_out_all
 from videobroker.usecases.reporting import report

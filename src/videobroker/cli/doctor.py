@@ -12,7 +12,7 @@ from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnostics import Finding, Verdict, is_healthy, warning
 from videobroker.settings import Settings
-from videobroker.storage.sealing import SealBroken
+from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.usecases import tenants
 from videobroker.usecases.examining import examine_app, examine_database, examine_pooler, examine_secret_keys
 

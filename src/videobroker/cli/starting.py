@@ -13,7 +13,8 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
-from videobroker.storage import jobs, schema
+from videobroker.storage import jobs
+from videobroker.storage.postgres import migrations
 
 LOOK_AGAIN_SECONDS = 1.0
 
@@ -41,7 +42,7 @@ async def _with_broker(settings: Settings, url: str, work: Callable[[Broker], Aw
 
 async def require_schema(broker: Broker) -> None:
     """Raise unless the database is at this program's schema."""
-    current, newest = await schema.current_revision(broker.store), schema.newest_revision()
+    current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
     if current != newest:
         raise StorageUnavailable(
             f"The database is at revision {current or 'none'}, this program needs {newest}. Run `videobroker migrate`."

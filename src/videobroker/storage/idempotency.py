@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId
-from videobroker.storage.rooms import LEASE
+from videobroker.storage.calls.rooms import LEASE
 from videobroker.storage.tables import idempotency
 
 KEPT = timedelta(hours=24)

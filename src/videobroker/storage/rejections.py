@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from videobroker.domain.ids import SERVICE_ID, AppId
 from videobroker.domain.rejections import Tally, first, merged
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.journal import Scribe
+from videobroker.storage.journal.journal import Scribe
 
 INTERVAL_SECONDS = 60.0
 

@@ -18,10 +18,12 @@ from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
 from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
 from videobroker.providers.contract import Provider
-from videobroker.storage import calls, identities, inbox, sessions
-from videobroker.storage.inbox import BATCH, Kept
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import identities, webhook_inbox
+from videobroker.storage.attendance.webhook_inbox import BATCH, Kept
+from videobroker.storage.calls import calls
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.attendances import as_ours, known_of, learn
 
 log = structlog.get_logger(__name__)
@@ -46,7 +48,7 @@ async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     applied = 0
     while True:
         async with broker.store.transaction() as transaction:
-            kept = await inbox.take(transaction, app_id, session_id)
+            kept = await webhook_inbox.take(transaction, app_id, session_id)
             if kept:
                 await _apply_batch(transaction, broker, app_id, session_id, kept, now)
         applied += len(kept)
@@ -76,11 +78,11 @@ async def _apply_batch(
             recorded.append((each.id, provider, recording))
             continue
         if observation is None:
-            await inbox.mark(transaction, app_id, [each.id], ignored="cannot be read any more")
+            await webhook_inbox.mark(transaction, app_id, [each.id], ignored="cannot be read any more")
             continue
         call = await call_for(transaction, app, session, list(known.values()), provider, observation, now)
         if call is None:
-            await inbox.mark(transaction, app_id, [each.id], ignored="is about no call")
+            await webhook_inbox.mark(transaction, app_id, [each.id], ignored="is about no call")
             continue
         known[call.id] = _with_id(call, observation)
         by_call[call.id].append(Attested(observation, each.received_at, each.type))
@@ -95,7 +97,7 @@ async def _apply_batch(
     for notice_id, provider, news in recorded:
         await record(transaction, _recording_event(app, session, list(known.values()), provider, news, now))
         done.append(notice_id)
-    await inbox.mark(transaction, app_id, done)
+    await webhook_inbox.mark(transaction, app_id, done)
 
 
 def _told(provider: Provider, kept: Kept) -> tuple[Observation | None, RecordingNews | None]:

@@ -20,7 +20,7 @@ from videobroker.domain.sessions import (
 )
 from videobroker.errors import AccessDenied, BrokerError
 from videobroker.providers.contract import Surface
-from videobroker.storage import counters
+from videobroker.storage.legacy import counters
 from videobroker.usecases import registering
 from videobroker.usecases.codes import hand_out_code
 from videobroker.usecases.entering import provider_role, room_code

@@ -23,9 +23,12 @@ from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError
 from videobroker.providers.contract import Capability, Provider
-from videobroker.storage import attendance, calls, identities, rooms, sessions
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import identities
+from videobroker.storage.attendance import stays as stay_rows
+from videobroker.storage.calls import calls, rooms
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.applying import call_for
 from videobroker.usecases.attendances import as_ours, known_of, learn
 
@@ -294,6 +297,6 @@ async def _settle(
         "peak": numbers.peak,
         "duration_seconds": call.duration_seconds,
         "reconciled": reconciled,
-        "attendance": _told_of(await attendance.attended_call(transaction, app.id, call.id)),
+        "attendance": _told_of(await stay_rows.attended_call(transaction, app.id, call.id)),
     }
     await record(transaction, about(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data))

@@ -15,10 +15,13 @@ from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.providers.contract import Capability, Provider
-from videobroker.storage import attendance, identities, removals, sessions
+from videobroker.storage.attendance import identities
+from videobroker.storage.attendance import stays as stay_rows
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.joining import removals
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 
 Told = TypeVar("Told", Observation, RecordingNews)
 
@@ -51,8 +54,8 @@ async def known_of(
     what the call has.
     """
     devices = None if told is None else _devices(told)
-    attested = await attendance.observations_of(transaction, app.id, call.id, devices=devices)
-    stays = await attendance.stays_of(transaction, app.id, call.id, devices=devices)
+    attested = await stay_rows.observations_of(transaction, app.id, call.id, devices=devices)
+    stays = await stay_rows.stays_of(transaction, app.id, call.id, devices=devices)
     return Known(session, call, tuple(attested), stays, numbered)
 
 
@@ -72,14 +75,14 @@ async def learn(
     corrections; people who came back after being removed are put out again.
     """
     call, session = known.call, known.session
-    await attendance.add_observations(transaction, app.id, call.id, told)
+    await stay_rows.add_observations(transaction, app.id, call.id, told)
     everything = [each.observation for each in (*known.attested, *told)]
     stays = fold(everything, ended_at=call.ended_at if final else None)
     everybody = {stay.provider_user_id for stay in stays}
     names = await identities.names(transaction, app.id, session.id, everybody, numbered=known.numbered)
-    await attendance.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
-    numbers = summary_of(await attendance.spans_of(transaction, app.id, call.id))
-    await attendance.write_summary(
+    await stay_rows.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
+    numbers = summary_of(await stay_rows.spans_of(transaction, app.id, call.id))
+    await stay_rows.write_summary(
         transaction,
         app.id,
         call.id,

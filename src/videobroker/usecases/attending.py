@@ -17,9 +17,12 @@ from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError
-from videobroker.storage import calls, identities, lobby, rooms, sessions
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import identities
+from videobroker.storage.calls import calls, rooms
+from videobroker.storage.joining import lobby
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.applying import apply
 from videobroker.usecases.asking import GIVE_UP_AFTER, Told, ask, ask_about_room
 from videobroker.usecases.calls import end_open_call

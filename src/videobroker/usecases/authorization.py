@@ -27,8 +27,9 @@ from videobroker.domain.ids import SessionId
 from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import FULL_VIEW, Session, SessionKey, SessionView
 from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
-from videobroker.storage import lobby, removals, sessions
-from videobroker.storage.store import Transaction
+from videobroker.storage.joining import lobby, removals
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.doors import look_at, no_session
 
 _NO_SESSION = Membership(Relation.UNLISTED)

@@ -19,9 +19,12 @@ from videobroker.domain.join_context import Entrance
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoomNotReady, SessionNotFound
 from videobroker.providers.contract import Surface
-from videobroker.storage import attendance, calls, lobby, rooms, sessions
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import stays
+from videobroker.storage.calls import calls, rooms
+from videobroker.storage.joining import lobby
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.authorization import require, require_at
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.rooms import can_close, close_room, open_room
@@ -234,8 +237,8 @@ async def explain(
     """A call with its attendance; participants see their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(broker, app, call_id, actor=actor, acting_for=acting_for)
     async with broker.store.transaction() as transaction:
-        attended = await attendance.attended_call(transaction, app.id, call.id)
-        attested = await attendance.observations_of(transaction, app.id, call.id)
+        attended = await stays.attended_call(transaction, app.id, call.id)
+        attested = await stays.observations_of(transaction, app.id, call.id)
     evidence: dict[str, list[Attested]] = defaultdict(list)
     for each in attested:
         evidence[each.observation.evidence].append(each)

@@ -8,8 +8,9 @@ from prometheus_client import Counter
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
 from videobroker.domain.retention import delivery_may_go, notice_may_go
-from videobroker.storage import deliveries, inbox
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import webhook_inbox
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.webhooks import deliveries
 
 AT_ONCE = 1_000
 """Rows in one transaction, which takes milliseconds: whoever follows the journal waits for the oldest one that runs."""
@@ -56,9 +57,9 @@ async def _clear_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> i
 
 def _notices(kept_for: timedelta, now: datetime) -> _Some:
     async def some(transaction: Transaction, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await inbox.older(transaction, app_id, than=now - kept_for, behind=place, limit=AT_ONCE)
+        found = await webhook_inbox.older(transaction, app_id, than=now - kept_for, behind=place, limit=AT_ONCE)
         gone = [each.id for each in found if notice_may_go(each.state, each.received_at, kept_for, now)]
-        await inbox.forget(transaction, app_id, gone)
+        await webhook_inbox.forget(transaction, app_id, gone)
         return len(gone), (found[-1].received_at, found[-1].id) if len(found) == AT_ONCE else None
 
     return some

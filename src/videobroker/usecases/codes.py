@@ -17,8 +17,9 @@ from videobroker.domain.rooms import Room, code_behind, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
-from videobroker.storage import lobby, removals, standings
-from videobroker.storage.journal import record
+from videobroker.storage.joining import lobby, removals
+from videobroker.storage.journal.journal import record
+from videobroker.storage.legacy import session_progress
 from videobroker.usecases.authorization import require_scope
 from videobroker.usecases.doors import denial, look_at, person_at
 from videobroker.usecases.entering import provider_role, room_code
@@ -115,7 +116,7 @@ async def resolve_code(
     code = code_behind(alias, code_prefix(app))
     roles = {role for role_map in app.role_maps.values() for role in role_map.values()}
     async with broker.store.transaction() as transaction:
-        key = await standings.key_of_code(transaction, app.id, broker.room_codes.matches(app.id, code, roles))
+        key = await session_progress.key_of_code(transaction, app.id, broker.room_codes.matches(app.id, code, roles))
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
     entrance = await look_at(broker, key, user_id)

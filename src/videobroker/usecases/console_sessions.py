@@ -9,7 +9,7 @@ from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SERVICE_ID, EventId, uuid7
 from videobroker.storage import console_sessions
-from videobroker.storage.journal import record
+from videobroker.storage.journal.journal import record
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, next_attempt_at
 from videobroker.errors import StorageUnavailable
-from videobroker.storage import deliveries, endpoints, journal
-from videobroker.storage.deliveries import Due
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.receipts import Receipt
-from videobroker.storage.store import Transaction
+from videobroker.storage.journal import journal
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.webhooks import deliveries, endpoints
+from videobroker.storage.webhooks.deliveries import Due
+from videobroker.storage.webhooks.delivery_writer import Receipt
 
 EVENTS_AT_ONCE = 500
 """So many of the journal are looked at in one transaction."""

@@ -9,7 +9,7 @@ from videobroker.domain.join_context import Entrance, providers_of
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
-from videobroker.storage import lobby
+from videobroker.storage.joining import lobby
 
 
 async def access(

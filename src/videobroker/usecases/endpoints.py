@@ -29,9 +29,10 @@ from videobroker.domain.webhooks import (
     new_secret,
 )
 from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, SecretReplaced, TooManyEndpoints
-from videobroker.storage import deliveries, endpoints, journal
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.store import Transaction
+from videobroker.storage.journal import journal
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.usecases.authorization import require_for_app
 
 MOST_ENDPOINTS = 20

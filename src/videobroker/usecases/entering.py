@@ -31,8 +31,9 @@ from videobroker.providers.contract import (
     Signed,
     Surface,
 )
-from videobroker.storage import identities, removals, uids
-from videobroker.storage.journal import record
+from videobroker.storage.attendance import identities
+from videobroker.storage.joining import provider_uids, removals
+from videobroker.storage.journal.journal import record
 from videobroker.usecases.authorization import require, require_among, require_at, require_scope
 from videobroker.usecases.calls import open_call
 from videobroker.usecases.doors import denial, look_at, person_at
@@ -296,7 +297,7 @@ async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
     room = await broker.together.do(wanted, lambda: _open(attempt, session))
     if broker.provider(app, room.provider).needs_uid:
         async with broker.store.transaction() as transaction:
-            await uids.allocate(
+            await provider_uids.allocate(
                 transaction,
                 app.id,
                 session.id,

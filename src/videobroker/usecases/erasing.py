@@ -22,9 +22,14 @@ from videobroker.domain.journal_proof.proof import (
     salt_of,
 )
 from videobroker.errors import ProviderError
-from videobroker.storage import deliveries, idempotency, inbox, journal, people, removals, seals, sessions
-from videobroker.storage.sealing import SealBroken
-from videobroker.storage.seals import Held
+from videobroker.storage import idempotency
+from videobroker.storage.attendance import webhook_inbox
+from videobroker.storage.joining import removals
+from videobroker.storage.journal import journal, seals
+from videobroker.storage.journal.seals import Held
+from videobroker.storage.postgres.encryption import SealBroken
+from videobroker.storage.sessions import people, sessions
+from videobroker.storage.webhooks import deliveries
 from videobroker.usecases.removing import expel
 
 NOTICES_AT_ONCE = 1_000
@@ -192,9 +197,9 @@ async def _empty_notices(broker: Broker, app_id: AppId, subject: Subject) -> tup
     place: tuple[datetime, object] | None = None
     while True:
         async with broker.store.transaction() as transaction:
-            told = await inbox.read_on(transaction, app_id, behind=place, limit=NOTICES_AT_ONCE)
+            told = await webhook_inbox.read_on(transaction, app_id, behind=place, limit=NOTICES_AT_ONCE)
             theirs = [each for each in told if subject.is_in_notice(str(each.session_id), each.body)]
-            count = await inbox.empty(transaction, app_id, [each.id for each in theirs])
+            count = await webhook_inbox.empty(transaction, app_id, [each.id for each in theirs])
         emptied += count
         waiting += len(theirs) - count
         if len(told) < NOTICES_AT_ONCE:

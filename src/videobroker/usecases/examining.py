@@ -8,10 +8,13 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnostics import Finding, Verdict, failed, ok, warning
 from videobroker.errors import BrokerError, StorageUnavailable
-from videobroker.storage import inbox, jobs, pooling, schema, seals
-from videobroker.storage.inbox import Count
+from videobroker.storage import jobs
+from videobroker.storage.attendance import webhook_inbox
+from videobroker.storage.attendance.webhook_inbox import Count
 from videobroker.storage.jobs import Waiting
-from videobroker.storage.seals import LastSeal
+from videobroker.storage.journal import seals
+from videobroker.storage.journal.seals import LastSeal
+from videobroker.storage.postgres import migrations, pgbouncer
 from videobroker.usecases.secret_keys import key_report
 
 LOOKS_BACK = timedelta(days=7)
@@ -23,7 +26,7 @@ async def examine_database(broker: Broker) -> list[Finding]:
     """Whether the database answers and has this program's schema."""
     try:
         await broker.store.ping()
-        current, newest = await schema.current_revision(broker.store), schema.newest_revision()
+        current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
     except StorageUnavailable as error:
         # Without the advice to come again soon, it says what is wrong.
         sentence = error.detail if error.retry_after is None else "The database does not answer."
@@ -44,8 +47,8 @@ async def examine_pooler(broker: Broker) -> list[Finding]:
     setting = "VIDEOBROKER_DIRECT_DATABASE_URL" if store.is_pooled else "DATABASE_URL"
     try:
         async with store.translated():
-            keeps = await pooling.keeps_sessions(store.direct)
-            same = not store.is_pooled or await pooling.is_same_database(store.url, store.direct)
+            keeps = await pgbouncer.keeps_sessions(store.direct)
+            same = not store.is_pooled or await pgbouncer.is_same_database(store.url, store.direct)
     except StorageUnavailable:
         return [failed("pooler", f"The database does not answer at {setting}.", f"Check {setting}.")]
     if not keeps:
@@ -90,7 +93,7 @@ async def examine_secret_keys(broker: Broker) -> list[Finding]:
 async def heard(broker: Broker, app: App, *, now: datetime) -> list[Count]:
     """What the providers told about the app's calls in the last week, and what became of it."""
     async with broker.store.transaction() as transaction:
-        return await inbox.counted(transaction, app.id, since=now - LOOKS_BACK)
+        return await webhook_inbox.counted(transaction, app.id, since=now - LOOKS_BACK)
 
 
 @dataclass(frozen=True, slots=True)

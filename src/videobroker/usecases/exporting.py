@@ -9,8 +9,8 @@ from videobroker.domain.journal_proof import export_format, merkle
 from videobroker.domain.journal_proof.export_format import Extract
 from videobroker.domain.journal_proof.proof import WHOLE, JournalSeal, Leaf, Position, Redaction, Row, leaf_digest
 from videobroker.domain.journal_proof.verification import Batch, Head, place_of
-from videobroker.storage import seals
-from videobroker.storage.seals import JournalNotWhole
+from videobroker.storage.journal import seals
+from videobroker.storage.journal.seals import JournalNotWhole
 
 
 async def export_journal(

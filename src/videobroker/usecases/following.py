@@ -12,8 +12,9 @@ from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
-from videobroker.storage import cursors, journal
-from videobroker.storage.listener import journal_topic
+from videobroker.storage.journal import journal
+from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.authorization import require_for_app
 
 AT_ONCE = 100
@@ -42,7 +43,7 @@ class Chosen:
         )
 
 
-BEFORE_EVERYTHING = cursors.write([0, 0])
+BEFORE_EVERYTHING = pagination.write([0, 0])
 """Where somebody stands who came before the first event."""
 
 

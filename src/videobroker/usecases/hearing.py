@@ -11,9 +11,10 @@ from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.ids import NoticeId, SessionId, uuid7
 from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice, Provider
-from videobroker.storage import calls, identities
-from videobroker.storage.arrivals import Address, Arrived
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import identities
+from videobroker.storage.attendance.inbox_writer import Address, Arrived
+from videobroker.storage.calls import calls
+from videobroker.storage.postgres.database import Transaction
 
 LARGEST_NOTICE = 256 * 1024
 """In bytes. The vendors' own are a hundred times smaller."""

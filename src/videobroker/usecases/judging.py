@@ -14,9 +14,13 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import Participant, Session, SessionKey
-from videobroker.storage import attendance, calls, identities, removals, sessions, verdicts
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.attendance import identities, verdicts
+from videobroker.storage.attendance import stays as stay_rows
+from videobroker.storage.calls import calls
+from videobroker.storage.joining import removals
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.authorization import require
 from videobroker.usecases.doors import no_session
 
@@ -187,7 +191,7 @@ async def _case(transaction: Transaction, app: App, session: Session, *, confirm
     window = _window(app, session)
     attended = [
         each
-        for each in await attendance.attended(transaction, app.id, session.id)
+        for each in await stay_rows.attended(transaction, app.id, session.id)
         if window.overlaps(each.stay.joined_at, each.stay.left_at)
     ]
     held = await calls.of_session(transaction, app.id, session.id)

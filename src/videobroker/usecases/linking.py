@@ -25,10 +25,10 @@ from videobroker.errors import (
     TicketRevoked,
     UserTokenExpired,
 )
-from videobroker.storage import tickets
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
-from videobroker.storage.tickets import FoundTicket
+from videobroker.storage.joining import tickets
+from videobroker.storage.joining.tickets import FoundTicket
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
 from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.doors import denial, look_at, person_at
 

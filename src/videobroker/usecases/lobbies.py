@@ -18,10 +18,12 @@ from videobroker.domain.join_context import door_of
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import AlreadyAdmitted, EntryNotFound
-from videobroker.storage import calls, lobby, sessions
-from videobroker.storage.journal import record
-from videobroker.storage.lobby import Found
-from videobroker.storage.store import Transaction
+from videobroker.storage.calls import calls
+from videobroker.storage.joining import lobby
+from videobroker.storage.joining.lobby import Found
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.doors import no_session
 

@@ -12,8 +12,10 @@ from videobroker.domain.overview import Counts, Listed, Phase, Stretch
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Registered
 from videobroker.errors import SessionNotFound
-from videobroker.storage import calls, overviews, removals, rooms, sessions
-from videobroker.storage.removals import Removal
+from videobroker.storage.calls import calls, rooms
+from videobroker.storage.joining import removals
+from videobroker.storage.joining.removals import Removal
+from videobroker.storage.sessions import overviews, sessions
 
 TITLES_WITHIN = timedelta(days=15)
 """Titles and names are searched among bookings that start within this time of the chosen day."""

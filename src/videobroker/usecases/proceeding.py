@@ -11,7 +11,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.progress import Standing, Step
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
-from videobroker.storage import standings
+from videobroker.storage.legacy import session_progress
 from videobroker.usecases import registering
 from videobroker.usecases.authorization import require, require_among, require_at, visible
 from videobroker.usecases.calls import end_call, start_call
@@ -34,7 +34,7 @@ async def standing_of(
     await require(broker, app, key, actor, Action.VIEW_SESSION, acting_for=acting_for)
     own = actor.user_id or acting_for
     async with broker.store.transaction() as transaction:
-        found = await standings.find_one(transaction, key, roles=roles, own_user_id=own)
+        found = await session_progress.find_one(transaction, key, roles=roles, own_user_id=own)
     if found is None:
         raise no_session(key)
     return found
@@ -62,7 +62,7 @@ async def newest_bookings(
     own = actor.user_id or acting_for
     people = named if own is None else [*named, (own, None)]
     async with broker.store.transaction() as transaction:
-        found = await standings.newest(
+        found = await session_progress.newest(
             transaction, app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=own, limit=limit
         )
         seen = await visible(transaction, app, [each.session for each in found], actor)

@@ -10,7 +10,8 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.ids import SessionId
 from videobroker.domain.sessions import SessionKey
-from videobroker.storage import journal, sessions
+from videobroker.storage.journal import journal
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.doors import no_session
 

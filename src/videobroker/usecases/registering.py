@@ -36,9 +36,10 @@ from videobroker.errors import (
     RoleMayNot,
     UnknownProvider,
 )
-from videobroker.storage import lobby, sessions
-from videobroker.storage.journal import record
-from videobroker.storage.store import Transaction
+from videobroker.storage.joining import lobby
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.authorization import (
     require,
     require_among,

@@ -22,11 +22,14 @@ from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted
-from videobroker.storage import attendance, identities, lobby, removals, rooms, sessions, uids
+from videobroker.storage.attendance import identities, stays
+from videobroker.storage.calls import rooms
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.journal import record
-from videobroker.storage.removals import Removal
-from videobroker.storage.store import Transaction
+from videobroker.storage.joining import lobby, provider_uids, removals
+from videobroker.storage.joining.removals import Removal
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.sessions import sessions
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.doors import no_session
 from videobroker.usecases.rooms import close_former_rooms, renew_room
@@ -74,7 +77,7 @@ async def remove(
         await require_in(transaction, app, session, actor, Action.MODERATE)
         await _require_known(transaction, app, session, user_id)
         removal = await removals.put(transaction, app.id, session.id, user_id, banned=ban, now=now)
-        await uids.retire(transaction, app.id, session.id, user_id, now=now)
+        await provider_uids.retire(transaction, app.id, session.id, user_id, now=now)
         await lobby.drop(transaction, app.id, session.id, user_id)
         await record(
             transaction,
@@ -143,9 +146,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
         known = await removals.of_session(transaction, app_id, session_id)
         fresh = [removal for removal in known if removal.enforced_at is None]
         enforced = [removal for removal in known if removal.enforced_at is not None]
-        present = await attendance.present_users(
-            transaction, app_id, session_id, [removal.user_id for removal in enforced]
-        )
+        present = await stays.present_users(transaction, app_id, session_id, [removal.user_id for removal in enforced])
         back = [
             removal
             for removal in enforced
@@ -213,7 +214,9 @@ async def _known_as(
 ) -> Iterable[str]:
     if not provider.needs_uid:
         return await identities.names_of_user(transaction, app.id, session.id, user_id)
-    numbers = await uids.retired(transaction, app.id, session.id, user_id, since=session.created_at - timedelta(days=1))
+    numbers = await provider_uids.retired(
+        transaction, app.id, session.id, user_id, since=session.created_at - timedelta(days=1)
+    )
     return [str(number) for number in numbers]
 
 

@@ -15,7 +15,7 @@ from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.redaction import without_secrets
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
-from videobroker.storage import journal
+from videobroker.storage.journal import journal
 from videobroker.usecases.authorization import require, require_for_app
 
 LARGEST_REPORT = 4_096

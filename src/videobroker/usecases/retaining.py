@@ -11,8 +11,8 @@ from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.journal_proof.proof import WHOLE, ProofEvent, Redaction, account, moment
 from videobroker.domain.set_up import set_up_event
 from videobroker.errors import InvalidInput
-from videobroker.storage import journal, seals
-from videobroker.storage.seals import Retention
+from videobroker.storage.journal import journal, seals
+from videobroker.storage.journal.seals import Retention
 
 AT_ONCE = 10_000
 """Rows in one transaction, which one event accounts for."""

@@ -35,10 +35,11 @@ from videobroker.errors import (
     SurfaceNotOffered,
 )
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted, Surface
-from videobroker.storage import rooms, sessions
-from videobroker.storage.journal import record
-from videobroker.storage.listener import room_topic
-from videobroker.storage.rooms import Claim
+from videobroker.storage.calls import rooms
+from videobroker.storage.calls.rooms import Claim
+from videobroker.storage.journal.journal import record
+from videobroker.storage.postgres.notifications import room_topic
+from videobroker.storage.sessions import sessions
 
 TRY_AGAIN = timedelta(seconds=30)
 """After a room could not be closed. Somebody may still be in it."""

@@ -8,8 +8,8 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
 from videobroker.domain.journal_proof.proof import LARGEST_SEAL, seal_rows
-from videobroker.storage import seals
-from videobroker.storage.seals import JournalNotWhole
+from videobroker.storage.journal import seals
+from videobroker.storage.journal.seals import JournalNotWhole
 
 ROUNDS = 100
 """So many seals of an app at most; the rest comes with the next run."""

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from videobroker.broker import Broker
 from videobroker.domain.secret_keys import KeyReport
-from videobroker.storage.sealed_rows import PLAIN_ROOM_CODES, SEALED_TABLES, Keys, Place, SealedTable, key_uses
+from videobroker.storage.postgres.encrypted_rows import (
+    PLAIN_ROOM_CODES,
+    SEALED_TABLES,
+    Keys,
+    Place,
+    SealedTable,
+    key_uses,
+)
 
 BATCH_ROWS = 200
 """Rows in one transaction: they stay locked for some milliseconds."""

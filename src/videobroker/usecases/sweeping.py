@@ -3,19 +3,13 @@
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.storage import (
-    calls,
-    console_sessions,
-    deliveries,
-    idempotency,
-    inbox,
-    jobs,
-    lobby,
-    removals,
-    sessions,
-    tickets,
-)
+from videobroker.storage import console_sessions, idempotency, jobs
+from videobroker.storage.attendance import webhook_inbox
+from videobroker.storage.calls import calls
 from videobroker.storage.jobs import Job, Kind, enqueue
+from videobroker.storage.joining import lobby, removals, tickets
+from videobroker.storage.sessions import sessions
+from videobroker.storage.webhooks import deliveries
 
 AT_ONCE = 200
 """So many of each kind are taken in one transaction."""
@@ -61,7 +55,7 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
 async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
     """What had a job once, and is still to be done."""
     async with broker.store.transaction() as transaction:
-        stuck = await inbox.stuck(transaction, now=now, after=STUCK_AFTER)
+        stuck = await webhook_inbox.stuck(transaction, now=now, after=STUCK_AFTER)
         waiting = await deliveries.due_endpoints(transaction, now=now, limit=MOST_ENDPOINTS)
         unenforced = await removals.unenforced(transaction, now=now, after=AGAIN_AFTER, limit=AT_ONCE)
         found = [

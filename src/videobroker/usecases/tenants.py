@@ -39,8 +39,9 @@ from videobroker.errors import (
     UserTokenAmbiguous,
     UserTokenInvalid,
 )
-from videobroker.storage import apps, sessions
-from videobroker.storage.journal import record
+from videobroker.storage.journal.journal import record
+from videobroker.storage.sessions import sessions
+from videobroker.storage.tenants import apps
 
 NO_APP = (
     "No app here accepts this user token: none has rules for its `iss`, `aud`, and `alg`. Check them, or set the rules "

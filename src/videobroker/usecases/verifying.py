@@ -7,7 +7,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.domain.journal_proof.verification import Audit, Batch, Head, Verdict
-from videobroker.storage import seals
+from videobroker.storage.journal import seals
 
 
 async def verify_journal(

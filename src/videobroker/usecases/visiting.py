@@ -18,8 +18,9 @@ from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
 from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
-from videobroker.storage import attendance, uids
-from videobroker.storage.listener import journal_topic
+from videobroker.storage.attendance import stays
+from videobroker.storage.joining import provider_uids
+from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.doors import denial, look_at, person_at, still_waits
 from videobroker.usecases.linking import check_again
 from videobroker.usecases.lobbies import count_waiting, knock, withdraw
@@ -84,7 +85,7 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
     if counts or (call is not None and call.evidence_at is not None):
         async with broker.store.transaction() as transaction:
             if call is not None and call.evidence_at is not None:
-                roles = await attendance.roles_present(transaction, app.id, call.id)
+                roles = await stays.roles_present(transaction, app.id, call.id)
             if counts:
                 waiting = await count_waiting(transaction, app, session, now)
     decision = decide(door, person, now)
@@ -168,7 +169,7 @@ async def name_uids(
     if not isinstance(decision, Admit):
         raise denial(decision)
     async with broker.store.transaction() as transaction:
-        found = await uids.named(transaction, app.id, entrance.session.id, numbers)
+        found = await provider_uids.named(transaction, app.id, entrance.session.id, numbers)
     return [
         CallPerson(
             uid=each.uid,

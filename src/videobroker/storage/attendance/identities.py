@@ -1,0 +1,160 @@
+"""Who is who: what the provider calls people, and whom we issued credentials as whom."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.calls import CLOCKS_DIFFER_BY
+from videobroker.domain.events import EventType
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.storage.joining import provider_uids
+from videobroker.storage.tables import journal, participants, rooms
+
+LONGEST_CREDENTIALS = timedelta(days=2)
+"""Nobody enters with credentials that are older."""
+
+
+async def names(
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    provider_user_ids: Collection[str],
+    *,
+    numbered: bool,
+) -> dict[str, str]:
+    """Our user ids of people in a session, by the provider's; who is not in it never got credentials from us.
+
+    `numbered`: the provider knows people by the numbers that we gave them, and by nothing else.
+    """
+    if numbered:
+        return await _numbered(connection, app_id, session_id, provider_user_ids)
+    found = await _on_roster(connection, app_id, session_id, provider_user_ids)
+    return found | await _journalled(connection, app_id, session_id, set(provider_user_ids) - found.keys())
+
+
+async def _numbered(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
+) -> dict[str, str]:
+    numbers = {int(each): each for each in provider_user_ids if each.isascii() and each.isdecimal()}
+    owners = await provider_uids.owners(connection, app_id, session_id, list(numbers)) if numbers else {}
+    return {numbers[number]: user_id for number, user_id in owners.items()}
+
+
+async def _on_roster(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
+) -> dict[str, str]:
+    if not user_ids:
+        return {}
+    statement = select(participants.c.user_id).where(
+        participants.c.app_id == app_id,
+        participants.c.session_id == session_id,
+        participants.c.user_id.in_(list(user_ids)),
+    )
+    return {user_id: user_id for user_id in (await connection.execute(statement)).scalars()}
+
+
+async def _journalled(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
+) -> dict[str, str]:
+    if not provider_user_ids:
+        return {}
+    called = func.coalesce(journal.c.data["provider_user_id"].astext, journal.c.user_id)
+    statement = (
+        select(called.label("called"), journal.c.user_id)
+        .where(_issued(app_id), journal.c.session_id == session_id, called.in_(list(provider_user_ids)))
+        .distinct()
+    )
+    return {row.called: row.user_id for row in await connection.execute(statement)}
+
+
+async def session_of(
+    connection: AsyncConnection,
+    app_id: AppId,
+    provider: ProviderName,
+    provider_room_id: str,
+    provider_user_id: str,
+    *,
+    at: datetime,
+) -> SessionId | None:
+    """For which of the sessions that share a room this person had last been given credentials at that moment."""
+    statement = (
+        select(journal.c.session_id)
+        .join(rooms, (rooms.c.app_id == journal.c.app_id) & (rooms.c.session_id == journal.c.session_id))
+        .where(
+            _issued(app_id),
+            rooms.c.provider == provider,
+            rooms.c.provider_room_id == provider_room_id,
+            journal.c.occurred_at > at - LONGEST_CREDENTIALS,
+            journal.c.occurred_at <= at + CLOCKS_DIFFER_BY,
+            or_(
+                journal.c.user_id == provider_user_id,
+                journal.c.data["provider_user_id"].astext == provider_user_id,
+            ),
+        )
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(1)
+    )
+    return (await connection.execute(statement)).scalar_one_or_none()
+
+
+async def names_of_user(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+    """Everything that the provider may call this person, besides numbers."""
+    statement = (
+        select(journal.c.data["provider_user_id"].astext)
+        .where(_issued(app_id), journal.c.session_id == session_id, journal.c.user_id == user_id)
+        .distinct()
+    )
+    return {user_id, *(each for each in (await connection.execute(statement)).scalars() if each)}
+
+
+async def codes_of_user(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+    """The names of the room codes that this person was given: `rooms.code_id`."""
+    token_id = journal.c.data["token_id"].astext
+    statement = (
+        select(token_id)
+        .where(
+            _issued(app_id),
+            journal.c.session_id == session_id,
+            journal.c.user_id == user_id,
+            token_id.startswith("code:"),
+        )
+        .distinct()
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def issued_since(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
+) -> datetime | None:
+    """When credentials were issued last, to this person or to anybody; None when that was before `since`."""
+    statement = select(func.max(journal.c.occurred_at)).where(
+        _issued(app_id), journal.c.session_id == session_id, journal.c.occurred_at >= since
+    )
+    if user_id is not None:
+        statement = statement.where(journal.c.user_id == user_id)
+    latest: datetime | None = (await connection.execute(statement)).scalar_one_or_none()
+    return latest
+
+
+async def was_guest(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+    """Whether we gave this id to a guest of the session."""
+    statement = select(
+        select(journal.c.seq)
+        .where(
+            journal.c.app_id == app_id,
+            journal.c.session_id == session_id,
+            journal.c.user_id == user_id,
+            journal.c.type.in_([EventType.CREDENTIALS_ISSUED, EventType.CREDENTIALS_DENIED, EventType.LINK_ISSUED]),
+            journal.c.data["guest"].as_boolean(),
+        )
+        .exists()
+    )
+    return bool((await connection.execute(statement)).scalar_one())
+
+
+def _issued(app_id: AppId) -> ColumnElement[Any]:
+    return (journal.c.app_id == app_id) & (journal.c.type == EventType.CREDENTIALS_ISSUED)

@@ -1,0 +1,236 @@
+"""Calls."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.attendance.stays import Summary
+from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, EndReason
+from videobroker.domain.ids import AppId, CallId, SessionId
+from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns
+from videobroker.storage.tables import calls, rooms
+
+
+async def open_call(connection: AsyncConnection, app_id: AppId, call: Call) -> bool:
+    """Write a new open call. False when the session has an open call already."""
+    statement = (
+        insert(calls)
+        .values(
+            app_id=app_id,
+            id=call.id,
+            session_id=call.session_id,
+            provider=call.provider,
+            started_at=call.started_at,
+            started_by=call.started_by,
+        )
+        .on_conflict_do_nothing(index_elements=["app_id", "session_id"], index_where=text("ended_at is null"))
+        .returning(calls.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def end_call(
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    *,
+    by: str | None,
+    reason: EndReason,
+    at: datetime,
+) -> Call | None:
+    """End the open call. None when there is none."""
+    statement = (
+        update(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
+        # A replica whose clock is behind must not end a call before it began.
+        .values(ended_at=func.greatest(at, calls.c.started_at), ended_by=by, end_reason=reason)
+        .returning(calls)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else call_from(row._mapping)
+
+
+async def latest(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Call | None:
+    """The open call of the session; where none is open, the one that ended last."""
+    statement = (
+        select(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
+        # By what happened, not by the ids: these carry the clock of the replica that made them.
+        .order_by(calls.c.ended_at.desc().nulls_first(), calls.c.id.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else call_from(row._mapping)
+
+
+async def find(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> Call | None:
+    """The call with this id."""
+    row = (await connection.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
+    return None if row is None else call_from(row._mapping)
+
+
+async def sessions_running(
+    connection: AsyncConnection,
+    app_id: AppId,
+    provider: ProviderName,
+    provider_room_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+) -> list[SessionId]:
+    """Which of the sessions that share a room had a call between these moments, as far as clocks can tell: two of them
+    at most."""
+    statement = (
+        select(calls.c.session_id)
+        .join(rooms, (rooms.c.app_id == calls.c.app_id) & (rooms.c.session_id == calls.c.session_id))
+        .where(
+            calls.c.app_id == app_id,
+            calls.c.provider == provider,
+            rooms.c.provider == provider,
+            rooms.c.provider_room_id == provider_room_id,
+            calls.c.started_at <= until + CLOCKS_DIFFER_BY,
+            or_(calls.c.ended_at.is_(None), calls.c.ended_at >= since - CLOCKS_DIFFER_BY),
+        )
+        .distinct()
+        .limit(2)
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+NEWEST = 100
+"""A group may have had thousands of calls; what happens now concerns the newest."""
+
+
+async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Call]:
+    """The newest calls of the session, by start."""
+    statement = (
+        select(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
+        .order_by(calls.c.id.desc())
+        .limit(NEWEST)
+    )
+    found = [call_from(row._mapping) for row in await connection.execute(statement)]
+    return sorted(found, key=lambda call: (call.started_at, call.id))
+
+
+async def hear_of(connection: AsyncConnection, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
+    """Write that the provider has just told us who is in it."""
+    await connection.execute(
+        update(calls)
+        .where(calls.c.app_id == app_id, calls.c.id == call_id)
+        .values(evidence_at=func.coalesce(func.greatest(calls.c.evidence_at, now), now))
+    )
+
+
+async def settle(connection: AsyncConnection, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
+    """Write that there is nothing more to learn about a call that ended; False when that is written already."""
+    statement = (
+        update(calls)
+        .where(
+            calls.c.app_id == app_id,
+            calls.c.id == call_id,
+            calls.c.ended_at.is_not(None),
+            calls.c.settled_at.is_(None),
+        )
+        .values(settled_at=now)
+        .returning(calls.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def take_unsettled(
+    connection: AsyncConnection, *, now: datetime, asked_before: datetime, limit: int
+) -> list[tuple[AppId, SessionId, CallId]]:
+    """Calls about which the provider was not asked since then, although there may be something to learn; now it is."""
+    chosen = (
+        select(calls.c.app_id, calls.c.id)
+        .where(calls.c.settled_at.is_(None), calls.c.asked_at.is_(None) | (calls.c.asked_at <= asked_before))
+        .order_by(calls.c.asked_at.nulls_first())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    statement = (
+        update(calls)
+        .where(calls.c.app_id == chosen.c.app_id, calls.c.id == chosen.c.id)
+        .values(asked_at=now)
+        .returning(calls.c.app_id, calls.c.session_id, calls.c.id)
+    )
+    return [(row.app_id, row.session_id, row.id) for row in await connection.execute(statement)]
+
+
+async def page(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+) -> tuple[list[Call], str | None]:
+    """One page of the session's calls, oldest first, and the cursor of the next."""
+    statement = (
+        select(calls)
+        .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
+        .order_by(calls.c.id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
+    found = [call_from(row._mapping) for row in await connection.execute(statement)]
+    return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
+
+
+def call_from(row: RowMapping, *, prefix: str = "") -> Call:
+    """The call that stands in a row of the table."""
+    (
+        call_id,
+        session_id,
+        provider,
+        started_at,
+        started_by,
+        ended_at,
+        ended_by,
+        end_reason,
+        provider_call_ids,
+        people,
+        peak,
+        present,
+        first_joined_at,
+        last_left_at,
+        evidence_at,
+        settled_at,
+    ) = CALL_COLUMNS.of(row, prefix)
+    return Call(
+        id=call_id,
+        session_id=session_id,
+        provider=PROVIDERS[provider],
+        started_at=started_at,
+        started_by=started_by,
+        ended_at=ended_at,
+        ended_by=ended_by,
+        end_reason=None if end_reason is None else EndReason(end_reason),
+        provider_call_ids=tuple(provider_call_ids),
+        attendance=Summary(people, peak, first_joined_at, last_left_at, present),
+        evidence_at=evidence_at,
+        settled_at=settled_at,
+    )
+
+
+CALL_COLUMNS = Columns(
+    "id",
+    "session_id",
+    "provider",
+    "started_at",
+    "started_by",
+    "ended_at",
+    "ended_by",
+    "end_reason",
+    "provider_call_ids",
+    "people",
+    "peak",
+    "present",
+    "first_joined_at",
+    "last_left_at",
+    "evidence_at",
+    "settled_at",
+)

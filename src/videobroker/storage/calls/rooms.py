@@ -1,0 +1,394 @@
+"""Rooms, and the lease under which one process at a time talks to the provider about a room.
+
+The lease is measured by the database's clock: it is about who is alive, and the replicas' clocks may differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Interval, RowMapping, case, false, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, RoomId, SessionId
+from videobroker.domain.rooms import FormerRoom, Room, RoomState
+from videobroker.storage.calls.room_codes import RoomCodes, no_codes, stored_codes
+from videobroker.storage.postgres.notifications import notify, room_topic
+from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, words
+from videobroker.storage.tables import calls, former_rooms, rooms
+
+LEASE = timedelta(seconds=3)
+"""After a crash nobody touches the room for so long. The holder renews three times as often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The room as it stands, and whether the lease is ours."""
+
+    room: Room
+    mine: bool
+    attempt: int
+    """Counts the leases of this room."""
+    failure: Mapping[str, Any] | None
+    """How the attempt with this number failed; None while it is under way, and after success."""
+    free: bool = False
+    """Nobody has the lease."""
+
+
+async def claim_opening(
+    connection: AsyncConnection,
+    app_id: AppId,
+    room: Room,
+    *,
+    holder: UUID,
+    with_codes: bool,
+    awaited: int | None,
+    now: datetime,
+) -> Claim:
+    """Take the lease to open this room (or to add its codes), unless it is open or somebody else has the lease.
+
+    `room` is written when the session has none at this provider yet. `awaited` is the attempt that the caller has been
+    waiting for: if that one failed, its failure is the caller's answer, and the lease is left alone.
+    """
+    new_row = insert(rooms).values(
+        app_id=app_id,
+        id=room.id,
+        session_id=room.session_id,
+        provider=room.provider,
+        state=RoomState.PREPARING,
+        codes={},
+        lease_holder=holder,
+        lease_until=_lease_end(),
+        attempt=1,
+        updated_at=now,
+    )
+    lacking = rooms.c.state != RoomState.READY
+    if with_codes:
+        lacking = lacking | ((rooms.c.codes == _no_codes()) & rooms.c.sealed_codes.is_(None))
+    statement = new_row.on_conflict_do_update(
+        index_elements=["app_id", "session_id", "provider"],
+        set_={
+            "state": case((rooms.c.state == RoomState.READY, RoomState.READY), else_=RoomState.PREPARING),
+            "lease_holder": holder,
+            "lease_until": _lease_end(),
+            "attempt": rooms.c.attempt + 1,
+            "failure": None,
+            # The codes of a room that was closed open nothing any more.
+            **{
+                name: case((rooms.c.state == RoomState.READY, rooms.c[name]), else_=literal(value, rooms.c[name].type))
+                for name, value in no_codes().items()
+            },
+            "updated_at": now,
+        },
+        where=lacking & _lease_is_free() & ~_failed(awaited),
+    ).returning(rooms)
+    row = (await connection.execute(statement)).one_or_none()
+    if row is not None:
+        return Claim(room_from(row._mapping), mine=True, attempt=row.attempt, failure=None)
+    return await look(connection, app_id, room)
+
+
+async def look(connection: AsyncConnection, app_id: AppId, room: Room) -> Claim:
+    """How the session's room at this provider stands, without taking anything. It has to exist."""
+    statement = select(rooms, _lease_is_free().label("free")).where(
+        rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
+    )
+    row = (await connection.execute(statement)).one()
+    return Claim(room_from(row._mapping), mine=False, attempt=row.attempt, failure=row.failure, free=row.free)
+
+
+async def claim_closing(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
+) -> Room | None:
+    """Take the lease to close the session's room, and say so in its state. None when there is nothing to close.
+
+    A room with an open call is not closed: the call began after the one that ended. A room that somebody else is
+    opening right now is left to them: they look at the session once more when it is open. Whoever adds codes to an
+    open room loses the lease, and begins anew.
+    """
+    statement = (
+        update(rooms)
+        .where(
+            rooms.c.app_id == app_id,
+            rooms.c.session_id == session_id,
+            rooms.c.state.in_([RoomState.READY, RoomState.CLOSING]),
+            _lease_is_free() | (rooms.c.state == RoomState.READY),
+            ~select(calls.c.id)
+            .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
+            .exists(),
+        )
+        .values(
+            state=RoomState.CLOSING,
+            lease_holder=holder,
+            lease_until=_lease_end(),
+            attempt=rooms.c.attempt + 1,
+            failure=None,
+            updated_at=now,
+        )
+        .returning(rooms)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else room_from(row._mapping)
+
+
+async def intend_closing(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
+    """Write that the session's open room is to be shut: whoever comes next does it."""
+    await connection.execute(
+        update(rooms)
+        .where(rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.READY)
+        .values(state=RoomState.CLOSING, lease_holder=None, lease_until=None, updated_at=now)
+    )
+
+
+async def renew(connection: AsyncConnection, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
+    """Hold the lease for another while."""
+    await connection.execute(_held(app_id, room_id, holder).values(lease_until=_lease_end()))
+
+
+async def mark_open(
+    connection: AsyncConnection,
+    app_id: AppId,
+    room_id: RoomId,
+    *,
+    holder: UUID,
+    provider_room_id: str,
+    codes: Mapping[str, str],
+    room_codes: RoomCodes,
+    now: datetime,
+) -> Room | None:
+    """Write that the room can be entered, and wake who waits for it. None when the lease was lost meanwhile."""
+    statement = (
+        _held(app_id, room_id, holder)
+        .values(
+            state=RoomState.READY,
+            provider_room_id=provider_room_id,
+            codes_issued=rooms.c.codes_issued | literal(bool(codes)),
+            **(room_codes.columns(app_id, codes) if codes else {}),
+            closure=None,
+            lease_holder=None,
+            lease_until=None,
+            updated_at=now,
+        )
+        .returning(rooms)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    await notify(connection, room_topic(room_id))
+    return None if row is None else room_from(row._mapping)
+
+
+async def mark_closed(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
+) -> bool:
+    """Write that the provider keeps the room shut. False when the lease was lost meanwhile."""
+    statement = (
+        _held(app_id, room_id, holder)
+        .values(state=RoomState.CLOSED, closure=closure, lease_holder=None, lease_until=None, updated_at=now)
+        .returning(rooms.c.id)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    await notify(connection, room_topic(room_id))
+    return row is not None
+
+
+async def release(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
+) -> None:
+    """Give the lease back without having got anywhere, and tell who waits why."""
+    await connection.execute(
+        _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
+    )
+    await notify(connection, room_topic(room_id))
+
+
+async def claim_renewal(connection: AsyncConnection, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
+    """Take the lease to leave this room for a new one. False when it is closed, or another room by now.
+
+    A process that is adding codes to it loses the lease, and starts over.
+    """
+    statement = (
+        update(rooms)
+        .where(
+            rooms.c.app_id == app_id,
+            rooms.c.id == room.id,
+            rooms.c.state == RoomState.READY,
+            rooms.c.generation == room.generation,
+        )
+        .values(lease_holder=holder, lease_until=_lease_end(), attempt=rooms.c.attempt + 1, failure=None)
+        .returning(rooms.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def begin_generation(
+    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
+) -> Room | None:
+    """Leave the provider's room for one that has yet to be opened, under the name of the next generation.
+
+    The former room is written down, to be closed before the new one is opened. None when the lease was lost meanwhile.
+    """
+    statement = (
+        _held(app_id, room_id, holder)
+        .values(
+            state=RoomState.PREPARING,
+            generation=rooms.c.generation + 1,
+            provider_room_id=None,
+            **no_codes(),
+            codes_issued=False,
+            closure=None,
+            updated_at=now,
+        )
+        .returning(rooms)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    room = room_from(row._mapping)
+    await connection.execute(
+        insert(former_rooms)
+        .values(
+            app_id=app_id,
+            provider=room.provider,
+            provider_room_id=provider_room_id,
+            session_id=room.session_id,
+            retired_at=now,
+        )
+        .on_conflict_do_update(
+            index_elements=["app_id", "provider", "provider_room_id"], set_={"retired_at": now, "closed_at": None}
+        )
+    )
+    return room
+
+
+async def former(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
+) -> list[FormerRoom]:
+    """The rooms that the session has left and that are not closed yet; with `retired_since`, all left since then."""
+    which = former_rooms.c.closed_at.is_(None) if retired_since is None else former_rooms.c.retired_at >= retired_since
+    statement = (
+        select(former_rooms)
+        .where(former_rooms.c.app_id == app_id, former_rooms.c.session_id == session_id, which)
+        .order_by(former_rooms.c.retired_at)
+    )
+    return [
+        FormerRoom(session_id, PROVIDERS[row.provider], row.provider_room_id, row.retired_at)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def last_provider_room(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName
+) -> str | None:
+    """The session's room by the provider's ID; while it is being replaced, the one that the session left last."""
+    present = select(rooms.c.provider_room_id).where(
+        rooms.c.app_id == app_id,
+        rooms.c.session_id == session_id,
+        rooms.c.provider == provider,
+        rooms.c.provider_room_id.is_not(None),
+    )
+    left = (
+        select(former_rooms.c.provider_room_id)
+        .where(
+            former_rooms.c.app_id == app_id,
+            former_rooms.c.session_id == session_id,
+            former_rooms.c.provider == provider,
+        )
+        .order_by(former_rooms.c.retired_at.desc())
+        .limit(1)
+    )
+    for statement in (present, left):
+        found: str | None = (await connection.execute(statement)).scalar_one_or_none()
+        if found is not None:
+            return found
+    return None
+
+
+async def mark_former_closed(connection: AsyncConnection, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
+    """Write that the provider has closed a former room. False when that was written before."""
+    statement = (
+        update(former_rooms)
+        .where(
+            former_rooms.c.app_id == app_id,
+            former_rooms.c.provider == room.provider,
+            former_rooms.c.provider_room_id == room.provider_room_id,
+            former_rooms.c.closed_at.is_(None),
+        )
+        .values(closed_at=now)
+        .returning(former_rooms.c.session_id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
+    """The session's rooms: one for each provider at which it ever had one."""
+    statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id == session_id)
+    return [room_from(row._mapping) for row in await connection.execute(statement)]
+
+
+async def sessions_at(
+    connection: AsyncConnection, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
+) -> list[SessionId]:
+    """Whose room the provider calls so: usually one session's; several share one where the account has a fixed room."""
+    statement = (
+        select(rooms.c.session_id)
+        .where(rooms.c.app_id == app_id, rooms.c.provider == provider, rooms.c.provider_room_id == provider_room_id)
+        .order_by(rooms.c.session_id.desc())
+        .limit(limit)
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+def _no_codes() -> Any:
+    return literal({}, rooms.c.codes.type)
+
+
+def _held(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
+    return update(rooms).where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.lease_holder == holder)
+
+
+def _failed(attempt: int | None) -> Any:
+    return (rooms.c.attempt == literal(attempt, Integer)) & rooms.c.failure.is_not(None) if attempt else false()
+
+
+def _lease_end() -> Any:
+    return func.clock_timestamp() + literal(LEASE, Interval)
+
+
+def _lease_is_free() -> Any:
+    return rooms.c.lease_until.is_(None) | (rooms.c.lease_until < func.clock_timestamp())
+
+
+def room_from(row: RowMapping, *, prefix: str = "") -> Room:
+    """The room that stands in a row of the table."""
+    room_id, session_id, provider, state, provider_room_id, codes, sealed_codes, closure, generation, codes_issued = (
+        ROOM_COLUMNS.of(row, prefix)
+    )
+    return Room(
+        id=room_id,
+        session_id=session_id,
+        provider=PROVIDERS[provider],
+        state=_STATES[state],
+        provider_room_id=provider_room_id,
+        codes=stored_codes(codes, sealed_codes),
+        closure=closure,
+        generation=generation,
+        codes_issued=codes_issued,
+    )
+
+
+ROOM_COLUMNS = Columns(
+    "id",
+    "session_id",
+    "provider",
+    "state",
+    "provider_room_id",
+    "codes",
+    "sealed_codes",
+    "closure",
+    "generation",
+    "codes_issued",
+)
+_STATES = words(RoomState)

@@ -1,0 +1,288 @@
+"""Who waits to be let into a session, and who was let in. It lasts until the session's room is shut."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Row,
+    RowMapping,
+    Uuid,
+    and_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId, EntryId, SessionId
+from videobroker.domain.lobby import FORGOTTEN_AFTER, Entry, EntryState
+from videobroker.storage.postgres.row_mapping import Columns
+from videobroker.storage.tables import calls, lobby, participants, removals
+
+WRITE_AGAIN_AFTER = timedelta(seconds=3)
+"""A sign of life is written at most so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry, with what the roster and the removals say of the person now."""
+
+    entry: Entry
+    role: str | None
+    """None for somebody who is not on the roster."""
+    banned: bool
+
+
+async def knock(connection: AsyncConnection, app_id: AppId, session_id: SessionId, entry: Entry) -> bool:
+    """Write that somebody asks to be let in; False, and no change, when they have an entry already."""
+    statement = (
+        insert(lobby)
+        .values(
+            app_id=app_id,
+            session_id=session_id,
+            user_id=entry.user_id,
+            id=entry.id,
+            display_name=entry.display_name,
+            is_guest=entry.is_guest,
+            state=EntryState.WAITING,
+            asked_at=entry.asked_at,
+            seen_at=entry.seen_at,
+        )
+        .on_conflict_do_nothing(index_elements=["app_id", "session_id", "user_id"])
+        .returning(lobby.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def saw(
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    user_id: str,
+    *,
+    display_name: str | None = None,
+    now: datetime,
+) -> None:
+    """Write that somebody still waits, unless that was written a moment ago, and how they call themselves now."""
+    await connection.execute(
+        update(lobby)
+        .where(
+            *_is_of(app_id, session_id, user_id),
+            lobby.c.state == EntryState.WAITING,
+            or_(
+                lobby.c.seen_at < now - WRITE_AGAIN_AFTER,
+                lobby.c.display_name != func.coalesce(display_name, lobby.c.display_name),
+            ),
+        )
+        .values(
+            seen_at=func.greatest(lobby.c.seen_at, now),
+            display_name=func.coalesce(display_name, lobby.c.display_name),
+        )
+    )
+
+
+async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int) -> list[Found]:
+    """Everybody with an entry: who still waits comes first, and of those who waits longest."""
+    statement = _found(app_id, session_id).order_by(lobby.c.decided_at.nulls_first(), lobby.c.asked_at, lobby.c.id)
+    return [_found_from(row) for row in await connection.execute(statement.limit(limit))]
+
+
+async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> Found | None:
+    """One entry of the session."""
+    statement = _found(app_id, session_id).where(lobby.c.id == entry_id)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _found_from(row)
+
+
+async def has(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+    """Whether this person has an entry."""
+    statement = select(exists().where(*_is_of(app_id, session_id, user_id)))
+    return bool((await connection.execute(statement)).scalar_one())
+
+
+async def entry_of(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> Entry | None:
+    """This person's entry."""
+    statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else entry_from(row._mapping)
+
+
+async def entries_of(
+    connection: AsyncConnection, app_id: AppId, session_ids: Collection[SessionId], user_id: str
+) -> dict[SessionId, Entry]:
+    """This person's entries in these sessions."""
+    statement = select(lobby).where(
+        lobby.c.app_id == app_id, lobby.c.session_id.in_(list(session_ids)), lobby.c.user_id == user_id
+    )
+    return {row.session_id: entry_from(row._mapping) for row in await connection.execute(statement)}
+
+
+async def settle(
+    connection: AsyncConnection,
+    app_id: AppId,
+    entry_id: EntryId,
+    state: EntryState,
+    *,
+    out_of: Collection[EntryState],
+    by: str | None,
+    now: datetime,
+) -> bool:
+    """Write what was decided about an entry; False, and no change, when it is in none of those states any more."""
+    statement = (
+        update(lobby)
+        .where(lobby.c.app_id == app_id, lobby.c.id == entry_id, lobby.c.state.in_(list(out_of)))
+        .values(state=state, decided_at=now, decided_by=by)
+        .returning(lobby.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def admit_many(
+    connection: AsyncConnection, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
+) -> list[Entry]:
+    """Write that these people are admitted, as far as they still wait, in one round trip; their entries afterwards."""
+    statement = (
+        update(lobby)
+        .where(
+            lobby.c.app_id == app_id,
+            lobby.c.id == func.any(literal(list(entry_ids), ARRAY(Uuid))),
+            lobby.c.state == EntryState.WAITING,
+        )
+        .values(state=EntryState.ADMITTED, decided_at=now, decided_by=by)
+        .returning(lobby)
+    )
+    return [entry_from(row._mapping) for row in await connection.execute(statement)]
+
+
+async def waiting(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, after: Entry | None, limit: int
+) -> list[Found]:
+    """A page of those who wait, who waits longest first; `after` is the last entry of the page before."""
+    statement = (
+        _found(app_id, session_id)
+        .where(lobby.c.state == EntryState.WAITING)
+        .order_by(lobby.c.asked_at, lobby.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(
+            tuple_(lobby.c.asked_at, lobby.c.id)
+            > tuple_(literal(after.asked_at, lobby.c.asked_at.type), literal(after.id, lobby.c.id.type))
+        )
+    return [_found_from(row) for row in await connection.execute(statement)]
+
+
+async def drop(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+    """Take somebody's entry away: they have to ask again. False when there was none."""
+    statement = delete(lobby).where(*_is_of(app_id, session_id, user_id)).returning(lobby.c.id)
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def withdraw(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
+    """Delete the entry of a person who waits; None, and no change, when there is none or it was decided."""
+    statement = (
+        delete(lobby)
+        .where(*_is_of(app_id, session_id, user_id), lobby.c.state == EntryState.WAITING)
+        .returning(lobby.c.id)
+    )
+    entry_id = (await connection.execute(statement)).scalar_one_or_none()
+    return None if entry_id is None else EntryId(entry_id)
+
+
+async def clear(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> None:
+    """Take all entries of a session away."""
+    await connection.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
+
+
+async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int) -> int:
+    """Take away entries that nobody needs any more: not seen for long, and no call runs. How many."""
+    before = now - FORGOTTEN_AFTER
+    running = exists().where(
+        calls.c.app_id == lobby.c.app_id, calls.c.session_id == lobby.c.session_id, calls.c.ended_at.is_(None)
+    )
+    old = (
+        select(lobby.c.app_id, lobby.c.id)
+        .where(lobby.c.seen_at < before, func.coalesce(lobby.c.decided_at, lobby.c.asked_at) < before, ~running)
+        .limit(at_once)
+    )
+    statement = delete(lobby).where(tuple_(lobby.c.app_id, lobby.c.id).in_(old)).returning(lobby.c.id)
+    return len((await connection.execute(statement)).all())
+
+
+async def admitted(
+    connection: AsyncConnection, app_id: AppId, session_ids: Collection[SessionId], user_id: str | None
+) -> set[SessionId]:
+    """Into which of these sessions this person was let."""
+    if user_id is None:
+        return set()
+    statement = select(lobby.c.session_id).where(
+        lobby.c.app_id == app_id,
+        lobby.c.session_id.in_(list(session_ids)),
+        lobby.c.user_id == user_id,
+        lobby.c.state == EntryState.ADMITTED,
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+def entry_from(columns: RowMapping, *, prefix: str = "") -> Entry:
+    """An entry out of a row that holds it."""
+    entry_id, user_id, display_name, is_guest, state, asked_at, seen_at, decided_at, decided_by = ENTRY_COLUMNS.of(
+        columns, prefix
+    )
+    return Entry(
+        id=entry_id,
+        user_id=user_id,
+        display_name=display_name,
+        is_guest=is_guest,
+        state=EntryState(state),
+        asked_at=asked_at,
+        seen_at=seen_at,
+        decided_at=decided_at,
+        decided_by=decided_by,
+    )
+
+
+ENTRY_COLUMNS = Columns(
+    "id", "user_id", "display_name", "is_guest", "state", "asked_at", "seen_at", "decided_at", "decided_by"
+)
+
+
+def _is_of(app_id: AppId, session_id: SessionId, user_id: str) -> tuple[Any, ...]:
+    return lobby.c.app_id == app_id, lobby.c.session_id == session_id, lobby.c.user_id == user_id
+
+
+def _found(app_id: AppId, session_id: SessionId) -> Any:
+    return (
+        select(lobby, participants.c.role, removals.c.banned)
+        .select_from(lobby)
+        .outerjoin(
+            participants,
+            and_(
+                participants.c.app_id == lobby.c.app_id,
+                participants.c.session_id == lobby.c.session_id,
+                participants.c.user_id == lobby.c.user_id,
+            ),
+        )
+        .outerjoin(
+            removals,
+            and_(
+                removals.c.app_id == lobby.c.app_id,
+                removals.c.session_id == lobby.c.session_id,
+                removals.c.user_id == lobby.c.user_id,
+            ),
+        )
+        .where(lobby.c.app_id == app_id, lobby.c.session_id == session_id)
+    )
+
+
+def _found_from(row: Row[Any]) -> Found:
+    return Found(entry_from(row._mapping), row.role, bool(row.banned))

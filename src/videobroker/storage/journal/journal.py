@@ -1,0 +1,337 @@
+"""The journal.
+
+A reader who follows the journal with a cursor must not miss a row. A counter alone cannot promise that: the row with
+number 7 may be committed after the row with number 8 was read. So every row carries the id of its transaction, the
+order is (transaction, number), and a reader sees only rows of transactions older than every one still running.
+The price: a row may become visible to readers a moment after it was committed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Row,
+    Select,
+    Text,
+    Uuid,
+    all_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
+from sqlalchemy import column as sql_column
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
+
+from videobroker.concurrency.batcher import Batcher
+from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType, Recorded
+from videobroker.domain.ids import AppId, SessionId, TicketId
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.database import TOLD, Store
+from videobroker.storage.postgres.fast_query import Query, Wire, row_of, table_of, told
+from videobroker.storage.tables import journal
+
+_POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
+FLIGHTS = 1
+"""Transactions of the scribe under way at a time."""
+
+OPERATOR = "operator"
+"""The member of a row's `data` that names the operator who asked. Nothing else in `data` has this name."""
+TICKET = "ticket"
+"""The member of a row's `data` with the ID of the ticket that was used. Nothing else in `data` has this name."""
+
+
+async def record(connection: AsyncConnection, *events: Event) -> None:
+    """Write these events, in this order."""
+    if events:
+        await connection.execute(insert(journal), [_columns_of(event) for event in events])
+        connection.info.setdefault(TOLD, set()).update(event.actor.app_id for event in events)
+
+
+async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
+    """Write this event; it is answered as it stands there, with its place."""
+    statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
+    row = (await connection.execute(statement)).one()
+    connection.info.setdefault(TOLD, set()).add(event.actor.app_id)
+    return _recorded_from(row)
+
+
+def _insert_one() -> ReturningInsert[tuple[Any]]:
+    """Writes a line, unless it is `credentials.issued` for a person who is blocked."""
+    line = row_of("line", *_LINE)
+    is_other = line.c.type != EventType.CREDENTIALS_ISSUED.value
+    may_issue = func.may_issue(line.c.app_id, line.c.session_id, line.c.user_id)
+    allowed = select(*line.c).where(case((is_other, true()), else_=may_issue))
+    return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
+
+
+def _insert_all() -> ReturningInsert[tuple[Any]]:
+    """Writes lines, but no `credentials.issued` for people who are blocked: one call decides about all of them."""
+    line = select(table_of("told", *_LINE)).cte("line")
+    issued = [func.array_agg(line.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
+    blocked = (
+        select(func.blocked_lines(*issued, type_=ARRAY(Uuid)).label("ids"))
+        .where(line.c.type == EventType.CREDENTIALS_ISSUED.value)
+        .cte("blocked")
+    )
+    # NULL without a line that issues credentials.
+    allowed = select(*line.c).where(blocked.c.ids.is_(None) | (line.c.id != all_(blocked.c.ids)))
+    return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
+
+
+class Scribe:
+    """Writes single events. Events of concurrent requests share a round trip, and a transaction.
+
+    `credentials.issued` is written unless the person is blocked in the session. The check is part of the write
+    (`may_issue` and `blocked_lines` in the migrations): a request that was under way when the person was blocked leaves
+    no such event behind the block, in the order of the journal.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._wires = [Wire(store) for _ in range(FLIGHTS)]
+        self._lines = Batcher[Event, bool]("journal", [partial(self._write, wire) for wire in self._wires])
+
+    async def record(self, event: Event) -> bool:
+        """Write this event: it is on disk when this returns. False if it was not written, because of a block."""
+        return await self._lines.ask(event)
+
+    async def aclose(self) -> None:
+        """Stop writing."""
+        await self._lines.aclose()
+        for wire in self._wires:
+            await wire.aclose()
+
+    async def _write(self, wire: Wire, events: Sequence[Event]) -> list[bool]:
+        query, values = (
+            (_INSERT_ONE, _columns_of(events[0]))
+            if len(events) == 1
+            else (_INSERT_ALL, told([_columns_of(event) for event in events]))
+        )
+        written = {row["id"] for row in await wire.fetch(query, values)}
+        # After the commit: whoever is woken finds what there is to find.
+        self._store.on_journal({event.actor.app_id for event in events})
+        return [event.id in written for event in events]
+
+
+async def page(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    types: Iterable[EventType] = (),
+    session_id: SessionId | None = None,
+    user_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Recorded], str | None]:
+    """One page of the journal, oldest first, and the cursor of the next; None when this page is the newest."""
+    statement = (
+        select(journal, _POSITION)
+        .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+        .order_by(journal.c.xid, journal.c.seq)
+        .limit(limit + 1)
+    )
+    if chosen := list(types):
+        statement = statement.where(journal.c.type.in_(chosen))
+    if session_id is not None:
+        statement = statement.where(journal.c.session_id == session_id)
+    if user_id is not None:
+        statement = statement.where(journal.c.user_id == user_id)
+    if since is not None:
+        statement = statement.where(journal.c.occurred_at >= since)
+    if until is not None:
+        statement = statement.where(journal.c.occurred_at < until)
+    if cursor is not None:
+        xid, seq = pagination.read(cursor, pagination.number, pagination.number)
+        statement = statement.where(
+            tuple_(journal.c.xid, journal.c.seq) > tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
+        )
+    found = [_recorded_from(row) for row in await connection.execute(statement)]
+    return found[:limit], found[limit - 1].cursor if len(found) > limit else None
+
+
+async def newest(
+    connection: AsyncConnection,
+    app_id: AppId,
+    session_id: SessionId,
+    *,
+    types: Iterable[EventType],
+    reported_by: str | None = None,
+    limit: int,
+) -> list[Recorded]:
+    """The newest events of these types about a session, oldest first.
+
+    With `reported_by`, of the app's reports only those that this end user made.
+    Everything that is committed is there at once; whoever wants to follow the journal uses `page`.
+    """
+    statement = (
+        select(journal, _POSITION)
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id, journal.c.type.in_(list(types)))
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(limit)
+    )
+    if reported_by is not None:
+        statement = statement.where(
+            or_(journal.c.type != EventType.APP_REPORTED, journal.c.asked_by_user_id == reported_by)
+        )
+    return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+
+
+async def latest(
+    connection: AsyncConnection, app_id: AppId, *, types: Iterable[EventType], limit: int
+) -> list[Recorded]:
+    """The newest events of these types, or of all, oldest first. Everything that is committed is there at once."""
+    statement = (
+        select(journal, _POSITION)
+        .where(journal.c.app_id == app_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(limit)
+    )
+    if chosen := list(types):
+        statement = statement.where(journal.c.type.in_(chosen))
+    return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+
+
+async def back(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
+) -> tuple[list[Recorded], str | None]:
+    """The last events about a session, before this cursor or at all, oldest first; and the cursor to go on back from.
+
+    Everything that is committed is there at once, as with `newest`.
+    """
+    statement = (
+        select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
+        .where(journal.c.app_id == app_id, journal.c.session_id == session_id)
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        xid, seq = pagination.read(before, pagination.number, pagination.number)
+        statement = statement.where(
+            tuple_(journal.c.xid, journal.c.seq) < tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
+        )
+    found = [_recorded_from(row) for row in await connection.execute(statement)]
+    return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
+
+
+async def at(
+    connection: AsyncConnection, app_id: AppId, positions: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Recorded]:
+    """The events that stand at these places; what was retired meanwhile is missing."""
+    wanted = list(positions)
+    if not wanted:
+        return {}
+    values = {"app_id": app_id, "xids": [str(xid) for xid, _ in wanted], "seqs": [seq for _, seq in wanted]}
+    return {(row.position, row.seq): _recorded_from(row) for row in await connection.execute(_AT, values)}
+
+
+async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
+    """The place behind which everything is new; None while the journal is empty."""
+    statement = (
+        select(journal, _POSITION)
+        .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
+        .order_by(journal.c.xid.desc(), journal.c.seq.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _recorded_from(row).cursor
+
+
+def _columns_of(event: Event) -> dict[str, Any]:
+    key = event.session
+    return {
+        "app_id": event.actor.app_id,
+        "id": event.id,
+        "type": event.type,
+        "occurred_at": event.occurred_at,
+        "session_id": event.session_id,
+        "kind": None if key is None else key.kind,
+        "reference": None if key is None else key.reference,
+        "user_id": event.user_id,
+        "key_id": event.actor.key_id,
+        "ip": event.actor.ip,
+        "user_agent": event.actor.user_agent,
+        "asked_by_user_id": event.actor.user_id,
+        "data": _data_of(event),
+    }
+
+
+def _data_of(event: Event) -> Mapping[str, Any]:
+    actor, data = event.actor, dict(event.data or {})
+    if actor.operator is not None:
+        data[OPERATOR] = actor.operator
+    if actor.ticket_id is not None:
+        data[TICKET] = str(actor.ticket_id)
+    return data
+
+
+def _recorded_from(row: Row[Any]) -> Recorded:
+    key = None if row.reference is None else SessionKey(row.app_id, SessionKind(row.kind), row.reference)
+    data = dict(row.data)
+    operator, ticket = data.pop(OPERATOR, None), data.pop(TICKET, None)
+    event = Event(
+        id=row.id,
+        type=EventType(row.type),
+        occurred_at=row.occurred_at,
+        actor=Actor(
+            row.app_id,
+            row.key_id,
+            row.ip,
+            row.user_agent,
+            row.asked_by_user_id,
+            operator,
+            ticket_id=None if ticket is None else TicketId(UUID(ticket)),
+        ),
+        session=key,
+        session_id=row.session_id,
+        user_id=row.user_id,
+        data=data,
+    )
+    return Recorded(event, pagination.write([row.position, row.seq]))
+
+
+def _at() -> Select[tuple[object, ...]]:
+    wanted = (
+        func.unnest(bindparam("xids", type_=ARRAY(Text)), bindparam("seqs", type_=ARRAY(BigInteger)))
+        .table_valued(sql_column("xid", Text), sql_column("seq", BigInteger), name="wanted")
+        .render_derived()
+    )
+    same = (journal.c.xid == cast(wanted.c.xid, journal.c.xid.type)) & (journal.c.seq == wanted.c.seq)
+    return select(journal, _POSITION).join(wanted, same).where(journal.c.app_id == bindparam("app_id", type_=Uuid))
+
+
+_AT = _at()
+_WRITTEN = (
+    "app_id",
+    "id",
+    "type",
+    "occurred_at",
+    "session_id",
+    "kind",
+    "reference",
+    "user_id",
+    "key_id",
+    "ip",
+    "user_agent",
+    "asked_by_user_id",
+    "data",
+)
+_LINE = [sql_column(name, journal.c[name].type) for name in _WRITTEN]
+_INSERT_ONE = Query(_insert_one())
+_INSERT_ALL = Query(_insert_all())

@@ -1,0 +1,554 @@
+"""The seals of the journal, and everything that proves it.
+
+Rows come as plain tuples of the driver: a journal has millions of them. Whoever seals or takes something out of an
+app's journal holds its lock; whoever only writes events never waits for it.
+"""
+
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import SERVICE_ID, AppId, EventId
+from videobroker.domain.journal_proof.canonical_json import read
+from videobroker.domain.journal_proof.proof import JournalSeal, Leaf, Position, ProofEvent, Redaction, Row, Sealed
+from videobroker.domain.journal_proof.verification import Batch, Head, Rest
+from videobroker.errors import BrokerError
+from videobroker.storage.postgres.database import Store
+
+
+class JournalNotWhole(BrokerError):
+    """The journal is not what was sealed."""
+
+    code = "journal_not_whole"
+
+
+SEALS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 20_000
+PATIENCE = "10min"
+"""The longest statement of an operator's command: it may have to look at the whole journal."""
+BEGINNING: Position = (0, 0)
+
+# First half of the number of the advisory lock of an app's journal: "seal" in ASCII.
+LOCK_CLASS = 0x7365616C
+
+_ROW = """
+    journal.xid::text::bigint, journal.seq, journal.id::text, journal.type, journal.occurred_at,
+    journal.session_id::text, journal.kind, journal.reference, journal.user_id, journal.key_id::text,
+    journal.ip, journal.user_agent, journal.asked_by_user_id, journal.data::text
+"""
+_SALTED_ROW = f"{_ROW}, journal_salts.salts"
+_WITH_SALTS = "journal left join journal_salts using (app_id, xid, seq)"
+_SEAL = """
+    app_id::text, number, first_xid::text::bigint, first_seq, last_xid::text::bigint, last_seq, count,
+    oldest_at, newest_at, root, previous, sealed_at, hash
+"""
+_REDACTION = "xid::text::bigint, seq, pointer, commitment, entry_id::text"
+# Queries order by columns with their table: a bare `xid` would be the number that is shown, which no index has.
+# Everything behind one row of an app and not behind another; $1 is the app.
+_BETWEEN = "(xid, seq) > ($2::text::xid8, $3::bigint) and (xid, seq) <= ($4::text::xid8, $5::bigint)"
+_BEHIND = "(xid, seq) > ($2::text::xid8, $3::bigint)"
+_SETTLED = "xid < pg_snapshot_xmin(pg_current_snapshot())"
+
+
+@asynccontextmanager
+async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
+    """A transaction that sees the database as it is at its beginning, changes nothing, and may take minutes.
+
+    It takes no transaction id, so nobody who follows the journal has to wait for it.
+    """
+    async with store.transaction() as connection:
+        await connection.execute(text("set transaction isolation level repeatable read, read only"))
+        await be_patient(connection)
+        yield connection
+
+
+async def be_patient(connection: AsyncConnection) -> None:
+    """Let the statements of this transaction take minutes."""
+    await connection.execute(text(f"set local statement_timeout = '{PATIENCE}'"))
+
+
+async def lock(connection: AsyncConnection, app_id: AppId) -> None:
+    """Be the only one, until the transaction ends, who seals or takes something out of the app's journal."""
+    await (await _raw(connection)).execute("select pg_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id))
+
+
+async def try_lock(connection: AsyncConnection, app_id: AppId) -> bool:
+    """The same, without waiting: False when somebody else is."""
+    driver = await _raw(connection)
+    return bool(await driver.fetchval("select pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)))
+
+
+# -- sealing
+
+
+async def apps_to_seal(connection: AsyncConnection) -> list[AppId]:
+    """The apps that have rows which can be sealed; the service itself may be among them."""
+    found = await (await _raw(connection)).fetch(
+        f"""
+        select owner.id from (select id from apps union all select $1) owner left join lateral (
+            select last_xid, last_seq from journal_seals where app_id = owner.id order by number desc limit 1
+        ) seal on true
+        where exists (
+            select from journal where app_id = owner.id and {_SETTLED}
+            and (xid, seq) > (coalesce(seal.last_xid, '0'::xid8), coalesce(seal.last_seq, 0))
+        )
+        """,  # noqa: S608  our own words
+        SERVICE_ID,
+    )
+    return [AppId(UUID(str(app_id))) for (app_id,) in found]
+
+
+async def newest_seal(connection: AsyncConnection, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
+    """The app's newest seal, and its hash as it is stored."""
+    found = await (await _raw(connection)).fetch(
+        f"select {_SEAL} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  our own words
+        app_id,
+    )
+    return _seal_from(found[0]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeal:
+    """The newest seal of an app's journal."""
+
+    app_id: AppId
+    number: int
+    sealed_at: datetime
+
+
+async def last_seals(connection: AsyncConnection) -> list[LastSeal]:
+    """Of every app whose journal was sealed at least once."""
+    found = await (await _raw(connection)).fetch(
+        """
+        select apps.id, seal.number, seal.sealed_at from apps cross join lateral (
+            select number, sealed_at from journal_seals where app_id = apps.id order by number desc limit 1
+        ) seal
+        """
+    )
+    return [LastSeal(AppId(UUID(str(app_id))), number, sealed_at) for app_id, number, sealed_at in found]
+
+
+async def head(connection: AsyncConnection, app_id: AppId) -> Head | None:
+    """Number and hash of the newest seal."""
+    newest = await newest_seal(connection, app_id)
+    return None if newest is None else Head(newest[0].number, newest[1])
+
+
+async def unsealed(connection: AsyncConnection, app_id: AppId, after: Position, *, limit: int) -> list[Row]:
+    """Rows behind this one that can be sealed: those of transactions older than every one that still runs."""
+    found = await (await _raw(connection)).fetch(
+        f"select {_ROW}, null::bytea from journal "  # noqa: S608  our own words
+        f"where app_id = $1 and {_BEHIND} and {_SETTLED} order by journal.xid, journal.seq limit $4",
+        app_id,
+        *_bound(after),
+        limit,
+    )
+    return [Row._make(each) for each in found]
+
+
+async def write(connection: AsyncConnection, sealed: Sealed) -> None:
+    """Keep a seal, its leaves and the salts of its rows.
+
+    Raises `JournalNotWhole` when some of these rows were sealed before, by a seal that is not there any more.
+    """
+    try:
+        await _write(connection, sealed)
+    except asyncpg.UniqueViolationError:
+        raise JournalNotWhole(
+            f"Seal {sealed.seal.number} was there before, and was removed. `videobroker journal verify` tells more."
+        ) from None
+
+
+async def _write(connection: AsyncConnection, sealed: Sealed) -> None:
+    driver, seal, leaves = await _raw(connection), sealed.seal, sealed.leaves
+    await driver.execute(
+        """
+        insert into journal_leaves (app_id, xid, seq, event_id, digest)
+        select $1, xid::text::xid8, seq, event_id, digest
+        from unnest($2::bigint[], $3::bigint[], $4::uuid[], $5::bytea[]) as leaf (xid, seq, event_id, digest)
+        """,
+        seal.app_id,
+        [leaf.xid for leaf in leaves],
+        [leaf.seq for leaf in leaves],
+        [leaf.event_id for leaf in leaves],
+        [leaf.digest for leaf in leaves],
+    )
+    await driver.execute(
+        """
+        insert into journal_salts (app_id, xid, seq, salts)
+        select $1, xid::text::xid8, seq, salts from unnest($2::bigint[], $3::bigint[], $4::bytea[])
+            as salted (xid, seq, salts)
+        """,
+        seal.app_id,
+        [position[0] for position, _ in sealed.salts],
+        [position[1] for position, _ in sealed.salts],
+        [salts for _, salts in sealed.salts],
+    )
+    await driver.execute(
+        """
+        insert into journal_seals (app_id, number, first_xid, first_seq, last_xid, last_seq, count, oldest_at,
+                                   newest_at, root, previous, sealed_at, hash)
+        values ($1, $2, $3::text::xid8, $4, $5::text::xid8, $6, $7, $8, $9, $10, $11, $12, $13)
+        """,
+        seal.app_id,
+        seal.number,
+        *_bound(seal.first),
+        *_bound(seal.last),
+        seal.count,
+        seal.oldest_at,
+        seal.newest_at,
+        seal.root,
+        seal.previous,
+        seal.sealed_at,
+        seal.hash(),
+    )
+
+
+# -- looking at everything
+
+
+async def count_sealed(connection: AsyncConnection, app_id: AppId) -> int:
+    """How many rows the app's seals stand for."""
+    driver = await _raw(connection)
+    return int(await driver.fetchval("select coalesce(sum(count), 0) from journal_seals where app_id = $1", app_id))
+
+
+async def batches(connection: AsyncConnection, app_id: AppId) -> AsyncIterator[Batch]:
+    """Everything that was sealed, in order, some thousands of rows at a time."""
+    driver, number, after = await _raw(connection), 0, BEGINNING
+    while page := await driver.fetch(
+        f"select {_SEAL} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
+        app_id,
+        number,
+        SEALS_AT_ONCE,
+    ):
+        together: list[tuple[JournalSeal, bytes]] = []
+        expected = 0
+        for each in page:
+            together.append(_seal_from(each))
+            expected += together[-1][0].count
+            if expected >= ROWS_AT_ONCE:
+                yield await _batch(driver, app_id, after, together)
+                after, together, expected = max(after, *(seal.last for seal, _ in together)), [], 0
+        if together:
+            yield await _batch(driver, app_id, after, together)
+            after = max(after, *(seal.last for seal, _ in together))
+        number = page[-1][1]
+
+
+async def _batch(
+    driver: "asyncpg.Connection", app_id: AppId, after: Position, together: Sequence[tuple[JournalSeal, bytes]]
+) -> Batch:
+    bounds = (app_id, *_bound(after), *_bound(max(seal.last for seal, _ in together)))
+    leaves = await driver.fetch(
+        f"select xid::text::bigint, seq, event_id::text, digest from journal_leaves "  # noqa: S608  our own words
+        f"where app_id = $1 and {_BETWEEN} order by journal_leaves.xid, journal_leaves.seq",
+        *bounds,
+    )
+    rows = await driver.fetch(
+        # Both sides are bounded: PostgreSQL does not see that a bound of one is a bound of the other.
+        f"select {_ROW}, salted.salts from journal left join "  # noqa: S608  our own words
+        f"(select xid, seq, salts from journal_salts where app_id = $1 and {_BETWEEN}) salted using (xid, seq) "
+        f"where app_id = $1 and {_BETWEEN}",
+        *bounds,
+    )
+    redactions = await driver.fetch(
+        f"select {_REDACTION} from journal_redactions where app_id = $1 and {_BETWEEN} "  # noqa: S608  our own words
+        "order by journal_redactions.xid, journal_redactions.seq, pointer",
+        *bounds,
+    )
+    return Batch(
+        seals=[seal for seal, _ in together],
+        hashes=[stored for _, stored in together],
+        leaves=[Leaf._make(each) for each in leaves],
+        rows=[Row._make(each) for each in rows],
+        redactions=[_redaction_from(each) for each in redactions],
+    )
+
+
+async def rest(connection: AsyncConnection, app_id: AppId, after: Position) -> Rest:
+    """What stands behind the row of the last seal."""
+    driver, bounds = await _raw(connection), (app_id, *_bound(after))
+    behind = f"where app_id = $1 and {_BEHIND}"
+    entries = await driver.fetch(
+        f"select id::text, data::text from journal {behind} and type = any($4)",  # noqa: S608  our own words
+        *bounds,
+        [each.value for each in ProofEvent],
+    )
+    redactions = await driver.fetch(f"select {_REDACTION} from journal_redactions {behind}", *bounds)  # noqa: S608
+    return Rest(
+        unsealed=int(await driver.fetchval(f"select count(*) from journal {behind}", *bounds)),  # noqa: S608
+        entries={entry_id: _object(data) for entry_id, data in entries},
+        redactions=[_redaction_from(each) for each in redactions],
+        leaves=int(await driver.fetchval(f"select count(*) from journal_leaves {behind}", *bounds)),  # noqa: S608
+    )
+
+
+async def find_behind(
+    connection: AsyncConnection, app_id: AppId, after: Position, event_ids: Collection[str]
+) -> list[tuple[str, Position]]:
+    """Which of these events stand behind this row, and where."""
+    found = await (await _raw(connection)).fetch(
+        f"select id::text, xid::text::bigint, seq from journal "  # noqa: S608  our own words
+        f"where app_id = $1 and {_BEHIND} and id = any($4::uuid[])",
+        app_id,
+        *_bound(after),
+        list(event_ids),
+    )
+    return [(event_id, (xid, seq)) for event_id, xid, seq in found]
+
+
+# -- taking something out
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row, and its leaf if it was sealed."""
+
+    row: Row
+    leaf: bytes | None
+
+
+async def provider_names(connection: AsyncConnection, app_id: AppId, user_id: str) -> dict[str, set[str]]:
+    """What providers call this person, by the id of the session."""
+    found = await (await _raw(connection)).fetch(
+        """
+        select session_id::text, data ->> 'provider_user_id' from journal
+        where app_id = $1 and user_id = $2 and session_id is not null and data ->> 'provider_user_id' is not null
+        union select session_id::text, uid::text from uids where app_id = $1 and user_id = $2
+        union select session_id::text, provider_user_id from attendance where app_id = $1 and user_id = $2
+        """,
+        app_id,
+        user_id,
+    )
+    names: dict[str, set[str]] = {}
+    for session_id, name in found:
+        names.setdefault(session_id, set()).add(name)
+    return names
+
+
+async def rows_that_name(
+    connection: AsyncConnection,
+    app_id: AppId,
+    user_id: str,
+    names: Mapping[str, Collection[str]],
+    references: Collection[str],
+) -> list[Held]:
+    """Rows in which this person may stand, in order: under their id, or under a provider's name for them in a session.
+
+    Rows about sessions with these references, too. Looks at the whole journal of the app: there is no index by person,
+    which every event would pay for.
+    """
+    pairs = [(session_id, name) for session_id, called in names.items() for name in called]
+    found = await (await _raw(connection)).fetch(
+        f"""
+        select {_SALTED_ROW}, journal_leaves.digest
+        from {_WITH_SALTS} left join journal_leaves using (app_id, xid, seq)
+        where app_id = $1 and (
+            journal.user_id = $2 or journal.asked_by_user_id = $2 or journal.reference = any($5)
+            or strpos(journal.data::text, $6) > 0
+            or (journal.session_id, journal.data ->> 'provider_user_id')
+               in (select * from unnest($3::uuid[], $4::text[]))
+        )
+        order by journal.xid, journal.seq
+        """,  # noqa: S608  our own words
+        app_id,
+        user_id,
+        [session_id for session_id, _ in pairs],
+        [name for _, name in pairs],
+        list(references),
+        # As a string or as a key, in the form in which jsonb is printed.
+        json.dumps(user_id, ensure_ascii=False),
+    )
+    return [Held(Row._make(each[:-1]), each[-1]) for each in found]
+
+
+async def redact(
+    connection: AsyncConnection, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]
+) -> None:
+    """Take these parts out of the journal. The event that accounts for them was written in this transaction."""
+    driver = await _raw(connection)
+    await driver.execute(
+        """
+        insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
+        select $1, xid::text::xid8, seq, pointer, commitment, $6
+        from unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[]) as part (xid, seq, pointer, commitment)
+        """,
+        app_id,
+        [each.position[0] for each in redactions],
+        [each.position[1] for each in redactions],
+        [each.pointer for each in redactions],
+        [each.commitment for each in redactions],
+        entry_id,
+    )
+    await driver.execute("select journal_redact($1, $2)", app_id, entry_id)
+
+
+async def replace_salts(connection: AsyncConnection, app_id: AppId, salts: Mapping[Position, bytes]) -> None:
+    """Keep other salts for these rows; none where there are none left."""
+    driver = await _raw(connection)
+    columns = [list(column) for column in zip(*((*each, kept) for each, kept in salts.items()), strict=True)]
+    if not columns:
+        return
+    await driver.execute(
+        """
+        update journal_salts set salts = kept.salts
+        from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as kept (xid, seq, salts)
+        where app_id = $1 and journal_salts.xid = kept.xid::text::xid8 and journal_salts.seq = kept.seq
+        """,
+        app_id,
+        *columns,
+    )
+    await driver.execute(
+        """
+        delete from journal_salts using unnest($2::bigint[], $3::bigint[]) as row (xid, seq)
+        where app_id = $1 and journal_salts.xid = row.xid::text::xid8 and journal_salts.seq = row.seq
+          and journal_salts.salts = ''
+        """,
+        app_id,
+        *columns[:2],
+    )
+
+
+# -- how long it is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the journal of an app keeps events of a class: the first word of their type."""
+
+    app_id: AppId
+    event_class: str
+    days: int
+    done_seal: int
+    """There is nothing left of the class in the seals up to this one."""
+
+
+async def keep_for(connection: AsyncConnection, app_id: AppId, event_class: str, days: int | None) -> None:
+    """Keep events of this class for so many days; None: for good."""
+    driver = await _raw(connection)
+    if days is None:
+        await driver.execute("delete from retention where app_id = $1 and event_class = $2", app_id, event_class)
+        return
+    await driver.execute(
+        """
+        insert into retention (app_id, event_class, days) values ($1, $2, $3)
+        on conflict (app_id, event_class) do update set days = excluded.days
+        """,
+        app_id,
+        event_class,
+        days,
+    )
+
+
+async def retentions(connection: AsyncConnection, app_id: AppId | None = None) -> list[Retention]:
+    """All of them, or those of an app."""
+    found = await (await _raw(connection)).fetch(
+        "select app_id::text, event_class, days, done_seal from retention "
+        "where $1::uuid is null or app_id = $1 order by app_id, event_class",
+        app_id,
+    )
+    return [Retention(AppId(UUID(app)), *rest) for app, *rest in found]
+
+
+async def outlived(
+    connection: AsyncConnection, retention: Retention, *, before: datetime, limit: int
+) -> list[tuple[Position, bytes]]:
+    """Sealed rows of the class that happened before then, in order, with their leaves.
+
+    Looks only at seals with such old rows that have not been done with.
+    """
+    driver = await _raw(connection)
+    old = await driver.fetch(
+        f"select {_SEAL} from journal_seals where app_id = $1 and number in ("  # noqa: S608  our own words
+        "(select min(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3),"
+        "(select max(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3)"
+        ") order by number",
+        retention.app_id,
+        retention.done_seal,
+        before,
+    )
+    if not old:
+        return []
+    first, last = _seal_from(old[0])[0].first, _seal_from(old[-1])[0].last
+    found = await driver.fetch(
+        f"""
+        select xid::text::bigint, seq, leaf.digest from journal join
+        (select xid, seq, digest from journal_leaves where app_id = $1 and {_BETWEEN}) leaf using (xid, seq)
+        where app_id = $1 and {_BETWEEN} and split_part(type, '.', 1) = $6 and occurred_at < $7
+        order by journal.xid, journal.seq limit $8
+        """,  # noqa: S608  our own words
+        retention.app_id,
+        # From the first row on, not from behind it.
+        *_bound((first[0], first[1] - 1)),
+        *_bound(last),
+        retention.event_class,
+        before,
+        limit,
+    )
+    return [((xid, seq), digest) for xid, seq, digest in found]
+
+
+async def done_with(connection: AsyncConnection, retention: Retention, *, before: datetime) -> None:
+    """There is nothing left of the class from before then: next time, look only at younger seals."""
+    await (await _raw(connection)).execute(
+        """
+        update retention set done_seal = greatest(done_seal, coalesce(
+            (select min(number) - 1 from journal_seals where app_id = $1 and number > $3 and newest_at >= $4),
+            (select max(number) from journal_seals where app_id = $1),
+            0
+        )) where app_id = $1 and event_class = $2
+        """,
+        retention.app_id,
+        retention.event_class,
+        retention.done_seal,
+        before,
+    )
+
+
+def _redaction_from(found: Any) -> Redaction:
+    xid, seq, pointer, commitment, entry_id = found
+    return Redaction((xid, seq), pointer, commitment, entry_id)
+
+
+def _seal_from(found: Any) -> tuple[JournalSeal, bytes]:
+    app_id, number, first_xid, first_seq, last_xid, last_seq, count, oldest, newest, root, previous, sealed, stored = (
+        found
+    )
+    seal = JournalSeal(
+        app_id=app_id,
+        number=number,
+        first=(first_xid, first_seq),
+        last=(last_xid, last_seq),
+        count=count,
+        oldest_at=oldest,
+        newest_at=newest,
+        root=root,
+        previous=previous,
+        sealed_at=sealed,
+    )
+    return seal, stored
+
+
+def _object(data: str) -> Mapping[str, Any]:
+    value, _ = read(data)
+    return value if isinstance(value, dict) else {}
+
+
+def _bound(position: Position) -> tuple[str, int]:
+    # The driver has no way of its own to send an xid8.
+    return str(position[0]), position[1]
+
+
+async def _raw(connection: AsyncConnection) -> "asyncpg.Connection":
+    # SQLAlchemy begins a transaction with its own first statement: past it, nothing would hold these together.
+    await connection.execute(text("select"))
+    return cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)

@@ -1,0 +1,168 @@
+"""The near side: a pool of connections to PostgreSQL, and transactions on it."""
+
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from videobroker.domain.ids import AppId
+from videobroker.errors import StorageUnavailable
+from videobroker.storage.postgres import pgbouncer
+
+Transaction = AsyncConnection
+"""An open transaction, for those who hand it on and do not speak SQL."""
+
+POOL_SIZE = 10
+"""Connections per process. Two cores of PostgreSQL are busy with fewer; more only queue inside the server."""
+POOL_TIMEOUT_SECONDS = 5.0
+STATEMENT_TIMEOUT_MS = 5_000
+"""No statement of ours takes longer than milliseconds: one that does is stuck, and its caller has given up."""
+
+
+def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
+    """The URL with our driver, whichever spelling of PostgreSQL it came with; `name` is that of the setting."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"{name} must be of the form postgresql://user:password@host:5432/name") from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ValueError(f"{name} must begin with postgresql://")
+    return parsed.set(drivername="postgresql+asyncpg")
+
+
+TOLD = "videobroker.told"
+"""In a connection's notes: the apps whose journals the transaction has lengthened."""
+
+
+def _nobody(_: Collection[AppId]) -> None:
+    """Nobody wants to know."""
+
+
+class Store:
+    """Connections and transactions. One per process; closed by whoever made it."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        direct: str | URL | None = None,
+        pool_size: int = POOL_SIZE,
+        on_journal: Callable[[Collection[AppId]], None] = _nobody,
+    ) -> None:
+        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none.
+
+        With `direct`, which leads to PostgreSQL itself, `url` may lead through a pooler that shares its connections
+        between transactions.
+        """
+        self.url = database_url(url)
+        # For whoever needs a session to itself: to listen, to hold a lock, to keep prepared statements.
+        self.direct = self.url if direct is None else database_url(direct)
+        self.is_pooled = direct is not None
+        self.on_journal = on_journal
+        # Of every connection to PostgreSQL itself, also of those that are not in the pool.
+        self.connect_args: dict[str, Any] = {
+            "timeout": POOL_TIMEOUT_SECONDS,
+            "server_settings": {
+                "application_name": "videobroker",
+                "timezone": "UTC",
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            },
+        }
+        self.engine: AsyncEngine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            # Statements may hold what nobody should read in a log.
+            hide_parameters=True,
+            connect_args=pgbouncer.connect_args(self.connect_args) if self.is_pooled else self.connect_args,
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        A lost database is `StorageUnavailable`. A commit whose answer was lost counts as failed: what is written here
+        can be repeated.
+        """
+        async with self.translated(), self.engine.begin() as connection:
+            connection.info.pop(TOLD, None)
+            yield connection
+            told = connection.info.pop(TOLD, frozenset())
+        # After the commit: whoever is woken finds what there is to find.
+        self.on_journal(told)
+
+    @asynccontextmanager
+    async def translated(self) -> AsyncIterator[None]:
+        """A lost database, and one that refuses us, are `StorageUnavailable`."""
+        try:
+            yield
+        except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+            raise _unavailable() from error
+        except asyncpg.InterfaceError as error:
+            if isinstance(error, ValueError):
+                raise  # a value that is no value of its type: the database was not even asked
+            raise _unavailable() from error
+        except asyncpg.PostgresError as error:
+            if _is_from_pooler(error):
+                raise _pooler_answers(error) from error
+            if _means_shutdown(error.sqlstate):
+                raise _unavailable() from error
+            if _means_refusal(error.sqlstate):
+                raise _refused(error) from error
+            raise
+        except DBAPIError as error:
+            if _is_from_pooler(error.orig):
+                raise _pooler_answers(error.orig) from error
+            state = getattr(error.orig, "sqlstate", None)
+            if error.connection_invalidated or _means_shutdown(state):
+                raise _unavailable() from error
+            if _means_refusal(state):
+                raise _refused(getattr(error.orig, "__cause__", None) or error.orig) from error
+            raise
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life. Raises `StorageUnavailable`."""
+        async with self.transaction() as connection:
+            await connection.execute(text("select 1"))
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _means_shutdown(state: str | None) -> bool:
+    # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
+    # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
+    return (state or "").startswith(("57", "08", "40")) or state == "53300"
+
+
+def _is_from_pooler(error: BaseException | None) -> bool:
+    # PgBouncer's own words: PostgreSQL knows the parameters that we send.
+    return "unsupported startup parameter" in str(error)
+
+
+def _pooler_answers(error: BaseException | None) -> StorageUnavailable:
+    return StorageUnavailable(
+        f"A connection pooler answers: {error}. Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself; "
+        "DATABASE_URL may lead through the pooler then."
+    )
+
+
+def _means_refusal(state: str | None) -> bool:
+    # Class 28: authentication; 3D000: no such database.
+    return (state or "").startswith("28") or state == "3D000"
+
+
+def _refused(reason: BaseException | None) -> StorageUnavailable:
+    return StorageUnavailable(f"PostgreSQL refuses the connection: {reason}. Check DATABASE_URL.")
+
+
+def _unavailable() -> StorageUnavailable:
+    return StorageUnavailable("The database does not answer just now. Nothing was changed; try again.", retry_after=2)

@@ -1,0 +1,303 @@
+"""Sessions of many apps at once, for whoever runs the service.
+
+Whatever is asked here is bounded: by a stretch of time, by the calls that are open, or by an index that leads there.
+Each app is looked at by itself (lateral), for the indexes begin with it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    String,
+    and_,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.overview import NAMES_SHOWN, Counts, Listed, Phase, Stretch
+from videobroker.domain.sessions import Participant, SessionKind, SessionStatus
+from videobroker.storage.calls.calls import call_from
+from videobroker.storage.postgres import pagination
+from videobroker.storage.sessions.sessions import participant_from, session_from
+from videobroker.storage.tables import calls, participants, sessions
+
+GROUPS_SEARCHED = 5_000
+"""So many of an app's newest groups are searched by title: titles have no index."""
+_UUID = postgresql.UUID(as_uuid=True)
+LAST_CHARACTER = "\U0010ffff"
+
+_running = and_(calls.c.app_id == sessions.c.app_id, calls.c.session_id == sessions.c.id, calls.c.ended_at.is_(None))
+_call_columns = [each.label(f"call_{each.name}") for each in calls.c]
+
+
+def _each(app_ids: Sequence[AppId]) -> Any:
+    """The apps as a table, to look at one after the other."""
+    values = func.unnest(literal(list(app_ids), postgresql.ARRAY(_UUID))).table_valued(
+        column("app_id", _UUID), name="each_app"
+    )
+    return values.render_derived()
+
+
+def _phase(now: datetime) -> ColumnElement[str]:
+    """`domain.overview.phase_of`, in the database's words."""
+    return case(
+        (sessions.c.status == SessionStatus.CANCELLED, Phase.CANCELLED.value),
+        (calls.c.id.is_not(None), Phase.IN_PROGRESS.value),
+        (sessions.c.status == SessionStatus.COMPLETED, Phase.COMPLETED.value),
+        (sessions.c.ends_at <= now, Phase.COMPLETED.value),
+        else_=Phase.UPCOMING.value,
+    )
+
+
+def _bookings(stretch: Stretch) -> ColumnElement[bool]:
+    return and_(
+        sessions.c.kind == SessionKind.BOOKING,
+        sessions.c.starts_at >= stretch.start,
+        sessions.c.starts_at < stretch.end,
+    )
+
+
+async def counts(connection: AsyncConnection, app_ids: Sequence[AppId], stretch: Stretch, *, now: datetime) -> Counts:
+    """How many bookings that begin in this time are in each phase; what is in progress counts whenever it began."""
+    phase = _phase(now).label("phase")
+    statement = (
+        select(phase, func.count().label("number"))
+        .select_from(sessions.outerjoin(calls, _running))
+        .where(sessions.c.app_id.in_(app_ids), _bookings(stretch))
+        .group_by(phase)
+    )
+    found = {row.phase: row.number for row in await connection.execute(statement)}
+    open_calls = select(func.count().label("number"), func.coalesce(func.sum(calls.c.present), 0).label("present"))
+    row = (await connection.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
+    return Counts(
+        upcoming=found.get(Phase.UPCOMING, 0),
+        in_progress=row.number,
+        completed=found.get(Phase.COMPLETED, 0),
+        cancelled=found.get(Phase.CANCELLED, 0),
+        present=row.present,
+    )
+
+
+async def in_progress(
+    connection: AsyncConnection, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
+) -> tuple[list[Listed], str | None]:
+    """One page of the sessions in which a call runs, whatever their time, and the cursor of the next."""
+    apps = _each(app_ids)
+    statement = (
+        select(sessions, *_call_columns)
+        .join(calls, _running)
+        .where(sessions.c.app_id == apps.c.app_id)
+        .order_by(calls.c.id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
+    rows = await _lateral(connection, apps, statement, "call_id", limit=limit)
+    following = pagination.write([str(rows[limit - 1]._mapping["call_id"])]) if len(rows) > limit else None
+    return await _listed(connection, rows[:limit], now), following
+
+
+async def bookings(
+    connection: AsyncConnection,
+    app_ids: Sequence[AppId],
+    stretch: Stretch,
+    phase: Phase,
+    *,
+    now: datetime,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Listed], str | None]:
+    """One page of the bookings that begin in this time and are in this phase, by start, and the cursor of the next."""
+    apps = _each(app_ids)
+    position = (sessions.c.starts_at, sessions.c.id)
+    statement = (
+        select(sessions, *_call_columns)
+        .outerjoin(calls, _running)
+        .where(sessions.c.app_id == apps.c.app_id, _bookings(stretch), _phase(now) == phase.value)
+        .order_by(*position)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(tuple_(*position) > tuple_(*pagination.read(cursor, pagination.moment, UUID)))
+    rows = await _lateral(connection, apps, statement, "starts_at", "id", limit=limit)
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]._mapping
+        following = pagination.write([last["starts_at"].isoformat(), str(last["id"])])
+    return await _listed(connection, rows[:limit], now), following
+
+
+async def groups(
+    connection: AsyncConnection, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
+) -> tuple[list[Listed], str | None]:
+    """One page of the groups, the newest first, and the cursor of the next."""
+    apps = _each(app_ids)
+    statement = (
+        select(sessions, *_call_columns)
+        .outerjoin(calls, _running)
+        .where(sessions.c.app_id == apps.c.app_id, sessions.c.kind == SessionKind.GROUP)
+        .order_by(sessions.c.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(sessions.c.id < pagination.read(cursor, UUID)[0])
+    rows = await _lateral(connection, apps, statement, "-id", limit=limit)
+    following = pagination.write([str(rows[limit - 1]._mapping["id"])]) if len(rows) > limit else None
+    return await _listed(connection, rows[:limit], now), following
+
+
+async def search(
+    connection: AsyncConnection,
+    app_ids: Sequence[AppId],
+    words: str,
+    *,
+    titles_within: Stretch,
+    now: datetime,
+    limit: int,
+) -> list[Listed]:
+    """Sessions whose reference begins with these words, that have a participant with this user ID, or whose title or
+    participants' names contain the words: the last two among the bookings of this time, and among the newest groups."""
+    found: dict[SessionId, Listed] = {}
+    for chosen in (
+        _by_reference(app_ids, words),
+        _by_person(app_ids, words),
+        *_by_title(app_ids, words, titles_within),
+        *_by_name(app_ids, words, titles_within),
+    ):
+        if len(found) >= limit:
+            break
+        statement = (
+            select(sessions, *_call_columns)
+            .outerjoin(calls, _running)
+            .where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen.limit(limit)))
+        )
+        rows = (await connection.execute(statement)).all()
+        found |= {each.session.id: each for each in await _listed(connection, rows, now)}
+    return sorted(found.values(), key=_recency, reverse=True)[:limit]
+
+
+def _recency(each: Listed) -> tuple[datetime, UUID]:
+    return each.session.terms.starts_at or each.session.created_at, each.session.id
+
+
+def _by_reference(app_ids: Sequence[AppId], words: str) -> Select[Any]:
+    return select(sessions.c.app_id, sessions.c.id).where(
+        sessions.c.app_id.in_(app_ids),
+        sessions.c.kind.in_(list(SessionKind)),
+        # As a range, which the index serves: references compare byte by byte.
+        sessions.c.reference >= words,
+        sessions.c.reference < words + LAST_CHARACTER,
+    )
+
+
+def _by_person(app_ids: Sequence[AppId], words: str) -> Select[Any]:
+    return (
+        select(participants.c.app_id, participants.c.session_id)
+        .where(participants.c.app_id.in_(app_ids), participants.c.user_id == words)
+        .order_by(participants.c.session_id.desc())
+    )
+
+
+def _by_title(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Select[Any]]:
+    apps = _each(app_ids)
+    groups_of_each = _newest_groups(apps)
+    return [
+        select(sessions.c.app_id, sessions.c.id).where(
+            sessions.c.app_id.in_(app_ids), _bookings(within), _contains(sessions.c.title, words)
+        ),
+        select(groups_of_each.c.app_id, groups_of_each.c.id)
+        .select_from(apps.join(groups_of_each, true()))
+        .where(_contains(groups_of_each.c.title, words)),
+    ]
+
+
+def _by_name(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Select[Any]]:
+    """Names have no index: they are read of the participants of few enough sessions, which have one."""
+    apps = _each(app_ids)
+    groups_of_each = _newest_groups(apps)
+    named = _contains(participants.c.display_name, words)
+    of_booking = and_(participants.c.app_id == sessions.c.app_id, participants.c.session_id == sessions.c.id)
+    of_group = and_(participants.c.app_id == groups_of_each.c.app_id, participants.c.session_id == groups_of_each.c.id)
+    return [
+        select(sessions.c.app_id, sessions.c.id)
+        .join(participants, of_booking)
+        .where(sessions.c.app_id.in_(app_ids), _bookings(within), named)
+        .distinct(),
+        select(groups_of_each.c.app_id, groups_of_each.c.id)
+        .select_from(apps.join(groups_of_each, true()).join(participants, of_group))
+        .where(named)
+        .distinct(),
+    ]
+
+
+def _newest_groups(apps: Any) -> Any:
+    return (
+        select(sessions.c.app_id, sessions.c.id, sessions.c.title)
+        .where(sessions.c.app_id == apps.c.app_id, sessions.c.kind == SessionKind.GROUP)
+        .order_by(sessions.c.id.desc())
+        .limit(GROUPS_SEARCHED)
+        .lateral("newest")
+    )
+
+
+def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
+    """Whether the text contains the words, whatever their case: also beyond ASCII in a database of the C locale."""
+    spellings = sorted({words, words.lower(), words.upper(), words.title(), words.capitalize()})
+    found = [func.strpos(func.lower(text), func.lower(literal(words, String))) > 0]
+    return or_(*found, *(func.strpos(text, literal(each, String)) > 0 for each in spellings if not each.isascii()))
+
+
+async def _lateral(
+    connection: AsyncConnection, apps: Any, statement: Select[Any], *order: str, limit: int
+) -> Sequence[Row[Any]]:
+    """The first rows of all apps together; `statement` has the first ones of each. `-name` orders backwards."""
+    own = statement.lateral("own")
+    positions = [own.c[name.lstrip("-")].desc() if name.startswith("-") else own.c[name] for name in order]
+    together = select(own).select_from(apps.join(own, true())).order_by(*positions).limit(limit + 1)
+    return (await connection.execute(together)).all()
+
+
+async def _listed(connection: AsyncConnection, rows: Sequence[Row[Any]], now: datetime) -> list[Listed]:
+    people = await _first_people(connection, rows)
+    return [
+        Listed(
+            session=session_from(row),
+            call=None if row._mapping["call_id"] is None else call_from(row._mapping, prefix="call_"),
+            people=tuple(people.get(row._mapping["id"], ())[:NAMES_SHOWN]),
+            more_people=len(people.get(row._mapping["id"], ())) > NAMES_SHOWN,
+            now=now,
+        )
+        for row in rows
+    ]
+
+
+async def _first_people(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> dict[SessionId, list[Participant]]:
+    if not rows:
+        return {}
+    few = [
+        select(participants)
+        .where(participants.c.app_id == row._mapping["app_id"], participants.c.session_id == row._mapping["id"])
+        .order_by(participants.c.user_id)
+        .limit(NAMES_SHOWN + 1)
+        .subquery()
+        for row in rows
+    ]
+    found: dict[SessionId, list[Participant]] = {}
+    for person in await connection.execute(union_all(*(select(each) for each in few))):
+        found.setdefault(person.session_id, []).append(participant_from(person))
+    return {session_id: sorted(each, key=lambda one: one.user_id) for session_id, each in found.items()}

@@ -1,0 +1,498 @@
+"""Sessions and their rosters."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, Text, and_, column, delete, func, select, true, tuple_, update, values
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.ids import AppId, SessionId
+from videobroker.domain.sessions import (
+    Participant,
+    Session,
+    SessionFilter,
+    SessionKey,
+    SessionKind,
+    SessionStatus,
+    SessionTerms,
+)
+from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, words
+from videobroker.storage.tables import participants, sessions
+
+
+async def find(connection: AsyncConnection, key: SessionKey) -> Session | None:
+    """The session the app calls so."""
+    row = (await connection.execute(_by_key(key))).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def find_by_id(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Session | None:
+    """The session with this id of ours."""
+    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def lock_by_id(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Session | None:
+    """The same by our id."""
+    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).with_for_update()
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def set_ended_for_all(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None
+) -> None:
+    """Write when the last call was ended for everyone; None when another one has started."""
+    await connection.execute(
+        update(sessions)
+        .where(
+            sessions.c.app_id == app_id,
+            sessions.c.id == session_id,
+            sessions.c.ended_for_all_at.is_distinct_from(at),
+        )
+        .values(ended_for_all_at=at)
+    )
+
+
+async def attend_by(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
+    """Write when something falls due for the session next; None when nothing does."""
+    await connection.execute(
+        update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(attend_at=at)
+    )
+
+
+async def attend_sooner(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime) -> None:
+    """Have the session looked at by then at the latest."""
+    await connection.execute(
+        update(sessions)
+        .where(
+            sessions.c.app_id == app_id,
+            sessions.c.id == session_id,
+            sessions.c.attend_at.is_(None) | (sessions.c.attend_at > at),
+        )
+        .values(attend_at=at)
+    )
+
+
+async def attend_all(connection: AsyncConnection, app_id: AppId, at: datetime) -> None:
+    """Have every session of the app looked at for which something falls due later."""
+    await connection.execute(
+        update(sessions).where(sessions.c.app_id == app_id, sessions.c.attend_at > at).values(attend_at=at)
+    )
+
+
+async def take_due(
+    connection: AsyncConnection, *, now: datetime, again_at: datetime, limit: int
+) -> list[tuple[AppId, SessionId]]:
+    """Sessions for which something is due now. Unless somebody attends to them, they come again at `again_at`."""
+    chosen = (
+        select(sessions.c.app_id, sessions.c.id)
+        .where(sessions.c.attend_at <= now)
+        .order_by(sessions.c.attend_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    statement = (
+        update(sessions)
+        .where(sessions.c.app_id == chosen.c.app_id, sessions.c.id == chosen.c.id)
+        .values(attend_at=again_at)
+        .returning(sessions.c.app_id, sessions.c.id)
+    )
+    return [(row.app_id, row.id) for row in await connection.execute(statement)]
+
+
+async def reported_no_shows(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, starts_at: datetime | None
+) -> None:
+    """Write for which start missing people were reported."""
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.app_id == app_id, sessions.c.id == session_id)
+        .values(no_shows_reported_for=starts_at)
+    )
+
+
+async def conclude(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
+    """Write when the verdicts were written; None when they no longer hold."""
+    await connection.execute(
+        update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(concluded_at=at)
+    )
+
+
+async def lock(connection: AsyncConnection, key: SessionKey) -> Session | None:
+    """The session, which nobody else changes until this transaction ends."""
+    row = (await connection.execute(_by_key(key).with_for_update())).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def add(connection: AsyncConnection, session: Session, *, attend_at: datetime | None) -> bool:
+    """Write a new session; False when one with this key exists already. Something falls due for it at `attend_at`."""
+    new_row = _columns_of(session.terms) | {
+        "app_id": session.key.app_id,
+        "id": session.id,
+        "kind": session.key.kind,
+        "reference": session.key.reference,
+        "version": session.version,
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+        "attend_at": attend_at,
+    }
+    statement = (
+        insert(sessions)
+        .values(new_row)
+        .on_conflict_do_nothing(index_elements=["app_id", "kind", "reference"])
+        .returning(sessions.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def save_terms(connection: AsyncConnection, session: Session) -> None:
+    """Write what the app now says about the session."""
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.app_id == session.key.app_id, sessions.c.id == session.id)
+        .values(_columns_of(session.terms) | {"version": session.version, "updated_at": session.updated_at})
+    )
+
+
+async def stick_to(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName
+) -> Session | None:
+    """Bind the session to a provider for everybody; the session as it then stands. None when it is bound to another.
+
+    Nobody else changes the session until this transaction ends.
+    """
+    statement = (
+        update(sessions)
+        .where(
+            sessions.c.app_id == app_id,
+            sessions.c.id == session_id,
+            sessions.c.provider.is_(None) | (sessions.c.provider == provider),
+        )
+        .values(provider=provider)
+        .returning(sessions)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else session_from(row)
+
+
+async def page(
+    connection: AsyncConnection,
+    app_id: AppId,
+    kind: SessionKind,
+    chosen: SessionFilter,
+    *,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Session], str | None]:
+    """One page of sessions and the cursor of the next. Bookings come by start, groups by age."""
+    position = (sessions.c.starts_at, sessions.c.id) if kind is SessionKind.BOOKING else (sessions.c.id,)
+    statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
+    if cursor is not None:
+        statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
+    rows = (await connection.execute(statement)).all()
+    found = [session_from(row) for row in rows[:limit]]
+    return found, _cursor_after(found[-1]) if len(rows) > limit else None
+
+
+def _filtered(app_id: AppId, kind: SessionKind, chosen: SessionFilter) -> Select[Any]:
+    statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.kind == kind)
+    if chosen.participant is not None:
+        statement = statement.where(
+            select(participants.c.session_id)
+            .where(
+                participants.c.app_id == app_id,
+                participants.c.session_id == sessions.c.id,
+                participants.c.user_id == chosen.participant,
+            )
+            .exists()
+        )
+    if chosen.status is not None:
+        statement = statement.where(sessions.c.status == chosen.status)
+    if chosen.starts_after is not None:
+        statement = statement.where(sessions.c.starts_at >= chosen.starts_after)
+    if chosen.starts_before is not None:
+        statement = statement.where(sessions.c.starts_at < chosen.starts_before)
+    return statement
+
+
+def _cursor_after(session: Session) -> str:
+    starts_at = session.terms.starts_at
+    return pagination.write([starts_at.isoformat(), str(session.id)] if starts_at else [str(session.id)])
+
+
+def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
+    if kind is SessionKind.BOOKING:
+        return pagination.read(cursor, pagination.moment, UUID)
+    return pagination.read(cursor, UUID)
+
+
+async def roster(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
+    """Everybody on the roster, by user id."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .order_by(participants.c.user_id)
+    )
+    return tuple(participant_from(row) for row in await connection.execute(statement))
+
+
+async def first_participants(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int
+) -> tuple[tuple[Participant, ...], int]:
+    """The first `limit` participants by user ID, and how many there are in all."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .order_by(participants.c.user_id)
+        .limit(limit + 1)
+    )
+    people = tuple(participant_from(row) for row in await connection.execute(statement))
+    if len(people) <= limit:
+        return people, len(people)
+    return people[:limit], (await participant_counts(connection, app_id, [session_id]))[session_id]
+
+
+async def participant_counts(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId]
+) -> dict[SessionId, int]:
+    """How many participants each of these sessions has, in one round trip."""
+    statement = (
+        select(participants.c.session_id, func.count())
+        .where(participants.c.app_id == app_id, participants.c.session_id.in_(session_ids))
+        .group_by(participants.c.session_id)
+    )
+    counts = dict.fromkeys(session_ids, 0)
+    counts.update((SessionId(session_id), count) for session_id, count in await connection.execute(statement))
+    return counts
+
+
+async def entries_of_user(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
+) -> dict[SessionId, Participant]:
+    """The user's entry in each of these sessions that has one, in one round trip."""
+    statement = select(participants).where(
+        participants.c.app_id == app_id,
+        participants.c.user_id == user_id,
+        participants.c.session_id.in_(session_ids),
+    )
+    return {SessionId(row.session_id): participant_from(row) for row in await connection.execute(statement)}
+
+
+async def first_by_role(
+    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
+) -> dict[SessionId, dict[str, Participant]]:
+    """The first participant by user ID with each of these roles, for each session, in one round trip."""
+    wanted = values(column("role", Text), name="wanted").data([(role,) for role in roles])
+    first = (
+        select(participants)
+        .where(
+            participants.c.app_id == app_id,
+            participants.c.session_id == sessions.c.id,
+            participants.c.role == wanted.c.role,
+        )
+        .order_by(participants.c.user_id)
+        .limit(1)
+        .lateral("first")
+    )
+    statement = (
+        select(first)
+        .select_from(sessions)
+        .join(wanted, true())
+        .join(first, true())
+        .where(sessions.c.app_id == app_id, sessions.c.id.in_(session_ids))
+    )
+    found: dict[SessionId, dict[str, Participant]] = {session_id: {} for session_id in session_ids}
+    for row in await connection.execute(statement):
+        found[SessionId(row.session_id)][row.role] = participant_from(row)
+    return found
+
+
+async def roles(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[str]:
+    """The app roles of the session's participants, each once."""
+    statement = (
+        select(participants.c.role)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .distinct()
+    )
+    return list((await connection.execute(statement)).scalars())
+
+
+async def roster_page(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+) -> tuple[list[Participant], str | None]:
+    """One page of the roster, by user id, and the cursor of the next."""
+    statement = (
+        select(participants)
+        .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
+        .order_by(participants.c.user_id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        statement = statement.where(participants.c.user_id > pagination.read(cursor, pagination.text)[0])
+    people = [participant_from(row) for row in await connection.execute(statement)]
+    return people[:limit], pagination.write([people[limit - 1].user_id]) if len(people) > limit else None
+
+
+async def find_participant(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str
+) -> Participant | None:
+    """This person's line on the roster."""
+    statement = select(participants).where(_participant_is(app_id, session_id, user_id))
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else participant_from(row)
+
+
+async def put_participants(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
+) -> None:
+    """Write these lines of the roster, over what stood there under the same user id."""
+    rows = [
+        {
+            "app_id": app_id,
+            "session_id": session_id,
+            "user_id": person.user_id,
+            "role": person.role,
+            "display_name": person.display_name,
+        }
+        for person in people
+    ]
+    if not rows:
+        return
+    statement = insert(participants)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["app_id", "session_id", "user_id"],
+            set_={"role": statement.excluded.role, "display_name": statement.excluded.display_name},
+        ),
+        rows,
+    )
+
+
+async def drop_participants(
+    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]
+) -> None:
+    """Take these people off the roster."""
+    if user_ids:
+        await connection.execute(
+            delete(participants).where(
+                participants.c.app_id == app_id,
+                participants.c.session_id == session_id,
+                participants.c.user_id.in_(user_ids),
+            )
+        )
+
+
+def _participant_is(app_id: AppId, session_id: SessionId, user_id: str) -> Any:
+    return and_(
+        participants.c.app_id == app_id,
+        participants.c.session_id == session_id,
+        participants.c.user_id == user_id,
+    )
+
+
+def _by_key(key: SessionKey) -> Select[Any]:
+    return select(sessions).where(
+        sessions.c.app_id == key.app_id, sessions.c.kind == key.kind, sessions.c.reference == key.reference
+    )
+
+
+def _columns_of(terms: SessionTerms) -> dict[str, Any]:
+    return {
+        "title": terms.title,
+        "status": terms.status,
+        "video": terms.video,
+        "starts_at": terms.starts_at,
+        "ends_at": terms.ends_at,
+        "providers": list(terms.providers),
+        "policy": dict(terms.policy),
+        "metadata": dict(terms.metadata),
+    }
+
+
+def session_from(row: Row[Any]) -> Session:
+    """The session that stands in a row of the table."""
+    return session_of(row._mapping)
+
+
+def session_of(row: Any) -> Session:
+    """The session that stands in a row of the table."""
+    (
+        app_id,
+        session_id,
+        kind,
+        reference,
+        title,
+        status,
+        video,
+        starts_at,
+        ends_at,
+        providers,
+        policy,
+        metadata,
+        provider,
+        version,
+        created_at,
+        updated_at,
+        no_shows_reported_for,
+        concluded_at,
+        ended_for_all_at,
+    ) = SESSION_COLUMNS.of(row)
+    return Session(
+        id=session_id,
+        key=SessionKey(app_id, _KINDS[kind], reference),
+        terms=SessionTerms(
+            title=title,
+            status=_STATUSES[status],
+            video=video,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            providers=tuple([PROVIDERS[name] for name in providers]),
+            policy=policy,
+            metadata=metadata,
+        ),
+        provider=None if provider is None else PROVIDERS[provider],
+        version=version,
+        created_at=created_at,
+        updated_at=updated_at,
+        no_shows_reported_for=no_shows_reported_for,
+        concluded_at=concluded_at,
+        ended_for_all_at=ended_for_all_at,
+    )
+
+
+SESSION_COLUMNS = Columns(
+    "app_id",
+    "id",
+    "kind",
+    "reference",
+    "title",
+    "status",
+    "video",
+    "starts_at",
+    "ends_at",
+    "providers",
+    "policy",
+    "metadata",
+    "provider",
+    "version",
+    "created_at",
+    "updated_at",
+    "no_shows_reported_for",
+    "concluded_at",
+    "ended_for_all_at",
+)
+_KINDS = words(SessionKind)
+_STATUSES = words(SessionStatus)
+
+
+def participant_from(row: Row[Any]) -> Participant:
+    """The participant who stands in a row of the table."""
+    return Participant(user_id=row.user_id, role=row.role, display_name=row.display_name)

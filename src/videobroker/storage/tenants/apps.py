@@ -1,0 +1,309 @@
+"""Apps, their API keys and their accounts with the providers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, true, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.api_keys import ApiKey, Scope
+from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
+from videobroker.domain.ids import AccountId, AppId, KeyId
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
+from videobroker.storage.postgres.encryption import Seal
+from videobroker.storage.postgres.notifications import app_topic, notify
+from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Reads and writes accounts through the seal."""
+
+    seal: Seal
+
+    async def save(
+        self, connection: AsyncConnection, app_id: AppId, account: ProviderAccount, *, now: datetime
+    ) -> ProviderAccount | None:
+        """Write the app's account with a provider, over the former one, which is returned; None without one.
+
+        Same settings again change nothing: then the former one has the settings of `account`.
+        """
+        former = (
+            await connection.execute(
+                select(provider_accounts)
+                .where(provider_accounts.c.app_id == app_id, provider_accounts.c.provider == account.provider)
+                .with_for_update()
+            )
+        ).one_or_none()
+        known = None
+        if former is not None:
+            settings = self.seal.open(former.sealed_settings)
+            known = ProviderAccount(AccountId(former.id), account.provider, settings, version=former.version)
+            if settings == dict(account.settings):
+                return known
+        statement = insert(provider_accounts).values(
+            app_id=app_id,
+            id=account.id,
+            provider=account.provider,
+            sealed_settings=self.seal.seal(account.settings),
+            sealed_with=self.seal.key_id,
+            version=1,
+            updated_at=now,
+        )
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["app_id", "provider"],
+                set_={
+                    "sealed_settings": statement.excluded.sealed_settings,
+                    "sealed_with": statement.excluded.sealed_with,
+                    "version": provider_accounts.c.version + 1,
+                    "updated_at": now,
+                },
+            )
+        )
+        await notify(connection, app_topic(app_id))
+        return known
+
+    async def find_app(self, connection: AsyncConnection, name: str) -> App | None:
+        """The app with this name."""
+        row = (await connection.execute(_apps().where(apps.c.name == name))).one_or_none()
+        return None if row is None else self._app_from(row)
+
+    async def all_apps(self, connection: AsyncConnection) -> list[App]:
+        """Every app, by name."""
+        return [self._app_from(row) for row in await connection.execute(_apps().order_by(apps.c.name))]
+
+    async def find_by_key(self, connection: AsyncConnection, digest: bytes) -> tuple[ApiKey, App] | None:
+        """The key with this digest and the app it belongs to, in one round trip."""
+        statement = (
+            _apps()
+            .add_columns(*(column.label(f"key_{column.name}") for column in api_keys.c))
+            .join(api_keys, api_keys.c.app_id == apps.c.id)
+            .where(api_keys.c.digest == digest)
+        )
+        row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (_key_from(row._mapping, prefix="key_"), self._app_from(row))
+
+    async def app_by_id(self, connection: AsyncConnection, app_id: AppId) -> App | None:
+        """The app with this id of ours."""
+        row = (await connection.execute(_apps().where(apps.c.id == app_id))).one_or_none()
+        return None if row is None else self._app_from(row)
+
+    async def lock_app(self, connection: AsyncConnection, app_id: AppId) -> App | None:
+        """The app with this ID, which no other transaction changes until the transaction ends."""
+        await connection.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
+        return await self.app_by_id(connection, app_id)
+
+    async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
+        """Write how the app's user tokens are checked, in place of its former rules."""
+        values = {
+            "issuer": rules.issuer,
+            "sealed_rules": self.seal.seal(_rules_json(rules)),
+            "sealed_with": self.seal.key_id,
+            "updated_at": now,
+        }
+        statement = insert(user_token_rules).values(app_id=app_id, **values)
+        await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
+
+    async def find_rules(self, connection: AsyncConnection, app_id: AppId) -> TokenRules | None:
+        """How the app's user tokens are checked."""
+        found = await self._rules(connection, user_token_rules.c.app_id == app_id)
+        return found[0][1] if found else None
+
+    async def delete_rules(self, connection: AsyncConnection, app_id: AppId) -> bool:
+        """Remove how the app's user tokens are checked. False if it had no rules."""
+        statement = delete(user_token_rules).where(user_token_rules.c.app_id == app_id)
+        removed = await connection.execute(statement.returning(user_token_rules.c.app_id))
+        return removed.one_or_none() is not None
+
+    async def rules_of(self, connection: AsyncConnection, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
+        """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
+        return await self._rules(
+            connection, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer)
+        )
+
+    async def rules_beside(self, connection: AsyncConnection, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
+        """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
+        if rules.issuer is None:
+            return await self._rules(connection, true())
+        return await self.rules_of(connection, rules.issuer)
+
+    async def _rules(
+        self, connection: AsyncConnection, condition: ColumnElement[bool]
+    ) -> list[tuple[AppId, TokenRules]]:
+        statement = select(user_token_rules).where(condition).order_by(user_token_rules.c.app_id)
+        return [
+            (AppId(row.app_id), TokenRules(**self.seal.open(row.sealed_rules)))
+            for row in await connection.execute(statement)
+        ]
+
+    def _app_from(self, row: Row[Any]) -> App:
+        columns = row._mapping
+        accounts = (self._account_from(stored) for stored in columns["accounts"] or ())
+        return App(
+            id=columns["id"],
+            name=columns["name"],
+            policy=columns["policy"],
+            role_maps={ProviderName(name): roles for name, roles in columns["role_maps"].items()},
+            accounts={account.provider: account for account in accounts},
+            allowed_origins=tuple(columns["allowed_origins"]),
+            legacy_families=frozenset(map(LegacyFamily, columns["legacy_families"])),
+        )
+
+    def _account_from(self, stored: Mapping[str, Any]) -> ProviderAccount:
+        return ProviderAccount(
+            id=AccountId(stored["id"]),
+            provider=ProviderName(stored["provider"]),
+            settings=self.seal.open(stored["sealed_settings"].encode()),
+            version=stored["version"],
+        )
+
+
+async def add_app(
+    connection: AsyncConnection,
+    app_id: AppId,
+    name: str,
+    *,
+    policy: Mapping[str, Any],
+    role_maps: Mapping[ProviderName, Mapping[str, str]],
+    allowed_origins: Sequence[str] = (),
+    legacy_families: Collection[LegacyFamily] = frozenset(),
+    now: datetime,
+) -> bool:
+    """Write a new app. False when one has this name already."""
+    statement = (
+        insert(apps)
+        .values(
+            id=app_id,
+            name=name,
+            policy=dict(policy),
+            role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
+            allowed_origins=list(allowed_origins),
+            legacy_families=sorted(legacy_families),
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(apps.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def change_app(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    policy: Mapping[str, Any],
+    role_maps: Mapping[ProviderName, Mapping[str, str]],
+    allowed_origins: Sequence[str],
+    legacy_families: Collection[LegacyFamily],
+) -> None:
+    """Write the app's policy, role maps, origins, and legacy families."""
+    await connection.execute(
+        update(apps)
+        .where(apps.c.id == app_id)
+        .values(
+            policy=dict(policy),
+            role_maps={provider: dict(roles) for provider, roles in role_maps.items()},
+            allowed_origins=list(allowed_origins),
+            legacy_families=sorted(legacy_families),
+        )
+    )
+    await notify(connection, app_topic(app_id))
+
+
+async def all_origins(connection: AsyncConnection) -> set[str]:
+    """The origins of all apps."""
+    return set((await connection.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
+
+
+async def add_key(connection: AsyncConnection, key: ApiKey, digest: bytes) -> bool:
+    """Write a new key. False when this very key exists already."""
+    statement = (
+        insert(api_keys)
+        .values(
+            app_id=key.app_id,
+            id=key.id,
+            name=key.name,
+            shown=key.shown,
+            digest=digest,
+            scopes=sorted(key.scopes),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+        )
+        .on_conflict_do_nothing(index_elements=["digest"])
+        .returning(api_keys.c.id)
+    )
+    return (await connection.execute(statement)).one_or_none() is not None
+
+
+async def keys_of(connection: AsyncConnection, app_id: AppId) -> Sequence[ApiKey]:
+    """The app's keys, oldest first."""
+    statement = select(api_keys).where(api_keys.c.app_id == app_id).order_by(api_keys.c.id)
+    return [_key_from(row._mapping) for row in await connection.execute(statement)]
+
+
+async def lock_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId) -> ApiKey | None:
+    """This key of the app, which no other transaction changes until the transaction ends."""
+    statement = select(api_keys).where(api_keys.c.app_id == app_id, api_keys.c.id == key_id).with_for_update()
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _key_from(row._mapping)
+
+
+async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
+    """Make the key worthless from now on."""
+    await connection.execute(
+        update(api_keys)
+        .where(api_keys.c.app_id == app_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    await notify(connection, app_topic(app_id))
+
+
+def _rules_json(rules: TokenRules) -> dict[str, Any]:
+    # Versions before the bound on lifetimes read these rules during a rolling upgrade, and refuse unknown fields.
+    values = asdict(rules)
+    if rules.max_lifetime_seconds == DEFAULT_LIFETIME_SECONDS:
+        del values["max_lifetime_seconds"]
+    return values
+
+
+def _apps() -> Select[Any]:
+    accounts = (
+        select(
+            func.jsonb_agg(
+                aggregate_order_by(
+                    func.jsonb_build_object(
+                        "id",
+                        provider_accounts.c.id,
+                        "provider",
+                        provider_accounts.c.provider,
+                        "sealed_settings",
+                        func.convert_from(provider_accounts.c.sealed_settings, "UTF8"),
+                        "version",
+                        provider_accounts.c.version,
+                    ),
+                    provider_accounts.c.provider,
+                )
+            )
+        )
+        .where(provider_accounts.c.app_id == apps.c.id)
+        .scalar_subquery()
+    )
+    return select(apps, accounts.label("accounts"))
+
+
+def _key_from(columns: Mapping[Any, Any], *, prefix: str = "") -> ApiKey:
+    return ApiKey(
+        id=columns[f"{prefix}id"],
+        app_id=columns[f"{prefix}app_id"],
+        name=columns[f"{prefix}name"],
+        shown=columns[f"{prefix}shown"],
+        scopes=frozenset(Scope(scope) for scope in columns[f"{prefix}scopes"]),
+        created_at=columns[f"{prefix}created_at"],
+        expires_at=columns[f"{prefix}expires_at"],
+        revoked_at=columns[f"{prefix}revoked_at"],
+    )

@@ -1,0 +1,411 @@
+"""Events on their way to endpoints, and every attempt to bring them there.
+
+The journal is the outbox: an event is to be delivered if and only if it stands there. Deliveries are made from it,
+endpoint by endpoint, behind a cursor.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Interval,
+    Row,
+    Select,
+    Uuid,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videobroker.domain.events import Recorded
+from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
+from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState
+from videobroker.storage.postgres import pagination
+from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
+
+LEASE = timedelta(seconds=30)
+"""Longer than an attempt can take. After a crash somebody else tries again then."""
+RETRYING_CONSIDERED = 1_000
+UNDER_WAY = timedelta(seconds=28)
+"""What was taken longer ago is under way no more: it has come to its end, or whoever took it is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery that is ours to attempt, and where its event stands in the journal."""
+
+    delivery: Delivery
+    position: tuple[int, int]
+    failures: int
+    lease_until: datetime
+    """It is ours until then, and no longer."""
+
+
+async def make(
+    connection: AsyncConnection,
+    app_id: AppId,
+    endpoint_id: EndpointId,
+    events: Iterable[tuple[DeliveryId, Recorded]],
+    *,
+    now: datetime,
+    again: bool = False,
+) -> int:
+    """Put events on their way to an endpoint; how many those were.
+
+    One that is on its way already, or has been there, is left alone; with `again` it goes once more.
+    """
+    rows = [_columns_of(app_id, endpoint_id, delivery_id, recorded, now) for delivery_id, recorded in events]
+    if not rows:
+        return 0
+    statement = upsert(deliveries)
+    if again:
+        statement = statement.on_conflict_do_update(
+            index_elements=["app_id", "endpoint_id", "event_id"],
+            set_={"state": DeliveryState.PENDING, "failures": 0, "next_at": now, "lease_until": None},
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=["app_id", "endpoint_id", "event_id"])
+    await connection.execute(statement, rows)
+    return len(rows)
+
+
+async def take_due(
+    connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
+) -> list[Due]:
+    """What may be attempted now and nobody else is attempting, oldest first; nobody else takes it for a while.
+
+    `limit` is for all who take at once, together. `ordered`: of each session, only the oldest that is not delivered.
+    """
+    # One after the other, and each sees what the former has taken.
+    await connection.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended(f"deliveries to {endpoint_id}", 0)))
+    )
+    pending = (
+        deliveries.c.app_id == app_id,
+        deliveries.c.endpoint_id == endpoint_id,
+        deliveries.c.state == DeliveryState.PENDING,
+    )
+    taken_lately = deliveries.c.lease_until >= func.clock_timestamp() + literal(LEASE - UNDER_WAY, Interval)
+    under_way = select(deliveries.c.id).where(*pending, taken_lately).limit(limit).subquery()
+    limit -= (await connection.execute(select(func.count()).select_from(under_way))).scalar_one()
+    if limit <= 0:
+        return []
+    due = (
+        deliveries.c.next_at <= now,
+        deliveries.c.lease_until.is_(None) | (deliveries.c.lease_until < func.clock_timestamp()),
+    )
+    statement = select(deliveries.c.id).where(*pending, *due)
+    if ordered:
+        statement = statement.where(deliveries.c.id.in_(_heads(pending, now).limit(limit)))
+    else:
+        statement = statement.order_by(deliveries.c.xid, deliveries.c.seq).limit(limit)
+    statement = statement.with_for_update(skip_locked=True)
+    chosen = statement.cte("chosen")
+    taken = (
+        update(deliveries)
+        .where(deliveries.c.app_id == app_id, deliveries.c.id == chosen.c.id)
+        .values(lease_until=func.clock_timestamp() + literal(LEASE, Interval))
+        .returning(deliveries)
+    )
+    found = [
+        Due(_delivery_from(row), (row.xid, row.seq), row.failures, row.lease_until)
+        for row in await connection.execute(taken)
+    ]
+    return sorted(found, key=lambda due: due.position)
+
+
+def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tuple[UUID]]:
+    """Of each session the oldest that is not delivered, as far as it is due, oldest first.
+
+    All that is pending is sorted once: to ask of each whether there is an earlier one takes minutes in a long queue.
+    """
+    place = func.row_number().over(
+        partition_by=func.coalesce(deliveries.c.session_id, deliveries.c.id),
+        order_by=(deliveries.c.xid, deliveries.c.seq),
+    )
+    head = select(deliveries, place.label("place")).where(*pending).subquery()
+    return (
+        select(head.c.id)
+        .where(
+            head.c.place == 1,
+            head.c.next_at <= now,
+            head.c.lease_until.is_(None) | (head.c.lease_until < func.clock_timestamp()),
+        )
+        .order_by(head.c.xid, head.c.seq)
+    )
+
+
+async def record_attempt(
+    connection: AsyncConnection,
+    due: Due,
+    attempt: Attempt,
+    *,
+    state: DeliveryState,
+    next_at: datetime | None,
+) -> None:
+    """Write what came of an attempt and, if the delivery is still ours, what becomes of it.
+
+    It is not when the attempt took longer than the lease, or when it was put on its way once more meanwhile: then it
+    is for somebody else to say.
+    """
+    this = (deliveries.c.app_id == due.delivery.app_id) & (deliveries.c.id == due.delivery.id)
+    counted = update(deliveries).where(this).values(attempts=deliveries.c.attempts + 1).returning(deliveries.c.attempts)
+    number = (await connection.execute(counted)).scalar_one()
+    await connection.execute(
+        insert(attempts).values(
+            app_id=due.delivery.app_id,
+            delivery_id=due.delivery.id,
+            number=number,
+            at=attempt.at,
+            status=attempt.status,
+            latency_ms=attempt.latency_ms,
+            body=attempt.body,
+            error=attempt.error,
+        )
+    )
+    await connection.execute(
+        update(deliveries)
+        .where(this, deliveries.c.lease_until == due.lease_until)
+        .values(
+            state=state,
+            failures=0 if state is DeliveryState.DELIVERED else due.failures + 1,
+            next_at=next_at,
+            lease_until=None,
+        )
+    )
+
+
+async def give_up(connection: AsyncConnection, due: Due) -> None:
+    """Write that there is nothing to deliver any more."""
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.app_id == due.delivery.app_id, deliveries.c.id == due.delivery.id)
+        .values(state=DeliveryState.FAILED, next_at=None, lease_until=None)
+    )
+
+
+async def due_endpoints(connection: AsyncConnection, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
+    """The enabled endpoints to which something may be attempted now."""
+    statement = (
+        select(deliveries.c.app_id, deliveries.c.endpoint_id)
+        .join(
+            webhook_endpoints,
+            (webhook_endpoints.c.app_id == deliveries.c.app_id) & (webhook_endpoints.c.id == deliveries.c.endpoint_id),
+        )
+        .where(
+            deliveries.c.state == DeliveryState.PENDING,
+            deliveries.c.next_at <= now,
+            deliveries.c.lease_until.is_(None) | (deliveries.c.lease_until < func.clock_timestamp()),
+            webhook_endpoints.c.disabled.is_(None),
+        )
+        .distinct()
+        .limit(limit)
+    )
+    return [(row.app_id, row.endpoint_id) for row in await connection.execute(statement)]
+
+
+async def page(
+    connection: AsyncConnection,
+    app_id: AppId,
+    endpoint_id: EndpointId,
+    *,
+    state: DeliveryState | None,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[Delivery], str | None]:
+    """One page of an endpoint's deliveries, newest first, and the cursor of the next."""
+    statement = (
+        select(deliveries)
+        .where(deliveries.c.app_id == app_id, deliveries.c.endpoint_id == endpoint_id)
+        .order_by(deliveries.c.id.desc())
+        .limit(limit + 1)
+    )
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state)
+    if cursor is not None:
+        statement = statement.where(deliveries.c.id < pagination.read(cursor, UUID)[0])
+    found = [_delivery_from(row) for row in await connection.execute(statement)]
+    return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
+
+
+async def retrying(
+    connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
+) -> list[Delivery]:
+    """Pending deliveries whose attempts failed so far, oldest first; `with_untried` all pending ones.
+
+    Only the oldest ones of a long queue are considered.
+    """
+    oldest = (
+        select(deliveries)
+        .where(
+            deliveries.c.app_id == app_id,
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.state == DeliveryState.PENDING,
+        )
+        .order_by(deliveries.c.xid, deliveries.c.seq)
+        .limit(RETRYING_CONSIDERED)
+        .subquery()
+    )
+    statement = select(oldest).order_by(oldest.c.xid, oldest.c.seq).limit(limit)
+    if not with_untried:
+        statement = statement.where(oldest.c.failures > 0)
+    return [_delivery_from(row) for row in await connection.execute(statement)]
+
+
+async def of_events(
+    connection: AsyncConnection, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
+) -> list[Delivery]:
+    """The deliveries of these events to these endpoints."""
+    if not endpoint_ids or not event_ids:
+        return []
+    statement = select(deliveries).where(
+        deliveries.c.app_id == app_id,
+        deliveries.c.endpoint_id.in_(endpoint_ids),
+        deliveries.c.event_id.in_(event_ids),
+    )
+    return [_delivery_from(row) for row in await connection.execute(statement)]
+
+
+async def find(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:
+    """The delivery with this id."""
+    statement = select(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _delivery_from(row)
+
+
+async def attempts_of(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId) -> Sequence[Attempt]:
+    """Every attempt at a delivery, in order."""
+    statement = (
+        select(attempts)
+        .where(attempts.c.app_id == app_id, attempts.c.delivery_id == delivery_id)
+        .order_by(attempts.c.number)
+    )
+    return [
+        Attempt(row.number, row.at, row.status, row.latency_ms, row.body, row.error)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def retry(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
+    """Put a delivery on its way once more."""
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
+        .values(state=DeliveryState.PENDING, failures=0, next_at=now)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """What became of a delivery, and when it was made and last attempted."""
+
+    id: DeliveryId
+    state: DeliveryState
+    created_at: datetime
+    attempted_at: datetime | None
+
+
+async def older(
+    connection: AsyncConnection,
+    app_id: AppId,
+    *,
+    than: datetime,
+    behind: tuple[datetime, object] | None,
+    limit: int,
+) -> list[Aged]:
+    """Deliveries that were made before then, oldest first, from behind a place on, and held by nobody; ours now."""
+    attempted_at = (
+        select(func.max(attempts.c.at))
+        .where(attempts.c.app_id == deliveries.c.app_id, attempts.c.delivery_id == deliveries.c.id)
+        .scalar_subquery()
+    )
+    statement = (
+        select(deliveries.c.id, deliveries.c.state, deliveries.c.created_at, attempted_at.label("attempted_at"))
+        .where(
+            deliveries.c.app_id == app_id, deliveries.c.created_at < than, deliveries.c.state != DeliveryState.PENDING
+        )
+        .order_by(deliveries.c.created_at, deliveries.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=deliveries)
+    )
+    if behind is not None:
+        statement = statement.where(tuple_(deliveries.c.created_at, deliveries.c.id) > behind)
+    return [
+        Aged(row.id, DeliveryState(row.state), row.created_at, row.attempted_at)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
+    """Delete these, and every attempt at them."""
+    if chosen := list(ids):
+        await connection.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
+
+
+async def empty_answers(
+    connection: AsyncConnection, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
+) -> int:
+    """Take out what receivers answered to deliveries of these events, and of all events of these sessions; how many."""
+    endpoint_ids = select(webhook_endpoints.c.id).where(webhook_endpoints.c.app_id == app_id)
+    of_them = select(deliveries.c.id).where(
+        deliveries.c.app_id == app_id,
+        deliveries.c.endpoint_id.in_(endpoint_ids),
+        or_(
+            deliveries.c.event_id == func.any(literal(list(event_ids), ARRAY(Uuid))),
+            deliveries.c.session_id == func.any(literal(list(session_ids), ARRAY(Uuid))),
+        ),
+    )
+    statement = (
+        update(attempts)
+        .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(of_them), attempts.c.body != "")
+        .values(body="")
+    )
+    return (await connection.execute(statement)).rowcount
+
+
+def _columns_of(
+    app_id: AppId, endpoint_id: EndpointId, delivery_id: DeliveryId, recorded: Recorded, now: datetime
+) -> dict[str, Any]:
+    xid, seq = pagination.read(recorded.cursor, pagination.number, pagination.number)
+    return {
+        "app_id": app_id,
+        "id": delivery_id,
+        "endpoint_id": endpoint_id,
+        "event_id": recorded.event.id,
+        "xid": xid,
+        "seq": seq,
+        "type": recorded.event.type,
+        "session_id": recorded.event.session_id,
+        "state": DeliveryState.PENDING,
+        "attempts": 0,
+        "failures": 0,
+        "next_at": now,
+        "created_at": now,
+    }
+
+
+def _delivery_from(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        app_id=row.app_id,
+        endpoint_id=row.endpoint_id,
+        event_id=row.event_id,
+        type=row.type,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        next_at=row.next_at,
+        created_at=row.created_at,
+        failures=row.failures,
+    )
