@@ -27,10 +27,10 @@ from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
-from videobroker.usecases import registering, tenants
-from videobroker.usecases.applying import apply
-from videobroker.usecases.entering import Visitor, join
-from videobroker.usecases.hearing import hear
+from videobroker.usecases import registration, tenants
+from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.attendance.receive_webhook import hear
+from videobroker.usecases.joining.join import Visitor, join
 
 EVENTS = 10_000
 SMALL = 100
@@ -132,7 +132,7 @@ async def _call(broker: Broker, app: App, reference: str) -> tuple[SessionId, st
     now = broker.now()
     key = SessionKey(app.id, SessionKind.GROUP, reference)
     people = [Participant("ada", "host")]
-    registered = await registering.register(broker, app, key, SessionTerms(), people, actor=Actor(app.id), now=now)
+    registered = await registration.register(broker, app, key, SessionTerms(), people, actor=Actor(app.id), now=now)
     joined = await join(broker, app, key, Visitor("ada"), surface=Surface.SDK, actor=Actor(app.id), now=now)
     return registered.session.id, str(getattr(joined.credentials, "channel", ""))
 

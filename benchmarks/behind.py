@@ -22,8 +22,8 @@ from benchmarks.stage import Served, Stage, connected
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.settings import Settings
-from videobroker.usecases import endpoints
-from videobroker.usecases.endpoints import Wish
+from videobroker.usecases.webhooks import endpoints
+from videobroker.usecases.webhooks.endpoints import Wish
 
 CONNECTIONS = 32
 ALONE, TOLD = "the app has no webhook endpoint", "the app has one, which takes every event"

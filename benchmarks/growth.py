@@ -19,7 +19,7 @@ from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
-from videobroker.usecases.sealing_journal import seal_journals
+from videobroker.usecases.journal.sealing import seal_journals
 
 LESSONS = 400
 AT_ONCE = 8

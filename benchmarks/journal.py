@@ -22,8 +22,8 @@ from videobroker.storage.journal import journal, seals
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import tenants
-from videobroker.usecases.sealing_journal import seal_journal
-from videobroker.usecases.verifying import verify_journal
+from videobroker.usecases.journal.sealing import seal_journal
+from videobroker.usecases.journal.verification import verify_journal
 
 ROWS = 100_000
 ALL_ROWS = 1_000_000

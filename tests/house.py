@@ -23,10 +23,10 @@ from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
 from videobroker.storage.calls import calls
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
-from videobroker.usecases.applying import apply
-from videobroker.usecases.asking import ask
-from videobroker.usecases.attending import attend
-from videobroker.usecases.removing import expel
+from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.attendance.reconciliation import ask
+from videobroker.usecases.joining.moderation import expel
+from videobroker.usecases.lifecycle import attend
 
 HMS_ROLES = {"tutor": "teacher", "student": "student", "guest": "student"}
 FIVE_ROLES = ("lead", "assistant", "speaker", "member", "listener")

@@ -22,16 +22,16 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.postgres.notifications import JOURNAL
-from videobroker.usecases.applying import apply_all
-from videobroker.usecases.asking import ask
-from videobroker.usecases.attending import attend
-from videobroker.usecases.clearing import clear
-from videobroker.usecases.delivering import deliver, fan_out_all
-from videobroker.usecases.removing import expel
-from videobroker.usecases.retaining import retire
-from videobroker.usecases.sealing_journal import seal_journals
-from videobroker.usecases.secret_keys import encrypt_plain_room_codes
-from videobroker.usecases.sweeping import sweep, tidy
+from videobroker.usecases.attendance.process_webhooks import apply_all
+from videobroker.usecases.attendance.reconciliation import ask
+from videobroker.usecases.joining.moderation import expel
+from videobroker.usecases.journal.retention import retire
+from videobroker.usecases.journal.sealing import seal_journals
+from videobroker.usecases.lifecycle import attend
+from videobroker.usecases.operations.cleanup import clear
+from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes
+from videobroker.usecases.operations.sweeper import sweep, tidy
+from videobroker.usecases.webhooks.delivery import deliver, fan_out_all
 
 SWEEP = "* * * * * */5"
 """Every five seconds: so late at most is what falls due by the passing of time."""

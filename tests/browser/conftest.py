@@ -16,7 +16,7 @@ from playwright.async_api import Error as PlaywrightError
 from house import free_port
 from node_packages import node_modules
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
-from videobroker.usecases import visiting
+from videobroker.usecases.joining import visits
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -126,8 +126,8 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever watches a session looks often: a clock that a test moves wakes nobody up."""
-    monkeypatch.setattr(visiting, "LOOK_AGAIN_SECONDS", 0.3)
-    monkeypatch.setattr(visiting, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(visits, "LOOK_AGAIN_SECONDS", 0.3)
+    monkeypatch.setattr(visits, "PAUSE_SECONDS", 0.1)
 
 
 async def violations(page: Page) -> list[str]:

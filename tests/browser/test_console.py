@@ -20,8 +20,8 @@ from videobroker.broker import Broker
 from videobroker.delivery.courier import Courier
 from videobroker.domain.apps import App
 from videobroker.storage.tables import apps
-from videobroker.usecases import endpoints
-from videobroker.usecases.endpoints import Wish
+from videobroker.usecases.webhooks import endpoints
+from videobroker.usecases.webhooks.endpoints import Wish
 
 LARGEST_PAGE = 200 * 1024
 expect.set_options(timeout=20_000)

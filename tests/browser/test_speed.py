@@ -19,7 +19,7 @@ from house import MovableClock, Sandbox, Tenant, free_port
 from sandbox.agora_tokens import make_token
 from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.usecases import registering
+from videobroker.usecases import registration
 from videobroker.web.demo import DemoPlan, install
 
 MOST_BYTES = 200_000
@@ -70,7 +70,7 @@ async def places(address: str, tutoring: Tenant, sandbox: Sandbox, clock: Movabl
     channel = urlencode({"app_id": sandbox.agora.app_id, "channel": "lesson", "uid": 7, "token": token, "name": "Ada"})
     app = tutoring.app.id
     key = SessionKey(app, SessionKind.BOOKING, "lesson-1")
-    found = await registering.find(tutoring.broker, tutoring.app, key, actor=tutoring.actor)
+    found = await registration.find(tutoring.broker, tutoring.app, key, actor=tutoring.actor)
     session = found.session.id
     return {
         "hosted": Place(f"{address}/join/{answer.json()['ticket']}", "#go"),

@@ -13,7 +13,7 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from house import Tenant
-from videobroker.usecases.delivering import deliver, fan_out
+from videobroker.usecases.webhooks.delivery import deliver, fan_out
 
 CRLF = b"\r\n"
 

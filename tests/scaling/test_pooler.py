@@ -28,7 +28,7 @@ from videobroker.storage.jobs import MOST_DRIVERS
 from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.storage.postgres.notifications import journal_topic
-from videobroker.usecases.sealing_journal import seal_journal
+from videobroker.usecases.journal.sealing import seal_journal
 from videobroker.web.app import create_app
 
 pytestmark = needs_pgbouncer

@@ -19,9 +19,9 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
 from videobroker.storage.tables import metadata
-from videobroker.usecases.erasing import erase_person
-from videobroker.usecases.sealing_journal import seal_journal
-from videobroker.usecases.verifying import verify_journal
+from videobroker.usecases.journal.erasure import erase_person
+from videobroker.usecases.journal.sealing import seal_journal
+from videobroker.usecases.journal.verification import verify_journal
 from videobroker.web.app import create_app
 
 APP = "app_id"

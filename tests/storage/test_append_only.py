@@ -15,9 +15,9 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.storage.journal import journal
-from videobroker.usecases.erasing import erase_person
-from videobroker.usecases.sealing_journal import seal_journal
-from videobroker.usecases.verifying import verify_journal
+from videobroker.usecases.journal.erasure import erase_person
+from videobroker.usecases.journal.sealing import seal_journal
+from videobroker.usecases.journal.verification import verify_journal
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "journal.md"
 REDACT = """

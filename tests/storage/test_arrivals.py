@@ -29,7 +29,7 @@ from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.postgres.fast_query import PLANNING
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants.cache import Known
-from videobroker.usecases.hearing import hear
+from videobroker.usecases.attendance.receive_webhook import hear
 from videobroker.web.app import create_app
 from videobroker.worker import run_job
 

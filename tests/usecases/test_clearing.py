@@ -15,10 +15,11 @@ from house import MovableClock, Sandbox, Tenant
 from videobroker.delivery.courier import Courier
 from videobroker.domain.actors import Actor
 from videobroker.domain.retention import SHORTEST, Keeping
-from videobroker.usecases import clearing, endpoints
-from videobroker.usecases.applying import apply
-from videobroker.usecases.clearing import clear
-from videobroker.usecases.erasing import Erased, erase_person
+from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.operations import cleanup
+from videobroker.usecases.operations.cleanup import clear
+from videobroker.usecases.webhooks import endpoints
 
 MONTH = timedelta(days=30)
 
@@ -147,7 +148,7 @@ class TestWebhooksOfProviders:
     async def test_of_another_app_are_not_touched_and_more_than_one_transaction_takes_all_go(
         self, hooked: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(clearing, "AT_ONCE", 2)
+        monkeypatch.setattr(cleanup, "AT_ONCE", 2)
         await hooked.book()
         await meet(hooked, sandbox, "tutor-1", "student-1")
         count = len(await rows(hooked, "inbox"))

@@ -46,9 +46,12 @@ from videobroker.storage.calls.room_codes import stored_codes
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal.journal import Scribe
 from videobroker.storage.postgres.database import Store
-from videobroker.usecases import calls, entering, lobbies, registering, removing
-from videobroker.usecases.hearing import hear
-from videobroker.usecases.sweeping import sweep
+from videobroker.usecases import registration
+from videobroker.usecases.attendance.receive_webhook import hear
+from videobroker.usecases.calls import calls
+from videobroker.usecases.joining import join as entering
+from videobroker.usecases.joining import moderation, waiting_room
+from videobroker.usecases.operations.sweeper import sweep
 from videobroker.worker import run_job
 
 LESSON = SessionKind.BOOKING, "lesson-1"
@@ -741,15 +744,15 @@ async def _a_call_is_running(stage: Stage) -> None:
 
 async def _cancel(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the booking still stands; then a worker works."""
-    known = await registering.find(one.broker, one.app, stage.key(), actor=one.actor)
+    known = await registration.find(one.broker, one.app, stage.key(), actor=one.actor)
     if known.session.terms.status is not SessionStatus.CANCELLED:
-        await registering.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
+        await registration.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
     await one.work()
 
 
 async def _cancel_blindly(stage: Stage, one: Process) -> None:
     """A backend that got no answer asks again; then a worker works."""
-    await registering.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
+    await registration.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
     await one.work()
 
 
@@ -823,7 +826,7 @@ async def _put_out(stage: Stage, one: Process) -> None:
     """A backend asks again only if nothing says that it was heard; then a worker works."""
     if not await stage.rows("select user_id from removals where app_id = :app"):
         now = one.broker.now()
-        await removing.remove(one.broker, one.app, stage.key(), "student-1", ban=True, actor=one.actor, now=now)
+        await moderation.remove(one.broker, one.app, stage.key(), "student-1", ban=True, actor=one.actor, now=now)
     await one.work()
 
 
@@ -842,7 +845,7 @@ async def _somebody_comes_back_after_being_put_out(stage: Stage) -> None:
 async def _move(stage: Stage, one: Process) -> None:
     """The backend sends the same booking until it is answered; then a worker works."""
     later = stage.began_at + timedelta(hours=5)
-    await registering.amend(
+    await registration.amend(
         one.broker,
         one.app,
         stage.key(),
@@ -907,11 +910,11 @@ async def _be_let_in(stage: Stage, one: Process) -> None:
         visitor = entering.Visitor("student-1")
         await entering.join(one.broker, one.app, key, visitor, surface=Surface.SDK, actor=one.actor, now=now)
 
-    if not await lobbies.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
+    if not await waiting_room.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
         with suppress(AccessDenied):
             await join()
-    for entry, _ in await lobbies.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
-        await lobbies.admit(one.broker, one.app, key, entry.id, actor=one.actor, now=now)
+    for entry, _ in await waiting_room.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
+        await waiting_room.admit(one.broker, one.app, key, entry.id, actor=one.actor, now=now)
     await join()
     await one.work()
 

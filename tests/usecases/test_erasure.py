@@ -14,8 +14,8 @@ from house import MovableClock, Sandbox, Tenant, ask_as, guest_link, linked
 from videobroker.domain.actors import Actor
 from videobroker.domain.journal_proof.erasure import mentions
 from videobroker.storage.journal.personal_data import COLUMNS, Handling
-from videobroker.usecases.erasing import Erased, erase_person
-from videobroker.usecases.verifying import verify_journal
+from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.journal.verification import verify_journal
 
 LESSON_1 = "/v1/bookings/lesson-1"
 

@@ -21,11 +21,11 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import JournalNotWhole
-from videobroker.usecases import retaining
-from videobroker.usecases.erasing import Erased, erase_person
-from videobroker.usecases.exporting import export_journal
-from videobroker.usecases.sealing_journal import seal_journal, seal_journals
-from videobroker.usecases.verifying import journal_head, verify_journal
+from videobroker.usecases.journal import retention
+from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.journal.export import export_journal
+from videobroker.usecases.journal.sealing import seal_journal, seal_journals
+from videobroker.usecases.journal.verification import journal_head, verify_journal
 
 SESSION = SessionId(uuid7(datetime(2026, 3, 12, tzinfo=UTC)))
 
@@ -390,7 +390,7 @@ async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatc
 
 
 async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videobroker.usecases.sealing_journal.LARGEST_SEAL", 4)
+    monkeypatch.setattr("videobroker.usecases.journal.sealing.LARGEST_SEAL", 4)
     monkeypatch.setattr("videobroker.storage.journal.seals.ROWS_AT_ONCE", 5)
     monkeypatch.setattr("videobroker.storage.journal.seals.SEALS_AT_ONCE", 2)
     ids = await write(tutoring, 30)
@@ -609,8 +609,8 @@ async def test_recordings_are_a_class_of_their_own_and_name_nobody(tutoring: Ten
         await write(tutoring, event_type=each, ago=timedelta(days=40), data={"recording": "b" * 24, "call": None})
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     await seal(tutoring)
-    await retaining.keep_for(tutoring.broker, tutoring.app, "recording", 30, now=tutoring.broker.now())
-    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(told)
+    await retention.keep_for(tutoring.broker, tutoring.app, "recording", 30, now=tutoring.broker.now())
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(told)
     assert [event["id"] for event in await tutoring.events()][:-1] == other_class
     assert (await verify(tutoring)).is_whole
 
@@ -620,10 +620,10 @@ async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: T
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     young = await write(tutoring, 2, ago=timedelta(days=20))
     await seal(tutoring)
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     now = tutoring.broker.now()
-    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=now) == 3
-    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=now) == 0
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=now) == 3
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=now) == 0
     left = [event["id"] for event in await tutoring.events()]
     assert left[:-1] == [*other_class, *young]
     assert not set(old) & set(left)
@@ -638,13 +638,13 @@ async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: T
 
 
 async def test_it_goes_on_as_time_passes(tutoring: Tenant, clock: MovableClock) -> None:
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     gone = []
     for _ in range(4):
         await write(tutoring, 2)
         await seal(tutoring)
         clock.move(days=16)
-        gone.append(await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()))
+        gone.append(await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()))
     assert gone == [0, 2, 2, 2]
     verdict = await verify(tutoring)
     assert (verdict.is_whole, verdict.retired, verdict.seals) == (True, 6, 4)
@@ -653,11 +653,11 @@ async def test_it_goes_on_as_time_passes(tutoring: Tenant, clock: MovableClock) 
 async def test_many_go_in_several_transactions_with_an_event_each(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retaining, "AT_ONCE", 4)
+    monkeypatch.setattr(retention, "AT_ONCE", 4)
     await write(tutoring, 10, ago=timedelta(days=40))
     await seal(tutoring)
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
-    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 10
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 10
     assert [event["data"]["rows"] for event in await tutoring.events("journal.retired")] == [4, 4, 2]
     verdict = await verify(tutoring)
     assert (verdict.is_whole, verdict.retired) == (True, 10)
@@ -665,18 +665,18 @@ async def test_many_go_in_several_transactions_with_an_event_each(
 
 async def test_what_is_not_sealed_stays_until_it_is(tutoring: Tenant) -> None:
     await write(tutoring, 1, ago=timedelta(days=40))
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
-    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 0
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 0
     await seal(tutoring)
-    assert await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 1
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 1
 
 
 async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
     await write(tutoring, 2, user_id="zoe", ago=timedelta(days=40))
     await seal(tutoring)
     await erase(tutoring, "zoe")
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
-    await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await seal(tutoring)
     verdict = await verify(tutoring)
     assert (verdict.findings, verdict.retired, verdict.erased) == ((), 2, 2)
@@ -686,8 +686,8 @@ async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
 async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant) -> None:
     old, young = [*await write(tutoring, ago=timedelta(days=40)), *await write(tutoring)]
     await seal(tutoring)
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
-    await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await tamper(
         tutoring,
         """
@@ -704,14 +704,14 @@ async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant)
 @pytest.mark.parametrize(("event_class", "days"), [("journal", 30), ("person", 30), ("bogus", 30), ("call", 6)])
 async def test_a_retention_that_cannot_be_is_refused(tutoring: Tenant, event_class: str, days: int) -> None:
     with pytest.raises(InvalidInput):
-        await retaining.keep_for(tutoring.broker, tutoring.app, event_class, days, now=tutoring.broker.now())
+        await retention.keep_for(tutoring.broker, tutoring.app, event_class, days, now=tutoring.broker.now())
 
 
 async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: Tenant) -> None:
-    assert await retaining.retentions(tutoring.broker, tutoring.app) == []
+    assert await retention.retentions(tutoring.broker, tutoring.app) == []
     for days in (30, 60, None):
-        await retaining.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
-        found = await retaining.retentions(tutoring.broker, tutoring.app)
+        await retention.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
+        found = await retention.retentions(tutoring.broker, tutoring.app)
         assert [each.days for each in found] == ([] if days is None else [days])
 
 
@@ -763,8 +763,8 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     await write(tutoring, 2, user_id="zoe")
     await seal(tutoring)
     await write(tutoring, 1, user_id="zoe")
-    await retaining.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
-    await retaining.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
+    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await erase(tutoring, "zoe")
     if seal_last:
         await seal(tutoring)

@@ -20,7 +20,7 @@ from videobroker.storage.calls.room_codes import RoomCodes
 from videobroker.storage.postgres.encryption import Seal, SealBroken, new_key
 from videobroker.storage.tables import rooms
 from videobroker.usecases import tenants
-from videobroker.usecases.secret_keys import encrypt_plain_room_codes, key_report, rotate
+from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes, key_report, rotate
 from videobroker.web.app import create_app
 
 OLD, NEW, OTHER = new_key(), new_key(), new_key()

@@ -15,7 +15,9 @@ from videobroker.domain.events import SET_UP_EVENTS, EventType, Via
 from videobroker.domain.ids import KeyId
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
-from videobroker.usecases import endpoints, retaining, tenants
+from videobroker.usecases import tenants
+from videobroker.usecases.journal import retention
+from videobroker.usecases.webhooks import endpoints
 
 SECRET = "invented-secret-of-user-tokens-0123456789"
 URL = "https://backend.example:8443/hooks/invented-path-token?key=invented-query-token"
@@ -153,7 +155,7 @@ async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
 
 async def test_how_long_events_are_kept_is_recorded(tutoring: Tenant) -> None:
     for days in (30, 30, None):
-        await retaining.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
+        await retention.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
     assert await since(tutoring, 3) == [
         ("retention.changed", {"class": "call", "before": None, "days": 30, "via": "command_line"}),
         ("retention.changed", {"class": "call", "before": 30, "days": None, "via": "command_line"}),

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from house import MovableClock, Sandbox, Tenant
-from videobroker.usecases.sweeping import sweep
+from videobroker.usecases.operations.sweeper import sweep
 
 
 async def jobs_of(tenant: Tenant) -> dict[str, int]:

@@ -21,9 +21,9 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Surface
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.usecases import tenants
-from videobroker.usecases.applying import apply
-from videobroker.usecases.codes import hand_out_code
-from videobroker.usecases.entering import Visitor, join
+from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.joining.join import Visitor, join
+from videobroker.usecases.legacy.room_codes import hand_out_code
 
 LESSON_1 = "/v1/bookings/lesson-1"
 

@@ -21,7 +21,7 @@ from videobroker.errors import InvalidInput
 from videobroker.storage.journal.journal import record
 from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
-from videobroker.usecases.reporting import require_lately
+from videobroker.usecases.journal.app_events import require_lately
 
 
 async def test_events_come_oldest_first_and_can_be_followed_from_any_of_them(tutoring: Tenant) -> None:

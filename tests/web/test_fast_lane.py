@@ -29,8 +29,8 @@ from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, TokenCredentials
 from videobroker.usecases import tenants
-from videobroker.usecases.entering import Joined
-from videobroker.usecases.hearing import LARGEST_NOTICE
+from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
+from videobroker.usecases.joining.join import Joined
 from videobroker.web import hooks
 from videobroker.web.reading import LARGEST_BODY
 from videobroker.web.shapes import access_json, access_shape
@@ -75,7 +75,7 @@ async def frozen(app: FastAPI, broker: Broker) -> AsyncIterator[None]:
     app.state.broker = replace(broker, now=lambda: moment)
     with (
         patch("videobroker.providers.hms.provider.uuid4", return_value=SAME_TOKEN_ID),
-        patch("videobroker.usecases.entering.uuid7", return_value=SAME_GUEST_ID),
+        patch("videobroker.usecases.joining.join.uuid7", return_value=SAME_GUEST_ID),
     ):
         yield
     app.state.broker = broker

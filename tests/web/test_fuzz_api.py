@@ -31,7 +31,8 @@ from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
-from videobroker.usecases import following, visiting
+from videobroker.usecases.joining import visits as visiting
+from videobroker.usecases.journal import stream as following
 from videobroker.web.app import create_app
 from videobroker.web.v1 import stream, visits
 

@@ -16,7 +16,8 @@ from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import entering, tenants
+from videobroker.usecases import tenants
+from videobroker.usecases.joining import join
 
 LESSON_1 = "/v1/bookings/lesson-1"
 
@@ -310,14 +311,14 @@ async def test_a_person_who_is_blocked_during_the_replay_is_refused(
 ) -> None:
     await tutoring.book()
     assert (await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))).status_code == 200
-    undisturbed = entering._removed_at
+    undisturbed = join._removed_at
 
     async def meanwhile(*about: Any) -> Any:
         found = await undisturbed(*about)
         assert (await remove(tutoring, ban=True)).is_success
         return found
 
-    monkeypatch.setattr(entering, "_removed_at", meanwhile)
+    monkeypatch.setattr(join, "_removed_at", meanwhile)
     again = await tutoring.post(f"{LESSON_1}/join", ME, **keyed("k1"))
     assert (again.status_code, again.json()["code"]) == (403, "participant_removed")
     assert len(await tutoring.events("credentials.issued")) == 1

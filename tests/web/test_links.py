@@ -15,10 +15,11 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import linking, tenants
-from videobroker.usecases.erasing import erase_person
-from videobroker.usecases.linking import ticket_holder
-from videobroker.usecases.visiting import watch
+from videobroker.usecases import tenants
+from videobroker.usecases.joining import links as linking
+from videobroker.usecases.joining.links import ticket_holder
+from videobroker.usecases.joining.visits import watch
+from videobroker.usecases.journal.erasure import erase_person
 
 LESSON_1 = "/v1/bookings/lesson-1"
 LINKS = f"{LESSON_1}/links"

@@ -23,10 +23,10 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.storage import tables
 from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
-from videobroker.usecases.erasing import erase_person
-from videobroker.usecases.linking import ticket_holder
-from videobroker.usecases.sweeping import tidy
-from videobroker.usecases.visiting import watch
+from videobroker.usecases.joining.links import ticket_holder
+from videobroker.usecases.joining.visits import watch
+from videobroker.usecases.journal.erasure import erase_person
+from videobroker.usecases.operations.sweeper import tidy
 
 LESSON_1 = "/v1/bookings/lesson-1"
 LOBBY = f"{LESSON_1}/lobby"

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
-from videobroker.usecases.hearing import LARGEST_NOTICE
+from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
 from videobroker.web import plain_http
 from videobroker.web.app import Service
 from videobroker.web.fast_lane import ShortWay

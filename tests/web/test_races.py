@@ -22,7 +22,8 @@ from videobroker.errors import RoleMayNot, StorageUnavailable
 from videobroker.storage.calls import rooms
 from videobroker.storage.joining import removals
 from videobroker.storage.sessions import sessions
-from videobroker.usecases import removing, tenants
+from videobroker.usecases import tenants
+from videobroker.usecases.joining import moderation
 
 LESSON_1 = "/v1/bookings/lesson-1"
 PATIENCE_SECONDS = 20
@@ -303,7 +304,7 @@ class TestABlockWhileSomebodyJoins:
             student = replace(tutoring.actor, user_id="student-1")
             async with asyncio.timeout(PATIENCE_SECONDS):
                 with pytest.raises(RoleMayNot):
-                    await removing.remove(
+                    await moderation.remove(
                         tutoring.broker,
                         tutoring.app,
                         session.key,

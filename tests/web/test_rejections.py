@@ -20,9 +20,9 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput, StorageUnavailable
 from videobroker.storage.rejections import Rejections
 from videobroker.usecases import tenants
-from videobroker.usecases.reading import read_latest
-from videobroker.usecases.sealing_journal import seal_journals
-from videobroker.usecases.verifying import verify_journal
+from videobroker.usecases.journal.queries import read_latest
+from videobroker.usecases.journal.sealing import seal_journals
+from videobroker.usecases.journal.verification import verify_journal
 
 TYPE = EventType.AUTHENTICATION_REJECTED
 USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"

@@ -21,7 +21,7 @@ from videobroker.domain.events import EventType, about
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.following import LOOK_AGAIN_SECONDS
+from videobroker.usecases.journal.stream import LOOK_AGAIN_SECONDS
 from videobroker.web.app import create_app
 from videobroker.web.v1 import stream
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from house import MovableClock, Tenant, ask_as, linked
-from videobroker.usecases.linking import ticket_holder
-from videobroker.usecases.visiting import watch
+from videobroker.usecases.joining.links import ticket_holder
+from videobroker.usecases.joining.visits import watch
 from videobroker.web.v1 import visits
 
 LESSON_1 = "/v1/bookings/lesson-1"

@@ -30,9 +30,9 @@ from videobroker.domain.times import rfc3339
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.encryption import Seal, new_key
 from videobroker.storage.sessions import sessions
-from videobroker.usecases import endpoints
-from videobroker.usecases.delivering import deliver, fan_out, fan_out_all
-from videobroker.usecases.reporting import report
+from videobroker.usecases.journal.app_events import report
+from videobroker.usecases.webhooks import endpoints
+from videobroker.usecases.webhooks.delivery import deliver, fan_out, fan_out_all
 from videobroker.web.app import create_app
 
 ENDPOINTS = "/v1/webhook-endpoints"

@@ -38,7 +38,7 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import BrokerError
 from videobroker.sandbox import demo_config
 from videobroker.settings import SHORTEST_ADMIN_KEY, Settings
-from videobroker.usecases import registering, tenants
+from videobroker.usecases import registration, tenants
 from videobroker.web.demo import DemoPlan, install
 
 SANDBOX_START_SECONDS = 15.0
@@ -321,7 +321,7 @@ async def _begin_anew(broker: Broker) -> None:
 async def _register_sessions(broker: Broker, app: App, demo_app: DemoApp, now: datetime) -> None:
     for session in demo_app.sessions:
         key = SessionKey(app.id, session.kind, session.reference)
-        await registering.register(broker, app, key, session.terms(now), session.people, actor=Actor(app.id), now=now)
+        await registration.register(broker, app, key, session.terms(now), session.people, actor=Actor(app.id), now=now)
 
 
 def _expect_notifications(base_url: str, sandbox_url: str) -> None:

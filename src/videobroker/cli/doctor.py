@@ -14,7 +14,12 @@ from videobroker.domain.diagnostics import Finding, Verdict, is_healthy, warning
 from videobroker.settings import Settings
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.usecases import tenants
-from videobroker.usecases.examining import examine_app, examine_database, examine_pooler, examine_secret_keys
+from videobroker.usecases.operations.diagnostics import (
+    examine_app,
+    examine_database,
+    examine_pooler,
+    examine_secret_keys,
+)
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red"}
 

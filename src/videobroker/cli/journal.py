@@ -18,12 +18,13 @@ from videobroker.domain.apps import App
 from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.journal_proof import export_format
 from videobroker.domain.journal_proof.verification import Finding, Verdict
-from videobroker.usecases import retaining, tenants
-from videobroker.usecases.erasing import Erased, erase_person
-from videobroker.usecases.exporting import export_journal
-from videobroker.usecases.reading import read_latest
-from videobroker.usecases.sealing_journal import seal_journal
-from videobroker.usecases.verifying import count_sealed, journal_head, verify_journal
+from videobroker.usecases import tenants
+from videobroker.usecases.journal import retention
+from videobroker.usecases.journal.erasure import Erased, erase_person
+from videobroker.usecases.journal.export import export_journal
+from videobroker.usecases.journal.queries import read_latest
+from videobroker.usecases.journal.sealing import seal_journal
+from videobroker.usecases.journal.verification import count_sealed, journal_head, verify_journal
 
 MENTIONS_SHOWN = 20
 
@@ -256,8 +257,8 @@ def retain(
     async def work(broker: Broker) -> list[dict[str, Any]]:
         app = await tenants.find_journal(broker, app_name)
         if event_class is not None:
-            await retaining.keep_for(broker, app, event_class, days, now=broker.now())
-        return [{"class": each.event_class, "days": each.days} for each in await retaining.retentions(broker, app)]
+            await retention.keep_for(broker, app, event_class, days, now=broker.now())
+        return [{"class": each.event_class, "days": each.days} for each in await retention.retentions(broker, app)]
 
     show(with_broker(work), as_json=as_json, empty="Everything is kept for good.")
 

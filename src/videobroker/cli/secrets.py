@@ -11,7 +11,7 @@ from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
 from videobroker.domain.secret_keys import KeyReport
-from videobroker.usecases.secret_keys import Rotated, key_report, rotate
+from videobroker.usecases.operations.secret_keys import Rotated, key_report, rotate
 
 cli = typer.Typer(help="The keys in VIDEOBROKER_SECRET_KEY, and how to replace one.", no_args_is_help=True)
 

@@ -30,7 +30,7 @@ from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNo
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.doors import look_at, no_session
+from videobroker.usecases.access import look_at, no_session
 
 _NO_SESSION = Membership(Relation.UNLISTED)
 

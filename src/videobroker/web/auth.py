@@ -30,8 +30,8 @@ from videobroker.errors import (
     TicketInvalid,
     TicketNotEnough,
 )
-from videobroker.usecases.doors import no_session
-from videobroker.usecases.linking import ticket_holder
+from videobroker.usecases.access import no_session
+from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
 from videobroker.web.origins import only_pages_of
 from videobroker.web.shapes import Identifier

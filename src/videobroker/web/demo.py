@@ -16,10 +16,11 @@ from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.overview import Phase, phase_of
 from videobroker.domain.sessions import Registered, SessionKey, SessionKind
 from videobroker.errors import InvalidInput
-from videobroker.usecases import overviewing, registering, tenants
-from videobroker.usecases.doors import access
-from videobroker.usecases.entering import guest_id
-from videobroker.usecases.linking import issue_link
+from videobroker.usecases import registration, tenants
+from videobroker.usecases.access import access
+from videobroker.usecases.joining.join import guest_id
+from videobroker.usecases.joining.links import issue_link
+from videobroker.usecases.operations import overviews
 from videobroker.web.console.join_links import BLOCKED_BY
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import ConsoleRoute, form_of
@@ -98,8 +99,8 @@ async def demo_page(request: Request) -> Response:
 async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: Any) -> Shown:
     app = await tenants.find_app(broker, app_name)
     key = SessionKey(app.id, kind, reference)
-    registered = await registering.find(broker, app, key, actor=Actor(app.id))
-    seen = await overviewing.see(broker, app, registered.session.id)
+    registered = await registration.find(broker, app, key, actor=Actor(app.id))
+    seen = await overviews.see(broker, app, registered.session.id)
     policy = app.policy_for(registered.session.terms.policy)
     people = [
         (person.display_name or person.user_id, person.role, person.user_id) for person in registered.participants

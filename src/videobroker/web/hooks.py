@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.struct import Value
-from videobroker.usecases.hearing import LARGEST_NOTICE, hear
+from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, hear
 from videobroker.web.fast_lane import Client
 from videobroker.web.http_semantics import is_host
 from videobroker.web.problems import described

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from videobroker.domain.idempotency import Grant
-from videobroker.usecases.once import Answer, KeyedRequest, Revalidate, once
+from videobroker.usecases.idempotency import Answer, KeyedRequest, Revalidate, once
 from videobroker.web.auth import Caller
 
 IDEMPOTENCY_PROBLEMS = ("idempotency_key_reused", "request_in_flight")

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.sessions import SessionKey
 from videobroker.providers.contract import Surface
-from videobroker.usecases.entering import Joined, Visitor, confirm_join, join
-from videobroker.usecases.once import Answer
+from videobroker.usecases.idempotency import Answer
+from videobroker.usecases.joining.join import Joined, Visitor, confirm_join, join
 from videobroker.web.auth import Caller
 from videobroker.web.idempotent import Issued, Once
 

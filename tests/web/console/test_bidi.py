@@ -7,8 +7,8 @@ import pytest
 
 from consoles import Console
 from house import MovableClock, Sandbox, Tenant
-from videobroker.usecases import endpoints
-from videobroker.usecases.endpoints import Wish
+from videobroker.usecases.webhooks import endpoints
+from videobroker.usecases.webhooks.endpoints import Wish
 from videobroker.web.console.bidi import bdi, isolated, isolated_if_needed, with_bdi
 
 RLO, RLI, PDI, FSI = "\u202e", "\u2067", "\u2069", "\u2068"

@@ -13,8 +13,8 @@ from house import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.delivery.courier import Courier
 from videobroker.domain.webhooks import Endpoint
-from videobroker.usecases import endpoints
-from videobroker.usecases.endpoints import Wish
+from videobroker.usecases.webhooks import endpoints
+from videobroker.usecases.webhooks.endpoints import Wish
 
 
 @pytest.fixture

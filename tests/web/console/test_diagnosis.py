@@ -13,7 +13,7 @@ from videobroker.domain.ids import SessionId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.usecases import tenants
-from videobroker.usecases.sealing_journal import seal_journal
+from videobroker.usecases.journal.sealing import seal_journal
 
 
 async def test_health_tells_of_jobs_webhooks_and_seals(console: Console, hooked: Tenant, sandbox: Sandbox) -> None:

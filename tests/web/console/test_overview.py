@@ -8,7 +8,7 @@ import pytest
 from consoles import Console
 from house import MovableClock, Sandbox, Tenant
 from videobroker.domain.overview import LONGEST_STRETCH, Phase, Stretch
-from videobroker.usecases import overviewing
+from videobroker.usecases.operations import overviews
 from videobroker.web.console import today
 
 DAY = timedelta(days=1)
@@ -80,7 +80,7 @@ class TestToday:
         await tutoring.book(title="mine", starts_in=timedelta(minutes=1))
         await other.book(title="yours", starts_in=timedelta(minutes=2))
         page = (
-            await overviewing.list_phase(
+            await overviews.list_phase(
                 tutoring.broker,
                 [tutoring.app.id, other.app.id],
                 Stretch(tutoring.broker.now() - DAY, tutoring.broker.now() + DAY),

@@ -9,7 +9,7 @@ import pytest
 from consoles import OPERATOR, Console
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked
 from videobroker.domain.events import EventType
-from videobroker.usecases import linking, lobbies
+from videobroker.usecases.joining import links, waiting_room
 from videobroker.web.console import join_links, sentences, session
 
 LESSON_1 = "/v1/bookings/lesson-1"
@@ -305,7 +305,7 @@ class TestActiveLinks:
     async def test_a_link_that_a_newer_one_replaced_is_explained(
         self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 1)
+        monkeypatch.setattr(links, "ACTIVE_PER_PERSON", 1)
         for _ in range(2):
             await linked(tutoring)
         assert told((await console.get(path)).text)[-1] == "Join link of Ben revoked (replaced by a newer one)."
@@ -391,7 +391,7 @@ class TestTheWaitingRoom:
         async def admit_none(*_: object, **__: object) -> list[object]:
             return []
 
-        monkeypatch.setattr(lobbies, "admit_all", admit_none)
+        monkeypatch.setattr(waiting_room, "admit_all", admit_none)
         assert "still waiting" in await act(console, path, "admit")
 
     async def test_admitting_all_counts_only_people_who_wait(self, console: Console, path: str) -> None:

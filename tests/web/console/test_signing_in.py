@@ -21,8 +21,8 @@ from house import MovableClock, Tenant
 from videobroker.broker import Broker
 from videobroker.domain.events import SERVICE_EVENTS, EventType
 from videobroker.settings import Settings
-from videobroker.usecases.reading import read_latest
-from videobroker.usecases.sweeping import tidy
+from videobroker.usecases.journal.queries import read_latest
+from videobroker.usecases.operations.sweeper import tidy
 from videobroker.usecases.tenants import SERVICE
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import ATTEMPTS_PER_MINUTE, COOKIE, MOST_DELAYED, ConsoleAccess

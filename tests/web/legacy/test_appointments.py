@@ -14,7 +14,7 @@ from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.usecases import registering, tenants
+from videobroker.usecases import registration, tenants
 from videobroker.web.legacy.javascript import iso_string
 
 ROLES = {ProviderName.HMS: {"doctor": "host", "patient": "guest"}}
@@ -178,7 +178,7 @@ class TestWholeFlow:
         async def fail(*_: Any, **__: Any) -> None:
             raise ZeroDivisionError("something")
 
-        monkeypatch.setattr("videobroker.usecases.appointing.open_room", fail)
+        monkeypatch.setattr("videobroker.usecases.legacy.numbered_bookings.open_room", fail)
         failed = await clinic.post("/api/bookings", visit(clinic))
         assert (failed.status_code, failed.json()["error"]) == (500, "Failed to create booking")
         assert await status_of(clinic, "1") == "pending"
@@ -213,14 +213,14 @@ class TestNumbers:
     async def test_a_number_that_v1_takes_meanwhile_is_not_overwritten(
         self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        register_new = registering.register_new
+        register_new = registration.register_new
 
         async def late(*args: Any, **how: Any) -> Any:
             if (await clinic.get("/v1/bookings/1")).status_code == 404:
                 await clinic.book("1", participants=VISIT)
             return await register_new(*args, **how)
 
-        monkeypatch.setattr(registering, "register_new", late)
+        monkeypatch.setattr(registration, "register_new", late)
         assert (await create(clinic, type="PHYSICAL"))["id"] == 2
         assert (await clinic.get("/v1/bookings/1")).json()["modality"] == "virtual"
 

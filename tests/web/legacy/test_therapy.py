@@ -496,7 +496,7 @@ class TestLog:
     async def test_a_long_history_shows_its_newest_part(
         self, practice: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("videobroker.usecases.reporting.LONGEST_HISTORY", 2)
+        monkeypatch.setattr("videobroker.usecases.journal.app_events.LONGEST_HISTORY", 2)
         made = await create(practice)
         for number in range(4):
             await report(practice, made["id"], f"event-{number}")

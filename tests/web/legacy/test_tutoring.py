@@ -18,8 +18,8 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.providers.agora.services import Rtc
 from videobroker.providers.agora.token import parse
 from videobroker.usecases import tenants
-from videobroker.usecases.doors import look_at
-from videobroker.usecases.rooms import renew_room
+from videobroker.usecases.access import look_at
+from videobroker.usecases.calls.rooms import renew_room
 
 HMS_TOKEN, AGORA_TOKEN = "/api/100ms/token", "/api/agora/token"
 START, END = "/api/video-sessions/start", "/api/video-sessions/end"

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from videobroker.broker import Broker
 from videobroker.domain.console_sessions import ConsoleSession
 from videobroker.errors import BrokerError
-from videobroker.usecases import console_sessions
-from videobroker.usecases.console_sessions import Origin
+from videobroker.usecases.operations import console_sessions
+from videobroker.usecases.operations.console_sessions import Origin
 
 COOKIE = "videobroker_console"
 LIFETIME = timedelta(hours=12)

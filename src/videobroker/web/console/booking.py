@@ -17,7 +17,7 @@ from videobroker.domain.join_context import providers_named
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
-from videobroker.usecases import registering
+from videobroker.usecases import registration
 from videobroker.web.console.access import zones
 from videobroker.web.console.join_links import IssuedLinks, links_for
 from videobroker.web.console.rendering import rendered
@@ -216,7 +216,7 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
         return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
     try:
-        registered = await registering.register_new(
+        registered = await registration.register_new(
             visit.broker, app, key, terms, people, actor=visit.actor(app), now=visit.now
         )
     except (RoleNotMapped, DuplicateParticipant, InvalidInput) as error:

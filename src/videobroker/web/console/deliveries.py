@@ -15,7 +15,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import DeliveryId, EndpointId
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
 from videobroker.errors import InvalidInput
-from videobroker.usecases import endpoints
+from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console.rendering import duration, rendered
 from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, Visit
 from videobroker.web.reading import by_name

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from videobroker.domain.apps import App
 from videobroker.domain.diagnostics import Finding, is_healthy
 from videobroker.domain.ids import AppId
-from videobroker.usecases import examining
-from videobroker.usecases.examining import Workload
+from videobroker.usecases.operations import diagnostics
+from videobroker.usecases.operations.diagnostics import Workload
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import ConsoleRoute, Looking, Visit
 from videobroker.web.reading import by_name
@@ -62,11 +62,11 @@ def _examinations(request: Request) -> dict[AppId, Examination]:
 @router.get("/health")
 async def console_health(request: Request, visit: Looking, app: AppChoice = "") -> Response:
     """Everything at one look, of one app or of the first ones by name. It asks nobody but the database."""
-    findings = await examining.examine_database(visit.broker)
+    findings = await diagnostics.examine_database(visit.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
-    if examining.can_be_asked(findings):
-        findings = [*findings, *await examining.examine_secret_keys(visit.broker)]
-        workload = await examining.workload(visit.broker)
+    if diagnostics.can_be_asked(findings):
+        findings = [*findings, *await diagnostics.examine_secret_keys(visit.broker)]
+        workload = await diagnostics.workload(visit.broker)
         chosen = [await visit.app(app)] if app else await visit.apps()
         more = max(len(chosen) - SHOWN, 0)
         apps = [await _health_of(request, visit, workload, each) for each in chosen[:SHOWN]]
@@ -83,7 +83,7 @@ async def console_health(request: Request, visit: Looking, app: AppChoice = "") 
 
 
 async def _health_of(request: Request, visit: Visit, workload: Workload, app: App) -> AppHealth:
-    counts = await examining.heard(visit.broker, app, now=visit.now)
+    counts = await diagnostics.heard(visit.broker, app, now=visit.now)
     seal = next((each for each in workload.seals if each.app_id == app.id), None)
     return AppHealth(
         app=app,
@@ -101,15 +101,15 @@ async def _health_of(request: Request, visit: Visit, workload: Workload, app: Ap
 async def console_diagnostics(request: Request, visit: Looking, app: AppChoice = "") -> Response:
     """Examine the database, and the accounts of the app that was chosen: that asks the providers."""
     apps = await visit.apps()
-    findings = await examining.examine_database(visit.broker)
-    if examining.can_be_asked(findings):
-        findings = [*findings, *await examining.examine_secret_keys(visit.broker)]
+    findings = await diagnostics.examine_database(visit.broker)
+    if diagnostics.can_be_asked(findings):
+        findings = [*findings, *await diagnostics.examine_secret_keys(visit.broker)]
     chosen, examination, counts = None, None, []
     if app:
         chosen = await visit.app(app)
-        examination = Examination(visit.now, await examining.examine_app(visit.broker, chosen))
+        examination = Examination(visit.now, await diagnostics.examine_app(visit.broker, chosen))
         _examinations(request)[chosen.id] = examination
-        counts = await examining.heard(visit.broker, chosen, now=visit.now)
+        counts = await diagnostics.heard(visit.broker, chosen, now=visit.now)
     return rendered(
         "diagnostics.html",
         operator=visit.operator,
@@ -119,5 +119,5 @@ async def console_diagnostics(request: Request, visit: Looking, app: AppChoice =
         findings=findings,
         examination=examination,
         counts=counts,
-        days=examining.LOOKS_BACK.days,
+        days=diagnostics.LOOKS_BACK.days,
     )

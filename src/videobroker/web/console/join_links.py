@@ -12,7 +12,7 @@ from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.errors import AccessDenied
-from videobroker.usecases.linking import ActiveLink, issue_link, list_links
+from videobroker.usecases.joining.links import ActiveLink, issue_link, list_links
 from videobroker.web.console.visits import Visit
 from videobroker.web.v1.links import public_address
 

@@ -24,9 +24,14 @@ from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
 from videobroker.domain.webhooks import Delivery, Endpoint
 from videobroker.errors import CallNotFound, InvalidInput
-from videobroker.usecases import calls, endpoints, judging, linking, lobbies, overviewing, reading, removing
-from videobroker.usecases.overviewing import Seen
-from videobroker.usecases.removing import Enforcement
+from videobroker.usecases.attendance import verdicts
+from videobroker.usecases.calls import calls
+from videobroker.usecases.joining import links, moderation, waiting_room
+from videobroker.usecases.joining.moderation import Enforcement
+from videobroker.usecases.journal import queries
+from videobroker.usecases.operations import overviews
+from videobroker.usecases.operations.overviews import Seen
+from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console import chart, sentences
 from videobroker.web.console.join_links import LINKS_SHOWN, MOST_LINKS, IssuedLinks, active_links, links_for
 from videobroker.web.console.rendering import rendered
@@ -140,10 +145,10 @@ async def session_page(
     status: int = HTTPStatus.OK,
 ) -> Response:
     """Everything about a session, and the links that were just made for it."""
-    seen = await overviewing.see(visit.broker, app, session_id)
+    seen = await overviews.see(visit.broker, app, session_id)
     names = {person.user_id: person.display_name or person.user_id for person in seen.registered.participants}
     shown = _chosen_call(seen, call)
-    recorded, earlier = await reading.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
+    recorded, earlier = await queries.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
     session = seen.registered.session
     door = door_of(app, session, call_running=seen.open_call is not None)
     waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
@@ -176,13 +181,13 @@ async def session_page(
         links_shown=LINKS_SHOWN,
         waiting=waiting,
         admittable=sum(each.entry.state is EntryState.WAITING for each in waiting),
-        most_waiting=lobbies.MOST_ENTRIES,
+        most_waiting=waiting_room.MOST_ENTRIES,
     )
 
 
 async def _waiting(visit: Visit, app: App, key: SessionKey) -> list[Waiting]:
     """Who is in the waiting room, and may be let in or not."""
-    found = await lobbies.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+    found = await waiting_room.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
     return [
         Waiting(entry, role, entry.state_at(visit.now))
         for entry, role in found
@@ -215,7 +220,7 @@ async def _attendance(visit: Visit, app: App, seen: Seen, call: Call | None, nam
         )
     if session.key.kind is SessionKind.GROUP:
         return Attendance([], None, final=False, others_known=False)
-    report = await judging.attendance_of(visit.broker, app, session.key, actor=visit.actor(app), now=visit.now)
+    report = await verdicts.attendance_of(visit.broker, app, session.key, actor=visit.actor(app), now=visit.now)
     rows = [
         chart.Row(
             name=judged.display_name or judged.user_id,
@@ -241,7 +246,7 @@ _WITHOUT_VERDICT = {
 }
 
 
-def _verdict_words(judged: judging.Judged) -> str:
+def _verdict_words(judged: verdicts.Judged) -> str:
     judgement = judged.judgement
     if judgement.verdict is None:
         return _WITHOUT_VERDICT.get(judgement.rule, judgement.rule.value.replace("_", " "))
@@ -296,7 +301,7 @@ async def console_make_links(request: Request, visit: Acting, app_id: UUID, sess
     """Make a link for one person, or for everybody on the roster, and show it this once."""
     app = await visit.app(app_id)
     user_id, after = visit.sent().raw("user_id"), visit.sent().raw("after")
-    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    seen = await overviews.see(visit.broker, app, SessionId(session_id))
     key, everyone = seen.registered.session.key, seen.registered.participants
     if user_id:
         one = [person for person in everyone if person.user_id == user_id]
@@ -318,13 +323,13 @@ async def console_make_links(request: Request, visit: Acting, app_id: UUID, sess
 async def console_revoke_links(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Revoke one link, all links of a person, or all links of the session."""
     app, form = await visit.app(app_id), visit.sent()
-    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
     actor = visit.actor(app)
     if form.text("link"):
-        count = await linking.revoke_link(visit.broker, app, key, _link_of(form), actor=actor, now=visit.now)
+        count = await links.revoke_link(visit.broker, app, key, _link_of(form), actor=actor, now=visit.now)
     elif form.raw("user_id") or form.is_checked("all"):
         user_id = form.raw("user_id") or None
-        count = await linking.revoke_links(visit.broker, app, key, user_id=user_id, actor=actor, now=visit.now)
+        count = await links.revoke_links(visit.broker, app, key, user_id=user_id, actor=actor, now=visit.now)
     else:
         raise InvalidInput("Choose which links to revoke.")
     return _back(app, session_id, "links-revoked", count=count)
@@ -341,13 +346,13 @@ def _link_of(form: Form) -> TicketId:
 async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Let somebody in who waits; without an entry, everybody."""
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
-    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        admitted = await lobbies.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
-        found = await lobbies.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+        admitted = await waiting_room.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+        found = await waiting_room.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
         is_done = all(other.state is not EntryState.WAITING for other, _ in found)
         return _back(app, session_id, "admitted-all" if is_done else "admitted-some", count=len(admitted))
-    await lobbies.admit(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
+    await waiting_room.admit(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "admitted")
 
 
@@ -355,10 +360,10 @@ async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Respon
 async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Do not let somebody in who waits."""
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
-    key = (await overviewing.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         raise InvalidInput("Choose whose request to decline.")
-    await lobbies.deny(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
+    await waiting_room.deny(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
     return _back(app, session_id, "denied")
 
 
@@ -373,7 +378,7 @@ def _entry_of(form: Form) -> EntryId | None:
 async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """End the call for everybody."""
     app = await visit.app(app_id)
-    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
+    seen = await overviews.see(visit.broker, app, SessionId(session_id))
     running = seen.open_call is not None
     try:
         await calls.end_call(
@@ -388,8 +393,8 @@ async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Res
 async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Put somebody out."""
     app, form = await visit.app(app_id), visit.sent()
-    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
-    removed = await removing.remove(
+    seen = await overviews.see(visit.broker, app, SessionId(session_id))
+    removed = await moderation.remove(
         visit.broker,
         app,
         seen.registered.session.key,
@@ -406,8 +411,8 @@ async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -
 async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Let somebody in again who was put out for good."""
     app, form = await visit.app(app_id), visit.sent()
-    seen = await overviewing.see(visit.broker, app, SessionId(session_id))
-    lifted = await removing.readmit(
+    seen = await overviews.see(visit.broker, app, SessionId(session_id))
+    lifted = await moderation.readmit(
         visit.broker,
         app,
         seen.registered.session.key,

@@ -12,7 +12,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.domain.overview import Phase, Stretch
 from videobroker.errors import InvalidInput
-from videobroker.usecases import overviewing
+from videobroker.usecases.operations import overviews
 from videobroker.web.console.rendering import rendered
 from videobroker.web.console.visits import ConsoleRoute, Looking, Visit
 from videobroker.web.reading import by_name
@@ -95,13 +95,13 @@ async def console_today(visit: Looking, app: AppChoice = "", day: Day = "", q: W
     choice = await _choice(visit, app, day)
     if words := q.strip().replace("\x00", ""):
         return await _found(visit, choice, words)
-    counts = await overviewing.count(visit.broker, choice.app_ids, choice.stretch, now=visit.now)
+    counts = await overviews.count(visit.broker, choice.app_ids, choice.stretch, now=visit.now)
     sections = [
         (
             phase,
             title,
             counts.of(phase),
-            await overviewing.list_phase(
+            await overviews.list_phase(
                 visit.broker, choice.app_ids, choice.stretch, phase, now=visit.now, limit=SHOWN_AT_FIRST
             ),
         )
@@ -122,9 +122,7 @@ async def console_today(visit: Looking, app: AppChoice = "", day: Day = "", q: W
 
 async def _found(visit: Visit, choice: Choice, words: str) -> Response:
     around = choice.stretch.start
-    found = await overviewing.search(
-        visit.broker, choice.app_ids, words, around=around, now=visit.now, limit=MOST_FOUND
-    )
+    found = await overviews.search(visit.broker, choice.app_ids, words, around=around, now=visit.now, limit=MOST_FOUND)
     return rendered(
         "search.html",
         operator=visit.operator,
@@ -134,7 +132,7 @@ async def _found(visit: Visit, choice: Choice, words: str) -> Response:
         found=found,
         most=MOST_FOUND,
         now=visit.now,
-        days=overviewing.TITLES_WITHIN.days,
+        days=overviews.TITLES_WITHIN.days,
         one_day=timedelta(days=1),
     )
 
@@ -145,7 +143,7 @@ async def console_list(
 ) -> Response:
     """All of one status, page by page."""
     choice = await _choice(visit, app, day)
-    page = await overviewing.list_phase(
+    page = await overviews.list_phase(
         visit.broker,
         choice.app_ids,
         choice.stretch,
@@ -161,13 +159,13 @@ async def console_list(
 async def console_groups(visit: Looking, app: AppChoice = "", cursor: Cursor = "") -> Response:
     """The groups, page by page."""
     choice = await _choice(visit, app, "")
-    page = await overviewing.list_groups(
+    page = await overviews.list_groups(
         visit.broker, choice.app_ids, now=visit.now, limit=SHOWN_ON_A_PAGE, cursor=cursor or None
     )
     return _list(visit, choice, page, "Groups", "/console/groups", first=not cursor)
 
 
-def _list(visit: Visit, choice: Choice, page: overviewing.Page, title: str, path: str, *, first: bool) -> Response:
+def _list(visit: Visit, choice: Choice, page: overviews.Page, title: str, path: str, *, first: bool) -> Response:
     return rendered(
         "list.html",
         operator=visit.operator,

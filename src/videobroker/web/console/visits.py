@@ -18,7 +18,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput
-from videobroker.usecases.console_sessions import Origin
+from videobroker.usecases.operations.console_sessions import Origin
 from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.auth import stored_user_agent
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same

@@ -12,10 +12,10 @@ from videobroker.domain.apps import LegacyFamily
 from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Modality, Participant, Session, SessionKey, SessionKind, SessionTerms
 from videobroker.errors import AccessDenied, SessionNotFound
-from videobroker.usecases.appointing import Appointed, appoint
 from videobroker.usecases.authorization import require
-from videobroker.usecases.codes import hand_out_code
-from videobroker.usecases.once import Answer
+from videobroker.usecases.idempotency import Answer
+from videobroker.usecases.legacy.numbered_bookings import Appointed, appoint
+from videobroker.usecases.legacy.room_codes import hand_out_code
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.legacy.answers import OldErrors, old_route

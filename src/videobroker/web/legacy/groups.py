@@ -23,8 +23,8 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.texts import check_name
 from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
-from videobroker.usecases.doors import denial, require_on_roster
-from videobroker.usecases.entering import Joined, Visitor, guest_id
+from videobroker.usecases.access import denial, require_on_roster
+from videobroker.usecases.joining.join import Joined, Visitor, guest_id
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
 from videobroker.web.keyed_join import answer_join

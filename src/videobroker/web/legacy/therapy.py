@@ -19,12 +19,14 @@ from videobroker.domain.progress import Standing, Step, first_by_role
 from videobroker.domain.rooms import code_alias
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
 from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
-from videobroker.usecases import proceeding, registering, reporting
-from videobroker.usecases.appointing import book
+from videobroker.usecases import registration
+from videobroker.usecases.access import require_on_roster
 from videobroker.usecases.authorization import require
-from videobroker.usecases.codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
-from videobroker.usecases.doors import require_on_roster
-from videobroker.usecases.once import Answer
+from videobroker.usecases.idempotency import Answer
+from videobroker.usecases.journal import app_events
+from videobroker.usecases.legacy import progress
+from videobroker.usecases.legacy.numbered_bookings import book
+from videobroker.usecases.legacy.room_codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
 from videobroker.web.auth import (
     LEGACY_AUTH_PROBLEMS,
     Caller,
@@ -384,11 +386,11 @@ def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, A
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    standing = await proceeding.standing_of(
+    standing = await progress.standing_of(
         caller.broker, caller.app, key, roles=LEADING, actor=caller.actor, acting_for=caller.acting_for
     )
     code = await _code(caller, standing)
-    decision = await proceeding.may_enter_now(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
+    decision = await progress.may_enter_now(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
     return VideoCallNow(
         **_fields(caller, standing, code), can_join=isinstance(decision, Admit), opens_at=decision.opens_at
     )
@@ -463,7 +465,7 @@ async def list_video_calls(
     """The 500 video calls that are scheduled last, in the order of their start. A user sees only their own. Codes that
     were not made yet are null here: reading one video call makes its code."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
-    found = await proceeding.newest_bookings(
+    found = await progress.newest_bookings(
         caller.broker,
         caller.app,
         names.people(caller),
@@ -539,10 +541,10 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     if caller.acting_for is not None:
         await require_on_roster(caller.broker, key, caller.acting_for)
     if body.changes_terms:
-        await registering.amend(caller.broker, caller.app, key, body.amend, actor=caller.actor, now=caller.now)
+        await registration.amend(caller.broker, caller.app, key, body.amend, actor=caller.actor, now=caller.now)
     if body.status is not None:
         step = _STEPS[body.status]
-        await proceeding.take(
+        await progress.take(
             caller.broker, caller.app, key, step, user_id=caller.user_id, actor=caller.actor, now=caller.now
         )
     return await _now(caller, key)
@@ -561,7 +563,7 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))
 
     async def reported() -> LogEntry:
-        recorded = await reporting.report(
+        recorded = await app_events.report(
             caller.broker,
             caller.app,
             _key(caller, body.booking_id),
@@ -575,7 +577,7 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
         return _entry(recorded.event)
 
     async def check() -> None:
-        await reporting.require_may_report(
+        await app_events.require_may_report(
             caller.broker, caller.app, _key(caller, body.booking_id), user_id, caller.actor
         )
 
@@ -591,7 +593,7 @@ async def list_video_call_log(
 ) -> list[LogEntry]:
     """The newest 500 lines, the newest last: what the app reported, and every start and end of a call."""
     key = _key(caller, booking_id)
-    events = await reporting.history(caller.broker, caller.app, key, actor=caller.actor, acting_for=caller.acting_for)
+    events = await app_events.history(caller.broker, caller.app, key, actor=caller.actor, acting_for=caller.acting_for)
     return [_entry(event) for event in events]
 
 

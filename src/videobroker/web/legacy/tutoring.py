@@ -13,10 +13,10 @@ from videobroker.domain.calls import Call
 from videobroker.domain.legacy_ids import tutoring_user_id
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
-from videobroker.usecases import calls
-from videobroker.usecases.doors import look_at
-from videobroker.usecases.entering import Joined, Visitor
-from videobroker.usecases.rooms import room_id_of_call
+from videobroker.usecases.access import look_at
+from videobroker.usecases.calls import calls
+from videobroker.usecases.calls.rooms import room_id_of_call
+from videobroker.usecases.joining.join import Joined, Visitor
 from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.keyed_join import answer_join

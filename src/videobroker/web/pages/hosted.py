@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable, TicketInvalid
-from videobroker.usecases.hosting import HostedPage, embedders_of, hosted_page
+from videobroker.usecases.joining.hosted_page import HostedPage, embedders_of, hosted_page
 from videobroker.web.pages.assets import asset, sent, template
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers, refusal_headers

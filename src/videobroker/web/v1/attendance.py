@@ -15,7 +15,7 @@ from videobroker.domain.attendance.stays import Stay
 from videobroker.domain.attendance.verdicts import Rule, Verdict
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.times import rfc3339
-from videobroker.usecases.judging import Judged, Report, attendance_of
+from videobroker.usecases.attendance.verdicts import Judged, Report, attendance_of
 from videobroker.web.auth import CallsReader
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name

@@ -17,7 +17,7 @@ from videobroker.domain.sessions import (
     SessionSummary,
     SessionTerms,
 )
-from videobroker.usecases import registering
+from videobroker.usecases import registration
 from videobroker.web.auth import SessionsReader
 from videobroker.web.shapes import INTEGRAL, Identifier, Metadata, Moment, Name, Shape, sensible
 from videobroker.web.v1.registers import register_routes
@@ -225,7 +225,7 @@ async def list_bookings(
     cursor: Cursor = None,
 ) -> BookingPage:
     """The app's bookings, by start, with the number of their participants."""
-    found, following = await registering.list_sessions(
+    found, following = await registration.list_sessions(
         caller.broker,
         caller.app,
         SessionKind.BOOKING,

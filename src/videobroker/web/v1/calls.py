@@ -10,7 +10,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import CallId
 from videobroker.domain.sessions import Session, SessionKind
-from videobroker.usecases import calls
+from videobroker.usecases.calls import calls
 from videobroker.web.auth import CallsReader
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name

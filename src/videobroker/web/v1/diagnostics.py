@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnostics import Finding, Verdict, is_healthy
-from videobroker.usecases.examining import examine_app, examine_database, heard
+from videobroker.usecases.operations.diagnostics import examine_app, examine_database, heard
 from videobroker.web.auth import Examiner
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name

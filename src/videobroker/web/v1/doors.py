@@ -13,9 +13,9 @@ from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
-from videobroker.usecases import calls
-from videobroker.usecases.doors import access
-from videobroker.usecases.entering import Joined, Visitor, guest_id, require_known_guest
+from videobroker.usecases.access import access
+from videobroker.usecases.calls import calls
+from videobroker.usecases.joining.join import Joined, Visitor, guest_id, require_known_guest
 from videobroker.web.auth import Caller, CallsReader, CallsWriter, Joiner
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.keyed_join import answer_join

@@ -9,8 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
-from videobroker.usecases.reading import read_journal
-from videobroker.usecases.reporting import LARGEST_REPORT, REPORTED_LATE, report, require_lately, require_may_report
+from videobroker.usecases.journal.app_events import (
+    LARGEST_REPORT,
+    REPORTED_LATE,
+    report,
+    require_lately,
+    require_may_report,
+)
+from videobroker.usecases.journal.queries import read_journal
 from videobroker.web.auth import EventsReader, EventsReporter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described

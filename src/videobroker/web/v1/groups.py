@@ -14,7 +14,7 @@ from videobroker.domain.sessions import (
     SessionSummary,
     SessionTerms,
 )
-from videobroker.usecases import registering
+from videobroker.usecases import registration
 from videobroker.web.auth import SessionsReader
 from videobroker.web.shapes import Identifier, Metadata, Name, Shape
 from videobroker.web.v1.registers import register_routes
@@ -157,7 +157,7 @@ async def list_groups(
     cursor: Cursor = None,
 ) -> GroupPage:
     """The app's groups, oldest first, with the number of their participants."""
-    found, following = await registering.list_sessions(
+    found, following = await registration.list_sessions(
         caller.broker,
         caller.app,
         SessionKind.GROUP,

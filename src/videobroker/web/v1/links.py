@@ -12,8 +12,9 @@ from videobroker.domain.access import Reason
 from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import LONGEST_LIFE, SHORTEST_LIFE
-from videobroker.usecases.entering import guest_id
-from videobroker.usecases.linking import (
+from videobroker.usecases.idempotency import Answer
+from videobroker.usecases.joining.join import guest_id
+from videobroker.usecases.joining.links import (
     ActiveLink,
     Link,
     confirm_link,
@@ -22,7 +23,6 @@ from videobroker.usecases.linking import (
     revoke_link,
     revoke_links,
 )
-from videobroker.usecases.once import Answer
 from videobroker.web.auth import Caller, LinkIssuer, LinkManager
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.problems import described

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.usecases import removing
 from videobroker.usecases.authorization import require
-from videobroker.usecases.removing import Enforcement
+from videobroker.usecases.joining import moderation
+from videobroker.usecases.joining.moderation import Enforcement
 from videobroker.web.auth import Caller, Moderator
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described
@@ -91,7 +91,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
         key = session_key(caller, kind, reference)
 
         async def removed() -> RemovalOut:
-            done = await removing.remove(
+            done = await moderation.remove(
                 caller.broker,
                 caller.app,
                 key,
@@ -120,7 +120,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
         key = session_key(caller, kind, reference)
 
         async def readmitted() -> ReadmissionOut:
-            was_banned = await removing.readmit(
+            was_banned = await moderation.readmit(
                 caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now
             )
             return ReadmissionOut(user_id=user_id, was_banned=was_banned)

@@ -10,8 +10,8 @@ from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope as KeyScope
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.struct import Value
-from videobroker.usecases.doors import access
-from videobroker.usecases.entering import Visitor, guest_id, join
+from videobroker.usecases.access import access
+from videobroker.usecases.joining.join import Visitor, guest_id, join
 from videobroker.web.auth import Caller, backend
 from videobroker.web.fast_lane import Client
 from videobroker.web.http_semantics import is_host

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Participant, Registered, SessionKind, SessionTerms
-from videobroker.usecases import registering
+from videobroker.usecases import registration as registering
 from videobroker.usecases.authorization import require
 from videobroker.web.auth import SessionsAuthor, SessionsReader, SessionsWriter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized

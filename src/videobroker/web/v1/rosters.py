@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.sessions import Participant, SessionKind
-from videobroker.usecases import registering
+from videobroker.usecases import registration
 from videobroker.web.auth import SessionsReader, SessionsWriter
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute
@@ -51,7 +51,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
         caller: SessionsReader, reference: Reference, limit: Limit = 100, cursor: Cursor = None
     ) -> ParticipantPage:
         """The participants of the session, by user ID. Users who are not hosts see their own entry."""
-        people, following = await registering.list_participants(
+        people, following = await registration.list_participants(
             caller.broker,
             caller.app,
             session_key(caller, kind, reference),
@@ -76,7 +76,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
         """201 when the person is new there, 200 when they were there already."""
         person = Participant(user_id, body.role, body.display_name)
         key = session_key(caller, kind, reference)
-        added = await registering.put_participant(
+        added = await registration.put_participant(
             caller.broker, caller.app, key, person, actor=caller.actor, now=caller.now
         )
         response.status_code = 201 if added else 200
@@ -89,7 +89,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     )
     async def get_participant(caller: SessionsReader, reference: Reference, user_id: UserId) -> ParticipantOut:
         """One person's role and name."""
-        person = await registering.find_participant(
+        person = await registration.find_participant(
             caller.broker,
             caller.app,
             session_key(caller, kind, reference),
@@ -108,6 +108,6 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     async def delete_participant(caller: SessionsWriter, reference: Reference, user_id: UserId) -> None:
         """The person gets no credentials any more."""
         key = session_key(caller, kind, reference)
-        await registering.drop_participant(caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now)
+        await registration.drop_participant(caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now)
 
     return router

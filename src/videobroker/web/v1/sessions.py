@@ -20,7 +20,7 @@ from videobroker.domain.sessions import (
     SessionView,
 )
 from videobroker.errors import UnknownProvider
-from videobroker.usecases.registering import LONGEST_ROSTER
+from videobroker.usecases.registration import LONGEST_ROSTER
 from videobroker.web.auth import AUTH_PROBLEMS, Caller
 from videobroker.web.problems import described
 from videobroker.web.shapes import INTEGRAL, Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape

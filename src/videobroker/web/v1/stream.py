@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput, StorageUnavailable
-from videobroker.usecases.following import Chosen, begin, follow
+from videobroker.usecases.journal.stream import Chosen, begin, follow
 from videobroker.web.auth import Caller, EventsReader
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name

@@ -16,7 +16,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
-from videobroker.usecases.visiting import CallPerson, Visit, ask_in, name_uids, visit, watch, withdraw_request
+from videobroker.usecases.joining.visits import CallPerson, Visit, ask_in, name_uids, visit, watch, withdraw_request
 from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, Visiting
 from videobroker.web.problems import described
 from videobroker.web.reading import JsonRoute, by_name

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import DeliveryId, EndpointId
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabled, Endpoint
-from videobroker.usecases import endpoints
-from videobroker.usecases.endpoints import Wish
-from videobroker.usecases.once import Answer, Revalidate
+from videobroker.usecases.idempotency import Answer, Revalidate
+from videobroker.usecases.webhooks import endpoints
+from videobroker.usecases.webhooks.endpoints import Wish
 from videobroker.web.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
 from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.problems import described

@@ -25,9 +25,9 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_at
-from videobroker.usecases.doors import denial, look_at, person_at
-from videobroker.usecases.rooms import can_close, close_room, open_room
+from videobroker.usecases.calls.rooms import can_close, close_room, open_room
 
 
 async def start_call(

@@ -23,11 +23,11 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.applying import apply
-from videobroker.usecases.asking import GIVE_UP_AFTER, Told, ask, ask_about_room
-from videobroker.usecases.calls import end_open_call
-from videobroker.usecases.judging import who_is_missing, write_verdicts
-from videobroker.usecases.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
+from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.attendance.reconciliation import GIVE_UP_AFTER, Told, ask, ask_about_room
+from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
+from videobroker.usecases.calls.calls import end_open_call
+from videobroker.usecases.calls.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
 
 LONGEST_PAUSE = timedelta(hours=1)
 LOOKS_BACK = timedelta(hours=12)

@@ -21,8 +21,8 @@ from videobroker.storage.joining import removals
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require
-from videobroker.usecases.doors import no_session
 
 LOOKS_BACK = timedelta(days=1)
 """Replicas' clocks may differ: credentials may bear an earlier time than the session."""

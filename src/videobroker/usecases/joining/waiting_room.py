@@ -24,8 +24,8 @@ from videobroker.storage.joining.lobby import Found
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_in
-from videobroker.usecases.doors import no_session
 
 MOST_ENTRIES = 1_000
 """So many are shown."""

@@ -20,10 +20,10 @@ from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.journal.journal import record
 from videobroker.storage.legacy import session_progress
+from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require_scope
-from videobroker.usecases.doors import denial, look_at, person_at
-from videobroker.usecases.entering import provider_role, room_code
-from videobroker.usecases.rooms import open_room
+from videobroker.usecases.calls.rooms import open_room
+from videobroker.usecases.joining.join import provider_role, room_code
 
 
 async def hand_out_code(

@@ -30,9 +30,9 @@ from videobroker.storage.joining.removals import Removal
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_in
-from videobroker.usecases.doors import no_session
-from videobroker.usecases.rooms import close_former_rooms, renew_room
+from videobroker.usecases.calls.rooms import close_former_rooms, renew_room
 
 log = structlog.get_logger(__name__)
 

@@ -30,7 +30,7 @@ from videobroker.storage.journal.seals import Held
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.storage.sessions import people, sessions
 from videobroker.storage.webhooks import deliveries
-from videobroker.usecases.removing import expel
+from videobroker.usecases.joining.moderation import expel
 
 NOTICES_AT_ONCE = 1_000
 """So many webhooks are read in one transaction."""

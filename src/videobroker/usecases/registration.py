@@ -40,6 +40,7 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import (
     require,
     require_among,
@@ -49,10 +50,9 @@ from videobroker.usecases.authorization import (
     view_at,
     visible,
 )
-from videobroker.usecases.calls import end_open_call
-from videobroker.usecases.doors import no_session
-from videobroker.usecases.entering import provider_role
-from videobroker.usecases.rooms import close_room
+from videobroker.usecases.calls.calls import end_open_call
+from videobroker.usecases.calls.rooms import close_room
+from videobroker.usecases.joining.join import provider_role
 
 LONGEST_ROSTER = 10_000
 

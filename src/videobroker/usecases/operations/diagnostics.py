@@ -15,7 +15,7 @@ from videobroker.storage.jobs import Waiting
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import LastSeal
 from videobroker.storage.postgres import migrations, pgbouncer
-from videobroker.usecases.secret_keys import key_report
+from videobroker.usecases.operations.secret_keys import key_report
 
 LOOKS_BACK = timedelta(days=7)
 LATE = timedelta(minutes=1)

@@ -12,10 +12,10 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.progress import Standing, Step
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.storage.legacy import session_progress
-from videobroker.usecases import registering
+from videobroker.usecases import registration
+from videobroker.usecases.access import access, look_at, no_session
 from videobroker.usecases.authorization import require, require_among, require_at, visible
-from videobroker.usecases.calls import end_call, start_call
-from videobroker.usecases.doors import access, look_at, no_session
+from videobroker.usecases.calls.calls import end_call, start_call
 
 
 async def standing_of(
@@ -92,7 +92,7 @@ async def take(
         case Step.START:
             await start_call(broker, app, key, user_id=user_id, actor=actor, now=now)
         case Step.CANCEL:
-            await registering.cancel(broker, app, key, actor=actor, now=now)
+            await registration.cancel(broker, app, key, actor=actor, now=now)
         case Step.REOPEN:
             await _end_and_set(broker, app, key, SessionStatus.CONFIRMED, user_id=user_id, actor=actor, now=now)
         case Step.COMPLETE:
@@ -111,4 +111,4 @@ async def _end_and_set(
 ) -> None:
     if (await look_at(broker, key, user_id)).call is not None:
         await end_call(broker, app, key, user_id=user_id, actor=actor, now=now)
-    await registering.amend(broker, app, key, lambda terms: replace(terms, status=status), actor=actor, now=now)
+    await registration.amend(broker, app, key, lambda terms: replace(terms, status=status), actor=actor, now=now)

@@ -12,8 +12,8 @@ from videobroker.domain.ids import SessionId
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_for_app
-from videobroker.usecases.doors import no_session
 
 
 async def read_journal(

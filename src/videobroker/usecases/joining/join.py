@@ -34,11 +34,11 @@ from videobroker.providers.contract import (
 from videobroker.storage.attendance import identities
 from videobroker.storage.joining import provider_uids, removals
 from videobroker.storage.journal.journal import record
+from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_among, require_at, require_scope
-from videobroker.usecases.calls import open_call
-from videobroker.usecases.doors import denial, look_at, person_at
-from videobroker.usecases.lobbies import knock
-from videobroker.usecases.rooms import open_room
+from videobroker.usecases.calls.calls import open_call
+from videobroker.usecases.calls.rooms import open_room
+from videobroker.usecases.joining.waiting_room import knock
 
 LONGEST_CALL = timedelta(hours=12)
 """No provider lets a call run longer (100ms: "Max session length: 12 h")."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.usecases.linking import peek
+from videobroker.usecases.joining.links import peek
 
 
 @dataclass(frozen=True, slots=True)

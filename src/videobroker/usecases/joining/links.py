@@ -29,8 +29,8 @@ from videobroker.storage.joining import tickets
 from videobroker.storage.joining.tickets import FoundTicket
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
+from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_at, require_for_app
-from videobroker.usecases.doors import denial, look_at, person_at
 
 REVOKED_AT_ONCE = 1_000
 """Tickets revoked in one transaction, with one event each."""

@@ -29,8 +29,8 @@ from videobroker.storage.calls import calls, rooms
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.applying import call_for
-from videobroker.usecases.attendances import as_ours, known_of, learn
+from videobroker.usecases.attendance.process_webhooks import call_for
+from videobroker.usecases.attendance.projection import as_ours, known_of, learn
 
 GIVE_UP_AFTER = timedelta(minutes=30)
 """A provider that has not told us by then who was in a call that ended will not be asked again."""

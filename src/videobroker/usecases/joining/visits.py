@@ -21,9 +21,9 @@ from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
 from videobroker.storage.attendance import stays
 from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.notifications import journal_topic
-from videobroker.usecases.doors import denial, look_at, person_at, still_waits
-from videobroker.usecases.linking import check_again
-from videobroker.usecases.lobbies import count_waiting, knock, withdraw
+from videobroker.usecases.access import denial, look_at, person_at, still_waits
+from videobroker.usecases.joining.links import check_again
+from videobroker.usecases.joining.waiting_room import count_waiting, knock, withdraw
 
 LOOK_AGAIN_SECONDS = 5.0
 """Without a wake-up. They may get lost."""

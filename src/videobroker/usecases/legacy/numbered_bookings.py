@@ -21,10 +21,10 @@ from videobroker.domain.sessions import (
 from videobroker.errors import AccessDenied, BrokerError
 from videobroker.providers.contract import Surface
 from videobroker.storage.legacy import counters
-from videobroker.usecases import registering
-from videobroker.usecases.codes import hand_out_code
-from videobroker.usecases.entering import provider_role, room_code
-from videobroker.usecases.rooms import open_room
+from videobroker.usecases import registration
+from videobroker.usecases.calls.rooms import open_room
+from videobroker.usecases.joining.join import provider_role, room_code
+from videobroker.usecases.legacy.room_codes import hand_out_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def appoint(
     room is there the booking is pending, so that nobody enters half of one, whenever this process dies. Raises
     whatever `registering.register` and `hand_out_code` raise.
     """
-    registering.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
+    registration.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
     if not terms.video:
         return Appointed((await _numbered(broker, app, terms, people, actor=actor, now=now)).session, None)
     pending = replace(terms, status=SessionStatus.PENDING)
@@ -60,7 +60,7 @@ async def appoint(
     try:
         return await _with_room(broker, app, session, terms, role=role, actor=actor, now=now)
     except BrokerError:
-        await registering.cancel(broker, app, session.key, actor=actor, now=now)
+        await registration.cancel(broker, app, session.key, actor=actor, now=now)
         raise
 
 
@@ -69,7 +69,7 @@ async def _with_room(
 ) -> Appointed:
     room = await open_room(broker, app, session, surface=Surface.SDK, codes=True, actor=actor, now=now)
     room_code(broker, room, provider_role(app, room.provider, role))  # raises before anybody may enter
-    confirmed = await registering.amend(
+    confirmed = await registration.amend(
         broker, app, session.key, lambda known: replace(known, status=terms.status), actor=actor, now=now
     )
     try:
@@ -89,7 +89,7 @@ async def _numbered(
         async with broker.store.transaction() as transaction:
             number = await counters.next_number(transaction, app.id, SessionKind.BOOKING)
         key = SessionKey(app.id, SessionKind.BOOKING, str(number))
-        registered = await registering.register_new(broker, app, key, terms, people, actor=actor, now=now)
+        registered = await registration.register_new(broker, app, key, terms, people, actor=actor, now=now)
         if registered is not None:
             return registered
 
@@ -98,6 +98,6 @@ async def book(
     broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, actor: Actor, now: datetime
 ) -> Registered:
     """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
-    registering.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
+    registration.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
     key = SessionKey(app.id, SessionKind.BOOKING, str(uuid7(now)))
-    return await registering.register(broker, app, key, terms, people, actor=actor, now=now)
+    return await registration.register(broker, app, key, terms, people, actor=actor, now=now)

@@ -24,7 +24,7 @@ from videobroker.storage.calls import calls
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.attendances import as_ours, known_of, learn
+from videobroker.usecases.attendance.projection import as_ours, known_of, learn
 
 log = structlog.get_logger(__name__)
 
