@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from videobroker.concurrency.singleflight import Together
-from videobroker.delivery.courier import Courier
+from videobroker.delivery.sender import Courier
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.retention import Keeping
 from videobroker.errors import ProviderNotConfigured

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from videobroker.broker import Broker, Clock
 from videobroker.database import database, migrate, past_the_pooler
-from videobroker.delivery.courier import Courier
+from videobroker.delivery.sender import Courier
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.events import Via
 from videobroker.domain.ids import AccountId
 from videobroker.errors import BrokerError
-from videobroker.identity.keysets import KeySets
+from videobroker.identity.jwks import KeySets
 from videobroker.identity.tickets import Tickets
-from videobroker.identity.tokens import JwtUserTokens
+from videobroker.identity.user_tokens import JwtUserTokens
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider

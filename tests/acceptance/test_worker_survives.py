@@ -27,8 +27,8 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.times import rfc3339
-from videobroker.providers.hms.answers import Peer
 from videobroker.providers.hms.client import HmsClient
+from videobroker.providers.hms.responses import Peer
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings

@@ -17,7 +17,7 @@ from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import answer, carry, listening
 from house import MovableClock, Sandbox, Tenant, free_port
 from videobroker.broker import Broker
-from videobroker.delivery.courier import Courier
+from videobroker.delivery.sender import Courier
 from videobroker.domain.apps import App
 from videobroker.storage.tables import apps
 from videobroker.usecases.webhooks import endpoints

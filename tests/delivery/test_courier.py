@@ -16,7 +16,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from delivery.backend import Backend, Received, answer, hang, listening, say, until
 from house import free_port
-from videobroker.delivery.courier import (
+from videobroker.delivery.sender import (
     KEPT_BYTES,
     QUEUE_SECONDS,
     TOTAL_SECONDS,

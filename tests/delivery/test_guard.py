@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.backend import Backend, answer, listening
-from videobroker.delivery.courier import Courier, Parcel, Sent
-from videobroker.delivery.guard import GuardedNetwork, PrivateAddress, Resolver, is_public
+from videobroker.delivery.sender import Courier, Parcel, Sent
+from videobroker.delivery.ssrf_guard import GuardedNetwork, PrivateAddress, Resolver, is_public
 from videobroker.domain.webhooks import new_secret
 
 PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"

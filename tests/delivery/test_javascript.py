@@ -12,7 +12,7 @@ import pytest
 
 from delivery.backend import Received, listening
 from node_packages import node_modules
-from videobroker.delivery.courier import Courier, Parcel
+from videobroker.delivery.sender import Courier, Parcel
 from videobroker.domain.webhooks import new_secret
 
 pytestmark = pytest.mark.node

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from videobroker.domain.user_tokens import Algorithm, TokenRules
 from videobroker.errors import IdentityUnavailable, UserTokenInvalid
-from videobroker.identity.keysets import (
+from videobroker.identity.jwks import (
     MAX_KEY_SET_BYTES,
     MAX_KEYS,
     MAX_KEYS_TRIED,
@@ -25,7 +25,7 @@ from videobroker.identity.keysets import (
     KeySets,
     parse_key_set,
 )
-from videobroker.identity.tokens import JwtUserTokens
+from videobroker.identity.user_tokens import JwtUserTokens
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 ISSUER = "https://id.example"

@@ -19,8 +19,8 @@ from house import MovableClock, Tenant
 from videobroker.domain.apps import App
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import IdentityUnavailable
-from videobroker.identity.keysets import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
-from videobroker.identity.tokens import JwtUserTokens
+from videobroker.identity.jwks import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
+from videobroker.identity.user_tokens import JwtUserTokens
 from videobroker.usecases import tenants
 
 SECRET = "a-secret-of-the-apps-own-identity-provider"

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Sandbox, Tenant
-from videobroker.delivery.courier import Courier
+from videobroker.delivery.sender import Courier
 from videobroker.domain.actors import Actor
 from videobroker.domain.retention import SHORTEST, Keeping
 from videobroker.usecases.attendance.process_webhooks import apply

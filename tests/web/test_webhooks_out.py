@@ -19,7 +19,7 @@ from sqlalchemy import text
 from delivery.backend import Backend, answer, carry, hang, listening, until
 from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
-from videobroker.delivery.courier import Courier
+from videobroker.delivery.sender import Courier
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from videobroker.providers.agora.rtc import ANYONE, Role, checked_channel, rtc_token
+from videobroker.providers.agora.encoding import TokenInputError
+from videobroker.providers.agora.rtc_token import ANYONE, Role, checked_channel, rtc_token
 from videobroker.providers.agora.services import Rtc
 from videobroker.providers.agora.token import AccessToken, parse
-from videobroker.providers.agora.wire import TokenInputError
 
 INVALID = json.loads((Path(__file__).parents[2] / "vectors" / "agora.json").read_text())["invalid_inputs"]
 VALID: dict[str, Any] = INVALID["base_inputs"]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from videobroker.providers.agora.encoding import TEXT_LIMIT, TokenFormatError, TokenInputError
 from videobroker.providers.agora.legacy import parse_006
 from videobroker.providers.agora.services import (
     KNOWN,
@@ -27,7 +28,6 @@ from videobroker.providers.agora.services import (
     Streaming,
 )
 from videobroker.providers.agora.token import CONTENT_LIMIT, AccessToken, ParsedToken, parse
-from videobroker.providers.agora.wire import TEXT_LIMIT, TokenFormatError, TokenInputError
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "agora.json").read_text())
 CERTIFICATE = "fedcba9876543210fedcba9876543210"

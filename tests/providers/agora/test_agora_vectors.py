@@ -13,7 +13,7 @@ from zlib import crc32
 import pytest
 
 from videobroker.providers.agora.legacy import parse_006
-from videobroker.providers.agora.rtc import ANYONE, Role, rtc_token
+from videobroker.providers.agora.rtc_token import ANYONE, Role, rtc_token
 from videobroker.providers.agora.services import Chat, Rtc, Rtm, Rtm2, Service
 from videobroker.providers.agora.token import AccessToken, parse, signing_key
 

@@ -19,8 +19,8 @@ from videobroker.domain.rooms import UID_LIMIT
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.agora.client import AgoraClient, CustomerKeys
 from videobroker.providers.agora.errors import WrongCredentials
-from videobroker.providers.agora.pace import Pace
 from videobroker.providers.agora.provider import AgoraProvider
+from videobroker.providers.agora.rate_limit import Pace
 from videobroker.providers.contract import Capability
 
 from .far_side import API, APP_ID, CERTIFICATE, CUSTOMER, FALLBACK, NOON, PROJECT, RULES, account, sent
@@ -309,7 +309,7 @@ async def test_no_channel_is_an_empty_one(rest: AgoraProvider, vendor: respx.Moc
 async def test_of_a_crowd_only_the_first_fifty_are_asked_when_they_came(
     rest: AgoraProvider, vendor: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("videobroker.providers.agora.pace.WINDOW", 0.0)
+    monkeypatch.setattr("videobroker.providers.agora.rate_limit.WINDOW", 0.0)
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(
         json=users(mode=2, broadcasters=[900], audience=list(range(1, 80)))
     )

@@ -13,11 +13,11 @@ import pytest
 import respx
 
 from videobroker.errors import ProviderRefused, ProviderUnavailable
-from videobroker.providers.attempts import Patience
-from videobroker.providers.hms.answers import ActiveRoom, RoomCode, Template
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent, Forbidden
+from videobroker.providers.hms.responses import ActiveRoom, RoomCode, Template
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
+from videobroker.providers.retrying import Patience
 
 from .conftest import API, Clock
 

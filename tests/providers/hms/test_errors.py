@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.errors import ProviderRefused, ProviderUnavailable
-from videobroker.providers.attempts import LONGEST_MESSAGE, AttemptError, answer, asked_wait
-from videobroker.providers.hms.answers import Room
 from videobroker.providers.hms.errors import Absent, Forbidden, provider_error
+from videobroker.providers.hms.responses import Room
+from videobroker.providers.retrying import LONGEST_MESSAGE, AttemptError, answer, asked_wait
 
 from .conftest import START
 

@@ -11,7 +11,7 @@ from consoles import OPERATOR, Console
 from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Tenant
 from videobroker.broker import Broker
-from videobroker.delivery.courier import Courier
+from videobroker.delivery.sender import Courier
 from videobroker.domain.webhooks import Endpoint
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import Wish

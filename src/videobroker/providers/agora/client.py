@@ -12,7 +12,9 @@ from urllib.parse import quote
 
 import httpx
 
-from videobroker.providers.agora.answers import (
+from videobroker.providers.agora.errors import Absent, Malformed, provider_error
+from videobroker.providers.agora.rate_limit import Pace
+from videobroker.providers.agora.responses import (
     JOIN,
     Present,
     Property,
@@ -23,9 +25,7 @@ from videobroker.providers.agora.answers import (
     rules,
     user_property,
 )
-from videobroker.providers.agora.errors import Absent, Malformed, provider_error
-from videobroker.providers.agora.pace import Pace
-from videobroker.providers.attempts import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
+from videobroker.providers.retrying import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
 
 HOSTS = ("https://api.agora.io", "https://api.sd-rtn.com")
 """Either serves every account; each is the other's fallback."""

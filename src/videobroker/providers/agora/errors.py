@@ -4,7 +4,7 @@ Source: the pages "Response status codes" and "Ensure service reliability" of th
 """
 
 from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailable
-from videobroker.providers.attempts import DEFAULT_RETRY_AFTER, AttemptError
+from videobroker.providers.retrying import DEFAULT_RETRY_AFTER, AttemptError
 
 _ADVICE = {
     400: "check app_id (AGORA_APP_ID): it has to be a project of the account",

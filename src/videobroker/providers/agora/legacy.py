@@ -7,8 +7,8 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from videobroker.providers.agora import wire
-from videobroker.providers.agora.wire import Reader, TokenFormatError, TokenInputError
+from videobroker.providers.agora import encoding
+from videobroker.providers.agora.encoding import Reader, TokenFormatError, TokenInputError
 
 VERSION = "006"
 
@@ -36,7 +36,7 @@ class LegacyToken:
         Takes the same time wherever the signatures differ. Raises `TokenInputError` for a malformed
         certificate.
         """
-        if not wire.is_hex_32(certificate):
+        if not encoding.is_hex_32(certificate):
             raise TokenInputError("the App Certificate has to be 32 hexadecimal characters")
         signed = f"{self.app_id}{channel}{uid}".encode() + self.message
         return hmac.compare_digest(hmac.digest(certificate.encode(), signed, "sha256"), self.signature)
@@ -44,11 +44,11 @@ class LegacyToken:
 
 def parse_006(text: str) -> LegacyToken:
     """Read a 006 token. Raises `TokenFormatError` for anything that is not exactly one whole token."""
-    rest = wire.after_version(text, VERSION)
+    rest = encoding.after_version(text, VERSION)
     app_id, encoded = rest[:32], rest[32:]
-    if not wire.is_hex_32(app_id):
+    if not encoding.is_hex_32(app_id):
         raise TokenFormatError("the App ID of the token has to be 32 hexadecimal characters")
-    reader = Reader(wire.strict_base64(encoded))
+    reader = Reader(encoding.strict_base64(encoded))
     signature, channel_crc, uid_crc, message = reader.blob(), reader.u32(), reader.u32(), reader.blob()
     reader.finish()
     inner = Reader(message)

@@ -16,11 +16,12 @@ from videobroker.domain.attendance.observations import RollCall
 from videobroker.domain.diagnostics import Finding, ok
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
-from videobroker.providers.agora import wire
+from videobroker.providers.agora import encoding
 from videobroker.providers.agora.client import HOSTS, AgoraClient, CustomerKeys
-from videobroker.providers.agora.examination import examine_rest, examine_roles, examine_webhooks
-from videobroker.providers.agora.rolls import call_roll
-from videobroker.providers.agora.rtc import (
+from videobroker.providers.agora.diagnostics import examine_rest, examine_roles, examine_webhooks
+from videobroker.providers.agora.encoding import TokenInputError
+from videobroker.providers.agora.presence import call_roll
+from videobroker.providers.agora.rtc_token import (
     LARGEST_SALT,
     LARGEST_UID,
     LONGEST_SECONDS,
@@ -30,7 +31,6 @@ from videobroker.providers.agora.rtc import (
 )
 from videobroker.providers.agora.token import AccessToken
 from videobroker.providers.agora.webhooks import read_webhook, verify_webhook
-from videobroker.providers.agora.wire import TokenInputError
 from videobroker.providers.contract import Capability, ChannelCredentials, Notice, Seat, Signed, TokenRule
 
 SHORTEST_BAN = 10
@@ -326,6 +326,6 @@ def _setting(settings: Mapping[str, str], name: str) -> str:
 
 
 def _hex_32(setting: str, value: str) -> str:
-    if not wire.is_hex_32(value):
+    if not encoding.is_hex_32(value):
         raise ProviderNotConfigured(f"The setting {setting} of the Agora account has to be 32 hexadecimal characters.")
     return value

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from videobroker.providers.agora import wire
-from videobroker.providers.agora.wire import Reader
+from videobroker.providers.agora import encoding
+from videobroker.providers.agora.encoding import Reader
 
 Permissions = Mapping[int, Mapping[int, tuple[str, ...]]]
 """RTM2: resource type (0 message channels .. 4 users) -> kind (0 read, 1 write) -> names."""
@@ -28,7 +28,7 @@ class Service:
 
     def pack(self) -> bytes:
         """The service as it stands in the token. Raises `TokenInputError` when a value does not fit."""
-        return wire.u16(self.TYPE) + wire.keyed(self.privileges, wire.u32) + self._pack_own()
+        return encoding.u16(self.TYPE) + encoding.keyed(self.privileges, encoding.u32) + self._pack_own()
 
     @classmethod
     def read(cls, source: Reader) -> Self:
@@ -36,7 +36,7 @@ class Service:
         return cls(privileges=source.keyed(source.u32), **cls._read_own(source))
 
     def _pack_own(self) -> bytes:
-        return b"".join(wire.text(getattr(self, name)) for name in _own_fields(type(self)))
+        return b"".join(encoding.text(getattr(self, name)) for name in _own_fields(type(self)))
 
     @classmethod
     def _read_own(cls, source: Reader) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Apaas(Service):
     role: int = NO_ROLE
 
     def _pack_own(self) -> bytes:
-        return wire.text(self.room_uuid) + wire.text(self.user_uuid) + wire.i16(self.role)
+        return encoding.text(self.room_uuid) + encoding.text(self.user_uuid) + encoding.i16(self.role)
 
     @classmethod
     def _read_own(cls, source: Reader) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Rtm2(Service):
     permissions: Permissions
 
     def _pack_own(self) -> bytes:
-        return wire.text(self.user_id) + _pack_permissions(self.permissions)
+        return encoding.text(self.user_id) + _pack_permissions(self.permissions)
 
     @classmethod
     def _read_own(cls, source: Reader) -> dict[str, Any]:
@@ -154,11 +154,11 @@ KNOWN: Mapping[int, type[Service]] = {
 
 
 def _pack_permissions(permissions: Permissions) -> bytes:
-    return wire.keyed(permissions, lambda kinds: wire.keyed(kinds, _pack_names))
+    return encoding.keyed(permissions, lambda kinds: encoding.keyed(kinds, _pack_names))
 
 
 def _pack_names(names: tuple[str, ...]) -> bytes:
-    return wire.u16(len(names)) + b"".join(map(wire.text, names))
+    return encoding.u16(len(names)) + b"".join(map(encoding.text, names))
 
 
 def _read_permissions(source: Reader) -> Permissions:

@@ -13,9 +13,9 @@ import hmac
 import zlib
 from dataclasses import dataclass, field
 
-from videobroker.providers.agora import wire
+from videobroker.providers.agora import encoding
+from videobroker.providers.agora.encoding import Reader, TokenFormatError, TokenInputError
 from videobroker.providers.agora.services import KNOWN, Service
-from videobroker.providers.agora.wire import Reader, TokenFormatError, TokenInputError
 
 VERSION = "007"
 
@@ -50,22 +50,22 @@ class AccessToken:
         """
         key = signing_key(certificate, issue_ts=self.issue_ts, salt=self.salt)
         body = self.signed_body()
-        content = wire.blob(_hmac(key, body)) + body
+        content = encoding.blob(_hmac(key, body)) + body
         return VERSION + base64.b64encode(zlib.compress(content)).decode()
 
     def signed_body(self) -> bytes:
         """The bytes that the signature is made over. Raises `TokenInputError`."""
-        if not wire.is_hex_32(self.app_id):
+        if not encoding.is_hex_32(self.app_id):
             raise TokenInputError("the App ID has to be 32 hexadecimal characters")
         if not self.services:
             raise TokenInputError("a token needs a service")
         return b"".join(
             (
-                wire.text(self.app_id),
-                wire.u32(self.issue_ts),
-                wire.u32(self.expire),
-                wire.u32(self.salt),
-                wire.u16(len(self.services)),
+                encoding.text(self.app_id),
+                encoding.u32(self.issue_ts),
+                encoding.u32(self.expire),
+                encoding.u32(self.salt),
+                encoding.u16(len(self.services)),
                 *(service.pack() for service in sorted(self.services, key=lambda service: service.TYPE)),
             )
         )
@@ -99,9 +99,9 @@ def signing_key(certificate: str, *, issue_ts: int, salt: int) -> bytes:
     The vendor turned it around: the public numbers are the keys, and the secret is the message (its 32
     characters, not the 16 bytes they spell).
     """
-    if not wire.is_hex_32(certificate):
+    if not encoding.is_hex_32(certificate):
         raise TokenInputError("the App Certificate has to be 32 hexadecimal characters")
-    return _hmac(wire.u32(salt), _hmac(wire.u32(issue_ts), certificate.encode()))
+    return _hmac(encoding.u32(salt), _hmac(encoding.u32(issue_ts), certificate.encode()))
 
 
 def parse(text: str, *, lenient: bool = False) -> ParsedToken:
@@ -110,7 +110,7 @@ def parse(text: str, *, lenient: bool = False) -> ParsedToken:
     A service of an unknown type is refused as well, unless `lenient`: then reading stops there, the services
     before it are kept, and the signature can still be verified.
     """
-    reader = Reader(_inflated(wire.strict_base64(wire.after_version(text, VERSION))))
+    reader = Reader(_inflated(encoding.strict_base64(encoding.after_version(text, VERSION))))
     signature = reader.blob()
     if len(signature) != 32:
         raise TokenFormatError("the signature of the token has to be 32 bytes")
@@ -136,7 +136,7 @@ def _inflated(compressed: bytes) -> bytes:
 
 def _read_token(reader: Reader, *, lenient: bool) -> tuple[AccessToken, int]:
     app_id = reader.text()
-    if not wire.is_hex_32(app_id):
+    if not encoding.is_hex_32(app_id):
         raise TokenFormatError("the App ID of the token has to be 32 hexadecimal characters")
     issue_ts, expire, salt = reader.u32(), reader.u32(), reader.u32()
     count = reader.u16()

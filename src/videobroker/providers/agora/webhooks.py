@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.rooms import UID_LIMIT
 from videobroker.errors import WebhookRefused
-from videobroker.providers.agora.rtc import LARGEST_UID, Role
+from videobroker.providers.agora.rtc_token import LARGEST_UID, Role
 from videobroker.providers.contract import Notice
-from videobroker.providers.notices import (
+from videobroker.providers.webhook_parsing import (
     Json,
     json_object,
     needed_number,

@@ -17,8 +17,8 @@ from urllib.parse import quote
 import httpx
 import structlog
 
-from videobroker.providers.attempts import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
-from videobroker.providers.hms.answers import (
+from videobroker.providers.hms.errors import Absent, provider_error
+from videobroker.providers.hms.responses import (
     ActiveRoom,
     Page,
     Peer,
@@ -29,9 +29,9 @@ from videobroker.providers.hms.answers import (
     listed_peers,
     nothing,
 )
-from videobroker.providers.hms.errors import Absent, provider_error
-from videobroker.providers.hms.moments import asked_moment
+from videobroker.providers.hms.timestamps import asked_moment
 from videobroker.providers.hms.tokens import ManagementTokens
+from videobroker.providers.retrying import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
 
 CONNECT_SECONDS = 2.0
 """Reaching a healthy host takes well under one second from anywhere; somebody is waiting to join."""

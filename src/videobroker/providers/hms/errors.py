@@ -4,7 +4,7 @@ Source: server-side/v2/how-to-guides/make-api-calls and get-started/v2/security-
 """
 
 from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailable
-from videobroker.providers.attempts import DEFAULT_RETRY_AFTER, AttemptError
+from videobroker.providers.retrying import DEFAULT_RETRY_AFTER, AttemptError
 
 _ADVICE = {
     401: "check the access key and the secret (HMS_ACCESS_KEY, HMS_SECRET), and that the clock here is right",

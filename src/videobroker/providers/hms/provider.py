@@ -25,17 +25,17 @@ from videobroker.providers.contract import (
     TokenCredentials,
     TokenRule,
 )
-from videobroker.providers.hms.answers import Room, RoomCode
 from videobroker.providers.hms.client import HmsClient, Webhook
-from videobroker.providers.hms.errors import Absent, Forbidden
-from videobroker.providers.hms.examination import (
+from videobroker.providers.hms.diagnostics import (
     examine_clock,
     examine_given_token,
     examine_page,
     examine_template,
     examine_webhooks,
 )
-from videobroker.providers.hms.rolls import call_roll
+from videobroker.providers.hms.errors import Absent, Forbidden
+from videobroker.providers.hms.presence import call_roll
+from videobroker.providers.hms.responses import Room, RoomCode
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens, auth_token
 from videobroker.providers.hms.webhooks import (
     RECORDER_ROLE,

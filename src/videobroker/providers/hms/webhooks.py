@@ -13,8 +13,8 @@ from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.attendance.recordings import RecordingKind, RecordingNews, RecordingState
 from videobroker.errors import WebhookRefused
 from videobroker.providers.contract import Notice
-from videobroker.providers.hms.moments import told_moment
-from videobroker.providers.notices import (
+from videobroker.providers.hms.timestamps import told_moment
+from videobroker.providers.webhook_parsing import (
     Json,
     json_object,
     needed_object,

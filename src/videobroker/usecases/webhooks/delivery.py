@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from videobroker.broker import Broker
-from videobroker.delivery.courier import Parcel, Sent
+from videobroker.delivery.sender import Parcel, Sent
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from videobroker.broker import Broker
-from videobroker.delivery.courier import Parcel
+from videobroker.delivery.sender import Parcel
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action

@@ -6,7 +6,7 @@ from videobroker.domain.diagnostics import Finding, failed, ok, warning
 from videobroker.errors import ProviderError
 from videobroker.providers.agora.client import AgoraClient
 from videobroker.providers.agora.errors import WrongCredentials
-from videobroker.providers.agora.rtc import Role
+from videobroker.providers.agora.rtc_token import Role
 
 
 def examine_roles(roles: Collection[str]) -> list[Finding]:

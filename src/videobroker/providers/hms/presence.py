@@ -7,9 +7,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from videobroker.domain.attendance.observations import RollCall, Seen, truncated
-from videobroker.providers.hms.answers import Peer, Session
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent
+from videobroker.providers.hms.responses import Peer, Session
 
 LONGEST_SESSION = timedelta(hours=12)
 """The platform ends every session after that."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from videobroker.providers.attempts import AnswerError, Body
-from videobroker.providers.hms.moments import told_moment
-from videobroker.providers.notices import text
+from videobroker.providers.hms.timestamps import told_moment
+from videobroker.providers.retrying import AnswerError, Body
+from videobroker.providers.webhook_parsing import text
 
 T = TypeVar("T")
 

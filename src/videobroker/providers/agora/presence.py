@@ -7,8 +7,8 @@ import asyncio
 from datetime import datetime
 
 from videobroker.domain.attendance.observations import RollCall, Seen, truncated
-from videobroker.providers.agora.answers import Present, Property
 from videobroker.providers.agora.client import AgoraClient
+from videobroker.providers.agora.responses import Present, Property
 
 ASKED_ONE_BY_ONE = 50
 """Of so many people it is asked when they came, each with a request of its own; of the others it is not known."""

@@ -14,7 +14,7 @@ import certifi
 import httpcore
 from standardwebhooks import Webhook
 
-from videobroker.delivery.guard import GuardedNetwork, Resolver, system_resolver
+from videobroker.delivery.ssrf_guard import GuardedNetwork, Resolver, system_resolver
 from videobroker.domain.redaction import redact_foreign
 from videobroker.domain.webhooks import Attempt
 

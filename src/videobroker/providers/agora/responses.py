@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from videobroker.domain.rooms import UID_LIMIT
-from videobroker.providers.agora.rtc import Role
-from videobroker.providers.attempts import AnswerError, Body
-from videobroker.providers.notices import number, unix_moment
+from videobroker.providers.agora.rtc_token import Role
+from videobroker.providers.retrying import AnswerError, Body
+from videobroker.providers.webhook_parsing import number, unix_moment
 
 JOIN = "join_channel"
 """The privilege without which nobody enters."""

@@ -9,10 +9,10 @@ import string
 from enum import Enum, IntEnum, StrEnum
 from typing import Final
 
-from videobroker.providers.agora import wire
+from videobroker.providers.agora import encoding
+from videobroker.providers.agora.encoding import TokenInputError
 from videobroker.providers.agora.services import Rtc
 from videobroker.providers.agora.token import AccessToken
-from videobroker.providers.agora.wire import TokenInputError
 
 LONGEST_SECONDS = 86_400
 """The platform ends every token after a day, whatever it says."""
@@ -73,7 +73,7 @@ def rtc_token(
 
     Raises `TokenInputError` for everything else, a missing, boolean or zero uid included.
     """
-    if not wire.is_hex_32(app_id):
+    if not encoding.is_hex_32(app_id):
         raise TokenInputError("the App ID has to be 32 hexadecimal characters")
     checked_role = _role(role)
     lifetime = _whole_number("the lifetime of the token in seconds", expire, 1, LONGEST_SECONDS)

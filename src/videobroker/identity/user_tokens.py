@@ -16,7 +16,7 @@ from videobroker.domain.user_tokens import (
     verified_user,
 )
 from videobroker.errors import UserTokenInvalid
-from videobroker.identity.keysets import SIGNING_ALGORITHMS, KeySets, PublicKey
+from videobroker.identity.jwks import SIGNING_ALGORITHMS, KeySets, PublicKey
 
 Claims = dict[str, object]
 
