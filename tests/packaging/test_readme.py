@@ -20,8 +20,8 @@ from videobroker.domain.attendance.verdicts import Rule, Verdict
 from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
 from videobroker.settings import SYNONYMS, Settings
-from videobroker.web.problems import STATUS
-from videobroker.web.v1.sessions import PolicyIn
+from videobroker.web.http.problems import STATUS
+from videobroker.web.v1.session_schemas import PolicyIn
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

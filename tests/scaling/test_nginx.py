@@ -22,7 +22,7 @@ from house import Tenant, free_port
 from scaling.loopback import HTTP, LOCATIONS, MAIN, ROOT, Proxy, needs_nginx, nginx, nginx_command, write_nginx
 from videobroker.cli import serve
 from videobroker.settings import Settings
-from videobroker.web.reading import LARGEST_BODY
+from videobroker.web.http.requests import LARGEST_BODY
 
 pytestmark = needs_nginx
 

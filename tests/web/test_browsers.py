@@ -11,8 +11,8 @@ from house import Tenant, ask_as, linked
 from videobroker.broker import Broker
 from videobroker.errors import InvalidInput
 from videobroker.usecases import tenants
-from videobroker.web import origins
 from videobroker.web.app import create_app
+from videobroker.web.http import cors
 
 ASK = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 
@@ -43,7 +43,7 @@ async def test_a_page_of_an_allowed_origin_may_ask(browser: httpx.AsyncClient) -
 @pytest.fixture
 async def shop(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
     """An app with pages of its own."""
-    monkeypatch.setattr(origins, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(cors, "KEPT_SECONDS", 0.0)
     await tutoring.book()
     return await having(tutoring, f"https://{tutoring.app.id}.example")
 

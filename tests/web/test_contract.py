@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from openapi import openapi_document
 from videobroker.domain.api_keys import Scope
-from videobroker.web.problems import STATUS
+from videobroker.web.http.problems import STATUS
 
 COMMITTED = Path(__file__).parents[2] / "openapi.yaml"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}

@@ -31,11 +31,11 @@ from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentia
 from videobroker.usecases import tenants
 from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
 from videobroker.usecases.joining.join import Joined
-from videobroker.web import hooks
-from videobroker.web.reading import LARGEST_BODY
-from videobroker.web.shapes import access_json, access_shape
+from videobroker.web import provider_webhooks
+from videobroker.web.http.requests import LARGEST_BODY
+from videobroker.web.http.schemas import access_json, access_shape
 from videobroker.web.v1 import plain_doors
-from videobroker.web.v1.doors import JoinResponse, join_json, join_out
+from videobroker.web.v1.joining import JoinResponse, join_json, join_out
 from videobroker.web.v1.plain_doors import PlainDoor
 
 ORDINARY = "https://page.example"
@@ -55,7 +55,7 @@ class Ways:
 def ways() -> Iterator[Ways]:
     counted = Ways()
 
-    def counting(kind: type[PlainDoor] | type[hooks.PlainHook]) -> Any:
+    def counting(kind: type[PlainDoor] | type[provider_webhooks.PlainHook]) -> Any:
         original: Any = kind.answer
 
         async def answer(self: object, *arguments: Any) -> Any:
@@ -64,7 +64,7 @@ def ways() -> Iterator[Ways]:
 
         return patch.object(kind, "answer", answer)
 
-    with counting(PlainDoor), counting(hooks.PlainHook):
+    with counting(PlainDoor), counting(provider_webhooks.PlainHook):
         yield counted
 
 
@@ -487,7 +487,7 @@ def test_keys_secrets_and_credentials_are_in_no_repr() -> None:
         b"videobroker-hook-secret": b"tell-nobody",
     }
     door = plain_doors.plain_door(b"/v1/bookings/lesson-1/join", headers, None)
-    hook = hooks.plain_hook(b"/hooks/100ms/tutoring", headers, None)
+    hook = provider_webhooks.plain_hook(b"/hooks/100ms/tutoring", headers, None)
     assert door is not None
     assert hook is not None
     assert "lesson-1" in repr(door)

@@ -19,9 +19,11 @@ from fastapi import FastAPI
 from house import Tenant, free_port
 from videobroker.sandbox import create_sandbox, demo_config
 from videobroker.sandbox import server_config as sandbox_server_config
-from videobroker.web import fast_lane, http_protocol, plain_http, reading
+from videobroker.web import fast_lane, plain_http
 from videobroker.web.app import Service
-from videobroker.web.http_protocol import MAX_HEAD_BYTES, MAX_HEADERS, HttpProtocol
+from videobroker.web.http import protocol
+from videobroker.web.http import requests as reading
+from videobroker.web.http.protocol import MAX_HEAD_BYTES, MAX_HEADERS, HttpProtocol
 
 PATIENCE_SECONDS = 20
 JOIN = "/v1/bookings/lesson-1/join"
@@ -409,7 +411,7 @@ class TestTime:
         monkeypatch.setattr(reading, "BODY_SECONDS", 0.3)
         monkeypatch.setattr(plain_http, "BODY_SECONDS", 0.1)
         monkeypatch.setattr(fast_lane, "BODY_SECONDS", 0.1)
-        monkeypatch.setattr(http_protocol, "LINGER_SECONDS", 0.3)
+        monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.3)
 
     async def test_a_connection_that_says_nothing_is_closed(self, service: Port) -> None:
         async with service.connection() as client:

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from house import Tenant
 from openapi import openapi_document
-from videobroker.web.forwarded import ForwardedHeaders
-from videobroker.web.methods import allowed_methods
+from videobroker.web.http.forwarded import ForwardedHeaders
+from videobroker.web.http.methods import allowed_methods
 
 CONTRACT: dict[str, dict[str, Any]] = openapi_document()["paths"]
 

@@ -26,7 +26,7 @@ from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
 from videobroker.web import plain_http
 from videobroker.web.app import Service
 from videobroker.web.fast_lane import ShortWay
-from videobroker.web.http_protocol import HEAD_SECONDS, HttpProtocol
+from videobroker.web.http.protocol import HEAD_SECONDS, HttpProtocol
 from videobroker.web.v1 import plain_doors
 from videobroker.web.v1.plain_doors import PlainDoor
 

@@ -155,7 +155,7 @@ def _role_maps(lines: list[str]) -> dict[ProviderName, dict[str, str]]:
 
 def _policy(path: Path) -> Mapping[str, Any]:
     # The whole API comes with it, and few commands are given a policy.
-    from videobroker.web.v1.sessions import PolicyIn  # noqa: PLC0415
+    from videobroker.web.v1.session_schemas import PolicyIn  # noqa: PLC0415
 
     try:
         return PolicyIn.model_validate(json.loads(path.read_text())).patch()

@@ -11,7 +11,7 @@ import yaml
 from videobroker.broker import Broker
 from videobroker.cli.terminal import AsJson
 from videobroker.web.app import create_app
-from videobroker.web.v1.catalogue import as_markdown
+from videobroker.web.v1.event_catalog import as_markdown
 
 
 def openapi(

@@ -17,7 +17,7 @@ from videobroker.cli import logs
 from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
-from videobroker.web.forwarded import ForwardedHeaders
+from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.plain_http import plain_http

@@ -12,22 +12,23 @@ from starlette.types import Receive, Scope, Send
 
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import SCOPE_MEANINGS
-from videobroker.web import api_docs, console, health, hooks, problems, v1
+from videobroker.web import api_docs, console, health, provider_webhooks, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_lane import FastLane, ShortWay
-from videobroker.web.http_semantics import AnswerHead, RequireHost, SendDefaultHeaders
+from videobroker.web.http import problems
+from videobroker.web.http.access_log import RequestsLog
+from videobroker.web.http.cors import Origins
+from videobroker.web.http.problems import Problem, described
+from videobroker.web.http.requests import BodyLimit, PlainPaths, by_name
+from videobroker.web.http.semantics import AnswerHead, RequireHost, SendDefaultHeaders
 from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
-from videobroker.web.origins import Origins
 from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK, page_routes
 from videobroker.web.pages.policy import Sdk
-from videobroker.web.problems import Problem, described
-from videobroker.web.reading import BodyLimit, PlainPaths, by_name
-from videobroker.web.requests_log import RequestsLog
-from videobroker.web.v1 import catalogue
+from videobroker.web.v1 import event_catalog
 from videobroker.web.v1.plain_doors import plain_door
 
 DESCRIPTION = """\
@@ -67,7 +68,7 @@ class Service(FastAPI):
 
     def __init__(self, **said: Any) -> None:
         super().__init__(**said)
-        self.short_way = ShortWay(lambda: self.state.broker, lanes=(plain_door, hooks.plain_hook))
+        self.short_way = ShortWay(lambda: self.state.broker, lanes=(plain_door, provider_webhooks.plain_hook))
         ordinary_way = AnswerHead(SendDefaultHeaders(RequestsLog(RequireHost(super().__call__))))
         self._front = FastLane(ordinary_way, self.short_way)
 
@@ -124,13 +125,13 @@ def create_app(
     app.include_router(legacy_groups.router)
     app.include_router(legacy_appointments.router)
     app.include_router(legacy_therapy.router)
-    app.include_router(hooks.router)
+    app.include_router(provider_webhooks.router)
     app.include_router(health.router)
     app.include_router(api_docs.router)
     app.include_router(page_routes(agora_sdk, site))
     if door is not None:
         console.install(app, door)
-    app.webhooks.include_router(catalogue.webhooks)
+    app.webhooks.include_router(event_catalog.webhooks)
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
     return app

@@ -22,9 +22,9 @@ from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import issue_link
 from videobroker.usecases.operations import overviews
 from videobroker.web.console.join_links import BLOCKED_BY
-from videobroker.web.console.rendering import rendered
-from videobroker.web.console.visits import ConsoleRoute, form_of
-from videobroker.web.reading import by_name
+from videobroker.web.console.requests import ConsoleRoute, form_of
+from videobroker.web.console.templating import rendered
+from videobroker.web.http.requests import by_name
 
 PATH = "/demo"
 GUESTS_NAME = "Ida"

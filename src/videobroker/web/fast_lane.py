@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker.broker import Broker
 from videobroker.domain.struct import Value
 from videobroker.errors import BrokerError
-from videobroker.web.http_semantics import DEFAULT_HEADERS
-from videobroker.web.problems import log_failure, problem, unexpected
-from videobroker.web.requests_log import observe
+from videobroker.web.http.access_log import observe
+from videobroker.web.http.problems import log_failure, problem, unexpected
+from videobroker.web.http.semantics import DEFAULT_HEADERS
 
 Client = tuple[str, int] | None
 BODY_SECONDS = 5.0

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
-from videobroker.web.problems import STATUS, NoSuchPath, described
-from videobroker.web.reading import by_name
+from videobroker.web.http.problems import STATUS, NoSuchPath, described
+from videobroker.web.http.requests import by_name
 
 router = APIRouter(tags=["operations"], generate_unique_id_function=by_name)
 

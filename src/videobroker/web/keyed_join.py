@@ -10,8 +10,8 @@ from videobroker.domain.sessions import SessionKey
 from videobroker.providers.contract import Surface
 from videobroker.usecases.idempotency import Answer
 from videobroker.usecases.joining.join import Joined, Visitor, confirm_join, join
-from videobroker.web.auth import Caller
-from videobroker.web.idempotent import Issued, Once
+from videobroker.web.http.auth import Caller
+from videobroker.web.http.idempotency import Issued, Once
 
 
 async def answer_join(

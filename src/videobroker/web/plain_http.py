@@ -13,7 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from videobroker.web.fast_lane import Answer, Plain, ShortWay, single_headers
-from videobroker.web.http_protocol import HttpProtocol, response_bytes
+from videobroker.web.http.protocol import HttpProtocol, response_bytes
 
 FAILED = Answer(
     500, ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")), b"Internal Server Error"

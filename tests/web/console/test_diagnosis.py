@@ -76,7 +76,7 @@ async def test_a_lost_database_is_a_page_that_says_so(
     async def lost(*_: object, **__: object) -> None:
         raise StorageUnavailable("The database does not answer just now.", retry_after=2)
 
-    monkeypatch.setattr("videobroker.web.console.visits.list_apps", lost)
+    monkeypatch.setattr("videobroker.web.console.requests.list_apps", lost)
     answer = await console.get("/console")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "2"

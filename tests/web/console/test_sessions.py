@@ -10,7 +10,7 @@ from consoles import OPERATOR, Console
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked
 from videobroker.domain.events import EventType
 from videobroker.usecases.joining import links, waiting_room
-from videobroker.web.console import join_links, sentences, session
+from videobroker.web.console import event_text, join_links, session
 
 LESSON_1 = "/v1/bookings/lesson-1"
 
@@ -114,7 +114,7 @@ class TestThePage:
 
     def test_every_type_of_event_has_a_sentence_that_was_written_for_it(self) -> None:
         without_session = {EventType.ENDPOINT_DISABLED, EventType.ENDPOINT_OPERATED}
-        assert set(EventType) - set(sentences._SENTENCES) == without_session
+        assert set(EventType) - set(event_text._SENTENCES) == without_session
 
 
 class TestActing:

@@ -26,7 +26,7 @@ from videobroker.usecases.operations.sweeper import tidy
 from videobroker.usecases.tenants import SERVICE
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import ATTEMPTS_PER_MINUTE, COOKIE, MOST_DELAYED, ConsoleAccess
-from videobroker.web.console.visits import BACKGROUND_HEADER
+from videobroker.web.console.requests import BACKGROUND_HEADER
 
 BACKGROUND = {BACKGROUND_HEADER: "1"}
 PAGES = [

@@ -4,7 +4,7 @@ from videobroker.domain.access import Reason
 from videobroker.domain.attendance.observations import Source
 from videobroker.domain.calls import EndReason
 from videobroker.web.console.join_links import BLOCKED_BY
-from videobroker.web.console.rendering import END_TEXT, SOURCE_TEXT
+from videobroker.web.console.templating import END_TEXT, SOURCE_TEXT
 
 
 def test_every_source_and_every_end_has_a_text() -> None:

@@ -15,7 +15,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import registration, tenants
-from videobroker.web.legacy.javascript import iso_string
+from videobroker.web.legacy.schemas import iso_string
 
 ROLES = {ProviderName.HMS: {"doctor": "host", "patient": "guest"}}
 VISIT = [{"user_id": "doctor-1", "role": "doctor"}, {"user_id": "patient-1", "role": "patient"}]

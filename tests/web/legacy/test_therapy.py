@@ -15,7 +15,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
-from videobroker.web.legacy.javascript import iso_string
+from videobroker.web.legacy.schemas import iso_string
 
 ROLES = {ProviderName.HMS: {"therapist": "host", "client": "guest"}}
 PAIR = [

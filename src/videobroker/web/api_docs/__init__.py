@@ -8,9 +8,9 @@ from importlib.resources import files
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from videobroker.web.http.problems import NoSuchPath
+from videobroker.web.http.requests import by_name
 from videobroker.web.pages.assets import Asset, sent
-from videobroker.web.problems import NoSuchPath
-from videobroker.web.reading import by_name
 
 _OWN = files(__package__).joinpath("static")
 # The package carries the released bundles of swagger-ui-dist and redoc.

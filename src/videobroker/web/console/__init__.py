@@ -2,12 +2,12 @@
 
 from fastapi import FastAPI
 
-from videobroker.web.console import booking, deliveries, diagnosis, session, signing_in, today
+from videobroker.web.console import booking, deliveries, diagnostics, login, session, today
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
-_PARTS = (signing_in, today, session, booking, deliveries, diagnosis)
-ROUTERS = (*(part.router for part in _PARTS), signing_in.nowhere)
+_PARTS = (login, today, session, booking, deliveries, diagnostics)
+ROUTERS = (*(part.router for part in _PARTS), login.nowhere)
 """The last one answers where no page does."""
 
 

@@ -20,11 +20,11 @@ from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registration
 from videobroker.web.console.access import zones
 from videobroker.web.console.join_links import IssuedLinks, links_for
-from videobroker.web.console.rendering import rendered
+from videobroker.web.console.requests import Acting, ConsoleRoute, Form, Looking, Visit
 from videobroker.web.console.session import session_page
-from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
-from videobroker.web.reading import by_name
-from videobroker.web.shapes import Identifier, Name, sensible
+from videobroker.web.console.templating import rendered
+from videobroker.web.http.requests import by_name
+from videobroker.web.http.schemas import Identifier, Name, sensible
 
 router = APIRouter(prefix="/book", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 

@@ -16,9 +16,9 @@ from videobroker.domain.ids import DeliveryId, EndpointId
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
 from videobroker.errors import InvalidInput
 from videobroker.usecases.webhooks import endpoints
-from videobroker.web.console.rendering import duration, rendered
-from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, Visit
-from videobroker.web.reading import by_name
+from videobroker.web.console.requests import Acting, ConsoleRoute, Looking, Visit
+from videobroker.web.console.templating import duration, rendered
+from videobroker.web.http.requests import by_name
 
 router = APIRouter(prefix="/deliveries", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 

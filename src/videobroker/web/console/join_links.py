@@ -13,7 +13,7 @@ from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.errors import AccessDenied
 from videobroker.usecases.joining.links import ActiveLink, issue_link, list_links
-from videobroker.web.console.visits import Visit
+from videobroker.web.console.requests import Visit
 from videobroker.web.v1.links import public_address
 
 MOST_LINKS = 200

@@ -32,11 +32,11 @@ from videobroker.usecases.journal import queries
 from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.overviews import Seen
 from videobroker.usecases.webhooks import endpoints
-from videobroker.web.console import chart, sentences
+from videobroker.web.console import chart, event_text
 from videobroker.web.console.join_links import LINKS_SHOWN, MOST_LINKS, IssuedLinks, active_links, links_for
-from videobroker.web.console.rendering import rendered
-from videobroker.web.console.visits import Acting, ConsoleRoute, Form, Looking, Visit
-from videobroker.web.reading import by_name
+from videobroker.web.console.requests import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.console.templating import rendered
+from videobroker.web.http.requests import by_name
 
 router = APIRouter(
     prefix="/sessions/{app_id}/{session_id}", route_class=ConsoleRoute, generate_unique_id_function=by_name
@@ -286,9 +286,9 @@ async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names:
     return [
         Line(
             each,
-            sentences.sentence(each, names),
-            sentences.asked_by(each),
-            sentences.kind(each),
+            event_text.sentence(each, names),
+            event_text.asked_by(each),
+            event_text.kind(each),
             by_event[each.event.id],
             by_id,
         )

@@ -13,10 +13,10 @@ from videobroker.domain.ids import AppId
 from videobroker.domain.overview import Phase, Stretch
 from videobroker.errors import InvalidInput
 from videobroker.usecases.operations import overviews
-from videobroker.web.console.rendering import rendered
-from videobroker.web.console.visits import ConsoleRoute, Looking, Visit
-from videobroker.web.reading import by_name
-from videobroker.web.shapes import EARLIEST_YEAR, LATEST_YEAR
+from videobroker.web.console.requests import ConsoleRoute, Looking, Visit
+from videobroker.web.console.templating import rendered
+from videobroker.web.http.requests import by_name
+from videobroker.web.http.schemas import EARLIEST_YEAR, LATEST_YEAR
 
 router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
 

@@ -16,11 +16,11 @@ from videobroker.usecases.authorization import require
 from videobroker.usecases.idempotency import Answer
 from videobroker.usecases.legacy.numbered_bookings import Appointed, appoint
 from videobroker.usecases.legacy.room_codes import hand_out_code
-from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
-from videobroker.web.legacy.answers import OldErrors, old_route
-from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
-from videobroker.web.reading import by_name
+from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.http.requests import by_name
+from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
 from videobroker.web.v1.bookings import Minutes
 
 FAMILY = "appointment"

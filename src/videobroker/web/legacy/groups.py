@@ -25,13 +25,13 @@ from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.access import denial, require_on_roster
 from videobroker.usecases.joining.join import Joined, Visitor, guest_id
-from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
+from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
+from videobroker.web.http.problems import STATUS
+from videobroker.web.http.requests import by_name
+from videobroker.web.http.schemas import NAME_SCHEMA
 from videobroker.web.keyed_join import answer_join
-from videobroker.web.legacy.answers import OldErrors, old_route
-from videobroker.web.problems import STATUS
-from videobroker.web.reading import by_name
-from videobroker.web.shapes import NAME_SCHEMA
+from videobroker.web.legacy.errors import OldErrors, old_route
 
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?:X{8}-X{4}-X{4}-X{4}-X{12})|\{X{8}-X{4}-X{4}-X{4}-X{12}\}|X{32}".replace("X", "[0-9a-f]"),

@@ -27,7 +27,7 @@ from videobroker.usecases.journal import app_events
 from videobroker.usecases.legacy import progress
 from videobroker.usecases.legacy.numbered_bookings import book
 from videobroker.usecases.legacy.room_codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
-from videobroker.web.auth import (
+from videobroker.web.http.auth import (
     LEGACY_AUTH_PROBLEMS,
     Caller,
     CallsReader,
@@ -36,13 +36,13 @@ from videobroker.web.auth import (
     SessionsAuthor,
     SessionsReader,
 )
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
-from videobroker.web.legacy.answers import OldErrors, old_route
-from videobroker.web.legacy.javascript import JsMoment, OldAnswer, OldBody, OldId
-from videobroker.web.reading import by_name
-from videobroker.web.shapes import Identifier, storable
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.requests import by_name
+from videobroker.web.http.schemas import Identifier, storable
+from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
 from videobroker.web.v1.bookings import Minutes
-from videobroker.web.v1.sessions import ROLE_PROBLEMS
+from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
 
 FAMILY = "video_call"
 """The key in a booking's metadata under which the notes stand."""

@@ -17,13 +17,13 @@ from videobroker.usecases.access import look_at
 from videobroker.usecases.calls import calls
 from videobroker.usecases.calls.rooms import room_id_of_call
 from videobroker.usecases.joining.join import Joined, Visitor
-from videobroker.web.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.requests import by_name
+from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, Identifier, Moment
 from videobroker.web.keyed_join import answer_join
-from videobroker.web.legacy.answers import OldErrors, old_route
-from videobroker.web.reading import by_name
-from videobroker.web.shapes import IDENTIFIER_SCHEMA, Identifier, Moment
-from videobroker.web.v1.sessions import ROLE_PROBLEMS
+from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
 
 ERRORS = OldErrors(
     {

@@ -10,11 +10,11 @@ from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable, TicketInvalid
 from videobroker.usecases.joining.hosted_page import HostedPage, embedders_of, hosted_page
+from videobroker.web.http.problems import NoSuchPath, headers_of, log_failure
+from videobroker.web.http.requests import by_name
 from videobroker.web.pages.assets import asset, sent, template
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers, refusal_headers
-from videobroker.web.problems import NoSuchPath, headers_of, log_failure
-from videobroker.web.reading import by_name
 
 PINNED_AGORA_SDK = Sdk(
     "https://cdn.jsdelivr.net/npm/agora-rtc-sdk-ng@4.24.8/AgoraRTC_N-production.js",

@@ -4,11 +4,11 @@ from fastapi import APIRouter
 
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.v1 import attendance, bookings, calls, diagnostics, events, groups, stream, visits, webhooks
-from videobroker.web.v1.doors import door_routes
+from videobroker.web.v1.joining import door_routes
 from videobroker.web.v1.links import link_routes
 from videobroker.web.v1.lobby import lobby_routes
 from videobroker.web.v1.moderation import moderation_routes
-from videobroker.web.v1.rosters import roster_routes
+from videobroker.web.v1.participants import roster_routes
 
 router = APIRouter(prefix="/v1")
 router.include_router(bookings.router)

@@ -16,11 +16,11 @@ from videobroker.domain.attendance.verdicts import Rule, Verdict
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.usecases.attendance.verdicts import Judged, Report, attendance_of
-from videobroker.web.auth import CallsReader
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Moment
-from videobroker.web.v1.sessions import SESSION_PROBLEMS, Reference, session_key
+from videobroker.web.http.auth import CallsReader
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import Moment
+from videobroker.web.v1.session_schemas import SESSION_PROBLEMS, Reference, session_key
 
 _FORMULA = re.compile(r"(^|[;,\t\r\n|])(?=[\"'\s]*[=+\-@\u2212\uff1d\uff0b\uff0d\uff20])")
 """Where a spreadsheet may see the beginning of a formula: at the start of a cell, and, because the separator depends on

@@ -18,10 +18,10 @@ from videobroker.domain.sessions import (
     SessionTerms,
 )
 from videobroker.usecases import registration
-from videobroker.web.auth import SessionsReader
-from videobroker.web.shapes import INTEGRAL, Identifier, Metadata, Moment, Name, Shape, sensible
-from videobroker.web.v1.registers import register_routes
-from videobroker.web.v1.sessions import (
+from videobroker.web.http.auth import SessionsReader
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, Shape, sensible
+from videobroker.web.v1.session_routes import register_routes
+from videobroker.web.v1.session_schemas import (
     LIST_RESPONSES,
     Cursor,
     Limit,

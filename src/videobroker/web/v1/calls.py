@@ -11,12 +11,12 @@ from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import CallId
 from videobroker.domain.sessions import Session, SessionKind
 from videobroker.usecases.calls import calls
-from videobroker.web.auth import CallsReader
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Moment
+from videobroker.web.http.auth import CallsReader
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.attendance import STAY_EXAMPLE, StayOut, stay_out
-from videobroker.web.v1.sessions import COMMON_PROBLEMS
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS
 
 router = APIRouter(prefix="/calls", tags=["calls"], route_class=JsonRoute, generate_unique_id_function=by_name)
 

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnostics import Finding, Verdict, is_healthy
 from videobroker.usecases.operations.diagnostics import examine_app, examine_database, heard
-from videobroker.web.auth import Examiner
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Moment
-from videobroker.web.v1.sessions import COMMON_PROBLEMS
+from videobroker.web.http.auth import Examiner
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import Moment
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS
 
 router = APIRouter(
     prefix="/diagnostics", tags=["operations"], route_class=JsonRoute, generate_unique_id_function=by_name

@@ -17,13 +17,13 @@ from videobroker.usecases.journal.app_events import (
     require_may_report,
 )
 from videobroker.usecases.journal.queries import read_journal
-from videobroker.web.auth import EventsReader, EventsReporter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Identifier, Metadata, Moment, Shape
+from videobroker.web.http.auth import EventsReader, EventsReporter
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import Identifier, Metadata, Moment, Shape
 from videobroker.web.v1.calls import SessionRef
-from videobroker.web.v1.sessions import COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, ROLE_PROBLEMS, Cursor, Limit
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
 

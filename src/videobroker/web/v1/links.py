@@ -23,13 +23,13 @@ from videobroker.usecases.joining.links import (
     revoke_link,
     revoke_links,
 )
-from videobroker.web.auth import Caller, LinkIssuer, LinkManager
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
-from videobroker.web.shapes import INTEGRAL, Identifier, Moment, Name, Shape
-from videobroker.web.v1.doors import SessionNamed
-from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.http.auth import Caller, LinkIssuer, LinkManager
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Moment, Name, Shape
+from videobroker.web.v1.joining import SessionNamed
+from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 REFUSALS = tuple(
     reason.value

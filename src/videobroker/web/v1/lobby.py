@@ -11,13 +11,13 @@ from videobroker.domain.ids import EntryId
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases.joining import waiting_room
-from videobroker.web.auth import Caller, Moderator
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
-from videobroker.web.shapes import Moment
+from videobroker.web.http.auth import Caller, Moderator
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute
+from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.moderation import may_moderate
-from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
+from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
 
 EntryPath = Annotated[UUID, Path(description="The `entry` of the one who waits.")]
 

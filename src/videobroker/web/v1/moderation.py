@@ -11,12 +11,12 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases.authorization import require
 from videobroker.usecases.joining import moderation
 from videobroker.usecases.joining.moderation import Enforcement
-from videobroker.web.auth import Caller, Moderator
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
-from videobroker.web.shapes import Moment, Shape
-from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, UserId, session_key
+from videobroker.web.http.auth import Caller, Moderator
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute
+from videobroker.web.http.schemas import Moment, Shape
+from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, UserId, session_key
 
 
 class RemovalIn(Shape):

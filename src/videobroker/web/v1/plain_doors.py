@@ -12,12 +12,12 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.struct import Value
 from videobroker.usecases.access import access
 from videobroker.usecases.joining.join import Visitor, guest_id, join
-from videobroker.web.auth import Caller, backend
 from videobroker.web.fast_lane import Client
-from videobroker.web.http_semantics import is_host
-from videobroker.web.shapes import access_json
-from videobroker.web.v1.doors import AccessIn, GuestIn, JoinIn, join_json
-from videobroker.web.v1.sessions import session_key
+from videobroker.web.http.auth import Caller, backend
+from videobroker.web.http.schemas import access_json
+from videobroker.web.http.semantics import is_host
+from videobroker.web.v1.joining import AccessIn, GuestIn, JoinIn, join_json
+from videobroker.web.v1.session_schemas import session_key
 
 Wish = JoinIn | GuestIn | AccessIn
 

@@ -12,11 +12,11 @@ from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput, StorageUnavailable
 from videobroker.usecases.journal.stream import Chosen, begin, follow
-from videobroker.web.auth import Caller, EventsReader
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import Identifier
-from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor
+from videobroker.web.http.auth import Caller, EventsReader
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import Identifier
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor
 
 HEARTBEAT_SECONDS = 15
 LONGEST_SECONDS = 600.0

@@ -17,10 +17,10 @@ from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
 from videobroker.usecases.joining.visits import CallPerson, Visit, ask_in, name_uids, visit, watch, withdraw_request
-from videobroker.web.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, Visiting
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import AccessShape, Moment, access_shape
+from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, Visiting
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import AccessShape, Moment, access_shape
 from videobroker.web.v1.stream import COME_BACK_MS, HEARTBEAT_SECONDS, LONGEST_SECONDS, STUCK_SECONDS
 
 router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, generate_unique_id_function=by_name)

@@ -14,12 +14,12 @@ from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabl
 from videobroker.usecases.idempotency import Answer, Revalidate
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import Wish
-from videobroker.web.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, by_name
-from videobroker.web.shapes import INTEGRAL, Moment, Shape
-from videobroker.web.v1.sessions import COMMON_PROBLEMS, Cursor, Limit
+from videobroker.web.http.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, by_name
+from videobroker.web.http.schemas import INTEGRAL, Moment, Shape
+from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor, Limit
 
 router = APIRouter(tags=["webhooks out"], route_class=JsonRoute, generate_unique_id_function=by_name)
 

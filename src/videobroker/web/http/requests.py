@@ -14,14 +14,14 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.errors import BrokerError, InvalidInput
-from videobroker.web.http_semantics import is_compressed
-from videobroker.web.problems import (
+from videobroker.web.http.problems import (
     BodyTooLarge,
     RequestTimeout,
     UnsupportedContentEncoding,
     UnsupportedMediaType,
     problem,
 )
+from videobroker.web.http.semantics import is_compressed
 
 LARGEST_BODY = 2 * 1024 * 1024
 """Bytes. A roster of 10,000 participants fits."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from videobroker.domain.idempotency import Grant
 from videobroker.usecases.idempotency import Answer, KeyedRequest, Revalidate, once
-from videobroker.web.auth import Caller
+from videobroker.web.http.auth import Caller
 
 IDEMPOTENCY_PROBLEMS = ("idempotency_key_reused", "request_in_flight")
 

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from videobroker import errors
 from videobroker.domain.access import Reason
 from videobroker.errors import AccessDenied, BrokerError
-from videobroker.web.methods import allowed_methods
-from videobroker.web.shapes import AccessShape, access_shape
+from videobroker.web.http.methods import allowed_methods
+from videobroker.web.http.schemas import AccessShape, access_shape
 
 MEDIA_TYPE = "application/problem+json"
 MOST_PARTS = 20

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from videobroker.domain.apps import LegacyFamily
 from videobroker.errors import BrokerError
-from videobroker.web.problems import (
+from videobroker.web.http.problems import (
     STATUS,
     code_of,
     described,
@@ -23,7 +23,7 @@ from videobroker.web.problems import (
     status_of,
     unexpected,
 )
-from videobroker.web.reading import JsonRoute
+from videobroker.web.http.requests import JsonRoute
 
 CODE_HEADER = "Videobroker-Code"
 
@@ -73,7 +73,7 @@ class OldErrors:
 def old_route(errors: OldErrors, family: LegacyFamily) -> type[APIRoute]:
     """A kind of route that reads strict JSON, answers errors in the family's words, and has no answer stored.
 
-    It exists for the apps that enable the family: `videobroker.web.auth` sees to that.
+    It exists for the apps that enable the family: `videobroker.web.http.auth` sees to that.
     """
 
     class OldRoute(JsonRoute):

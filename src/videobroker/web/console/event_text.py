@@ -7,7 +7,7 @@ from videobroker.domain.access import Reason
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, Recorded
 from videobroker.web.console.bidi import isolated
-from videobroker.web.console.rendering import duration
+from videobroker.web.console.templating import duration
 
 Data = Mapping[str, Any]
 

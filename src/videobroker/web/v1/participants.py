@@ -5,11 +5,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.sessions import Participant, SessionKind
 from videobroker.usecases import registration
-from videobroker.web.auth import SessionsReader, SessionsWriter
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
-from videobroker.web.shapes import Name, RoleName, Shape
-from videobroker.web.v1.sessions import (
+from videobroker.web.http.auth import SessionsReader, SessionsWriter
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute
+from videobroker.web.http.schemas import Name, RoleName, Shape
+from videobroker.web.v1.session_schemas import (
     SESSION_PROBLEMS,
     Cursor,
     Limit,

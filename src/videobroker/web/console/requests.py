@@ -20,10 +20,10 @@ from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput
 from videobroker.usecases.operations.console_sessions import Origin
 from videobroker.usecases.tenants import find_app_by_id, list_apps
-from videobroker.web.auth import stored_user_agent
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
-from videobroker.web.console.rendering import HEADERS, rendered
-from videobroker.web.problems import (
+from videobroker.web.console.templating import HEADERS, rendered
+from videobroker.web.http.auth import stored_user_agent
+from videobroker.web.http.problems import (
     NoSuchPath,
     code_of,
     headers_of,

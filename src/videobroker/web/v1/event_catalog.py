@@ -17,7 +17,7 @@ from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.tickets import ACTIVE_PER_PERSON
 from videobroker.domain.webhooks import Disabled, Operated
 from videobroker.providers.contract import Surface
-from videobroker.web.shapes import Moment
+from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.events import EventFields
 
 

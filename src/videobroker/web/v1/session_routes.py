@@ -9,11 +9,11 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.sessions import Participant, Registered, SessionKind, SessionTerms
 from videobroker.usecases import registration as registering
 from videobroker.usecases.authorization import require
-from videobroker.web.auth import SessionsAuthor, SessionsReader, SessionsWriter
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute
-from videobroker.web.v1.sessions import (
+from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute
+from videobroker.web.v1.session_schemas import (
     READ_RESPONSES,
     ROLE_PROBLEMS,
     SESSION_PROBLEMS,

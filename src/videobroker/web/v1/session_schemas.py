@@ -21,9 +21,9 @@ from videobroker.domain.sessions import (
 )
 from videobroker.errors import UnknownProvider
 from videobroker.usecases.registration import LONGEST_ROSTER
-from videobroker.web.auth import AUTH_PROBLEMS, Caller
-from videobroker.web.problems import described
-from videobroker.web.shapes import INTEGRAL, Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
+from videobroker.web.http.auth import AUTH_PROBLEMS, Caller
+from videobroker.web.http.problems import described
+from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, RoleName, Seconds, Shape
 
 Reference = Annotated[
     Identifier,

@@ -11,10 +11,10 @@ from fastapi.responses import RedirectResponse
 from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
 from videobroker.web.console.access import COOKIE, LIFETIME, TooManyAttempts
-from videobroker.web.console.rendering import rendered, static_file
-from videobroker.web.console.visits import Acting, ConsoleRoute, Looking, console_of, form_of, origin_of
-from videobroker.web.problems import NoSuchPath
-from videobroker.web.reading import by_name
+from videobroker.web.console.requests import Acting, ConsoleRoute, Looking, console_of, form_of, origin_of
+from videobroker.web.console.templating import rendered, static_file
+from videobroker.web.http.problems import NoSuchPath
+from videobroker.web.http.requests import by_name
 
 LONGEST_NAME = 64
 

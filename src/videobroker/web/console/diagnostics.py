@@ -13,9 +13,9 @@ from videobroker.domain.diagnostics import Finding, is_healthy
 from videobroker.domain.ids import AppId
 from videobroker.usecases.operations import diagnostics
 from videobroker.usecases.operations.diagnostics import Workload
-from videobroker.web.console.rendering import rendered
-from videobroker.web.console.visits import ConsoleRoute, Looking, Visit
-from videobroker.web.reading import by_name
+from videobroker.web.console.requests import ConsoleRoute, Looking, Visit
+from videobroker.web.console.templating import rendered
+from videobroker.web.http.requests import by_name
 
 SHOWN = 50
 """Apps on the health page: each is a query."""

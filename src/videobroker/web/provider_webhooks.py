@@ -13,9 +13,9 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.struct import Value
 from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, hear
 from videobroker.web.fast_lane import Client
-from videobroker.web.http_semantics import is_host
-from videobroker.web.problems import described
-from videobroker.web.reading import by_name, of_this_moment
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import by_name, of_this_moment
+from videobroker.web.http.semantics import is_host
 
 # The names of apps, as they stand in the address that we give to providers.
 _PATH = re.compile(rb"/hooks/(100ms|agora)/([A-Za-z0-9_-]{1,64})")

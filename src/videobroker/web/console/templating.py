@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from videobroker.domain.times import rfc3339
 from videobroker.web.console import bidi
 from videobroker.web.console.access import Operator
-from videobroker.web.problems import NoSuchPath
+from videobroker.web.http.problems import NoSuchPath
 
 POLICY = "; ".join(
     (

@@ -33,8 +33,8 @@ from videobroker.errors import (
 from videobroker.usecases.access import no_session
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
-from videobroker.web.origins import only_pages_of
-from videobroker.web.shapes import Identifier
+from videobroker.web.http.cors import only_pages_of
+from videobroker.web.http.schemas import Identifier
 
 LONGEST_USER_AGENT = 256
 LONGEST_USER_AGENT_READ = 4096

@@ -15,9 +15,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from videobroker.errors import BrokerError
+from videobroker.web.http.access_log import observe
+from videobroker.web.http.problems import HeadTooLarge, MalformedRequest, RequestTimeout, problem
 from videobroker.web.one_piece import OnePieceProtocol
-from videobroker.web.problems import HeadTooLarge, MalformedRequest, RequestTimeout, problem
-from videobroker.web.requests_log import observe
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers, as in h11 and Envoy (60 KiB). Also the limit for everything between two parts of a body:

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from videobroker.domain.texts import check_identifier
 from videobroker.domain.times import utc
-from videobroker.web.shapes import IDENTIFIER_SCHEMA, INTEGRAL, Moment
+from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, INTEGRAL, Moment
 
 LARGEST_INTEGER = 2**53 - 1
 """`Number.MAX_SAFE_INTEGER`: JavaScript knows no larger integer exactly."""

@@ -16,14 +16,14 @@ from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentia
 from videobroker.usecases.access import access
 from videobroker.usecases.calls import calls
 from videobroker.usecases.joining.join import Joined, Visitor, guest_id, require_known_guest
-from videobroker.web.auth import Caller, CallsReader, CallsWriter, Joiner
-from videobroker.web.idempotent import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.problems import described
+from videobroker.web.http.requests import JsonRoute, of_this_moment
+from videobroker.web.http.schemas import AccessShape, Identifier, Moment, Name, Shape, access_shape
 from videobroker.web.keyed_join import answer_join
-from videobroker.web.problems import described
-from videobroker.web.reading import JsonRoute, of_this_moment
-from videobroker.web.shapes import AccessShape, Identifier, Moment, Name, Shape, access_shape
 from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_json, call_out
-from videobroker.web.v1.sessions import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from videobroker.web.problems import MalformedRequest, problem
+from videobroker.web.http.problems import MalformedRequest, problem
 
 Headers = Iterable[tuple[bytes, bytes]]
 
