@@ -30,7 +30,7 @@ from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import registration, tenants
 from videobroker.usecases.attendance.process_webhooks import apply
 from videobroker.usecases.attendance.receive_webhook import hear
-from videobroker.usecases.joining.join import Visitor, join
+from videobroker.usecases.joining.join import JoinRequester, join
 
 EVENTS = 10_000
 SMALL = 100
@@ -133,7 +133,7 @@ async def _call(broker: Broker, app: App, reference: str) -> tuple[SessionId, st
     key = SessionKey(app.id, SessionKind.GROUP, reference)
     people = [Participant("ada", "host")]
     registered = await registration.register(broker, app, key, SessionTerms(), people, actor=Actor(app.id), now=now)
-    joined = await join(broker, app, key, Visitor("ada"), surface=Surface.SDK, actor=Actor(app.id), now=now)
+    joined = await join(broker, app, key, JoinRequester("ada"), surface=Surface.SDK, actor=Actor(app.id), now=now)
     return registered.session.id, str(getattr(joined.credentials, "channel", ""))
 
 

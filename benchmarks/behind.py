@@ -23,7 +23,7 @@ from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.settings import Settings
 from videobroker.usecases.webhooks import endpoints
-from videobroker.usecases.webhooks.endpoints import Wish
+from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
 CONNECTIONS = 32
 ALONE, TOLD = "the app has no webhook endpoint", "the app has one, which takes every event"
@@ -117,7 +117,7 @@ async def _tell(few: Stage, url: str) -> None:
     """Give the app an endpoint."""
     settings = Settings(_env_file=None, secret_key=few.secret_key, webhooks_anywhere=True)
     async with wiring.broker(settings, few.database) as broker:
-        await endpoints.create(broker, few.app, Wish(url), actor=Actor(few.app.id), now=broker.now())
+        await endpoints.create(broker, few.app, EndpointRequest(url), actor=Actor(few.app.id), now=broker.now())
 
 
 class _Taker(BaseHTTPRequestHandler):

@@ -4,25 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from videobroker.concurrency.singleflight import Together
-from videobroker.delivery.sender import Courier
+from videobroker.concurrency.singleflight import SingleFlight
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.retention import Keeping
+from videobroker.domain.retention import RetentionPolicy
 from videobroker.errors import ProviderNotConfigured
 from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
-from videobroker.storage.attendance.inbox_writer import Arrivals
+from videobroker.storage.attendance.inbox_writer import InboxWriter
 from videobroker.storage.calls.room_codes import RoomCodes
-from videobroker.storage.joining.join_context import Entrances
-from videobroker.storage.journal.journal import Scribe
+from videobroker.storage.joining.join_context import JoinContextReader
+from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.encryption import Seal
+from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
 from videobroker.storage.tenants.apps import Accounts
-from videobroker.storage.tenants.cache import Known
-from videobroker.storage.webhooks.delivery_writer import Receipts
+from videobroker.storage.tenants.cache import TenantCache
+from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
 from videobroker.storage.webhooks.endpoints import Endpoints
 
 Clock = Callable[[], datetime]
@@ -34,22 +34,22 @@ class Broker:
     """The service without its entrances."""
 
     store: Store
-    entrances: Entrances
-    scribe: Scribe
-    arrivals: Arrivals
-    receipts: Receipts
+    entrances: JoinContextReader
+    scribe: JournalWriter
+    arrivals: InboxWriter
+    receipts: DeliveryWriter
     rejections: Rejections
-    known: Known
+    known: TenantCache
     listener: Listener
     providers: ProviderDirectory
     user_tokens: UserTokens
     tickets: Tickets
-    courier: Courier
-    seal: Seal
+    courier: WebhookSender
+    seal: SecretBox
     room_codes: RoomCodes
     now: Clock
-    together: Together = field(default_factory=Together)
-    keeping: Keeping = field(default_factory=Keeping)
+    together: SingleFlight = field(default_factory=SingleFlight)
+    keeping: RetentionPolicy = field(default_factory=RetentionPolicy)
 
     @property
     def endpoints(self) -> Endpoints:

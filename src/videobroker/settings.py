@@ -9,11 +9,11 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videobroker.domain.apps import LegacyFamily, ProviderName
-from videobroker.domain.retention import SHORTEST, Keeping
+from videobroker.domain.retention import SHORTEST, RetentionPolicy
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import BrokerError
 from videobroker.storage.postgres.database import database_url
-from videobroker.storage.postgres.encryption import Seal
+from videobroker.storage.postgres.encryption import SecretBox
 
 DEFAULT_ROLE_MAPS: dict[ProviderName, dict[str, str]] = {
     ProviderName.HMS: {
@@ -276,7 +276,7 @@ class Settings(BaseSettings):
     def _keys_fit(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         try:
             if keys:
-                Seal([key.get_secret_value() for key in keys])
+                SecretBox([key.get_secret_value() for key in keys])
         except ValueError:
             raise ValueError("each key must be 32 bytes in URL-safe base64") from None
         return keys
@@ -329,9 +329,9 @@ class Settings(BaseSettings):
             database_url(url.get_secret_value(), name="VIDEOBROKER_DIRECT_DATABASE_URL")
         return url
 
-    def keeping(self) -> Keeping:
+    def keeping(self) -> RetentionPolicy:
         """How long is kept what was needed once."""
-        return Keeping(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
+        return RetentionPolicy(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
 
     def token_rules(self) -> TokenRules | None:
         """How user tokens are checked, where the environment says so."""

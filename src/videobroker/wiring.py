@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from videobroker.broker import Broker, Clock
 from videobroker.database import database, migrate, past_the_pooler
-from videobroker.delivery.sender import Courier
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.events import Via
@@ -24,19 +24,19 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
-from videobroker.storage.attendance.inbox_writer import Arrivals
+from videobroker.storage.attendance.inbox_writer import InboxWriter
 from videobroker.storage.calls.room_codes import RoomCodes
 from videobroker.storage.jobs import drivers
-from videobroker.storage.joining.join_context import Entrances
-from videobroker.storage.journal.journal import Scribe
-from videobroker.storage.journal.notifier import Bell
+from videobroker.storage.joining.join_context import JoinContextReader
+from videobroker.storage.journal.journal import JournalWriter
+from videobroker.storage.journal.notifier import JournalNotifier
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.encryption import Seal, new_key
+from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
 from videobroker.storage.tenants.apps import Accounts
-from videobroker.storage.tenants.cache import Known
-from videobroker.storage.webhooks.delivery_writer import Receipts
+from videobroker.storage.tenants.cache import TenantCache
+from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
 from videobroker.usecases import tenants
 from videobroker.worker import work
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WORKER_CONNECTIONS",
-    "Directory",
+    "ProviderRegistry",
     "background",
     "broker",
     "console_door",
@@ -65,7 +65,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Directory:
+class ProviderRegistry:
     """Keeps one provider for each account, for as long as the account does not change."""
 
     def __init__(self, clock: Clock) -> None:
@@ -97,19 +97,19 @@ class Directory:
 @asynccontextmanager
 async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> AsyncIterator[Broker]:
     """A broker on the database at `url`."""
-    bell = Bell()
+    bell = JournalNotifier()
     direct = past_the_pooler(settings, url) if settings.direct_database_url else None
     store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=bell.ring)
-    courier = Courier(anywhere=settings.webhooks_anywhere)
+    courier = WebhookSender(anywhere=settings.webhooks_anywhere)
     listener = Listener(store.direct)
-    directory = Directory(clock)
+    directory = ProviderRegistry(clock)
     user_tokens = JwtUserTokens(KeySets())
     keys = secret_keys(settings)
-    own_seal = Seal(keys)
-    entrances, scribe = Entrances(store), Scribe(store)
-    arrivals, receipts = Arrivals(store), Receipts(store)
+    own_seal = SecretBox(keys)
+    entrances, scribe = JoinContextReader(store), JournalWriter(store)
+    arrivals, receipts = InboxWriter(store), DeliveryWriter(store)
     rejections = Rejections(scribe)
-    known = Known(store, Accounts(own_seal), listener)
+    known = TenantCache(store, Accounts(own_seal), listener)
     listener.start()
     bell.start(store)
     try:

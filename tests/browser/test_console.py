@@ -17,11 +17,11 @@ from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import answer, carry, listening
 from house import MovableClock, Sandbox, Tenant, free_port
 from videobroker.broker import Broker
-from videobroker.delivery.sender import Courier
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App
 from videobroker.storage.tables import apps
 from videobroker.usecases.webhooks import endpoints
-from videobroker.usecases.webhooks.endpoints import Wish
+from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
 LARGEST_PAGE = 200 * 1024
 expect.set_options(timeout=20_000)
@@ -101,7 +101,7 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
     endpoint = await endpoints.create(
         hooked.broker,
         hooked.app,
-        Wish("https://backend.example/hooks", "The backend"),
+        EndpointRequest("https://backend.example/hooks", "The backend"),
         actor=hooked.actor,
         now=hooked.broker.now(),
     )
@@ -292,12 +292,12 @@ async def test_the_overview_follows_what_happens_by_itself(
 async def test_what_did_not_arrive_is_sent_once_more(
     signed_in: SignIn, console_url: str, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    courier = Courier(anywhere=True)
+    courier = WebhookSender(anywhere=True)
     monkeypatch.setattr(tutoring.broker.courier, "send", courier.send)
     monkeypatch.setattr(tutoring.broker.courier, "anywhere", True)
     async with listening() as backend:
         await endpoints.create(
-            tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+            tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
         )
         backend.usually = answer(503, b"not now")
         await tutoring.book()

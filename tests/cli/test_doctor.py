@@ -7,7 +7,7 @@ import pytest
 
 from videobroker.cli.doctor import examine_call_url
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
-from videobroker.domain.diagnostics import Verdict
+from videobroker.domain.diagnostics import CheckStatus
 from videobroker.domain.ids import AccountId, AppId
 from videobroker.settings import Settings
 
@@ -29,7 +29,7 @@ def settings_with(**values: str) -> Settings:
 def test_agora_calls_need_a_host_name_apart_from_the_console(public: dict[str, str]) -> None:
     (found,) = examine_call_url(settings_with(**public), app_at(ProviderName.AGORA))
 
-    assert found.verdict is Verdict.WARNING
+    assert found.verdict is CheckStatus.WARNING
     assert "VIDEOBROKER_CALL_URL" in found.sentence
 
 

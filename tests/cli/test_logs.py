@@ -23,7 +23,7 @@ class Keys:
 class Struct(Value):
     name: str
     secret: str
-    untold = ("secret",)
+    hidden_from_repr = ("secret",)
 
 logs.configure(Settings(_env_file=None))
 log = structlog.get_logger("test")

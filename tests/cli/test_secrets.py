@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.program import Here, Outcome, ask
-from videobroker.storage.postgres.encryption import Seal, new_key
+from videobroker.storage.postgres.encryption import SecretBox, new_key
 
 ACCOUNT = json.dumps({"app_id": "a60a" * 8, "app_certificate": "d3300000" * 4})
 OLD, NEW = new_key(), new_key()
@@ -18,7 +18,7 @@ def with_keys(videobroker: Here, *arguments: str, keys: tuple[str, ...], **how: 
 
 
 def key_id(key: str) -> str:
-    return Seal([key]).key_id
+    return SecretBox([key]).key_id
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ class TestRotate:
         assert "Keep it until the links that it signed have expired" in outcome.err
         assert ask(own_database, "select sealed_with from provider_accounts") == [(key_id(NEW),)]
         (row,) = ask(own_database, "select sealed_settings from provider_accounts")
-        assert Seal([NEW]).open(row[0]) == json.loads(ACCOUNT)
+        assert SecretBox([NEW]).open(row[0]) == json.loads(ACCOUNT)
         again = with_keys(videobroker, "secrets", "rotate", "--json", keys=(NEW, OLD))
         assert (again.code, json.loads(again.out)["rotated"]) == (0, 0)
         assert with_keys(videobroker, "secrets", "status", keys=(NEW,)).code == 0

@@ -20,9 +20,9 @@ from videobroker.delivery.sender import (
     KEPT_BYTES,
     QUEUE_SECONDS,
     TOTAL_SECONDS,
-    Courier,
     Parcel,
     Sent,
+    WebhookSender,
     retry_after,
 )
 from videobroker.domain.webhooks import new_secret
@@ -45,30 +45,30 @@ async def backend() -> AsyncIterator[Backend]:
 
 
 @pytest.fixture
-async def courier() -> AsyncIterator[Courier]:
+async def courier() -> AsyncIterator[WebhookSender]:
     """A courier that delivers on this machine."""
-    courier = Courier(anywhere=True, seconds=PATIENCE)
+    courier = WebhookSender(anywhere=True, seconds=PATIENCE)
     yield courier
     await courier.aclose()
 
 
 @pytest.fixture
-async def hasty() -> AsyncIterator[Courier]:
+async def hasty() -> AsyncIterator[WebhookSender]:
     """A courier that soon gives up."""
-    courier = Courier(anywhere=True, seconds=LITTLE_PATIENCE)
+    courier = WebhookSender(anywhere=True, seconds=LITTLE_PATIENCE)
     yield courier
     await courier.aclose()
 
 
 async def send(
-    courier: Courier, backend: Backend, *, body: str = BODY, secrets: tuple[str, ...] = (SECRET,), **ago: float
+    courier: WebhookSender, backend: Backend, *, body: str = BODY, secrets: tuple[str, ...] = (SECRET,), **ago: float
 ) -> Sent:
     parcel = Parcel(backend.url, EVENT, body, secrets, 1)
     return await courier.send(parcel, now=datetime.now(UTC) - timedelta(**ago))
 
 
 class TestASignature:
-    async def test_is_accepted_by_the_standards_library(self, courier: Courier, backend: Backend) -> None:
+    async def test_is_accepted_by_the_standards_library(self, courier: WebhookSender, backend: Backend) -> None:
         sent = await send(courier, backend)
         assert sent.attempt.taken
         [received] = backend.got
@@ -77,7 +77,7 @@ class TestASignature:
         assert received.verified(SECRET) == received.body
 
     async def test_is_accepted_whichever_of_two_secrets_the_receiver_knows(
-        self, courier: Courier, backend: Backend
+        self, courier: WebhookSender, backend: Backend
     ) -> None:
         former, stranger = new_secret(), new_secret()
         await send(courier, backend, secrets=(SECRET, former))
@@ -86,7 +86,9 @@ class TestASignature:
         with pytest.raises(WebhookVerificationError):
             received.verified(stranger)
 
-    async def test_keeps_the_id_and_tells_the_time_of_each_attempt(self, courier: Courier, backend: Backend) -> None:
+    async def test_keeps_the_id_and_tells_the_time_of_each_attempt(
+        self, courier: WebhookSender, backend: Backend
+    ) -> None:
         await send(courier, backend, seconds=60)
         await send(courier, backend)
         first, second = backend.got
@@ -95,14 +97,16 @@ class TestASignature:
         assert second.verified(SECRET) == first.verified(SECRET)
 
     @pytest.mark.parametrize("minutes", [6, 60, -6], ids=["six minutes", "an hour", "from the future"])
-    async def test_is_refused_when_it_is_old(self, courier: Courier, backend: Backend, minutes: int) -> None:
+    async def test_is_refused_when_it_is_old(self, courier: WebhookSender, backend: Backend, minutes: int) -> None:
         """Somebody who recorded a delivery cannot send it again later."""
         await send(courier, backend, minutes=minutes)
         with pytest.raises(WebhookVerificationError):
             backend.got[0].verified(SECRET)
 
     @pytest.mark.parametrize("what", ["body", "webhook-id", "webhook-timestamp", "webhook-signature"])
-    async def test_is_refused_when_anything_was_changed(self, courier: Courier, backend: Backend, what: str) -> None:
+    async def test_is_refused_when_anything_was_changed(
+        self, courier: WebhookSender, backend: Backend, what: str
+    ) -> None:
         await send(courier, backend)
         [genuine] = backend.got
         signature = genuine.headers["webhook-signature"]
@@ -118,7 +122,7 @@ class TestASignature:
         with pytest.raises(WebhookVerificationError):
             forged.verified(SECRET)
 
-    async def test_signs_every_body_that_an_event_can_have(self, courier: Courier, backend: Backend) -> None:
+    async def test_signs_every_body_that_an_event_can_have(self, courier: WebhookSender, backend: Backend) -> None:
         for body in ("{}", '{"a":"\u0085\u2029\ufeff"}', '{"a":"' + "ü" * 100_000 + '"}'):
             await send(courier, backend, body=body)
             assert Webhook(SECRET).verify(backend.got[-1].raw, backend.got[-1].headers) == backend.got[-1].body
@@ -129,35 +133,37 @@ class TestASignature:
 
 class TestAnAnswer:
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-    async def test_of_2xx_means_taken(self, courier: Courier, backend: Backend, status: int) -> None:
+    async def test_of_2xx_means_taken(self, courier: WebhookSender, backend: Backend, status: int) -> None:
         backend.usually = answer(status)
         sent = await send(courier, backend)
         assert (sent.attempt.status, sent.attempt.taken, sent.attempt.error) == (status, True, None)
 
     @pytest.mark.parametrize("status", [300, 301, 400, 401, 404, 409, 410, 429, 500, 503, 599])
-    async def test_of_anything_else_means_not_taken(self, courier: Courier, backend: Backend, status: int) -> None:
+    async def test_of_anything_else_means_not_taken(
+        self, courier: WebhookSender, backend: Backend, status: int
+    ) -> None:
         backend.usually = answer(status, b"no")
         sent = await send(courier, backend)
         assert (sent.attempt.status, sent.attempt.taken, sent.attempt.body) == (status, False, "no")
 
-    async def test_is_kept_as_far_as_its_beginning_goes(self, courier: Courier, backend: Backend) -> None:
+    async def test_is_kept_as_far_as_its_beginning_goes(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, b"x" * 5000)
         assert (await send(courier, backend)).attempt.body == "x" * KEPT_BYTES
 
-    async def test_is_text_that_can_be_kept(self, courier: Courier, backend: Backend) -> None:
+    async def test_is_text_that_can_be_kept(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, b"a\x00b\xff\xfe\xed\xa0\x80")
         body = (await send(courier, backend)).attempt.body
         assert body.startswith("a\N{REPLACEMENT CHARACTER}b")
         assert "\x00" not in body
         body.encode()
 
-    async def test_that_is_packed_is_not_unpacked(self, courier: Courier, backend: Backend) -> None:
+    async def test_that_is_packed_is_not_unpacked(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, gzip.compress(b"\0" * 10_000_000), content_encoding="gzip")
         sent = await send(courier, backend)
         assert sent.attempt.taken
         assert len(sent.attempt.body) <= KEPT_BYTES
 
-    async def test_takes_as_long_as_the_attempt_says(self, courier: Courier, backend: Backend) -> None:
+    async def test_takes_as_long_as_the_attempt_says(self, courier: WebhookSender, backend: Backend) -> None:
         async def slowly(received: Received, writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(0.2)
             await answer(200)(received, writer)
@@ -185,7 +191,7 @@ class TestABound:
         ],
         ids=["silence", "a dripping line", "dripping headers", "endless 1xx"],
     )
-    async def test_holds_for_time(self, hasty: Courier, backend: Backend, behaviour: object) -> None:
+    async def test_holds_for_time(self, hasty: WebhookSender, backend: Backend, behaviour: object) -> None:
         """All of them would go on for ever."""
         backend.usually = behaviour  # type: ignore[assignment]
         async with asyncio.timeout(PATIENCE):
@@ -203,7 +209,7 @@ class TestABound:
         ],
         ids=["of a length", "in chunks", "until the end"],
     )
-    async def test_holds_for_an_endless_body(self, courier: Courier, backend: Backend, behaviour: object) -> None:
+    async def test_holds_for_an_endless_body(self, courier: WebhookSender, backend: Backend, behaviour: object) -> None:
         """Its beginning is enough: nobody waits for the rest, which never ends."""
         backend.usually = behaviour  # type: ignore[assignment]
         sent = await send(courier, backend)
@@ -224,7 +230,9 @@ class TestABound:
         ],
         ids=["endless headers", "an endless header", "SSH", "no status", "no length", "NUL", "the end"],
     )
-    async def test_holds_for_what_is_not_http(self, courier: Courier, backend: Backend, behaviour: object) -> None:
+    async def test_holds_for_what_is_not_http(
+        self, courier: WebhookSender, backend: Backend, behaviour: object
+    ) -> None:
         backend.usually = behaviour  # type: ignore[assignment]
         sent = await send(courier, backend)
         assert not sent.attempt.taken
@@ -243,7 +251,7 @@ class TestABound:
         ids=["half a body", "half of the chunks", "a broken chunk"],
     )
     async def test_a_status_decides_although_the_body_is_cut_off(
-        self, courier: Courier, backend: Backend, status: int, accepted: bool, rest: bytes, why: str
+        self, courier: WebhookSender, backend: Backend, status: int, accepted: bool, rest: bytes, why: str
     ) -> None:
         backend.usually = say(f"HTTP/1.1 {status} Whatever\r\nretry-after: 7\r\n".encode() + rest)
         sent = await send(courier, backend)
@@ -262,7 +270,7 @@ class TestABound:
         ids=["a dripping body", "dripping chunks"],
     )
     async def test_a_status_decides_although_the_body_takes_too_long(
-        self, hasty: Courier, backend: Backend, behaviour: object
+        self, hasty: WebhookSender, backend: Backend, behaviour: object
     ) -> None:
         backend.usually = behaviour  # type: ignore[assignment]
         async with asyncio.timeout(PATIENCE):
@@ -271,13 +279,13 @@ class TestABound:
         assert sent.attempt.error == "the body of the answer was cut off (no answer within 0.5 s)"
         assert sent.attempt.body.startswith(".")
 
-    async def test_holds_where_nobody_listens(self, courier: Courier) -> None:
+    async def test_holds_where_nobody_listens(self, courier: WebhookSender) -> None:
         port = free_port()
         sent = await send(courier, Backend(f"http://127.0.0.1:{port}/"))
         # What the operating system says may name addresses inside.
         assert (sent.attempt.status, sent.attempt.error) == (None, "ConnectError")
 
-    async def test_holds_although_others_hang(self, courier: Courier, backend: Backend) -> None:
+    async def test_holds_although_others_hang(self, courier: WebhookSender, backend: Backend) -> None:
         """Slow receivers cost the quick ones nothing: all of them still hang when the quick one has answered."""
         released = asyncio.Event()
 
@@ -299,7 +307,7 @@ class TestABound:
     async def test_begins_when_the_delivery_does(self, backend: Backend) -> None:
         """As long as all connections are taken by slow receivers, a quick one waits; it has not failed."""
         patience = 3.0
-        courier = Courier(anywhere=True, seconds=patience, queue_seconds=PATIENCE, connections=2)
+        courier = WebhookSender(anywhere=True, seconds=patience, queue_seconds=PATIENCE, connections=2)
         async with listening() as slow:
             slow.usually = hang
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(4)]
@@ -314,7 +322,7 @@ class TestABound:
 
     async def test_holds_for_the_wait_for_a_connection_too(self, backend: Backend) -> None:
         """A delivery that is sent long after it was taken up could come after a later one of its session."""
-        courier = Courier(anywhere=True, seconds=PATIENCE, queue_seconds=0.2, connections=1)
+        courier = WebhookSender(anywhere=True, seconds=PATIENCE, queue_seconds=0.2, connections=1)
         async with listening() as slow:
             slow.usually = hang
             hanging = asyncio.create_task(send(courier, slow))
@@ -335,12 +343,12 @@ class TestABound:
 
 
 class TestAConnection:
-    async def test_serves_several_deliveries(self, courier: Courier, backend: Backend) -> None:
+    async def test_serves_several_deliveries(self, courier: WebhookSender, backend: Backend) -> None:
         for _ in range(5):
             assert (await send(courier, backend)).attempt.taken
         assert backend.connections == 1
 
-    async def test_that_the_receiver_ended_is_replaced(self, courier: Courier, backend: Backend) -> None:
+    async def test_that_the_receiver_ended_is_replaced(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         for n in range(5):
             assert (await send(courier, backend)).attempt.taken
@@ -348,7 +356,7 @@ class TestAConnection:
         assert backend.connections == 5
 
     async def test_that_was_idle_as_long_as_impatient_receivers_just_allow_is_replaced(
-        self, courier: Courier, backend: Backend, monkeypatch: pytest.MonkeyPatch
+        self, courier: WebhookSender, backend: Backend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Node and uvicorn end it after five seconds; what is on its way then would have failed."""
         await send(courier, backend)
@@ -358,17 +366,19 @@ class TestAConnection:
         assert (await send(courier, backend)).attempt.taken
         assert backend.connections == 2
 
-    async def test_names_an_ipv6_host_as_http_wants_it(self, courier: Courier) -> None:
+    async def test_names_an_ipv6_host_as_http_wants_it(self, courier: WebhookSender) -> None:
         async with listening("::1") as backend:
             assert (await send(courier, backend)).attempt.taken
         assert backend.got[0].headers["host"] == backend.url.split("/")[2]
 
-    async def test_carries_path_and_query_as_they_were_registered(self, courier: Courier, backend: Backend) -> None:
+    async def test_carries_path_and_query_as_they_were_registered(
+        self, courier: WebhookSender, backend: Backend
+    ) -> None:
         backend.url += "/a%20b/%C3%BC;v=1/c;d?tenant=1&x=%2F"
         await send(courier, backend)
         assert backend.got[0].path == "/hooks/a%20b/%C3%BC;v=1/c;d?tenant=1&x=%2F"
 
-    async def test_without_a_path_asks_for_the_root(self, courier: Courier, backend: Backend) -> None:
+    async def test_without_a_path_asks_for_the_root(self, courier: WebhookSender, backend: Backend) -> None:
         backend.url = backend.url.removesuffix("/hooks")
         await send(courier, backend)
         assert backend.got[0].path == "/"
@@ -406,7 +416,7 @@ class TestAWishToBeAskedLater:
         wish = retry_after(raw, self.NOW)
         assert wish is None or timedelta(0) <= wish
 
-    async def test_comes_with_any_answer(self, courier: Courier, backend: Backend) -> None:
+    async def test_comes_with_any_answer(self, courier: WebhookSender, backend: Backend) -> None:
         backend.next = [answer(503, retry_after="120"), answer(429, retry_after="7"), answer(500)]
         wishes = [(await send(courier, backend)).retry_after for _ in range(3)]
         assert wishes == [timedelta(seconds=120), timedelta(seconds=7), None]

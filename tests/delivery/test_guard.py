@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.backend import Backend, answer, listening
-from videobroker.delivery.sender import Courier, Parcel, Sent
+from videobroker.delivery.sender import Parcel, Sent, WebhookSender
 from videobroker.delivery.ssrf_guard import GuardedNetwork, PrivateAddress, Resolver, is_public
 from videobroker.domain.webhooks import new_secret
 
@@ -61,15 +61,15 @@ class Names:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-async def send(courier: Courier, url: str) -> Sent:
+async def send(courier: WebhookSender, url: str) -> Sent:
     parcel = Parcel(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [new_secret()], 1)
     return await courier.send(parcel, now=datetime.now(UTC))
 
 
 @asynccontextmanager
-async def guarded(wire: Wire, names: Resolver | None = None) -> AsyncIterator[Courier]:
+async def guarded(wire: Wire, names: Resolver | None = None) -> AsyncIterator[WebhookSender]:
     """A courier as in production, on this wire."""
-    courier = Courier(network=wire) if names is None else Courier(network=wire, resolve=names)
+    courier = WebhookSender(network=wire) if names is None else WebhookSender(network=wire, resolve=names)
     try:
         yield courier
     finally:
@@ -177,7 +177,7 @@ async def test_no_spelling_of_a_private_address_opens_a_connection(host: str, sc
 
 async def test_the_real_network_is_not_reached_either() -> None:
     async with listening() as backend:
-        courier = Courier()
+        courier = WebhookSender()
         sent = await send(courier, backend.url)
         await courier.aclose()
         assert backend.connections == 0
@@ -300,7 +300,7 @@ async def test_nothing_is_told_to_a_server_whose_certificate_nobody_vouches_for(
 
 async def test_in_development_events_are_delivered_on_this_machine_too() -> None:
     async with listening() as backend:
-        courier = Courier(anywhere=True)
+        courier = WebhookSender(anywhere=True)
         sent = await send(courier, backend.url)
         await courier.aclose()
     assert sent.attempt.taken

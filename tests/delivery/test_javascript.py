@@ -12,7 +12,7 @@ import pytest
 
 from delivery.backend import Received, listening
 from node_packages import node_modules
-from videobroker.delivery.sender import Courier, Parcel
+from videobroker.delivery.sender import Parcel, WebhookSender
 from videobroker.domain.webhooks import new_secret
 
 pytestmark = pytest.mark.node
@@ -24,14 +24,14 @@ SECRET, FORMER = new_secret(), new_secret()
 
 
 @pytest.fixture
-async def courier() -> AsyncIterator[Courier]:
+async def courier() -> AsyncIterator[WebhookSender]:
     """Delivers on this machine."""
-    courier = Courier(anywhere=True)
+    courier = WebhookSender(anywhere=True)
     yield courier
     await courier.aclose()
 
 
-async def recorded(courier: Courier, **ago: float) -> Received:
+async def recorded(courier: WebhookSender, **ago: float) -> Received:
     """A delivery, as it came."""
     async with listening() as backend:
         parcel = Parcel(backend.url, EVENT, BODY, [SECRET, FORMER], 1)
@@ -60,12 +60,12 @@ async def verdicts(*questions: tuple[str, Received]) -> list[dict[str, Any]]:
     return told
 
 
-async def test_a_delivery_is_accepted_with_either_secret(courier: Courier) -> None:
+async def test_a_delivery_is_accepted_with_either_secret(courier: WebhookSender) -> None:
     received = await recorded(courier)
     assert await verdicts((SECRET, received), (FORMER, received)) == [{"verified": json.loads(BODY)}] * 2
 
 
-async def test_a_stranger_a_forger_and_a_latecomer_are_refused(courier: Courier) -> None:
+async def test_a_stranger_a_forger_and_a_latecomer_are_refused(courier: WebhookSender) -> None:
     received = await recorded(courier)
     later = str(int(received.headers["webhook-timestamp"]) + 1)
     answers = await verdicts(

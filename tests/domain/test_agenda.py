@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.visits import INSTANT, WEEK, doors
 from videobroker.domain.access import Admit, Door, may_meet
 from videobroker.domain.calls import EndReason
-from videobroker.domain.lifecycle import SETTLING, Affairs, Due, Errand, agenda
+from videobroker.domain.lifecycle import SETTLING, Affairs, DueStep, LifecycleStep, agenda
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus
 
@@ -38,9 +38,9 @@ GATHERED = replace(
 )
 """A group with two people in a call."""
 
-CLOSE_WITH_WINDOW = Due(CLOSES, Errand.CLOSE, EndReason.WINDOW_CLOSED)
-REPORT = Due(NO_SHOWS, Errand.REPORT_NO_SHOWS)
-CONCLUDE = Due(CLOSES, Errand.CONCLUDE)
+CLOSE_WITH_WINDOW = DueStep(CLOSES, LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
+REPORT = DueStep(NO_SHOWS, LifecycleStep.REPORT_NO_SHOWS)
+CONCLUDE = DueStep(CLOSES, LifecycleStep.CONCLUDE)
 
 
 def on_terms(affairs: Affairs, **terms: Any) -> Affairs:
@@ -58,11 +58,11 @@ def shut(affairs: Affairs, at: datetime, **terms: Any) -> Affairs:
     return replace(on_terms(affairs, **terms), shut=True, changed_at=at)
 
 
-def closings(affairs: Affairs) -> list[Due]:
-    return [due for due in agenda(affairs) if due.errand is Errand.CLOSE]
+def closings(affairs: Affairs) -> list[DueStep]:
+    return [due for due in agenda(affairs) if due.errand is LifecycleStep.CLOSE]
 
 
-def errands(affairs: Affairs) -> list[Errand]:
+def errands(affairs: Affairs) -> list[LifecycleStep]:
     return [due.errand for due in agenda(affairs)]
 
 
@@ -78,7 +78,7 @@ def test_a_booking_with_a_room_has_to_be_closed_before_the_verdicts() -> None:
 
 
 def test_while_a_call_runs_no_verdict_falls_due() -> None:
-    assert errands(RUNNING) == [Errand.REPORT_NO_SHOWS, Errand.CLOSE]
+    assert errands(RUNNING) == [LifecycleStep.REPORT_NO_SHOWS, LifecycleStep.CLOSE]
 
 
 def test_after_everything_is_done_nothing_falls_due_ever() -> None:
@@ -94,7 +94,7 @@ def test_after_everything_is_done_nothing_falls_due_ever() -> None:
     ids=["two people", "one person", "nobody can tell", "an empty call"],
 )
 def test_a_call_may_overrun_while_somebody_is_in_it_or_may_be(present: int | None, at: datetime) -> None:
-    assert closings(replace(RUNNING, present=present)) == [Due(at, Errand.CLOSE, EndReason.WINDOW_CLOSED)]
+    assert closings(replace(RUNNING, present=present)) == [DueStep(at, LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)]
 
 
 def test_a_room_without_a_call_is_shut_with_the_window() -> None:
@@ -117,17 +117,19 @@ def test_where_there_is_neither_call_nor_room_there_is_nothing_to_close() -> Non
 )
 @pytest.mark.parametrize("affairs", [RUNNING, GATHERED, replace(LESSON, room_open=True)], ids=["b", "g", "room"])
 def test_what_is_shut_is_closed_from_then_on(affairs: Affairs, terms: dict[str, Any]) -> None:
-    assert closings(shut(affairs, START, **terms)) == [Due(START, Errand.CLOSE, EndReason.SESSION_SHUT)]
+    assert closings(shut(affairs, START, **terms)) == [DueStep(START, LifecycleStep.CLOSE, EndReason.SESSION_SHUT)]
 
 
 @pytest.mark.parametrize("affairs", [LESSON, CIRCLE], ids=["booking", "group"])
 def test_a_room_that_could_not_be_shut_when_the_call_ended_is_shut_as_soon_as_can_be(affairs: Affairs) -> None:
     closing = replace(affairs, room_closing=True)
-    assert closings(closing) == [Due(CREATED, Errand.CLOSE, EndReason.REQUESTED)]
+    assert closings(closing) == [DueStep(CREATED, LifecycleStep.CLOSE, EndReason.REQUESTED)]
 
 
 def test_a_room_that_is_being_shut_while_a_new_call_runs_stays_for_that_call() -> None:
-    assert closings(replace(RUNNING, room_closing=True)) == [Due(OVERRUN_ENDS, Errand.CLOSE, EndReason.WINDOW_CLOSED)]
+    assert closings(replace(RUNNING, room_closing=True)) == [
+        DueStep(OVERRUN_ENDS, LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
+    ]
 
 
 def test_moving_the_end_moves_the_closing() -> None:
@@ -148,7 +150,7 @@ def test_a_group_call_lasts_while_somebody_is_in_it_or_may_be(present: int | Non
 
 
 def test_a_group_call_ends_when_it_has_been_empty_for_five_minutes() -> None:
-    assert agenda(replace(GATHERED, present=0)) == (Due(START + 5 * MINUTE, Errand.CLOSE, EndReason.EMPTY),)
+    assert agenda(replace(GATHERED, present=0)) == (DueStep(START + 5 * MINUTE, LifecycleStep.CLOSE, EndReason.EMPTY),)
 
 
 def test_the_policy_says_how_long_a_group_call_may_be_empty() -> None:
@@ -174,19 +176,19 @@ def test_nobody_is_expected_in_a_group_and_nobody_judged() -> None:
 def test_missing_people_are_reported_after_a_while_and_before_the_window_closes(
     rules: dict[str, int], at: datetime
 ) -> None:
-    assert Due(at, Errand.REPORT_NO_SHOWS) in agenda(ruled(LESSON, **rules))
+    assert DueStep(at, LifecycleStep.REPORT_NO_SHOWS) in agenda(ruled(LESSON, **rules))
 
 
 def test_missing_people_are_reported_once_for_each_start() -> None:
     reported = replace(LESSON, no_shows_reported_for=START)
-    assert Errand.REPORT_NO_SHOWS not in errands(reported)
+    assert LifecycleStep.REPORT_NO_SHOWS not in errands(reported)
     moved = on_terms(reported, starts_at=START + timedelta(days=1), ends_at=END + timedelta(days=1))
     assert agenda(moved)[0] == replace(REPORT, at=NO_SHOWS + timedelta(days=1))
 
 
 def test_a_booking_of_which_only_the_end_moves_is_not_reported_again() -> None:
     longer = on_terms(replace(LESSON, no_shows_reported_for=START), ends_at=END + timedelta(hours=1))
-    assert Errand.REPORT_NO_SHOWS not in errands(longer)
+    assert LifecycleStep.REPORT_NO_SHOWS not in errands(longer)
 
 
 @pytest.mark.parametrize(("created_at", "reported"), [(NO_SHOWS, True), (NO_SHOWS + INSTANT, False)])
@@ -198,8 +200,8 @@ def test_who_is_registered_when_it_is_too_late_to_come_in_time_is_not_missing(
 
 @pytest.mark.parametrize("status", [each for each in SessionStatus if each is not SessionStatus.CONFIRMED])
 def test_nobody_is_missing_where_nobody_may_enter(status: SessionStatus) -> None:
-    assert Errand.REPORT_NO_SHOWS not in errands(on_terms(LESSON, status=status))
-    assert Errand.REPORT_NO_SHOWS not in errands(on_terms(LESSON, video=False))
+    assert LifecycleStep.REPORT_NO_SHOWS not in errands(on_terms(LESSON, status=status))
+    assert LifecycleStep.REPORT_NO_SHOWS not in errands(on_terms(LESSON, video=False))
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ def test_nobody_is_missing_where_nobody_may_enter(status: SessionStatus) -> None
 def test_verdicts_fall_due_when_nobody_comes_in_any_more_and_the_last_webhooks_are_here(
     ended_at: datetime | None, at: datetime
 ) -> None:
-    assert agenda(replace(ENDED, last_call_ended_at=ended_at)) == (Due(at, Errand.CONCLUDE),)
+    assert agenda(replace(ENDED, last_call_ended_at=ended_at)) == (DueStep(at, LifecycleStep.CONCLUDE),)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ def test_verdicts_fall_due_when_nobody_comes_in_any_more_and_the_last_webhooks_a
 )
 def test_a_completed_booking_is_judged_at_once(completed_at: datetime, ended_at: datetime | None, at: datetime) -> None:
     completed = shut(replace(ENDED, last_call_ended_at=ended_at), completed_at, status=SessionStatus.COMPLETED)
-    assert agenda(completed) == (Due(at, Errand.CONCLUDE),)
+    assert agenda(completed) == (DueStep(at, LifecycleStep.CONCLUDE),)
 
 
 @pytest.mark.parametrize("status", [SessionStatus.PENDING, SessionStatus.CANCELLED])
@@ -290,10 +292,10 @@ def affairs_of_any(draw: st.DrawFn) -> Affairs:
     )
 
 
-def performed(affairs: Affairs, due: Due, at: datetime) -> Affairs:
+def performed(affairs: Affairs, due: DueStep, at: datetime) -> Affairs:
     """How the session stands when this errand was run."""
     match due.errand:
-        case Errand.CLOSE:
+        case LifecycleStep.CLOSE:
             return replace(
                 affairs,
                 door=replace(affairs.door, call_running=False),
@@ -304,9 +306,9 @@ def performed(affairs: Affairs, due: Due, at: datetime) -> Affairs:
                 quiet_since=None,
                 last_call_ended_at=at if affairs.call_open else affairs.last_call_ended_at,
             )
-        case Errand.REPORT_NO_SHOWS:
+        case LifecycleStep.REPORT_NO_SHOWS:
             return replace(affairs, no_shows_reported_for=affairs.door.starts_at)
-        case Errand.CONCLUDE:
+        case LifecycleStep.CONCLUDE:
             return replace(affairs, concluded=True)
 
 
@@ -315,7 +317,7 @@ def test_errands_are_told_once_each_and_the_earliest_first(affairs: Affairs) -> 
     dues = agenda(affairs)
     assert all(former.at <= latter.at for former, latter in pairwise(dues))
     assert len({due.errand for due in dues}) == len(dues)
-    assert all((due.reason is None) == (due.errand is not Errand.CLOSE) for due in dues)
+    assert all((due.reason is None) == (due.errand is not LifecycleStep.CLOSE) for due in dues)
 
 
 @given(affairs_of_any())
@@ -329,14 +331,14 @@ def test_running_errands_as_they_fall_due_comes_to_an_end_however_late_it_begins
     affairs: Affairs, late: timedelta
 ) -> None:
     now = affairs.created_at + late
-    done: list[Errand] = []
+    done: list[LifecycleStep] = []
     while dues := agenda(affairs):
         now = max(now, dues[0].at)
         affairs = performed(affairs, dues[0], now)
         done.append(dues[0].errand)
-        assert len(done) <= len(Errand)
+        assert len(done) <= len(LifecycleStep)
     assert len(set(done)) == len(done)
-    assert Errand.CONCLUDE not in done or done[-1] is Errand.CONCLUDE
+    assert LifecycleStep.CONCLUDE not in done or done[-1] is LifecycleStep.CONCLUDE
     # What is left open is a group's: its call lasts while somebody is in it, and its room as long as the group.
     if affairs.call_open or affairs.room_open or affairs.room_closing:
         assert affairs.door.closes_at is None
@@ -365,4 +367,4 @@ def test_a_session_that_is_shut_waits_for_nothing_to_come(affairs: Affairs) -> N
     closes_at = affairs.door.closes_at or affairs.changed_at
     latest = max(affairs.changed_at, closes_at, *([affairs.last_call_ended_at] if affairs.last_call_ended_at else []))
     assert all(due.at <= latest + SETTLING for due in agenda(affairs))
-    assert Errand.REPORT_NO_SHOWS not in errands(affairs)
+    assert LifecycleStep.REPORT_NO_SHOWS not in errands(affairs)

@@ -9,7 +9,7 @@ from itertools import count, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.observations import Observation, Presence, RollCall, Sign, Source
 from videobroker.domain.attendance.reconciliation import learned
 from videobroker.domain.attendance.stays import Span, Stay, fold, merged, spans_by_person, summary
 
@@ -75,7 +75,7 @@ def whole(stays: Sequence[tuple[Observation, ...]]) -> list[Observation]:
 def rolls_of(stays: Sequence[tuple[Observation, ...]]) -> list[RollCall]:
     """What 100ms answers afterwards: everybody who was there, with both moments."""
     seen = tuple(
-        Seen(
+        Presence(
             connection=stay[0].connection or "",
             provider_user_id=stay[0].provider_user_id or "",
             role=stay[0].role,
@@ -275,7 +275,7 @@ def test_a_departure_without_any_arrival_is_a_moment_and_says_so() -> None:
 
 def test_somebody_missed_at_a_roll_call_was_there_until_then_at_most() -> None:
     known = [arrived("7", 10, order=1), arrived("8", 10, order=1)]
-    roll = RollCall(taken_at=at(100), people=(Seen(connection="8", provider_user_id="8", joined_at=at(10)),))
+    roll = RollCall(taken_at=at(100), people=(Presence(connection="8", provider_user_id="8", joined_at=at(10)),))
     gone, there = fold([*known, *learned(known, fold(known), [roll], evidence="roll")])
     assert (gone.provider_user_id, gone.left_at, gone.source) == ("7", at(100), Source.RECONCILED)
     assert (there.provider_user_id, there.left_at, there.source) == ("8", None, Source.OBSERVED)
@@ -291,7 +291,7 @@ def test_their_late_departure_corrects_that() -> None:
 def test_somebody_taken_for_gone_who_is_seen_again_was_there_all_the_time() -> None:
     known = [arrived("7", 10, order=1)]
     missed = [*known, *learned(known, fold(known), [RollCall(taken_at=at(100))], evidence="roll")]
-    again = RollCall(taken_at=at(160), people=(Seen(connection="7", provider_user_id="7", joined_at=at(10)),))
+    again = RollCall(taken_at=at(160), people=(Presence(connection="7", provider_user_id="7", joined_at=at(10)),))
     (stay,) = fold([*missed, *learned(missed, fold(missed), [again], evidence="second")])
     assert stay.left_at is None
 
@@ -302,7 +302,7 @@ def test_somebody_who_came_a_moment_ago_is_not_missed_yet() -> None:
 
 
 def test_somebody_seen_without_a_time_was_there_from_then_on() -> None:
-    roll = RollCall(taken_at=at(100), people=(Seen(connection="7", provider_user_id="7"),))
+    roll = RollCall(taken_at=at(100), people=(Presence(connection="7", provider_user_id="7"),))
     told = learned([], (), [roll], evidence="roll")
     (stay,) = fold(told)
     assert (stay.joined_at, stay.source, stay.evidence) == (at(100), Source.RECONCILED, ("roll",))

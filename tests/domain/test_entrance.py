@@ -10,7 +10,7 @@ from videobroker.domain.access import Door
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AccountId, AppId, CallId, RoomId, SessionId
-from videobroker.domain.join_context import Entrance, door_of, providers_of
+from videobroker.domain.join_context import JoinContext, door_of, providers_of
 from videobroker.domain.policy import Policy
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Modality, Session, SessionKey, SessionKind, SessionStatus, SessionTerms
@@ -40,7 +40,7 @@ LESSON = Session(
 )
 CALL = Call(CallId(UUID(int=4)), LESSON.id, ProviderName.HMS, started_at=NOW, started_by=None)
 ROOM = Room(RoomId(UUID(int=5)), LESSON.id, ProviderName.HMS, RoomState.READY)
-EMPTY = Entrance(LESSON, participant=None, room=None, call=None, uid=None)
+EMPTY = JoinContext(LESSON, participant=None, room=None, call=None, uid=None)
 
 
 def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.retention import SHORTEST, Keeping, delivery_may_go, notice_may_go
+from videobroker.domain.retention import SHORTEST, RetentionPolicy, delivery_may_go, notice_may_go
 from videobroker.domain.webhooks import DeliveryState
 
 NOW = datetime(2026, 3, 12, 21, 10, tzinfo=UTC)
@@ -16,7 +16,7 @@ ended = st.sampled_from([DeliveryState.DELIVERED, DeliveryState.FAILED])
 
 
 def test_what_nobody_chose_is_kept_for_thirty_days() -> None:
-    assert Keeping() == Keeping(notices=timedelta(days=30), deliveries=timedelta(days=30))
+    assert RetentionPolicy() == RetentionPolicy(notices=timedelta(days=30), deliveries=timedelta(days=30))
 
 
 class TestAWebhookOfAProvider:

@@ -31,7 +31,7 @@ from videobroker.domain.journal_proof.proof import (
     parts_of,
     seal_rows,
 )
-from videobroker.domain.journal_proof.verification import Audit, Batch, Finding, Rest, Verdict, Wrong
+from videobroker.domain.journal_proof.verification import Audit, Batch, ProofIssue, ProofResult, Rest, Wrong
 
 APP = str(UUID(int=10))
 AT = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -93,7 +93,7 @@ def sealed_in_batches(rows: list[Row], size: int) -> list[Batch]:
     return batches
 
 
-def audited(batches: list[Batch], *, head: bytes | None = None) -> Verdict:
+def audited(batches: list[Batch], *, head: bytes | None = None) -> ProofResult:
     """What is wrong with it."""
     audit = Audit(APP, head=head)
     for batch in batches:
@@ -382,7 +382,7 @@ def test_a_removed_seal_is_found(rows: list[Row], size: int, data: st.DataObject
     assert wrong == ({Wrong.HEAD_MISSING} if number == len(batches) else {Wrong.SEAL_BROKEN})
 
 
-def _named(verdict: Verdict) -> list[tuple[Wrong, str | None]]:
+def _named(verdict: ProofResult) -> list[tuple[Wrong, str | None]]:
     return [(finding.wrong, finding.event_id) for finding in verdict.findings]
 
 
@@ -506,7 +506,7 @@ def test_any_changed_character_of_a_file_is_found(data: st.DataObject) -> None:
     changed = text[:place] + new + text[place + 1 :]
     verdict = export_format.check(changed.splitlines(keepends=True))
     assert not verdict.is_whole
-    assert all(isinstance(finding, Finding) for finding in verdict.findings)
+    assert all(isinstance(finding, ProofIssue) for finding in verdict.findings)
 
 
 def test_a_leaf_is_a_tuple_of_place_name_and_digest() -> None:

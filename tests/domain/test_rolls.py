@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from videobroker.domain.attendance.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.observations import Observation, Presence, RollCall, Sign, Source
 from videobroker.domain.attendance.reconciliation import VISIBLE_AFTER, learned
 from videobroker.domain.attendance.stays import SAME_MOMENT, fold
 
@@ -25,9 +25,9 @@ def left(peer: str, seconds: float, *, since: float | None = None) -> Observatio
     return replace(arrived(peer, seconds), sign=Sign.LEFT, since=None if since is None else at(since))
 
 
-def seen(peer: str, begin: float | None = None, end: float | None = None) -> Seen:
+def seen(peer: str, begin: float | None = None, end: float | None = None) -> Presence:
     """As 100ms tells it, with its moments; without `begin` as Agora does."""
-    return Seen(
+    return Presence(
         connection=peer,
         provider_user_id=peer,
         joined_at=None if begin is None else at(begin),
@@ -42,7 +42,7 @@ def news(known: list[Observation], *rolls: RollCall) -> list[tuple[Sign, str | N
     return [(each.sign, each.connection, each.at) for each in told]
 
 
-def taken(seconds: float, *people: Seen) -> RollCall:
+def taken(seconds: float, *people: Presence) -> RollCall:
     return RollCall(taken_at=at(seconds), people=people)
 
 

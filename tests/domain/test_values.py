@@ -17,19 +17,19 @@ from videobroker.domain.ids import RoomId, SessionId, uuid7
 from videobroker.domain.policy import DEFAULT_POLICY
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import SessionStatus
-from videobroker.domain.struct import Value, field
+from videobroker.domain.struct import Struct, field
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 
 
-class Chair(Value):
+class Chair(Struct):
     """A value."""
 
     colour: str
     legs: int = 4
     marks: Mapping[str, str] = field(default_factory=dict)
     secret: str = "hidden"
-    untold = ("secret",)
+    hidden_from_repr = ("secret",)
 
     @property
     def is_stool(self) -> bool:
@@ -37,7 +37,7 @@ class Chair(Value):
         return self.legs == 3
 
 
-class Table(Value):
+class Table(Struct):
     """Another one, with the same fields."""
 
     colour: str
@@ -116,4 +116,4 @@ def test_what_decides_and_what_is_decided_are_values() -> None:
     door = Door(SessionStatus.CONFIRMED, True, None, None, DEFAULT_POLICY)
     decision = decide(door, Person("tutor", "host"), NOW)
     assert decision == Admit("host", None, None, None)
-    assert all(isinstance(each, Value) for each in (door, decision))
+    assert all(isinstance(each, Struct) for each in (door, decision))

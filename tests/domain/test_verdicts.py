@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from videobroker.domain.attendance.observations import Source
 from videobroker.domain.attendance.stays import Span, Stay
-from videobroker.domain.attendance.verdicts import Hearing, Judgement, Rule, Verdict, judge
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Hearing, Judgement, Rule, judge
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
 
@@ -38,18 +38,18 @@ def under(hearing: Hearing, **rules: int) -> Hearing:
     return replace(hearing, policy=hearing.policy.changed_by(rules))
 
 
-def decided(hearing: Hearing, *stays: Stay) -> tuple[Verdict | None, Rule]:
+def decided(hearing: Hearing, *stays: Stay) -> tuple[AttendanceVerdict | None, Rule]:
     """The verdict and what decided."""
     judgement = judge(hearing, stays)
     return judgement.verdict, judgement.rule
 
 
 WHOLE = stay(0, 3600)
-ATTENDED = (Verdict.ATTENDED, Rule.THERE_IN_TIME)
-LATE = (Verdict.LATE, Rule.LATE_AFTER)
-LEFT_EARLY = (Verdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE)
-TOO_SHORT = (Verdict.ABSENT, Rule.MINIMUM_PRESENCE)
-NEVER_THERE = (Verdict.ABSENT, Rule.NEVER_THERE)
+ATTENDED = (AttendanceVerdict.ATTENDED, Rule.THERE_IN_TIME)
+LATE = (AttendanceVerdict.LATE, Rule.LATE_AFTER)
+LEFT_EARLY = (AttendanceVerdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE)
+TOO_SHORT = (AttendanceVerdict.ABSENT, Rule.MINIMUM_PRESENCE)
+NEVER_THERE = (AttendanceVerdict.ABSENT, Rule.NEVER_THERE)
 
 
 # --- the rules, one by one --------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ NEVER_THERE = (Verdict.ABSENT, Rule.NEVER_THERE)
 
 def test_who_is_there_from_start_to_end_has_attended() -> None:
     assert judge(OVER, [WHOLE]) == Judgement(
-        verdict=Verdict.ATTENDED,
+        verdict=AttendanceVerdict.ATTENDED,
         rule=Rule.THERE_IN_TIME,
         present_seconds=3600,
         first_joined_at=START,
@@ -68,14 +68,16 @@ def test_who_is_there_from_start_to_end_has_attended() -> None:
 
 
 def test_who_never_came_was_absent() -> None:
-    assert judge(OVER, []) == Judgement(verdict=Verdict.ABSENT, rule=Rule.NEVER_THERE)
+    assert judge(OVER, []) == Judgement(verdict=AttendanceVerdict.ABSENT, rule=Rule.NEVER_THERE)
 
 
 @pytest.mark.parametrize(
     ("came", "expected"),
     [(-600, ATTENDED), (0, ATTENDED), (299, ATTENDED), (300, ATTENDED), (300.999, ATTENDED), (301, LATE), (3000, LATE)],
 )
-def test_who_comes_more_than_five_minutes_after_the_start_is_late(came: float, expected: tuple[Verdict, Rule]) -> None:
+def test_who_comes_more_than_five_minutes_after_the_start_is_late(
+    came: float, expected: tuple[AttendanceVerdict, Rule]
+) -> None:
     assert decided(OVER, stay(came, 3600)) == expected
 
 
@@ -84,7 +86,7 @@ def test_who_comes_more_than_five_minutes_after_the_start_is_late(came: float, e
     [(4200, ATTENDED), (3600, ATTENDED), (3300, ATTENDED), (3299.001, ATTENDED), (3299, LEFT_EARLY), (600, LEFT_EARLY)],
 )
 def test_who_is_gone_more_than_five_minutes_before_the_end_has_left_early(
-    left: float, expected: tuple[Verdict, Rule]
+    left: float, expected: tuple[AttendanceVerdict, Rule]
 ) -> None:
     assert decided(OVER, stay(0, left)) == expected
 
@@ -92,7 +94,9 @@ def test_who_is_gone_more_than_five_minutes_before_the_end_has_left_early(
 @pytest.mark.parametrize(
     ("lasted", "expected"), [(0, TOO_SHORT), (59, TOO_SHORT), (59.999, TOO_SHORT), (60, LEFT_EARLY)]
 )
-def test_who_is_there_for_less_than_a_minute_was_absent(lasted: float, expected: tuple[Verdict, Rule]) -> None:
+def test_who_is_there_for_less_than_a_minute_was_absent(
+    lasted: float, expected: tuple[AttendanceVerdict, Rule]
+) -> None:
     assert decided(OVER, stay(0, lasted)) == expected
 
 
@@ -117,7 +121,7 @@ def test_who_comes_late_and_leaves_early_is_late() -> None:
     ],
 )
 def test_the_policy_moves_every_boundary(
-    rules: dict[str, int], stays: list[Stay], expected: tuple[Verdict, Rule]
+    rules: dict[str, int], stays: list[Stay], expected: tuple[AttendanceVerdict, Rule]
 ) -> None:
     assert decided(under(OVER, **rules), *stays) == expected
 
@@ -156,7 +160,7 @@ def test_minutes_are_told_where_there_is_no_verdict() -> None:
     ids=["the last moment", "the end", "shut before"],
 )
 def test_there_is_a_verdict_from_the_end_on_or_once_nobody_comes_in_any_more(
-    now: datetime, shut: bool, expected: tuple[Verdict | None, Rule]
+    now: datetime, shut: bool, expected: tuple[AttendanceVerdict | None, Rule]
 ) -> None:
     assert decided(replace(OVER, now=now, shut=shut), stay(-600, None)) == expected
 
@@ -206,7 +210,7 @@ def test_a_minimum_of_zero_asks_for_some_presence_after_the_start() -> None:
 
 def test_pauses_are_not_presence_and_do_not_make_anybody_late_or_early() -> None:
     judgement = judge(OVER, [stay(0, 600), stay(3000, 3600)])
-    assert (judgement.verdict, judgement.present_seconds) == (Verdict.ATTENDED, 1200)
+    assert (judgement.verdict, judgement.present_seconds) == (AttendanceVerdict.ATTENDED, 1200)
     assert judgement.spans == (Span(at(0), at(600)), Span(at(3000), at(3600)))
 
 
@@ -221,7 +225,7 @@ def test_two_devices_at_once_are_present_once() -> None:
 
 def test_who_is_there_yet_has_not_left_and_is_counted_until_now() -> None:
     judgement = judge(replace(OVER, now=at(3700)), [stay(0, None)])
-    assert (judgement.verdict, judgement.present_seconds) == (Verdict.ATTENDED, 3700)
+    assert (judgement.verdict, judgement.present_seconds) == (AttendanceVerdict.ATTENDED, 3700)
     assert (judgement.last_left_at, judgement.left_early_by_seconds) == (None, 0)
 
 
@@ -240,11 +244,13 @@ def test_a_verdict_is_as_good_as_the_weakest_evidence_it_rests_on() -> None:
 def test_nobody_left_early_from_a_call_that_the_host_ended() -> None:
     ended = replace(OVER, ended_at=at(1800))
     judgement = judge(ended, [stay(0, 1800)])
-    assert (judgement.verdict, judgement.left_early_by_seconds) == (Verdict.ATTENDED, 0)
+    assert (judgement.verdict, judgement.left_early_by_seconds) == (AttendanceVerdict.ATTENDED, 0)
 
 
 @pytest.mark.parametrize(("left", "expected"), [(1500, ATTENDED), (1499, LEFT_EARLY)])
-def test_leaving_early_is_reckoned_from_when_the_host_ended_it(left: float, expected: tuple[Verdict, Rule]) -> None:
+def test_leaving_early_is_reckoned_from_when_the_host_ended_it(
+    left: float, expected: tuple[AttendanceVerdict, Rule]
+) -> None:
     assert decided(replace(OVER, ended_at=at(1800)), stay(0, left)) == expected
 
 
@@ -290,13 +296,18 @@ def stays_of_one(draw: st.DrawFn, *, fewest: int = 0) -> list[Stay]:
 
 
 VERDICT_OF = {
-    Rule.THERE_IN_TIME: Verdict.ATTENDED,
-    Rule.LATE_AFTER: Verdict.LATE,
-    Rule.LEFT_EARLY_BEFORE: Verdict.LEFT_EARLY,
-    Rule.MINIMUM_PRESENCE: Verdict.ABSENT,
-    Rule.NEVER_THERE: Verdict.ABSENT,
+    Rule.THERE_IN_TIME: AttendanceVerdict.ATTENDED,
+    Rule.LATE_AFTER: AttendanceVerdict.LATE,
+    Rule.LEFT_EARLY_BEFORE: AttendanceVerdict.LEFT_EARLY,
+    Rule.MINIMUM_PRESENCE: AttendanceVerdict.ABSENT,
+    Rule.NEVER_THERE: AttendanceVerdict.ABSENT,
 }
-WORTH = {Verdict.ABSENT: 0, Verdict.LATE: 1, Verdict.LEFT_EARLY: 1, Verdict.ATTENDED: 2}
+WORTH = {
+    AttendanceVerdict.ABSENT: 0,
+    AttendanceVerdict.LATE: 1,
+    AttendanceVerdict.LEFT_EARLY: 1,
+    AttendanceVerdict.ATTENDED: 2,
+}
 
 
 def worth(judgement: Judgement) -> int:
@@ -309,7 +320,7 @@ def test_the_rule_that_decided_belongs_to_the_verdict(hearing: Hearing, stays: l
     judgement = judge(hearing, stays)
     assert judgement.verdict is VERDICT_OF[judgement.rule]
     assert (judgement.rule is Rule.NEVER_THERE) == (not stays)
-    if judgement.verdict is Verdict.ATTENDED:
+    if judgement.verdict is AttendanceVerdict.ATTENDED:
         assert judgement.late_by_seconds <= hearing.policy.late_after_seconds
         assert judgement.left_early_by_seconds <= hearing.policy.left_early_before_seconds
         starts_at, ends_at = hearing.terms.starts_at, hearing.terms.ends_at

@@ -16,7 +16,7 @@ import pytest
 from house import free_port
 from videobroker.cli import COMMANDS
 from videobroker.domain.access import Reason
-from videobroker.domain.attendance.verdicts import Rule, Verdict
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
 from videobroker.settings import SYNONYMS, Settings
@@ -89,7 +89,7 @@ def test_every_reason_not_to_admit_stands_in_the_table() -> None:
 
 def test_every_verdict_stands_in_the_table_with_every_rule_that_decides() -> None:
     rows = [row for row in table_under("Who was there") if len(row) == 3 and row[0] != "verdict"]
-    assert {verdict for verdict, *_ in rows} == {f"`{verdict}`" for verdict in Verdict} | {"none"}
+    assert {verdict for verdict, *_ in rows} == {f"`{verdict}`" for verdict in AttendanceVerdict} | {"none"}
     assert {rule for _, rules, _ in rows for rule in re.findall(r"`(\w+)`", rules)} == {rule.value for rule in Rule}
 
 

@@ -19,7 +19,7 @@ from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
 from videobroker.domain.rooms import room_name
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, ChannelCredentials, Provider, Seat, TokenCredentials
-from videobroker.wiring import Directory
+from videobroker.wiring import ProviderRegistry
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 ROLES = {ProviderName.HMS: "teacher", ProviderName.AGORA: "publisher"}
@@ -51,7 +51,7 @@ def account(request: pytest.FixtureRequest, sandbox: Sandbox) -> ProviderAccount
 
 @pytest.fixture
 async def provider(account: ProviderAccount, clock: MovableClock) -> AsyncIterator[Provider]:
-    directory = Directory(clock)
+    directory = ProviderRegistry(clock)
     yield directory.provider(account)
     await directory.aclose()
 
@@ -389,7 +389,7 @@ async def test_a_webhook_says_the_same_thing_in_one_form(provider: Provider) -> 
 @given(st.binary())
 def test_no_bytes_are_read_with_another_error(body: bytes) -> None:
     for name, settings in ((ProviderName.AGORA, AGORA), (ProviderName.HMS, {"access_key": "k", "secret": "s"})):
-        provider = Directory(lambda: NOW).provider(ProviderAccount(AccountId(uuid7(NOW)), name, settings))
+        provider = ProviderRegistry(lambda: NOW).provider(ProviderAccount(AccountId(uuid7(NOW)), name, settings))
         with contextlib.suppress(WebhookUnreadable):
             provider.read(body)
         with pytest.raises(WebhookRefused):
@@ -412,11 +412,11 @@ async def test_an_account_that_lacks_its_secret_is_refused_by_name(
     missing = SECRETS[account.provider]
     settings = {name: value for name, value in account.settings.items() if name != missing}
     with pytest.raises(ProviderNotConfigured, match=missing):
-        Directory(clock).provider(replace(account, settings=settings))
+        ProviderRegistry(clock).provider(replace(account, settings=settings))
 
 
 async def test_a_provider_is_kept_until_its_account_changes(account: ProviderAccount, clock: MovableClock) -> None:
-    directory = Directory(clock)
+    directory = ProviderRegistry(clock)
     first = directory.provider(account)
     assert directory.provider(account) is first
     assert directory.provider(replace(account, version=2)) is not first

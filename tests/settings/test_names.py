@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.retention import Keeping
+from videobroker.domain.retention import RetentionPolicy
 from videobroker.settings import SYNONYMS, Settings, SettingsContradict
 
 
@@ -53,9 +53,9 @@ def test_what_is_kept_is_told_in_days_and_zero_is_for_good(
     monkeypatch: pytest.MonkeyPatch, days: str, kept: timedelta | None
 ) -> None:
     monkeypatch.setenv("VIDEOBROKER_INBOX_DAYS", days)
-    assert Settings().keeping() == Keeping(notices=kept)
+    assert Settings().keeping() == RetentionPolicy(notices=kept)
     monkeypatch.setenv("VIDEOBROKER_DELIVERIES_DAYS", days)
-    assert Settings().keeping() == Keeping(notices=kept, deliveries=kept)
+    assert Settings().keeping() == RetentionPolicy(notices=kept, deliveries=kept)
 
 
 def test_the_agora_account_keeps_its_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from videobroker.storage.attendance.inbox_writer import Address, Arrived
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.postgres.fast_query import PLANNING
 from videobroker.storage.postgres.notifications import Listener
-from videobroker.storage.tenants.cache import Known
+from videobroker.storage.tenants.cache import TenantCache
 from videobroker.usecases.attendance.receive_webhook import hear
 from videobroker.web.app import create_app
 from videobroker.worker import run_job
@@ -267,7 +267,7 @@ async def test_a_secret_that_was_replaced_is_refused_by_a_replica_that_hears_not
 
     async with wiring.broker(settings, database, clock=clock) as replica:
         # A listener that was never started hears nothing, as one whose connection hangs.
-        known = Known(replica.store, replica.accounts, Listener(replica.store.url), clock=lambda: seconds)
+        known = TenantCache(replica.store, replica.accounts, Listener(replica.store.url), clock=lambda: seconds)
         deaf = replace(replica, known=known)
 
         async def hear_with(secret: str) -> bool:

@@ -16,13 +16,13 @@ from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
 from videobroker.domain.webhooks import Attempt, Endpoint, Secret
 from videobroker.storage.journal import journal
 from videobroker.storage.webhooks import deliveries, endpoints
-from videobroker.storage.webhooks.deliveries import Due
+from videobroker.storage.webhooks.deliveries import DueDelivery
 from videobroker.storage.webhooks.delivery_writer import Receipt
 
 DELIVERIES = 8
 
 
-async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[Due]:
+async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDelivery]:
     """Deliveries to a new endpoint that has failed before; a worker has taken them."""
     now = tenant.broker.now()
     endpoint = Endpoint(
@@ -50,7 +50,7 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[Due]:
         return await deliveries.take_due(transaction, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number)
 
 
-def taken(tenant: Tenant, due: Due, latency_ms: int = 12) -> Receipt:
+def taken(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> Receipt:
     return Receipt(due, Attempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
 
 

@@ -18,7 +18,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import key_digest
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.join_context import Entrance
+from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.joining import join_context
 from videobroker.storage.postgres.fast_query import PLANNING
@@ -121,8 +121,8 @@ class TestEntrances:
         )
         assert isinstance(bad, Exception)
         assert isinstance(unwritable, Exception)
-        assert isinstance(good, Entrance)
-        assert isinstance(another, Entrance)
+        assert isinstance(good, JoinContext)
+        assert isinstance(another, JoinContext)
         assert good.participant is not None
         assert another.participant is not None
 

@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Sandbox, Tenant
-from videobroker.delivery.sender import Courier
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
-from videobroker.domain.retention import SHORTEST, Keeping
+from videobroker.domain.retention import SHORTEST, RetentionPolicy
 from videobroker.usecases.attendance.process_webhooks import apply
 from videobroker.usecases.journal.erasure import Erased, erase_person
 from videobroker.usecases.operations import cleanup
@@ -27,7 +27,7 @@ MONTH = timedelta(days=30)
 @pytest.fixture
 async def near(hooked: Tenant) -> AsyncIterator[Tenant]:
     """An app whose webhooks can be delivered on this machine."""
-    courier = Courier(anywhere=True, seconds=60.0)
+    courier = WebhookSender(anywhere=True, seconds=60.0)
     yield replace(hooked, broker=replace(hooked.broker, courier=courier))
     await courier.aclose()
 
@@ -66,7 +66,7 @@ async def cleared(tenant: Tenant) -> int:
 
 async def hear_of(tenant: Tenant, backend: Backend) -> None:
     """Make `backend` hear what happens."""
-    wish = endpoints.Wish(backend.url)
+    wish = endpoints.EndpointRequest(backend.url)
     await endpoints.create(tenant.broker, tenant.app, wish, actor=tenant.actor, now=tenant.broker.now())
 
 
@@ -120,7 +120,7 @@ class TestWebhooksOfProviders:
         kept = await rows(hooked, "inbox")
         journal = await hooked.events()
         clock.move(days=8)
-        hasty = replace(hooked.broker, keeping=Keeping(notices=SHORTEST))
+        hasty = replace(hooked.broker, keeping=RetentionPolicy(notices=SHORTEST))
         assert await clear(hasty, hooked.app.id, now=hasty.now()) == len(kept)
         # As somebody does in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
@@ -141,7 +141,7 @@ class TestWebhooksOfProviders:
         await meet(hooked, sandbox, "tutor-1")
         count = len(await rows(hooked, "inbox"))
         clock.move(days=4000)
-        keeper = replace(hooked.broker, keeping=Keeping(notices=None, deliveries=None))
+        keeper = replace(hooked.broker, keeping=RetentionPolicy(notices=None, deliveries=None))
         assert await clear(keeper, hooked.app.id, now=keeper.now()) == 0
         assert len(await rows(hooked, "inbox")) == count
 

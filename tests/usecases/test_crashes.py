@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
 from videobroker.broker import Broker
 from videobroker.concurrency import lease
-from videobroker.concurrency.singleflight import Together
+from videobroker.concurrency.singleflight import SingleFlight
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.events import Event
@@ -41,10 +41,10 @@ from videobroker.providers.hms.errors import Forbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
-from videobroker.storage.attendance.inbox_writer import Arrivals, Arrived
+from videobroker.storage.attendance.inbox_writer import Arrived, InboxWriter
 from videobroker.storage.calls.room_codes import stored_codes
 from videobroker.storage.jobs import Job, Kind
-from videobroker.storage.journal.journal import Scribe
+from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
 from videobroker.usecases import registration
 from videobroker.usecases.attendance.receive_webhook import hear
@@ -113,10 +113,10 @@ class MortalStore(Store):
             self._fate.step("committed")
 
 
-class MortalScribe(Scribe):
+class MortalScribe(JournalWriter):
     """The scribe of a process that may die before its line is committed, and right after it."""
 
-    def __init__(self, scribe: Scribe, fate: Fate) -> None:
+    def __init__(self, scribe: JournalWriter, fate: Fate) -> None:
         vars(self).update(vars(scribe))
         self._fate = fate
 
@@ -128,10 +128,10 @@ class MortalScribe(Scribe):
         return written
 
 
-class MortalArrivals(Arrivals):
+class MortalArrivals(InboxWriter):
     """The inbox of a process that may die before a notice is committed, and right after it."""
 
-    def __init__(self, arrivals: Arrivals, fate: Fate) -> None:
+    def __init__(self, arrivals: InboxWriter, fate: Fate) -> None:
         vars(self).update(vars(arrivals))
         self._fate = fate
 
@@ -217,7 +217,7 @@ async def process(stage: "Stage", fate: Fate) -> AsyncIterator[Process]:
         scribe=MortalScribe(broker.scribe, fate),
         arrivals=MortalArrivals(broker.arrivals, fate),
         providers=directory,
-        together=Together(),
+        together=SingleFlight(),
     )
     yield Process(stage.tenant.app, mortal, fate)
     await directory.aclose()
@@ -891,7 +891,7 @@ async def _remove_and_join(stage: Stage, one: Process) -> None:
 async def _join_again(stage: Stage, one: Process) -> None:
     """The frontend asks until it is answered; then a worker works."""
     surface = Surface.SDK if stage.at_agora else Surface.PREBUILT
-    visitor, now = entering.Visitor("tutor-1"), one.broker.now()
+    visitor, now = entering.JoinRequester("tutor-1"), one.broker.now()
     await entering.join(one.broker, one.app, stage.key(), visitor, surface=surface, actor=one.actor, now=now)
     await one.work()
 
@@ -907,7 +907,7 @@ async def _be_let_in(stage: Stage, one: Process) -> None:
     key, now = stage.key(), one.broker.now()
 
     async def join() -> None:
-        visitor = entering.Visitor("student-1")
+        visitor = entering.JoinRequester("student-1")
         await entering.join(one.broker, one.app, key, visitor, surface=Surface.SDK, actor=one.actor, now=now)
 
     if not await waiting_room.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):

@@ -16,7 +16,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, SessionId, uuid7
 from videobroker.domain.journal_proof import export_format
-from videobroker.domain.journal_proof.verification import Verdict, Wrong
+from videobroker.domain.journal_proof.verification import ProofResult, Wrong
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
@@ -75,7 +75,7 @@ async def seal(tenant: Tenant) -> int:
     raise AssertionError("some transaction does not end")
 
 
-async def verify(tenant: Tenant, head: bytes | None = None) -> Verdict:
+async def verify(tenant: Tenant, head: bytes | None = None) -> ProofResult:
     """What is wrong."""
     return await verify_journal(tenant.broker, tenant.app, head=head)
 
@@ -93,7 +93,7 @@ async def export(tenant: Tenant, **how: Any) -> list[str]:
     return [line async for line in export_journal(tenant.broker, tenant.app, now=tenant.broker.now(), **how)]
 
 
-def named(verdict: Verdict) -> list[tuple[Wrong, str | None]]:
+def named(verdict: ProofResult) -> list[tuple[Wrong, str | None]]:
     """What is wrong with which event."""
     return [(finding.wrong, finding.event_id) for finding in verdict.findings]
 

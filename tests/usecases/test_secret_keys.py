@@ -17,7 +17,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
 from videobroker.storage.calls.room_codes import RoomCodes
-from videobroker.storage.postgres.encryption import Seal, SealBroken, new_key
+from videobroker.storage.postgres.encryption import SealBroken, SecretBox, new_key
 from videobroker.storage.tables import rooms
 from videobroker.usecases import tenants
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes, key_report, rotate
@@ -127,7 +127,7 @@ async def test_dropping_a_key_too_early_is_reported_and_repaired(own_database: s
         rotated = await rotate(broker)
         assert rotated.rows == 0
         assert rotated.unreadable == rotated.report.outdated_rows > 0
-        assert rotated.report.missing_key_ids == list(Seal([OLD]).key_ids)
+        assert rotated.report.missing_key_ids == list(SecretBox([OLD]).key_ids)
     async with deployment(own_database, NEW, OTHER, OLD) as deployed:
         rotated = await rotate(deployed[0])
         assert (rotated.unreadable, rotated.report.may_drop_old_keys) == (0, True)
@@ -204,12 +204,12 @@ async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
         ([OLD], "student", code, False),
         ([OLD], "teacher", code[:-1], False),
     ):
-        condition = RoomCodes(Seal(keys)).matches(app_id, asked, [role])
+        condition = RoomCodes(SecretBox(keys)).matches(app_id, asked, [role])
         async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as transaction:
             assert ((await transaction.execute(select(rooms.c.id).where(condition))).first() is not None) == found
 
 
 def test_a_key_is_named_without_giving_it_away() -> None:
-    assert Seal([OLD]).key_id == Seal([OLD, NEW]).key_id != Seal([NEW]).key_id
-    assert Seal([NEW, OLD]).key_ids == (Seal([NEW]).key_id, Seal([OLD]).key_id)
-    assert Seal([OLD]).key_id not in OLD
+    assert SecretBox([OLD]).key_id == SecretBox([OLD, NEW]).key_id != SecretBox([NEW]).key_id
+    assert SecretBox([NEW, OLD]).key_ids == (SecretBox([NEW]).key_id, SecretBox([OLD]).key_id)
+    assert SecretBox([OLD]).key_id not in OLD

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from videobroker.concurrency.singleflight import Together
+from videobroker.concurrency.singleflight import SingleFlight
 
 
 class Work:
@@ -28,7 +28,7 @@ class Work:
         return self.begun
 
 
-async def crowd(together: Together, work: Work, size: int, what: str = "it") -> "list[asyncio.Task[int]]":
+async def crowd(together: SingleFlight, work: Work, size: int, what: str = "it") -> "list[asyncio.Task[int]]":
     tasks = [asyncio.create_task(together.do(what, work.do)) for _ in range(size)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -36,14 +36,14 @@ async def crowd(together: Together, work: Work, size: int, what: str = "it") -> 
 
 
 async def test_a_crowd_does_it_once_and_everybody_has_the_outcome() -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     tasks = await crowd(together, work, 20)
     work.go_on.set()
     assert await asyncio.gather(*tasks) == [1] * 20
 
 
 async def test_other_things_are_done_beside_it() -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     tasks = [*await crowd(together, work, 2), *await crowd(together, work, 2, "something else")]
     assert work.begun == 2
     work.go_on.set()
@@ -51,13 +51,13 @@ async def test_other_things_are_done_beside_it() -> None:
 
 
 async def test_who_comes_afterwards_has_it_done_anew() -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     work.go_on.set()
     assert [await together.do("it", work.do) for _ in range(3)] == [1, 2, 3]
 
 
 async def test_everybody_who_waited_gets_the_error_and_the_next_one_tries_again() -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     work.begun = 5
     tasks = await crowd(together, work, 3)
     work.go_on.set()
@@ -68,7 +68,7 @@ async def test_everybody_who_waited_gets_the_error_and_the_next_one_tries_again(
 
 @pytest.mark.parametrize("leaving", [0, 1])
 async def test_who_gives_up_leaves_it_to_the_others_also_the_one_who_began(leaving: int) -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     tasks = await crowd(together, work, 3)
     tasks[leaving].cancel()
     await asyncio.sleep(0)
@@ -80,7 +80,7 @@ async def test_who_gives_up_leaves_it_to_the_others_also_the_one_who_began(leavi
 
 
 async def test_when_everybody_has_given_up_it_is_tidied_up_before_the_last_one_goes() -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     tasks = await crowd(together, work, 2)
     for task in tasks:
         task.cancel()
@@ -92,7 +92,7 @@ async def test_when_everybody_has_given_up_it_is_tidied_up_before_the_last_one_g
 
 
 async def test_who_comes_while_it_is_being_given_up_has_it_done_anew() -> None:
-    together, work = Together(), Work()
+    together, work = SingleFlight(), Work()
     (leaving,) = await crowd(together, work, 1)
     leaving.cancel()
     await asyncio.sleep(0)

@@ -22,7 +22,7 @@ from videobroker.providers.contract import Surface
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.usecases import tenants
 from videobroker.usecases.attendance.process_webhooks import apply
-from videobroker.usecases.joining.join import Visitor, join
+from videobroker.usecases.joining.join import JoinRequester, join
 from videobroker.usecases.legacy.room_codes import hand_out_code
 
 LESSON_1 = "/v1/bookings/lesson-1"
@@ -199,7 +199,7 @@ class TestLostAnswers:
             hooked.broker,
             hooked.app,
             key,
-            Visitor("tutor-1"),
+            JoinRequester("tutor-1"),
             surface=Surface.SDK,
             actor=Actor(hooked.app.id),
             now=began,

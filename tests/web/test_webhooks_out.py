@@ -19,7 +19,7 @@ from sqlalchemy import text
 from delivery.backend import Backend, answer, carry, hang, listening, until
 from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
-from videobroker.delivery.sender import Courier
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -28,7 +28,7 @@ from videobroker.domain.ids import EndpointId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.encryption import Seal, new_key
+from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.journal.app_events import report
 from videobroker.usecases.webhooks import endpoints
@@ -41,15 +41,15 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="session")
-async def courier() -> AsyncIterator[Courier]:
+async def courier() -> AsyncIterator[WebhookSender]:
     """Delivers on this machine."""
-    courier = Courier(anywhere=True, seconds=PATIENCE)
+    courier = WebhookSender(anywhere=True, seconds=PATIENCE)
     yield courier
     await courier.aclose()
 
 
 @pytest.fixture(scope="session")
-def nearby(broker: Broker, courier: Courier) -> Broker:
+def nearby(broker: Broker, courier: WebhookSender) -> Broker:
     """The service, as in development: it delivers on this machine too."""
     return replace(broker, courier=courier)
 
@@ -399,7 +399,7 @@ class TestAnEvent:
         async with listening() as backend:
             await add(tenant, backend)
             broken = await add(stranger, backend)
-            foreign = Seal([new_key()]).seal({"secrets": []})
+            foreign = SecretBox([new_key()]).seal({"secrets": []})
             async with tenant.broker.store.transaction() as transaction:
                 statement = text("update webhook_endpoints set sealed_secrets = :sealed where id = :id")
                 await transaction.execute(statement, {"sealed": foreign, "id": UUID(broken["id"])})
@@ -529,7 +529,7 @@ class TestADelivery:
         assert (await deliveries(tenant, made))[0]["state"] == "delivered"
 
     async def test_for_which_no_connection_was_free_is_left_for_later_and_did_not_fail(
-        self, tenant: Tenant, backend: Backend, courier: Courier, monkeypatch: pytest.MonkeyPatch
+        self, tenant: Tenant, backend: Backend, courier: WebhookSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = await add(tenant, backend)
         await tenant.book()
@@ -821,7 +821,7 @@ class TestATestEvent:
         assert await tenant.events() == []
 
     async def test_tells_what_went_wrong(
-        self, tenant: Tenant, backend: Backend, courier: Courier, monkeypatch: pytest.MonkeyPatch
+        self, tenant: Tenant, backend: Backend, courier: WebhookSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = await add(tenant, backend)
         backend.next = [hang]

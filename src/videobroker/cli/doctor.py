@@ -10,7 +10,7 @@ from rich.text import Text
 from videobroker import wiring
 from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.diagnostics import Finding, Verdict, is_healthy, warning
+from videobroker.domain.diagnostics import CheckResult, CheckStatus, is_healthy, warning
 from videobroker.settings import Settings
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.usecases import tenants
@@ -21,7 +21,7 @@ from videobroker.usecases.operations.diagnostics import (
     examine_secret_keys,
 )
 
-_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red"}
+_COLOURS = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.FAILED: "red"}
 
 
 def doctor(
@@ -44,10 +44,10 @@ def doctor(
     raise typer.Exit(0 if is_healthy([finding for _, finding in findings]) else 1)
 
 
-async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple[str | None, Finding]]:
+async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple[str | None, CheckResult]]:
     async with wiring.broker(settings, url) as broker:
-        findings: list[tuple[str | None, Finding]] = [(None, each) for each in await examine_database(broker)]
-        if findings[0][1].verdict is Verdict.OK:
+        findings: list[tuple[str | None, CheckResult]] = [(None, each) for each in await examine_database(broker)]
+        if findings[0][1].verdict is CheckStatus.OK:
             findings += [(None, each) for each in await examine_pooler(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
@@ -63,7 +63,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
     return findings
 
 
-def examine_call_url(settings: Settings, app: App) -> list[Finding]:
+def examine_call_url(settings: Settings, app: App) -> list[CheckResult]:
     """Whether the hosted page can show the app's calls at Agora: where there is a console, not on its host."""
     account = app.accounts.get(ProviderName.AGORA)
     if account is None or "prebuilt_url" in account.settings:
@@ -76,7 +76,7 @@ def examine_call_url(settings: Settings, app: App) -> list[Finding]:
     return [warning("call page", sentence, "Point a second host name at the service and name it there.")]
 
 
-def _row(finding: Finding) -> dict[str, str | None]:
+def _row(finding: CheckResult) -> dict[str, str | None]:
     return {
         "check": finding.check,
         "verdict": finding.verdict.value,
@@ -85,7 +85,7 @@ def _row(finding: Finding) -> dict[str, str | None]:
     }
 
 
-def _print(name: str | None, finding: Finding) -> None:
+def _print(name: str | None, finding: CheckResult) -> None:
     place = f"{name}: " if name else ""
     step = f" {finding.next_step}" if finding.next_step else ""
     verdict = (f"{finding.verdict:8}", _COLOURS[finding.verdict])

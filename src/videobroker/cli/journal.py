@@ -17,7 +17,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.journal_proof import export_format
-from videobroker.domain.journal_proof.verification import Finding, Verdict
+from videobroker.domain.journal_proof.verification import ProofIssue, ProofResult
 from videobroker.usecases import tenants
 from videobroker.usecases.journal import retention
 from videobroker.usecases.journal.erasure import Erased, erase_person
@@ -56,7 +56,7 @@ def verify(
     if wanted is not None and app_name is None:
         raise typer.BadParameter("say with --app whose head it is", param_hint="--head")
 
-    async def work(broker: Broker) -> list[tuple[App, Verdict]]:
+    async def work(broker: Broker) -> list[tuple[App, ProofResult]]:
         apps = (
             [await tenants.find_journal(broker, app_name)]
             if app_name
@@ -294,7 +294,7 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
             yield file
 
 
-def _verdict_row(verdict: Verdict) -> dict[str, Any]:
+def _verdict_row(verdict: ProofResult) -> dict[str, Any]:
     return {
         "whole": verdict.is_whole,
         "events": verdict.rows,
@@ -308,7 +308,7 @@ def _verdict_row(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _finding_row(finding: Finding) -> dict[str, Any]:
+def _finding_row(finding: ProofIssue) -> dict[str, Any]:
     return {
         "wrong": finding.wrong.value,
         "event": finding.event_id,
@@ -318,7 +318,7 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _print_verdict(name: str, verdict: Verdict) -> None:
+def _print_verdict(name: str, verdict: ProofResult) -> None:
     for finding in verdict.findings:
         stdout.print(Text.assemble((f"{finding.wrong.value:12}", "red"), f" {finding.sentence}"))
     total = sum(verdict.counts.values())

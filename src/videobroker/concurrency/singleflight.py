@@ -15,7 +15,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class SingleFlight:
     """Work of this process that is under way."""
 
     _under_way: dict[Hashable, _Work] = field(default_factory=dict)

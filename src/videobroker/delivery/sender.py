@@ -78,7 +78,7 @@ class _Answer:
     retry_after: timedelta | None = None
 
 
-class Courier:
+class WebhookSender:
     """One per process; closed by whoever made it."""
 
     def __init__(

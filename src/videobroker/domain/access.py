@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 WAITING_ROOM_RETRY_SECONDS = 5
 """How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""
@@ -38,7 +38,7 @@ class Reason(StrEnum):
     ADMISSION_DENIED = "admission_denied"
 
 
-class Door(Value):
+class Door(Struct):
     """Everything about a session that decides who may enter it."""
 
     status: SessionStatus
@@ -60,7 +60,7 @@ class Door(Value):
         return None if self.ends_at is None else self.ends_at + self.policy.grace
 
 
-class Person(Value):
+class Person(Struct):
     """Somebody at the door."""
 
     role: str | None
@@ -76,7 +76,7 @@ class Person(Value):
     """Was not let in, by whoever was to decide."""
 
 
-class Admit(Value):
+class Admit(Struct):
     """Come in."""
 
     role: str | None
@@ -87,7 +87,7 @@ class Admit(Value):
     closes_at: datetime | None
 
 
-class Wait(Value):
+class Wait(Struct):
     """Not yet."""
 
     reason: Reason
@@ -97,7 +97,7 @@ class Wait(Value):
     closes_at: datetime | None
 
 
-class Refuse(Value):
+class Refuse(Struct):
     """No. Asking again helps only after somebody changes something."""
 
     reason: Reason
@@ -108,7 +108,7 @@ class Refuse(Value):
 Decision = Admit | Wait | Refuse
 
 
-class _Window(Value):
+class _Window(Struct):
     """When one may enter, as it stands now. None where the session has no schedule."""
 
     opens_at: datetime | None

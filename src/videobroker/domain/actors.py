@@ -4,10 +4,10 @@ from datetime import datetime
 
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, KeyId, TicketId
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 
-class Actor(Value):
+class Actor(Struct):
     """Who sent a request, and from where, as far as the request says.
 
     Without a key, a user, and an operator, the actor is the command line or the service itself.

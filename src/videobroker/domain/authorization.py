@@ -15,7 +15,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.lobby import Entry, EntryState
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionView
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 
 class Action(StrEnum):
@@ -67,7 +67,7 @@ class Relation(StrEnum):
     """Neither a participant nor a guest of the session."""
 
 
-class Membership(Value):
+class Membership(Struct):
     """An end user as a session knows them."""
 
     relation: Relation
@@ -90,7 +90,7 @@ class Grant(StrEnum):
     WITH_TICKET = "with_ticket"
 
 
-class Rule(Value):
+class Rule(Struct):
     """One row of the table."""
 
     scope: Scope
@@ -151,14 +151,14 @@ class DenialReason(StrEnum):
     GUESTS_NOT_ALLOWED = "guests_not_allowed"
 
 
-class Allowed(Value):
+class Allowed(Struct):
     """The actor may."""
 
     only_own: bool = False
     """But only see, or say, what is about themselves."""
 
 
-class Denied(Value):
+class Denied(Struct):
     """The actor may not."""
 
     reason: DenialReason

@@ -9,7 +9,7 @@ from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.attendance.recordings import RecordingNews
 from videobroker.domain.attendance.stays import NOBODY, Summary
 from videobroker.domain.ids import CallId, SessionId
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 
 class EndReason(StrEnum):
@@ -35,7 +35,7 @@ LATEST_NEWS = timedelta(hours=1)
 """What happened longer before the call or after it belongs to another meeting, of which we know nothing."""
 
 
-class Call(Value):
+class Call(Struct):
     """One call. At most one call of a session is open."""
 
     id: CallId

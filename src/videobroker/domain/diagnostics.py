@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How it stands."""
 
     OK = "ok"
@@ -13,30 +13,30 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at. What is not ok says what to try next."""
 
     check: str
-    verdict: Verdict
+    verdict: CheckStatus
     sentence: str
     next_step: str | None = None
 
 
-def ok(check: str, sentence: str) -> Finding:
+def ok(check: str, sentence: str) -> CheckResult:
     """It is as it should be."""
-    return Finding(check, Verdict.OK, sentence)
+    return CheckResult(check, CheckStatus.OK, sentence)
 
 
-def warning(check: str, sentence: str, next_step: str) -> Finding:
+def warning(check: str, sentence: str, next_step: str) -> CheckResult:
     """It works, and somebody should look at it."""
-    return Finding(check, Verdict.WARNING, sentence, next_step)
+    return CheckResult(check, CheckStatus.WARNING, sentence, next_step)
 
 
-def failed(check: str, sentence: str, next_step: str) -> Finding:
+def failed(check: str, sentence: str, next_step: str) -> CheckResult:
     """It does not work."""
-    return Finding(check, Verdict.FAILED, sentence, next_step)
+    return CheckResult(check, CheckStatus.FAILED, sentence, next_step)
 
 
-def is_healthy(findings: list[Finding]) -> bool:
+def is_healthy(findings: list[CheckResult]) -> bool:
     """Whether nothing has failed."""
-    return all(finding.verdict is not Verdict.FAILED for finding in findings)
+    return all(finding.verdict is not CheckStatus.FAILED for finding in findings)

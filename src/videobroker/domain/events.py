@@ -9,7 +9,7 @@ from typing import Any
 from videobroker.domain.actors import Actor
 from videobroker.domain.ids import EventId, SessionId, uuid7
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.domain.times import rfc3339
 
 
@@ -104,7 +104,7 @@ class Via(StrEnum):
     """By environment variables, when a process started."""
 
 
-class Event(Value):
+class Event(Struct):
     """One line of the journal. Never holds a token, a room code or a display name."""
 
     id: EventId

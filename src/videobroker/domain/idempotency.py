@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 CREDENTIAL_MARGIN = timedelta(seconds=5)
 """A credential that expires sooner is not returned: it would expire on the way to the vendor."""
 
 
-class Grant(Value):
+class Grant(Struct):
     """What a join credential was issued for. Holds nothing secret: `token_id` only identifies the credential."""
 
     session_id: str

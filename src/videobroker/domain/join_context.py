@@ -6,10 +6,10 @@ from videobroker.domain.calls import Call
 from videobroker.domain.lobby import Entry
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Participant, Session, SessionTerms
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 
-class Entrance(Value):
+class JoinContext(Struct):
     """A session as one person finds it."""
 
     session: Session

@@ -17,7 +17,7 @@ SETTLING = timedelta(minutes=2)
 """After a call has ended, the provider's last webhooks may be on their way for so long."""
 
 
-class Errand(StrEnum):
+class LifecycleStep(StrEnum):
     """What is to be done."""
 
     CLOSE = "close"
@@ -28,11 +28,11 @@ class Errand(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueStep:
     """One errand, from when on, and why."""
 
     at: datetime
-    errand: Errand
+    errand: LifecycleStep
     reason: EndReason | None = None
 
 
@@ -60,12 +60,12 @@ class Affairs:
     concluded: bool = False
 
 
-def agenda(affairs: Affairs) -> tuple[Due, ...]:
+def agenda(affairs: Affairs) -> tuple[DueStep, ...]:
     """Everything that falls due, the earliest first."""
-    return tuple(sorted(_all(affairs), key=lambda due: (due.at, list(Errand).index(due.errand))))
+    return tuple(sorted(_all(affairs), key=lambda due: (due.at, list(LifecycleStep).index(due.errand))))
 
 
-def _all(affairs: Affairs) -> Iterator[Due]:
+def _all(affairs: Affairs) -> Iterator[DueStep]:
     closing = _closing(affairs)
     if closing is not None:
         yield closing
@@ -76,16 +76,16 @@ def _all(affairs: Affairs) -> Iterator[Due]:
             yield due if closing is None else replace(due, at=max(due.at, closing.at))
 
 
-def _closing(affairs: Affairs) -> Due | None:
+def _closing(affairs: Affairs) -> DueStep | None:
     if not (affairs.call_open or affairs.room_open or affairs.room_closing):
         return None
     if affairs.shut:
-        return Due(affairs.changed_at, Errand.CLOSE, EndReason.SESSION_SHUT)
+        return DueStep(affairs.changed_at, LifecycleStep.CLOSE, EndReason.SESSION_SHUT)
     if affairs.room_closing and not affairs.call_open:
-        return Due(affairs.changed_at, Errand.CLOSE, EndReason.REQUESTED)
+        return DueStep(affairs.changed_at, LifecycleStep.CLOSE, EndReason.REQUESTED)
     if affairs.door.closes_at is None:
         return _closing_of_group(affairs)
-    return Due(_end_of_window(affairs.door.closes_at, affairs), Errand.CLOSE, EndReason.WINDOW_CLOSED)
+    return DueStep(_end_of_window(affairs.door.closes_at, affairs), LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
 
 
 def _end_of_window(closes_at: datetime, affairs: Affairs) -> datetime:
@@ -94,22 +94,22 @@ def _end_of_window(closes_at: datetime, affairs: Affairs) -> datetime:
     return closes_at + affairs.door.policy.overrun
 
 
-def _closing_of_group(affairs: Affairs) -> Due | None:
+def _closing_of_group(affairs: Affairs) -> DueStep | None:
     if not affairs.call_open or affairs.present != 0 or affairs.quiet_since is None:
         return None
-    return Due(affairs.quiet_since + affairs.door.policy.empty_for, Errand.CLOSE, EndReason.EMPTY)
+    return DueStep(affairs.quiet_since + affairs.door.policy.empty_for, LifecycleStep.CLOSE, EndReason.EMPTY)
 
 
-def _no_shows(affairs: Affairs) -> Iterator[Due]:
+def _no_shows(affairs: Affairs) -> Iterator[DueStep]:
     door = affairs.door
     if door.starts_at is None or door.closes_at is None or ruled_out(door, None) is not None:
         return
     at = min(door.starts_at + door.policy.no_show_after, door.closes_at)
     if affairs.no_shows_reported_for != door.starts_at and affairs.created_at <= at:
-        yield Due(at, Errand.REPORT_NO_SHOWS)
+        yield DueStep(at, LifecycleStep.REPORT_NO_SHOWS)
 
 
-def _conclusion(affairs: Affairs) -> Iterator[Due]:
+def _conclusion(affairs: Affairs) -> Iterator[DueStep]:
     door = affairs.door
     if door.closes_at is None or affairs.concluded or not door.video or affairs.created_at > door.closes_at:
         return
@@ -120,4 +120,4 @@ def _conclusion(affairs: Affairs) -> Iterator[Due]:
     else:
         return
     settled_at = shut_at if affairs.last_call_ended_at is None else affairs.last_call_ended_at + SETTLING
-    yield Due(max(shut_at, settled_at), Errand.CONCLUDE)
+    yield DueStep(max(shut_at, settled_at), LifecycleStep.CONCLUDE)

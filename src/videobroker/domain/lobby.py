@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from videobroker.domain.ids import EntryId
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 STRANDED_AFTER = timedelta(seconds=30)
 """Without a sign. A network drop of ten seconds is shorter, also for somebody who asks every five."""
@@ -22,7 +22,7 @@ class EntryState(StrEnum):
     DENIED = "denied"
 
 
-class Entry(Value):
+class Entry(Struct):
     """Somebody's place in the waiting room of a session."""
 
     id: EntryId

@@ -15,7 +15,7 @@ NoticeState = Literal["pending", "applied", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionPolicy:
     """One deployment's choice; None: for good."""
 
     notices: timedelta | None = timedelta(days=30)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.policy import NOTHING
-from videobroker.domain.struct import Value, field
+from videobroker.domain.struct import Struct, field
 
 UID_LIMIT = 2_000_000_000
 """People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that
@@ -29,7 +29,7 @@ class RoomState(StrEnum):
     CLOSED = "closed"
 
 
-class Room(Value):
+class Room(Struct):
     """What we know of a session's room at one provider."""
 
     id: RoomId
@@ -46,10 +46,10 @@ class Room(Value):
     """How many rooms at the provider the session has used up and left before this one."""
     codes_issued: bool = False
     """Whether room codes were ever created in the present room at the provider."""
-    untold = ("codes",)
+    hidden_from_repr = ("codes",)
 
 
-class FormerRoom(Value):
+class FormerRoom(Struct):
     """A room at the provider that a session has left for a new one. Webhooks about it still belong to the session."""
 
     session_id: SessionId

@@ -9,7 +9,7 @@ from typing import Any
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.policy import NOTHING, PolicyPatch
-from videobroker.domain.struct import Value, field
+from videobroker.domain.struct import Struct, field
 
 
 class SessionKind(StrEnum):
@@ -35,7 +35,7 @@ class Modality(StrEnum):
     PHYSICAL = "physical"
 
 
-class SessionKey(Value):
+class SessionKey(Struct):
     """How an app names one of its sessions."""
 
     app_id: AppId
@@ -48,7 +48,7 @@ class SessionKey(Value):
         return f"{self.kind} {self.reference!r}"
 
 
-class Participant(Value):
+class Participant(Struct):
     """Somebody registered for a session."""
 
     user_id: str
@@ -57,7 +57,7 @@ class Participant(Value):
     display_name: str | None = None
 
 
-class SessionTerms(Value):
+class SessionTerms(Struct):
     """What an app says about a session; registering the same terms again changes nothing."""
 
     title: str | None = None
@@ -78,7 +78,7 @@ class SessionTerms(Value):
         return not self.video or self.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED}
 
 
-class Session(Value):
+class Session(Struct):
     """A row of the session table."""
 
     id: SessionId
@@ -107,7 +107,7 @@ EMBEDDED_PARTICIPANTS = 100
 """An answer about one session lists at most this many participants; the paged list has all of them."""
 
 
-class SessionView(Value):
+class SessionView(Struct):
     """How much of a session an actor sees, besides its public part."""
 
     details: bool = True

@@ -18,26 +18,26 @@ field = msgspec.field
 class _Fields:
     """As `dataclasses` looks for them."""
 
-    def __get__(self, _: object, kind: "type[Value]") -> Mapping[str, Any]:
+    def __get__(self, _: object, kind: "type[Struct]") -> Mapping[str, Any]:
         return _fields_of(kind)
 
 
 @cache
-def _fields_of(kind: "type[Value]") -> Mapping[str, Any]:
+def _fields_of(kind: "type[Struct]") -> Mapping[str, Any]:
     twin: Any = make_dataclass(kind.__name__, kind.__struct_fields__)
     return {each: twin.__dataclass_fields__[each] for each in kind.__struct_fields__}
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-class Value(msgspec.Struct, frozen=True, gc=False):
+class Struct(msgspec.Struct, frozen=True, gc=False):
     """Frozen; equal by class and fields, and hashable where they are. What changes is a copy: `replace`."""
 
-    untold: ClassVar[tuple[str, ...]] = ()
+    hidden_from_repr: ClassVar[tuple[str, ...]] = ()
     """Fields that its `repr` does not show."""
     __dataclass_fields__: ClassVar[Any] = _Fields()
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.untold]
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.hidden_from_repr]
 
     def __repr__(self) -> str:
         told = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())

@@ -8,7 +8,7 @@ from videobroker.domain.access import Door
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import SessionId, TicketId
 from videobroker.domain.sessions import SessionKey
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.errors import TicketExpired, TicketRevoked
 
 TICKET_PREFIX = "vbt_"
@@ -45,7 +45,7 @@ class Ticket:
     """In the signed text, as of its issue. Of a ticket that was checked, as of now: see `TicketRecord.expires_at`."""
 
 
-class TicketRecord(Value):
+class TicketRecord(Struct):
     """What the database stores of a ticket. The signed text is not stored."""
 
     id: TicketId

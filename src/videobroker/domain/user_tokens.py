@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.domain.texts import LONGEST_IDENTIFIER, check_identifier, is_line
 from videobroker.errors import (
     InvalidInput,
@@ -74,7 +74,7 @@ class TokenRules:
         return key.ljust(HMAC_BLOCK_BYTES, b"\0")
 
 
-class UnverifiedToken(Value):
+class UnverifiedToken(Struct):
     """What a token says of itself, before its signature is verified: only good for choosing the rules to try."""
 
     algorithm: str
@@ -126,7 +126,7 @@ def may_accept_same_token(one: TokenRules, other: TokenRules) -> bool:
     return same_issuer and same_audience
 
 
-class VerifiedUser(Value):
+class VerifiedUser(Struct):
     """What a valid user token says."""
 
     user_id: str

@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.attendance.observations import Observation, RollCall
 from videobroker.domain.attendance.recordings import RecordingNews
-from videobroker.domain.diagnostics import Finding
-from videobroker.domain.struct import Value
+from videobroker.domain.diagnostics import CheckResult
+from videobroker.domain.struct import Struct
 from videobroker.errors import ProviderRefused
 
 
@@ -48,7 +48,7 @@ class Capability(StrEnum):
     """Tells us who comes and goes, in a way that we can verify."""
 
 
-class TokenRule(Value):
+class TokenRule(Struct):
     """How long this vendor's tokens live."""
 
     default: timedelta
@@ -59,7 +59,7 @@ class TokenRule(Value):
     """The SDK presents the first token again after a network drop, so it has to last as long as the call can."""
 
 
-class Seat(Value):
+class Seat(Struct):
     """One person's place in a room: everything that a signature is made over."""
 
     user_id: str
@@ -72,7 +72,7 @@ class Seat(Value):
     """The number of this person in the session; given when the provider `needs_uid`."""
 
 
-class TokenCredentials(Value):
+class TokenCredentials(Struct):
     """A 100ms auth token for the room."""
 
     token: str
@@ -85,7 +85,7 @@ class TokenCredentials(Value):
         return f"TokenCredentials(room_id={self.room_id!r})"
 
 
-class PrebuiltCredentials(Value):
+class PrebuiltCredentials(Struct):
     """A 100ms room code, and the page that takes it."""
 
     room_code: str
@@ -98,7 +98,7 @@ class PrebuiltCredentials(Value):
         return f"PrebuiltCredentials(room_id={self.room_id!r})"
 
 
-class ChannelCredentials(Value):
+class ChannelCredentials(Struct):
     """An Agora RTC token. The client must join with exactly this channel and uid."""
 
     token: str
@@ -117,7 +117,7 @@ class ChannelCredentials(Value):
 Credentials = TokenCredentials | PrebuiltCredentials | ChannelCredentials
 
 
-class Signed(Value):
+class Signed(Struct):
     """Credentials, and the name under which the journal remembers them."""
 
     credentials: Credentials
@@ -224,7 +224,7 @@ class Provider(Protocol):
         """Credentials for the ready-made page. Needs `Capability.PREBUILT`."""
         ...
 
-    async def examine(self, roles: Collection[str]) -> list[Finding]:
+    async def examine(self, roles: Collection[str]) -> list[CheckResult]:
         """What is right and wrong with the account, when people get these provider roles. Raises nothing."""
         ...
 

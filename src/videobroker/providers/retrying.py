@@ -109,7 +109,7 @@ class AttemptError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ProviderCall:
     """What is said of an operation when it fails."""
 
     vendor: str
@@ -117,7 +117,7 @@ class Errand:
     path: str
 
 
-async def persist(errand: Errand, patience: Patience, attempt: Callable[[int], Awaitable[T]]) -> T:
+async def persist(errand: ProviderCall, patience: Patience, attempt: Callable[[int], Awaitable[T]]) -> T:
     """What `attempt` brings, called with 1 and, while it fails in a way that may pass, with 2, 3 and so on.
 
     Raises the `AttemptError` of the last one; when the time is up, one without a status.
@@ -130,7 +130,7 @@ async def persist(errand: Errand, patience: Patience, attempt: Callable[[int], A
         raise AttemptError(f"not done within {patience.total:g} s") from error
 
 
-async def _try_repeatedly(errand: Errand, patience: Patience, attempt: Callable[[int], Awaitable[T]]) -> T:
+async def _try_repeatedly(errand: ProviderCall, patience: Patience, attempt: Callable[[int], Awaitable[T]]) -> T:
     attempts = stamina.retry_context(
         on=lambda error: _wait_after(error, patience),
         attempts=patience.attempts,
@@ -154,7 +154,7 @@ def _wait_after(error: Exception, patience: Patience) -> bool | float:
     return error.asked_wait if error.asked_wait <= patience.longest_asked_wait else False
 
 
-async def _try_once(errand: Errand, attempt: Callable[[int], Awaitable[T]], number: int) -> T:
+async def _try_once(errand: ProviderCall, attempt: Callable[[int], Awaitable[T]], number: int) -> T:
     try:
         return await attempt(number)
     except AttemptError as failure:

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from videobroker.domain.ids import SERVICE_ID, AppId
 from videobroker.domain.rejections import Tally, first, merged
 from videobroker.errors import StorageUnavailable
-from videobroker.storage.journal.journal import Scribe
+from videobroker.storage.journal.journal import JournalWriter
 
 INTERVAL_SECONDS = 60.0
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 class Rejections:
     """One per process."""
 
-    def __init__(self, scribe: Scribe) -> None:
+    def __init__(self, scribe: JournalWriter) -> None:
         self._scribe = scribe
         self._tallies: dict[tuple[AppId, str], Tally] = {}
         self._counted = asyncio.Event()

@@ -5,7 +5,7 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.access import Decision, Person, Reason, Refuse, Wait, advice, decide
 from videobroker.domain.apps import GUEST_ROLE, App
-from videobroker.domain.join_context import Entrance, providers_of
+from videobroker.domain.join_context import JoinContext, providers_of
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
@@ -25,7 +25,7 @@ async def access(
     return decision
 
 
-async def still_waits(broker: Broker, entrance: Entrance, decision: Decision, *, now: datetime) -> None:
+async def still_waits(broker: Broker, entrance: JoinContext, decision: Decision, *, now: datetime) -> None:
     """Write that somebody with an entry in the waiting room has given a sign, as far as they are kept there."""
     entry = entrance.entry
     if entry is None or not isinstance(decision, Wait) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
@@ -35,7 +35,7 @@ async def still_waits(broker: Broker, entrance: Entrance, decision: Decision, *,
         await lobby.saw(transaction, session.key.app_id, session.id, entry.user_id, now=now)
 
 
-async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> Entrance:
+async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:
     """The session as this person finds it. Raises `SessionNotFound`."""
     entrance = await broker.entrances.look(key, user_id)
     if entrance is None:
@@ -55,7 +55,7 @@ def no_session(key: SessionKey) -> SessionNotFound:
     return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 
-def person_at(app: App, entrance: Entrance, *, is_guest: bool) -> Person:
+def person_at(app: App, entrance: JoinContext, *, is_guest: bool) -> Person:
     """Who it is that stands there."""
     participant = entrance.participant
     role = GUEST_ROLE if is_guest else participant.role if participant else None

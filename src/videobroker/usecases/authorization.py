@@ -24,7 +24,7 @@ from videobroker.domain.authorization import (
     view_of,
 )
 from videobroker.domain.ids import SessionId
-from videobroker.domain.join_context import Entrance
+from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import FULL_VIEW, Session, SessionKey, SessionView
 from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
 from videobroker.storage.joining import lobby, removals
@@ -39,7 +39,7 @@ _NO_SESSION = Membership(Relation.UNLISTED)
 class Authorized:
     """An actor who may, and the session as they find it."""
 
-    entrance: Entrance
+    entrance: JoinContext
     only_own: bool
     """The actor sees only what is about themselves: `actor.user_id`."""
     person: Membership | None
@@ -67,7 +67,9 @@ async def require(
     return require_at(app, entrance, actor, action, about=about)
 
 
-def require_at(app: App, entrance: Entrance, actor: Actor, action: Action, *, about: str | None = None) -> Authorized:
+def require_at(
+    app: App, entrance: JoinContext, actor: Actor, action: Action, *, about: str | None = None
+) -> Authorized:
     """Like `require`, for a session that was loaded for `actor.user_id`."""
     policy = app.policy_for(entrance.session.terms.policy)
     person = membership_at(app, entrance, actor) if actor.user_id is not None else None
@@ -153,7 +155,7 @@ def view_at(app: App, authorized: Authorized, actor: Actor) -> SessionView:
     return view_of(actor, policy=policy, person=authorized.person or _NO_SESSION)
 
 
-def membership_at(app: App, entrance: Entrance, actor: Actor) -> Membership:
+def membership_at(app: App, entrance: JoinContext, actor: Actor) -> Membership:
     """What the actor, an end user, is to the session that was loaded for them."""
     return membership(
         app.policy_for(entrance.session.terms.policy),

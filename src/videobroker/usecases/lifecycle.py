@@ -12,7 +12,7 @@ from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType, about
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.join_context import door_of
-from videobroker.domain.lifecycle import Affairs, Due, Errand, agenda
+from videobroker.domain.lifecycle import Affairs, DueStep, LifecycleStep, agenda
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
@@ -24,7 +24,7 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.attendance.process_webhooks import apply
-from videobroker.usecases.attendance.reconciliation import GIVE_UP_AFTER, Told, ask, ask_about_room
+from videobroker.usecases.attendance.reconciliation import GIVE_UP_AFTER, ReconciliationOutcome, ask, ask_about_room
 from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
 from videobroker.usecases.calls.calls import end_open_call
 from videobroker.usecases.calls.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
@@ -49,13 +49,13 @@ class _Standing:
     affairs: Affairs
 
 
-async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[Errand]:
+async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[LifecycleStep]:
     """Do what is due for a session, and write when to look again; what was done.
 
     Safe to repeat, and safe to be cut off anywhere: what is due follows from what is stored.
     """
-    done: list[Errand] = []
-    put_off: dict[Errand, datetime] = {}
+    done: list[LifecycleStep] = []
+    put_off: dict[LifecycleStep, datetime] = {}
     again_at = await _close_former_rooms(broker, app_id, session_id, now=now)
     for _ in range(ROUNDS):
         async with broker.store.transaction() as transaction:
@@ -94,7 +94,7 @@ async def _close_former_rooms(
     return None
 
 
-def _pause(due: Due, now: datetime) -> timedelta:
+def _pause(due: DueStep, now: datetime) -> timedelta:
     """The longer something could not be done, the more seldom it is tried."""
     return min(max((now - due.at) / 4, TRY_AGAIN), LONGEST_PAUSE)
 
@@ -133,19 +133,19 @@ async def _quiet_since(transaction: Transaction, app: App, session: Session, cal
     return max(last_left_at, issued_at or call.started_at)
 
 
-async def _run(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+async def _run(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
     """Run one errand; False when it has to be tried again later."""
     log.info("due", errand=due.errand, session_id=str(standing.session.id), reason=due.reason)
     match due.errand:
-        case Errand.CLOSE:
+        case LifecycleStep.CLOSE:
             return await _close(broker, standing, due, now)
-        case Errand.REPORT_NO_SHOWS:
+        case LifecycleStep.REPORT_NO_SHOWS:
             return await _report_no_shows(broker, standing, due, now)
-        case Errand.CONCLUDE:
+        case LifecycleStep.CONCLUDE:
             return await _conclude(broker, standing, due, now)
 
 
-async def _close(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+async def _close(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
     app, session = standing.app, standing.session
     if standing.call is not None and standing.affairs.present == 0:
         # Somebody may be in it of whom we have heard, or would hear if we asked: nobody is thrown out by mistake.
@@ -173,7 +173,7 @@ async def _close(broker: Broker, standing: _Standing, due: Due, now: datetime) -
     return after is None or not after.affairs.room_closing
 
 
-def _end_of_call(standing: _Standing, due: Due, now: datetime) -> datetime:
+def _end_of_call(standing: _Standing, due: DueStep, now: datetime) -> datetime:
     """When the call was over: with the last person in it, or when the window closed if nobody knows of persons."""
     call = standing.call
     if call is None or standing.affairs.present is None:
@@ -183,11 +183,11 @@ def _end_of_call(standing: _Standing, due: Due, now: datetime) -> datetime:
     return min(due.at, now) if standing.affairs.present == 0 else now
 
 
-async def _report_no_shows(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+async def _report_no_shows(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
     app, session = standing.app, standing.session
     starts_at = session.terms.starts_at
     told = await _ask_for_everybody(broker, standing, now)
-    if told is Told.SILENT and now < due.at + GIVE_UP_AFTER:
+    if told is ReconciliationOutcome.SILENT and now < due.at + GIVE_UP_AFTER:
         # A lost webhook must not make somebody absent.
         return False
     async with broker.store.transaction() as transaction:
@@ -196,7 +196,7 @@ async def _report_no_shows(broker: Broker, standing: _Standing, due: Due, now: d
             return True
         if locked.no_shows_reported_for == starts_at:
             return True
-        confirmed = told is Told.ANSWERED
+        confirmed = told is ReconciliationOutcome.ANSWERED
         missing, evidence = await who_is_missing(transaction, app, locked, confirmed=confirmed)
         data = {"starts_at": rfc3339(starts_at), "call": standing.call and str(standing.call.id)}
         if evidence:
@@ -218,7 +218,7 @@ async def _report_no_shows(broker: Broker, standing: _Standing, due: Due, now: d
     return True
 
 
-async def _ask_for_everybody(broker: Broker, standing: _Standing, now: datetime) -> Told:
+async def _ask_for_everybody(broker: Broker, standing: _Standing, now: datetime) -> ReconciliationOutcome:
     """Ask about every call that is not settled; where there was none, about the room."""
     app, session = standing.app, standing.session
     async with broker.store.transaction() as transaction:
@@ -227,10 +227,10 @@ async def _ask_for_everybody(broker: Broker, standing: _Standing, now: datetime)
         since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - LOOKS_BACK
         return await ask_about_room(broker, app.id, session.id, since=since, now=now)
     told = [await ask(broker, app.id, session.id, call.id, now=now) for call in held if call.settled_at is None]
-    return Told.SILENT if Told.SILENT in told else Told.ANSWERED
+    return ReconciliationOutcome.SILENT if ReconciliationOutcome.SILENT in told else ReconciliationOutcome.ANSWERED
 
 
-async def _conclude(broker: Broker, standing: _Standing, due: Due, now: datetime) -> bool:
+async def _conclude(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
     app, session = standing.app, standing.session
     told = await _ask_for_everybody(broker, standing, now)
     async with broker.store.transaction() as transaction:
@@ -238,8 +238,8 @@ async def _conclude(broker: Broker, standing: _Standing, due: Due, now: datetime
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
             return True
         open_yet = [call for call in await calls.of_session(transaction, app.id, session.id) if call.settled_at is None]
-        if open_yet or (told is Told.SILENT and now < due.at + GIVE_UP_AFTER):
+        if open_yet or (told is ReconciliationOutcome.SILENT and now < due.at + GIVE_UP_AFTER):
             return False
         await lobby.clear(transaction, app.id, session.id)
-        await write_verdicts(transaction, app, locked, confirmed=told is Told.ANSWERED, now=now)
+        await write_verdicts(transaction, app, locked, confirmed=told is ReconciliationOutcome.ANSWERED, now=now)
     return True

@@ -43,7 +43,7 @@ class DemoPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class DemoUser:
     """Somebody whom one can be."""
 
     name: str
@@ -71,7 +71,7 @@ class Shown:
     registered: Registered
     phase: Phase
     present: int
-    visitors: Sequence[Visitor]
+    visitors: Sequence[DemoUser]
 
 
 router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRoute, generate_unique_id_function=by_name)
@@ -112,7 +112,7 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
         decision = await access(broker, app, key, user_id=user_id or None, now=now)
         opens_at = decision.opens_at if isinstance(decision, Wait) and decision.reason is Reason.TOO_EARLY else None
         can_try = not isinstance(decision, Refuse)
-        visitors.append(Visitor(name, role, user_id, can_try, _state(decision), opens_at))
+        visitors.append(DemoUser(name, role, user_id, can_try, _state(decision), opens_at))
     call = seen.open_call
     return Shown(
         app,

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.errors import BrokerError
 from videobroker.web.http.access_log import observe
 from videobroker.web.http.problems import log_failure, problem, unexpected
@@ -49,13 +49,13 @@ Lane = Callable[[bytes, Mapping[bytes, bytes], Client], Plain | None]
 """Of a POST without query to this path, with these headers, from this client: whether it is plain."""
 
 
-class Answer(Value):
+class Answer(Struct):
     """What goes back."""
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
     content: bytes
-    untold = ("content",)
+    hidden_from_repr = ("content",)
 
 
 class ShortWay:

@@ -9,7 +9,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.sessions import SessionKey
 from videobroker.providers.contract import Surface
 from videobroker.usecases.idempotency import Answer
-from videobroker.usecases.joining.join import Joined, Visitor, confirm_join, join
+from videobroker.usecases.joining.join import Joined, JoinRequester, confirm_join, join
 from videobroker.web.http.auth import Caller
 from videobroker.web.http.idempotency import Issued, Once
 
@@ -18,7 +18,7 @@ async def answer_join(
     once: Once,
     caller: Caller,
     key: SessionKey,
-    visitor: Visitor,
+    visitor: JoinRequester,
     *,
     surface: Surface,
     provider: ProviderName | None = None,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, hear
 from videobroker.web.fast_lane import Client
 from videobroker.web.http.problems import described
@@ -40,7 +40,7 @@ AppName = Annotated[str, Path(description="The name of the app.", max_length=64)
 _PROBLEMS = ("webhook_refused", "webhook_unreadable", "body_too_large", "storage_unavailable", "invalid_request")
 
 
-class Kept(BaseModel):
+class WebhookReceipt(BaseModel):
     """The webhook is kept."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "kept"}, {"status": "known"}]})
@@ -48,12 +48,12 @@ class Kept(BaseModel):
     status: Literal["kept", "known"]
 
 
-async def _keep(request: Request, app: str, provider: ProviderName) -> Kept:
+async def _keep(request: Request, app: str, provider: ProviderName) -> WebhookReceipt:
     broker: Broker = request.app.state.broker
     # The signature is over the bytes as they came.
     body = await request.body()
     new = await hear(broker, app, provider, _first_of_each(request.headers.raw), body, now=broker.now())
-    return Kept(status="kept" if new else "known")
+    return WebhookReceipt(status="kept" if new else "known")
 
 
 def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -69,7 +69,7 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     responses=described(*_PROBLEMS),
     dependencies=[Security(_hms_secret), Depends(of_this_moment)],
 )
-async def hear_100ms(app: AppName, request: Request) -> Kept:
+async def hear_100ms(app: AppName, request: Request) -> WebhookReceipt:
     """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
     return await _keep(request, app, ProviderName.HMS)
 
@@ -80,19 +80,19 @@ async def hear_100ms(app: AppName, request: Request) -> Kept:
     responses=described(*_PROBLEMS),
     dependencies=[Security(_agora_signature), Depends(of_this_moment)],
 )
-async def hear_agora(app: AppName, request: Request) -> Kept:
+async def hear_agora(app: AppName, request: Request) -> WebhookReceipt:
     """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
     return await _keep(request, app, ProviderName.AGORA)
 
 
-class PlainHook(Value):
+class PlainHook(Struct):
     """A webhook, as providers send them."""
 
     provider: ProviderName
     app: str
     headers: Mapping[str, str]
     longest: ClassVar[int] = LARGEST_NOTICE
-    untold = ("headers",)
+    hidden_from_repr = ("headers",)
 
     @property
     def operation(self) -> str:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.diagnostics import Verdict
+from videobroker.domain.diagnostics import CheckStatus
 from videobroker.errors import ProviderUnavailable
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import ChannelCredentials, Seat
@@ -135,11 +135,11 @@ async def test_a_roll_call_of_people_and_a_recorder(provider: AgoraProvider, far
 async def test_the_examination_takes_good_credentials_and_names_bad_ones(
     provider: AgoraProvider, far_side: FarSide
 ) -> None:
-    assert {finding.verdict for finding in await provider.examine(["publisher"])} == {Verdict.OK}
+    assert {finding.verdict for finding in await provider.examine(["publisher"])} == {CheckStatus.OK}
     settings = {**far_side.settings, "customer_secret": "wrong"}
     other = AgoraProvider.from_settings(settings, clock=lambda: far_side.now, transport=far_side.line)
     findings = {finding.check: finding for finding in await other.examine(["publisher"])}
-    assert findings["agora customer credentials"].verdict is Verdict.FAILED
+    assert findings["agora customer credentials"].verdict is CheckStatus.FAILED
     await other.aclose()
 
 

@@ -13,14 +13,14 @@ import pytest
 import respx
 from structlog.testing import capture_logs
 
-from videobroker.domain.attendance.observations import RollCall, Seen
-from videobroker.domain.diagnostics import Verdict
+from videobroker.domain.attendance.observations import Presence, RollCall
+from videobroker.domain.diagnostics import CheckStatus
 from videobroker.domain.rooms import UID_LIMIT
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.agora.client import AgoraClient, CustomerKeys
 from videobroker.providers.agora.errors import WrongCredentials
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.agora.rate_limit import Pace
+from videobroker.providers.agora.rate_limit import RateLimiter
 from videobroker.providers.contract import Capability
 
 from .far_side import API, APP_ID, CERTIFICATE, CUSTOMER, FALLBACK, NOON, PROJECT, RULES, account, sent
@@ -283,10 +283,10 @@ async def test_a_live_channel_has_hosts_and_an_audience(rest: AgoraProvider, ven
         RollCall(
             taken_at=NOON,
             people=(
-                Seen(connection="1", provider_user_id="1", role="publisher", joined_at=CAME),
-                Seen(connection="2", provider_user_id="2", role="subscriber", joined_at=CAME),
-                Seen(connection="3", provider_user_id="3", role="subscriber"),
-                Seen(connection="4", provider_user_id="4", role="subscriber", joined_at=CAME),
+                Presence(connection="1", provider_user_id="1", role="publisher", joined_at=CAME),
+                Presence(connection="2", provider_user_id="2", role="subscriber", joined_at=CAME),
+                Presence(connection="3", provider_user_id="3", role="subscriber"),
+                Presence(connection="4", provider_user_id="4", role="subscriber", joined_at=CAME),
             ),
         )
     ]
@@ -296,7 +296,7 @@ async def test_a_communication_channel_has_users(rest: AgoraProvider, vendor: re
     vendor.get(f"{API}/channel/user/{APP_ID}/a%20%23%3F%25%26b").respond(json=users(mode=1, total=1, users=[42]))
     vendor.get(property_of(42, "a%20%23%3F%25%26b")).respond(json=there(CAME_UNIX, 1))
     [roll] = await rest.call_roll("a #?%&b", since=NOON)
-    assert roll.people == (Seen(connection="42", provider_user_id="42", role="publisher", joined_at=CAME),)
+    assert roll.people == (Presence(connection="42", provider_user_id="42", role="publisher", joined_at=CAME),)
     paths = [path for _, path, _ in sent(vendor)]
     assert all(path.endswith("/a%20%23%3F%25%26b") for path in paths)
 
@@ -370,7 +370,7 @@ async def test_a_refusal_is_not_repeated(rest: AgoraProvider, vendor: respx.Mock
 
 
 async def test_ten_a_second_and_no_more() -> None:
-    pace, begun = Pace(10), time.monotonic()
+    pace, begun = RateLimiter(10), time.monotonic()
     turns = [asyncio.create_task(pace.wait()) for _ in range(11)]
     await asyncio.sleep(0)
     # Ten did not wait at all.
@@ -399,15 +399,16 @@ async def test_nothing_secret_is_logged_printed_or_raised(
 # --- the examination
 
 
-async def verdicts(provider: AgoraProvider) -> dict[str, Verdict]:
+async def verdicts(provider: AgoraProvider) -> dict[str, CheckStatus]:
     return {finding.check: finding.verdict for finding in await provider.examine(["publisher"])}
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"), [(200, Verdict.OK), (401, Verdict.FAILED), (403, Verdict.FAILED), (500, Verdict.FAILED)]
+    ("status", "verdict"),
+    [(200, CheckStatus.OK), (401, CheckStatus.FAILED), (403, CheckStatus.FAILED), (500, CheckStatus.FAILED)],
 )
 async def test_the_examination_asks_for_the_channels_once(
-    rest: AgoraProvider, vendor: respx.MockRouter, status: int, verdict: Verdict
+    rest: AgoraProvider, vendor: respx.MockRouter, status: int, verdict: CheckStatus
 ) -> None:
     vendor.get(url__startswith="https://").respond(status, json={"success": True, "data": {"channels": []}})
     assert (await verdicts(rest))["agora customer credentials"] is verdict
@@ -417,10 +418,10 @@ async def test_the_examination_asks_for_the_channels_once(
 async def test_the_examination_names_what_is_not_set_up() -> None:
     bare = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
     assert await verdicts(bare) == {
-        "agora account": Verdict.OK,
-        "agora customer credentials": Verdict.WARNING,
-        "agora webhooks": Verdict.WARNING,
+        "agora account": CheckStatus.OK,
+        "agora customer credentials": CheckStatus.WARNING,
+        "agora webhooks": CheckStatus.WARNING,
     }
     told = AgoraProvider.from_settings({**PROJECT, "notifications_secret": "s"}, clock=lambda: NOON)
     assert told.capabilities == {Capability.WEBHOOKS}
-    assert (await verdicts(told))["agora webhooks"] is Verdict.OK
+    assert (await verdicts(told))["agora webhooks"] is CheckStatus.OK

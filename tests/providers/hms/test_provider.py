@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnostics import Verdict
+from videobroker.domain.diagnostics import CheckStatus
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import (
     Capability,
@@ -497,11 +497,11 @@ def test_a_wrong_set_up_is_named_and_not_repeated(
 @pytest.mark.parametrize(
     ("given_settings", "verdict", "says"),
     [
-        ({}, Verdict.WARNING, "None are taken"),
-        ({"webhook_secret": "s"}, Verdict.WARNING, "the dashboard has to"),
-        ({"webhook_signing_secret": "s"}, Verdict.WARNING, "signature"),
-        (HOOK, Verdict.OK, "https://broker.example/hooks/100ms"),
-        ({**HOOK, "room_id": ROOM}, Verdict.WARNING, "fixed room"),
+        ({}, CheckStatus.WARNING, "None are taken"),
+        ({"webhook_secret": "s"}, CheckStatus.WARNING, "the dashboard has to"),
+        ({"webhook_signing_secret": "s"}, CheckStatus.WARNING, "signature"),
+        (HOOK, CheckStatus.OK, "https://broker.example/hooks/100ms"),
+        ({**HOOK, "room_id": ROOM}, CheckStatus.WARNING, "fixed room"),
     ],
 )
 async def test_the_examination_looks_at_the_webhooks(
@@ -509,7 +509,7 @@ async def test_the_examination_looks_at_the_webhooks(
     clock: Clock,
     vendor: respx.MockRouter,
     given_settings: dict[str, str],
-    verdict: Verdict,
+    verdict: CheckStatus,
     says: str,
 ) -> None:
     vendor.route().respond(404, json={"code": 404, "message": "no"})

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import respx
 
-from videobroker.domain.attendance.observations import RollCall, Seen
+from videobroker.domain.attendance.observations import Presence, RollCall
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.provider import HmsProvider
 
@@ -72,20 +72,20 @@ async def test_a_running_meeting_tells_who_is_there_and_who_has_left(
             provider_call_id="s1",
             began_at=moment(BEGAN),
             people=(
-                Seen(
+                Presence(
                     connection="p1",
                     provider_user_id="user of p1",
                     role="student",
                     joined_at=moment(BEGAN),
                     left_at=moment(ENDED),
                 ),
-                Seen(
+                Presence(
                     connection="p2",
                     provider_user_id="user of p2",
                     role="student",
                     joined_at=datetime(2026, 3, 12, 20, 31, 0, 123_000, tzinfo=UTC),
                 ),
-                Seen(connection="p3", provider_user_id="p3"),
+                Presence(connection="p3", provider_user_id="p3"),
             ),
         )
     ]

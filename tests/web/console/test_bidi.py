@@ -8,7 +8,7 @@ import pytest
 from consoles import Console
 from house import MovableClock, Sandbox, Tenant
 from videobroker.usecases.webhooks import endpoints
-from videobroker.usecases.webhooks.endpoints import Wish
+from videobroker.usecases.webhooks.endpoints import EndpointRequest
 from videobroker.web.console.bidi import bdi, isolated, isolated_if_needed, with_bdi
 
 RLO, RLI, PDI, FSI = "\u202e", "\u2067", "\u2069", "\u2068"
@@ -88,7 +88,11 @@ async def nasty(hooked: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant
 async def test_every_occurrence_on_every_page_is_isolated(console: Console, nasty: Tenant) -> None:
     app = nasty.app.id
     endpoint = await endpoints.create(
-        nasty.broker, nasty.app, Wish("https://backend.example/", NASTY), actor=nasty.actor, now=nasty.broker.now()
+        nasty.broker,
+        nasty.app,
+        EndpointRequest("https://backend.example/", NASTY),
+        actor=nasty.actor,
+        now=nasty.broker.now(),
     )
     await console.sign_in(name=f"{HEBREW}marker")
     today = (await console.get(f"/console?app={app}")).text

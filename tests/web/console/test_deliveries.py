@@ -11,16 +11,16 @@ from consoles import OPERATOR, Console
 from delivery.backend import Backend, answer, carry, listening
 from house import MovableClock, Tenant
 from videobroker.broker import Broker
-from videobroker.delivery.sender import Courier
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.webhooks import Endpoint
 from videobroker.usecases.webhooks import endpoints
-from videobroker.usecases.webhooks.endpoints import Wish
+from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
 
 @pytest.fixture
 async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
     """The app's backend, on this machine; this test may deliver there."""
-    courier = Courier(anywhere=True)
+    courier = WebhookSender(anywhere=True)
     monkeypatch.setattr(broker.courier, "send", courier.send)
     monkeypatch.setattr(broker.courier, "anywhere", True)
     async with listening() as backend:
@@ -31,7 +31,7 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpoint:
     """An endpoint to which one event could not be brought."""
     endpoint = await endpoints.create(
-        tenant.broker, tenant.app, Wish(backend.url), actor=tenant.actor, now=tenant.broker.now()
+        tenant.broker, tenant.app, EndpointRequest(backend.url), actor=tenant.actor, now=tenant.broker.now()
     )
     backend.usually = answer(503, b"not now")
     await tenant.book()
@@ -83,7 +83,7 @@ async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_
 ) -> None:
     url = backend.url if kind == "status" else "http://127.0.0.1:9/"
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     backend.usually = answer(503, b"not now")
     await tutoring.book()
@@ -116,7 +116,7 @@ async def test_an_event_that_fails_while_others_arrive_is_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     backend.usually = answer(500)
     await tutoring.book("one")
@@ -134,7 +134,7 @@ async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     await tutoring.book()
     await carry(tutoring)
@@ -150,7 +150,7 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     path = path_of(tutoring, endpoint)
     taken = await console.post(f"{path}/test", page=path)
@@ -167,7 +167,7 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     await tutoring.book()
     await carry(tutoring)
@@ -207,7 +207,7 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     path = path_of(tutoring, endpoint)
     off = await console.post(f"{path}/switch", page=path, enabled="no")
@@ -228,7 +228,7 @@ async def test_another_apps_endpoint_is_not_there(
     console: Console, tutoring: Tenant, other: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     answered = await console.get(path_of(other, endpoint))
     assert answered.status_code == 404
@@ -237,7 +237,7 @@ async def test_another_apps_endpoint_is_not_there(
 
 async def test_no_secret_is_shown(console: Console, tutoring: Tenant, backend: Backend) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, Wish(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
     )
     for path in (path_of(tutoring, endpoint), f"/console/deliveries?app={tutoring.app.id}"):
         assert "whsec_" not in (await console.get(path)).text

@@ -73,7 +73,7 @@ class Attested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Presence:
     """Somebody whom the provider names when it is asked."""
 
     connection: str
@@ -95,7 +95,7 @@ class RollCall:
     began_at: datetime | None = None
     ended_at: datetime | None = None
     """When the last person left; None while somebody is there, and where the provider does not tell."""
-    people: tuple[Seen, ...] = ()
+    people: tuple[Presence, ...] = ()
     """Recorders are left out."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from videobroker.domain.attendance.observations import Observation, RollCall, Seen, Sign, Source
+from videobroker.domain.attendance.observations import Observation, Presence, RollCall, Sign, Source
 from videobroker.domain.attendance.stays import SAME_MOMENT, Stay, tells_arrival
 
 VISIBLE_AFTER = timedelta(seconds=15)
@@ -71,7 +71,7 @@ def _told(roll: RollCall, register: _Register) -> Iterator[Observation]:
         yield replace(meeting, sign=Sign.EMPTIED, at=roll.ended_at)
 
 
-def _told_of(person: Seen, meeting: Observation, register: _Register) -> Iterator[Observation]:
+def _told_of(person: Presence, meeting: Observation, register: _Register) -> Iterator[Observation]:
     seen = replace(meeting, connection=person.connection, provider_user_id=person.provider_user_id, role=person.role)
     last = register.last.get(person.connection)
     if person.joined_at is not None:
@@ -88,7 +88,7 @@ def _told_of(person: Seen, meeting: Observation, register: _Register) -> Iterato
         yield replace(seen, sign=Sign.PRESENT)
 
 
-def _was_taken_for_gone(last: Stay, person: Seen) -> bool:
+def _was_taken_for_gone(last: Stay, person: Presence) -> bool:
     if last.left_at is None or person.joined_at is None:
         return False
     return abs(last.joined_at - person.joined_at) <= SAME_MOMENT

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from videobroker.domain.attendance.observations import Observation, Sign, Source
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 
 SAME_MOMENT = timedelta(seconds=1, milliseconds=500)
 """Two tellings of one arrival lie no further apart: one vendor's page tells it in whole seconds."""
@@ -89,7 +89,7 @@ class Span:
         return max(0.0, ((self.end or now) - self.start).total_seconds())
 
 
-class Summary(Value):
+class Summary(Struct):
     """A call's attendance in numbers."""
 
     people: int = 0

@@ -11,7 +11,7 @@ from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
 
 
-class Verdict(StrEnum):
+class AttendanceVerdict(StrEnum):
     """How somebody attended."""
 
     ATTENDED = "attended"
@@ -70,7 +70,7 @@ class Hearing:
 class Judgement:
     """One person's attendance."""
 
-    verdict: Verdict | None
+    verdict: AttendanceVerdict | None
     rule: Rule
     present_seconds: int = 0
     """In the call, with at least one device, from first to last."""
@@ -145,17 +145,17 @@ def _decided(
     *,
     needed: int,
     was_there: bool,
-) -> tuple[Verdict, Rule]:
+) -> tuple[AttendanceVerdict, Rule]:
     policy = hearing.policy
     if not was_there:
-        return Verdict.ABSENT, Rule.NEVER_THERE
+        return AttendanceVerdict.ABSENT, Rule.NEVER_THERE
     if not counted or during < needed:
-        return Verdict.ABSENT, Rule.MINIMUM_PRESENCE
+        return AttendanceVerdict.ABSENT, Rule.MINIMUM_PRESENCE
     if late_by > policy.late_after_seconds:
-        return Verdict.LATE, Rule.LATE_AFTER
+        return AttendanceVerdict.LATE, Rule.LATE_AFTER
     if early_by > policy.left_early_before_seconds:
-        return Verdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE
-    return Verdict.ATTENDED, Rule.THERE_IN_TIME
+        return AttendanceVerdict.LEFT_EARLY, Rule.LEFT_EARLY_BEFORE
+    return AttendanceVerdict.ATTENDED, Rule.THERE_IN_TIME
 
 
 def _stayed_to_an_end(hearing: Hearing, counted: Sequence[Span]) -> bool:

@@ -35,10 +35,10 @@ from videobroker.domain.journal_proof.proof import (
 from videobroker.domain.journal_proof.verification import (
     MOST_FINDINGS,
     Chain,
-    Finding,
     Head,
     Ledger,
-    Verdict,
+    ProofIssue,
+    ProofResult,
     Wrong,
     place_of,
 )
@@ -166,7 +166,7 @@ class Check:
         self._seen: list[_Seen] = []
         self._events = self._lines = self._seals = self._pending = 0
         self._ended = False
-        self._findings: list[Finding] = []
+        self._findings: list[ProofIssue] = []
         self._counts: Counter[Wrong] = Counter()
 
     def take(self, number: int, line: str) -> None:
@@ -187,7 +187,7 @@ class Check:
                 raise Unreadable("The file is not an export of a journal.") from error
             self._find(Wrong.CHANGED, f"Line {number} cannot be read.")
 
-    def close(self) -> Verdict:
+    def close(self) -> ProofResult:
         """There are no more lines: what came of it. Raises `Unreadable` for an empty file."""
         if self._chain is None:
             raise Unreadable("The file is empty.")
@@ -200,7 +200,7 @@ class Check:
                 self._note(finding)
         if self._wanted is not None and self._wanted not in self._chain.seen:
             self._find(Wrong.HEAD_MISSING, f"No seal has the hash {self._wanted.hex()}.")
-        return Verdict(
+        return ProofResult(
             rows=self._events,
             seals=self._seals,
             unsealed=self._pending,
@@ -227,7 +227,7 @@ class Check:
         digest = digest_of(what)
         if digest != given:
             sentence = f"{place_of(event_id, position)} (line {number}) is not as it was sealed."
-            self._note(Finding(Wrong.CHANGED, sentence, event_id, position))
+            self._note(ProofIssue(Wrong.CHANGED, sentence, event_id, position))
         else:
             self._events += 1
         self._take_out(event_id, position, what["erased"])
@@ -257,7 +257,7 @@ class Check:
         if complaint is None:
             complaint = self._root_complaint(seal, seen) if self.complete else _path_complaint(seal, seen)
         if complaint is not None:
-            self._note(Finding(Wrong.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
+            self._note(ProofIssue(Wrong.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
 
     def _root_complaint(self, seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
         """Name what is missing, out of order or too much among the leaves of a seal; what is wrong with the seal."""
@@ -266,17 +266,17 @@ class Check:
         for each in seen:
             if each.index in leaves or not 0 <= each.index < seal.count:
                 sentence = f"{each.place} was not sealed there: it was inserted."
-                self._note(Finding(Wrong.INSERTED, sentence, each.event_id, each.position))
+                self._note(ProofIssue(Wrong.INSERTED, sentence, each.event_id, each.position))
                 continue
             if each.index < reached:
                 sentence = f"{each.place} stands behind events that it was sealed before."
-                self._note(Finding(Wrong.REORDERED, sentence, each.event_id, each.position))
+                self._note(ProofIssue(Wrong.REORDERED, sentence, each.event_id, each.position))
             reached = max(reached, each.index)
             leaves[each.index] = each.digest
         for index in range(min(seal.count, reached + MOST_FINDINGS)):
             if index not in leaves:
                 sentence = f"Event {index} of seal {seal.number}, counted from 0, is not there."
-                self._note(Finding(Wrong.REMOVED, sentence, seal=seal.number))
+                self._note(ProofIssue(Wrong.REMOVED, sentence, seal=seal.number))
         if len(leaves) < seal.count or merkle.root([leaves[index] for index in range(seal.count)]) == seal.root:
             return None
         return f"The events before seal {seal.number} do not give its root."
@@ -307,9 +307,9 @@ class Check:
     }
 
     def _find(self, wrong: Wrong, sentence: str) -> None:
-        self._note(Finding(wrong, sentence))
+        self._note(ProofIssue(wrong, sentence))
 
-    def _note(self, finding: Finding) -> None:
+    def _note(self, finding: ProofIssue) -> None:
         self._counts[finding.wrong] += 1
         if len(self._findings) < MOST_FINDINGS:
             self._findings.append(finding)
@@ -355,7 +355,7 @@ def _seal_of(says: Mapping[str, Any]) -> JournalSeal:
     )
 
 
-def check(lines: Iterable[str], *, head: bytes | None = None) -> Verdict:
+def check(lines: Iterable[str], *, head: bytes | None = None) -> ProofResult:
     """Whether a file is whole. Raises `Unreadable` when it is no export of a journal."""
     checking = Check(head=head)
     for number, line in enumerate(lines, 1):

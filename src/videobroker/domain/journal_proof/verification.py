@@ -47,7 +47,7 @@ class Wrong(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProofIssue:
     """One thing that is wrong."""
 
     wrong: Wrong
@@ -67,7 +67,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProofResult:
     """What came of it."""
 
     rows: int
@@ -80,7 +80,7 @@ class Verdict:
     retired: int
     """Rows that were taken out, accounted for by a `journal.retired`."""
     head: Head | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ProofIssue, ...]
     """The first ones."""
     counts: Mapping[Wrong, int]
     """Of all."""
@@ -146,18 +146,18 @@ class Ledger:
             self.retired += sum(redaction.pointer == WHOLE for redaction, _ in account.taken)
             self.erased += sum(redaction.pointer != WHOLE for redaction, _ in account.taken)
 
-    def unaccounted(self) -> Iterable[Finding]:
+    def unaccounted(self) -> Iterable[ProofIssue]:
         """What was taken out without an event that says so."""
         for entry_id, account in self._open.items():
             for redaction, event_id in account.taken:
                 place = place_of(event_id, redaction.position)
                 if redaction.pointer == WHOLE:
                     sentence = f"{place} is not there. It is said that {entry_id} retired it, which does not say so."
-                    yield Finding(Wrong.REMOVED, sentence, event_id, redaction.position)
+                    yield ProofIssue(Wrong.REMOVED, sentence, event_id, redaction.position)
                 else:
                     sentence = f"{place} lacks {redaction.pointer}. It is said that {entry_id} erased it, "
                     sentence += "which does not say so."
-                    yield Finding(Wrong.CHANGED, sentence, event_id, redaction.position)
+                    yield ProofIssue(Wrong.CHANGED, sentence, event_id, redaction.position)
 
 
 class Chain:
@@ -201,7 +201,7 @@ class Audit:
         self._rows = self._seals = 0
         self._strays: dict[str, list[Position]] = {}
         self._vacant: dict[str, Position] = {}
-        self._findings: list[Finding] = []
+        self._findings: list[ProofIssue] = []
         self._counts: Counter[Wrong] = Counter()
 
     def take(self, batch: Batch) -> None:
@@ -248,7 +248,7 @@ class Audit:
             if innocent:
                 sealed = [each or b"" for each in digests]
         if complaint is not None:
-            self._find(Finding(Wrong.SEAL_BROKEN, complaint, seal=seal.number))
+            self._find(ProofIssue(Wrong.SEAL_BROKEN, complaint, seal=seal.number))
         for leaf, row, digest, wanted in zip(leaves, found, digests, sealed, strict=True):
             if row is None:
                 if not _is_retired(leaf, redactions.get(leaf[:2], ())):
@@ -261,12 +261,12 @@ class Audit:
                     self._ledger.settle(row.id, _data_of(row))
                 if row.id != leaf.event_id:
                     sentence = f"The leaf of event {row.id} in seal {seal.number} bears another name."
-                    self._find(Finding(Wrong.SEAL_BROKEN, sentence, row.id, row.position, seal.number))
+                    self._find(ProofIssue(Wrong.SEAL_BROKEN, sentence, row.id, row.position, seal.number))
 
     def _differs(self, leaf: Leaf, row: Row) -> None:
         if row.id == leaf.event_id:
             place = place_of(row.id, row.position)
-            self._find(Finding(Wrong.CHANGED, f"{place} is not as it was sealed.", row.id, row.position))
+            self._find(ProofIssue(Wrong.CHANGED, f"{place} is not as it was sealed.", row.id, row.position))
         else:
             self._vacant[leaf.event_id] = leaf[:2]
             self._strays.setdefault(row.id, []).append(row.position)
@@ -279,7 +279,7 @@ class Audit:
         """A row that is missing stands here, behind the last seal."""
         self._strays.setdefault(event_id, []).append(position)
 
-    def close(self, rest: Rest) -> Verdict:
+    def close(self, rest: Rest) -> ProofResult:
         """There are no more batches: what came of it."""
         for redaction in sorted(rest.redactions, key=lambda each: each.order):
             self._ledger.take_out(redaction, None)
@@ -291,11 +291,11 @@ class Audit:
         head = self._chain.head
         if rest.leaves:
             number = 1 if head is None else head.number + 1
-            self._find(Finding(Wrong.SEAL_BROKEN, f"Seal {number} is not there, but leaves of it are.", seal=number))
+            self._find(ProofIssue(Wrong.SEAL_BROKEN, f"Seal {number} is not there, but leaves of it are.", seal=number))
         if self._wanted is not None and self._wanted not in self._chain.seen:
             sentence = f"No seal has the hash {self._wanted.hex()}: the seals were rewritten, or the newest removed."
-            self._find(Finding(Wrong.HEAD_MISSING, sentence))
-        return Verdict(
+            self._find(ProofIssue(Wrong.HEAD_MISSING, sentence))
+        return ProofResult(
             rows=self._rows,
             seals=self._seals,
             unsealed=rest.unsealed,
@@ -312,15 +312,15 @@ class Audit:
             for position in positions:
                 if sealed_at is None:
                     sentence = f"{place_of(event_id, position)} was not sealed there: it was inserted."
-                    self._find(Finding(Wrong.INSERTED, sentence, event_id, position))
+                    self._find(ProofIssue(Wrong.INSERTED, sentence, event_id, position))
                 else:
                     sentence = f"{place_of(event_id, position)} was sealed at {sealed_at[0]}.{sealed_at[1]}."
-                    self._find(Finding(Wrong.REORDERED, sentence, event_id, position))
+                    self._find(ProofIssue(Wrong.REORDERED, sentence, event_id, position))
         for event_id, position in self._vacant.items():
             sentence = f"{place_of(event_id, position)} is not there."
-            self._find(Finding(Wrong.REMOVED, sentence, event_id, position))
+            self._find(ProofIssue(Wrong.REMOVED, sentence, event_id, position))
 
-    def _find(self, finding: Finding) -> None:
+    def _find(self, finding: ProofIssue) -> None:
         self._counts[finding.wrong] += 1
         if len(self._findings) < MOST_FINDINGS:
             self._findings.append(finding)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from videobroker.providers.agora.errors import Absent, Malformed, provider_error
-from videobroker.providers.agora.rate_limit import Pace
+from videobroker.providers.agora.rate_limit import RateLimiter
 from videobroker.providers.agora.responses import (
     JOIN,
     Present,
@@ -25,7 +25,16 @@ from videobroker.providers.agora.responses import (
     rules,
     user_property,
 )
-from videobroker.providers.retrying import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
+from videobroker.providers.retrying import (
+    IDLE_SECONDS,
+    AttemptError,
+    Body,
+    Patience,
+    ProviderCall,
+    answer,
+    persist,
+    tls,
+)
 
 HOSTS = ("https://api.agora.io", "https://api.sd-rtn.com")
 """Either serves every account; each is the other's fallback."""
@@ -95,7 +104,7 @@ class AgoraClient:
         self._app_id = app_id
         self._clock = clock
         self._hosts = hosts
-        self._pace = Pace(CALLS_PER_SECOND)
+        self._pace = RateLimiter(CALLS_PER_SECOND)
         self._http = httpx.AsyncClient(
             auth=httpx.BasicAuth(keys.customer_id, keys.customer_secret),
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
@@ -190,7 +199,7 @@ class AgoraClient:
         return await self._persist(operation, lambda number: self._send(operation, number))
 
     async def _persist(self, operation: Operation[T], attempt: Callable[[int], Awaitable[T]]) -> T:
-        errand = Errand("Agora", operation.name, operation.path)
+        errand = ProviderCall("Agora", operation.name, operation.path)
         try:
             return await persist(errand, operation.patience, attempt)
         except AttemptError as failure:

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from videobroker.domain.diagnostics import Finding, failed, ok, warning
+from videobroker.domain.diagnostics import CheckResult, failed, ok, warning
 from videobroker.errors import ProviderError
 from videobroker.providers.agora.client import AgoraClient
 from videobroker.providers.agora.errors import WrongCredentials
 from videobroker.providers.agora.rtc_token import Role
 
 
-def examine_roles(roles: Collection[str]) -> list[Finding]:
+def examine_roles(roles: Collection[str]) -> list[CheckResult]:
     """Whether Agora has the roles, and whether they mean anything."""
     findings = []
     if unknown := sorted(set(roles) - {role.value for role in Role}):
@@ -31,7 +31,7 @@ def examine_roles(roles: Collection[str]) -> list[Finding]:
     return findings
 
 
-async def examine_rest(client: AgoraClient | None) -> Finding:
+async def examine_rest(client: AgoraClient | None) -> CheckResult:
     """Whether channels can be closed and people put out: the channel list is asked for once."""
     check = "agora customer credentials"
     if client is None:
@@ -49,7 +49,7 @@ async def examine_rest(client: AgoraClient | None) -> Finding:
     return ok(check, "Agora takes them.")
 
 
-def examine_webhooks(secret: str | None) -> Finding:
+def examine_webhooks(secret: str | None) -> CheckResult:
     """Whether Agora can tell us who comes and goes. What its console holds cannot be seen from here."""
     check = "agora webhooks"
     if secret is not None:

@@ -6,7 +6,7 @@ Source: the pages "Query user list" and "Query user status" of the Agora docs.
 import asyncio
 from datetime import datetime
 
-from videobroker.domain.attendance.observations import RollCall, Seen, truncated
+from videobroker.domain.attendance.observations import Presence, RollCall, truncated
 from videobroker.providers.agora.client import AgoraClient
 from videobroker.providers.agora.responses import Present, Property
 
@@ -21,14 +21,14 @@ async def call_roll(client: AgoraClient, channel: str, *, taken_at: datetime) ->
     """Who is there, as Agora knows it after `taken_at`. An empty channel has nobody in it: that is told as well."""
     people = await client.list_people(channel)
     asked, others = people[:ASKED_ONE_BY_ONE], people[ASKED_ONE_BY_ONE:]
-    seen: list[Seen] = []
+    seen: list[Presence] = []
     for start in range(0, len(asked), ASKED_TOGETHER):
         seen += await _ask(client, channel, asked[start : start + ASKED_TOGETHER])
     seen += [_seen(person) for person in others]
     return RollCall(taken_at=truncated(taken_at), people=tuple(seen))
 
 
-async def _ask(client: AgoraClient, channel: str, people: tuple[Present, ...]) -> list[Seen]:
+async def _ask(client: AgoraClient, channel: str, people: tuple[Present, ...]) -> list[Presence]:
     known = await asyncio.gather(*(client.get_property(channel, person.uid) for person in people))
     return [
         _seen(person, told)
@@ -37,8 +37,8 @@ async def _ask(client: AgoraClient, channel: str, people: tuple[Present, ...]) -
     ]
 
 
-def _seen(person: Present, told: Property | None = None) -> Seen:
+def _seen(person: Present, told: Property | None = None) -> Presence:
     uid, role = str(person.uid), person.role
     if told is None:
-        return Seen(connection=uid, provider_user_id=uid, role=role.value)
-    return Seen(connection=uid, provider_user_id=uid, role=(told.role or role).value, joined_at=told.joined_at)
+        return Presence(connection=uid, provider_user_id=uid, role=role.value)
+    return Presence(connection=uid, provider_user_id=uid, role=(told.role or role).value, joined_at=told.joined_at)

@@ -13,7 +13,7 @@ import httpx
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import RollCall
-from videobroker.domain.diagnostics import Finding, ok
+from videobroker.domain.diagnostics import CheckResult, ok
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.agora import encoding
@@ -220,7 +220,7 @@ class AgoraProvider:
         """Refused: Agora has no ready-made page."""
         raise ProviderRefused("Agora has no ready-made page. Ask for the surface sdk.")
 
-    async def examine(self, roles: Collection[str]) -> list[Finding]:
+    async def examine(self, roles: Collection[str]) -> list[CheckResult]:
         """The roles, the customer credentials, the webhooks. The certificate is checked only when somebody joins."""
         return [
             ok("agora account", "App id and certificate have the right form."),

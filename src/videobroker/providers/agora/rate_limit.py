@@ -8,7 +8,7 @@ WINDOW = 1.0
 """Seconds."""
 
 
-class Pace:
+class RateLimiter:
     """Lets at most so many pass in any second, in the order in which they came."""
 
     def __init__(self, per_second: int) -> None:

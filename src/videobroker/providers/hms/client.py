@@ -31,7 +31,16 @@ from videobroker.providers.hms.responses import (
 )
 from videobroker.providers.hms.timestamps import asked_moment
 from videobroker.providers.hms.tokens import ManagementTokens
-from videobroker.providers.retrying import IDLE_SECONDS, AttemptError, Body, Errand, Patience, answer, persist, tls
+from videobroker.providers.retrying import (
+    IDLE_SECONDS,
+    AttemptError,
+    Body,
+    Patience,
+    ProviderCall,
+    answer,
+    persist,
+    tls,
+)
 
 CONNECT_SECONDS = 2.0
 """Reaching a healthy host takes well under one second from anywhere; somebody is waiting to join."""
@@ -204,7 +213,7 @@ class HmsClient:
         await self._http.aclose()
 
     async def _perform(self, operation: Operation[T]) -> T:
-        errand = Errand("100ms", operation.name, operation.path)
+        errand = ProviderCall("100ms", operation.name, operation.path)
         try:
             return await persist(errand, self._patience, lambda _: self._send(operation))
         except AttemptError as failure:

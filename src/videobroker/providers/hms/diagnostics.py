@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from videobroker.domain.diagnostics import Finding, failed, ok, warning
+from videobroker.domain.diagnostics import CheckResult, failed, ok, warning
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.client import HmsClient
@@ -20,7 +20,7 @@ WARNED_BEFORE = timedelta(days=2)
 """A token given by hand is warned about so long before it expires: over a weekend, somebody has to see it."""
 
 
-async def examine_template(client: HmsClient, template_id: str | None, roles: Collection[str]) -> list[Finding]:
+async def examine_template(client: HmsClient, template_id: str | None, roles: Collection[str]) -> list[CheckResult]:
     """Whether 100ms takes the credentials, and whether the template has every role that people get."""
     try:
         if template_id is None:
@@ -39,15 +39,15 @@ async def examine_template(client: HmsClient, template_id: str | None, roles: Co
 _COPY_TEMPLATE = "Copy the template id from the dashboard into HMS_TEMPLATE_ID."
 
 
-def _credentials_ok() -> Finding:
+def _credentials_ok() -> CheckResult:
     return ok("100ms credentials", "100ms takes them.")
 
 
-def _no_template() -> Finding:
+def _no_template() -> CheckResult:
     return warning("100ms template", "None is named: rooms are made from the workspace's default one.", _COPY_TEMPLATE)
 
 
-def _compare_roles(template: str, offered: Collection[str], wanted: Collection[str]) -> Finding:
+def _compare_roles(template: str, offered: Collection[str], wanted: Collection[str]) -> CheckResult:
     missing = sorted(set(wanted) - set(offered))
     if not missing:
         return ok("100ms roles", f"The template {template} has every role of the role map.")
@@ -58,7 +58,7 @@ def _compare_roles(template: str, offered: Collection[str], wanted: Collection[s
     )
 
 
-def examine_clock(difference: timedelta | None) -> Finding:
+def examine_clock(difference: timedelta | None) -> CheckResult:
     """Whether our clock and the vendor's agree well enough for tokens."""
     if difference is None:
         return warning("100ms clock", "100ms did not tell its time.", "Try again when it can be reached.")
@@ -68,7 +68,7 @@ def examine_clock(difference: timedelta | None) -> Finding:
     return failed("100ms clock", f"Theirs is {seconds:+.0f} s from ours.", "Set this machine's clock (NTP).")
 
 
-def examine_page(prebuilt_url: str | None) -> Finding:
+def examine_page(prebuilt_url: str | None) -> CheckResult:
     """Whether the ready-made page can be offered."""
     if prebuilt_url is not None:
         return ok("100ms page", f"The ready-made page is {prebuilt_url}.")
@@ -77,7 +77,7 @@ def examine_page(prebuilt_url: str | None) -> Finding:
     )
 
 
-def examine_given_token(expires_at: datetime | None, now: datetime) -> list[Finding]:
+def examine_given_token(expires_at: datetime | None, now: datetime) -> list[CheckResult]:
     """How long the management token that was given by hand still lasts."""
     check, step = "100ms management token", "Leave HMS_MANAGEMENT_TOKEN out: tokens are signed with the secret."
     if expires_at is None:
@@ -89,7 +89,7 @@ def examine_given_token(expires_at: datetime | None, now: datetime) -> list[Find
     return [ok(check, f"It is used until {rfc3339(expires_at)}.")]
 
 
-def examine_webhooks(keys: WebhookKeys, *, url: str | None, has_fixed_room: bool) -> Finding:
+def examine_webhooks(keys: WebhookKeys, *, url: str | None, has_fixed_room: bool) -> CheckResult:
     """Whether 100ms can tell us who comes and goes. What its dashboard holds cannot be seen from here."""
     check = "100ms webhooks"
     if not keys:

@@ -6,7 +6,7 @@ Source: api-reference/Sessions/list-sessions and api-reference/Sessions/retrieve
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from videobroker.domain.attendance.observations import RollCall, Seen, truncated
+from videobroker.domain.attendance.observations import Presence, RollCall, truncated
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent
 from videobroker.providers.hms.responses import Peer, Session
@@ -60,8 +60,8 @@ def _roll(session: Session, recorder_roles: Collection[str], taken_at: datetime)
     )
 
 
-def _seen(peer: Peer) -> Seen:
-    return Seen(
+def _seen(peer: Peer) -> Presence:
+    return Presence(
         connection=peer.id,
         provider_user_id=peer.person,
         role=peer.role,

@@ -11,7 +11,7 @@ import structlog
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import RollCall
-from videobroker.domain.diagnostics import Finding
+from videobroker.domain.diagnostics import CheckResult
 from videobroker.domain.ids import uuid4
 from videobroker.domain.rooms import code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
@@ -345,7 +345,7 @@ class HmsProvider:
         url = f"{self.page_url}/meeting/{quote(code, safe='')}?{query}"
         return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), code_id(code))
 
-    async def examine(self, roles: Collection[str]) -> list[Finding]:
+    async def examine(self, roles: Collection[str]) -> list[CheckResult]:
         """Credentials, clock, template roles, page, the token given by hand and the webhooks."""
         return [
             *await examine_template(self._client, self._template_id, roles),

@@ -16,7 +16,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
 from videobroker.storage import jobs
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.fast_query import Query, Wire, table_of, told
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, table_of, told
 from videobroker.storage.tables import former_rooms, inbox, rooms
 
 FLIGHTS = 1
@@ -107,11 +107,11 @@ def _write() -> Select[tuple[object, ...]]:
     return select(kept.c.id).add_cte(*jobs.applying(waiting.subquery("waiting")))
 
 
-class Arrivals:
+class InboxWriter:
     """Takes in notices."""
 
     def __init__(self, store: Store) -> None:
-        self._wires: list[Wire] = []
+        self._wires: list[DedicatedConnection] = []
         self._looks = Batcher[Address, Sequence[SessionId]](
             "addresses", [partial(_look_up_all, self._wire(store)) for _ in range(FLIGHTS)]
         )
@@ -137,12 +137,12 @@ class Arrivals:
         for wire in self._wires:
             await wire.aclose()
 
-    def _wire(self, store: Store) -> Wire:
-        self._wires.append(Wire(store))
+    def _wire(self, store: Store) -> DedicatedConnection:
+        self._wires.append(DedicatedConnection(store))
         return self._wires[-1]
 
 
-async def _look_up_all(wire: Wire, asked: Sequence[Address]) -> list[list[SessionId]]:
+async def _look_up_all(wire: DedicatedConnection, asked: Sequence[Address]) -> list[list[SessionId]]:
     rows = [
         {
             "place": place,
@@ -158,7 +158,7 @@ async def _look_up_all(wire: Wire, asked: Sequence[Address]) -> list[list[Sessio
     return found
 
 
-async def _keep_all(wire: Wire, arrived: Sequence[Arrived]) -> list[bool]:
+async def _keep_all(wire: DedicatedConnection, arrived: Sequence[Arrived]) -> list[bool]:
     # In the same order everywhere: two processes that are told the same at the same time must not wait for each other.
     lines = sorted(arrived, key=lambda each: (each.app_id, each.provider, each.likeness or "", each.event_id))
     values = {name: [getattr(each, name) for each in lines] for name in _AS_ARRIVED}

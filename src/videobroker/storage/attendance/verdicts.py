@@ -7,7 +7,7 @@ from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.attendance.observations import Source
-from videobroker.domain.attendance.verdicts import Judgement, Rule, Verdict
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Judgement, Rule
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.tables import verdicts
 
@@ -55,7 +55,7 @@ async def of_session(
 
 def _judgement_from(row: Row[Any]) -> Judgement:
     return Judgement(
-        verdict=None if row.verdict is None else Verdict(row.verdict),
+        verdict=None if row.verdict is None else AttendanceVerdict(row.verdict),
         rule=Rule(row.rule),
         present_seconds=row.present_seconds,
         late_by_seconds=row.late_by_seconds,

@@ -17,7 +17,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredWebhook:
     """One row."""
 
     id: NoticeId
@@ -27,7 +27,7 @@ class Kept:
     received_at: datetime
 
 
-async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Kept]:
+async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
     """What waits to be applied to a session and nobody else is applying, oldest first; nobody else takes it."""
     statement = (
         select(inbox.c.id, inbox.c.provider, inbox.c.type, inbox.c.body, inbox.c.received_at)
@@ -37,7 +37,7 @@ async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId
         .with_for_update(skip_locked=True)
     )
     return [
-        Kept(row.id, ProviderName(row.provider), row.type, row.body, row.received_at)
+        StoredWebhook(row.id, ProviderName(row.provider), row.type, row.body, row.received_at)
         for row in await connection.execute(statement)
     ]
 
@@ -128,7 +128,7 @@ async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[Notic
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StoredNotice:
     """What a notice says, and of which session."""
 
     id: NoticeId
@@ -140,7 +140,7 @@ class Told:
 
 async def read_on(
     connection: AsyncConnection, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
-) -> list[Told]:
+) -> list[StoredNotice]:
     """Everything that an app was told and that was not taken out, oldest first, from behind a place on."""
     statement = (
         select(inbox.c.id, inbox.c.session_id, inbox.c.state, inbox.c.received_at, inbox.c.body)
@@ -151,7 +151,7 @@ async def read_on(
     if behind is not None:
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
     return [
-        Told(row.id, row.session_id, row.state, row.received_at, row.body)
+        StoredNotice(row.id, row.session_id, row.state, row.received_at, row.body)
         for row in await connection.execute(statement)
     ]
 

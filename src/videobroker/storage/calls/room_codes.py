@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, RoomId
 from videobroker.domain.rooms import StoredCodes
-from videobroker.storage.postgres.encryption import Seal, digest
+from videobroker.storage.postgres.encryption import SecretBox, digest
 from videobroker.storage.tables import rooms
 
 _PURPOSE = b"videobroker room codes 1"
@@ -24,7 +24,7 @@ CACHE_SIZE = 4096
 class RoomCodes:
     """Reads and writes room codes with the service's secret keys."""
 
-    def __init__(self, seal: Seal) -> None:
+    def __init__(self, seal: SecretBox) -> None:
         self._seal = seal
         self._digest_keys = seal.derived_keys(_PURPOSE)
         self._opened: OrderedDict[bytes, Mapping[str, str]] = OrderedDict()

@@ -21,13 +21,13 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import LateralFromClause, TableValuedAlias
 
 from videobroker.concurrency.batcher import Batcher
-from videobroker.domain.join_context import Entrance
+from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.storage.calls.calls import CALL_COLUMNS, call_from
 from videobroker.storage.calls.rooms import ROOM_COLUMNS, room_from
 from videobroker.storage.joining.lobby import ENTRY_COLUMNS, entry_from
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.fast_query import Query, Record, Wire, row_of, table_of, told
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, Record, row_of, table_of, told
 from videobroker.storage.postgres.row_mapping import Columns
 from videobroker.storage.sessions.sessions import SESSION_COLUMNS, session_of
 from videobroker.storage.tables import calls, lobby, participants, removals, rooms, sessions, uids
@@ -110,15 +110,15 @@ LOOK = Query(_look(table_of("asked", *_ASKED)))
 LOOK_OF_ONE = Query(_look(row_of("asked", *_ASKED)))
 
 
-class Entrances:
+class JoinContextReader:
     """Looks through doors. Those who look at the same time share a round trip."""
 
     def __init__(self, store: Store) -> None:
-        self._wires = [Wire(store) for _ in range(FLIGHTS)]
+        self._wires = [DedicatedConnection(store) for _ in range(FLIGHTS)]
         carriers = [partial(_look_through_all, wire) for wire in self._wires]
-        self._looks = Batcher[_Asked, Entrance | None]("entrances", carriers)
+        self._looks = Batcher[_Asked, JoinContext | None]("entrances", carriers)
 
-    async def look(self, key: SessionKey, user_id: str | None) -> Entrance | None:
+    async def look(self, key: SessionKey, user_id: str | None) -> JoinContext | None:
         """The session as this person finds it; `user_id` is None for somebody without a registration."""
         return await self._looks.ask((key, user_id))
 
@@ -129,7 +129,7 @@ class Entrances:
             await wire.aclose()
 
 
-async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entrance | None]:
+async def _look_through_all(wire: DedicatedConnection, asked: Sequence[_Asked]) -> list[JoinContext | None]:
     rows = [
         {
             "place": place,
@@ -140,7 +140,7 @@ async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entranc
         }
         for place, (key, user_id) in enumerate(asked)
     ]
-    found: list[Entrance | None] = [None] * len(asked)
+    found: list[JoinContext | None] = [None] * len(asked)
     query, values = (LOOK_OF_ONE, rows[0]) if len(rows) == 1 else (LOOK, told(rows))
     for row in await wire.fetch(query, values):
         place = row["place"]
@@ -148,9 +148,9 @@ async def _look_through_all(wire: Wire, asked: Sequence[_Asked]) -> list[Entranc
     return found
 
 
-def _entrance_from(columns: Record, user_id: str | None) -> Entrance:
+def _entrance_from(columns: Record, user_id: str | None) -> JoinContext:
     role = columns["participant_role"]
-    return Entrance(
+    return JoinContext(
         session=session_of(columns),
         participant=None if role is None else Participant(user_id or "", role, columns["participant_name"]),
         room=None if columns["room_id"] is None else room_from(columns, prefix="room_"),

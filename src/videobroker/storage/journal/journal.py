@@ -42,7 +42,7 @@ from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.database import TOLD, Store
-from videobroker.storage.postgres.fast_query import Query, Wire, row_of, table_of, told
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, row_of, table_of, told
 from videobroker.storage.tables import journal
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
@@ -93,7 +93,7 @@ def _insert_all() -> ReturningInsert[tuple[Any]]:
     return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
 
 
-class Scribe:
+class JournalWriter:
     """Writes single events. Events of concurrent requests share a round trip, and a transaction.
 
     `credentials.issued` is written unless the person is blocked in the session. The check is part of the write
@@ -103,7 +103,7 @@ class Scribe:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._wires = [Wire(store) for _ in range(FLIGHTS)]
+        self._wires = [DedicatedConnection(store) for _ in range(FLIGHTS)]
         self._lines = Batcher[Event, bool]("journal", [partial(self._write, wire) for wire in self._wires])
 
     async def record(self, event: Event) -> bool:
@@ -116,7 +116,7 @@ class Scribe:
         for wire in self._wires:
             await wire.aclose()
 
-    async def _write(self, wire: Wire, events: Sequence[Event]) -> list[bool]:
+    async def _write(self, wire: DedicatedConnection, events: Sequence[Event]) -> list[bool]:
         query, values = (
             (_INSERT_ONE, _columns_of(events[0]))
             if len(events) == 1

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.fast_query import Query, Wire
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
 from videobroker.storage.postgres.notifications import CHANNEL, JOURNAL, journal_topic
 
 PAUSE_SECONDS = 0.05
@@ -27,7 +27,7 @@ _TELL = Query(select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", typ
 log = structlog.get_logger(__name__)
 
 
-class Bell:
+class JournalNotifier:
     """One per process."""
 
     def __init__(self) -> None:
@@ -53,13 +53,13 @@ class Bell:
                 await self._task
 
     async def _tell(self, store: Store) -> None:
-        wire = Wire(store)
+        wire = DedicatedConnection(store)
         try:
             await self._tell_on(wire)
         finally:
             await wire.aclose()
 
-    async def _tell_on(self, wire: Wire) -> None:
+    async def _tell_on(self, wire: DedicatedConnection) -> None:
         while True:
             await self._rung.wait()
             self._rung.clear()

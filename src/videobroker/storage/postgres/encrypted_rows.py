@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.secret_keys import KeyUse
 from videobroker.storage.calls.room_codes import RoomCodes, stored_codes
-from videobroker.storage.postgres.encryption import Seal, SealBroken
+from videobroker.storage.postgres.encryption import SealBroken, SecretBox
 from videobroker.storage.tables import idempotency, provider_accounts, rooms, user_token_rules, webhook_endpoints
 
 Place = tuple[Any, ...]
@@ -37,7 +37,7 @@ Place = tuple[Any, ...]
 class Keys:
     """What encrypts."""
 
-    seal: Seal
+    seal: SecretBox
     room_codes: RoomCodes
 
 

@@ -23,7 +23,7 @@ class SealBroken(BrokerError):
     code = "seal_broken"
 
 
-class Seal:
+class SecretBox:
     """Authenticated encryption (Fernet: AES-128-CBC with HMAC-SHA256). The first key encrypts, all keys decrypt."""
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -74,5 +74,5 @@ def digest(key: bytes, *parts: bytes) -> bytes:
 
 
 def new_key() -> str:
-    """A fresh key for `Seal`."""
+    """A fresh key for `SecretBox`."""
     return Fernet.generate_key().decode()

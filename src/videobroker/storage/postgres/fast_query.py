@@ -75,7 +75,7 @@ class Query:
         return [values[name] if name in values else self._constants[name] for name in self.parameters]
 
 
-class Wire:
+class DedicatedConnection:
     """One connection. One query at a time; it is made when it is needed, and made anew after it was lost."""
 
     def __init__(self, store: Store) -> None:

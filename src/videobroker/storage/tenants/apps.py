@@ -13,7 +13,7 @@ from videobroker.domain.api_keys import ApiKey, Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
 from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
-from videobroker.storage.postgres.encryption import Seal
+from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import app_topic, notify
 from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
 
@@ -22,7 +22,7 @@ from videobroker.storage.tables import api_keys, apps, provider_accounts, user_t
 class Accounts:
     """Reads and writes accounts through the seal."""
 
-    seal: Seal
+    seal: SecretBox
 
     async def save(
         self, connection: AsyncConnection, app_id: AppId, account: ProviderAccount, *, now: datetime

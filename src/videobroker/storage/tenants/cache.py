@@ -120,7 +120,7 @@ class Memory(Generic[Name, Thing]):
         return thing
 
 
-class Known:
+class TenantCache:
     """What this process remembers of apps and keys."""
 
     def __init__(

@@ -43,7 +43,7 @@ UNDER_WAY = timedelta(seconds=28)
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueDelivery:
     """A delivery that is ours to attempt, and where its event stands in the journal."""
 
     delivery: Delivery
@@ -83,7 +83,7 @@ async def make(
 
 async def take_due(
     connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
-) -> list[Due]:
+) -> list[DueDelivery]:
     """What may be attempted now and nobody else is attempting, oldest first; nobody else takes it for a while.
 
     `limit` is for all who take at once, together. `ordered`: of each session, only the oldest that is not delivered.
@@ -120,7 +120,7 @@ async def take_due(
         .returning(deliveries)
     )
     found = [
-        Due(_delivery_from(row), (row.xid, row.seq), row.failures, row.lease_until)
+        DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.lease_until)
         for row in await connection.execute(taken)
     ]
     return sorted(found, key=lambda due: due.position)
@@ -149,7 +149,7 @@ def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tupl
 
 async def record_attempt(
     connection: AsyncConnection,
-    due: Due,
+    due: DueDelivery,
     attempt: Attempt,
     *,
     state: DeliveryState,
@@ -187,7 +187,7 @@ async def record_attempt(
     )
 
 
-async def give_up(connection: AsyncConnection, due: Due) -> None:
+async def give_up(connection: AsyncConnection, due: DueDelivery) -> None:
     """Write that there is nothing to deliver any more."""
     await connection.execute(
         update(deliveries)

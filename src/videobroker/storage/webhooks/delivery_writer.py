@@ -26,9 +26,9 @@ from sqlalchemy import (
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.webhooks import Attempt
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.fast_query import Query, Wire
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
-from videobroker.storage.webhooks.deliveries import Due
+from videobroker.storage.webhooks.deliveries import DueDelivery
 
 FLIGHTS = 1
 """Queries under way at a time."""
@@ -111,15 +111,15 @@ def _write() -> Select[tuple[object, ...]]:
 class Receipt:
     """A delivery that its endpoint has taken."""
 
-    due: Due
+    due: DueDelivery
     attempt: Attempt
 
 
-class Receipts:
+class DeliveryWriter:
     """Writes receipts."""
 
     def __init__(self, store: Store) -> None:
-        self._wires = [Wire(store) for _ in range(FLIGHTS)]
+        self._wires = [DedicatedConnection(store) for _ in range(FLIGHTS)]
         self._written = Batcher[Receipt, None]("receipts", [partial(_write_all, wire) for wire in self._wires])
 
     async def record(self, receipt: Receipt) -> None:
@@ -136,7 +136,7 @@ class Receipts:
             await wire.aclose()
 
 
-async def _write_all(wire: Wire, receipts: Sequence[Receipt]) -> list[None]:
+async def _write_all(wire: DedicatedConnection, receipts: Sequence[Receipt]) -> list[None]:
     for some in _each_once(receipts):
         await wire.fetch(WRITE, _values(some))
     return [None] * len(receipts)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, EndpointId
 from videobroker.domain.webhooks import Disabled, Endpoint, Secret
-from videobroker.storage.postgres.encryption import Seal
+from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.tables import webhook_endpoints as endpoints
 
 
@@ -19,7 +19,7 @@ from videobroker.storage.tables import webhook_endpoints as endpoints
 class Endpoints:
     """Endpoints with their secrets, readable."""
 
-    seal: Seal
+    seal: SecretBox
 
     async def add(self, connection: AsyncConnection, endpoint: Endpoint, *, cursor: str | None) -> None:
         """Write a new endpoint, which gets what comes behind this place in the journal."""

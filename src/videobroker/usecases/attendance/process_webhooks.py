@@ -19,12 +19,12 @@ from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
 from videobroker.providers.contract import Provider
 from videobroker.storage.attendance import identities, webhook_inbox
-from videobroker.storage.attendance.webhook_inbox import BATCH, Kept
+from videobroker.storage.attendance.webhook_inbox import BATCH, StoredWebhook
 from videobroker.storage.calls import calls
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.attendance.projection import as_ours, known_of, learn
+from videobroker.usecases.attendance.projection import as_ours, learn, load_call_record
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,12 @@ async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
 
 
 async def _apply_batch(
-    transaction: Transaction, broker: Broker, app_id: AppId, session_id: SessionId, kept: Sequence[Kept], now: datetime
+    transaction: Transaction,
+    broker: Broker,
+    app_id: AppId,
+    session_id: SessionId,
+    kept: Sequence[StoredWebhook],
+    now: datetime,
 ) -> None:
     app = await broker.accounts.app_by_id(transaction, app_id)
     session = await sessions.lock_by_id(transaction, app_id, session_id)
@@ -91,7 +96,7 @@ async def _apply_batch(
         call = known[call_id]
         observed = [each.observation for each in told]
         numbered = broker.provider(app, call.provider).needs_uid
-        held = await known_of(transaction, app, session, call, observed, numbered=numbered)
+        held = await load_call_record(transaction, app, session, call, observed, numbered=numbered)
         await learn(transaction, app, held, told, final=call.settled_at is not None, now=now)
     # Last: whoever came meanwhile may have begun the call that was recorded.
     for notice_id, provider, news in recorded:
@@ -100,7 +105,7 @@ async def _apply_batch(
     await webhook_inbox.mark(transaction, app_id, done)
 
 
-def _told(provider: Provider, kept: Kept) -> tuple[Observation | None, RecordingNews | None]:
+def _told(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingNews | None]:
     try:
         notice = provider.read(kept.body)
     except WebhookUnreadable as error:

@@ -23,11 +23,11 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
 
-Told = TypeVar("Told", Observation, RecordingNews)
+ProviderFact = TypeVar("ProviderFact", Observation, RecordingNews)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CallRecord:
     """What we hold about one call, or about some of its devices, while nobody else changes it."""
 
     session: Session
@@ -39,7 +39,7 @@ class Known:
     """The provider knows people by our numbers."""
 
 
-async def known_of(
+async def load_call_record(
     transaction: Transaction,
     app: App,
     session: Session,
@@ -47,7 +47,7 @@ async def known_of(
     told: Sequence[Observation] | None = None,
     *,
     numbered: bool,
-) -> Known:
+) -> CallRecord:
     """Everything about a call of a session that this transaction has locked; or what these observations bear upon.
 
     A device's stays follow from its own signs and from the call's. So one more sign costs what its device has, not
@@ -56,7 +56,7 @@ async def known_of(
     devices = None if told is None else _devices(told)
     attested = await stay_rows.observations_of(transaction, app.id, call.id, devices=devices)
     stays = await stay_rows.stays_of(transaction, app.id, call.id, devices=devices)
-    return Known(session, call, tuple(attested), stays, numbered)
+    return CallRecord(session, call, tuple(attested), stays, numbered)
 
 
 def _devices(told: Sequence[Observation]) -> set[str] | None:
@@ -67,7 +67,13 @@ def _devices(told: Sequence[Observation]) -> set[str] | None:
 
 
 async def learn(
-    transaction: Transaction, app: App, known: Known, told: Sequence[Attested], *, final: bool = False, now: datetime
+    transaction: Transaction,
+    app: App,
+    known: CallRecord,
+    told: Sequence[Attested],
+    *,
+    final: bool = False,
+    now: datetime,
 ) -> bool:
     """Add what was told to what is known of a call; whether that changed anybody's attendance.
 
@@ -99,7 +105,7 @@ async def learn(
     return bool(changes)
 
 
-def as_ours(provider: Provider, told: Told) -> Told:
+def as_ours(provider: Provider, told: ProviderFact) -> ProviderFact:
     """What was told, whose meeting may be one of our calls.
 
     A room that is not shut at the end of a call goes on for its provider: one of its meetings is then several of ours.
@@ -165,7 +171,7 @@ def _alike(stay: Stay, others: Iterable[Stay]) -> Stay | None:
     )
 
 
-def _event(app: App, known: Known, change: _Change, user_id: str | None, now: datetime) -> Event:
+def _event(app: App, known: CallRecord, change: _Change, user_id: str | None, now: datetime) -> Event:
     stay = change.stay
     data: dict[str, Any] = {"call": str(known.call.id), "role": stay.role, "source": stay.source}
     if user_id != stay.provider_user_id:

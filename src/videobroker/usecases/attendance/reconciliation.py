@@ -12,7 +12,7 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance.observations import Attested, Observation, RollCall, Seen, Sign, truncated
+from videobroker.domain.attendance.observations import Attested, Observation, Presence, RollCall, Sign, truncated
 from videobroker.domain.attendance.reconciliation import learned
 from videobroker.domain.attendance.stays import Attended, Span, Stay, merged
 from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, call_of
@@ -30,7 +30,7 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.attendance.process_webhooks import call_for
-from videobroker.usecases.attendance.projection import as_ours, known_of, learn
+from videobroker.usecases.attendance.projection import as_ours, learn, load_call_record
 
 GIVE_UP_AFTER = timedelta(minutes=30)
 """A provider that has not told us by then who was in a call that ended will not be asked again."""
@@ -40,7 +40,7 @@ NAMED_IN_JOURNAL = 100
 log = structlog.get_logger(__name__)
 
 
-class Told(StrEnum):
+class ReconciliationOutcome(StrEnum):
     """What came of asking."""
 
     NOTHING_TO_ASK = "nothing_to_ask"
@@ -65,7 +65,9 @@ class _Question:
     """Other sessions meet in the same room."""
 
 
-async def ask(broker: Broker, app_id: AppId, session_id: SessionId, call_id: CallId, *, now: datetime) -> Told:
+async def ask(
+    broker: Broker, app_id: AppId, session_id: SessionId, call_id: CallId, *, now: datetime
+) -> ReconciliationOutcome:
     """Ask the provider about a call, and write what it knew better.
 
     A call that ended a while ago is settled with it: its attendance is final. A provider that cannot be asked, or
@@ -74,7 +76,7 @@ async def ask(broker: Broker, app_id: AppId, session_id: SessionId, call_id: Cal
     async with broker.store.transaction() as transaction:
         call = await calls.find(transaction, app_id, call_id)
         if call is None or call.settled_at is not None:
-            return Told.NOTHING_TO_ASK
+            return ReconciliationOutcome.NOTHING_TO_ASK
         since = call.started_at - CLOCKS_DIFFER_BY
         question = await _question(transaction, broker, app_id, session_id, call.provider, since=since)
     told, rolls = await _rolls(question, since=since)
@@ -85,7 +87,7 @@ async def ask(broker: Broker, app_id: AppId, session_id: SessionId, call_id: Cal
 
 async def ask_about_room(
     broker: Broker, app_id: AppId, session_id: SessionId, *, since: datetime, now: datetime
-) -> Told:
+) -> ReconciliationOutcome:
     """Ask who was in a session's room, of whom nobody told us, and begin calls for whoever was."""
     async with broker.store.transaction() as transaction:
         session = await sessions.find_by_id(transaction, app_id, session_id)
@@ -137,20 +139,20 @@ async def _question(
     return _Question(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
-async def _rolls(question: _Question | None, *, since: datetime) -> tuple[Told, Sequence[RollCall]]:
+async def _rolls(question: _Question | None, *, since: datetime) -> tuple[ReconciliationOutcome, Sequence[RollCall]]:
     if question is None:
-        return Told.NOTHING_TO_ASK, ()
+        return ReconciliationOutcome.NOTHING_TO_ASK, ()
     if Capability.ROLL_CALL not in question.provider.capabilities:
-        return Told.NOT_ASKABLE, ()
+        return ReconciliationOutcome.NOT_ASKABLE, ()
     try:
         rolls = [await question.provider.call_roll(room_id, since=since) for room_id in question.room_ids]
-        return Told.ANSWERED, [roll for of_room in rolls for roll in of_room]
+        return ReconciliationOutcome.ANSWERED, [roll for of_room in rolls for roll in of_room]
     except ProviderError as error:
         log.warning("the roll could not be called", session_id=str(question.session.id), error=error.code)
-        return Told.SILENT, ()
+        return ReconciliationOutcome.SILENT, ()
 
 
-def _arrival(question: _Question, roll: RollCall, seen: Seen) -> Observation:
+def _arrival(question: _Question, roll: RollCall, seen: Presence) -> Observation:
     arrival = Observation(
         sign=Sign.ARRIVED,
         at=seen.joined_at or roll.taken_at,
@@ -161,7 +163,7 @@ def _arrival(question: _Question, roll: RollCall, seen: Seen) -> Observation:
     return as_ours(question.provider, arrival)
 
 
-async def _own_people(transaction: Transaction, question: _Question, roll: RollCall) -> list[Seen]:
+async def _own_people(transaction: Transaction, question: _Question, roll: RollCall) -> list[Presence]:
     """In a room that several sessions share: only those who had credentials for this one when they came."""
     if not question.shared:
         return list(roll.people)
@@ -211,7 +213,7 @@ async def _write(
     session_id: SessionId,
     call_id: CallId,
     question: _Question | None,
-    told: Told,
+    told: ReconciliationOutcome,
     rolls: Sequence[RollCall],
     now: datetime,
 ) -> None:
@@ -221,10 +223,10 @@ async def _write(
     if session is None or call is None or app is None or call.settled_at is not None:
         return
     numbered = broker.provider(app, call.provider).needs_uid
-    known = await known_of(transaction, app, session, call, numbered=numbered)
+    known = await load_call_record(transaction, app, session, call, numbered=numbered)
     evidence = str(uuid7(now))
     news: Sequence[Observation] = ()
-    if question is not None and told is Told.ANSWERED:
+    if question is not None and told is ReconciliationOutcome.ANSWERED:
         held = await calls.of_session(transaction, app_id, session_id)
         # With one that names nobody: whoever is not named anywhere is not there any more.
         own = [*await _own_part(transaction, question, rolls, call, held), RollCall(taken_at=truncated(now))]
@@ -238,24 +240,29 @@ async def _write(
     # Mostly nothing is new: what was learned before has been written.
     if attested or settles:
         await learn(transaction, app, known, attested, final=settles, now=now)
-    if told is Told.ANSWERED:
+    if told is ReconciliationOutcome.ANSWERED:
         await calls.hear_of(transaction, app_id, call_id, now=now)
     if attested:
         data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
         event = about(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
         await record(transaction, event)
     if settles:
-        await _settle(transaction, app, session, call, reconciled=told is Told.ANSWERED, now=now)
+        await _settle(transaction, app, session, call, reconciled=told is ReconciliationOutcome.ANSWERED, now=now)
 
 
-def _settles(call: Call, told: Told, present: Sequence[Stay], news: Sequence[Observation], now: datetime) -> bool:
+def _settles(
+    call: Call, told: ReconciliationOutcome, present: Sequence[Stay], news: Sequence[Observation], now: datetime
+) -> bool:
     """Whether there is nothing more to learn about a call."""
     if call.ended_at is None or now < call.ended_at + SETTLING:
         return False
-    if told in {Told.NOT_ASKABLE, Told.NOTHING_TO_ASK} or now >= call.ended_at + GIVE_UP_AFTER:
+    if (
+        told in {ReconciliationOutcome.NOT_ASKABLE, ReconciliationOutcome.NOTHING_TO_ASK}
+        or now >= call.ended_at + GIVE_UP_AFTER
+    ):
         return True
     gone = {each.connection for each in news if each.sign in {Sign.LEFT, Sign.ABSENT}}
-    return told is Told.ANSWERED and all(stay.connection in gone for stay in present)
+    return told is ReconciliationOutcome.ANSWERED and all(stay.connection in gone for stay in present)
 
 
 def _counts(told: Sequence[Attested]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.attendance.stays import Stay
-from videobroker.domain.attendance.verdicts import Hearing, Judgement, Verdict, judge
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Hearing, Judgement, judge
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType, about
@@ -96,7 +96,9 @@ async def write_verdicts(
     )
     await sessions.conclude(transaction, app.id, session.id, at=now)
     data = {
-        "counts": {verdict.value: sum(each.judgement.verdict is verdict for each in judged) for verdict in Verdict},
+        "counts": {
+            verdict.value: sum(each.judgement.verdict is verdict for each in judged) for verdict in AttendanceVerdict
+        },
         "verdicts": [
             {"user_id": each.user_id, "verdict": each.judgement.verdict, "rule": each.judgement.rule}
             for each in judged[:NAMED_IN_JOURNAL]

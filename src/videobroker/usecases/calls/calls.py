@@ -15,7 +15,7 @@ from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType, about
 from videobroker.domain.ids import CallId, uuid7
-from videobroker.domain.join_context import Entrance
+from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import CallNotFound, RoomNotReady, SessionNotFound
 from videobroker.providers.contract import Surface
@@ -51,7 +51,7 @@ async def start_call(
 
 async def require_may_start(
     broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-) -> Entrance:
+) -> JoinContext:
     """The session, for an actor who may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     entrance = await look_at(broker, key, user_id)
     decision = _may_start(app, entrance, user_id, now)
@@ -61,7 +61,7 @@ async def require_may_start(
     return entrance
 
 
-def _may_start(app: App, entrance: Entrance, user_id: str | None, now: datetime) -> Decision:
+def _may_start(app: App, entrance: JoinContext, user_id: str | None, now: datetime) -> Decision:
     door = entrance.door(app)
     if user_id is None:
         return may_meet(door, now)
@@ -114,7 +114,9 @@ async def end_call(
     return session, call
 
 
-async def require_may_end(broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor) -> Entrance:
+async def require_may_end(
+    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor
+) -> JoinContext:
     """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     entrance = await look_at(broker, key, user_id)
     if user_id is not None and entrance.participant is None:
@@ -142,7 +144,7 @@ async def _end_open_call(
     return session, latest
 
 
-def _is_host_or_backend(app: App, entrance: Entrance, actor: Actor) -> bool:
+def _is_host_or_backend(app: App, entrance: JoinContext, actor: Actor) -> bool:
     if actor.user_id is None:
         return True
     host_roles = app.policy_for(entrance.session.terms.policy).host_roles

@@ -23,7 +23,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
 from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import RoomId, uuid7
-from videobroker.domain.join_context import Entrance, providers_of
+from videobroker.domain.join_context import JoinContext, providers_of
 from videobroker.domain.rooms import Room, RoomState, room_name
 from videobroker.domain.sessions import Session
 from videobroker.errors import (
@@ -320,7 +320,7 @@ async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: Pr
         await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
 
 
-async def room_id_of_call(broker: Broker, app: App, entrance: Entrance, call: Call) -> str | None:
+async def room_id_of_call(broker: Broker, app: App, entrance: JoinContext, call: Call) -> str | None:
     """The room of a call by the provider's ID.
 
     The session may be leaving that room for a new one, or may have moved to another provider: then it is the last room

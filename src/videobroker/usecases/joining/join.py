@@ -16,10 +16,10 @@ from videobroker.domain.display_names import guest_name
 from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.idempotency import Grant, is_current
 from videobroker.domain.ids import uuid7
-from videobroker.domain.join_context import Entrance, providers_of
+from videobroker.domain.join_context import JoinContext, providers_of
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import (
@@ -46,7 +46,7 @@ ROUNDS = 3
 """How often the room may be closed by somebody between our opening it and our signing for it."""
 
 
-class Visitor(Value):
+class JoinRequester(Struct):
     """A person who wants to join."""
 
     user_id: str
@@ -59,7 +59,7 @@ class Visitor(Value):
     """What the provider calls this person, where that is not their `user_id`."""
 
 
-class Joined(Value):
+class Joined(Struct):
     """Somebody who may enter, with what a frontend needs for it."""
 
     session: Session
@@ -73,7 +73,7 @@ class Joined(Value):
     issued_at: datetime
     token_id: str
     """Identifies the credential in the journal."""
-    untold = ("credentials",)
+    hidden_from_repr = ("credentials",)
 
     @property
     def grant(self) -> Grant:
@@ -83,13 +83,13 @@ class Joined(Value):
         )
 
 
-class _Attempt(Value):
+class _Attempt(Struct):
     """One visitor's wish to enter one session."""
 
     broker: Broker
     app: App
     key: SessionKey
-    visitor: Visitor
+    visitor: JoinRequester
     surface: Surface
     provider: ProviderName | None
     actor: Actor
@@ -116,7 +116,7 @@ async def join(
     broker: Broker,
     app: App,
     key: SessionKey,
-    visitor: Visitor,
+    visitor: JoinRequester,
     *,
     surface: Surface,
     provider: ProviderName | None = None,
@@ -150,7 +150,7 @@ async def confirm_join(
     broker: Broker,
     app: App,
     key: SessionKey,
-    visitor: Visitor,
+    visitor: JoinRequester,
     stored: Grant | None,
     *,
     surface: Surface,
@@ -226,7 +226,7 @@ async def _require_may_join(attempt: _Attempt) -> None:
     await require(attempt.broker, attempt.app, attempt.key, actor, Action.BRING_GUEST)
 
 
-def _require_own_name(attempt: _Attempt, entrance: Entrance) -> None:
+def _require_own_name(attempt: _Attempt, entrance: JoinContext) -> None:
     """Raise unless the actor may choose the visitor's name, or asks for the one they have. Raises `RoleMayNot`."""
     visitor, actor = attempt.visitor, attempt.actor
     if visitor.display_name is None or actor.user_id != visitor.user_id:
@@ -235,17 +235,17 @@ def _require_own_name(attempt: _Attempt, entrance: Entrance) -> None:
         require_at(attempt.app, entrance, actor, Action.CHOOSE_NAME)
 
 
-def _registered_name(entrance: Entrance) -> str | None:
+def _registered_name(entrance: JoinContext) -> str | None:
     return None if entrance.participant is None else entrance.participant.display_name
 
 
-def _display_name(visitor: Visitor, entrance: Entrance) -> str:
+def _display_name(visitor: JoinRequester, entrance: JoinContext) -> str:
     """What the others in the call see. A guest is marked, because the name is not verified."""
     name = visitor.display_name or visitor.ticket_name or _registered_name(entrance) or visitor.user_id
     return guest_name(name) if visitor.is_guest else name
 
 
-async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit:
+async def _admission(attempt: _Attempt, entrance: JoinContext, door: Door) -> Admit:
     person = person_at(attempt.app, entrance, is_guest=attempt.visitor.is_guest)
     decision = decide(door, person, attempt.now)
     if isinstance(decision, Admit):
@@ -258,7 +258,7 @@ async def _admission(attempt: _Attempt, entrance: Entrance, door: Door) -> Admit
     raise denial(decision, guest_id=guest_id)
 
 
-async def _knock(attempt: _Attempt, entrance: Entrance, person: Person, decision: Wait | Refuse) -> None:
+async def _knock(attempt: _Attempt, entrance: JoinContext, person: Person, decision: Wait | Refuse) -> None:
     visitor = attempt.visitor
     async with attempt.broker.store.transaction() as transaction:
         await record(transaction, _denied(attempt, entrance, person.role, decision))
@@ -283,13 +283,13 @@ def _require_provider(attempt: _Attempt, session: Session) -> None:
         )
 
 
-def _has_what_it_takes(attempt: _Attempt, entrance: Entrance, room: Room) -> bool:
+def _has_what_it_takes(attempt: _Attempt, entrance: JoinContext, room: Room) -> bool:
     if attempt.surface is Surface.PREBUILT:
         return bool(room.codes)
     return entrance.uid is not None or not attempt.broker.provider(attempt.app, room.provider).needs_uid
 
 
-async def _make_ready(attempt: _Attempt, entrance: Entrance) -> None:
+async def _make_ready(attempt: _Attempt, entrance: JoinContext) -> None:
     broker, app, visitor = attempt.broker, attempt.app, attempt.visitor
     session = _narrowed(entrance.session, attempt.provider)
     # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
@@ -319,7 +319,7 @@ def _narrowed(session: Session, provider: ProviderName | None) -> Session:
 
 
 async def _sign_and_record(
-    attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, room: Room, call: Call
+    attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit, room: Room, call: Call
 ) -> Joined:
     provider = attempt.broker.provider(attempt.app, room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
@@ -339,7 +339,7 @@ async def _sign_and_record(
     )
 
 
-async def _record_issued(attempt: _Attempt, entrance: Entrance, admission: Admit, event: Event) -> None:
+async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: Admit, event: Event) -> None:
     """Journal issued credentials; raises `AccessDenied` if the person was blocked after the decision."""
     if await attempt.broker.scribe.record(event):
         return
@@ -348,7 +348,7 @@ async def _record_issued(attempt: _Attempt, entrance: Entrance, admission: Admit
     raise denial(decision)
 
 
-def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, provider: Provider) -> Seat:
+def _seat(attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit, provider: Provider) -> Seat:
     visitor = attempt.visitor
     role = _app_role(visitor, entrance)
     rule = provider.token_rule
@@ -368,7 +368,7 @@ def _seat(attempt: _Attempt, entrance: Entrance, door: Door, admission: Admit, p
     )
 
 
-def _app_role(visitor: Visitor, entrance: Entrance) -> str:
+def _app_role(visitor: JoinRequester, entrance: JoinContext) -> str:
     participant = entrance.participant
     return GUEST_ROLE if visitor.is_guest or participant is None else participant.role
 
@@ -406,7 +406,7 @@ def room_code(broker: Broker, room: Room, role: str) -> str:
 
 
 def _issued(
-    attempt: _Attempt, entrance: Entrance, provider: ProviderName, seat: Seat, *, token_id: str, expires_at: datetime
+    attempt: _Attempt, entrance: JoinContext, provider: ProviderName, seat: Seat, *, token_id: str, expires_at: datetime
 ) -> Event:
     return _about(
         attempt,
@@ -424,7 +424,7 @@ def _issued(
     )
 
 
-def _denied(attempt: _Attempt, entrance: Entrance, role: str | None, decision: Wait | Refuse) -> Event:
+def _denied(attempt: _Attempt, entrance: JoinContext, role: str | None, decision: Wait | Refuse) -> Event:
     return _about(
         attempt,
         entrance,
@@ -438,7 +438,7 @@ def _denied(attempt: _Attempt, entrance: Entrance, role: str | None, decision: W
     )
 
 
-def _about(attempt: _Attempt, entrance: Entrance, event_type: EventType, data: Mapping[str, Any]) -> Event:
+def _about(attempt: _Attempt, entrance: JoinContext, event_type: EventType, data: Mapping[str, Any]) -> Event:
     return about(
         entrance.session,
         event_type,

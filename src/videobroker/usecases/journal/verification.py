@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.domain.journal_proof.verification import Audit, Batch, Head, Verdict
+from videobroker.domain.journal_proof.verification import Audit, Batch, Head, ProofResult
 from videobroker.storage.journal import seals
 
 
 async def verify_journal(
     broker: Broker, app: App, *, head: bytes | None = None, advanced: Callable[[int], None] = lambda _: None
-) -> Verdict:
+) -> ProofResult:
     """Compare the app's whole journal with its seals, as both are at this moment.
 
     `head` is the hash of a seal that was kept elsewhere: it must be the hash of one of them. `advanced` is told how

@@ -11,7 +11,7 @@ from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.authorization import Action, lacks_scope
 from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.ids import SessionId
-from videobroker.domain.join_context import Entrance, door_of
+from videobroker.domain.join_context import JoinContext, door_of
 from videobroker.domain.progress import Standing
 from videobroker.domain.rooms import Room, code_behind, code_id
 from videobroker.domain.sessions import Session, SessionKey
@@ -130,7 +130,7 @@ async def resolve_code(
     return Resolved(entrance.session, code, url)
 
 
-def _page(broker: Broker, app: App, entrance: Entrance, room: Room, code: str, now: datetime) -> str | None:
+def _page(broker: Broker, app: App, entrance: JoinContext, room: Room, code: str, now: datetime) -> str | None:
     person, provider = entrance.participant, broker.provider(app, room.provider)
     if person is None or Capability.PREBUILT not in provider.capabilities:
         return None
@@ -141,7 +141,7 @@ def _page(broker: Broker, app: App, entrance: Entrance, room: Room, code: str, n
 
 
 def _require_outside_waiting_room(
-    app: App, entrance: Entrance, *, role: str, user_id: str | None, now: datetime
+    app: App, entrance: JoinContext, *, role: str, user_id: str | None, now: datetime
 ) -> None:
     """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
     door = entrance.door(app)
@@ -176,7 +176,7 @@ def _code_for(broker: Broker, app: App, room: Room, role: str) -> str | None:
 
 
 async def _room_with_codes(
-    broker: Broker, app: App, entrance: Entrance, *, user_id: str | None, actor: Actor, now: datetime
+    broker: Broker, app: App, entrance: JoinContext, *, user_id: str | None, actor: Actor, now: datetime
 ) -> Room:
     person = None if user_id is None else person_at(app, entrance, is_guest=False)
     refusal = ruled_out(entrance.door(app), person)

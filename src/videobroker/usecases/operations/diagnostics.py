@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.diagnostics import Finding, Verdict, failed, ok, warning
+from videobroker.domain.diagnostics import CheckResult, CheckStatus, failed, ok, warning
 from videobroker.errors import BrokerError, StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.attendance import webhook_inbox
@@ -22,7 +22,7 @@ LATE = timedelta(minutes=1)
 """A worker that runs takes a job within seconds."""
 
 
-async def examine_database(broker: Broker) -> list[Finding]:
+async def examine_database(broker: Broker) -> list[CheckResult]:
     """Whether the database answers and has this program's schema."""
     try:
         await broker.store.ping()
@@ -38,7 +38,7 @@ async def examine_database(broker: Broker) -> list[Finding]:
     return [found, ok("migrations", f"The database is at revision {newest}."), await _examine_work(broker)]
 
 
-async def examine_pooler(broker: Broker) -> list[Finding]:
+async def examine_pooler(broker: Broker) -> list[CheckResult]:
     """Whether there is a way past a pooler, for what needs a session to itself. Nothing to tell where there is none.
 
     It opens connections of its own: for those who run the service, not for its callers.
@@ -60,13 +60,13 @@ async def examine_pooler(broker: Broker) -> list[Finding]:
     return [ok("pooler", "There is a way past the pooler.")] if store.is_pooled else []
 
 
-def can_be_asked(findings: Sequence[Finding]) -> bool:
+def can_be_asked(findings: Sequence[CheckResult]) -> bool:
     """Whether the database can be asked for more, as far as `examine_database` found; whatever waits in it."""
     verdicts = {finding.check: finding.verdict for finding in findings}
-    return verdicts.get("migrations") is Verdict.OK
+    return verdicts.get("migrations") is CheckStatus.OK
 
 
-async def _examine_work(broker: Broker) -> Finding:
+async def _examine_work(broker: Broker) -> CheckResult:
     async with broker.store.transaction() as transaction:
         if not await jobs.is_installed(transaction):
             return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
@@ -77,7 +77,7 @@ async def _examine_work(broker: Broker) -> Finding:
     return ok("background work", "No job waits for a worker.")
 
 
-async def examine_secret_keys(broker: Broker) -> list[Finding]:
+async def examine_secret_keys(broker: Broker) -> list[CheckResult]:
     """Whether rows depend on an old secret key, or on one that is not configured."""
     report = await key_report(broker)
     if report.missing_key_ids:
@@ -110,7 +110,7 @@ async def workload(broker: Broker) -> Workload:
         return Workload(await jobs.waiting(transaction), await seals.last_seals(transaction))
 
 
-async def examine_app(broker: Broker, app: App) -> list[Finding]:
+async def examine_app(broker: Broker, app: App) -> list[CheckResult]:
     """What is right and wrong with the app's accounts and role maps."""
     if not app.accounts:
         step = f"Add one: `videobroker accounts set {app.name} 100ms`."
@@ -118,7 +118,7 @@ async def examine_app(broker: Broker, app: App) -> list[Finding]:
     return [finding for name in app.accounts for finding in await _examine_account(broker, app, name)]
 
 
-async def _examine_account(broker: Broker, app: App, name: ProviderName) -> list[Finding]:
+async def _examine_account(broker: Broker, app: App, name: ProviderName) -> list[CheckResult]:
     try:
         provider = broker.provider(app, name)
     except BrokerError as error:

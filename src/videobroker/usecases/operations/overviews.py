@@ -78,7 +78,7 @@ async def search(
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SessionOverview:
     """One session with everything that stands beside it."""
 
     registered: Registered
@@ -93,14 +93,14 @@ class Seen:
         return next((call for call in self.calls if call.ended_at is None), None)
 
 
-async def see(broker: Broker, app: App, session_id: SessionId) -> Seen:
+async def see(broker: Broker, app: App, session_id: SessionId) -> SessionOverview:
     """The session with this id of ours. Raises `SessionNotFound`."""
     async with broker.store.transaction() as transaction:
         session = await sessions.find_by_id(transaction, app.id, session_id)
         if session is None:
             raise SessionNotFound("This app has no session with this id.")
         people = await sessions.roster(transaction, app.id, session_id)
-        return Seen(
+        return SessionOverview(
             registered=Registered(session, people, len(people)),
             rooms=await rooms.find(transaction, app.id, session_id),
             calls=await calls.of_session(transaction, app.id, session_id),

@@ -20,7 +20,7 @@ from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import journal
 from videobroker.storage.postgres.database import Transaction
 from videobroker.storage.webhooks import deliveries, endpoints
-from videobroker.storage.webhooks.deliveries import Due
+from videobroker.storage.webhooks.deliveries import DueDelivery
 from videobroker.storage.webhooks.delivery_writer import Receipt
 
 EVENTS_AT_ONCE = 500
@@ -74,7 +74,7 @@ class _Round:
     """What is attempted at once for one endpoint."""
 
     endpoint: Endpoint
-    due: list[Due]
+    due: list[DueDelivery]
     events: Mapping[tuple[int, int], Recorded]
 
 
@@ -97,7 +97,7 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
     return len(due)
 
 
-async def _attempt(broker: Broker, this: _Round, due: Due, now: datetime) -> None:
+async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime) -> None:
     recorded = this.events.get(due.position)
     if recorded is None:
         # Retired from the journal while it was on its way: there is nothing left to tell.
@@ -132,7 +132,7 @@ async def _attempt(broker: Broker, this: _Round, due: Due, now: datetime) -> Non
     )
 
 
-async def _write(transaction: Transaction, endpoint: Endpoint, due: Due, sent: Sent, now: datetime) -> None:
+async def _write(transaction: Transaction, endpoint: Endpoint, due: DueDelivery, sent: Sent, now: datetime) -> None:
     attempt = sent.attempt
     if not await endpoints.hold(transaction, endpoint.app_id, endpoint.id):
         return

@@ -43,7 +43,7 @@ MOST_REPLAYED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EndpointRequest:
     """What an app says about an endpoint."""
 
     url: str
@@ -53,7 +53,7 @@ class Wish:
     enabled: bool = True
 
 
-async def create(broker: Broker, app: App, wish: Wish, *, actor: Actor, now: datetime) -> Endpoint:
+async def create(broker: Broker, app: App, wish: EndpointRequest, *, actor: Actor, now: datetime) -> Endpoint:
     """A new endpoint with a new secret; it gets what happens from now on.
 
     It receives the journal, so that a key needs `events:read` as well. Raises `ScopeMissing`, `InvalidInput` for a URL

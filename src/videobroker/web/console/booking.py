@@ -20,7 +20,7 @@ from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registration
 from videobroker.web.console.access import zones
 from videobroker.web.console.join_links import IssuedLinks, links_for
-from videobroker.web.console.requests import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.console.requests import Acting, ConsoleRequest, ConsoleRoute, Form, Looking
 from videobroker.web.console.session import session_page
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
@@ -236,7 +236,7 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
     )
 
 
-def _form(visit: Visit, app: App, draft: Draft, *, status: int = 200) -> Response:
+def _form(visit: ConsoleRequest, app: App, draft: Draft, *, status: int = 200) -> Response:
     filled = max((n + 1 for n, person in enumerate(draft.people) if person != Person()), default=0)
     values: Mapping[str, Any] = {
         "app": app,

@@ -16,7 +16,7 @@ from videobroker.domain.ids import DeliveryId, EndpointId
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
 from videobroker.errors import InvalidInput
 from videobroker.usecases.webhooks import endpoints
-from videobroker.web.console.requests import Acting, ConsoleRoute, Looking, Visit
+from videobroker.web.console.requests import Acting, ConsoleRequest, ConsoleRoute, Looking
 from videobroker.web.console.templating import duration, rendered
 from videobroker.web.http.requests import by_name
 
@@ -104,7 +104,7 @@ async def console_endpoint(
 
 
 async def _endpoint_page(
-    visit: Visit,
+    visit: ConsoleRequest,
     app: App,
     endpoint: Endpoint,
     *,
@@ -251,7 +251,7 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
     return await _endpoint_page(visit, app, endpoint, said=f"{queued}, from a period of {duration(until - since)}.")
 
 
-def _moment(visit: Visit, text: str) -> datetime | None:
+def _moment(visit: ConsoleRequest, text: str) -> datetime | None:
     """The moment, in UTC; None if the text is not one."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=visit.zone).astimezone(UTC)

@@ -9,11 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from videobroker.domain.apps import App
-from videobroker.domain.diagnostics import Finding, is_healthy
+from videobroker.domain.diagnostics import CheckResult, is_healthy
 from videobroker.domain.ids import AppId
 from videobroker.usecases.operations import diagnostics
 from videobroker.usecases.operations.diagnostics import Workload
-from videobroker.web.console.requests import ConsoleRoute, Looking, Visit
+from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Looking
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
@@ -30,7 +30,7 @@ class Examination:
     """What was found about an app's set-up, and when."""
 
     at: datetime
-    findings: Sequence[Finding]
+    findings: Sequence[CheckResult]
 
     @property
     def healthy(self) -> bool:
@@ -82,7 +82,7 @@ async def console_health(request: Request, visit: Looking, app: AppChoice = "") 
     )
 
 
-async def _health_of(request: Request, visit: Visit, workload: Workload, app: App) -> AppHealth:
+async def _health_of(request: Request, visit: ConsoleRequest, workload: Workload, app: App) -> AppHealth:
     counts = await diagnostics.heard(visit.broker, app, now=visit.now)
     seal = next((each for each in workload.seals if each.app_id == app.id), None)
     return AppHealth(

@@ -13,7 +13,7 @@ from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
 from videobroker.errors import AccessDenied
 from videobroker.usecases.joining.links import ActiveLink, issue_link, list_links
-from videobroker.web.console.requests import Visit
+from videobroker.web.console.requests import ConsoleRequest
 from videobroker.web.v1.links import public_address
 
 MOST_LINKS = 200
@@ -115,13 +115,15 @@ class ActiveLinks:
 
 
 async def links_for(
-    request: Request, visit: Visit, app: App, key: SessionKey, people: Sequence[Participant]
+    request: Request, visit: ConsoleRequest, app: App, key: SessionKey, people: Sequence[Participant]
 ) -> list[PersonsLink]:
     """A new link for each of these people, or why there is none."""
     return [await _link_for(request, visit, app, key, person) for person in people]
 
 
-async def _link_for(request: Request, visit: Visit, app: App, key: SessionKey, person: Participant) -> PersonsLink:
+async def _link_for(
+    request: Request, visit: ConsoleRequest, app: App, key: SessionKey, person: Participant
+) -> PersonsLink:
     name = person.display_name or person.user_id
     try:
         link = await issue_link(
@@ -141,7 +143,7 @@ async def _link_for(request: Request, visit: Visit, app: App, key: SessionKey, p
 
 
 async def active_links(
-    visit: Visit, app: App, key: SessionKey, door: Door, *, people: Sequence[Participant], blocked: Set[str]
+    visit: ConsoleRequest, app: App, key: SessionKey, door: Door, *, people: Sequence[Participant], blocked: Set[str]
 ) -> ActiveLinks:
     """The first `LINKS_SHOWN` links of a session that work now."""
     found, following = await list_links(

@@ -155,7 +155,7 @@ def origin_of(request: Request) -> Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ConsoleRequest:
     """One request of somebody who is signed in."""
 
     broker: Broker
@@ -188,12 +188,12 @@ class Visit:
         return self.form or Form({})
 
 
-async def look(request: Request) -> Visit:
+async def look(request: Request) -> ConsoleRequest:
     """Somebody who is signed in and looks. Raises `NotSignedIn`."""
     return await _visit(request, None)
 
 
-async def act(request: Request) -> Visit:
+async def act(request: Request) -> ConsoleRequest:
     """Somebody who is signed in and sent a form of ours. Raises `NotSignedIn`, `Forged`."""
     form = await form_of(request)
     visit = await _visit(request, form)
@@ -202,7 +202,7 @@ async def act(request: Request) -> Visit:
     return visit
 
 
-async def _visit(request: Request, form: Form | None) -> Visit:
+async def _visit(request: Request, form: Form | None) -> ConsoleRequest:
     broker: Broker = request.app.state.broker
     now = broker.now()
     operator = await console_of(request).operator(
@@ -210,7 +210,7 @@ async def _visit(request: Request, form: Form | None) -> Visit:
     )
     request.state.operator = operator
     user_agent = request.headers.get("user-agent")
-    return Visit(
+    return ConsoleRequest(
         broker,
         operator,
         now,
@@ -220,5 +220,5 @@ async def _visit(request: Request, form: Form | None) -> Visit:
     )
 
 
-Looking = Annotated[Visit, Depends(look)]
-Acting = Annotated[Visit, Depends(act)]
+Looking = Annotated[ConsoleRequest, Depends(look)]
+Acting = Annotated[ConsoleRequest, Depends(act)]

@@ -30,11 +30,11 @@ from videobroker.usecases.joining import links, moderation, waiting_room
 from videobroker.usecases.joining.moderation import Enforcement
 from videobroker.usecases.journal import queries
 from videobroker.usecases.operations import overviews
-from videobroker.usecases.operations.overviews import Seen
+from videobroker.usecases.operations.overviews import SessionOverview
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console import chart, event_text
 from videobroker.web.console.join_links import LINKS_SHOWN, MOST_LINKS, IssuedLinks, active_links, links_for
-from videobroker.web.console.requests import Acting, ConsoleRoute, Form, Looking, Visit
+from videobroker.web.console.requests import Acting, ConsoleRequest, ConsoleRoute, Form, Looking
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
@@ -134,7 +134,7 @@ async def console_session(
 
 
 async def session_page(
-    visit: Visit,
+    visit: ConsoleRequest,
     app: App,
     session_id: SessionId,
     *,
@@ -185,7 +185,7 @@ async def session_page(
     )
 
 
-async def _waiting(visit: Visit, app: App, key: SessionKey) -> list[Waiting]:
+async def _waiting(visit: ConsoleRequest, app: App, key: SessionKey) -> list[Waiting]:
     """Who is in the waiting room, and may be let in or not."""
     found = await waiting_room.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
     return [
@@ -201,14 +201,16 @@ def path_of(app: App, session_id: SessionId, **query: str) -> str:
     return f"/console/sessions/{app.id}/{session_id}" + (f"?{chosen}" if chosen else "")
 
 
-def _chosen_call(seen: Seen, call: UUID | None) -> Call | None:
+def _chosen_call(seen: SessionOverview, call: UUID | None) -> Call | None:
     if call is not None:
         return next((each for each in seen.calls if each.id == CallId(call)), None)
     is_group = seen.registered.session.key.kind is SessionKind.GROUP
     return seen.calls[-1] if is_group and seen.calls else None
 
 
-async def _attendance(visit: Visit, app: App, seen: Seen, call: Call | None, names: Mapping[str, str]) -> Attendance:
+async def _attendance(
+    visit: ConsoleRequest, app: App, seen: SessionOverview, call: Call | None, names: Mapping[str, str]
+) -> Attendance:
     session = seen.registered.session
     if call is not None:
         rows = await _rows_of_call(visit, app, call, names, seen.registered.participants)
@@ -259,7 +261,7 @@ def _verdict_words(judged: verdicts.Judged) -> str:
 
 
 async def _rows_of_call(
-    visit: Visit, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
+    visit: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
 ) -> list[chart.Row]:
     explained = await calls.explain(visit.broker, app, call.id, actor=visit.actor(app))
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
@@ -277,7 +279,9 @@ async def _rows_of_call(
     ]
 
 
-async def _timeline(visit: Visit, app: App, recorded: Sequence[Recorded], names: Mapping[str, str]) -> list[Line]:
+async def _timeline(
+    visit: ConsoleRequest, app: App, recorded: Sequence[Recorded], names: Mapping[str, str]
+) -> list[Line]:
     known, found = await endpoints.deliveries_of(visit.broker, app, [each.event.id for each in recorded])
     by_id = {endpoint.id: endpoint for endpoint in known}
     by_event: dict[EventId, list[Delivery]] = defaultdict(list)

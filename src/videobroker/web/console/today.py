@@ -13,7 +13,7 @@ from videobroker.domain.ids import AppId
 from videobroker.domain.overview import Phase, Stretch
 from videobroker.errors import InvalidInput
 from videobroker.usecases.operations import overviews
-from videobroker.web.console.requests import ConsoleRoute, Looking, Visit
+from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Looking
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import EARLIEST_YEAR, LATEST_YEAR
@@ -77,7 +77,7 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-async def _choice(visit: Visit, app: UUID | Literal[""], day: date | Literal[""]) -> Choice:
+async def _choice(visit: ConsoleRequest, app: UUID | Literal[""], day: date | Literal[""]) -> Choice:
     apps = await visit.apps()
     chosen = None
     if app:
@@ -120,7 +120,7 @@ async def console_today(visit: Looking, app: AppChoice = "", day: Day = "", q: W
     )
 
 
-async def _found(visit: Visit, choice: Choice, words: str) -> Response:
+async def _found(visit: ConsoleRequest, choice: Choice, words: str) -> Response:
     around = choice.stretch.start
     found = await overviews.search(visit.broker, choice.app_ids, words, around=around, now=visit.now, limit=MOST_FOUND)
     return rendered(
@@ -165,7 +165,9 @@ async def console_groups(visit: Looking, app: AppChoice = "", cursor: Cursor = "
     return _list(visit, choice, page, "Groups", "/console/groups", first=not cursor)
 
 
-def _list(visit: Visit, choice: Choice, page: overviews.Page, title: str, path: str, *, first: bool) -> Response:
+def _list(
+    visit: ConsoleRequest, choice: Choice, page: overviews.Page, title: str, path: str, *, first: bool
+) -> Response:
     return rendered(
         "list.html",
         operator=visit.operator,

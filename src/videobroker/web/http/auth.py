@@ -18,7 +18,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import TicketId
 from videobroker.domain.redaction import redact_foreign
 from videobroker.domain.sessions import SessionKind
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.domain.tickets import Ticket, is_ticket
 from videobroker.errors import (
     ApiKeyMissing,
@@ -80,7 +80,7 @@ UserIdHeader = Annotated[
 ]
 
 
-class Caller(Value):
+class Caller(Struct):
     """A backend or a user whose credential was checked, and the moment of the request."""
 
     broker: Broker

@@ -24,7 +24,7 @@ from videobroker.domain.texts import check_name
 from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.access import denial, require_on_roster
-from videobroker.usecases.joining.join import Joined, Visitor, guest_id
+from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
 from videobroker.web.http.problems import STATUS
@@ -178,7 +178,7 @@ async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -
     hears only that, whether there is such a group or not."""
     key, user_id = _key(caller, group_id), caller.must_speak_for(None)
     try:
-        return await _enter(once, caller, key, Visitor(user_id))
+        return await _enter(once, caller, key, JoinRequester(user_id))
     except (SessionNotFound, AccessDenied):
         await _say_first_who_is_no_member(caller, key, user_id)
         raise
@@ -197,7 +197,7 @@ async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request,
     key = _key(caller, group_id)
     name = await _guest_name(request)
     guest = guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
-    return await _enter(once, caller, key, Visitor(guest, name, is_guest=True))
+    return await _enter(once, caller, key, JoinRequester(guest, name, is_guest=True))
 
 
 router = APIRouter()
@@ -232,7 +232,7 @@ async def _say_first_who_is_no_member(caller: Caller, key: SessionKey, user_id: 
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT)) from None
 
 
-async def _enter(once: Once, caller: Caller, key: SessionKey, visitor: Visitor) -> Any:
+async def _enter(once: Once, caller: Caller, key: SessionKey, visitor: JoinRequester) -> Any:
     return await answer_join(
         once, caller, key, visitor, surface=Surface.SDK, provider=ProviderName.HMS, show=_token_answer
     )

@@ -16,7 +16,7 @@ from videobroker.providers.contract import ChannelCredentials, Surface, TokenCre
 from videobroker.usecases.access import look_at
 from videobroker.usecases.calls import calls
 from videobroker.usecases.calls.rooms import room_id_of_call
-from videobroker.usecases.joining.join import Joined, Visitor
+from videobroker.usecases.joining.join import Joined, JoinRequester
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter, Joiner
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.http.requests import by_name
@@ -297,7 +297,7 @@ async def _join(
     known_as: str | None = None,
     show: Callable[[Joined], BaseModel],
 ) -> Any:
-    visitor = Visitor(caller.must_speak_for(None), provider_user_id=known_as)
+    visitor = JoinRequester(caller.must_speak_for(None), provider_user_id=known_as)
     key = _key(caller, booking_id)
     return await answer_join(once, caller, key, visitor, surface=Surface.SDK, provider=provider, show=show)
 

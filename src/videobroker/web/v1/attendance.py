@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.attendance.observations import Attested, Sign, Source
 from videobroker.domain.attendance.stays import Stay
-from videobroker.domain.attendance.verdicts import Rule, Verdict
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.usecases.attendance.verdicts import Judged, Report, attendance_of
@@ -147,7 +147,9 @@ class JudgedOut(BaseModel):
     user_id: str
     role: str | None = Field(description="The app's role; null for somebody who is not on the roster.")
     display_name: str | None
-    verdict: Verdict | None = Field(description="Null while there is none, and where there can be none: see `rule`.")
+    verdict: AttendanceVerdict | None = Field(
+        description="Null while there is none, and where there can be none: see `rule`."
+    )
     rule: Rule = Field(description="What decided.")
     present_seconds: int
     present_minutes: int = Field(description="Rounded down.")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.diagnostics import Finding, Verdict, is_healthy
+from videobroker.domain.diagnostics import CheckResult, CheckStatus, is_healthy
 from videobroker.usecases.operations.diagnostics import examine_app, examine_database, heard
 from videobroker.web.http.auth import Examiner
 from videobroker.web.http.problems import described
@@ -32,7 +32,7 @@ class FindingOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     check: str
-    verdict: Verdict
+    verdict: CheckStatus
     sentence: str
     next_step: str | None = Field(description="What to try; null when nothing is wrong.")
 
@@ -79,7 +79,7 @@ class HeardPage(BaseModel):
     next: None = Field(default=None, description="There is one page.")
 
 
-def finding_out(finding: Finding) -> FindingOut:
+def finding_out(finding: CheckResult) -> FindingOut:
     """As the API shows it."""
     return FindingOut(
         check=finding.check, verdict=finding.verdict, sentence=finding.sentence, next_step=finding.next_step

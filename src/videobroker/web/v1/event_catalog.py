@@ -10,7 +10,7 @@ from videobroker.domain.access import Reason
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import Source
 from videobroker.domain.attendance.recordings import RecordingKind
-from videobroker.domain.attendance.verdicts import Rule, Verdict
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, Via
 from videobroker.domain.sessions import SessionStatus
@@ -44,14 +44,14 @@ class VerdictLine(BaseModel):
     """One person's verdict."""
 
     user_id: str
-    verdict: Verdict | None
+    verdict: AttendanceVerdict | None
     rule: Rule
 
 
 class ClosedData(EventData):
     """The verdicts on a booking that is over for good."""
 
-    counts: dict[Verdict, int]
+    counts: dict[AttendanceVerdict, int]
     verdicts: list[VerdictLine] = Field(description="The first hundred; `GET .../attendance` has all.")
     corrected: bool = Field(description="There were other verdicts before: something was learned late.")
 

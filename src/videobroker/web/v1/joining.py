@@ -15,7 +15,7 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases.access import access
 from videobroker.usecases.calls import calls
-from videobroker.usecases.joining.join import Joined, Visitor, guest_id, require_known_guest
+from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id, require_known_guest
 from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.http.problems import described
@@ -316,7 +316,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
         generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
     )
 
-    async def enter(once: Once, caller: Caller, reference: str, visitor: Visitor, surface: Surface) -> Any:
+    async def enter(once: Once, caller: Caller, reference: str, visitor: JoinRequester, surface: Surface) -> Any:
         key = session_key(caller, kind, reference)
         return await answer_join(once, caller, key, visitor, surface=surface, show=join_out)
 
@@ -346,7 +346,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
         """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
         repeats the decision and renews the credentials."""
         wish = body or JoinIn()
-        visitor = Visitor(
+        visitor = JoinRequester(
             caller.must_speak_for(wish.user_id),
             wish.display_name,
             is_guest=caller.is_guest,
@@ -363,7 +363,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
         guest = body.guest_id or guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
         if body.guest_id is not None:
             await require_known_guest(caller.broker, session_key(caller, kind, reference), guest)
-        visitor = Visitor(guest, body.name, is_guest=True)
+        visitor = JoinRequester(guest, body.name, is_guest=True)
         return await enter(once, caller, reference, visitor, body.surface)
 
     @router.post(

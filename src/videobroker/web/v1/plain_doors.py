@@ -9,9 +9,9 @@ import pydantic_core
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope as KeyScope
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.usecases.access import access
-from videobroker.usecases.joining.join import Visitor, guest_id, join
+from videobroker.usecases.joining.join import JoinRequester, guest_id, join
 from videobroker.web.fast_lane import Client
 from videobroker.web.http.auth import Caller, backend
 from videobroker.web.http.schemas import access_json
@@ -35,7 +35,7 @@ _OPERATIONS = {
 _SHAPES: dict[bytes, type[Wish]] = {b"join": JoinIn, b"guests": GuestIn, b"access": AccessIn}
 
 
-class PlainDoor(Value):
+class PlainDoor(Struct):
     """Such a request."""
 
     kind: SessionKind
@@ -47,7 +47,7 @@ class PlainDoor(Value):
     user_agent: str | None
     longest: ClassVar[int] = 4096
     """A join has a hundred."""
-    untold = ("key",)
+    hidden_from_repr = ("key",)
 
     @property
     def operation(self) -> str:
@@ -85,10 +85,10 @@ async def _join(caller: Caller, key: SessionKey, wish: JoinIn | GuestIn) -> dict
     return join_json(joined)
 
 
-def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> Visitor:
+def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> JoinRequester:
     if isinstance(wish, GuestIn):
-        return Visitor(guest_id(caller.now, app=caller.app, idempotency_key=None), wish.name, is_guest=True)
-    return Visitor(caller.must_speak_for(wish.user_id), wish.display_name)
+        return JoinRequester(guest_id(caller.now, app=caller.app, idempotency_key=None), wish.name, is_guest=True)
+    return JoinRequester(caller.must_speak_for(wish.user_id), wish.display_name)
 
 
 def plain_door(path: bytes, headers: Mapping[bytes, bytes], client: Client) -> PlainDoor | None:

@@ -43,7 +43,7 @@ class VisitedSession(BaseModel):
     ends_at: Moment | None
 
 
-class Visitor(BaseModel):
+class VisitPerson(BaseModel):
     """Whose ticket it is."""
 
     user_id: str
@@ -146,7 +146,7 @@ class VisitOut(BaseModel):
 
     now: Moment = Field(description="The service's time: count down from it, not from the visitor's clock.")
     session: VisitedSession
-    visitor: Visitor
+    visitor: VisitPerson
     decision: AccessShape
     lobby: VisitedLobby | None = Field(description="Null for somebody who has not asked to be let in.")
     provider: ProviderName | None = Field(
@@ -171,7 +171,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
             starts_at=seen.starts_at,
             ends_at=seen.ends_at,
         ),
-        visitor=Visitor(
+        visitor=VisitPerson(
             user_id=seen.ticket.user_id,
             display_name=seen.display_name,
             is_guest=seen.ticket.is_guest,

@@ -13,7 +13,7 @@ from videobroker.domain.ids import DeliveryId, EndpointId
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabled, Endpoint
 from videobroker.usecases.idempotency import Answer, Revalidate
 from videobroker.usecases.webhooks import endpoints
-from videobroker.usecases.webhooks.endpoints import Wish
+from videobroker.usecases.webhooks.endpoints import EndpointRequest
 from videobroker.web.http.auth import Caller, EventReceiver, WebhooksReader, WebhooksWriter
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.http.problems import described
@@ -274,7 +274,7 @@ async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnl
     """It receives events from now on, signed with Standard Webhooks. The secret is shown only once: in this answer,
     and when the request is repeated with its `Idempotency-Key`, until the secret is rotated or the endpoint removed.
     The API key needs `events:read` as well."""
-    wish = Wish(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
+    wish = EndpointRequest(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
 
     async def created() -> EndpointWithSecret:
         return _with_secret(await endpoints.create(caller.broker, caller.app, wish, actor=caller.actor, now=caller.now))
