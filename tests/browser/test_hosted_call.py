@@ -448,13 +448,16 @@ async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
     assert len(await tutoring.events("participant.withdrew")) == 1
 
 
-async def test_a_host_in_the_call_is_told_of_people_who_ask(visit: VisitMaker, served: str, hooked: Tenant) -> None:
+async def test_a_host_in_the_call_is_told_of_people_who_ask(
+    visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox
+) -> None:
     await hooked.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
     ada = await at_the_door(visit, served, await ticket(hooked, "tutor-1"))
     ben = await at_the_door(visit, served, await ticket(hooked, "student-1"))
     await is_in(await ada.enters())
-    await ben.button("Ask to join").click(timeout=SOON)
+    await sandbox.deliver()
     await hooked.settle()
+    await ben.button("Ask to join").click(timeout=SOON)
 
     await expect(ben.page.locator("#text")).to_have_text("We've told the host you're here.", timeout=SOON)
     await shown(ben.page, "waiting-host-present")
@@ -465,7 +468,13 @@ async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
 ) -> None:
     await tutoring.book(title="Algebra, lesson 1", policy={"waiting_room": "admit"})
     ben = await at_the_door(visit, served, await ticket(tutoring, "student-1"))
+
+    async def asked() -> bool:
+        entries = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
+        return [each["state"] for each in entries] == ["waiting"]
+
     await ben.button("Ask to join").click(timeout=SOON)
+    await until(asked)
     await tutoring.post("/v1/bookings/lesson-1/lobby/admit")
     await is_in(await ben.frame())
 
@@ -476,11 +485,6 @@ async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
     await shown(ben.page, "removed-asks")
     await ben.button("Ask to rejoin").click()
     await ben.sees("Waiting room")
-
-    async def asked() -> bool:
-        entries = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
-        return [each["state"] for each in entries] == ["waiting"]
-
     await until(asked)
 
 

@@ -88,7 +88,8 @@ async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_
     backend.usually = answer(503, b"not now")
     await tutoring.book()
     listed, path = f"/console/deliveries?app={tutoring.app.id}", path_of(tutoring, endpoint)
-    session = re.findall(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", (await console.get("/console")).text)[0]
+    today = (await console.get(f"/console?app={tutoring.app.id}")).text
+    session = re.findall(rf"/console/sessions/{tutoring.app.id}/[0-9a-f-]+", today)[0]
     assert tags((await console.get(path)).text) == ["Enabled"]
     await carry(tutoring)
     for number in (1, 2):
