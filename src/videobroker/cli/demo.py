@@ -421,7 +421,7 @@ class _Server(uvicorn.Server):
 
 def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Entry], admin_key: str) -> None:
     links = Table(box=None, show_header=False, pad_edge=False)
-    links.add_row("Demo: be anybody, in two tabs", f"{base_url}/demo")
+    links.add_row("Demo: join as anyone, in two tabs", f"{base_url}/demo")
     links.add_row("Console", f"{base_url}/console")
     links.add_row("Key of the console", admin_key)
     links.add_row("API", base_url)
