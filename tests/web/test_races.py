@@ -18,12 +18,14 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import Event, EventType, about
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.errors import RoleMayNot, StorageUnavailable
+from videobroker.errors import AccessDenied, RoleMayNot, StorageUnavailable
 from videobroker.storage.calls import rooms
 from videobroker.storage.joining import removals
 from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.joining import moderation
+from videobroker.usecases.legacy.progress import standing_of
+from videobroker.usecases.legacy.room_codes import hand_out_code, hand_out_known_codes
 
 LESSON_1 = "/v1/bookings/lesson-1"
 PATIENCE_SECONDS = 20
@@ -232,6 +234,30 @@ class TestABlockWhileSomebodyJoins:
         assert [event["user_id"] for event in issued] == ["tutor-1"]
         (denied,) = await tutoring.events("credentials.denied")
         assert (denied["user_id"], denied["data"]["reason"]) == ("student-1", "participant_removed")
+
+    async def test_a_room_code_that_was_found_before_the_block_is_not_handed_out(
+        self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broker, app, now = tutoring.broker, tutoring.app, tutoring.broker.now()
+        await tutoring.book()
+        key = SessionKey(app.id, SessionKind.BOOKING, "lesson-1")
+        who: Any = {"role": "student", "user_id": "student-1", "actor": tutoring.actor, "now": now}
+        await hand_out_code(broker, app, key, **who)
+        standing = await standing_of(broker, app, key, roles=["student"], acting_for="student-1", actor=tutoring.actor)
+        record, before = broker.scribe.record, await tutoring.events("credentials.issued")
+
+        async def block_first(event: Event) -> bool:
+            if event.type is EventType.CREDENTIALS_ISSUED:
+                await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
+            return await record(event)
+
+        monkeypatch.setattr(broker.scribe, "record", block_first)
+        assert await hand_out_known_codes(broker, app, [standing], **who) == {}
+        await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
+        with pytest.raises(AccessDenied) as denied:
+            await hand_out_code(broker, app, key, **who)
+        assert denied.value.decision.reason == "participant_removed"
+        assert await tutoring.events("credentials.issued") == before
 
     async def test_nothing_is_issued_behind_a_block_in_the_journal(self, tutoring: Tenant) -> None:
         for number in range(6):

@@ -1,11 +1,12 @@
 """Hands out room codes. A code never expires and admits whoever has it, so the journal knows who got it."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Person, Refuse, kept_outside, may_meet, ruled_out
+from videobroker.domain.access import Person, Reason, Refuse, kept_outside, may_meet, ruled_out
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.authorization import Action, lacks_scope
@@ -18,7 +19,6 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
 from videobroker.storage.joining import lobby, removals
-from videobroker.storage.journal.journal import record
 from videobroker.storage.legacy import session_progress
 from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require_scope
@@ -74,7 +74,7 @@ async def hand_out_known_codes(
     if lacks_scope(actor, Action.JOIN):
         return {}
     codes: dict[SessionId, str] = {}
-    events: list[Event] = []
+    events: dict[SessionId, Event] = {}
     async with broker.store.transaction() as transaction:
         ids = [standing.session.id for standing in found]
         banned = await removals.bans(transaction, app.id, ids, user_id)
@@ -86,11 +86,11 @@ async def hand_out_known_codes(
         code = None if room is None else _code_for(broker, app, room, role)
         if room is not None and code is not None:
             codes[session.id] = code
-            events.append(_issued(broker, session, room, code, user_id=user_id, actor=actor, now=now))
-    if events:
-        async with broker.store.transaction() as transaction:
-            await record(transaction, *events)
-    return codes
+            events[session.id] = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
+    # One round trip for all. False for a person who was blocked in the meantime.
+    written = await asyncio.gather(*(broker.scribe.record(event) for event in events.values()))
+    allowed = {session_id for session_id, is_written in zip(events, written, strict=True) if is_written}
+    return {session_id: code for session_id, code in codes.items() if session_id in allowed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +207,9 @@ async def _record_issued(
     event = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
     if replayed:
         event = replace(event, data={**(event.data or {}), "replayed": True})
-    async with broker.store.transaction() as transaction:
-        await record(transaction, event)
+    if not await broker.scribe.record(event):
+        # Blocked after the decision, while the room was prepared.
+        raise denial(Refuse(Reason.PARTICIPANT_REMOVED))
 
 
 def _issued(
