@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import jwt
 import pytest
@@ -129,11 +130,16 @@ async def test_the_first_rejection_is_written_at_once(tutoring: Tenant) -> None:
     assert len(await tutoring.events(TYPE.value)) == 1
 
 
-async def test_what_cannot_be_written_is_written_later(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [StorageUnavailable("gone"), asyncpg.ReadOnlySQLTransactionError("read-only"), ValueError()]
+)
+async def test_what_cannot_be_written_is_written_later(
+    tutoring: Tenant, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     rejections, now = Rejections(tutoring.broker.scribe), tutoring.broker.now()
 
     async def gone(_: object) -> bool:
-        raise StorageUnavailable("gone")
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(tutoring.broker.scribe, "record", gone)

@@ -15,7 +15,6 @@ from prometheus_client import Counter
 
 from videobroker.domain.ids import SERVICE_ID, AppId
 from videobroker.domain.rejections import Tally, first, merged
-from videobroker.errors import StorageUnavailable
 from videobroker.storage.journal.journal import JournalWriter
 
 INTERVAL_SECONDS = 60.0
@@ -50,14 +49,20 @@ class Rejections:
 
     async def flush(self) -> None:
         """Write what was counted. What cannot be written now is written with the next count."""
-        tallies, self._tallies = self._tallies, {}
-        for key, tally in tallies.items():
+        for key in list(self._tallies):
+            tally = self._tallies.pop(key)
             try:
                 await self._scribe.record(tally.event())
-            except StorageUnavailable:
-                log.warning("rejections.not_written", reason=tally.reason, count=tally.count)
-                newer = self._tallies.get(key)
-                self._tallies[key] = tally if newer is None else merged(tally, newer)
+            except asyncio.CancelledError:
+                self._restore(key, tally)
+                raise
+            except Exception as error:  # noqa: BLE001  such as a read-only server after a failover: try again later
+                log.warning("rejections.not_written", reason=tally.reason, count=tally.count, error=repr(error))
+                self._restore(key, tally)
+
+    def _restore(self, key: tuple[AppId, str], tally: Tally) -> None:
+        newer = self._tallies.get(key)
+        self._tallies[key] = tally if newer is None else merged(tally, newer)
 
     async def aclose(self) -> None:
         """Write the rest, and stop."""
