@@ -45,7 +45,8 @@ async def console_sign_in(request: Request) -> Response:
     access, origin, now = console_of(request), origin_of(request), broker.now()
     form = await form_of(request)
     name, following = form.text("name"), form.text("next")
-    if len(name) > LONGEST_NAME or not is_name(name):
+    # The name is journaled: the key, entered into the wrong field, must not be.
+    if len(name) > LONGEST_NAME or not is_name(name) or name == form.raw("key"):
         sentence = f"Enter your name (1-{LONGEST_NAME} characters)."
         return _form(following, name=name, errors={"name": sentence}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
