@@ -12,7 +12,7 @@ PREAMBLE = """
 from dataclasses import dataclass, field
 import structlog
 from videobroker.cli import logs
-from videobroker.domain.struct import Value
+from videobroker.domain.struct import Struct
 from videobroker.settings import Settings
 
 @dataclass
@@ -20,7 +20,7 @@ class Keys:
     name: str
     secret: str = field(repr=False)
 
-class Struct(Value):
+class Record(Struct):
     name: str
     secret: str
     hidden_from_repr = ("secret",)
@@ -64,7 +64,7 @@ def test_any_text_is_told_on_any_terminal() -> None:
     assert line["text"] == text
 
 
-@pytest.mark.parametrize("value", ["Keys('me', 'hush')", "Struct('me', 'hush')"])
+@pytest.mark.parametrize("value", ["Keys('me', 'hush')", "Record('me', 'hush')"])
 def test_what_a_repr_hides_is_not_told_by_itself_and_not_within_something(value: str) -> None:
     found = lines_of(f"log.info('a', of={value}); log.info('b', of=[{value}]); log.info('c', of={{'x': {value}}})")
     assert ["me" in json.dumps(line) for line in found] == [True] * 3

@@ -112,7 +112,7 @@ def test_building_leaves_nothing_in_the_checkout(wheel: Path) -> None:
 
 
 def test_migrations_run_from_the_installed_wheel(installed: Path, empty: str, tmp_path: Path) -> None:
-    told = "from videobroker.storage import schema; print(schema.migrations())"
+    told = "from videobroker.storage.postgres import migrations; print(migrations.migrations())"
     where = Path(python("-c", told, installed=installed, cwd=tmp_path).strip())
     assert where == installed / "videobroker" / "migrations"
     migrate = ("-m", "videobroker", "migrate", "--json")
