@@ -100,7 +100,9 @@ async def erase_person(
         redactions = [redaction for plan in plans for redaction in plan.parts]
         planned = {plan.position for plan in plans}
         event_ids = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
-        records += await deliveries.empty_answers(transaction, app_id, event_ids, session_ids)
+        # Also sessions that an interrupted erasure has been through: they do not name the person anymore.
+        named = {SessionId(UUID(each.row.session_id)) for each in held if each.row.session_id is not None}
+        records += await deliveries.empty_answers(transaction, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
             return Erased(0, 0, None, None, notices, waiting, mentions=mentioned)
         data = {
