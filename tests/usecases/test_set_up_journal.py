@@ -77,7 +77,7 @@ async def test_an_account_is_recorded_by_the_names_of_what_changed(tutoring: Ten
 
 
 async def test_rules_of_user_tokens_are_recorded(tutoring: Tenant) -> None:
-    now, rules = tutoring.broker.now(), TokenRules(secret=SECRET, issuer="https://id.example")
+    now, rules = tutoring.broker.now(), TokenRules(secret=f"{SECRET}{tutoring.app.id}", issuer="https://id.example")
     for each in (rules, rules, replace(rules, audience="lessons", max_lifetime_seconds=60)):
         await tenants.set_token_rules(tutoring.broker, tutoring.app, each, now=now)
     await tenants.remove_token_rules(tutoring.broker, tutoring.app, now=now)
@@ -179,7 +179,8 @@ async def test_the_environment_sets_up_once_however_often_processes_start(tutori
 
 
 async def test_no_event_about_the_set_up_holds_a_secret(tutoring: Tenant, sandbox: Sandbox) -> None:
-    await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=SECRET), now=tutoring.broker.now())
+    rules = TokenRules(secret=f"{SECRET}{tutoring.app.id}")
+    await tenants.set_token_rules(tutoring.broker, tutoring.app, rules, now=tutoring.broker.now())
     endpoint = (await tutoring.post("/v1/webhook-endpoints", {"url": URL})).json()
     rotated = (await tutoring.post(f"/v1/webhook-endpoints/{endpoint['id']}/rotate-secret", {})).json()
     text = json.dumps(await tutoring.events(*EventType))
