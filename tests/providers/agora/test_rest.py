@@ -376,7 +376,8 @@ async def test_ten_a_second_and_no_more() -> None:
     # Ten did not wait at all.
     assert [turn.done() for turn in turns] == [True] * 10 + [False]
     await turns[-1]
-    assert time.monotonic() - begun >= 1
+    # Timers of uvloop have a resolution of a millisecond.
+    assert time.monotonic() - begun >= 0.999
 
 
 async def test_nothing_secret_is_logged_printed_or_raised(
