@@ -1,4 +1,4 @@
-"""Every change of an app's set-up is in its journal: what, how, and by whom; never a secret, never for end users."""
+"""Every change of an app's set-up is in its journal: what, how, and by which actor. No secrets, not for end users."""
 
 import json
 from dataclasses import replace

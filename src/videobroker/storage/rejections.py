@@ -1,4 +1,4 @@
-"""Writes rejected authentication into the journal, at a bounded rate: whoever is rejected cannot fill it.
+"""Writes rejected authentication into the journal, at a bounded rate, so that rejected clients cannot fill it.
 
 Rejections are counted in memory, by app and reason: both are few, whatever is sent. Each count is written at most once
 in `INTERVAL_SECONDS`, the first one at once. A request never waits for it. A process that is killed loses the counts of

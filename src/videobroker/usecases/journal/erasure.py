@@ -49,7 +49,7 @@ class Erased:
     event_id: EventId | None
     """The `person.erased` that accounts for it; None when there was nothing."""
     receipt: str | None
-    """Kept nowhere here: with it, whoever has it can show that the event is about this person."""
+    """Not stored: its holder can show that the event is about this person."""
     notices: int = 0
     """So many webhooks of providers named them; nothing is left of what these said."""
     waiting: int = 0
