@@ -34,32 +34,32 @@ class Broker:
     """The service without its entrances."""
 
     store: Store
-    entrances: JoinContextReader
-    scribe: JournalWriter
-    arrivals: InboxWriter
-    receipts: DeliveryWriter
+    join_contexts: JoinContextReader
+    journal_writer: JournalWriter
+    inbox_writer: InboxWriter
+    delivery_writer: DeliveryWriter
     rejections: Rejections
-    known: TenantCache
+    tenant_cache: TenantCache
     listener: Listener
     providers: ProviderDirectory
     user_tokens: UserTokens
     tickets: Tickets
-    courier: WebhookSender
-    seal: SecretBox
+    webhook_sender: WebhookSender
+    secret_box: SecretBox
     room_codes: RoomCodes
     now: Clock
-    together: SingleFlight = field(default_factory=SingleFlight)
-    keeping: RetentionPolicy = field(default_factory=RetentionPolicy)
+    single_flight: SingleFlight = field(default_factory=SingleFlight)
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
 
     @property
     def endpoints(self) -> Endpoints:
         """Webhook endpoints with their secrets, readable."""
-        return Endpoints(self.seal)
+        return Endpoints(self.secret_box)
 
     @property
     def accounts(self) -> Accounts:
         """Apps with their accounts, readable."""
-        return Accounts(self.seal)
+        return Accounts(self.secret_box)
 
     def provider(self, app: App, name: ProviderName) -> Provider:
         """The app's provider of this name. Raises `ProviderNotConfigured`."""

@@ -329,7 +329,7 @@ class Settings(BaseSettings):
             database_url(url.get_secret_value(), name="VIDEOBROKER_DIRECT_DATABASE_URL")
         return url
 
-    def keeping(self) -> RetentionPolicy:
+    def retention_policy(self) -> RetentionPolicy:
         """How long is kept what was needed once."""
         return RetentionPolicy(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
 

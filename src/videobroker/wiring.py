@@ -97,52 +97,52 @@ class ProviderRegistry:
 @asynccontextmanager
 async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> AsyncIterator[Broker]:
     """A broker on the database at `url`."""
-    bell = JournalNotifier()
+    notifier = JournalNotifier()
     direct = past_the_pooler(settings, url) if settings.direct_database_url else None
-    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=bell.ring)
-    courier = WebhookSender(anywhere=settings.webhooks_anywhere)
+    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=notifier.ring)
+    webhook_sender = WebhookSender(anywhere=settings.webhooks_anywhere)
     listener = Listener(store.direct)
-    directory = ProviderRegistry(clock)
+    registry = ProviderRegistry(clock)
     user_tokens = JwtUserTokens(KeySets())
     keys = secret_keys(settings)
-    own_seal = SecretBox(keys)
-    entrances, scribe = JoinContextReader(store), JournalWriter(store)
-    arrivals, receipts = InboxWriter(store), DeliveryWriter(store)
-    rejections = Rejections(scribe)
-    known = TenantCache(store, Accounts(own_seal), listener)
+    secret_box = SecretBox(keys)
+    join_contexts, journal_writer = JoinContextReader(store), JournalWriter(store)
+    inbox_writer, delivery_writer = InboxWriter(store), DeliveryWriter(store)
+    rejections = Rejections(journal_writer)
+    tenant_cache = TenantCache(store, Accounts(secret_box), listener)
     listener.start()
-    bell.start(store)
+    notifier.start(store)
     try:
         yield Broker(
             store=store,
-            entrances=entrances,
-            scribe=scribe,
-            arrivals=arrivals,
-            receipts=receipts,
+            join_contexts=join_contexts,
+            journal_writer=journal_writer,
+            inbox_writer=inbox_writer,
+            delivery_writer=delivery_writer,
             rejections=rejections,
-            known=known,
+            tenant_cache=tenant_cache,
             listener=listener,
-            providers=directory,
+            providers=registry,
             user_tokens=user_tokens,
             tickets=Tickets(keys),
-            courier=courier,
-            seal=own_seal,
-            room_codes=RoomCodes(own_seal),
+            webhook_sender=webhook_sender,
+            secret_box=secret_box,
+            room_codes=RoomCodes(secret_box),
             now=clock,
-            keeping=settings.keeping(),
+            retention=settings.retention_policy(),
         )
     finally:
         await listener.aclose()
-        await entrances.aclose()
+        await join_contexts.aclose()
         await rejections.aclose()
-        await scribe.aclose()
-        await arrivals.aclose()
-        await receipts.aclose()
-        await known.aclose()
-        await bell.aclose()
-        await courier.aclose()
+        await journal_writer.aclose()
+        await inbox_writer.aclose()
+        await delivery_writer.aclose()
+        await tenant_cache.aclose()
+        await notifier.aclose()
+        await webhook_sender.aclose()
         await user_tokens.aclose()
-        await directory.aclose()
+        await registry.aclose()
         await store.aclose()
 
 

@@ -293,8 +293,8 @@ async def test_what_did_not_arrive_is_sent_once_more(
     signed_in: SignIn, console_url: str, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     courier = WebhookSender(anywhere=True)
-    monkeypatch.setattr(tutoring.broker.courier, "send", courier.send)
-    monkeypatch.setattr(tutoring.broker.courier, "anywhere", True)
+    monkeypatch.setattr(tutoring.broker.webhook_sender, "send", courier.send)
+    monkeypatch.setattr(tutoring.broker.webhook_sender, "anywhere", True)
     async with listening() as backend:
         await endpoints.create(
             tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()

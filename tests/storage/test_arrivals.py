@@ -116,8 +116,8 @@ class TestRoundTrips:
 
     async def _made(self, tenant: Tenant, bodies: list[str]) -> dict[str, float]:
         """Round trips to the database while these webhooks come at once, by who made them."""
-        tenant.broker.known.forget_all()
-        await tenant.broker.known.by_name(tenant.app.name)
+        tenant.broker.tenant_cache.forget_all()
+        await tenant.broker.tenant_cache.by_name(tenant.app.name)
         pool = 0
 
         def count(_connection: object, _cursor: object, _statement: str, *_: object) -> None:
@@ -197,7 +197,7 @@ class TestTogether:
         assert len(await kept(hooked)) == 1
 
     async def test_a_notice_that_cannot_be_written_harms_no_other_and_leaves_nothing(self, hooked: Tenant) -> None:
-        keep = hooked.broker.arrivals.keep
+        keep = hooked.broker.inbox_writer.keep
         lines = [written(hooked, "a"), written(hooked, "b", type="NUL \x00"), written(hooked, "c")]
         first, bad, last = await asyncio.gather(*(keep(line) for line in lines), return_exceptions=True)
         assert (first, last) == (True, True)
@@ -208,7 +208,7 @@ class TestTogether:
         room_id = await opened(hooked)
         names = (room_id, "NUL \x00", room_id)
         addresses = [Address(hooked.app.id, ProviderName.HMS, name) for name in names]
-        sharing = hooked.broker.arrivals.sharing
+        sharing = hooked.broker.inbox_writer.sharing
         first, bad, last = await asyncio.gather(*(sharing(each) for each in addresses), return_exceptions=True)
         assert isinstance(bad, Exception)
         assert first == last == await hooked._sessions()
@@ -221,19 +221,19 @@ class TestJobs:
         ours, theirs = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
         lines = [written(hooked, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
         lines += [written(hooked, str(uuid4())), written(other, "e1", session_id=theirs, ignored=None)]
-        assert await asyncio.gather(*(hooked.broker.arrivals.keep(line) for line in lines)) == [True] * len(lines)
+        assert await asyncio.gather(*(hooked.broker.inbox_writer.keep(line) for line in lines)) == [True] * len(lines)
         (job,) = await jobs_of(hooked)
         assert sorted(job.session_ids) == sorted(ours)
         assert await jobs_of(other) == [Job(Kind.APPLY, other.app.id, theirs)]
         # What is known already is waited for by nobody.
-        assert await asyncio.gather(*(hooked.broker.arrivals.keep(line) for line in lines)) == [False] * len(lines)
+        assert await asyncio.gather(*(hooked.broker.inbox_writer.keep(line) for line in lines)) == [False] * len(lines)
         assert await jobs_of(hooked) == [job]
 
     async def test_a_job_is_written_as_the_library_writes_it(self, hooked: Tenant, other: Tenant) -> None:
         session_id = SessionId(uuid4())
         async with other.broker.store.transaction() as transaction:
             await enqueue(transaction, Job(Kind.APPLY, other.app.id, session_id))
-        await hooked.broker.arrivals.keep(written(hooked, "e1", session_id=session_id, ignored=None))
+        await hooked.broker.inbox_writer.keep(written(hooked, "e1", session_id=session_id, ignored=None))
         assert [replace(job, app_id=other.app.id) for job in await jobs_of(hooked)] == await jobs_of(other)
         ours, theirs = [await self._row_of(tenant) for tenant in (hooked, other)]
         assert ours == theirs
@@ -253,7 +253,7 @@ class TestJobs:
         for reference in ("lesson-1", "lesson-2"):
             await tell(hooked, arrival(hooked, await opened(hooked, reference)))
         nobodys = SessionId(UUID(int=0))
-        await hooked.broker.arrivals.keep(written(hooked, "e1", session_id=nobodys, ignored=None))
+        await hooked.broker.inbox_writer.keep(written(hooked, "e1", session_id=nobodys, ignored=None))
         known = await hooked._sessions()
         with pytest.raises(LookupError):
             await run_job(hooked.broker, Job(Kind.APPLY, hooked.app.id, nobodys, others=tuple(known)))
@@ -268,7 +268,7 @@ async def test_a_secret_that_was_replaced_is_refused_by_a_replica_that_hears_not
     async with wiring.broker(settings, database, clock=clock) as replica:
         # A listener that was never started hears nothing, as one whose connection hangs.
         known = TenantCache(replica.store, replica.accounts, Listener(replica.store.url), clock=lambda: seconds)
-        deaf = replace(replica, known=known)
+        deaf = replace(replica, tenant_cache=known)
 
         async def hear_with(secret: str) -> bool:
             headers = {"videobroker-hook-secret": secret}

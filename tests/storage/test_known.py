@@ -159,7 +159,7 @@ async def replica(settings: Settings, database: str, clock: MovableClock) -> Asy
 
 async def revoked(tenant: Tenant, key: str, clock: MovableClock) -> None:
     """Revoke the key at the tenant's own broker."""
-    found = await tenant.broker.known.by_key(key_digest(key))
+    found = await tenant.broker.tenant_cache.by_key(key_digest(key))
     assert found is not None
     await tenants.revoke_key(tenant.broker, tenant.app, found[0].id, now=clock())
 

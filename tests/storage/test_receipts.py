@@ -67,7 +67,7 @@ async def test_many_share_a_round_trip(tutoring: Tenant) -> None:
         return REGISTRY.get_sample_value("videobroker_batch_queries_total", {"batcher": "receipts"}) or 0.0
 
     before = queries()
-    await asyncio.gather(*(tutoring.broker.receipts.record(taken(tutoring, due)) for due in found))
+    await asyncio.gather(*(tutoring.broker.delivery_writer.record(taken(tutoring, due)) for due in found))
     assert queries() - before == 1
     written = await rows(
         tutoring, "select state, attempts, failures, next_at, lease_until from deliveries where app_id = :app"
@@ -84,7 +84,7 @@ async def test_many_share_a_round_trip(tutoring: Tenant) -> None:
 async def test_one_that_is_not_ours_any_more_keeps_its_state_and_has_its_attempt(tutoring: Tenant) -> None:
     first, late = await under_way(tutoring, 2)
     stale = replace(late, lease_until=late.lease_until - timedelta(seconds=30))
-    record = tutoring.broker.receipts.record
+    record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(taken(tutoring, first)), record(taken(tutoring, stale)))
     written = await rows(tutoring, "select id, state, attempts, lease_until from deliveries where app_id = :app")
     assert {each["id"]: (each["state"], each["attempts"], each["lease_until"]) for each in written} == {
@@ -97,7 +97,7 @@ async def test_one_that_is_not_ours_any_more_keeps_its_state_and_has_its_attempt
 async def test_two_attempts_at_one_delivery_that_end_together_are_two(tutoring: Tenant) -> None:
     (due,) = await under_way(tutoring, 1)
     stale = replace(due, lease_until=due.lease_until - timedelta(seconds=30))
-    record = tutoring.broker.receipts.record
+    record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(taken(tutoring, stale, 1)), record(taken(tutoring, due, 2)))
     log = await rows(tutoring, "select number, latency_ms from attempts where app_id = :app order by number")
     assert log == [{"number": 1, "latency_ms": 1}, {"number": 2, "latency_ms": 2}]
@@ -110,7 +110,7 @@ async def test_of_an_endpoint_that_was_removed_meanwhile_nothing_is_written(tuto
     (removed,), (kept,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
     async with tutoring.broker.store.transaction() as transaction:
         await endpoints.remove(transaction, tutoring.app.id, removed.delivery.endpoint_id)
-    record = tutoring.broker.receipts.record
+    record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(taken(tutoring, removed)), record(taken(tutoring, kept)))
     assert await rows(tutoring, "select delivery_id from attempts where app_id = :app") == [
         {"delivery_id": kept.delivery.id}

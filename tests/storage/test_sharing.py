@@ -87,7 +87,7 @@ class TestEntrances:
             for reference in ("lesson-1", "lesson-2", "none")
             for user_id in ("tutor-1", "student-1", "stranger", None)
         ]
-        look = tutoring.broker.entrances.look
+        look = tutoring.broker.join_contexts.look
         alone = [await look(key, user_id) for key, user_id in looks]
         queries = counted("queries", "entrances")
         together = await asyncio.gather(*(look(key, user_id) for key, user_id in looks))
@@ -111,7 +111,7 @@ class TestEntrances:
 
     async def test_a_look_that_postgresql_cannot_understand_fails_alone(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        look = tutoring.broker.entrances.look
+        look = tutoring.broker.join_contexts.look
         good, bad, unwritable, another = await asyncio.gather(
             look(key_of(tutoring, "lesson-1"), "tutor-1"),
             look(key_of(tutoring, "lesson\x00"), "tutor-1"),
@@ -160,7 +160,7 @@ class TestScribe:
     async def test_lines_of_many_apps_stand_in_their_own_journals(self, tutoring: Tenant, other: Tenant) -> None:
         events = [event_of(tenant, f"user-{n}") for n in range(20) for tenant in (tutoring, other)]
         queries = counted("queries", "journal")
-        await asyncio.gather(*(tutoring.broker.scribe.record(event) for event in events))
+        await asyncio.gather(*(tutoring.broker.journal_writer.record(event) for event in events))
         assert counted("queries", "journal") - queries <= 2
         for tenant in (tutoring, other):
             written = await tenant.events("app.reported")
@@ -170,7 +170,7 @@ class TestScribe:
     async def test_a_line_that_cannot_be_written_harms_no_other_and_leaves_nothing(self, tutoring: Tenant) -> None:
         good, another = event_of(tutoring, "good"), event_of(tutoring, "another")
         bad = replace(event_of(tutoring, "bad"), data={"text": "NUL \x00"})
-        record = tutoring.broker.scribe.record
+        record = tutoring.broker.journal_writer.record
         results = await asyncio.gather(record(good), record(bad), record(another), return_exceptions=True)
         assert results[0] is True
         assert isinstance(results[1], Exception)
@@ -182,7 +182,7 @@ class TestScribe:
             while not tutoring.broker.listener.is_listening:
                 await asyncio.sleep(0.01)
             with tutoring.broker.listener.subscribed(journal_topic(tutoring.app.id)) as woken:
-                await tutoring.broker.scribe.record(event_of(tutoring, "somebody"))
+                await tutoring.broker.journal_writer.record(event_of(tutoring, "somebody"))
                 await woken.wait()
 
 
@@ -203,8 +203,8 @@ class TestRoundTrips:
 
     async def _round_trips(self, tenant: Tenant, joins: int) -> dict[str, float]:
         """Round trips to the database during so many joins at once, by who made them."""
-        tenant.broker.known.forget_all()
-        await tenant.broker.known.by_key(key_digest(tenant.key))
+        tenant.broker.tenant_cache.forget_all()
+        await tenant.broker.tenant_cache.by_key(key_digest(tenant.key))
         pool = 0
 
         def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -28,7 +28,7 @@ MONTH = timedelta(days=30)
 async def near(hooked: Tenant) -> AsyncIterator[Tenant]:
     """An app whose webhooks can be delivered on this machine."""
     courier = WebhookSender(anywhere=True, seconds=60.0)
-    yield replace(hooked, broker=replace(hooked.broker, courier=courier))
+    yield replace(hooked, broker=replace(hooked.broker, webhook_sender=courier))
     await courier.aclose()
 
 
@@ -120,7 +120,7 @@ class TestWebhooksOfProviders:
         kept = await rows(hooked, "inbox")
         journal = await hooked.events()
         clock.move(days=8)
-        hasty = replace(hooked.broker, keeping=RetentionPolicy(notices=SHORTEST))
+        hasty = replace(hooked.broker, retention=RetentionPolicy(notices=SHORTEST))
         assert await clear(hasty, hooked.app.id, now=hasty.now()) == len(kept)
         # As somebody does in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
@@ -141,7 +141,7 @@ class TestWebhooksOfProviders:
         await meet(hooked, sandbox, "tutor-1")
         count = len(await rows(hooked, "inbox"))
         clock.move(days=4000)
-        keeper = replace(hooked.broker, keeping=RetentionPolicy(notices=None, deliveries=None))
+        keeper = replace(hooked.broker, retention=RetentionPolicy(notices=None, deliveries=None))
         assert await clear(keeper, hooked.app.id, now=keeper.now()) == 0
         assert len(await rows(hooked, "inbox")) == count
 

@@ -214,10 +214,10 @@ async def process(stage: "Stage", fate: Fate) -> AsyncIterator[Process]:
     mortal = replace(
         broker,
         store=MortalStore(broker.store, fate),
-        scribe=MortalScribe(broker.scribe, fate),
-        arrivals=MortalArrivals(broker.arrivals, fate),
+        journal_writer=MortalScribe(broker.journal_writer, fate),
+        inbox_writer=MortalArrivals(broker.inbox_writer, fate),
         providers=directory,
-        together=SingleFlight(),
+        single_flight=SingleFlight(),
     )
     yield Process(stage.tenant.app, mortal, fate)
     await directory.aclose()

@@ -34,7 +34,9 @@ async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_
     follower = asyncio.create_task(worker.follow(broker))
     while time.monotonic() < began + GROWING_SECONDS:
         now = broker.now()
-        await broker.scribe.record(Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tutoring.app.id)))
+        await broker.journal_writer.record(
+            Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tutoring.app.id))
+        )
         written += 1
     async with asyncio.timeout(20):
         while seen < written:

@@ -91,7 +91,7 @@ async def ask(api: httpx.AsyncClient, path: str, body: bytes, headers: dict[str,
 async def keys(tutoring: Tenant, other: Tenant) -> dict[str, str]:
     """Keys in every condition."""
     revoked = await tutoring.another_key()
-    found = await tutoring.broker.known.by_key(key_digest(revoked))
+    found = await tutoring.broker.tenant_cache.by_key(key_digest(revoked))
     assert found is not None
     await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
     return {

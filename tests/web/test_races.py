@@ -216,7 +216,7 @@ class TestABlockWhileSomebodyJoins:
     ) -> None:
         await tutoring.book()
         await tutoring.join("lesson-1", "tutor-1")
-        record, scribe = tutoring.broker.scribe.record, tutoring.broker.scribe
+        record, scribe = tutoring.broker.journal_writer.record, tutoring.broker.journal_writer
         is_blocked = False
 
         async def block_first(event: Event) -> bool:
@@ -244,14 +244,14 @@ class TestABlockWhileSomebodyJoins:
         who: Any = {"role": "student", "user_id": "student-1", "actor": tutoring.actor, "now": now}
         await hand_out_code(broker, app, key, **who)
         standing = await standing_of(broker, app, key, roles=["student"], acting_for="student-1", actor=tutoring.actor)
-        record, before = broker.scribe.record, await tutoring.events("credentials.issued")
+        record, before = broker.journal_writer.record, await tutoring.events("credentials.issued")
 
         async def block_first(event: Event) -> bool:
             if event.type is EventType.CREDENTIALS_ISSUED:
                 await tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True})
             return await record(event)
 
-        monkeypatch.setattr(broker.scribe, "record", block_first)
+        monkeypatch.setattr(broker.journal_writer, "record", block_first)
         assert await hand_out_known_codes(broker, app, [standing], **who) == {}
         await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
         with pytest.raises(AccessDenied) as denied:
@@ -303,13 +303,13 @@ class TestABlockWhileSomebodyJoins:
             for kind in (EventType.CREDENTIALS_ISSUED, EventType.CREDENTIALS_DENIED)
             for user_id in ("tutor-1", "student-1", "student-2")
         ]
-        written = await asyncio.gather(*(tutoring.broker.scribe.record(line) for line in lines))
+        written = await asyncio.gather(*(tutoring.broker.journal_writer.record(line) for line in lines))
         assert written == [True, False, True, True, True, True]
         assert [each["id"] for each in (await tutoring.events())[before:]] == [
             str(line.id) for line, is_written in zip(lines, written, strict=True) if is_written
         ]
         denied = [line for line in lines if line.type is EventType.CREDENTIALS_DENIED]
-        assert all(await asyncio.gather(*(tutoring.broker.scribe.record(line) for line in denied)))
+        assert all(await asyncio.gather(*(tutoring.broker.journal_writer.record(line) for line in denied)))
 
     async def test_while_a_person_is_being_blocked_others_join(self, tutoring: Tenant) -> None:
         await tutoring.book()

@@ -107,7 +107,7 @@ async def test_a_missing_credential_is_not_a_rejected_one(api: httpx.AsyncClient
 
 
 async def test_an_attacker_cannot_fill_the_journal(tutoring: Tenant) -> None:
-    rejections = Rejections(tutoring.broker.scribe)
+    rejections = Rejections(tutoring.broker.journal_writer)
     for number in range(10_000):
         rejections.count(tutoring.app.id, "api_key_revoked", f"192.0.2.{number % 250}", now=tutoring.broker.now())
         if number % 100 == 0:
@@ -121,7 +121,7 @@ async def test_an_attacker_cannot_fill_the_journal(tutoring: Tenant) -> None:
 
 
 async def test_the_first_rejection_is_written_at_once(tutoring: Tenant) -> None:
-    rejections = Rejections(tutoring.broker.scribe)
+    rejections = Rejections(tutoring.broker.journal_writer)
     rejections.count(tutoring.app.id, "ticket_expired", None, now=tutoring.broker.now())
     async with asyncio.timeout(30):
         while not await tutoring.events(TYPE.value):
@@ -136,13 +136,13 @@ async def test_the_first_rejection_is_written_at_once(tutoring: Tenant) -> None:
 async def test_what_cannot_be_written_is_written_later(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    rejections, now = Rejections(tutoring.broker.scribe), tutoring.broker.now()
+    rejections, now = Rejections(tutoring.broker.journal_writer), tutoring.broker.now()
 
     async def gone(_: object) -> bool:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(tutoring.broker.scribe, "record", gone)
+        patch.setattr(tutoring.broker.journal_writer, "record", gone)
         rejections.count(tutoring.app.id, "ticket_expired", "192.0.2.1", now=now)
         await rejections.flush()
     rejections.count(tutoring.app.id, "ticket_expired", "192.0.2.2", now=now + timedelta(seconds=1))

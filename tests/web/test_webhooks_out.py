@@ -51,7 +51,7 @@ async def courier() -> AsyncIterator[WebhookSender]:
 @pytest.fixture(scope="session")
 def nearby(broker: Broker, courier: WebhookSender) -> Broker:
     """The service, as in development: it delivers on this machine too."""
-    return replace(broker, courier=courier)
+    return replace(broker, webhook_sender=courier)
 
 
 @pytest.fixture

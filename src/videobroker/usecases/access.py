@@ -37,7 +37,7 @@ async def still_waits(broker: Broker, entrance: JoinContext, decision: Decision,
 
 async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:
     """The session as this person finds it. Raises `SessionNotFound`."""
-    entrance = await broker.entrances.look(key, user_id)
+    entrance = await broker.join_contexts.look(key, user_id)
     if entrance is None:
         raise no_session(key)
     return entrance

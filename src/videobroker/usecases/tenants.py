@@ -87,7 +87,7 @@ class RulesOverlap(Conflict):
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
     """Whose key this is, as of less than a second ago. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
     check_key_shape(key)
-    found = await broker.known.by_key(key_digest(key))
+    found = await broker.tenant_cache.by_key(key_digest(key))
     if found is None:
         raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
     api_key, app = found
@@ -284,7 +284,7 @@ async def change_app(
         changed = {} if before is None or after is None else changes(settings_of(before), settings_of(after))
         if changed:
             await record(transaction, _set_up(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
-    broker.known.forget(app.id)
+    broker.tenant_cache.forget(app.id)
     return await find_app(broker, app.name)
 
 
@@ -347,7 +347,7 @@ async def set_account(
         if changed or former is None:
             data = {"provider": provider.value, "changed": changed, "is_new": former is None}
             await record(transaction, _set_up(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
-    broker.known.forget(app.id)
+    broker.tenant_cache.forget(app.id)
     return await find_app(broker, app.name)
 
 
@@ -400,7 +400,7 @@ async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.
         if key.revoked_at is None:
             await apps.revoke_key(transaction, app.id, key_id, now=now)
             await record(transaction, _set_up(app.id, EventType.API_KEY_REVOKED, via, now, **_named(key)))
-    broker.known.forget(app.id)
+    broker.tenant_cache.forget(app.id)
 
 
 def _named(key: ApiKey) -> dict[str, Any]:

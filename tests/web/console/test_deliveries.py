@@ -21,8 +21,8 @@ from videobroker.usecases.webhooks.endpoints import EndpointRequest
 async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
     """The app's backend, on this machine; this test may deliver there."""
     courier = WebhookSender(anywhere=True)
-    monkeypatch.setattr(broker.courier, "send", courier.send)
-    monkeypatch.setattr(broker.courier, "anywhere", True)
+    monkeypatch.setattr(broker.webhook_sender, "send", courier.send)
+    monkeypatch.setattr(broker.webhook_sender, "anywhere", True)
     async with listening() as backend:
         yield backend
     await courier.aclose()

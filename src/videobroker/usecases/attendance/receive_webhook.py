@@ -47,7 +47,7 @@ async def hear(
         broker.rejections.count(error.app_id, error.code, None, now=now)
         raise
     session_id, ignored = await _addressee(broker, app, provider, notice, now)
-    new = await broker.arrivals.keep(
+    new = await broker.inbox_writer.keep(
         Arrived(
             app_id=app.id,
             id=NoticeId(uuid7(now)),
@@ -76,7 +76,7 @@ def _verified(app: App, provider: Provider, headers: Mapping[str, str], body: by
 
 async def _receiver(broker: Broker, app_name: str, provider_name: ProviderName) -> tuple[App, Provider]:
     # PostgreSQL knows no text with NUL in it, and no app is called so.
-    app = None if "\x00" in app_name else await broker.known.by_name(app_name)
+    app = None if "\x00" in app_name else await broker.tenant_cache.by_name(app_name)
     if app is None:
         _refuse()
     try:
@@ -100,7 +100,7 @@ async def _addressee(
     told = notice.observation or notice.recording
     if told is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
-    sharing = await broker.arrivals.sharing(Address(app.id, provider.name, notice.room_id))
+    sharing = await broker.inbox_writer.sharing(Address(app.id, provider.name, notice.room_id))
     if not sharing:
         return None, "is about a room that is not ours"
     if told.at > now + AHEAD:

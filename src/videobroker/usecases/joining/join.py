@@ -254,7 +254,7 @@ async def _admission(attempt: _Attempt, entrance: JoinContext, door: Door) -> Ad
     if decision.reason is Reason.WAITING_FOR_ADMISSION:
         await _knock(attempt, entrance, person, decision)
     else:
-        await attempt.broker.scribe.record(_denied(attempt, entrance, person.role, decision))
+        await attempt.broker.journal_writer.record(_denied(attempt, entrance, person.role, decision))
     raise denial(decision, guest_id=guest_id)
 
 
@@ -294,7 +294,7 @@ async def _make_ready(attempt: _Attempt, entrance: JoinContext) -> None:
     session = _narrowed(entrance.session, attempt.provider)
     # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
     wanted = (session.id, session.version, session.terms.providers, attempt.surface)
-    room = await broker.together.do(wanted, lambda: _open(attempt, session))
+    room = await broker.single_flight.do(wanted, lambda: _open(attempt, session))
     if broker.provider(app, room.provider).needs_uid:
         async with broker.store.transaction() as transaction:
             await provider_uids.allocate(
@@ -341,10 +341,12 @@ async def _sign_and_record(
 
 async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: Admit, event: Event) -> None:
     """Journal issued credentials; raises `AccessDenied` if the person was blocked after the decision."""
-    if await attempt.broker.scribe.record(event):
+    if await attempt.broker.journal_writer.record(event):
         return
     decision = Refuse(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
-    await attempt.broker.scribe.record(_denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision))
+    await attempt.broker.journal_writer.record(
+        _denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision)
+    )
     raise denial(decision)
 
 

@@ -88,7 +88,7 @@ async def hand_out_known_codes(
             codes[session.id] = code
             events[session.id] = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
     # One round trip for all. False for a person who was blocked in the meantime.
-    written = await asyncio.gather(*(broker.scribe.record(event) for event in events.values()))
+    written = await asyncio.gather(*(broker.journal_writer.record(event) for event in events.values()))
     allowed = {session_id for session_id, is_written in zip(events, written, strict=True) if is_written}
     return {session_id: code for session_id, code in codes.items() if session_id in allowed}
 
@@ -207,7 +207,7 @@ async def _record_issued(
     event = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
     if replayed:
         event = replace(event, data={**(event.data or {}), "replayed": True})
-    if not await broker.scribe.record(event):
+    if not await broker.journal_writer.record(event):
         # Blocked after the decision, while the room was prepared.
         raise denial(Refuse(Reason.PARTICIPANT_REMOVED))
 

@@ -36,9 +36,9 @@ async def clear(broker: Broker, app_id: AppId | None = None, *, now: datetime) -
             chosen = [app.id for app in await broker.accounts.all_apps(transaction)]
     total = 0
     for each in chosen:
-        if (kept_for := broker.keeping.notices) is not None:
+        if (kept_for := broker.retention.notices) is not None:
             total += await _clear_all(broker, each, "notices", _notices(kept_for, now))
-        if (kept_for := broker.keeping.deliveries) is not None:
+        if (kept_for := broker.retention.deliveries) is not None:
             total += await _clear_all(broker, each, "deliveries", _deliveries(kept_for, now))
     return total
 

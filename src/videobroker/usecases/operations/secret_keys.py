@@ -33,7 +33,7 @@ class Rotated:
 async def key_report(broker: Broker) -> KeyReport:
     """Which rows depend on which secret key."""
     async with broker.store.transaction() as transaction:
-        return KeyReport(broker.seal.key_ids, await key_uses(transaction))
+        return KeyReport(broker.secret_box.key_ids, await key_uses(transaction))
 
 
 async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: None) -> Rotated:
@@ -56,7 +56,7 @@ async def encrypt_plain_room_codes(broker: Broker) -> int:
 
 
 async def _rotate_table(broker: Broker, table: SealedTable, advance: Callable[[int], None]) -> tuple[int, int]:
-    keys = Keys(broker.seal, broker.room_codes)
+    keys = Keys(broker.secret_box, broker.room_codes)
     done = broken = 0
     after: Place | None = None
     while True:

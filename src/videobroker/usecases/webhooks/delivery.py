@@ -111,14 +111,14 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
         secrets=this.endpoint.signing_secrets(now),
         number=due.delivery.attempts + 1,
     )
-    sent = await broker.courier.send(parcel, now=now)
+    sent = await broker.webhook_sender.send(parcel, now=now)
     if not sent.begun:
         # Sent later, it could come after what another worker sends when the lease is over.
         log.warning("a delivery waits for a free connection", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
         return
     if sent.attempt.taken and not this.endpoint.ordered:
         # As nearly always, and nothing else follows from it.
-        await broker.receipts.record(Receipt(due, sent.attempt))
+        await broker.delivery_writer.record(Receipt(due, sent.attempt))
     else:
         async with broker.store.transaction() as transaction:
             await _write(transaction, this.endpoint, due, sent, now)

@@ -63,7 +63,7 @@ async def create(broker: Broker, app: App, wish: EndpointRequest, *, actor: Acto
     endpoint = Endpoint(
         id=EndpointId(uuid7(now)),
         app_id=app.id,
-        url=checked_url(wish.url, anywhere=broker.courier.anywhere),
+        url=checked_url(wish.url, anywhere=broker.webhook_sender.anywhere),
         description=wish.description,
         types=wish.types,
         ordered=wish.ordered,
@@ -147,7 +147,7 @@ async def change(
         known = await _found(transaction, broker, app, endpoint_id, locked=True)
         changed = replace(
             known,
-            url=known.url if url is None else checked_url(url, anywhere=broker.courier.anywhere),
+            url=known.url if url is None else checked_url(url, anywhere=broker.webhook_sender.anywhere),
             description=known.description if description is None else description,
             types=known.types if types is None else types,
             ordered=known.ordered if ordered is None else ordered,
@@ -222,7 +222,7 @@ async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Acto
     }
     text = json.dumps(body, separators=(",", ":"), sort_keys=True)
     parcel = Parcel(endpoint.url, event_id, text, endpoint.signing_secrets(now), number=1)
-    return (await broker.courier.send(parcel, now=now)).attempt
+    return (await broker.webhook_sender.send(parcel, now=now)).attempt
 
 
 async def list_deliveries(
