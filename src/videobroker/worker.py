@@ -141,14 +141,22 @@ def _handler(broker: Broker, kind: Kind) -> Callable[[QueuedJob], Awaitable[None
 
 
 async def work(broker: Broker, open_driver: Callable[[], contextlib.AbstractAsyncContextManager[Driver]]) -> None:
-    """Work until cancelled. A lost database is waited for; what is under way is finished first."""
+    """Run jobs until cancelled; restart after any failure. Running jobs have `GRACE_SECONDS` to finish."""
     while True:
         try:
             async with open_driver() as driver:
                 await _work_once(broker, queues(broker, driver))
-        except Exception as error:  # noqa: BLE001  whatever it is: a service without a worker is worse
-            log.warning("the worker stumbled, and starts again", error=type(error).__name__, detail=str(error)[:200])
+        except Exception as error:
+            if _is_cancelled():
+                # An error while connections closed has replaced the cancellation.
+                raise asyncio.CancelledError from error
+            log.warning("worker.restarted", error=type(error).__name__, detail=str(error)[:200])
         await asyncio.sleep(RESTART_SECONDS)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _work_once(broker: Broker, running: Sequence[tuple[PgQueuer, int]]) -> None:

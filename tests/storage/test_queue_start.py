@@ -64,7 +64,7 @@ async def test_every_queue_of_a_worker_hears_its_first_question(broker: Broker, 
             with pytest.raises(asyncio.CancelledError):
                 await worker
     assert answers == [True, True]
-    assert [entry for entry in logs if "stumbled" in entry["event"]] == []
+    assert [entry for entry in logs if entry["event"] == "worker.restarted"] == []
 
 
 async def test_a_worker_whose_queues_fail_at_their_start_begins_again(
@@ -89,7 +89,7 @@ async def test_a_worker_whose_queues_fail_at_their_start_begins_again(
             with pytest.raises(asyncio.CancelledError):
                 await worker
     assert answers == [True, True]
-    assert [(entry["error"], entry["detail"]) for entry in logs if "stumbled" in entry["event"]] == [
+    assert [(entry["error"], entry["detail"]) for entry in logs if entry["event"] == "worker.restarted"] == [
         ("RuntimeError", "a table is missing")
     ]
 
