@@ -28,12 +28,12 @@ ENV PATH=/opt/videobroker/bin:$PATH \
     HOST=0.0.0.0 \
     PORT=8080
 # Not writable for the service: a generated secret key would be lost with the container, and with it every account
-# that it sealed. Set VIDEOBROKER_SECRET_KEY.
+# encrypted with it. Set VIDEOBROKER_SECRET_KEY.
 WORKDIR /srv/videobroker
 # By number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 EXPOSE 8080
-# Without the proxy that a container may be told to use: the service is right here.
+# Without the proxy from the environment: the request stays inside of the container.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as web; web.build_opener(web.ProxyHandler({})).open(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=2)"]
 ENTRYPOINT ["videobroker"]

@@ -5,27 +5,31 @@ PYTEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 
-# Tests start the program again and again, and pytest compiles every test in every one of its processes: where Python is
-# told to keep no bytecode, all of them would do it anew each time.
+# Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
+# each of them would compile everything again.
 test crashes fuzz loops screens: export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help run test check crashes fuzz loops bench scale screens openapi clean
 
-help:  ## Show what can be made
+help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-run: .venv/run  ## Start everything on this machine: PostgreSQL, a pretend 100ms, the service. PORT and SANDBOX_PORT move it
+run: .venv/run  ## Start PostgreSQL, emulated vendors, and the service on this machine; PORT and SANDBOX_PORT change the ports
 	@exec $(BIN)/videobroker demo
 
 test: .venv/dev  ## Run all tests
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
-check: .venv/dev  ## Check style, types and the arrows between packages
+TEXTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml \
+	.ci benchmarks deploy docs migrations src tests
+
+check: .venv/dev  ## Check style, types, imports between packages, spelling, and vocabulary
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell --check-hidden $(TEXTS)
 
-crashes: .venv/dev  ## Kill a process at every single step of every story (about five minutes)
+crashes: .venv/dev  ## Kill a process at every step of every crash test (about five minutes)
 	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py
 
 fuzz: .venv/dev  ## Send every operation a hundred generated requests (some minutes); `make test` sends a dozen
@@ -33,19 +37,19 @@ fuzz: .venv/dev  ## Send every operation a hundred generated requests (some minu
 
 LOOPS ?= tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
 
-loops: .venv/dev  ## Run the tests of whatever waits for something on the service's own event loop as well (three minutes)
+loops: .venv/dev  ## Run the asynchronous tests on uvloop, the service's event loop (three minutes)
 	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(LOOPS)
 
-bench: .venv/dev  ## Measure what things cost, as ratios within one run (a quarter of an hour); BENCH=--quick for less
+bench: .venv/dev  ## Run the benchmarks (a quarter of an hour); BENCH=--quick takes less
 	$(BIN)/python -m benchmarks $(BENCH)
 
-screens: .venv/dev  ## Take the pictures in docs/screens anew
+screens: .venv/dev  ## Update the screenshots in docs/screens
 	SCREENS=1 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
 
-scale: .venv/dev  ## Measure processes behind nginx, and write docs/scaling.md anew (about four minutes; needs nginx, pgbouncer, wrk)
+scale: .venv/dev  ## Measure several processes behind nginx, and update docs/scaling.md (four minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write
 
-openapi: .venv/dev  ## Write openapi.yaml and docs/events.md anew
+openapi: .venv/dev  ## Update openapi.yaml and docs/events.md
 	$(BIN)/videobroker openapi --output openapi.yaml
 	$(BIN)/videobroker openapi --events --output docs/events.md
 
