@@ -1,0 +1,98 @@
+"""Routes that bookings and groups have in common: declared once with module-level handlers, mounted for each kind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Request
+
+from videobroker.domain.sessions import SessionKind
+from videobroker.web.http.requests import JsonRoute
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class BookingRoute(JsonRoute):
+    """A route under `/bookings`."""
+
+    session_kind = SessionKind.BOOKING
+
+
+class GroupRoute(JsonRoute):
+    """A route under `/groups`."""
+
+    session_kind = SessionKind.GROUP
+
+
+ROUTE_CLASSES = {route_class.session_kind: route_class for route_class in (BookingRoute, GroupRoute)}
+
+
+async def session_kind(request: Request) -> SessionKind:
+    """The kind of session of the matched route."""
+    kind: SessionKind = request.scope["route"].session_kind
+    return kind
+
+
+Kind = Annotated[SessionKind, Depends(session_kind)]
+"""For handlers: the kind of session that the path names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Declaration:
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    summary: str
+    options: dict[str, Any]
+
+
+class SessionRouter:
+    """Collects routes under `/{kind}s` + `prefix`; `for_kind` makes FastAPI's router of them.
+
+    Operation IDs are the handler's name and the kind, formatted with `operation_id`. A summary may contain `{kind}`.
+    """
+
+    def __init__(self, prefix: str = "/{reference}", *, operation_id: str = "{name}_of_{kind}") -> None:
+        self._prefix = prefix
+        self._operation_id = operation_id
+        self._declarations: list[_Declaration] = []
+
+    def get(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Declare a GET operation. The options are those of `APIRouter.get`."""
+        return self._declare("GET", path, summary, options)
+
+    def post(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Declare a POST operation. The options are those of `APIRouter.post`."""
+        return self._declare("POST", path, summary, options)
+
+    def put(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Declare a PUT operation. The options are those of `APIRouter.put`."""
+        return self._declare("PUT", path, summary, options)
+
+    def patch(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Declare a PATCH operation. The options are those of `APIRouter.patch`."""
+        return self._declare("PATCH", path, summary, options)
+
+    def delete(self, path: str, *, summary: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Declare a DELETE operation. The options are those of `APIRouter.delete`."""
+        return self._declare("DELETE", path, summary, options)
+
+    def for_kind(self, kind: SessionKind) -> APIRouter:
+        """The routes for one kind of session."""
+        router = APIRouter(
+            prefix=f"/{kind}s{self._prefix}",
+            tags=[f"{kind}s"],
+            route_class=ROUTE_CLASSES[kind],
+            generate_unique_id_function=lambda route: self._operation_id.format(name=route.name, kind=kind),
+        )
+        for each in self._declarations:
+            summary = each.summary.format(kind=kind)
+            router.add_api_route(each.path, each.handler, methods=[each.method], summary=summary, **each.options)
+        return router
+
+    def _declare(self, method: str, path: str, summary: str, options: dict[str, Any]) -> Callable[[Handler], Handler]:
+        def declare(handler: Handler) -> Handler:
+            self._declarations.append(_Declaration(method, path, handler, summary, options))
+            return handler
+
+        return declare
