@@ -1,11 +1,16 @@
 """Which tokens let somebody into a pretend Agora channel."""
 
+import base64
 import json
+import tracemalloc
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sandbox.agora_tokens import PUBLISHER, SUBSCRIBER, make_token
 from videobroker.sandbox import demo_config
@@ -48,6 +53,37 @@ def test_what_is_no_token_is_refused(vector: dict[str, Any]) -> None:
         return
     signed = token.signed_with(inputs["app_certificate"])
     assert signed == vector["official_python"].get("signature_ok", False)
+
+
+def _wrapped(content: bytes) -> str:
+    return "007" + base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def test_a_token_is_rejected_wherever_it_is_cut() -> None:
+    content = zlib.decompress(base64.b64decode(_token()[3:]))
+    for length in range(len(content)):
+        with pytest.raises(TokenRefused, match="malformed"):
+            read_token(_wrapped(content[:length]))
+
+
+def test_a_small_token_that_inflates_to_much_is_rejected_cheaply() -> None:
+    bomb = _wrapped(bytes(40 * 2**20))
+    assert len(bomb) < 65_536
+    tracemalloc.start()
+    try:
+        with pytest.raises(TokenRefused, match="malformed"):
+            read_token(bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**21
+
+
+@given(st.one_of(st.text(max_size=200), st.binary(max_size=200).map(_wrapped)))
+@settings(deadline=None)
+def test_other_text_is_not_a_token(text: str) -> None:
+    with pytest.raises(TokenRefused):
+        read_token(text)
 
 
 def _check(token: str, channel: str = "c-1", uid: int = 7, now: int = NOW) -> None:

@@ -9,19 +9,7 @@ import pytest
 
 from node_packages import node_modules
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.agora.services import (
-    Apaas,
-    Chat,
-    ConversationalAi,
-    Fcdn,
-    Fpa,
-    Rtc,
-    Rtm,
-    Rtm2,
-    SpeechToText,
-    Streaming,
-)
-from videobroker.providers.agora.token import AccessToken
+from videobroker.providers.agora.token import AccessToken, RtcService
 from videobroker.providers.contract import ChannelCredentials, Seat
 
 pytestmark = pytest.mark.node
@@ -91,48 +79,6 @@ def test_the_official_parser_reads_a_signed_seat(role: str, privileges: dict[str
 
 
 def test_the_official_parser_knows_another_certificate() -> None:
-    token = AccessToken(APP_ID, 1_700_000_000, 60, 1, (Rtc(channel="room-1", uid="7", privileges={1: 60}),))
+    token = AccessToken(APP_ID, 1_700_000_000, 60, 1, RtcService(channel="room-1", uid="7", privileges={1: 60}))
     answer = read_by_the_official_parser(token.encode(CERTIFICATE), certificate="0" * 32)
     assert (answer["parsed"], answer["verified"]) == (True, False)
-
-
-def test_the_official_parser_reads_every_service() -> None:
-    login = {1: 60}
-    token = AccessToken(
-        app_id=APP_ID,
-        issue_ts=1_700_000_000,
-        expire=3600,
-        salt=2**32 - 1,
-        services=(
-            Rtc(channel="room-1", uid="7", privileges={4: 4, 1: 1}),
-            Rtm(user_id="alice", privileges=login),
-            Streaming(channel="room-2", account="bob", privileges=login),
-            Fpa(privileges=login),
-            Chat(user_id="carol", privileges=login),
-            Fcdn(channel="room-3", account="dave", privileges=login),
-            Apaas(room_uuid="room-4", user_uuid="erin", role=2, privileges=login),
-            Rtm2(user_id="frank", permissions={1: {1: ("b", "c")}, 0: {0: ("a",)}}, privileges=login),
-            ConversationalAi(privileges={}),
-            SpeechToText(privileges={}),
-        ),
-    )
-    answer = read_by_the_official_parser(token.encode(CERTIFICATE))
-    official_login = {"1": 60}
-    assert (answer["parsed"], answer["verified"], answer["salt"]) == (True, True, 2**32 - 1)
-    assert answer["services"] == [
-        {"type": 1, "privileges": {"1": 1, "4": 4}, "channel_name": "room-1", "uid": "7"},
-        {"type": 2, "privileges": official_login, "user_id": "alice"},
-        {"type": 3, "privileges": official_login, "channel_name": "room-2", "account": "bob"},
-        {"type": 4, "privileges": official_login},
-        {"type": 5, "privileges": official_login, "user_id": "carol"},
-        {"type": 6, "privileges": official_login, "channel_name": "room-3", "account": "dave"},
-        {"type": 7, "privileges": official_login, "room_uuid": "room-4", "user_uuid": "erin", "role": 2},
-        {
-            "type": 8,
-            "privileges": official_login,
-            "user_id": "frank",
-            "permissions": {"details": {"0": {"0": ["a"]}, "1": {"1": ["b", "c"]}}},
-        },
-        {"type": 9, "privileges": {}},
-        {"type": 10, "privileges": {}},
-    ]
