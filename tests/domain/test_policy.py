@@ -55,7 +55,7 @@ def test_an_app_that_says_nothing_has_the_defaults_of_the_design() -> None:
     assert not policy.guests_allowed
     assert policy.token_life(guest=False, default=DAY) == DAY
     assert policy.token_life(guest=True, default=DAY) == 2 * HOUR
-    assert policy.late_after == timedelta(minutes=5)
+    assert policy.late_after_seconds == 300
     assert policy.left_early_before == timedelta(minutes=5)
     assert policy.minimum_presence_seconds == 60
     assert policy.no_show_after == timedelta(minutes=10)
@@ -149,7 +149,6 @@ def test_durations_are_whole_seconds(patch: dict[str, Any], role: str) -> None:
     policy = Policy().changed_by(patch)
     assert policy.grace == timedelta(seconds=policy.grace_seconds)
     assert policy.overrun == timedelta(seconds=policy.overrun_seconds)
-    assert policy.late_after == timedelta(seconds=policy.late_after_seconds)
     assert policy.left_early_before == timedelta(seconds=policy.left_early_before_seconds)
     assert policy.no_show_after == timedelta(seconds=policy.no_show_after_seconds)
     assert policy.empty_for == timedelta(seconds=policy.empty_seconds)

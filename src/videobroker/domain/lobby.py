@@ -43,11 +43,6 @@ class Entry(Struct):
         """Since when it is as it is."""
         return self.decided_at or self.asked_at
 
-    @property
-    def undecided(self) -> bool:
-        """Whether somebody still has to decide."""
-        return self.state in {EntryState.WAITING, EntryState.STRANDED}
-
     def state_at(self, now: datetime) -> EntryState:
         """The state as it shows now."""
         if self.state is EntryState.WAITING and now - self.seen_at >= STRANDED_AFTER:

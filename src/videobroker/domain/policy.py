@@ -87,11 +87,6 @@ class Policy:
         return timedelta(seconds=self.overrun_seconds)
 
     @property
-    def late_after(self) -> timedelta:
-        """How long after the start one is still on time."""
-        return timedelta(seconds=self.late_after_seconds)
-
-    @property
     def left_early_before(self) -> timedelta:
         """How long before the end one may go."""
         return timedelta(seconds=self.left_early_before_seconds)

@@ -16,8 +16,6 @@ from videobroker.errors import InvalidInput
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the standard's word, not a secret
 SECRET_BYTES = 32
-ROTATION_OVERLAP = timedelta(hours=24)
-"""After a rotation the former secret signs as well for so long."""
 MOST_SECRETS = 10
 """Sign at once. Whoever rotates faster loses the oldest."""
 

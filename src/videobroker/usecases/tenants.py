@@ -319,13 +319,6 @@ async def all_origins(broker: Broker) -> set[str]:
         return await apps.all_origins(transaction)
 
 
-async def embedding_origins(broker: Broker, app: App) -> tuple[str, ...]:
-    """The origins whose pages may embed ours for this app, as they are now."""
-    async with broker.store.transaction() as transaction:
-        known = await broker.accounts.app_by_id(transaction, app.id)
-    return () if known is None else known.allowed_origins
-
-
 async def set_account(
     broker: Broker,
     app: App,

@@ -128,7 +128,6 @@ class Ledger:
 
     def __init__(self) -> None:
         self._open: dict[str, _Account] = {}
-        self._settled: set[str] = set()
         self.erased = 0
         self.retired = 0
 

@@ -103,13 +103,10 @@ class ActiveRoom:
     """A room with people in it. The recorder bot counts as a peer."""
 
     session_id: str
-    peer_ids: tuple[str, ...]
 
     @classmethod
     def read(cls, body: Body) -> "ActiveRoom":
-        """`peers` is an array here and a map on other pages: either gives the ids."""
-        session = _object(body, "session")
-        return cls(session_id=_text(session, "id"), peer_ids=tuple(session.get("peers") or ()))
+        return cls(session_id=_text(_object(body, "session"), "id"))
 
 
 @dataclass(frozen=True, slots=True)
