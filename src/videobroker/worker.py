@@ -203,7 +203,7 @@ async def follow(broker: Broker) -> None:
             try:
                 await fan_out_all(broker, now=broker.now())
             except StorageUnavailable:
-                log.warning("the journal could not be followed")
+                log.warning("journal.follow_failed")
             # Whoever wakes us meanwhile is not forgotten.
             await asyncio.sleep(REST_SECONDS)
             try:

@@ -44,11 +44,11 @@ def lines_of(program: str) -> list[dict[str, Any]]:
 
 
 def test_a_line_has_its_fields_its_level_and_its_moment() -> None:
-    (line,) = lines_of("log.warning('request', operation='join', status=200, ms=1.5, late=None, done=True)")
+    (line,) = lines_of("log.warning('request.completed', operation='join', status=200, ms=1.5, late=None, done=True)")
     moment = line.pop("timestamp")
     assert moment.endswith("Z")
     assert line == {
-        "event": "request",
+        "event": "request.completed",
         "level": "warning",
         "operation": "join",
         "status": 200,

@@ -188,7 +188,7 @@ def test_who_is_told_to_wait_starts_as_soon_as_somebody_has_migrated(
     with new_database(postgres) as empty:
         given = {**variables, "DATABASE_URL": empty, "PORT": str(free_port())}
         with started(command, "--wait", "120", cwd=folder, log=log, variables=given) as process:
-            wait_until(lambda: "waiting for the database" in log.read_text() or process.poll() is not None, log)
+            wait_until(lambda: "database.check_failed" in log.read_text() or process.poll() is not None, log)
             assert process.poll() is None, log.read_text()
             asyncio.run(wiring.migrate(empty))
             wait_until(lambda: workers(empty) > 0, log)

@@ -29,7 +29,7 @@ def _json(line: dict[str, Any], **_: Any) -> str:
 
 def redacted(_: object, __: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
     """The line without credentials. What is logged for each request has no text that comes from outside."""
-    if line.get("event") != "request":
+    if line.get("event") != "request.completed":
         for name, value in line.items():
             if isinstance(value, str):
                 line[name] = redact(value)

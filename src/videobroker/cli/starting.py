@@ -72,7 +72,7 @@ async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
             except StorageUnavailable as error:
                 if time.monotonic() >= deadline:
                     raise
-                log.info("waiting for the database", detail=error.detail)
+                log.info("database.check_failed", detail=error.detail)
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
         await wiring.ensure_environment_app(broker, settings)
 

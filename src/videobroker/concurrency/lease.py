@@ -25,7 +25,7 @@ async def kept(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         # Waited for, not awaited: our own cancellation passes, and what became of the task does not undo the work.
         await asyncio.wait([task])
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("a lease was not kept to the end", error=type(error).__name__)
+            log.warning("lease.renewal_crashed", error=type(error).__name__)
 
 
 async def _renew_again_and_again(renew: Callable[[], Awaitable[None]]) -> None:
@@ -35,4 +35,4 @@ async def _renew_again_and_again(renew: Callable[[], Awaitable[None]]) -> None:
             await renew()
         except StorageUnavailable:
             # The lease may be lost now. Its holder finds out when it writes the outcome.
-            log.warning("a lease could not be renewed")
+            log.warning("lease.renew_failed")

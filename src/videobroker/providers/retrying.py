@@ -126,7 +126,7 @@ async def persist(errand: ProviderCall, patience: Patience, attempt: Callable[[i
         async with asyncio.timeout(patience.total):
             return await _try_repeatedly(errand, patience, attempt)
     except TimeoutError as error:
-        log.warning(f"{errand.vendor} took too long", operation=errand.operation, path=errand.path)
+        log.warning("provider.timed_out", vendor=errand.vendor, operation=errand.operation, path=errand.path)
         raise AttemptError(f"not done within {patience.total:g} s") from error
 
 
@@ -160,7 +160,8 @@ async def _try_once(errand: ProviderCall, attempt: Callable[[int], Awaitable[T]]
     except AttemptError as failure:
         log.log(
             logging.WARNING if failure.transient else logging.INFO,
-            f"{errand.vendor} did not do what was asked",
+            "provider.request_failed",
+            vendor=errand.vendor,
             operation=errand.operation,
             path=errand.path,
             attempt=number,

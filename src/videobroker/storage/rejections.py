@@ -57,7 +57,7 @@ class Rejections:
                 self._restore(key, tally)
                 raise
             except Exception as error:  # noqa: BLE001  such as a read-only server after a failover: try again later
-                log.warning("rejections.not_written", reason=tally.reason, count=tally.count, error=repr(error))
+                log.warning("rejections.write_failed", reason=tally.reason, count=tally.count, error=repr(error))
                 self._restore(key, tally)
 
     def _restore(self, key: tuple[AppId, str], tally: Tally) -> None:

@@ -89,7 +89,7 @@ async def _close_former_rooms(
     try:
         await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
     except ProviderError as error:
-        log.warning("rooms.former_room_not_closed", session_id=str(session_id), error=error.code)
+        log.warning("room.former_close_failed", session_id=str(session_id), error=error.code)
         return now + TRY_AGAIN
     return None
 
@@ -135,7 +135,7 @@ async def _quiet_since(transaction: Transaction, app: App, session: Session, cal
 
 async def _run(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
     """Run one errand; False when it has to be tried again later."""
-    log.info("due", errand=due.errand, session_id=str(standing.session.id), reason=due.reason)
+    log.info("lifecycle.step_started", step=due.errand, session_id=str(standing.session.id), reason=due.reason)
     match due.errand:
         case LifecycleStep.CLOSE:
             return await _close(broker, standing, due, now)

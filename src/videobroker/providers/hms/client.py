@@ -262,7 +262,7 @@ class ManagementAuth(httpx.Auth):
         token = self._tokens.current()
         response = yield _bearing(request, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            log.warning("100ms did not accept the management token, signing anew", path=request.url.path)
+            log.warning("hms.token_rejected", path=request.url.path)
             self._tokens.discard(token)
             yield _bearing(request, self._tokens.current())
 

@@ -377,12 +377,12 @@ class HmsProvider:
         try:
             await self._client.disable_room(room_id)
         except Absent:
-            log.info("100ms does not know the room: there is nothing to close", room_id=room_id)
+            log.info("hms.room_not_found", room_id=room_id)
 
     def _compare_template(self, room: Room) -> None:
         if self._template_id is not None and room.template_id not in (None, self._template_id):
             log.warning(
-                "The 100ms room has another template than the account: its roles may differ",
+                "hms.template_mismatched",
                 room_id=room.id,
                 template_id=room.template_id,
                 expected_template_id=self._template_id,

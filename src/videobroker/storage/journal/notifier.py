@@ -68,5 +68,5 @@ class JournalNotifier:
             try:
                 await wire.fetch(_TELL, {"topics": topics})
             except StorageUnavailable:
-                log.warning("nobody could be told of new events")
+                log.warning("journal.notify_failed")
             await asyncio.sleep(PAUSE_SECONDS)

@@ -93,7 +93,7 @@ class Listener:
             try:
                 await self._listen_once()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                log.warning("listener lost its connection", error=type(error).__name__)
+                log.warning("database.listener_disconnected", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:

@@ -109,7 +109,7 @@ def _told(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, 
     try:
         notice = provider.read(kept.body)
     except WebhookUnreadable as error:
-        log.warning("a kept webhook cannot be read", notice=str(kept.id), error=error.code)
+        log.warning("webhook.parse_failed", webhook_id=str(kept.id), error=error.code)
         return None, None
     observation, recording = notice.observation, notice.recording
     return (

@@ -63,7 +63,7 @@ async def hear(
             ignored=ignored,
         )
     )
-    log.info("webhook", app=app.name, provider=provider.name, type=notice.type, new=new, ignored=ignored)
+    log.info("webhook.received", app=app.name, provider=provider.name, type=notice.type, new=new, ignored=ignored)
     return new
 
 

@@ -148,7 +148,7 @@ async def _rolls(question: _Question | None, *, since: datetime) -> tuple[Reconc
         rolls = [await question.provider.call_roll(room_id, since=since) for room_id in question.room_ids]
         return ReconciliationOutcome.ANSWERED, [roll for of_room in rolls for roll in of_room]
     except ProviderError as error:
-        log.warning("the roll could not be called", session_id=str(question.session.id), error=error.code)
+        log.warning("attendance.reconciliation_failed", session_id=str(question.session.id), error=error.code)
         return ReconciliationOutcome.SILENT, ()
 
 

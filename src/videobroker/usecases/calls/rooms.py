@@ -97,7 +97,7 @@ async def open_room(
         try:
             return await _open_at(_Opening(broker, app, session, provider, with_codes, actor, now, uuid4()))
         except ProviderUnavailable as error:
-            log.warning("provider unavailable", provider=name, session_id=str(session.id))
+            log.warning("room.open_failed", provider=name, session_id=str(session.id))
             reason = error
     raise reason or ProviderNotConfigured(
         "The app has no account with any provider. Add one with `videobroker accounts set`."
@@ -361,7 +361,7 @@ async def close_room(broker: Broker, app: App, session: Session, *, actor: Actor
                 room.provider_room_id, codes=list(broker.room_codes.open(room.codes).values())
             )
     except ProviderError as error:
-        log.warning("the room could not be closed", session_id=str(session.id), error=error.code)
+        log.warning("room.close_failed", session_id=str(session.id), error=error.code)
         # Whoever waits for the lease wants the room open: that this failed is no news for them.
         await _give_up(broker, app, room, holder, None)
         async with broker.store.transaction() as transaction:

@@ -87,7 +87,7 @@ async def remove(
     try:
         await expel(broker, app.id, session.id, now=now)
     except ProviderError as error:
-        log.warning("the provider could not be told of a removal", session_id=str(session.id), error=error.code)
+        log.warning("removal.enforce_failed", session_id=str(session.id), error=error.code)
         return Removed(removal, Enforcement.PENDING)
     return Removed(removal, await _enforcement(broker, app, session))
 

@@ -130,7 +130,7 @@ async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: dat
             await expel(broker, app_id, session_id, now=now)
         except ProviderError as error:
             # An erasure does not wait for a vendor. Credentials of the person expire by themselves.
-            log.warning("erasure.removal_not_enforced", session_id=str(session_id), error=error.code)
+            log.warning("erasure.removal_failed", session_id=str(session_id), error=error.code)
 
 
 async def _erase_in_sessions(

@@ -27,7 +27,7 @@ async def seal_journals(broker: Broker, *, now: datetime) -> int:
             total += await seal_journal(broker, app_id, now=now)
         except JournalNotWhole as error:
             # One broken journal must not keep the others from being sealed.
-            log.error("a journal cannot be sealed", app=str(app_id), error=error.code, detail=error.detail)  # noqa: TRY400
+            log.error("journal.seal_failed", app=str(app_id), error=error.code, detail=error.detail)  # noqa: TRY400
     return total
 
 

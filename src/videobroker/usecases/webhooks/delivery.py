@@ -66,7 +66,7 @@ async def fan_out_all(broker: Broker, *, now: datetime) -> None:
         except StorageUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is: the other apps must not wait for this one
-            log.warning("an app's events stay where they are", app=str(app_id), error=type(error).__name__)
+            log.warning("delivery.fan_out_failed", app=str(app_id), error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
     sent = await broker.webhook_sender.send(parcel, now=now)
     if not sent.begun:
         # Sent later, it could come after what another worker sends when the lease is over.
-        log.warning("a delivery waits for a free connection", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
+        log.warning("delivery.postponed", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
         return
     if sent.attempt.taken and not this.endpoint.ordered:
         # As nearly always, and nothing else follows from it.
@@ -123,7 +123,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
         async with broker.store.transaction() as transaction:
             await _write(transaction, this.endpoint, due, sent, now)
     log.info(
-        "delivery",
+        "delivery.attempted",
         endpoint=str(this.endpoint.id),
         event_id=parcel.event_id,
         attempt=parcel.number,

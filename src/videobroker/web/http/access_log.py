@@ -54,7 +54,7 @@ def observe(operation: str, status: int, began: float) -> None:
     """Write that a request of this operation, which `began` then by the clock for durations, has been answered."""
     took = time.perf_counter() - began
     _watched(operation, status).observe(took)
-    log.info("request", operation=operation, status=status, ms=round(took * 1000, 1))
+    log.info("request.completed", operation=operation, status=status, ms=round(took * 1000, 1))
 
 
 @lru_cache(maxsize=4096)

@@ -99,4 +99,4 @@ class Origins(CORSMiddleware):
         try:
             self._of_apps = frozenset(await all_origins(broker))
         except StorageUnavailable:
-            log.warning("the origins of the apps could not be read")
+            log.warning("cors.refresh_failed")

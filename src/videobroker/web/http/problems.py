@@ -236,7 +236,7 @@ async def _broker_error(_request: Request, error: Exception) -> JSONResponse:
 def log_failure(error: BrokerError) -> None:
     """A line in the log for what is not the caller's fault."""
     if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request failed", code=error.code, detail=error.detail)
+        log.warning("request.failed", code=error.code, detail=error.detail)
 
 
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
@@ -301,7 +301,7 @@ def unexpected(error: Exception) -> BrokerError:
     The log gets the kind of the error and where it happened, not its text, which may quote what was sent.
     """
     trace = "".join(traceback.format_tb(error.__traceback__))
-    log.error("unexpected error", error=type(error).__name__, trace=trace)
+    log.error("request.crashed", error=type(error).__name__, trace=trace)
     return BrokerError("Something went wrong on our side. It was logged; try again.")
 
 

@@ -330,7 +330,7 @@ async def _code(caller: Caller, standing: Standing) -> str | None:
     except StorageUnavailable:
         raise
     except BrokerError as error:
-        log.info("a video call has no room code yet", session_id=str(standing.session.id), error=error.code)
+        log.info("legacy.room_code_failed", session_id=str(standing.session.id), error=error.code)
         return (await _known_codes(caller, [standing])).get(standing.session.id)
     return code
 
@@ -351,7 +351,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     except StorageUnavailable:
         raise
     except BrokerError as error:
-        log.info("legacy.room_code_unavailable", reference=key.reference, error=error.code)
+        log.info("legacy.room_code_reissue_failed", reference=key.reference, error=error.code)
         return None
     return code_alias(code, code_prefix(caller.app))
 

@@ -77,4 +77,4 @@ async def _sent(caller: Caller, chosen: Chosen, cursor: str) -> AsyncIterator[Se
             yield ServerSentEvent(shown, id=recorded.cursor, event=recorded.event.type.value)
     except StorageUnavailable:
         # The answer has begun: all that is left to say is its end. The client comes back, and is told then.
-        log.warning("a stream ended early, because the database does not answer")
+        log.warning("stream.interrupted")

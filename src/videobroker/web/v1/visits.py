@@ -272,4 +272,4 @@ async def _sent(visitor: Visiting) -> AsyncIterator[ServerSentEvent]:
             yield ServerSentEvent(shown, event="visit")
     except (StorageUnavailable, NotFound) as error:
         # The answer has begun: all that is left to say is its end. The client comes back, and is told then.
-        log.warning("a visitor's stream ended early", error=error.code)
+        log.warning("visit_stream.interrupted", error=error.code)
