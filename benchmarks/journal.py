@@ -69,9 +69,10 @@ async def _read(broker: Broker, app: App) -> None:
 
 async def _select(broker: Broker, app: App) -> None:
     """Only the rows, as a stream."""
-    async with seals.snapshot(broker.store) as connection:
-        rows = await connection.stream(text("select * from journal where app_id = :app_id"), {"app_id": app.id})
-        async for _ in rows.partitions(seals.ROWS_AT_ONCE):
+    async with seals.snapshot(broker.store) as unit:
+        driver = await unit.driver_connection()
+        cursor = await driver.cursor("select * from journal where app_id = $1", app.id)
+        while await cursor.fetch(seals.ROWS_AT_ONCE):
             pass
 
 

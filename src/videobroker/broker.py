@@ -13,17 +13,14 @@ from videobroker.identity.contract import UserTokens
 from videobroker.identity.tickets import Tickets
 from videobroker.providers.contract import Provider, ProviderDirectory
 from videobroker.storage.attendance.inbox_writer import InboxWriter
-from videobroker.storage.calls.room_codes import RoomCodes
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
-from videobroker.storage.tenants.apps import Accounts
 from videobroker.storage.tenants.cache import TenantCache
 from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
-from videobroker.storage.webhooks.endpoints import Endpoints
 
 Clock = Callable[[], datetime]
 """Tells the time, aware and in UTC."""
@@ -46,20 +43,9 @@ class Broker:
     tickets: Tickets
     webhook_sender: WebhookSender
     secret_box: SecretBox
-    room_codes: RoomCodes
     now: Clock
     single_flight: SingleFlight = field(default_factory=SingleFlight)
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
-
-    @property
-    def endpoints(self) -> Endpoints:
-        """Webhook endpoints with their secrets, readable."""
-        return Endpoints(self.secret_box)
-
-    @property
-    def accounts(self) -> Accounts:
-        """Apps with their accounts, readable."""
-        return Accounts(self.secret_box)
 
     def provider(self, app: App, name: ProviderName) -> Provider:
         """The app's provider of this name. Raises `ProviderNotConfigured`."""

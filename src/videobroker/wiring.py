@@ -25,7 +25,6 @@ from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.settings import DEFAULT_ROLE_MAPS, Settings
 from videobroker.storage.attendance.inbox_writer import InboxWriter
-from videobroker.storage.calls.room_codes import RoomCodes
 from videobroker.storage.jobs import drivers
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
@@ -34,7 +33,6 @@ from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.rejections import Rejections
-from videobroker.storage.tenants.apps import Accounts
 from videobroker.storage.tenants.cache import TenantCache
 from videobroker.storage.webhooks.delivery_writer import DeliveryWriter
 from videobroker.usecases import tenants
@@ -99,17 +97,17 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     """A broker on the database at `url`."""
     notifier = JournalNotifier()
     direct = past_the_pooler(settings, url) if settings.direct_database_url else None
-    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=notifier.ring)
+    keys = secret_keys(settings)
+    secret_box = SecretBox(keys)
+    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=notifier.ring, secret_box=secret_box)
     webhook_sender = WebhookSender(anywhere=settings.webhooks_anywhere)
     listener = Listener(store.direct)
     registry = ProviderRegistry(clock)
     user_tokens = JwtUserTokens(KeySets())
-    keys = secret_keys(settings)
-    secret_box = SecretBox(keys)
     join_contexts, journal_writer = JoinContextReader(store), JournalWriter(store)
     inbox_writer, delivery_writer = InboxWriter(store), DeliveryWriter(store)
     rejections = Rejections(journal_writer)
-    tenant_cache = TenantCache(store, Accounts(secret_box), listener)
+    tenant_cache = TenantCache(store, listener)
     listener.start()
     notifier.start(store)
     try:
@@ -127,7 +125,6 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             tickets=Tickets(keys),
             webhook_sender=webhook_sender,
             secret_box=secret_box,
-            room_codes=RoomCodes(secret_box),
             now=clock,
             retention=settings.retention_policy(),
         )
@@ -150,7 +147,13 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
 async def background(broker: Broker, url: str) -> AsyncIterator[None]:
     """A worker beside whatever the block does. It has connections of its own: requests must not wait for jobs."""
     direct = broker.store.direct if broker.store.is_pooled else None
-    store = Store(url, direct=direct, pool_size=WORKER_CONNECTIONS, on_journal=broker.store.on_journal)
+    store = Store(
+        url,
+        direct=direct,
+        pool_size=WORKER_CONNECTIONS,
+        on_journal=broker.store.on_journal,
+        secret_box=broker.secret_box,
+    )
     own = replace(broker, store=store)
     task = asyncio.create_task(work(own, lambda: drivers(store.direct)), name="background")
     try:

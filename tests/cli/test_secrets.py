@@ -59,7 +59,7 @@ class TestRotate:
         assert "Keep it until the links that it signed have expired" in outcome.err
         assert ask(own_database, "select sealed_with from provider_accounts") == [(key_id(NEW),)]
         (row,) = ask(own_database, "select sealed_settings from provider_accounts")
-        assert SecretBox([NEW]).open(row[0]) == json.loads(ACCOUNT)
+        assert SecretBox([NEW]).decrypt(row[0]) == json.loads(ACCOUNT)
         again = with_keys(videobroker, "secrets", "rotate", "--json", keys=(NEW, OLD))
         assert (again.code, json.loads(again.out)["rotated"]) == (0, 0)
         assert with_keys(videobroker, "secrets", "status", keys=(NEW,)).code == 0

@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import psutil
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from cli.program import PATIENCE_SECONDS, Here, answering, ask, new_database, started, stop
 from house import free_port
@@ -100,7 +100,7 @@ def test_it_needs_the_tables_and_says_how_to_get_them(videobroker: Here, variabl
         store = Store(variables["DATABASE_URL"], pool_size=1)
         try:
             async with store.transaction() as transaction:
-                await transaction.exec_driver_sql("drop schema jobs cascade")
+                await transaction.execute(text("drop schema jobs cascade"))
         finally:
             await store.aclose()
 

@@ -13,6 +13,7 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from house import Tenant
+from videobroker.storage.webhooks import endpoints
 from videobroker.usecases.webhooks.delivery import deliver, fan_out
 
 CRLF = b"\r\n"
@@ -167,8 +168,8 @@ async def carry(tenant: Tenant) -> int:
     while await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now()):
         pass
     async with tenant.broker.store.transaction() as transaction:
-        endpoints = await tenant.broker.endpoints.of_app(transaction, tenant.app.id)
-    for endpoint in endpoints:
+        receivers = await endpoints.of_app(transaction, tenant.app.id)
+    for endpoint in receivers:
         while done := await deliver(tenant.broker, tenant.app.id, endpoint.id, now=tenant.broker.now()):
             attempts += done
     return attempts

@@ -21,6 +21,7 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import IdentityUnavailable
 from videobroker.identity.jwks import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
 from videobroker.identity.user_tokens import JwtUserTokens
+from videobroker.storage.tenants import apps
 from videobroker.usecases import tenants
 
 SECRET = "a-secret-of-the-apps-own-identity-provider"
@@ -214,7 +215,7 @@ def one_of(tenant: Tenant) -> str:
 async def force(tenant: Tenant, rules: TokenRules) -> None:
     """Save rules as versions did that compared less."""
     async with tenant.broker.store.transaction() as transaction:
-        await tenant.broker.accounts.save_rules(transaction, tenant.app.id, rules, now=tenant.broker.now())
+        await apps.save_rules(transaction, tenant.app.id, rules, now=tenant.broker.now())
 
 
 class TestTwoAppsOneToken:

@@ -267,7 +267,7 @@ async def test_a_secret_that_was_replaced_is_refused_by_a_replica_that_hears_not
 
     async with wiring.broker(settings, database, clock=clock) as replica:
         # A listener that was never started hears nothing, as one whose connection hangs.
-        known = TenantCache(replica.store, replica.accounts, Listener(replica.store.url), clock=lambda: seconds)
+        known = TenantCache(replica.store, Listener(replica.store.url), clock=lambda: seconds)
         deaf = replace(replica, tenant_cache=known)
 
         async def hear_with(secret: str) -> bool:

@@ -178,7 +178,7 @@ class TestReplicas:
     ) -> None:
         seconds = 1000.0  # no time passes: nothing grows old by itself
         async with replica(settings, database, clock) as other:
-            known = TenantCache(other.store, other.accounts, other.listener, clock=lambda: seconds)
+            known = TenantCache(other.store, other.listener, clock=lambda: seconds)
             digest = key_digest(tutoring.key)
             async with asyncio.timeout(20):
                 while not other.listener.is_listening:
@@ -200,7 +200,7 @@ class TestReplicas:
         seconds = 1000.0
         async with replica(settings, database, clock) as other:
             # A listener that was never started hears nothing, as one whose connection hangs.
-            known = TenantCache(other.store, other.accounts, Listener(other.store.url), clock=lambda: seconds)
+            known = TenantCache(other.store, Listener(other.store.url), clock=lambda: seconds)
             digest = key_digest(tutoring.key)
             before = await known.by_key(digest)
             assert before is not None
@@ -214,7 +214,7 @@ class TestReplicas:
 
     async def test_after_a_lost_connection_nothing_is_believed(self, tutoring: Tenant, clock: MovableClock) -> None:
         listener = Listener(tutoring.broker.store.url)
-        known = TenantCache(tutoring.broker.store, tutoring.broker.accounts, listener, clock=lambda: 1000.0)
+        known = TenantCache(tutoring.broker.store, listener, clock=lambda: 1000.0)
         digest = key_digest(tutoring.key)
         listener.start()
         async with asyncio.timeout(20):

@@ -104,7 +104,7 @@ class TestUpwards:
             assert await migrations.current_revision(store) is None
             assert await migrations.migrate(store) == (None, migrations.newest_revision())
             assert await migrations.current_revision(store) == migrations.newest_revision()
-            async with store.transaction() as connection:
+            async with store.engine.connect() as connection:
                 tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
         assert tables == {*metadata.tables, "alembic_version"}
 
@@ -164,14 +164,14 @@ class TestNoDrift:
 
         async with opened(empty) as store:
             await migrations.migrate(store)
-            async with store.transaction() as connection:
+            async with store.engine.connect() as connection:
                 assert await connection.run_sync(compare) == []
 
     @pytest.mark.parametrize("what", CATALOG)
     async def test_postgres_finds_none_either(self, empty: str, second: str, what: str) -> None:
         async with opened(empty) as migrated, opened(second) as made:
             await migrations.migrate(migrated)
-            async with made.transaction() as connection:
+            async with made.engine.begin() as connection:
                 await connection.execute(text("create table alembic_version ()"))
                 await connection.run_sync(metadata.create_all)
             by_migrations, by_tables = (await catalog(migrated))[what], (await catalog(made))[what]

@@ -38,7 +38,7 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDeliver
         failing_since=now - timedelta(hours=1),
     )
     async with tenant.broker.store.transaction() as transaction:
-        await tenant.broker.endpoints.add(transaction, endpoint, cursor=None)
+        await endpoints.add(transaction, endpoint, cursor=None)
         recorded = [
             await journal.record_one(
                 transaction, Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))

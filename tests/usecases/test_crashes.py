@@ -21,7 +21,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import Receive, Scope, Send
 
 from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
@@ -42,10 +41,11 @@ from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
 from videobroker.storage.attendance.inbox_writer import Arrived, InboxWriter
-from videobroker.storage.calls.room_codes import stored_codes
+from videobroker.storage.calls.room_codes import decrypt, stored_codes
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.usecases import registration
 from videobroker.usecases.attendance.receive_webhook import hear
 from videobroker.usecases.calls import calls
@@ -102,11 +102,11 @@ class MortalStore(Store):
         self._fate = fate
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self) -> AsyncIterator[UnitOfWork]:
         """A transaction; a step before its commit and one after it, unless it only read."""
-        async with super().transaction() as connection:
-            yield connection
-            wrote = (await connection.execute(text("select pg_current_xact_id_if_assigned()::text"))).scalar_one()
+        async with super().transaction() as unit:
+            yield unit
+            wrote = (await unit.execute(text("select pg_current_xact_id_if_assigned()::text"))).scalar_one()
             if wrote:
                 self._fate.step("to be committed")
         if wrote:
@@ -472,7 +472,9 @@ async def _seen_at_100ms(stage: Stage) -> dict[str, Any]:
         "select provider_room_id, closed_at is not null as closed from former_rooms where app_id = :app"
     )
     known = {f"known to {name}": code for name, code in stage.codes.items()}
-    opened = [stage.tenant.broker.room_codes.open(stored_codes(room["codes"], room["sealed_codes"])) for room in rooms]
+    opened = [
+        decrypt(stage.tenant.broker.secret_box, stored_codes(room["codes"], room["sealed_codes"])) for room in rooms
+    ]
     kept = {f"kept for {role}": code for codes in opened for role, code in sorted(codes.items())}
     return {
         "present": [await stage.tenant.present(room["provider_room_id"]) for room in rooms],

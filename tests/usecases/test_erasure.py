@@ -59,7 +59,7 @@ async def places(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
             text("select sealed_answer from idempotency where app_id = :app and sealed_answer is not null"),
             {"app": tenant.app.id},
         )
-        if any(marker in json.dumps(tenant.broker.secret_box.open(answer)) for answer in sealed.scalars()):
+        if any(marker in json.dumps(tenant.broker.secret_box.decrypt(answer)) for answer in sealed.scalars()):
             found.add(("idempotency", "sealed_answer"))
     return found
 

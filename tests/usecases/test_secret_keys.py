@@ -16,9 +16,10 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.settings import Settings
-from videobroker.storage.calls.room_codes import RoomCodes
+from videobroker.storage.calls import room_codes
 from videobroker.storage.postgres.encryption import SealBroken, SecretBox, new_key
 from videobroker.storage.tables import rooms
+from videobroker.storage.tenants import apps
 from videobroker.usecases import tenants
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes, key_report, rotate
 from videobroker.web.app import create_app
@@ -78,7 +79,7 @@ async def assert_works(tenant: Tenant) -> None:
     app = await tenants.find_app(tenant.broker, tenant.app.name)
     assert app.accounts[ProviderName.HMS].settings["room_code_prefix"] == "acme"
     async with tenant.broker.store.transaction() as transaction:
-        ((_, rules),) = await tenant.broker.accounts.rules_of(transaction, None)
+        ((_, rules),) = await apps.rules_of(transaction, None)
     assert rules.secret == USER_TOKEN_SECRET
     assert (await tenant.get("/v1/webhook-endpoints")).status_code == 200
     joined = await tenant.join(user_id="student-1", surface="prebuilt")
@@ -152,7 +153,7 @@ async def test_what_a_process_with_the_old_key_writes_meanwhile_is_found(own_dat
         assert last.report.may_drop_old_keys
     async with deployment(own_database, NEW) as (broker, _):
         async with broker.store.transaction() as transaction:
-            ((_, rules),) = await broker.accounts.rules_of(transaction, None)
+            ((_, rules),) = await apps.rules_of(transaction, None)
         assert rules.secret == f"{USER_TOKEN_SECRET}-29"
 
 
@@ -162,7 +163,7 @@ async def test_room_codes_of_an_older_version_are_read_and_then_encrypted(own_da
         broker = deployed[0]
         async with broker.store.transaction() as transaction:
             row = (await transaction.execute(select(rooms))).one()
-            codes = broker.room_codes.open(row.sealed_codes)
+            codes = room_codes.decrypt(broker.secret_box, row.sealed_codes)
             plain = {"codes": codes, "sealed_codes": None, "code_digests": None, "sealed_with": None}
             await transaction.execute(update(rooms).values(plain))
         await assert_works(tenant)
@@ -185,7 +186,7 @@ async def test_codes_that_an_older_version_wrote_last_win(own_database: str, san
         assert await encrypt_plain_room_codes(broker) == 1
         async with broker.store.transaction() as transaction:
             row = (await transaction.execute(select(rooms))).one()
-        assert (row.codes, broker.room_codes.open(row.sealed_codes)) == ({}, {"teacher": "new-newn-new"})
+        assert (row.codes, room_codes.decrypt(broker.secret_box, row.sealed_codes)) == ({}, {"teacher": "new-newn-new"})
 
 
 async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
@@ -195,7 +196,7 @@ async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
         tenant = await furnish(broker, client, sandbox)
         async with broker.store.transaction() as transaction:
             row = (await transaction.execute(select(rooms))).one()
-        code = broker.room_codes.open(row.sealed_codes)["teacher"]
+        code = room_codes.decrypt(broker.secret_box, row.sealed_codes)["teacher"]
     app_id = tenant.app.id
     for keys, role, asked, found in (
         ([OLD], "teacher", code, True),
@@ -204,7 +205,7 @@ async def test_a_code_is_found_under_every_key_for_its_role_and_its_app_only(
         ([OLD], "student", code, False),
         ([OLD], "teacher", code[:-1], False),
     ):
-        condition = RoomCodes(SecretBox(keys)).matches(app_id, asked, [role])
+        condition = room_codes.has_code(SecretBox(keys), app_id, asked, [role])
         async with deployment(own_database, OLD) as (broker, _), broker.store.transaction() as transaction:
             assert ((await transaction.execute(select(rooms.c.id).where(condition))).first() is not None) == found
 

@@ -9,7 +9,6 @@ import httpx
 import jwt
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
 from videobroker.broker import Broker
@@ -21,6 +20,7 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import AccessDenied, RoleMayNot, StorageUnavailable
 from videobroker.storage.calls import rooms
 from videobroker.storage.joining import removals
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.joining import moderation
@@ -341,13 +341,13 @@ class TestABlockWhileSomebodyJoins:
                     )
 
 
-async def _lesson_1(connection: AsyncConnection, tenant: Tenant) -> Session:
+async def _lesson_1(connection: UnitOfWork, tenant: Tenant) -> Session:
     session = await sessions.find(connection, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
     assert session is not None
     return session
 
 
-async def _is_blocked(connection: AsyncConnection, way: str, tenant: Tenant, session: Session, user_id: str) -> bool:
+async def _is_blocked(connection: UnitOfWork, way: str, tenant: Tenant, session: Session, user_id: str) -> bool:
     """As the journal asks it."""
     values = {"app": tenant.app.id, "session": session.id, "person": user_id}
     return bool((await connection.execute(_IS_BLOCKED[way], values)).scalar_one())

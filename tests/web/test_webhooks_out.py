@@ -399,7 +399,7 @@ class TestAnEvent:
         async with listening() as backend:
             await add(tenant, backend)
             broken = await add(stranger, backend)
-            foreign = SecretBox([new_key()]).seal({"secrets": []})
+            foreign = SecretBox([new_key()]).encrypt({"secrets": []})
             async with tenant.broker.store.transaction() as transaction:
                 statement = text("update webhook_endpoints set sealed_secrets = :sealed where id = :id")
                 await transaction.execute(statement, {"sealed": foreign, "id": UUID(broken["id"])})

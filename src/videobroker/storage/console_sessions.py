@@ -3,15 +3,15 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.console_sessions import ConsoleSession
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import console_sessions
 
 
-async def add(connection: AsyncConnection, token_digest: bytes, session: ConsoleSession, *, now: datetime) -> None:
+async def add(unit: UnitOfWork, token_digest: bytes, session: ConsoleSession, *, now: datetime) -> None:
     """Store a new session."""
-    await connection.execute(
+    await unit.execute(
         insert(console_sessions).values(
             token_digest=token_digest,
             operator=session.operator,
@@ -24,7 +24,7 @@ async def add(connection: AsyncConnection, token_digest: bytes, session: Console
 
 
 async def find(
-    connection: AsyncConnection, token_digest: bytes, *, idle_timeout: timedelta, is_activity: bool, now: datetime
+    unit: UnitOfWork, token_digest: bytes, *, idle_timeout: timedelta, is_activity: bool, now: datetime
 ) -> ConsoleSession | None:
     """The session, if it was not revoked, is not older than its lifetime, and not idle for longer than the timeout.
 
@@ -34,11 +34,11 @@ async def find(
     usable = _is_usable(token_digest, idle_timeout, now)
     if is_activity:
         seen = func.greatest(console_sessions.c.last_seen_at, now)
-        result = await connection.execute(
+        result = await unit.execute(
             update(console_sessions).where(usable).values(last_seen_at=seen).returning(*columns)
         )
     else:
-        result = await connection.execute(select(*columns).where(usable))
+        result = await unit.execute(select(*columns).where(usable))
     row = result.one_or_none()
     return None if row is None else ConsoleSession(row.operator, row.zone, row.expires_at)
 
@@ -52,16 +52,16 @@ def _is_usable(token_digest: bytes, idle_timeout: timedelta, now: datetime) -> C
     )
 
 
-async def revoke(connection: AsyncConnection, token_digest: bytes, *, now: datetime) -> None:
+async def revoke(unit: UnitOfWork, token_digest: bytes, *, now: datetime) -> None:
     """End a session."""
-    await connection.execute(
+    await unit.execute(
         update(console_sessions)
         .where(console_sessions.c.token_digest == token_digest, console_sessions.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
 
 
-async def delete_expired(connection: AsyncConnection, *, now: datetime, at_once: int) -> None:
+async def delete_expired(unit: UnitOfWork, *, now: datetime, at_once: int) -> None:
     """Delete sessions past their lifetime, revoked ones included."""
     expired = (
         select(console_sessions.c.token_digest)
@@ -69,4 +69,4 @@ async def delete_expired(connection: AsyncConnection, *, now: datetime, at_once:
         .limit(at_once)
         .with_for_update(skip_locked=True)
     )
-    await connection.execute(delete(console_sessions).where(console_sessions.c.token_digest.in_(expired)))
+    await unit.execute(delete(console_sessions).where(console_sessions.c.token_digest.in_(expired)))

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy import Interval, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId
 from videobroker.storage.calls.rooms import LEASE
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import idempotency
 
 KEPT = timedelta(hours=24)
@@ -38,14 +38,14 @@ class Remembered:
 
 
 async def claim(
-    connection: AsyncConnection, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
+    unit: UnitOfWork, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
 ) -> Remembered | None:
     """Take the key for a request. None when it is ours now; otherwise what is known about it.
 
     A key is free when it is new, when its answer has expired, and when its request died without an answer. `user_id`
     is the person that the answer is about: the erasure of a person deletes by it.
     """
-    await forget_expired(connection, at_once=FORGOTTEN_AT_ONCE)
+    await forget_expired(unit, at_once=FORGOTTEN_AT_ONCE)
     alive = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
@@ -72,15 +72,15 @@ async def claim(
         },
         where=(idempotency.c.expires_at < alive) | (died & (idempotency.c.fingerprint == fingerprint)),
     ).returning(idempotency.c.key)
-    if (await connection.execute(statement)).one_or_none() is not None:
+    if (await unit.execute(statement)).one_or_none() is not None:
         return None
     row = (
-        await connection.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
+        await unit.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
     ).one()
     return Remembered(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
 
 
-async def take_over(connection: AsyncConnection, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
+async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
     """Discard the answer of this version and hold the key for a request that makes a new one.
 
     False when another request did so first.
@@ -103,10 +103,10 @@ async def take_over(connection: AsyncConnection, app_id: AppId, key: str, *, ver
         )
         .returning(idempotency.c.key)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def forget_expired(connection: AsyncConnection, *, at_once: int) -> None:
+async def forget_expired(unit: UnitOfWork, *, at_once: int) -> None:
     """Delete answers that are no longer repeated: they hold credentials, and must not stay for good."""
     # Passing by what others hold.
     expired = (
@@ -115,17 +115,17 @@ async def forget_expired(connection: AsyncConnection, *, at_once: int) -> None:
         .limit(at_once)
         .with_for_update(skip_locked=True)
     )
-    await connection.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))
+    await unit.execute(delete(idempotency).where(tuple_(idempotency.c.app_id, idempotency.c.key).in_(expired)))
 
 
-async def renew(connection: AsyncConnection, app_id: AppId, key: str, holder: UUID) -> None:
+async def renew(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
     """Hold the key for another while."""
     lease_until = func.clock_timestamp() + literal(LEASE, Interval)
-    await connection.execute(_held(app_id, key, holder).values(lease_until=lease_until))
+    await unit.execute(_held(app_id, key, holder).values(lease_until=lease_until))
 
 
 async def remember(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     key: str,
     *,
@@ -142,7 +142,7 @@ async def remember(
     key that encrypted it.
     """
     expires_at = func.clock_timestamp() + literal(max(min(useful_for, KEPT), timedelta(0)), Interval)
-    await connection.execute(
+    await unit.execute(
         _held(app_id, key, holder).values(
             status=status,
             sealed_answer=sealed_answer,
@@ -153,24 +153,22 @@ async def remember(
     )
 
 
-async def forget(connection: AsyncConnection, app_id: AppId, key: str, holder: UUID) -> None:
+async def forget(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
     """Give the key back: its request brought no answer worth repeating."""
-    await connection.execute(
+    await unit.execute(
         delete(idempotency).where(
             idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
         )
     )
 
 
-async def forget_person(connection: AsyncConnection, app_id: AppId, user_id: str) -> int:
+async def forget_person(unit: UnitOfWork, app_id: AppId, user_id: str) -> int:
     """Delete all answers that are about this person; how many."""
     statement = delete(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.user_id == user_id)
-    return (await connection.execute(statement)).rowcount
+    return (await unit.execute(statement)).rowcount
 
 
-async def answers(
-    connection: AsyncConnection, app_id: AppId, *, after: str | None, limit: int
-) -> list[tuple[str, bytes]]:
+async def answers(unit: UnitOfWork, app_id: AppId, *, after: str | None, limit: int) -> list[tuple[str, bytes]]:
     """A page of keys with their encrypted answers, by key; `after` is the last key of the page before."""
     statement = (
         select(idempotency.c.key, idempotency.c.sealed_answer)
@@ -180,17 +178,17 @@ async def answers(
     )
     if after is not None:
         statement = statement.where(idempotency.c.key > after)
-    return [(row.key, row.sealed_answer) for row in await connection.execute(statement)]
+    return [(row.key, row.sealed_answer) for row in await unit.execute(statement)]
 
 
-async def forget_answers(connection: AsyncConnection, app_id: AppId, keys: Collection[str]) -> int:
+async def forget_answers(unit: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
     """Delete the answers under these keys; how many."""
     if not keys:
         return 0
     statement = delete(idempotency).where(
         idempotency.c.app_id == app_id, idempotency.c.key.in_(list(keys)), idempotency.c.sealed_answer.is_not(None)
     )
-    return (await connection.execute(statement)).rowcount
+    return (await unit.execute(statement)).rowcount
 
 
 def _held(app_id: AppId, key: str, holder: UUID) -> Any:

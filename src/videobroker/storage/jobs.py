@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -39,9 +39,9 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, CallId, EndpointId, SessionId
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 # Every name is given: the library would take missing ones from environment variables like CHANNEL.
 SETTINGS = DBSettings(
@@ -140,7 +140,7 @@ def queries(driver: Driver) -> Queries:
     )
 
 
-async def enqueue(connection: AsyncConnection, *jobs: Job, unless_waiting: bool = False) -> None:
+async def enqueue(unit: UnitOfWork, *jobs: Job, unless_waiting: bool = False) -> None:
     """Write jobs that may run once this transaction has committed.
 
     With `unless_waiting`, not those that were written so before and are not done yet. That is for whoever comes again:
@@ -148,8 +148,7 @@ async def enqueue(connection: AsyncConnection, *jobs: Job, unless_waiting: bool 
     """
     if not jobs:
         return
-    await _begun(connection)
-    await queries(AsyncpgDriver(await _raw(connection))).enqueue(
+    await queries(AsyncpgDriver(await unit.driver_connection())).enqueue(
         [job.kind.value for job in jobs],
         [job.payload() for job in jobs],
         [PRIORITIES.get(job.kind, 0) for job in jobs],
@@ -216,24 +215,24 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
             await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
 
 
-async def install(connection: AsyncConnection) -> None:
-    """Bring the queue's own tables to what the library wants; any number of times."""
-    library = queries(AsyncpgDriver(await _raw(connection)))
+async def install(connection: "asyncpg.Connection") -> None:
+    """Create or upgrade the queue's tables, outside of any transaction; any number of times."""
+    library = queries(AsyncpgDriver(connection))
     if await library.schema_is_installed():
         await library.apply_upgrade()
     else:
         await library.install()
 
 
-async def is_installed(connection: AsyncConnection) -> bool:
+async def is_installed(unit: UnitOfWork) -> bool:
     """Whether the queue's tables are there."""
-    found = await connection.execute(text("select to_regclass(:queue) is not null"), {"queue": _QUEUE})
+    found = await unit.execute(text("select to_regclass(:queue) is not null"), {"queue": _QUEUE})
     return bool(found.scalar_one())
 
 
-async def longest_wait(connection: AsyncConnection) -> timedelta:
+async def longest_wait(unit: UnitOfWork) -> timedelta:
     """How long the job that has waited longest could have run already; zero when none waits."""
-    found = await connection.execute(
+    found = await unit.execute(
         text(f"select now() - min(execute_after) from {_QUEUE} where status = 'queued'")  # noqa: S608  our own name
     )
     return max(found.scalar_one() or timedelta(0), timedelta(0))
@@ -248,9 +247,9 @@ class Waiting:
     longest: timedelta
 
 
-async def waiting(connection: AsyncConnection) -> list[Waiting]:
+async def waiting(unit: UnitOfWork) -> list[Waiting]:
     """How many jobs of each kind wait, and how long the first of them could have run already."""
-    found = await connection.execute(
+    found = await unit.execute(
         text(
             "select entrypoint, count(*) as number, now() - min(execute_after) as longest "  # noqa: S608  our own name
             f"from {_QUEUE} where status = 'queued' and execute_after <= now() "
@@ -260,27 +259,22 @@ async def waiting(connection: AsyncConnection) -> list[Waiting]:
     return [Waiting(row.entrypoint, row.number, row.longest) for row in found]
 
 
-async def prune(connection: AsyncConnection, *, at_once: int) -> int:
+async def prune(unit: UnitOfWork, *, at_once: int) -> int:
     """Forget some of what the library says of jobs that were finished long ago; how many rows those were, at most."""
     return max(
         [
-            await _prune(connection, table, at_once)
+            await _prune(unit, table, at_once)
             for table in (SETTINGS.qualified.queue_table_log, SETTINGS.qualified.statistics_table)
         ]
     )
 
 
-async def _prune(connection: AsyncConnection, table: str, at_once: int) -> int:
+async def _prune(unit: UnitOfWork, table: str, at_once: int) -> int:
     statement = (
         f"delete from {table} where id in "  # noqa: S608  our own name
         f"(select id from {table} where created < now() - make_interval(days => :days) limit :at_once)"
     )
-    return (await connection.execute(text(statement), {"days": KEPT_DAYS, "at_once": at_once})).rowcount
-
-
-async def _begun(connection: AsyncConnection) -> None:
-    # SQLAlchemy begins a transaction with its own first statement. Past it, the library's would commit by itself.
-    await connection.execute(text("select"))
+    return (await unit.execute(text(statement), {"days": KEPT_DAYS, "at_once": at_once})).rowcount
 
 
 def _nobody_waits(_: object) -> None:
@@ -294,7 +288,3 @@ _QUEUED: ColumnElement[Any] = literal_column(f"'queued'::{SETTINGS.qualified.que
 def _library_table(name: str) -> TableClause:
     columns = ("id", "job_id", "entrypoint", "priority", "payload", "headers", "status")
     return table(name, *(column(each) for each in columns), schema=SETTINGS.db_schema)
-
-
-async def _raw(connection: AsyncConnection) -> "asyncpg.Connection":
-    return cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)

@@ -28,7 +28,7 @@ from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import FULL_VIEW, Session, SessionKey, SessionView
 from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNot, ScopeMissing
 from videobroker.storage.joining import lobby, removals
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import look_at, no_session
 
@@ -80,7 +80,7 @@ def require_at(
 
 
 async def require_in(
-    transaction: Transaction, app: App, session: Session, actor: Actor, action: Action, *, about: str | None = None
+    transaction: UnitOfWork, app: App, session: Session, actor: Actor, action: Action, *, about: str | None = None
 ) -> Allowed:
     """Like `require`, inside a transaction that has locked the session: no one is blocked or admitted meanwhile."""
     policy = app.policy_for(session.terms.policy)
@@ -126,7 +126,7 @@ def require_among(actor: Actor, *user_ids: str) -> None:
 
 
 async def visible(
-    transaction: Transaction, app: App, found: Sequence[Session], actor: Actor
+    transaction: UnitOfWork, app: App, found: Sequence[Session], actor: Actor
 ) -> dict[SessionId, SessionView]:
     """Which of these sessions the actor may see, and how much of them. It costs an end user three round trips."""
     ids = [session.id for session in found]

@@ -97,7 +97,7 @@ async def _produced(
             request.key,
             holder=holder,
             status=answer.status,
-            sealed_answer=broker.secret_box.seal(answer.body),
+            sealed_answer=broker.secret_box.encrypt(answer.body),
             sealed_with=broker.secret_box.key_id,
             credential=None if answer.credential is None else answer.credential.to_json(),
             useful_for=_useful_for(answer, now),
@@ -117,7 +117,7 @@ def _stored_answer(broker: Broker, known: Remembered, fingerprint: bytes) -> Ans
     if known.status is None or known.sealed_answer is None:
         raise _in_flight()
     grant = None if known.credential is None else Grant.from_json(known.credential)
-    return Answer(known.status, broker.secret_box.open(known.sealed_answer), credential=grant)
+    return Answer(known.status, broker.secret_box.decrypt(known.sealed_answer), credential=grant)
 
 
 async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:

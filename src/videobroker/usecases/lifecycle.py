@@ -21,8 +21,9 @@ from videobroker.storage.attendance import identities
 from videobroker.storage.calls import calls, rooms
 from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.storage.tenants import apps
 from videobroker.usecases.attendance.process_webhooks import apply
 from videobroker.usecases.attendance.reconciliation import GIVE_UP_AFTER, ReconciliationOutcome, ask, ask_about_room
 from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
@@ -82,7 +83,7 @@ async def _close_former_rooms(
     async with broker.store.transaction() as transaction:
         if not await rooms.former(transaction, app_id, session_id):
             return None
-        app = await broker.accounts.app_by_id(transaction, app_id)
+        app = await apps.app_by_id(transaction, app_id)
         session = await sessions.find_by_id(transaction, app_id, session_id)
     if app is None or session is None:
         return None
@@ -99,8 +100,8 @@ def _pause(due: DueStep, now: datetime) -> timedelta:
     return min(max((now - due.at) / 4, TRY_AGAIN), LONGEST_PAUSE)
 
 
-async def _standing(transaction: Transaction, broker: Broker, app_id: AppId, session_id: SessionId) -> _Standing | None:
-    app = await broker.accounts.app_by_id(transaction, app_id)
+async def _standing(transaction: UnitOfWork, broker: Broker, app_id: AppId, session_id: SessionId) -> _Standing | None:
+    app = await apps.app_by_id(transaction, app_id)
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     if app is None or session is None:
         return None
@@ -126,7 +127,7 @@ async def _standing(transaction: Transaction, broker: Broker, app_id: AppId, ses
     return _Standing(app, session, call, room, affairs)
 
 
-async def _quiet_since(transaction: Transaction, app: App, session: Session, call: Call) -> datetime:
+async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
     """Since when nobody has been in the call, nor got credentials for it: who has them may be on the way."""
     last_left_at = call.attendance.last_left_at or call.started_at
     issued_at = await identities.issued_since(transaction, app.id, session.id, user_id=None, since=call.started_at)

@@ -38,7 +38,7 @@ from videobroker.errors import (
 )
 from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import (
@@ -104,7 +104,7 @@ async def register_new(
 
 
 async def _add(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     app: App,
     key: SessionKey,
     terms: SessionTerms,
@@ -157,7 +157,7 @@ async def cancel(broker: Broker, app: App, key: SessionKey, *, actor: Actor, now
 
 
 async def _change(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     broker: Broker,
     app: App,
     key: SessionKey,
@@ -206,7 +206,7 @@ def _registered(
     return Registered(session, tuple(people), len(people), own, created=created, changed=changed)
 
 
-async def _read_back(transaction: Transaction, session: Session, *, own_user_id: str | None) -> Registered:
+async def _read_back(transaction: UnitOfWork, session: Session, *, own_user_id: str | None) -> Registered:
     app_id = session.key.app_id
     people, count = await sessions.first_participants(transaction, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
     own = None if own_user_id is None else await sessions.find_participant(transaction, app_id, session.id, own_user_id)
@@ -242,7 +242,7 @@ def _reason_to_close(app: App, session: Session, after: SessionTerms, now: datet
     return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 
-async def _check_terms_change(transaction: Transaction, app: App, session: Session, terms: SessionTerms) -> None:
+async def _check_terms_change(transaction: UnitOfWork, app: App, session: Session, terms: SessionTerms) -> None:
     """Only what is new has to fit what the app has now: an app that changed its setup can still cancel."""
     check_schedule(terms)
     providers = providers_of(app, replace(session, terms=terms))
@@ -263,7 +263,7 @@ def _check_people_change(
 
 
 async def _replace_roster(
-    transaction: Transaction, session: Session, former: Sequence[Participant], wanted: Sequence[Participant]
+    transaction: UnitOfWork, session: Session, former: Sequence[Participant], wanted: Sequence[Participant]
 ) -> None:
     app_id, session_id = session.key.app_id, session.id
     staying = {person.user_id for person in wanted}

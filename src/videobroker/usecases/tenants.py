@@ -107,12 +107,12 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     """
     unverified = broker.user_tokens.unverified(token)
     async with broker.store.transaction() as transaction:
-        stored = await broker.accounts.rules_of(transaction, unverified.issuer)
+        stored = await apps.rules_of(transaction, unverified.issuer)
     candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]
     results = await asyncio.gather(*(_verify(broker, app_id, rules, token, now) for app_id, rules in candidates))
     user, app_id = _only_match([app_id for app_id, _ in candidates], results)
     async with broker.store.transaction() as transaction:
-        app = await broker.accounts.app_by_id(transaction, app_id)
+        app = await apps.app_by_id(transaction, app_id)
     if app is None:
         raise UserTokenInvalid(NO_APP)
     return user, app
@@ -159,7 +159,7 @@ async def set_token_rules(
     """
     check_new_rules(rules)
     async with broker.store.transaction() as transaction:
-        stored = await broker.accounts.rules_beside(transaction, rules)
+        stored = await apps.rules_beside(transaction, rules)
         if (app.id, rules) in stored:
             return
         if any(app_id != app.id and may_accept_same_token(rules, other) for app_id, other in stored):
@@ -167,8 +167,8 @@ async def set_token_rules(
                 "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share an "
                 "identity provider, an `audience` of its own."
             )
-        former = await broker.accounts.find_rules(transaction, app.id)
-        await broker.accounts.save_rules(transaction, app.id, rules, now=now)
+        former = await apps.find_rules(transaction, app.id)
+        await apps.save_rules(transaction, app.id, rules, now=now)
         data = rules_changed(former, rules)
         await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
 
@@ -176,7 +176,7 @@ async def set_token_rules(
 async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
     """Accept no user tokens for the app from now on, and journal it. Raises `RulesNotFound`."""
     async with broker.store.transaction() as transaction:
-        if not await broker.accounts.delete_rules(transaction, app.id):
+        if not await apps.delete_rules(transaction, app.id):
             raise RulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
         await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
 
@@ -184,7 +184,7 @@ async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND
 async def find_app(broker: Broker, name: str) -> App:
     """The app with this name. Raises `AppNotFound`."""
     async with broker.store.transaction() as transaction:
-        app = await broker.accounts.find_app(transaction, name)
+        app = await apps.find_app(transaction, name)
     if app is None:
         raise AppNotFound(f"There is no app {name!r}. `videobroker apps list` shows them all.")
     return app
@@ -198,7 +198,7 @@ async def find_journal(broker: Broker, name: str) -> App:
 async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
     """The app with this id of ours. Raises `AppNotFound`."""
     async with broker.store.transaction() as transaction:
-        app = await broker.accounts.app_by_id(transaction, app_id)
+        app = await apps.app_by_id(transaction, app_id)
     if app is None:
         raise AppNotFound("There is no app with this id.")
     return app
@@ -207,7 +207,7 @@ async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
 async def list_apps(broker: Broker) -> list[App]:
     """Every app, by name."""
     async with broker.store.transaction() as transaction:
-        return await broker.accounts.all_apps(transaction)
+        return await apps.all_apps(transaction)
 
 
 async def create_app(
@@ -244,7 +244,7 @@ async def create_app(
         )
         if not added:
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
-        new = await broker.accounts.app_by_id(transaction, app_id)
+        new = await apps.app_by_id(transaction, app_id)
         settings = {} if new is None else settings_of(new)
         event = _set_up(app_id, EventType.APP_SETTINGS_CREATED, via, now, name=name, settings=settings)
         await record(transaction, event)
@@ -270,7 +270,7 @@ async def change_app(
     _check_guests(policy, role_maps, app.accounts)
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
     async with broker.store.transaction() as transaction:
-        before = await broker.accounts.lock_app(transaction, app.id)
+        before = await apps.lock_app(transaction, app.id)
         await apps.change_app(
             transaction,
             app.id,
@@ -280,7 +280,7 @@ async def change_app(
             legacy_families=app.legacy_families if legacy_families is None else legacy_families,
         )
         await sessions.attend_all(transaction, app.id, now)
-        after = await broker.accounts.app_by_id(transaction, app.id)
+        after = await apps.app_by_id(transaction, app.id)
         changed = {} if before is None or after is None else changes(settings_of(before), settings_of(after))
         if changed:
             await record(transaction, _set_up(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
@@ -335,7 +335,7 @@ async def set_account(
     account = ProviderAccount(AccountId(uuid7(now)), provider, settings)
     broker.providers.provider(account)  # refuses settings that cannot work
     async with broker.store.transaction() as transaction:
-        former = await broker.accounts.save(transaction, app.id, account, now=now)
+        former = await apps.save_account(transaction, app.id, account, now=now)
         changed = changed_names({} if former is None else former.settings, settings)
         if changed or former is None:
             data = {"provider": provider.value, "changed": changed, "is_new": former is None}

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.calls import CLOCKS_DIFFER_BY
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.joining import provider_uids
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal, participants, rooms
 
 LONGEST_CREDENTIALS = timedelta(days=2)
@@ -19,7 +19,7 @@ LONGEST_CREDENTIALS = timedelta(days=2)
 
 
 async def names(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     provider_user_ids: Collection[str],
@@ -31,21 +31,21 @@ async def names(
     `numbered`: the provider knows people by the numbers that we gave them, and by nothing else.
     """
     if numbered:
-        return await _numbered(connection, app_id, session_id, provider_user_ids)
-    found = await _on_roster(connection, app_id, session_id, provider_user_ids)
-    return found | await _journalled(connection, app_id, session_id, set(provider_user_ids) - found.keys())
+        return await _numbered(unit, app_id, session_id, provider_user_ids)
+    found = await _on_roster(unit, app_id, session_id, provider_user_ids)
+    return found | await _journalled(unit, app_id, session_id, set(provider_user_ids) - found.keys())
 
 
 async def _numbered(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
 ) -> dict[str, str]:
     numbers = {int(each): each for each in provider_user_ids if each.isascii() and each.isdecimal()}
-    owners = await provider_uids.owners(connection, app_id, session_id, list(numbers)) if numbers else {}
+    owners = await provider_uids.owners(unit, app_id, session_id, list(numbers)) if numbers else {}
     return {numbers[number]: user_id for number, user_id in owners.items()}
 
 
 async def _on_roster(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
 ) -> dict[str, str]:
     if not user_ids:
         return {}
@@ -54,11 +54,11 @@ async def _on_roster(
         participants.c.session_id == session_id,
         participants.c.user_id.in_(list(user_ids)),
     )
-    return {user_id: user_id for user_id in (await connection.execute(statement)).scalars()}
+    return {user_id: user_id for user_id in (await unit.execute(statement)).scalars()}
 
 
 async def _journalled(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
 ) -> dict[str, str]:
     if not provider_user_ids:
         return {}
@@ -68,11 +68,11 @@ async def _journalled(
         .where(_issued(app_id), journal.c.session_id == session_id, called.in_(list(provider_user_ids)))
         .distinct()
     )
-    return {row.called: row.user_id for row in await connection.execute(statement)}
+    return {row.called: row.user_id for row in await unit.execute(statement)}
 
 
 async def session_of(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     provider: ProviderName,
     provider_room_id: str,
@@ -98,20 +98,20 @@ async def session_of(
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(1)
     )
-    return (await connection.execute(statement)).scalar_one_or_none()
+    return (await unit.execute(statement)).scalar_one_or_none()
 
 
-async def names_of_user(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+async def names_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
     """Everything that the provider may call this person, besides numbers."""
     statement = (
         select(journal.c.data["provider_user_id"].astext)
         .where(_issued(app_id), journal.c.session_id == session_id, journal.c.user_id == user_id)
         .distinct()
     )
-    return {user_id, *(each for each in (await connection.execute(statement)).scalars() if each)}
+    return {user_id, *(each for each in (await unit.execute(statement)).scalars() if each)}
 
 
-async def codes_of_user(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+async def codes_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
     """The names of the room codes that this person was given: `rooms.code_id`."""
     token_id = journal.c.data["token_id"].astext
     statement = (
@@ -124,11 +124,11 @@ async def codes_of_user(connection: AsyncConnection, app_id: AppId, session_id: 
         )
         .distinct()
     )
-    return set((await connection.execute(statement)).scalars())
+    return set((await unit.execute(statement)).scalars())
 
 
 async def issued_since(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
 ) -> datetime | None:
     """When credentials were issued last, to this person or to anybody; None when that was before `since`."""
     statement = select(func.max(journal.c.occurred_at)).where(
@@ -136,11 +136,11 @@ async def issued_since(
     )
     if user_id is not None:
         statement = statement.where(journal.c.user_id == user_id)
-    latest: datetime | None = (await connection.execute(statement)).scalar_one_or_none()
+    latest: datetime | None = (await unit.execute(statement)).scalar_one_or_none()
     return latest
 
 
-async def was_guest(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def was_guest(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Whether we gave this id to a guest of the session."""
     statement = select(
         select(journal.c.seq)
@@ -153,7 +153,7 @@ async def was_guest(connection: AsyncConnection, app_id: AppId, session_id: Sess
         )
         .exists()
     )
-    return bool((await connection.execute(statement)).scalar_one())
+    return bool((await unit.execute(statement)).scalar_one())
 
 
 def _issued(app_id: AppId) -> ColumnElement[Any]:

@@ -7,27 +7,25 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.attendance.observations import Attested, Observation, Sign, Source
 from videobroker.domain.attendance.stays import Attended, RoleSpan, Span, Stay, Summary, merged
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.times import rfc3339
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attendance, calls, observations, participants
 
 
-async def add_observations(
-    connection: AsyncConnection, app_id: AppId, call_id: CallId, attested: Iterable[Attested]
-) -> None:
+async def add_observations(unit: UnitOfWork, app_id: AppId, call_id: CallId, attested: Iterable[Attested]) -> None:
     """Write what was seen of a call."""
     rows = [_columns_of_observation(app_id, call_id, each) for each in attested]
     if rows:
-        await connection.execute(insert(observations), rows)
+        await unit.execute(insert(observations), rows)
 
 
 async def observations_of(
-    connection: AsyncConnection, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
+    unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
 ) -> list[Attested]:
     """Everything that was seen of a call, as it came in; of these devices, and of the call as such."""
     statement = (
@@ -38,11 +36,11 @@ async def observations_of(
     if devices is not None:
         own = observations.c.connection.in_(list(devices))
         statement = statement.where(own | observations.c.connection.is_(None))
-    return [_attested_from(row) for row in await connection.execute(statement)]
+    return [_attested_from(row) for row in await unit.execute(statement)]
 
 
 async def stays_of(
-    connection: AsyncConnection, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
+    unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
 ) -> tuple[Stay, ...]:
     """The stays in a call, of these devices, by arrival."""
     statement = (
@@ -52,10 +50,10 @@ async def stays_of(
     )
     if devices is not None:
         statement = statement.where(attendance.c.connection.in_(list(devices)))
-    return tuple(_stay_from(row) for row in await connection.execute(statement))
+    return tuple(_stay_from(row) for row in await unit.execute(statement))
 
 
-async def spans_of(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> dict[str, tuple[Span, ...]]:
+async def spans_of(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str, tuple[Span, ...]]:
     """When each person was in the call, with whichever device and under whichever name at the provider."""
     # A stranger may have an id at the provider that is somebody else's with us.
     person = func.coalesce(attendance.c.user_id, literal("?").concat(attendance.c.provider_user_id))
@@ -63,34 +61,32 @@ async def spans_of(connection: AsyncConnection, app_id: AppId, call_id: CallId) 
         attendance.c.app_id == app_id, attendance.c.call_id == call_id
     )
     found: dict[str, list[Span]] = defaultdict(list)
-    for row in await connection.execute(statement):
+    for row in await unit.execute(statement):
         found[row.person].append(Span(row.joined_at, row.left_at))
     return {name: merged(spans) for name, spans in found.items()}
 
 
-async def attended(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Attended]:
+async def attended(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Attended]:
     """All stays in all calls of a session, by arrival."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.session_id == session_id)
         .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
     )
-    return [Attended(_stay_from(row), row.user_id) for row in await connection.execute(statement)]
+    return [Attended(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
 
 
-async def attended_call(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> list[Attended]:
+async def attended_call(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> list[Attended]:
     """All stays in one call, by arrival."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id)
         .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
     )
-    return [Attended(_stay_from(row), row.user_id) for row in await connection.execute(statement)]
+    return [Attended(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
 
 
-async def present_users(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str]
-) -> set[str]:
+async def present_users(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> set[str]:
     """Which of these people are in a call of the session, as far as we know."""
     if not user_ids:
         return set()
@@ -100,10 +96,10 @@ async def present_users(
         attendance.c.user_id.in_(list(user_ids)),
         attendance.c.left_at.is_(None),
     )
-    return set((await connection.execute(statement)).scalars())
+    return set((await unit.execute(statement)).scalars())
 
 
-async def roles_present(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> set[str]:
+async def roles_present(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> set[str]:
     """The app roles of those on the roster who are in the call, as far as we know."""
     statement = (
         select(participants.c.role)
@@ -119,11 +115,11 @@ async def roles_present(connection: AsyncConnection, app_id: AppId, call_id: Cal
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id, attendance.c.left_at.is_(None))
         .distinct()
     )
-    return set((await connection.execute(statement)).scalars())
+    return set((await unit.execute(statement)).scalars())
 
 
 async def replace_stays(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     call: Call,
     *,
@@ -136,7 +132,7 @@ async def replace_stays(
     keys = {(stay.connection, stay.joined_at) for stay in after}
     gone = [(stay.connection, stay.joined_at) for stay in before if (stay.connection, stay.joined_at) not in keys]
     if gone:
-        await connection.execute(
+        await unit.execute(
             delete(attendance).where(
                 attendance.c.app_id == app_id,
                 attendance.c.call_id == call.id,
@@ -148,11 +144,11 @@ async def replace_stays(
         statement = upsert(attendance)
         key = {"app_id", "call_id", "connection", "joined_at"}
         changed = {column.name: statement.excluded[column.name] for column in attendance.c if column.name not in key}
-        await connection.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=changed), rows)
+        await unit.execute(statement.on_conflict_do_update(index_elements=sorted(key), set_=changed), rows)
 
 
 async def write_summary(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     call_id: CallId,
     summary: Summary,
@@ -161,7 +157,7 @@ async def write_summary(
     evidence_at: datetime | None,
 ) -> None:
     """Write the call's numbers, and when we last heard of it."""
-    await connection.execute(
+    await unit.execute(
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.id == call_id)
         .values(

@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.attendance.observations import Source
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, Judgement, Rule
 from videobroker.domain.ids import AppId, SessionId
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import verdicts
 
 
 async def replace(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     judgements: Mapping[tuple[str, str], Judgement],
 ) -> None:
     """Write a session's verdicts over the former ones; the keys are user id and app role."""
-    await connection.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
+    await unit.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
     rows = [
         {
             "app_id": app_id,
@@ -38,19 +38,17 @@ async def replace(
         for (user_id, role), judgement in judgements.items()
     ]
     if rows:
-        await connection.execute(insert(verdicts), rows)
+        await unit.execute(insert(verdicts), rows)
 
 
-async def of_session(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId
-) -> dict[tuple[str, str], Judgement]:
+async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[tuple[str, str], Judgement]:
     """The final verdicts, by user id and app role; without their spans."""
     statement = (
         select(verdicts)
         .where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id)
         .order_by(verdicts.c.user_id)
     )
-    return {(row.user_id, row.role): _judgement_from(row) for row in await connection.execute(statement)}
+    return {(row.user_id, row.role): _judgement_from(row) for row in await unit.execute(statement)}
 
 
 def _judgement_from(row: Row[Any]) -> Judgement:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
 from videobroker.domain.retention import NoticeState
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import inbox
 
 BATCH = 1000
@@ -27,7 +27,7 @@ class StoredWebhook:
     received_at: datetime
 
 
-async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
+async def take(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
     """What waits to be applied to a session and nobody else is applying, oldest first; nobody else takes it."""
     statement = (
         select(inbox.c.id, inbox.c.provider, inbox.c.type, inbox.c.body, inbox.c.received_at)
@@ -38,22 +38,20 @@ async def take(connection: AsyncConnection, app_id: AppId, session_id: SessionId
     )
     return [
         StoredWebhook(row.id, ProviderName(row.provider), row.type, row.body, row.received_at)
-        for row in await connection.execute(statement)
+        for row in await unit.execute(statement)
     ]
 
 
-async def mark(
-    connection: AsyncConnection, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None
-) -> None:
+async def mark(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None) -> None:
     """These were applied; or ignored, and why."""
     if chosen := list(ids):
         state = "applied" if ignored is None else "ignored"
-        await connection.execute(
+        await unit.execute(
             update(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)).values(state=state, note=ignored)
         )
 
 
-async def stuck(connection: AsyncConnection, *, now: datetime, after: timedelta) -> list[tuple[AppId, SessionId]]:
+async def stuck(unit: UnitOfWork, *, now: datetime, after: timedelta) -> list[tuple[AppId, SessionId]]:
     """Sessions for which something has been waiting longer than `after`."""
     statement = (
         select(inbox.c.app_id, inbox.c.session_id)
@@ -61,7 +59,7 @@ async def stuck(connection: AsyncConnection, *, now: datetime, after: timedelta)
         .distinct()
         .limit(BATCH)
     )
-    return [(row.app_id, row.session_id) for row in await connection.execute(statement)]
+    return [(row.app_id, row.session_id) for row in await unit.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Count:
     last_received_at: datetime
 
 
-async def counted(connection: AsyncConnection, app_id: AppId, *, since: datetime) -> list[Count]:
+async def counted(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> list[Count]:
     """What an app was told since then, by provider, type and what became of it."""
     columns = (inbox.c.provider, inbox.c.type, inbox.c.state, inbox.c.note)
     statement = (
@@ -87,7 +85,7 @@ async def counted(connection: AsyncConnection, app_id: AppId, *, since: datetime
     )
     return [
         Count(ProviderName(row.provider), row.type, row.state, row.note, row.number, row.last_received_at)
-        for row in await connection.execute(statement)
+        for row in await unit.execute(statement)
     ]
 
 
@@ -101,7 +99,7 @@ class Aged:
 
 
 async def older(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     *,
     than: datetime,
@@ -118,13 +116,13 @@ async def older(
     )
     if behind is not None:
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
-    return [Aged(row.id, row.state, row.received_at) for row in await connection.execute(statement)]
+    return [Aged(row.id, row.state, row.received_at) for row in await unit.execute(statement)]
 
 
-async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[NoticeId]) -> None:
+async def forget(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
     """Delete these. Should one come again, it is new and changes nothing: calls are folded from what was seen."""
     if chosen := list(ids):
-        await connection.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
+        await unit.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ class StoredNotice:
 
 
 async def read_on(
-    connection: AsyncConnection, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
+    unit: UnitOfWork, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
 ) -> list[StoredNotice]:
     """Everything that an app was told and that was not taken out, oldest first, from behind a place on."""
     statement = (
@@ -152,11 +150,11 @@ async def read_on(
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
     return [
         StoredNotice(row.id, row.session_id, row.state, row.received_at, row.body)
-        for row in await connection.execute(statement)
+        for row in await unit.execute(statement)
     ]
 
 
-async def empty(connection: AsyncConnection, app_id: AppId, ids: Iterable[NoticeId]) -> int:
+async def empty(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
     """Take out what these say, and leave that they came: should they come again, they are known. How many those were.
 
     Not of what waits to be applied: it would be lost.
@@ -169,4 +167,4 @@ async def empty(connection: AsyncConnection, app_id: AppId, ids: Iterable[Notice
         .where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen), inbox.c.state != "pending")
         .values(body=b"")
     )
-    return (await connection.execute(statement)).rowcount
+    return (await unit.execute(statement)).rowcount

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.stays import Summary
@@ -13,10 +12,11 @@ from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, rooms
 
 
-async def open_call(connection: AsyncConnection, app_id: AppId, call: Call) -> bool:
+async def open_call(unit: UnitOfWork, app_id: AppId, call: Call) -> bool:
     """Write a new open call. False when the session has an open call already."""
     statement = (
         insert(calls)
@@ -31,11 +31,11 @@ async def open_call(connection: AsyncConnection, app_id: AppId, call: Call) -> b
         .on_conflict_do_nothing(index_elements=["app_id", "session_id"], index_where=text("ended_at is null"))
         .returning(calls.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def end_call(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -51,11 +51,11 @@ async def end_call(
         .values(ended_at=func.greatest(at, calls.c.started_at), ended_by=by, end_reason=reason)
         .returning(calls)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else call_from(row._mapping)
 
 
-async def latest(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Call | None:
+async def latest(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Call | None:
     """The open call of the session; where none is open, the one that ended last."""
     statement = (
         select(calls)
@@ -64,18 +64,18 @@ async def latest(connection: AsyncConnection, app_id: AppId, session_id: Session
         .order_by(calls.c.ended_at.desc().nulls_first(), calls.c.id.desc())
         .limit(1)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else call_from(row._mapping)
 
 
-async def find(connection: AsyncConnection, app_id: AppId, call_id: CallId) -> Call | None:
+async def find(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> Call | None:
     """The call with this id."""
-    row = (await connection.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
+    row = (await unit.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
     return None if row is None else call_from(row._mapping)
 
 
 async def sessions_running(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     provider: ProviderName,
     provider_room_id: str,
@@ -99,14 +99,14 @@ async def sessions_running(
         .distinct()
         .limit(2)
     )
-    return list((await connection.execute(statement)).scalars())
+    return list((await unit.execute(statement)).scalars())
 
 
 NEWEST = 100
 """A group may have had thousands of calls; what happens now concerns the newest."""
 
 
-async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Call]:
+async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Call]:
     """The newest calls of the session, by start."""
     statement = (
         select(calls)
@@ -114,20 +114,20 @@ async def of_session(connection: AsyncConnection, app_id: AppId, session_id: Ses
         .order_by(calls.c.id.desc())
         .limit(NEWEST)
     )
-    found = [call_from(row._mapping) for row in await connection.execute(statement)]
+    found = [call_from(row._mapping) for row in await unit.execute(statement)]
     return sorted(found, key=lambda call: (call.started_at, call.id))
 
 
-async def hear_of(connection: AsyncConnection, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
+async def hear_of(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
     """Write that the provider has just told us who is in it."""
-    await connection.execute(
+    await unit.execute(
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.id == call_id)
         .values(evidence_at=func.coalesce(func.greatest(calls.c.evidence_at, now), now))
     )
 
 
-async def settle(connection: AsyncConnection, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
+async def settle(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
     """Write that there is nothing more to learn about a call that ended; False when that is written already."""
     statement = (
         update(calls)
@@ -140,11 +140,11 @@ async def settle(connection: AsyncConnection, app_id: AppId, call_id: CallId, *,
         .values(settled_at=now)
         .returning(calls.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def take_unsettled(
-    connection: AsyncConnection, *, now: datetime, asked_before: datetime, limit: int
+    unit: UnitOfWork, *, now: datetime, asked_before: datetime, limit: int
 ) -> list[tuple[AppId, SessionId, CallId]]:
     """Calls about which the provider was not asked since then, although there may be something to learn; now it is."""
     chosen = (
@@ -161,11 +161,11 @@ async def take_unsettled(
         .values(asked_at=now)
         .returning(calls.c.app_id, calls.c.session_id, calls.c.id)
     )
-    return [(row.app_id, row.session_id, row.id) for row in await connection.execute(statement)]
+    return [(row.app_id, row.session_id, row.id) for row in await unit.execute(statement)]
 
 
 async def page(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
 ) -> tuple[list[Call], str | None]:
     """One page of the session's calls, oldest first, and the cursor of the next."""
     statement = (
@@ -176,7 +176,7 @@ async def page(
     )
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
-    found = [call_from(row._mapping) for row in await connection.execute(statement)]
+    found = [call_from(row._mapping) for row in await unit.execute(statement)]
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 

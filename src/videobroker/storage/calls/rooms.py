@@ -11,14 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import Integer, Interval, RowMapping, case, false, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.rooms import FormerRoom, Room, RoomState
-from videobroker.storage.calls.room_codes import RoomCodes, no_codes, stored_codes
+from videobroker.storage.calls.room_codes import columns_of, no_codes, stored_codes
 from videobroker.storage.postgres.notifications import notify, room_topic
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, words
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, former_rooms, rooms
 
 LEASE = timedelta(seconds=3)
@@ -40,7 +40,7 @@ class Claim:
 
 
 async def claim_opening(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     room: Room,
     *,
@@ -86,23 +86,23 @@ async def claim_opening(
         },
         where=lacking & _lease_is_free() & ~_failed(awaited),
     ).returning(rooms)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     if row is not None:
         return Claim(room_from(row._mapping), mine=True, attempt=row.attempt, failure=None)
-    return await look(connection, app_id, room)
+    return await look(unit, app_id, room)
 
 
-async def look(connection: AsyncConnection, app_id: AppId, room: Room) -> Claim:
+async def look(unit: UnitOfWork, app_id: AppId, room: Room) -> Claim:
     """How the session's room at this provider stands, without taking anything. It has to exist."""
     statement = select(rooms, _lease_is_free().label("free")).where(
         rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
     )
-    row = (await connection.execute(statement)).one()
+    row = (await unit.execute(statement)).one()
     return Claim(room_from(row._mapping), mine=False, attempt=row.attempt, failure=row.failure, free=row.free)
 
 
 async def claim_closing(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
 ) -> Room | None:
     """Take the lease to close the session's room, and say so in its state. None when there is nothing to close.
 
@@ -131,33 +131,32 @@ async def claim_closing(
         )
         .returning(rooms)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else room_from(row._mapping)
 
 
-async def intend_closing(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
+async def intend_closing(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
     """Write that the session's open room is to be shut: whoever comes next does it."""
-    await connection.execute(
+    await unit.execute(
         update(rooms)
         .where(rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.READY)
         .values(state=RoomState.CLOSING, lease_holder=None, lease_until=None, updated_at=now)
     )
 
 
-async def renew(connection: AsyncConnection, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
+async def renew(unit: UnitOfWork, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
     """Hold the lease for another while."""
-    await connection.execute(_held(app_id, room_id, holder).values(lease_until=_lease_end()))
+    await unit.execute(_held(app_id, room_id, holder).values(lease_until=_lease_end()))
 
 
 async def mark_open(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     room_id: RoomId,
     *,
     holder: UUID,
     provider_room_id: str,
     codes: Mapping[str, str],
-    room_codes: RoomCodes,
     now: datetime,
 ) -> Room | None:
     """Write that the room can be entered, and wake who waits for it. None when the lease was lost meanwhile."""
@@ -167,7 +166,7 @@ async def mark_open(
             state=RoomState.READY,
             provider_room_id=provider_room_id,
             codes_issued=rooms.c.codes_issued | literal(bool(codes)),
-            **(room_codes.columns(app_id, codes) if codes else {}),
+            **(columns_of(unit.secret_box, app_id, codes) if codes else {}),
             closure=None,
             lease_holder=None,
             lease_until=None,
@@ -175,13 +174,13 @@ async def mark_open(
         )
         .returning(rooms)
     )
-    row = (await connection.execute(statement)).one_or_none()
-    await notify(connection, room_topic(room_id))
+    row = (await unit.execute(statement)).one_or_none()
+    await notify(unit, room_topic(room_id))
     return None if row is None else room_from(row._mapping)
 
 
 async def mark_closed(
-    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
+    unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
 ) -> bool:
     """Write that the provider keeps the room shut. False when the lease was lost meanwhile."""
     statement = (
@@ -189,22 +188,22 @@ async def mark_closed(
         .values(state=RoomState.CLOSED, closure=closure, lease_holder=None, lease_until=None, updated_at=now)
         .returning(rooms.c.id)
     )
-    row = (await connection.execute(statement)).one_or_none()
-    await notify(connection, room_topic(room_id))
+    row = (await unit.execute(statement)).one_or_none()
+    await notify(unit, room_topic(room_id))
     return row is not None
 
 
 async def release(
-    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
+    unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
 ) -> None:
     """Give the lease back without having got anywhere, and tell who waits why."""
-    await connection.execute(
+    await unit.execute(
         _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
     )
-    await notify(connection, room_topic(room_id))
+    await notify(unit, room_topic(room_id))
 
 
-async def claim_renewal(connection: AsyncConnection, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
+async def claim_renewal(unit: UnitOfWork, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
     """Take the lease to leave this room for a new one. False when it is closed, or another room by now.
 
     A process that is adding codes to it loses the lease, and starts over.
@@ -220,11 +219,11 @@ async def claim_renewal(connection: AsyncConnection, app_id: AppId, room: Room, 
         .values(lease_holder=holder, lease_until=_lease_end(), attempt=rooms.c.attempt + 1, failure=None)
         .returning(rooms.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def begin_generation(
-    connection: AsyncConnection, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
+    unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
 ) -> Room | None:
     """Leave the provider's room for one that has yet to be opened, under the name of the next generation.
 
@@ -243,11 +242,11 @@ async def begin_generation(
         )
         .returning(rooms)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     if row is None:
         return None
     room = room_from(row._mapping)
-    await connection.execute(
+    await unit.execute(
         insert(former_rooms)
         .values(
             app_id=app_id,
@@ -264,7 +263,7 @@ async def begin_generation(
 
 
 async def former(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
 ) -> list[FormerRoom]:
     """The rooms that the session has left and that are not closed yet; with `retired_since`, all left since then."""
     which = former_rooms.c.closed_at.is_(None) if retired_since is None else former_rooms.c.retired_at >= retired_since
@@ -275,12 +274,12 @@ async def former(
     )
     return [
         FormerRoom(session_id, PROVIDERS[row.provider], row.provider_room_id, row.retired_at)
-        for row in await connection.execute(statement)
+        for row in await unit.execute(statement)
     ]
 
 
 async def last_provider_room(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
 ) -> str | None:
     """The session's room by the provider's ID; while it is being replaced, the one that the session left last."""
     present = select(rooms.c.provider_room_id).where(
@@ -300,13 +299,13 @@ async def last_provider_room(
         .limit(1)
     )
     for statement in (present, left):
-        found: str | None = (await connection.execute(statement)).scalar_one_or_none()
+        found: str | None = (await unit.execute(statement)).scalar_one_or_none()
         if found is not None:
             return found
     return None
 
 
-async def mark_former_closed(connection: AsyncConnection, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
+async def mark_former_closed(unit: UnitOfWork, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
     """Write that the provider has closed a former room. False when that was written before."""
     statement = (
         update(former_rooms)
@@ -319,17 +318,17 @@ async def mark_former_closed(connection: AsyncConnection, app_id: AppId, room: F
         .values(closed_at=now)
         .returning(former_rooms.c.session_id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
+async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Sequence[Room]:
     """The session's rooms: one for each provider at which it ever had one."""
     statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id == session_id)
-    return [room_from(row._mapping) for row in await connection.execute(statement)]
+    return [room_from(row._mapping) for row in await unit.execute(statement)]
 
 
 async def sessions_at(
-    connection: AsyncConnection, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
+    unit: UnitOfWork, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
 ) -> list[SessionId]:
     """Whose room the provider calls so: usually one session's; several share one where the account has a fixed room."""
     statement = (
@@ -338,7 +337,7 @@ async def sessions_at(
         .order_by(rooms.c.session_id.desc())
         .limit(limit)
     )
-    return list((await connection.execute(statement)).scalars())
+    return list((await unit.execute(statement)).scalars())
 
 
 def _no_codes() -> Any:

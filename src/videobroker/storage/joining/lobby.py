@@ -21,11 +21,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, EntryId, SessionId
 from videobroker.domain.lobby import FORGOTTEN_AFTER, Entry, EntryState
 from videobroker.storage.postgres.row_mapping import Columns
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, lobby, participants, removals
 
 WRITE_AGAIN_AFTER = timedelta(seconds=3)
@@ -42,7 +42,7 @@ class Found:
     banned: bool
 
 
-async def knock(connection: AsyncConnection, app_id: AppId, session_id: SessionId, entry: Entry) -> bool:
+async def knock(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: Entry) -> bool:
     """Write that somebody asks to be let in; False, and no change, when they have an entry already."""
     statement = (
         insert(lobby)
@@ -60,11 +60,11 @@ async def knock(connection: AsyncConnection, app_id: AppId, session_id: SessionI
         .on_conflict_do_nothing(index_elements=["app_id", "session_id", "user_id"])
         .returning(lobby.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def saw(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     user_id: str,
@@ -73,7 +73,7 @@ async def saw(
     now: datetime,
 ) -> None:
     """Write that somebody still waits, unless that was written a moment ago, and how they call themselves now."""
-    await connection.execute(
+    await unit.execute(
         update(lobby)
         .where(
             *_is_of(app_id, session_id, user_id),
@@ -90,44 +90,44 @@ async def saw(
     )
 
 
-async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int) -> list[Found]:
+async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int) -> list[Found]:
     """Everybody with an entry: who still waits comes first, and of those who waits longest."""
     statement = _found(app_id, session_id).order_by(lobby.c.decided_at.nulls_first(), lobby.c.asked_at, lobby.c.id)
-    return [_found_from(row) for row in await connection.execute(statement.limit(limit))]
+    return [_found_from(row) for row in await unit.execute(statement.limit(limit))]
 
 
-async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> Found | None:
+async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> Found | None:
     """One entry of the session."""
     statement = _found(app_id, session_id).where(lobby.c.id == entry_id)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _found_from(row)
 
 
-async def has(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def has(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Whether this person has an entry."""
     statement = select(exists().where(*_is_of(app_id, session_id, user_id)))
-    return bool((await connection.execute(statement)).scalar_one())
+    return bool((await unit.execute(statement)).scalar_one())
 
 
-async def entry_of(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> Entry | None:
+async def entry_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Entry | None:
     """This person's entry."""
     statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else entry_from(row._mapping)
 
 
 async def entries_of(
-    connection: AsyncConnection, app_id: AppId, session_ids: Collection[SessionId], user_id: str
+    unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str
 ) -> dict[SessionId, Entry]:
     """This person's entries in these sessions."""
     statement = select(lobby).where(
         lobby.c.app_id == app_id, lobby.c.session_id.in_(list(session_ids)), lobby.c.user_id == user_id
     )
-    return {row.session_id: entry_from(row._mapping) for row in await connection.execute(statement)}
+    return {row.session_id: entry_from(row._mapping) for row in await unit.execute(statement)}
 
 
 async def settle(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     entry_id: EntryId,
     state: EntryState,
@@ -143,11 +143,11 @@ async def settle(
         .values(state=state, decided_at=now, decided_by=by)
         .returning(lobby.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def admit_many(
-    connection: AsyncConnection, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
+    unit: UnitOfWork, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
 ) -> list[Entry]:
     """Write that these people are admitted, as far as they still wait, in one round trip; their entries afterwards."""
     statement = (
@@ -160,11 +160,11 @@ async def admit_many(
         .values(state=EntryState.ADMITTED, decided_at=now, decided_by=by)
         .returning(lobby)
     )
-    return [entry_from(row._mapping) for row in await connection.execute(statement)]
+    return [entry_from(row._mapping) for row in await unit.execute(statement)]
 
 
 async def waiting(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, after: Entry | None, limit: int
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: Entry | None, limit: int
 ) -> list[Found]:
     """A page of those who wait, who waits longest first; `after` is the last entry of the page before."""
     statement = (
@@ -178,32 +178,32 @@ async def waiting(
             tuple_(lobby.c.asked_at, lobby.c.id)
             > tuple_(literal(after.asked_at, lobby.c.asked_at.type), literal(after.id, lobby.c.id.type))
         )
-    return [_found_from(row) for row in await connection.execute(statement)]
+    return [_found_from(row) for row in await unit.execute(statement)]
 
 
-async def drop(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def drop(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Take somebody's entry away: they have to ask again. False when there was none."""
     statement = delete(lobby).where(*_is_of(app_id, session_id, user_id)).returning(lobby.c.id)
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def withdraw(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
+async def withdraw(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
     """Delete the entry of a person who waits; None, and no change, when there is none or it was decided."""
     statement = (
         delete(lobby)
         .where(*_is_of(app_id, session_id, user_id), lobby.c.state == EntryState.WAITING)
         .returning(lobby.c.id)
     )
-    entry_id = (await connection.execute(statement)).scalar_one_or_none()
+    entry_id = (await unit.execute(statement)).scalar_one_or_none()
     return None if entry_id is None else EntryId(entry_id)
 
 
-async def clear(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> None:
+async def clear(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
     """Take all entries of a session away."""
-    await connection.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
+    await unit.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
 
 
-async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int) -> int:
+async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Take away entries that nobody needs any more: not seen for long, and no call runs. How many."""
     before = now - FORGOTTEN_AFTER
     running = exists().where(
@@ -215,11 +215,11 @@ async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int
         .limit(at_once)
     )
     statement = delete(lobby).where(tuple_(lobby.c.app_id, lobby.c.id).in_(old)).returning(lobby.c.id)
-    return len((await connection.execute(statement)).all())
+    return len((await unit.execute(statement)).all())
 
 
 async def admitted(
-    connection: AsyncConnection, app_id: AppId, session_ids: Collection[SessionId], user_id: str | None
+    unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str | None
 ) -> set[SessionId]:
     """Into which of these sessions this person was let."""
     if user_id is None:
@@ -230,7 +230,7 @@ async def admitted(
         lobby.c.user_id == user_id,
         lobby.c.state == EntryState.ADMITTED,
     )
-    return set((await connection.execute(statement)).scalars())
+    return set((await unit.execute(statement)).scalars())
 
 
 def entry_from(columns: RowMapping, *, prefix: str = "") -> Entry:

@@ -6,15 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.rooms import uid_candidate
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import participants, uids
 
 
 async def allocate(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
 ) -> int:
     """This person's number in this session: the same in every call, and unique to them.
 
@@ -22,14 +22,14 @@ async def allocate(
     """
     in_session = (uids.c.app_id == app_id) & (uids.c.session_id == session_id)
     while True:
-        mine = await connection.scalar(
+        mine = await unit.scalar(
             select(uids.c.uid).where(in_session, uids.c.user_id == user_id, uids.c.retired_at.is_(None))
         )
         if mine is not None:
             return int(mine)
-        taken = await connection.scalar(select(func.count()).select_from(uids).where(in_session))
+        taken = await unit.scalar(select(func.count()).select_from(uids).where(in_session))
         # Two people may draw the same number at the same moment: one insert waits for the other, and draws again.
-        await connection.execute(
+        await unit.execute(
             insert(uids)
             .values(
                 app_id=app_id,
@@ -42,11 +42,9 @@ async def allocate(
         )
 
 
-async def retire(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, now: datetime
-) -> None:
+async def retire(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, now: datetime) -> None:
     """Give this person another number next time."""
-    await connection.execute(
+    await unit.execute(
         update(uids)
         .where(
             uids.c.app_id == app_id,
@@ -59,23 +57,21 @@ async def retire(
 
 
 async def retired(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
 ) -> list[int]:
     """The numbers that this person had and has no more, as far as they were retired since then."""
     statement = select(uids.c.uid).where(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.user_id == user_id, uids.c.retired_at >= since
     )
-    return list((await connection.execute(statement)).scalars())
+    return list((await unit.execute(statement)).scalars())
 
 
-async def owners(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, numbers: Collection[int]
-) -> dict[int, str]:
+async def owners(unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]) -> dict[int, str]:
     """Whose numbers these are, or were."""
     statement = select(uids.c.uid, uids.c.user_id).where(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers)
     )
-    return {row.uid: row.user_id for row in await connection.execute(statement)}
+    return {row.uid: row.user_id for row in await unit.execute(statement)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +85,7 @@ class NamedUid:
     """The app role; None for a guest, and for a person who is no longer a participant."""
 
 
-async def named(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, numbers: Collection[int]
-) -> list[NamedUid]:
+async def named(unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]) -> list[NamedUid]:
     """Who has or had these uids, with their names of now, by uid."""
     statement = (
         select(
@@ -110,4 +104,4 @@ async def named(
         .where(uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers))
         .order_by(uids.c.uid)
     )
-    return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await connection.execute(statement)]
+    return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await unit.execute(statement)]

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Row, Text, Uuid, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import removals
 
 
@@ -25,7 +25,7 @@ class Removal:
     """When the provider had done what it can; None while it still has to be told."""
 
 
-async def lock_issuing(connection: AsyncConnection, session_id: SessionId, user_id: str) -> None:
+async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) -> None:
     """Wait until no credentials of this person are being journaled, and let none be until this transaction ends.
 
     The journal is ordered by transaction ID. Call it before the transaction has one, before it locks or writes a row:
@@ -33,11 +33,11 @@ async def lock_issuing(connection: AsyncConnection, session_id: SessionId, user_
     `may_issue` and `blocked_lines`. Lines of other people may wait with this person's, which share their round trip.
     """
     key = func.issue_lock_key(cast(literal(session_id), Uuid), cast(literal(user_id), Text))
-    await connection.execute(select(func.pg_advisory_xact_lock(key)))
+    await unit.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def put(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
 ) -> Removal:
     """Write that somebody is put out now. Who is banned already stays banned."""
     statement = insert(removals).values(
@@ -51,30 +51,30 @@ async def put(
             "enforced_at": None,
         },
     )
-    return _removal_from((await connection.execute(statement.returning(removals))).one())
+    return _removal_from((await unit.execute(statement.returning(removals))).one())
 
 
-async def find(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> Removal | None:
+async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Removal | None:
     """How this person was put out last."""
     statement = select(removals).where(
         removals.c.app_id == app_id, removals.c.session_id == session_id, removals.c.user_id == user_id
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _removal_from(row)
 
 
-async def of_session(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[Removal]:
+async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Removal]:
     """Everybody who was put out."""
     statement = (
         select(removals)
         .where(removals.c.app_id == app_id, removals.c.session_id == session_id)
         .order_by(removals.c.user_id)
     )
-    return [_removal_from(row) for row in await connection.execute(statement)]
+    return [_removal_from(row) for row in await unit.execute(statement)]
 
 
 async def bans(
-    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
+    unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
 ) -> set[SessionId]:
     """From which of these sessions this person is banned."""
     if user_id is None:
@@ -85,10 +85,10 @@ async def bans(
         removals.c.user_id == user_id,
         removals.c.banned,
     )
-    return set((await connection.execute(statement)).scalars())
+    return set((await unit.execute(statement)).scalars())
 
 
-async def lift_ban(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def lift_ban(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Let somebody ask for new credentials again; False when they were not banned."""
     statement = (
         update(removals)
@@ -101,14 +101,12 @@ async def lift_ban(connection: AsyncConnection, app_id: AppId, session_id: Sessi
         .values(banned=False)
         .returning(removals.c.user_id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def enforce(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime
-) -> None:
+async def enforce(unit: UnitOfWork, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime) -> None:
     """Write when the provider had done what it can, unless the person was put out once more meanwhile."""
-    await connection.execute(
+    await unit.execute(
         update(removals)
         .where(
             removals.c.app_id == app_id,
@@ -120,9 +118,9 @@ async def enforce(
     )
 
 
-async def let_be(connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
+async def let_be(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
     """Write that they may be there: with new credentials, or not any more."""
-    await connection.execute(
+    await unit.execute(
         update(removals)
         .where(
             removals.c.app_id == app_id,
@@ -135,7 +133,7 @@ async def let_be(connection: AsyncConnection, app_id: AppId, session_id: Session
 
 
 async def saw_again(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
 ) -> bool:
     """Write that these people are there, as far as they were put out; whether any of them was."""
     statement = (
@@ -144,12 +142,10 @@ async def saw_again(
         .values(came_back_at=now)
         .returning(removals.c.user_id)
     )
-    return bool((await connection.execute(statement)).all())
+    return bool((await unit.execute(statement)).all())
 
 
-async def unenforced(
-    connection: AsyncConnection, *, now: datetime, after: timedelta, limit: int
-) -> list[tuple[AppId, SessionId]]:
+async def unenforced(unit: UnitOfWork, *, now: datetime, after: timedelta, limit: int) -> list[tuple[AppId, SessionId]]:
     """Sessions where somebody was put out, or came back, longer ago than that, and the provider has to be told."""
     statement = (
         select(removals.c.app_id, removals.c.session_id)
@@ -160,17 +156,17 @@ async def unenforced(
         .distinct()
         .limit(limit)
     )
-    return [(row.app_id, row.session_id) for row in await connection.execute(statement)]
+    return [(row.app_id, row.session_id) for row in await unit.execute(statement)]
 
 
-async def unenforced_of(connection: AsyncConnection, app_id: AppId, user_id: str) -> list[SessionId]:
+async def unenforced_of(unit: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
     """The sessions whose provider still has to be notified that this person was removed."""
     statement = select(removals.c.session_id).where(
         removals.c.app_id == app_id,
         removals.c.user_id == user_id,
         removals.c.enforced_at.is_(None) | removals.c.came_back_at.is_not(None),
     )
-    return list((await connection.execute(statement)).scalars())
+    return list((await unit.execute(statement)).scalars())
 
 
 def _removal_from(row: Row[Any]) -> Removal:

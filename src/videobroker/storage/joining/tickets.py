@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.sessions import Session
 from videobroker.domain.tickets import LONGEST_LIFE, TicketRecord
 from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import session_of
 from videobroker.storage.tables import calls, sessions, tickets
 
@@ -30,10 +30,10 @@ class FoundTicket:
     call_running: bool
 
 
-async def add(connection: AsyncConnection, app_id: AppId, record: TicketRecord) -> None:
+async def add(unit: UnitOfWork, app_id: AppId, record: TicketRecord) -> None:
     """Store a new ticket."""
     scopes = None if record.scopes is None else sorted(scope.value for scope in record.scopes)
-    await connection.execute(
+    await unit.execute(
         insert(tickets).values(
             app_id=app_id,
             id=record.id,
@@ -50,7 +50,7 @@ async def add(connection: AsyncConnection, app_id: AppId, record: TicketRecord) 
     )
 
 
-async def find(connection: AsyncConnection, app_id: AppId, ticket_id: TicketId) -> FoundTicket | None:
+async def find(unit: UnitOfWork, app_id: AppId, ticket_id: TicketId) -> FoundTicket | None:
     """The ticket with its session, in one round trip by primary keys."""
     is_of_ticket = and_(sessions.c.app_id == tickets.c.app_id, sessions.c.id == tickets.c.session_id)
     statement = (
@@ -59,7 +59,7 @@ async def find(connection: AsyncConnection, app_id: AppId, ticket_id: TicketId) 
         .join(sessions, is_of_ticket)
         .where(tickets.c.app_id == app_id, tickets.c.id == ticket_id)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     if row is None:
         return None
     columns = row._mapping
@@ -67,7 +67,7 @@ async def find(connection: AsyncConnection, app_id: AppId, ticket_id: TicketId) 
 
 
 async def page(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -92,20 +92,20 @@ async def page(
     if cursor is not None:
         (last,) = pagination.read(cursor, UUID)
         statement = statement.where(tickets.c.id > last)
-    found = [_record_from(row._mapping) for row in await connection.execute(statement)]
+    found = [_record_from(row._mapping) for row in await unit.execute(statement)]
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
-async def exists_in(connection: AsyncConnection, app_id: AppId, session_id: SessionId, ticket_id: TicketId) -> bool:
+async def exists_in(unit: UnitOfWork, app_id: AppId, session_id: SessionId, ticket_id: TicketId) -> bool:
     """Whether the session has such a ticket, revoked or not."""
     statement = select(
         exists().where(tickets.c.app_id == app_id, tickets.c.id == ticket_id, tickets.c.session_id == session_id)
     )
-    return bool((await connection.execute(statement)).scalar_one())
+    return bool((await unit.execute(statement)).scalar_one())
 
 
 async def revoke(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -127,17 +127,17 @@ async def revoke(
         chosen = chosen.where(tickets.c.user_id == user_id)
     # Locked in one order, so that two revocations at the same time do not deadlock.
     locked = chosen.order_by(tickets.c.id).limit(limit).with_for_update()
-    return await _revoke(connection, app_id, locked, now)
+    return await _revoke(unit, app_id, locked, now)
 
 
-async def lock_person(connection: AsyncConnection, session_id: SessionId, user_id: str) -> None:
+async def lock_person(unit: UnitOfWork, session_id: SessionId, user_id: str) -> None:
     """Until this transaction ends, no other one that calls this creates tickets of this person at this session."""
     key = func.hashtextextended(f"tickets of {user_id} at {session_id}", 0)
-    await connection.execute(select(func.pg_advisory_xact_lock(key)))
+    await unit.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 async def revoke_oldest(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str, *, leave: int, now: datetime
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, leave: int, now: datetime
 ) -> Sequence[TicketRecord]:
     """Revoke all tickets of a person at a session but the newest `leave` that work; oldest first.
 
@@ -157,10 +157,10 @@ async def revoke_oldest(
         .order_by(tickets.c.id)
         .with_for_update()
     )
-    return await _revoke(connection, app_id, locked, now)
+    return await _revoke(unit, app_id, locked, now)
 
 
-async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int) -> int:
+async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Delete tickets whose end is long past. How many."""
     ends_at = func.least(
         tickets.c.revoked_at,
@@ -176,19 +176,17 @@ async def forget_old(connection: AsyncConnection, *, now: datetime, at_once: int
         .limit(at_once)
     )
     statement = delete(tickets).where(tuple_(tickets.c.app_id, tickets.c.id).in_(old)).returning(tickets.c.id)
-    return len((await connection.execute(statement)).all())
+    return len((await unit.execute(statement)).all())
 
 
-async def _revoke(
-    connection: AsyncConnection, app_id: AppId, chosen: Select[Any], now: datetime
-) -> Sequence[TicketRecord]:
+async def _revoke(unit: UnitOfWork, app_id: AppId, chosen: Select[Any], now: datetime) -> Sequence[TicketRecord]:
     statement = (
         update(tickets)
         .where(tickets.c.app_id == app_id, tickets.c.id.in_(chosen))
         .values(revoked_at=now)
         .returning(tickets)
     )
-    revoked = [_record_from(row._mapping) for row in await connection.execute(statement)]
+    revoked = [_record_from(row._mapping) for row in await unit.execute(statement)]
     return sorted(revoked, key=lambda record: record.id)
 
 

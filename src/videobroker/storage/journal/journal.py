@@ -32,7 +32,6 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from videobroker.concurrency.batcher import Batcher
@@ -41,8 +40,9 @@ from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.postgres import pagination
-from videobroker.storage.postgres.database import TOLD, Store
+from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, row_of, table_of, told
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
@@ -55,18 +55,19 @@ TICKET = "ticket"
 """The member of a row's `data` with the ID of the ticket that was used. Nothing else in `data` has this name."""
 
 
-async def record(connection: AsyncConnection, *events: Event) -> None:
+async def record(unit: UnitOfWork, *events: Event) -> None:
     """Write these events, in this order."""
     if events:
-        await connection.execute(insert(journal), [_columns_of(event) for event in events])
-        connection.info.setdefault(TOLD, set()).update(event.actor.app_id for event in events)
+        await unit.execute(insert(journal), [_columns_of(event) for event in events])
+        for event in events:
+            unit.add_journaled(event.actor.app_id)
 
 
-async def record_one(connection: AsyncConnection, event: Event) -> Recorded:
+async def record_one(unit: UnitOfWork, event: Event) -> Recorded:
     """Write this event; it is answered as it stands there, with its place."""
     statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
-    row = (await connection.execute(statement)).one()
-    connection.info.setdefault(TOLD, set()).add(event.actor.app_id)
+    row = (await unit.execute(statement)).one()
+    unit.add_journaled(event.actor.app_id)
     return _recorded_from(row)
 
 
@@ -129,7 +130,7 @@ class JournalWriter:
 
 
 async def page(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     *,
     types: Iterable[EventType] = (),
@@ -162,12 +163,12 @@ async def page(
         statement = statement.where(
             tuple_(journal.c.xid, journal.c.seq) > tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
         )
-    found = [_recorded_from(row) for row in await connection.execute(statement)]
+    found = [_recorded_from(row) for row in await unit.execute(statement)]
     return found[:limit], found[limit - 1].cursor if len(found) > limit else None
 
 
 async def newest(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
     *,
@@ -190,12 +191,10 @@ async def newest(
         statement = statement.where(
             or_(journal.c.type != EventType.APP_REPORTED, journal.c.asked_by_user_id == reported_by)
         )
-    return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+    return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
 
 
-async def latest(
-    connection: AsyncConnection, app_id: AppId, *, types: Iterable[EventType], limit: int
-) -> list[Recorded]:
+async def latest(unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int) -> list[Recorded]:
     """The newest events of these types, or of all, oldest first. Everything that is committed is there at once."""
     statement = (
         select(journal, _POSITION)
@@ -205,11 +204,11 @@ async def latest(
     )
     if chosen := list(types):
         statement = statement.where(journal.c.type.in_(chosen))
-    return [_recorded_from(row) for row in await connection.execute(statement)][::-1]
+    return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
 
 
 async def back(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[Recorded], str | None]:
     """The last events about a session, before this cursor or at all, oldest first; and the cursor to go on back from.
 
@@ -226,22 +225,20 @@ async def back(
         statement = statement.where(
             tuple_(journal.c.xid, journal.c.seq) < tuple_(text(f"'{xid:d}'::xid8"), text(f"{seq:d}::bigint"))
         )
-    found = [_recorded_from(row) for row in await connection.execute(statement)]
+    found = [_recorded_from(row) for row in await unit.execute(statement)]
     return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
 
 
-async def at(
-    connection: AsyncConnection, app_id: AppId, positions: Iterable[tuple[int, int]]
-) -> dict[tuple[int, int], Recorded]:
+async def at(unit: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Recorded]:
     """The events that stand at these places; what was retired meanwhile is missing."""
     wanted = list(positions)
     if not wanted:
         return {}
     values = {"app_id": app_id, "xids": [str(xid) for xid, _ in wanted], "seqs": [seq for _, seq in wanted]}
-    return {(row.position, row.seq): _recorded_from(row) for row in await connection.execute(_AT, values)}
+    return {(row.position, row.seq): _recorded_from(row) for row in await unit.execute(_AT, values)}
 
 
-async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
+async def end(unit: UnitOfWork, app_id: AppId) -> str | None:
     """The place behind which everything is new; None while the journal is empty."""
     statement = (
         select(journal, _POSITION)
@@ -249,7 +246,7 @@ async def end(connection: AsyncConnection, app_id: AppId) -> str | None:
         .order_by(journal.c.xid.desc(), journal.c.seq.desc())
         .limit(1)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _recorded_from(row).cursor
 
 

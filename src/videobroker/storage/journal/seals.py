@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import SERVICE_ID, AppId, EventId
 from videobroker.domain.journal_proof.canonical_json import read
@@ -22,6 +21,7 @@ from videobroker.domain.journal_proof.proof import JournalSeal, Leaf, Position, 
 from videobroker.domain.journal_proof.verification import Batch, Head, Rest
 from videobroker.errors import BrokerError
 from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 
 class JournalNotWhole(BrokerError):
@@ -59,39 +59,41 @@ _SETTLED = "xid < pg_snapshot_xmin(pg_current_snapshot())"
 
 
 @asynccontextmanager
-async def snapshot(store: Store) -> AsyncIterator[AsyncConnection]:
+async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
     """A transaction that sees the database as it is at its beginning, changes nothing, and may take minutes.
 
     It takes no transaction id, so nobody who follows the journal has to wait for it.
     """
-    async with store.transaction() as connection:
-        await connection.execute(text("set transaction isolation level repeatable read, read only"))
-        await be_patient(connection)
-        yield connection
+    async with store.transaction() as unit:
+        await unit.execute(text("set transaction isolation level repeatable read, read only"))
+        await be_patient(unit)
+        yield unit
 
 
-async def be_patient(connection: AsyncConnection) -> None:
+async def be_patient(unit: UnitOfWork) -> None:
     """Let the statements of this transaction take minutes."""
-    await connection.execute(text(f"set local statement_timeout = '{PATIENCE}'"))
+    await unit.execute(text(f"set local statement_timeout = '{PATIENCE}'"))
 
 
-async def lock(connection: AsyncConnection, app_id: AppId) -> None:
+async def lock(unit: UnitOfWork, app_id: AppId) -> None:
     """Be the only one, until the transaction ends, who seals or takes something out of the app's journal."""
-    await (await _raw(connection)).execute("select pg_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id))
+    await (await unit.driver_connection()).execute(
+        "select pg_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)
+    )
 
 
-async def try_lock(connection: AsyncConnection, app_id: AppId) -> bool:
+async def try_lock(unit: UnitOfWork, app_id: AppId) -> bool:
     """The same, without waiting: False when somebody else is."""
-    driver = await _raw(connection)
+    driver = await unit.driver_connection()
     return bool(await driver.fetchval("select pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)))
 
 
 # -- sealing
 
 
-async def apps_to_seal(connection: AsyncConnection) -> list[AppId]:
+async def apps_to_seal(unit: UnitOfWork) -> list[AppId]:
     """The apps that have rows which can be sealed; the service itself may be among them."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         f"""
         select owner.id from (select id from apps union all select $1) owner left join lateral (
             select last_xid, last_seq from journal_seals where app_id = owner.id order by number desc limit 1
@@ -106,9 +108,9 @@ async def apps_to_seal(connection: AsyncConnection) -> list[AppId]:
     return [AppId(UUID(str(app_id))) for (app_id,) in found]
 
 
-async def newest_seal(connection: AsyncConnection, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
+async def newest_seal(unit: UnitOfWork, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
     """The app's newest seal, and its hash as it is stored."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  our own words
         app_id,
     )
@@ -124,9 +126,9 @@ class LastSeal:
     sealed_at: datetime
 
 
-async def last_seals(connection: AsyncConnection) -> list[LastSeal]:
+async def last_seals(unit: UnitOfWork) -> list[LastSeal]:
     """Of every app whose journal was sealed at least once."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         """
         select apps.id, seal.number, seal.sealed_at from apps cross join lateral (
             select number, sealed_at from journal_seals where app_id = apps.id order by number desc limit 1
@@ -136,15 +138,15 @@ async def last_seals(connection: AsyncConnection) -> list[LastSeal]:
     return [LastSeal(AppId(UUID(str(app_id))), number, sealed_at) for app_id, number, sealed_at in found]
 
 
-async def head(connection: AsyncConnection, app_id: AppId) -> Head | None:
+async def head(unit: UnitOfWork, app_id: AppId) -> Head | None:
     """Number and hash of the newest seal."""
-    newest = await newest_seal(connection, app_id)
+    newest = await newest_seal(unit, app_id)
     return None if newest is None else Head(newest[0].number, newest[1])
 
 
-async def unsealed(connection: AsyncConnection, app_id: AppId, after: Position, *, limit: int) -> list[Row]:
+async def unsealed(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[Row]:
     """Rows behind this one that can be sealed: those of transactions older than every one that still runs."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         f"select {_ROW}, null::bytea from journal "  # noqa: S608  our own words
         f"where app_id = $1 and {_BEHIND} and {_SETTLED} order by journal.xid, journal.seq limit $4",
         app_id,
@@ -154,21 +156,21 @@ async def unsealed(connection: AsyncConnection, app_id: AppId, after: Position, 
     return [Row._make(each) for each in found]
 
 
-async def write(connection: AsyncConnection, sealed: Sealed) -> None:
+async def write(unit: UnitOfWork, sealed: Sealed) -> None:
     """Keep a seal, its leaves and the salts of its rows.
 
     Raises `JournalNotWhole` when some of these rows were sealed before, by a seal that is not there any more.
     """
     try:
-        await _write(connection, sealed)
+        await _write(unit, sealed)
     except asyncpg.UniqueViolationError:
         raise JournalNotWhole(
             f"Seal {sealed.seal.number} was there before, and was removed. `videobroker journal verify` tells more."
         ) from None
 
 
-async def _write(connection: AsyncConnection, sealed: Sealed) -> None:
-    driver, seal, leaves = await _raw(connection), sealed.seal, sealed.leaves
+async def _write(unit: UnitOfWork, sealed: Sealed) -> None:
+    driver, seal, leaves = await unit.driver_connection(), sealed.seal, sealed.leaves
     await driver.execute(
         """
         insert into journal_leaves (app_id, xid, seq, event_id, digest)
@@ -215,15 +217,15 @@ async def _write(connection: AsyncConnection, sealed: Sealed) -> None:
 # -- looking at everything
 
 
-async def count_sealed(connection: AsyncConnection, app_id: AppId) -> int:
+async def count_sealed(unit: UnitOfWork, app_id: AppId) -> int:
     """How many rows the app's seals stand for."""
-    driver = await _raw(connection)
+    driver = await unit.driver_connection()
     return int(await driver.fetchval("select coalesce(sum(count), 0) from journal_seals where app_id = $1", app_id))
 
 
-async def batches(connection: AsyncConnection, app_id: AppId) -> AsyncIterator[Batch]:
+async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[Batch]:
     """Everything that was sealed, in order, some thousands of rows at a time."""
-    driver, number, after = await _raw(connection), 0, BEGINNING
+    driver, number, after = await unit.driver_connection(), 0, BEGINNING
     while page := await driver.fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
         app_id,
@@ -274,9 +276,9 @@ async def _batch(
     )
 
 
-async def rest(connection: AsyncConnection, app_id: AppId, after: Position) -> Rest:
+async def rest(unit: UnitOfWork, app_id: AppId, after: Position) -> Rest:
     """What stands behind the row of the last seal."""
-    driver, bounds = await _raw(connection), (app_id, *_bound(after))
+    driver, bounds = await unit.driver_connection(), (app_id, *_bound(after))
     behind = f"where app_id = $1 and {_BEHIND}"
     entries = await driver.fetch(
         f"select id::text, data::text from journal {behind} and type = any($4)",  # noqa: S608  our own words
@@ -293,10 +295,10 @@ async def rest(connection: AsyncConnection, app_id: AppId, after: Position) -> R
 
 
 async def find_behind(
-    connection: AsyncConnection, app_id: AppId, after: Position, event_ids: Collection[str]
+    unit: UnitOfWork, app_id: AppId, after: Position, event_ids: Collection[str]
 ) -> list[tuple[str, Position]]:
     """Which of these events stand behind this row, and where."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         f"select id::text, xid::text::bigint, seq from journal "  # noqa: S608  our own words
         f"where app_id = $1 and {_BEHIND} and id = any($4::uuid[])",
         app_id,
@@ -317,9 +319,9 @@ class Held:
     leaf: bytes | None
 
 
-async def provider_names(connection: AsyncConnection, app_id: AppId, user_id: str) -> dict[str, set[str]]:
+async def provider_names(unit: UnitOfWork, app_id: AppId, user_id: str) -> dict[str, set[str]]:
     """What providers call this person, by the id of the session."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         """
         select session_id::text, data ->> 'provider_user_id' from journal
         where app_id = $1 and user_id = $2 and session_id is not null and data ->> 'provider_user_id' is not null
@@ -336,7 +338,7 @@ async def provider_names(connection: AsyncConnection, app_id: AppId, user_id: st
 
 
 async def rows_that_name(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     user_id: str,
     names: Mapping[str, Collection[str]],
@@ -348,7 +350,7 @@ async def rows_that_name(
     which every event would pay for.
     """
     pairs = [(session_id, name) for session_id, called in names.items() for name in called]
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         f"""
         select {_SALTED_ROW}, journal_leaves.digest
         from {_WITH_SALTS} left join journal_leaves using (app_id, xid, seq)
@@ -371,11 +373,9 @@ async def rows_that_name(
     return [Held(Row._make(each[:-1]), each[-1]) for each in found]
 
 
-async def redact(
-    connection: AsyncConnection, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]
-) -> None:
+async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
     """Take these parts out of the journal. The event that accounts for them was written in this transaction."""
-    driver = await _raw(connection)
+    driver = await unit.driver_connection()
     await driver.execute(
         """
         insert into journal_redactions (app_id, xid, seq, pointer, commitment, entry_id)
@@ -392,9 +392,9 @@ async def redact(
     await driver.execute("select journal_redact($1, $2)", app_id, entry_id)
 
 
-async def replace_salts(connection: AsyncConnection, app_id: AppId, salts: Mapping[Position, bytes]) -> None:
+async def replace_salts(unit: UnitOfWork, app_id: AppId, salts: Mapping[Position, bytes]) -> None:
     """Keep other salts for these rows; none where there are none left."""
-    driver = await _raw(connection)
+    driver = await unit.driver_connection()
     columns = [list(column) for column in zip(*((*each, kept) for each, kept in salts.items()), strict=True)]
     if not columns:
         return
@@ -432,9 +432,9 @@ class Retention:
     """There is nothing left of the class in the seals up to this one."""
 
 
-async def keep_for(connection: AsyncConnection, app_id: AppId, event_class: str, days: int | None) -> None:
+async def keep_for(unit: UnitOfWork, app_id: AppId, event_class: str, days: int | None) -> None:
     """Keep events of this class for so many days; None: for good."""
-    driver = await _raw(connection)
+    driver = await unit.driver_connection()
     if days is None:
         await driver.execute("delete from retention where app_id = $1 and event_class = $2", app_id, event_class)
         return
@@ -449,9 +449,9 @@ async def keep_for(connection: AsyncConnection, app_id: AppId, event_class: str,
     )
 
 
-async def retentions(connection: AsyncConnection, app_id: AppId | None = None) -> list[Retention]:
+async def retentions(unit: UnitOfWork, app_id: AppId | None = None) -> list[Retention]:
     """All of them, or those of an app."""
-    found = await (await _raw(connection)).fetch(
+    found = await (await unit.driver_connection()).fetch(
         "select app_id::text, event_class, days, done_seal from retention "
         "where $1::uuid is null or app_id = $1 order by app_id, event_class",
         app_id,
@@ -460,13 +460,13 @@ async def retentions(connection: AsyncConnection, app_id: AppId | None = None) -
 
 
 async def outlived(
-    connection: AsyncConnection, retention: Retention, *, before: datetime, limit: int
+    unit: UnitOfWork, retention: Retention, *, before: datetime, limit: int
 ) -> list[tuple[Position, bytes]]:
     """Sealed rows of the class that happened before then, in order, with their leaves.
 
     Looks only at seals with such old rows that have not been done with.
     """
-    driver = await _raw(connection)
+    driver = await unit.driver_connection()
     old = await driver.fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 and number in ("  # noqa: S608  our own words
         "(select min(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3),"
@@ -497,9 +497,9 @@ async def outlived(
     return [((xid, seq), digest) for xid, seq, digest in found]
 
 
-async def done_with(connection: AsyncConnection, retention: Retention, *, before: datetime) -> None:
+async def done_with(unit: UnitOfWork, retention: Retention, *, before: datetime) -> None:
     """There is nothing left of the class from before then: next time, look only at younger seals."""
-    await (await _raw(connection)).execute(
+    await (await unit.driver_connection()).execute(
         """
         update retention set done_seal = greatest(done_seal, coalesce(
             (select min(number) - 1 from journal_seals where app_id = $1 and number > $3 and newest_at >= $4),
@@ -546,9 +546,3 @@ def _object(data: str) -> Mapping[str, Any]:
 def _bound(position: Position) -> tuple[str, int]:
     # The driver has no way of its own to send an xid8.
     return str(position[0]), position[1]
-
-
-async def _raw(connection: AsyncConnection) -> "asyncpg.Connection":
-    # SQLAlchemy begins a transaction with its own first statement: past it, nothing would hold these together.
-    await connection.execute(text("select"))
-    return cast("asyncpg.Connection", (await connection.get_raw_connection()).driver_connection)

@@ -2,43 +2,41 @@
 
 from sqlalchemy import BigInteger, Text, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId
 from videobroker.domain.sessions import SessionKind
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import counters, sessions
 
 LOOKED_AT_TOGETHER = 1_000
 """Numbers. An app that registered many numeric references by itself costs one statement per so many of them, once."""
 
 
-async def next_number(connection: AsyncConnection, app_id: AppId, kind: SessionKind) -> int:
+async def next_number(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int:
     """The next number of the app that no session of this kind has as its reference.
 
     Whoever else wants one waits until this transaction ends. A number is gone when it was given, used or not.
     """
-    first = await _taken_from_counter(connection, app_id, kind)
-    number = await _first_free(connection, app_id, kind, first)
+    first = await _taken_from_counter(unit, app_id, kind)
+    number = await _first_free(unit, app_id, kind, first)
     while number is None:
         first += LOOKED_AT_TOGETHER
-        number = await _first_free(connection, app_id, kind, first)
-    await connection.execute(
-        update(counters).where(counters.c.app_id == app_id, counters.c.name == kind).values(last=number)
-    )
+        number = await _first_free(unit, app_id, kind, first)
+    await unit.execute(update(counters).where(counters.c.app_id == app_id, counters.c.name == kind).values(last=number))
     return number
 
 
-async def _taken_from_counter(connection: AsyncConnection, app_id: AppId, kind: SessionKind) -> int:
+async def _taken_from_counter(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int:
     statement = (
         insert(counters)
         .values(app_id=app_id, name=kind, last=1)
         .on_conflict_do_update(index_elements=["app_id", "name"], set_={"last": counters.c.last + 1})
         .returning(counters.c.last)
     )
-    return int((await connection.execute(statement)).scalar_one())
+    return int((await unit.execute(statement)).scalar_one())
 
 
-async def _first_free(connection: AsyncConnection, app_id: AppId, kind: SessionKind, first: int) -> int | None:
+async def _first_free(unit: UnitOfWork, app_id: AppId, kind: SessionKind, first: int) -> int | None:
     last = first + LOOKED_AT_TOGETHER - 1
     number = func.generate_series(literal(first, BigInteger), literal(last, BigInteger)).column_valued("number")
     taken = (
@@ -47,5 +45,5 @@ async def _first_free(connection: AsyncConnection, app_id: AppId, kind: SessionK
         .exists()
     )
     statement = select(number).where(~taken).order_by(number).limit(1)
-    found: int | None = (await connection.execute(statement)).scalar_one_or_none()
+    found: int | None = (await unit.execute(statement)).scalar_one_or_none()
     return found

@@ -3,29 +3,30 @@
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, and_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.progress import Standing
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
+from videobroker.storage.calls import room_codes
 from videobroker.storage.calls.rooms import room_from
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import entries_of_user, find, first_by_role, session_from
 from videobroker.storage.tables import calls, participants, rooms, sessions
 
 
 async def find_one(
-    connection: AsyncConnection, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
+    unit: UnitOfWork, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
 ) -> Standing | None:
     """The progress of the session with this key, with the first participant of each of these roles."""
-    session = await find(connection, key)
+    session = await find(unit, key)
     if session is None:
         return None
-    return (await _standings(connection, key.app_id, [session], roles=roles, own_user_id=own_user_id))[0]
+    return (await _standings(unit, key.app_id, [session], roles=roles, own_user_id=own_user_id))[0]
 
 
 async def newest(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     kind: SessionKind,
     people: Iterable[tuple[str, str | None]],
@@ -45,20 +46,24 @@ async def newest(
         .order_by(sessions.c.starts_at.desc(), sessions.c.id.desc())
         .limit(limit)
     )
-    found = [session_from(row) for row in await connection.execute(statement)][::-1]
-    return await _standings(connection, app_id, found, roles=roles, own_user_id=own_user_id)
+    found = [session_from(row) for row in await unit.execute(statement)][::-1]
+    return await _standings(unit, app_id, found, roles=roles, own_user_id=own_user_id)
 
 
-async def key_of_code(connection: AsyncConnection, app_id: AppId, has_code: ColumnElement[bool]) -> SessionKey | None:
-    """The newest session whose room matches a condition of `RoomCodes.matches`."""
+async def key_of_code(unit: UnitOfWork, app_id: AppId, code: str, roles: Iterable[str]) -> SessionKey | None:
+    """The newest session whose room has this code for one of these provider roles."""
     statement = (
         select(sessions)
         .join(rooms, and_(rooms.c.app_id == sessions.c.app_id, rooms.c.session_id == sessions.c.id))
-        .where(sessions.c.app_id == app_id, rooms.c.app_id == app_id, has_code)
+        .where(
+            sessions.c.app_id == app_id,
+            rooms.c.app_id == app_id,
+            room_codes.has_code(unit.secret_box, app_id, code, roles),
+        )
         .order_by(sessions.c.id.desc())
         .limit(1)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else session_from(row).key
 
 
@@ -72,7 +77,7 @@ def _on_roster(app_id: AppId, user_id: str, role: str | None) -> ColumnElement[b
 
 
 async def _standings(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     found: Sequence[Session],
     *,
@@ -80,10 +85,10 @@ async def _standings(
     own_user_id: str | None,
 ) -> list[Standing]:
     ids = [session.id for session in found]
-    leading = await first_by_role(connection, app_id, ids, roles)
-    own = {} if own_user_id is None else await entries_of_user(connection, app_id, ids, own_user_id)
-    running = await _running(connection, app_id, ids)
-    known = await _rooms(connection, app_id, found)
+    leading = await first_by_role(unit, app_id, ids, roles)
+    own = {} if own_user_id is None else await entries_of_user(unit, app_id, ids, own_user_id)
+    running = await _running(unit, app_id, ids)
+    known = await _rooms(unit, app_id, found)
     return [
         Standing(
             session,
@@ -96,15 +101,15 @@ async def _standings(
     ]
 
 
-async def _running(connection: AsyncConnection, app_id: AppId, ids: Sequence[SessionId]) -> set[SessionId]:
+async def _running(unit: UnitOfWork, app_id: AppId, ids: Sequence[SessionId]) -> set[SessionId]:
     statement = select(calls.c.session_id).where(
         calls.c.app_id == app_id, calls.c.session_id.in_(ids), calls.c.ended_at.is_(None)
     )
-    return set((await connection.execute(statement)).scalars())
+    return set((await unit.execute(statement)).scalars())
 
 
-async def _rooms(connection: AsyncConnection, app_id: AppId, found: Sequence[Session]) -> dict[SessionId, Room]:
+async def _rooms(unit: UnitOfWork, app_id: AppId, found: Sequence[Session]) -> dict[SessionId, Room]:
     statement = select(rooms).where(rooms.c.app_id == app_id, rooms.c.session_id.in_([each.id for each in found]))
     provider_of = {session.id: session.provider for session in found}
-    known = [room_from(row._mapping) for row in await connection.execute(statement)]
+    known = [room_from(row._mapping) for row in await unit.execute(statement)]
     return {room.session_id: room for room in known if room.provider == provider_of[room.session_id]}

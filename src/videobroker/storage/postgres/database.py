@@ -9,14 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres import pgbouncer
-
-Transaction = AsyncConnection
-"""An open transaction, for those who hand it on and do not speak SQL."""
+from videobroker.storage.postgres.encryption import SecretBox
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 POOL_SIZE = 10
 """Connections per process. Two cores of PostgreSQL are busy with fewer; more only queue inside the server."""
@@ -36,12 +35,8 @@ def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
     return parsed.set(drivername="postgresql+asyncpg")
 
 
-TOLD = "videobroker.told"
-"""In a connection's notes: the apps whose journals the transaction has lengthened."""
-
-
-def _nobody(_: Collection[AppId]) -> None:
-    """Nobody wants to know."""
+def _no_listeners(_: Collection[AppId]) -> None:
+    """The default of `on_journal`."""
 
 
 class Store:
@@ -53,9 +48,12 @@ class Store:
         *,
         direct: str | URL | None = None,
         pool_size: int = POOL_SIZE,
-        on_journal: Callable[[Collection[AppId]], None] = _nobody,
+        on_journal: Callable[[Collection[AppId]], None] = _no_listeners,
+        secret_box: SecretBox | None = None,
     ) -> None:
-        """`on_journal` hears of every commit which apps' journals it has lengthened; mostly none.
+        """`on_journal` is called after every commit with the apps into whose journals it wrote; usually none.
+
+        Without `secret_box`, encrypted columns can be neither read nor written.
 
         With `direct`, which leads to PostgreSQL itself, `url` may lead through a pooler that shares its connections
         between transactions.
@@ -65,6 +63,7 @@ class Store:
         self.direct = self.url if direct is None else database_url(direct)
         self.is_pooled = direct is not None
         self.on_journal = on_journal
+        self.secret_box = secret_box
         # Of every connection to PostgreSQL itself, also of those that are not in the pool.
         self.connect_args: dict[str, Any] = {
             "timeout": POOL_TIMEOUT_SECONDS,
@@ -85,18 +84,17 @@ class Store:
         )
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: committed when the block ends, rolled back when it raises.
+    async def transaction(self) -> AsyncIterator[UnitOfWork]:
+        """A unit of work: committed when the block ends, rolled back when it raises.
 
-        A lost database is `StorageUnavailable`. A commit whose answer was lost counts as failed: what is written here
-        can be repeated.
+        Raises `StorageUnavailable` when the database is lost. A commit whose answer was lost counts as failed, so
+        whatever is written must be safe to write again.
         """
         async with self.translated(), self.engine.begin() as connection:
-            connection.info.pop(TOLD, None)
-            yield connection
-            told = connection.info.pop(TOLD, frozenset())
-        # After the commit: whoever is woken finds what there is to find.
-        self.on_journal(told)
+            unit = UnitOfWork(connection, self.secret_box)
+            yield unit
+        # After the commit: readers that wake up must find the new events.
+        self.on_journal(unit.journaled_app_ids)
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
@@ -128,9 +126,9 @@ class Store:
             raise
 
     async def ping(self) -> None:
-        """Ask the database for a sign of life. Raises `StorageUnavailable`."""
-        async with self.transaction() as connection:
-            await connection.execute(text("select 1"))
+        """Raises `StorageUnavailable`."""
+        async with self.transaction() as unit:
+            await unit.execute(text("select 1"))
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -1,10 +1,10 @@
-"""Encryption at rest: what is sealed here can only be read with the service's secret key."""
+"""Encryption at rest, with the service's secret keys (`VIDEOBROKER_SECRET_KEY`)."""
 
 import base64
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -15,6 +15,8 @@ from videobroker.errors import BrokerError
 
 KEY_ID_BYTES = 8
 _KEY_ID_PURPOSE = b"videobroker key id 1"
+CACHE_SIZE = 4096
+"""Values that `SecretBox.decrypt_cached` caches: decrypting one costs several hundred times as much as a cache hit."""
 
 
 class SealBroken(BrokerError):
@@ -30,10 +32,12 @@ class SecretBox:
         """`keys` are Fernet keys: 32 bytes in URL-safe base64."""
         self._keys = tuple(keys)
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._derived_keys: dict[tuple[bytes, int], Sequence[bytes]] = {}
+        self._cache = lru_cache(CACHE_SIZE)(self.decrypt)
 
     @cached_property
     def key_ids(self) -> tuple[str, ...]:
-        """Public IDs of the keys, in their order: 16 hexadecimal digits that give nothing about a key away."""
+        """Public IDs of the keys, in their order: 16 hexadecimal digits that reveal nothing about a key."""
         return tuple(derived.hex() for derived in self.derived_keys(_KEY_ID_PURPOSE, length=KEY_ID_BYTES))
 
     @property
@@ -41,38 +45,45 @@ class SecretBox:
         """The ID of the key that encrypts."""
         return self.key_ids[0]
 
-    def derived_keys(self, purpose: bytes, *, length: int = 32) -> list[bytes]:
+    def derived_keys(self, purpose: bytes, *, length: int = 32) -> Sequence[bytes]:
         """One key for this purpose for each secret key, in their order (HKDF-SHA256, RFC 5869)."""
-        return [
-            HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(base64.urlsafe_b64decode(key))
-            for key in self._keys
-        ]
+        known = self._derived_keys.get((purpose, length))
+        if known is None:
+            known = self._derived_keys[purpose, length] = [
+                HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(base64.urlsafe_b64decode(key))
+                for key in self._keys
+            ]
+        return known
 
-    def seal(self, value: Mapping[str, Any]) -> bytes:
-        """The value, encrypted with the first key."""
+    def encrypt(self, value: Mapping[str, Any]) -> bytes:
+        """Encrypt a JSON object with the first key."""
         return self._fernet.encrypt(json.dumps(value).encode())
 
-    def reseal(self, sealed: bytes) -> bytes:
-        """The same value, encrypted with the first key. Raises `SealBroken` when none of the keys fits."""
-        return self.seal(self.open(sealed))
-
-    def open(self, sealed: bytes) -> dict[str, Any]:
-        """The value again. Raises `SealBroken` when none of the keys fits."""
+    def decrypt(self, encrypted: bytes) -> dict[str, Any]:
+        """Raises `SealBroken` when none of the keys decrypts it."""
         try:
-            opened: dict[str, Any] = json.loads(self._fernet.decrypt(sealed))
+            value: dict[str, Any] = json.loads(self._fernet.decrypt(encrypted))
         except InvalidToken:
             raise SealBroken(
                 "A stored secret was sealed with another key. Put the former key behind the new one in "
                 "VIDEOBROKER_SECRET_KEY, separated by a comma."
             ) from None
-        return opened
+        return value
+
+    def decrypt_cached(self, encrypted: bytes) -> Mapping[str, Any]:
+        """`decrypt`, with a cache of the values used last. The value is shared by all callers."""
+        return self._cache(encrypted)
+
+    def reencrypt(self, encrypted: bytes) -> bytes:
+        """Encrypt with the first key what any of the keys encrypted. Raises `SealBroken`."""
+        return self.encrypt(self.decrypt(encrypted))
 
 
 def digest(key: bytes, *parts: bytes) -> bytes:
-    """HMAC-SHA256 over the parts; their lengths are included, so that no other parts have the same digest."""
+    """HMAC-SHA256 of the parts, each with its length, so that different parts never form the same message."""
     return hmac.digest(key, b"".join(len(part).to_bytes(4, "big") + part for part in parts), "sha256")
 
 
 def new_key() -> str:
-    """A fresh key for `SecretBox`."""
+    """Generate a key for `SecretBox`."""
     return Fernet.generate_key().decode()

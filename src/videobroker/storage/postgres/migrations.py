@@ -44,7 +44,7 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
         try:
             revisions = await connection.run_sync(_upgrade)
             await connection.commit()
-            await jobs.install(connection)
+            await jobs.install((await connection.get_raw_connection()).driver_connection)
         finally:
             await connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
             await connection.execute(text("reset statement_timeout"))
@@ -54,7 +54,7 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
 
 async def current_revision(store: Store) -> str | None:
     """The revision the database is at."""
-    async with store.transaction() as connection:
+    async with store.translated(), store.engine.connect() as connection:
         return await connection.run_sync(_revision)
 
 

@@ -14,9 +14,9 @@ import asyncpg
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, RoomId
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 CHANNEL = "videobroker"
 RECONNECT_SECONDS = 1.0
@@ -46,9 +46,9 @@ def app_topic(app_id: AppId) -> str:
     return f"{_APP}{app_id}"
 
 
-async def notify(connection: AsyncConnection, topic: str) -> None:
+async def notify(unit: UnitOfWork, topic: str) -> None:
     """Wake everybody who waits for the topic, in every process, when this transaction commits."""
-    await connection.execute(select(func.pg_notify(CHANNEL, topic)))
+    await unit.execute(select(func.pg_notify(CHANNEL, topic)))
 
 
 class Listener:

@@ -26,13 +26,13 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.overview import NAMES_SHOWN, Counts, Listed, Phase, Stretch
 from videobroker.domain.sessions import Participant, SessionKind, SessionStatus
 from videobroker.storage.calls.calls import call_from
 from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import participant_from, session_from
 from videobroker.storage.tables import calls, participants, sessions
 
@@ -72,7 +72,7 @@ def _bookings(stretch: Stretch) -> ColumnElement[bool]:
     )
 
 
-async def counts(connection: AsyncConnection, app_ids: Sequence[AppId], stretch: Stretch, *, now: datetime) -> Counts:
+async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: Stretch, *, now: datetime) -> Counts:
     """How many bookings that begin in this time are in each phase; what is in progress counts whenever it began."""
     phase = _phase(now).label("phase")
     statement = (
@@ -81,9 +81,9 @@ async def counts(connection: AsyncConnection, app_ids: Sequence[AppId], stretch:
         .where(sessions.c.app_id.in_(app_ids), _bookings(stretch))
         .group_by(phase)
     )
-    found = {row.phase: row.number for row in await connection.execute(statement)}
+    found = {row.phase: row.number for row in await unit.execute(statement)}
     open_calls = select(func.count().label("number"), func.coalesce(func.sum(calls.c.present), 0).label("present"))
-    row = (await connection.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
+    row = (await unit.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
     return Counts(
         upcoming=found.get(Phase.UPCOMING, 0),
         in_progress=row.number,
@@ -94,7 +94,7 @@ async def counts(connection: AsyncConnection, app_ids: Sequence[AppId], stretch:
 
 
 async def in_progress(
-    connection: AsyncConnection, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
+    unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> tuple[list[Listed], str | None]:
     """One page of the sessions in which a call runs, whatever their time, and the cursor of the next."""
     apps = _each(app_ids)
@@ -107,13 +107,13 @@ async def in_progress(
     )
     if cursor is not None:
         statement = statement.where(calls.c.id > pagination.read(cursor, UUID)[0])
-    rows = await _lateral(connection, apps, statement, "call_id", limit=limit)
+    rows = await _lateral(unit, apps, statement, "call_id", limit=limit)
     following = pagination.write([str(rows[limit - 1]._mapping["call_id"])]) if len(rows) > limit else None
-    return await _listed(connection, rows[:limit], now), following
+    return await _listed(unit, rows[:limit], now), following
 
 
 async def bookings(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_ids: Sequence[AppId],
     stretch: Stretch,
     phase: Phase,
@@ -134,16 +134,16 @@ async def bookings(
     )
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*pagination.read(cursor, pagination.moment, UUID)))
-    rows = await _lateral(connection, apps, statement, "starts_at", "id", limit=limit)
+    rows = await _lateral(unit, apps, statement, "starts_at", "id", limit=limit)
     following = None
     if len(rows) > limit:
         last = rows[limit - 1]._mapping
         following = pagination.write([last["starts_at"].isoformat(), str(last["id"])])
-    return await _listed(connection, rows[:limit], now), following
+    return await _listed(unit, rows[:limit], now), following
 
 
 async def groups(
-    connection: AsyncConnection, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
+    unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> tuple[list[Listed], str | None]:
     """One page of the groups, the newest first, and the cursor of the next."""
     apps = _each(app_ids)
@@ -156,13 +156,13 @@ async def groups(
     )
     if cursor is not None:
         statement = statement.where(sessions.c.id < pagination.read(cursor, UUID)[0])
-    rows = await _lateral(connection, apps, statement, "-id", limit=limit)
+    rows = await _lateral(unit, apps, statement, "-id", limit=limit)
     following = pagination.write([str(rows[limit - 1]._mapping["id"])]) if len(rows) > limit else None
-    return await _listed(connection, rows[:limit], now), following
+    return await _listed(unit, rows[:limit], now), following
 
 
 async def search(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_ids: Sequence[AppId],
     words: str,
     *,
@@ -186,8 +186,8 @@ async def search(
             .outerjoin(calls, _running)
             .where(tuple_(sessions.c.app_id, sessions.c.id).in_(chosen.limit(limit)))
         )
-        rows = (await connection.execute(statement)).all()
-        found |= {each.session.id: each for each in await _listed(connection, rows, now)}
+        rows = (await unit.execute(statement)).all()
+        found |= {each.session.id: each for each in await _listed(unit, rows, now)}
     return sorted(found.values(), key=_recency, reverse=True)[:limit]
 
 
@@ -262,18 +262,16 @@ def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
     return or_(*found, *(func.strpos(text, literal(each, String)) > 0 for each in spellings if not each.isascii()))
 
 
-async def _lateral(
-    connection: AsyncConnection, apps: Any, statement: Select[Any], *order: str, limit: int
-) -> Sequence[Row[Any]]:
+async def _lateral(unit: UnitOfWork, apps: Any, statement: Select[Any], *order: str, limit: int) -> Sequence[Row[Any]]:
     """The first rows of all apps together; `statement` has the first ones of each. `-name` orders backwards."""
     own = statement.lateral("own")
     positions = [own.c[name.lstrip("-")].desc() if name.startswith("-") else own.c[name] for name in order]
     together = select(own).select_from(apps.join(own, true())).order_by(*positions).limit(limit + 1)
-    return (await connection.execute(together)).all()
+    return (await unit.execute(together)).all()
 
 
-async def _listed(connection: AsyncConnection, rows: Sequence[Row[Any]], now: datetime) -> list[Listed]:
-    people = await _first_people(connection, rows)
+async def _listed(unit: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> list[Listed]:
+    people = await _first_people(unit, rows)
     return [
         Listed(
             session=session_from(row),
@@ -286,7 +284,7 @@ async def _listed(connection: AsyncConnection, rows: Sequence[Row[Any]], now: da
     ]
 
 
-async def _first_people(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> dict[SessionId, list[Participant]]:
+async def _first_people(unit: UnitOfWork, rows: Sequence[Row[Any]]) -> dict[SessionId, list[Participant]]:
     if not rows:
         return {}
     few = [
@@ -298,6 +296,6 @@ async def _first_people(connection: AsyncConnection, rows: Sequence[Row[Any]]) -
         for row in rows
     ]
     found: dict[SessionId, list[Participant]] = {}
-    for person in await connection.execute(union_all(*(select(each) for each in few))):
+    for person in await unit.execute(union_all(*(select(each) for each in few))):
         found.setdefault(person.session_id, []).append(participant_from(person))
     return {session_id: sorted(each, key=lambda one: one.user_id) for session_id, each in found.items()}

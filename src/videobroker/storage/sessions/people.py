@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Delete, Select, Text, Update, cast, delete, or_, select, union, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.sessions import Session
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import (
     attendance,
     calls,
@@ -30,7 +30,7 @@ from videobroker.storage.tables import (
 _BY_USER_ID = (participants, uids, lobby, tickets, removals, attendance, verdicts)
 
 
-async def sessions_naming(connection: AsyncConnection, app_id: AppId, user_id: str) -> list[SessionId]:
+async def sessions_naming(unit: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
     """The sessions whose rows name this person, by ID. Scans tables that have no index by person."""
     queries: list[Select[Any]] = [
         select(table.c.session_id).where(table.c.app_id == app_id, table.c.user_id == user_id) for table in _BY_USER_ID
@@ -50,13 +50,11 @@ async def sessions_naming(connection: AsyncConnection, app_id: AppId, user_id: s
             cast(sessions.c.metadata, Text).contains(json.dumps(user_id, ensure_ascii=False), autoescape=True),
         ),
     ]
-    found = (await connection.execute(union(*queries))).scalars()
+    found = (await unit.execute(union(*queries))).scalars()
     return sorted(SessionId(each) for each in found)
 
 
-async def display_names(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str
-) -> frozenset[str]:
+async def display_names(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> frozenset[str]:
     """Every name under which this person is stored in a session."""
     queries = [
         select(column).where(
@@ -64,12 +62,12 @@ async def display_names(
         )
         for column in (participants.c.display_name, uids.c.guest_name, lobby.c.display_name, tickets.c.display_name)
     ]
-    found = (await connection.execute(union(*queries))).scalars()
+    found = (await unit.execute(union(*queries))).scalars()
     return frozenset(name for name in found if name is not None)
 
 
 async def erase_in_session(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     session: Session,
     user_id: str,
     *,
@@ -87,7 +85,7 @@ async def erase_in_session(
     def theirs(table: Any) -> tuple[ColumnElement[bool], ...]:
         return table.c.app_id == app_id, table.c.session_id == session_id, table.c.user_id == user_id
 
-    numbers = set((await connection.execute(select(cast(uids.c.uid, Text)).where(*theirs(uids)))).scalars())
+    numbers = set((await unit.execute(select(cast(uids.c.uid, Text)).where(*theirs(uids)))).scalars())
     # A number names no one any more when its row in `uids` has the pseudonym.
     called = list({user_id, *names} - numbers)
     in_session = (calls.c.app_id == app_id, calls.c.session_id == session_id)
@@ -125,9 +123,9 @@ async def erase_in_session(
     )
     count = 0
     for statement in statements:
-        count += (await connection.execute(statement)).rowcount
+        count += (await unit.execute(statement)).rowcount
     if metadata != session.terms.metadata:
         this = (sessions.c.app_id == app_id) & (sessions.c.id == session_id)
-        await connection.execute(update(sessions).where(this).values(metadata=dict(metadata)))
+        await unit.execute(update(sessions).where(this).values(metadata=dict(metadata)))
         count += 1
     return count

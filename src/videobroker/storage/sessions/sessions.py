@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, Select, Text, and_, column, delete, func, select, true, tuple_, update, values
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId
@@ -22,34 +21,33 @@ from videobroker.domain.sessions import (
 )
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, words
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import participants, sessions
 
 
-async def find(connection: AsyncConnection, key: SessionKey) -> Session | None:
+async def find(unit: UnitOfWork, key: SessionKey) -> Session | None:
     """The session the app calls so."""
-    row = (await connection.execute(_by_key(key))).one_or_none()
+    row = (await unit.execute(_by_key(key))).one_or_none()
     return None if row is None else session_from(row)
 
 
-async def find_by_id(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Session | None:
+async def find_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
     """The session with this id of ours."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else session_from(row)
 
 
-async def lock_by_id(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> Session | None:
+async def lock_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
     """The same by our id."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).with_for_update()
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else session_from(row)
 
 
-async def set_ended_for_all(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None
-) -> None:
+async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
     """Write when the last call was ended for everyone; None when another one has started."""
-    await connection.execute(
+    await unit.execute(
         update(sessions)
         .where(
             sessions.c.app_id == app_id,
@@ -60,16 +58,16 @@ async def set_ended_for_all(
     )
 
 
-async def attend_by(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
+async def attend_by(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
     """Write when something falls due for the session next; None when nothing does."""
-    await connection.execute(
+    await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(attend_at=at)
     )
 
 
-async def attend_sooner(connection: AsyncConnection, app_id: AppId, session_id: SessionId, at: datetime) -> None:
+async def attend_sooner(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime) -> None:
     """Have the session looked at by then at the latest."""
-    await connection.execute(
+    await unit.execute(
         update(sessions)
         .where(
             sessions.c.app_id == app_id,
@@ -80,16 +78,14 @@ async def attend_sooner(connection: AsyncConnection, app_id: AppId, session_id: 
     )
 
 
-async def attend_all(connection: AsyncConnection, app_id: AppId, at: datetime) -> None:
+async def attend_all(unit: UnitOfWork, app_id: AppId, at: datetime) -> None:
     """Have every session of the app looked at for which something falls due later."""
-    await connection.execute(
+    await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.attend_at > at).values(attend_at=at)
     )
 
 
-async def take_due(
-    connection: AsyncConnection, *, now: datetime, again_at: datetime, limit: int
-) -> list[tuple[AppId, SessionId]]:
+async def take_due(unit: UnitOfWork, *, now: datetime, again_at: datetime, limit: int) -> list[tuple[AppId, SessionId]]:
     """Sessions for which something is due now. Unless somebody attends to them, they come again at `again_at`."""
     chosen = (
         select(sessions.c.app_id, sessions.c.id)
@@ -105,34 +101,32 @@ async def take_due(
         .values(attend_at=again_at)
         .returning(sessions.c.app_id, sessions.c.id)
     )
-    return [(row.app_id, row.id) for row in await connection.execute(statement)]
+    return [(row.app_id, row.id) for row in await unit.execute(statement)]
 
 
-async def reported_no_shows(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, starts_at: datetime | None
-) -> None:
+async def reported_no_shows(unit: UnitOfWork, app_id: AppId, session_id: SessionId, starts_at: datetime | None) -> None:
     """Write for which start missing people were reported."""
-    await connection.execute(
+    await unit.execute(
         update(sessions)
         .where(sessions.c.app_id == app_id, sessions.c.id == session_id)
         .values(no_shows_reported_for=starts_at)
     )
 
 
-async def conclude(connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
+async def conclude(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
     """Write when the verdicts were written; None when they no longer hold."""
-    await connection.execute(
+    await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(concluded_at=at)
     )
 
 
-async def lock(connection: AsyncConnection, key: SessionKey) -> Session | None:
+async def lock(unit: UnitOfWork, key: SessionKey) -> Session | None:
     """The session, which nobody else changes until this transaction ends."""
-    row = (await connection.execute(_by_key(key).with_for_update())).one_or_none()
+    row = (await unit.execute(_by_key(key).with_for_update())).one_or_none()
     return None if row is None else session_from(row)
 
 
-async def add(connection: AsyncConnection, session: Session, *, attend_at: datetime | None) -> bool:
+async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None) -> bool:
     """Write a new session; False when one with this key exists already. Something falls due for it at `attend_at`."""
     new_row = _columns_of(session.terms) | {
         "app_id": session.key.app_id,
@@ -150,21 +144,19 @@ async def add(connection: AsyncConnection, session: Session, *, attend_at: datet
         .on_conflict_do_nothing(index_elements=["app_id", "kind", "reference"])
         .returning(sessions.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def save_terms(connection: AsyncConnection, session: Session) -> None:
+async def save_terms(unit: UnitOfWork, session: Session) -> None:
     """Write what the app now says about the session."""
-    await connection.execute(
+    await unit.execute(
         update(sessions)
         .where(sessions.c.app_id == session.key.app_id, sessions.c.id == session.id)
         .values(_columns_of(session.terms) | {"version": session.version, "updated_at": session.updated_at})
     )
 
 
-async def stick_to(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, provider: ProviderName
-) -> Session | None:
+async def stick_to(unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName) -> Session | None:
     """Bind the session to a provider for everybody; the session as it then stands. None when it is bound to another.
 
     Nobody else changes the session until this transaction ends.
@@ -179,12 +171,12 @@ async def stick_to(
         .values(provider=provider)
         .returning(sessions)
     )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else session_from(row)
 
 
 async def page(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     kind: SessionKind,
     chosen: SessionFilter,
@@ -197,7 +189,7 @@ async def page(
     statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
-    rows = (await connection.execute(statement)).all()
+    rows = (await unit.execute(statement)).all()
     found = [session_from(row) for row in rows[:limit]]
     return found, _cursor_after(found[-1]) if len(rows) > limit else None
 
@@ -234,18 +226,18 @@ def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
     return pagination.read(cursor, UUID)
 
 
-async def roster(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
+async def roster(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
     """Everybody on the roster, by user id."""
     statement = (
         select(participants)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
         .order_by(participants.c.user_id)
     )
-    return tuple(participant_from(row) for row in await connection.execute(statement))
+    return tuple(participant_from(row) for row in await unit.execute(statement))
 
 
 async def first_participants(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
 ) -> tuple[tuple[Participant, ...], int]:
     """The first `limit` participants by user ID, and how many there are in all."""
     statement = (
@@ -254,15 +246,13 @@ async def first_participants(
         .order_by(participants.c.user_id)
         .limit(limit + 1)
     )
-    people = tuple(participant_from(row) for row in await connection.execute(statement))
+    people = tuple(participant_from(row) for row in await unit.execute(statement))
     if len(people) <= limit:
         return people, len(people)
-    return people[:limit], (await participant_counts(connection, app_id, [session_id]))[session_id]
+    return people[:limit], (await participant_counts(unit, app_id, [session_id]))[session_id]
 
 
-async def participant_counts(
-    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId]
-) -> dict[SessionId, int]:
+async def participant_counts(unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId]) -> dict[SessionId, int]:
     """How many participants each of these sessions has, in one round trip."""
     statement = (
         select(participants.c.session_id, func.count())
@@ -270,12 +260,12 @@ async def participant_counts(
         .group_by(participants.c.session_id)
     )
     counts = dict.fromkeys(session_ids, 0)
-    counts.update((SessionId(session_id), count) for session_id, count in await connection.execute(statement))
+    counts.update((SessionId(session_id), count) for session_id, count in await unit.execute(statement))
     return counts
 
 
 async def entries_of_user(
-    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
+    unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
 ) -> dict[SessionId, Participant]:
     """The user's entry in each of these sessions that has one, in one round trip."""
     statement = select(participants).where(
@@ -283,11 +273,11 @@ async def entries_of_user(
         participants.c.user_id == user_id,
         participants.c.session_id.in_(session_ids),
     )
-    return {SessionId(row.session_id): participant_from(row) for row in await connection.execute(statement)}
+    return {SessionId(row.session_id): participant_from(row) for row in await unit.execute(statement)}
 
 
 async def first_by_role(
-    connection: AsyncConnection, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
+    unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
 ) -> dict[SessionId, dict[str, Participant]]:
     """The first participant by user ID with each of these roles, for each session, in one round trip."""
     wanted = values(column("role", Text), name="wanted").data([(role,) for role in roles])
@@ -310,23 +300,23 @@ async def first_by_role(
         .where(sessions.c.app_id == app_id, sessions.c.id.in_(session_ids))
     )
     found: dict[SessionId, dict[str, Participant]] = {session_id: {} for session_id in session_ids}
-    for row in await connection.execute(statement):
+    for row in await unit.execute(statement):
         found[SessionId(row.session_id)][row.role] = participant_from(row)
     return found
 
 
-async def roles(connection: AsyncConnection, app_id: AppId, session_id: SessionId) -> list[str]:
+async def roles(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:
     """The app roles of the session's participants, each once."""
     statement = (
         select(participants.c.role)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
         .distinct()
     )
-    return list((await connection.execute(statement)).scalars())
+    return list((await unit.execute(statement)).scalars())
 
 
 async def roster_page(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
 ) -> tuple[list[Participant], str | None]:
     """One page of the roster, by user id, and the cursor of the next."""
     statement = (
@@ -337,21 +327,19 @@ async def roster_page(
     )
     if cursor is not None:
         statement = statement.where(participants.c.user_id > pagination.read(cursor, pagination.text)[0])
-    people = [participant_from(row) for row in await connection.execute(statement)]
+    people = [participant_from(row) for row in await unit.execute(statement)]
     return people[:limit], pagination.write([people[limit - 1].user_id]) if len(people) > limit else None
 
 
-async def find_participant(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_id: str
-) -> Participant | None:
+async def find_participant(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Participant | None:
     """This person's line on the roster."""
     statement = select(participants).where(_participant_is(app_id, session_id, user_id))
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else participant_from(row)
 
 
 async def put_participants(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
 ) -> None:
     """Write these lines of the roster, over what stood there under the same user id."""
     rows = [
@@ -367,7 +355,7 @@ async def put_participants(
     if not rows:
         return
     statement = insert(participants)
-    await connection.execute(
+    await unit.execute(
         statement.on_conflict_do_update(
             index_elements=["app_id", "session_id", "user_id"],
             set_={"role": statement.excluded.role, "display_name": statement.excluded.display_name},
@@ -376,12 +364,10 @@ async def put_participants(
     )
 
 
-async def drop_participants(
-    connection: AsyncConnection, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]
-) -> None:
+async def drop_participants(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]) -> None:
     """Take these people off the roster."""
     if user_ids:
-        await connection.execute(
+        await unit.execute(
             delete(participants).where(
                 participants.c.app_id == app_id,
                 participants.c.session_id == session_id,

@@ -1,13 +1,12 @@
 """Apps, their API keys and their accounts with the providers."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.api_keys import ApiKey, Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderAccount, ProviderName
@@ -15,156 +14,160 @@ from videobroker.domain.ids import AccountId, AppId, KeyId
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, TokenRules
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.notifications import app_topic, notify
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import api_keys, apps, provider_accounts, user_token_rules
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """Reads and writes accounts through the seal."""
+async def save_account(
+    unit: UnitOfWork, app_id: AppId, account: ProviderAccount, *, now: datetime
+) -> ProviderAccount | None:
+    """Write the app's account with a provider, over the former one, which is returned; None without one.
 
-    seal: SecretBox
-
-    async def save(
-        self, connection: AsyncConnection, app_id: AppId, account: ProviderAccount, *, now: datetime
-    ) -> ProviderAccount | None:
-        """Write the app's account with a provider, over the former one, which is returned; None without one.
-
-        Same settings again change nothing: then the former one has the settings of `account`.
-        """
-        former = (
-            await connection.execute(
-                select(provider_accounts)
-                .where(provider_accounts.c.app_id == app_id, provider_accounts.c.provider == account.provider)
-                .with_for_update()
-            )
-        ).one_or_none()
-        known = None
-        if former is not None:
-            settings = self.seal.open(former.sealed_settings)
-            known = ProviderAccount(AccountId(former.id), account.provider, settings, version=former.version)
-            if settings == dict(account.settings):
-                return known
-        statement = insert(provider_accounts).values(
-            app_id=app_id,
-            id=account.id,
-            provider=account.provider,
-            sealed_settings=self.seal.seal(account.settings),
-            sealed_with=self.seal.key_id,
-            version=1,
-            updated_at=now,
+    Same settings again change nothing: then the former one has the settings of `account`.
+    """
+    former = (
+        await unit.execute(
+            select(provider_accounts)
+            .where(provider_accounts.c.app_id == app_id, provider_accounts.c.provider == account.provider)
+            .with_for_update()
         )
-        await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["app_id", "provider"],
-                set_={
-                    "sealed_settings": statement.excluded.sealed_settings,
-                    "sealed_with": statement.excluded.sealed_with,
-                    "version": provider_accounts.c.version + 1,
-                    "updated_at": now,
-                },
-            )
+    ).one_or_none()
+    known = None
+    if former is not None:
+        settings = unit.secret_box.decrypt(former.sealed_settings)
+        known = ProviderAccount(AccountId(former.id), account.provider, settings, version=former.version)
+        if settings == dict(account.settings):
+            return known
+    statement = insert(provider_accounts).values(
+        app_id=app_id,
+        id=account.id,
+        provider=account.provider,
+        sealed_settings=unit.secret_box.encrypt(account.settings),
+        sealed_with=unit.secret_box.key_id,
+        version=1,
+        updated_at=now,
+    )
+    await unit.execute(
+        statement.on_conflict_do_update(
+            index_elements=["app_id", "provider"],
+            set_={
+                "sealed_settings": statement.excluded.sealed_settings,
+                "sealed_with": statement.excluded.sealed_with,
+                "version": provider_accounts.c.version + 1,
+                "updated_at": now,
+            },
         )
-        await notify(connection, app_topic(app_id))
-        return known
+    )
+    await notify(unit, app_topic(app_id))
+    return known
 
-    async def find_app(self, connection: AsyncConnection, name: str) -> App | None:
-        """The app with this name."""
-        row = (await connection.execute(_apps().where(apps.c.name == name))).one_or_none()
-        return None if row is None else self._app_from(row)
 
-    async def all_apps(self, connection: AsyncConnection) -> list[App]:
-        """Every app, by name."""
-        return [self._app_from(row) for row in await connection.execute(_apps().order_by(apps.c.name))]
+async def find_app(unit: UnitOfWork, name: str) -> App | None:
+    """The app with this name."""
+    row = (await unit.execute(_apps().where(apps.c.name == name))).one_or_none()
+    return None if row is None else _app_from(row, unit.secret_box)
 
-    async def find_by_key(self, connection: AsyncConnection, digest: bytes) -> tuple[ApiKey, App] | None:
-        """The key with this digest and the app it belongs to, in one round trip."""
-        statement = (
-            _apps()
-            .add_columns(*(column.label(f"key_{column.name}") for column in api_keys.c))
-            .join(api_keys, api_keys.c.app_id == apps.c.id)
-            .where(api_keys.c.digest == digest)
-        )
-        row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else (_key_from(row._mapping, prefix="key_"), self._app_from(row))
 
-    async def app_by_id(self, connection: AsyncConnection, app_id: AppId) -> App | None:
-        """The app with this id of ours."""
-        row = (await connection.execute(_apps().where(apps.c.id == app_id))).one_or_none()
-        return None if row is None else self._app_from(row)
+async def all_apps(unit: UnitOfWork) -> list[App]:
+    """Every app, by name."""
+    return [_app_from(row, unit.secret_box) for row in await unit.execute(_apps().order_by(apps.c.name))]
 
-    async def lock_app(self, connection: AsyncConnection, app_id: AppId) -> App | None:
-        """The app with this ID, which no other transaction changes until the transaction ends."""
-        await connection.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
-        return await self.app_by_id(connection, app_id)
 
-    async def save_rules(self, connection: AsyncConnection, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
-        """Write how the app's user tokens are checked, in place of its former rules."""
-        values = {
-            "issuer": rules.issuer,
-            "sealed_rules": self.seal.seal(_rules_json(rules)),
-            "sealed_with": self.seal.key_id,
-            "updated_at": now,
-        }
-        statement = insert(user_token_rules).values(app_id=app_id, **values)
-        await connection.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
+async def find_by_key(unit: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | None:
+    """The key with this digest and the app it belongs to, in one round trip."""
+    statement = (
+        _apps()
+        .add_columns(*(column.label(f"key_{column.name}") for column in api_keys.c))
+        .join(api_keys, api_keys.c.app_id == apps.c.id)
+        .where(api_keys.c.digest == digest)
+    )
+    row = (await unit.execute(statement)).one_or_none()
+    return None if row is None else (_key_from(row._mapping, prefix="key_"), _app_from(row, unit.secret_box))
 
-    async def find_rules(self, connection: AsyncConnection, app_id: AppId) -> TokenRules | None:
-        """How the app's user tokens are checked."""
-        found = await self._rules(connection, user_token_rules.c.app_id == app_id)
-        return found[0][1] if found else None
 
-    async def delete_rules(self, connection: AsyncConnection, app_id: AppId) -> bool:
-        """Remove how the app's user tokens are checked. False if it had no rules."""
-        statement = delete(user_token_rules).where(user_token_rules.c.app_id == app_id)
-        removed = await connection.execute(statement.returning(user_token_rules.c.app_id))
-        return removed.one_or_none() is not None
+async def app_by_id(unit: UnitOfWork, app_id: AppId) -> App | None:
+    """The app with this id of ours."""
+    row = (await unit.execute(_apps().where(apps.c.id == app_id))).one_or_none()
+    return None if row is None else _app_from(row, unit.secret_box)
 
-    async def rules_of(self, connection: AsyncConnection, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
-        """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
-        return await self._rules(
-            connection, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer)
-        )
 
-    async def rules_beside(self, connection: AsyncConnection, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
-        """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
-        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
-        if rules.issuer is None:
-            return await self._rules(connection, true())
-        return await self.rules_of(connection, rules.issuer)
+async def lock_app(unit: UnitOfWork, app_id: AppId) -> App | None:
+    """The app with this ID, which no other transaction changes until the transaction ends."""
+    await unit.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
+    return await app_by_id(unit, app_id)
 
-    async def _rules(
-        self, connection: AsyncConnection, condition: ColumnElement[bool]
-    ) -> list[tuple[AppId, TokenRules]]:
-        statement = select(user_token_rules).where(condition).order_by(user_token_rules.c.app_id)
-        return [
-            (AppId(row.app_id), TokenRules(**self.seal.open(row.sealed_rules)))
-            for row in await connection.execute(statement)
-        ]
 
-    def _app_from(self, row: Row[Any]) -> App:
-        columns = row._mapping
-        accounts = (self._account_from(stored) for stored in columns["accounts"] or ())
-        return App(
-            id=columns["id"],
-            name=columns["name"],
-            policy=columns["policy"],
-            role_maps={ProviderName(name): roles for name, roles in columns["role_maps"].items()},
-            accounts={account.provider: account for account in accounts},
-            allowed_origins=tuple(columns["allowed_origins"]),
-            legacy_families=frozenset(map(LegacyFamily, columns["legacy_families"])),
-        )
+async def save_rules(unit: UnitOfWork, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
+    """Write how the app's user tokens are checked, in place of its former rules."""
+    values = {
+        "issuer": rules.issuer,
+        "sealed_rules": unit.secret_box.encrypt(_rules_json(rules)),
+        "sealed_with": unit.secret_box.key_id,
+        "updated_at": now,
+    }
+    statement = insert(user_token_rules).values(app_id=app_id, **values)
+    await unit.execute(statement.on_conflict_do_update(index_elements=["app_id"], set_=values))
 
-    def _account_from(self, stored: Mapping[str, Any]) -> ProviderAccount:
-        return ProviderAccount(
-            id=AccountId(stored["id"]),
-            provider=ProviderName(stored["provider"]),
-            settings=self.seal.open(stored["sealed_settings"].encode()),
-            version=stored["version"],
-        )
+
+async def find_rules(unit: UnitOfWork, app_id: AppId) -> TokenRules | None:
+    """How the app's user tokens are checked."""
+    found = await _rules(unit, user_token_rules.c.app_id == app_id)
+    return found[0][1] if found else None
+
+
+async def delete_rules(unit: UnitOfWork, app_id: AppId) -> bool:
+    """Remove how the app's user tokens are checked. False if it had no rules."""
+    statement = delete(user_token_rules).where(user_token_rules.c.app_id == app_id)
+    removed = await unit.execute(statement.returning(user_token_rules.c.app_id))
+    return removed.one_or_none() is not None
+
+
+async def rules_of(unit: UnitOfWork, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
+    """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
+    return await _rules(unit, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer))
+
+
+async def rules_beside(unit: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
+    """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
+    await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
+    if rules.issuer is None:
+        return await _rules(unit, true())
+    return await rules_of(unit, rules.issuer)
+
+
+async def _rules(unit: UnitOfWork, condition: ColumnElement[bool]) -> list[tuple[AppId, TokenRules]]:
+    statement = select(user_token_rules).where(condition).order_by(user_token_rules.c.app_id)
+    return [
+        (AppId(row.app_id), TokenRules(**unit.secret_box.decrypt(row.sealed_rules)))
+        for row in await unit.execute(statement)
+    ]
+
+
+def _app_from(row: Row[Any], secret_box: SecretBox) -> App:
+    columns = row._mapping
+    accounts = (_account_from(stored, secret_box) for stored in columns["accounts"] or ())
+    return App(
+        id=columns["id"],
+        name=columns["name"],
+        policy=columns["policy"],
+        role_maps={ProviderName(name): roles for name, roles in columns["role_maps"].items()},
+        accounts={account.provider: account for account in accounts},
+        allowed_origins=tuple(columns["allowed_origins"]),
+        legacy_families=frozenset(map(LegacyFamily, columns["legacy_families"])),
+    )
+
+
+def _account_from(stored: Mapping[str, Any], secret_box: SecretBox) -> ProviderAccount:
+    return ProviderAccount(
+        id=AccountId(stored["id"]),
+        provider=ProviderName(stored["provider"]),
+        settings=secret_box.decrypt(stored["sealed_settings"].encode()),
+        version=stored["version"],
+    )
 
 
 async def add_app(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     name: str,
     *,
@@ -189,11 +192,11 @@ async def add_app(
         .on_conflict_do_nothing(index_elements=["name"])
         .returning(apps.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def change_app(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     *,
     policy: Mapping[str, Any],
@@ -202,7 +205,7 @@ async def change_app(
     legacy_families: Collection[LegacyFamily],
 ) -> None:
     """Write the app's policy, role maps, origins, and legacy families."""
-    await connection.execute(
+    await unit.execute(
         update(apps)
         .where(apps.c.id == app_id)
         .values(
@@ -212,15 +215,15 @@ async def change_app(
             legacy_families=sorted(legacy_families),
         )
     )
-    await notify(connection, app_topic(app_id))
+    await notify(unit, app_topic(app_id))
 
 
-async def all_origins(connection: AsyncConnection) -> set[str]:
+async def all_origins(unit: UnitOfWork) -> set[str]:
     """The origins of all apps."""
-    return set((await connection.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
+    return set((await unit.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
 
 
-async def add_key(connection: AsyncConnection, key: ApiKey, digest: bytes) -> bool:
+async def add_key(unit: UnitOfWork, key: ApiKey, digest: bytes) -> bool:
     """Write a new key. False when this very key exists already."""
     statement = (
         insert(api_keys)
@@ -237,30 +240,30 @@ async def add_key(connection: AsyncConnection, key: ApiKey, digest: bytes) -> bo
         .on_conflict_do_nothing(index_elements=["digest"])
         .returning(api_keys.c.id)
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def keys_of(connection: AsyncConnection, app_id: AppId) -> Sequence[ApiKey]:
+async def keys_of(unit: UnitOfWork, app_id: AppId) -> Sequence[ApiKey]:
     """The app's keys, oldest first."""
     statement = select(api_keys).where(api_keys.c.app_id == app_id).order_by(api_keys.c.id)
-    return [_key_from(row._mapping) for row in await connection.execute(statement)]
+    return [_key_from(row._mapping) for row in await unit.execute(statement)]
 
 
-async def lock_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId) -> ApiKey | None:
+async def lock_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId) -> ApiKey | None:
     """This key of the app, which no other transaction changes until the transaction ends."""
     statement = select(api_keys).where(api_keys.c.app_id == app_id, api_keys.c.id == key_id).with_for_update()
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _key_from(row._mapping)
 
 
-async def revoke_key(connection: AsyncConnection, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
+async def revoke_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
     """Make the key worthless from now on."""
-    await connection.execute(
+    await unit.execute(
         update(api_keys)
         .where(api_keys.c.app_id == app_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
         .values(revoked_at=now)
     )
-    await notify(connection, app_topic(app_id))
+    await notify(unit, app_topic(app_id))
 
 
 def _rules_json(rules: TokenRules) -> dict[str, Any]:

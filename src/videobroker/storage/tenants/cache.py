@@ -18,7 +18,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.notifications import Listener
-from videobroker.storage.tenants.apps import Accounts
+from videobroker.storage.tenants import apps
 
 TRUSTED_SECONDS = 0.9
 """So long something is believed, counted from before it was asked for."""
@@ -126,13 +126,11 @@ class TenantCache:
     def __init__(
         self,
         store: Store,
-        accounts: Accounts,
         listener: Listener,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._accounts = accounts
         self._keys = Memory[bytes, tuple[ApiKey, App]](self._ask_for_key, lambda found: found[1].id, clock)
         self._named = Memory[str, App](self._ask_for_app, lambda app: app.id, clock)
         listener.follow_apps(self.forget, self.forget_all)
@@ -161,9 +159,9 @@ class TenantCache:
         await self._named.aclose()
 
     async def _ask_for_key(self, digest: bytes) -> tuple[ApiKey, App] | None:
-        async with self._store.transaction() as transaction:
-            return await self._accounts.find_by_key(transaction, digest)
+        async with self._store.transaction() as unit:
+            return await apps.find_by_key(unit, digest)
 
     async def _ask_for_app(self, name: str) -> App | None:
-        async with self._store.transaction() as transaction:
-            return await self._accounts.find_app(transaction, name)
+        async with self._store.transaction() as unit:
+            return await apps.find_app(unit, name)

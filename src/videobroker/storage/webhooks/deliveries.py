@@ -27,12 +27,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videobroker.domain.events import Recorded
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
 from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState
 from videobroker.storage.postgres import pagination
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 
 LEASE = timedelta(seconds=30)
@@ -54,7 +54,7 @@ class DueDelivery:
 
 
 async def make(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     endpoint_id: EndpointId,
     events: Iterable[tuple[DeliveryId, Recorded]],
@@ -77,21 +77,19 @@ async def make(
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=["app_id", "endpoint_id", "event_id"])
-    await connection.execute(statement, rows)
+    await unit.execute(statement, rows)
     return len(rows)
 
 
 async def take_due(
-    connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
+    unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
 ) -> list[DueDelivery]:
     """What may be attempted now and nobody else is attempting, oldest first; nobody else takes it for a while.
 
     `limit` is for all who take at once, together. `ordered`: of each session, only the oldest that is not delivered.
     """
     # One after the other, and each sees what the former has taken.
-    await connection.execute(
-        select(func.pg_advisory_xact_lock(func.hashtextextended(f"deliveries to {endpoint_id}", 0)))
-    )
+    await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deliveries to {endpoint_id}", 0))))
     pending = (
         deliveries.c.app_id == app_id,
         deliveries.c.endpoint_id == endpoint_id,
@@ -99,7 +97,7 @@ async def take_due(
     )
     taken_lately = deliveries.c.lease_until >= func.clock_timestamp() + literal(LEASE - UNDER_WAY, Interval)
     under_way = select(deliveries.c.id).where(*pending, taken_lately).limit(limit).subquery()
-    limit -= (await connection.execute(select(func.count()).select_from(under_way))).scalar_one()
+    limit -= (await unit.execute(select(func.count()).select_from(under_way))).scalar_one()
     if limit <= 0:
         return []
     due = (
@@ -121,7 +119,7 @@ async def take_due(
     )
     found = [
         DueDelivery(_delivery_from(row), (row.xid, row.seq), row.failures, row.lease_until)
-        for row in await connection.execute(taken)
+        for row in await unit.execute(taken)
     ]
     return sorted(found, key=lambda due: due.position)
 
@@ -148,7 +146,7 @@ def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tupl
 
 
 async def record_attempt(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     due: DueDelivery,
     attempt: Attempt,
     *,
@@ -162,8 +160,8 @@ async def record_attempt(
     """
     this = (deliveries.c.app_id == due.delivery.app_id) & (deliveries.c.id == due.delivery.id)
     counted = update(deliveries).where(this).values(attempts=deliveries.c.attempts + 1).returning(deliveries.c.attempts)
-    number = (await connection.execute(counted)).scalar_one()
-    await connection.execute(
+    number = (await unit.execute(counted)).scalar_one()
+    await unit.execute(
         insert(attempts).values(
             app_id=due.delivery.app_id,
             delivery_id=due.delivery.id,
@@ -175,7 +173,7 @@ async def record_attempt(
             error=attempt.error,
         )
     )
-    await connection.execute(
+    await unit.execute(
         update(deliveries)
         .where(this, deliveries.c.lease_until == due.lease_until)
         .values(
@@ -187,16 +185,16 @@ async def record_attempt(
     )
 
 
-async def give_up(connection: AsyncConnection, due: DueDelivery) -> None:
+async def give_up(unit: UnitOfWork, due: DueDelivery) -> None:
     """Write that there is nothing to deliver any more."""
-    await connection.execute(
+    await unit.execute(
         update(deliveries)
         .where(deliveries.c.app_id == due.delivery.app_id, deliveries.c.id == due.delivery.id)
         .values(state=DeliveryState.FAILED, next_at=None, lease_until=None)
     )
 
 
-async def due_endpoints(connection: AsyncConnection, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
+async def due_endpoints(unit: UnitOfWork, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
     """The enabled endpoints to which something may be attempted now."""
     statement = (
         select(deliveries.c.app_id, deliveries.c.endpoint_id)
@@ -213,11 +211,11 @@ async def due_endpoints(connection: AsyncConnection, *, now: datetime, limit: in
         .distinct()
         .limit(limit)
     )
-    return [(row.app_id, row.endpoint_id) for row in await connection.execute(statement)]
+    return [(row.app_id, row.endpoint_id) for row in await unit.execute(statement)]
 
 
 async def page(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     endpoint_id: EndpointId,
     *,
@@ -236,12 +234,12 @@ async def page(
         statement = statement.where(deliveries.c.state == state)
     if cursor is not None:
         statement = statement.where(deliveries.c.id < pagination.read(cursor, UUID)[0])
-    found = [_delivery_from(row) for row in await connection.execute(statement)]
+    found = [_delivery_from(row) for row in await unit.execute(statement)]
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
 async def retrying(
-    connection: AsyncConnection, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
+    unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
 ) -> list[Delivery]:
     """Pending deliveries whose attempts failed so far, oldest first; `with_untried` all pending ones.
 
@@ -261,11 +259,11 @@ async def retrying(
     statement = select(oldest).order_by(oldest.c.xid, oldest.c.seq).limit(limit)
     if not with_untried:
         statement = statement.where(oldest.c.failures > 0)
-    return [_delivery_from(row) for row in await connection.execute(statement)]
+    return [_delivery_from(row) for row in await unit.execute(statement)]
 
 
 async def of_events(
-    connection: AsyncConnection, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
+    unit: UnitOfWork, app_id: AppId, endpoint_ids: Sequence[EndpointId], event_ids: Sequence[EventId]
 ) -> list[Delivery]:
     """The deliveries of these events to these endpoints."""
     if not endpoint_ids or not event_ids:
@@ -275,17 +273,17 @@ async def of_events(
         deliveries.c.endpoint_id.in_(endpoint_ids),
         deliveries.c.event_id.in_(event_ids),
     )
-    return [_delivery_from(row) for row in await connection.execute(statement)]
+    return [_delivery_from(row) for row in await unit.execute(statement)]
 
 
-async def find(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:
+async def find(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:
     """The delivery with this id."""
     statement = select(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _delivery_from(row)
 
 
-async def attempts_of(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId) -> Sequence[Attempt]:
+async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Sequence[Attempt]:
     """Every attempt at a delivery, in order."""
     statement = (
         select(attempts)
@@ -294,13 +292,13 @@ async def attempts_of(connection: AsyncConnection, app_id: AppId, delivery_id: D
     )
     return [
         Attempt(row.number, row.at, row.status, row.latency_ms, row.body, row.error)
-        for row in await connection.execute(statement)
+        for row in await unit.execute(statement)
     ]
 
 
-async def retry(connection: AsyncConnection, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
+async def retry(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
     """Put a delivery on its way once more."""
-    await connection.execute(
+    await unit.execute(
         update(deliveries)
         .where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
         .values(state=DeliveryState.PENDING, failures=0, next_at=now)
@@ -318,7 +316,7 @@ class Aged:
 
 
 async def older(
-    connection: AsyncConnection,
+    unit: UnitOfWork,
     app_id: AppId,
     *,
     than: datetime,
@@ -344,18 +342,18 @@ async def older(
         statement = statement.where(tuple_(deliveries.c.created_at, deliveries.c.id) > behind)
     return [
         Aged(row.id, DeliveryState(row.state), row.created_at, row.attempted_at)
-        for row in await connection.execute(statement)
+        for row in await unit.execute(statement)
     ]
 
 
-async def forget(connection: AsyncConnection, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
+async def forget(unit: UnitOfWork, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
     """Delete these, and every attempt at them."""
     if chosen := list(ids):
-        await connection.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
+        await unit.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
 
 
 async def empty_answers(
-    connection: AsyncConnection, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
+    unit: UnitOfWork, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
 ) -> int:
     """Take out what receivers answered to deliveries of these events, and of all events of these sessions; how many."""
     endpoint_ids = select(webhook_endpoints.c.id).where(webhook_endpoints.c.app_id == app_id)
@@ -372,7 +370,7 @@ async def empty_answers(
         .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(of_them), attempts.c.body != "")
         .values(body="")
     )
-    return (await connection.execute(statement)).rowcount
+    return (await unit.execute(statement)).rowcount
 
 
 def _columns_of(

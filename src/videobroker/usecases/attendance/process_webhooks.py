@@ -22,8 +22,9 @@ from videobroker.storage.attendance import identities, webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import BATCH, StoredWebhook
 from videobroker.storage.calls import calls
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.storage.tenants import apps
 from videobroker.usecases.attendance.projection import as_ours, learn, load_call_record
 
 log = structlog.get_logger(__name__)
@@ -57,14 +58,14 @@ async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
 
 
 async def _apply_batch(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
     kept: Sequence[StoredWebhook],
     now: datetime,
 ) -> None:
-    app = await broker.accounts.app_by_id(transaction, app_id)
+    app = await apps.app_by_id(transaction, app_id)
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     if app is None or session is None:
         raise LookupError(f"the inbox speaks of session {session_id}, which does not exist")
@@ -142,7 +143,7 @@ def _with_id(call: Call, observation: Observation) -> Call:
 
 
 async def call_for(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     app: App,
     session: Session,
     known: Sequence[Call],

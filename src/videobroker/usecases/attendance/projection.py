@@ -20,7 +20,7 @@ from videobroker.storage.attendance import stays as stay_rows
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.joining import removals
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 
 ProviderFact = TypeVar("ProviderFact", Observation, RecordingNews)
@@ -40,7 +40,7 @@ class CallRecord:
 
 
 async def load_call_record(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     app: App,
     session: Session,
     call: Call,
@@ -67,7 +67,7 @@ def _devices(told: Sequence[Observation]) -> set[str] | None:
 
 
 async def learn(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     app: App,
     known: CallRecord,
     told: Sequence[Attested],
@@ -191,7 +191,7 @@ def _event(app: App, known: CallRecord, change: _Change, user_id: str | None, no
 
 
 async def _follow_up(
-    transaction: Transaction, app: App, session: Session, arrived: Sequence[Stay], names: dict[str, str], now: datetime
+    transaction: UnitOfWork, app: App, session: Session, arrived: Sequence[Stay], names: dict[str, str], now: datetime
 ) -> None:
     # Whether the call is empty now, whether the verdicts still hold: one look answers both.
     if session.concluded_at is not None:

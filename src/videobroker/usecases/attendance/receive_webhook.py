@@ -14,7 +14,7 @@ from videobroker.providers.contract import Capability, Notice, Provider
 from videobroker.storage.attendance import identities
 from videobroker.storage.attendance.inbox_writer import Address, Arrived
 from videobroker.storage.calls import calls
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 LARGEST_NOTICE = 256 * 1024
 """In bytes. The vendors' own are a hundred times smaller."""
@@ -112,7 +112,7 @@ async def _addressee(
 
 
 async def _one_of_many(
-    transaction: Transaction, app: App, provider: Provider, notice: Notice, room_id: str
+    transaction: UnitOfWork, app: App, provider: Provider, notice: Notice, room_id: str
 ) -> tuple[SessionId | None, str | None]:
     """In a room that several sessions share, people belong to the one they had credentials for when they came."""
     if notice.observation is None:
@@ -126,7 +126,7 @@ async def _one_of_many(
 
 
 async def _recorded_session(
-    transaction: Transaction, app: App, provider: Provider, notice: Notice
+    transaction: UnitOfWork, app: App, provider: Provider, notice: Notice
 ) -> tuple[SessionId | None, str | None]:
     """Whose recording it is, in a room that several sessions share: whose call ran meanwhile, if that was only one."""
     news = notice.recording

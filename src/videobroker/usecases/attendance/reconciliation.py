@@ -27,8 +27,9 @@ from videobroker.storage.attendance import identities
 from videobroker.storage.attendance import stays as stay_rows
 from videobroker.storage.calls import calls, rooms
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.storage.tenants import apps
 from videobroker.usecases.attendance.process_webhooks import call_for
 from videobroker.usecases.attendance.projection import as_ours, learn, load_call_record
 
@@ -115,7 +116,7 @@ async def ask_about_room(
 
 
 async def _question(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
@@ -123,7 +124,7 @@ async def _question(
     *,
     since: datetime,
 ) -> _Question | None:
-    app = await broker.accounts.app_by_id(transaction, app_id)
+    app = await apps.app_by_id(transaction, app_id)
     session = await sessions.find_by_id(transaction, app_id, session_id)
     found = await rooms.find(transaction, app_id, session_id)
     room_id = next((room.provider_room_id for room in found if room.provider is name), None)
@@ -163,7 +164,7 @@ def _arrival(question: _Question, roll: RollCall, seen: Presence) -> Observation
     return as_ours(question.provider, arrival)
 
 
-async def _own_people(transaction: Transaction, question: _Question, roll: RollCall) -> list[Presence]:
+async def _own_people(transaction: UnitOfWork, question: _Question, roll: RollCall) -> list[Presence]:
     """In a room that several sessions share: only those who had credentials for this one when they came."""
     if not question.shared:
         return list(roll.people)
@@ -183,7 +184,7 @@ async def _own_people(transaction: Transaction, question: _Question, roll: RollC
 
 
 async def _own_part(
-    transaction: Transaction, question: _Question, rolls: Sequence[RollCall], call: Call, held: Sequence[Call]
+    transaction: UnitOfWork, question: _Question, rolls: Sequence[RollCall], call: Call, held: Sequence[Call]
 ) -> list[RollCall]:
     """What of the roll calls is about this call, and not about another one of the session."""
 
@@ -207,7 +208,7 @@ async def _own_part(
 
 
 async def _write(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
@@ -219,7 +220,7 @@ async def _write(
 ) -> None:
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     call = await calls.find(transaction, app_id, call_id)
-    app = await broker.accounts.app_by_id(transaction, app_id) if question is None else question.app
+    app = await apps.app_by_id(transaction, app_id) if question is None else question.app
     if session is None or call is None or app is None or call.settled_at is not None:
         return
     numbered = broker.provider(app, call.provider).needs_uid
@@ -291,7 +292,7 @@ def _told_of_person(user_id: str | None, name: str, stays: Sequence[Stay]) -> di
 
 
 async def _settle(
-    transaction: Transaction, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
+    transaction: UnitOfWork, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
 ) -> None:
     if not await calls.settle(transaction, app.id, call.id, now=now):
         return

@@ -19,7 +19,7 @@ from videobroker.storage.attendance import stays as stay_rows
 from videobroker.storage.calls import calls
 from videobroker.storage.joining import removals
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require
@@ -82,7 +82,7 @@ async def attendance_of(
 
 
 async def write_verdicts(
-    transaction: Transaction, app: App, session: Session, *, confirmed: bool, now: datetime
+    transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool, now: datetime
 ) -> None:
     """Write the verdicts on a booking that is over, and say in the journal how they are.
 
@@ -114,7 +114,7 @@ async def write_verdicts(
 
 
 async def who_is_missing(
-    transaction: Transaction, app: App, session: Session, *, confirmed: bool
+    transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool
 ) -> tuple[list[Participant], bool]:
     """Who of the roster was not in any call so far, and was not put out; and whether anybody could tell."""
     case = await _case(transaction, app, session, confirmed=confirmed)
@@ -188,7 +188,7 @@ def _was_requested(call: Call) -> bool:
     return call.end_reason in {EndReason.REQUESTED, EndReason.SESSION_SHUT}
 
 
-async def _case(transaction: Transaction, app: App, session: Session, *, confirmed: bool = False) -> _Case:
+async def _case(transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _Case:
     """Only what took place in the booking's present window: it may have been moved after people had met."""
     window = _window(app, session)
     attended = [

@@ -23,7 +23,7 @@ from videobroker.storage.attendance import stays
 from videobroker.storage.calls import calls, rooms
 from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_at
@@ -69,7 +69,7 @@ def _may_start(app: App, entrance: JoinContext, user_id: str | None, now: dateti
 
 
 async def open_call(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     app: App,
     session: Session,
     provider: ProviderName,
@@ -152,7 +152,7 @@ def _is_host_or_backend(app: App, entrance: JoinContext, actor: Actor) -> bool:
 
 
 async def end_open_call(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     broker: Broker,
     app: App,
     session: Session,

@@ -35,7 +35,7 @@ from videobroker.errors import (
     SurfaceNotOffered,
 )
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted, Surface
-from videobroker.storage.calls import rooms
+from videobroker.storage.calls import room_codes, rooms
 from videobroker.storage.calls.rooms import Claim
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.notifications import room_topic
@@ -274,7 +274,6 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             holder=opening.holder,
             provider_room_id=provider_room_id,
             codes=codes,
-            room_codes=opening.broker.room_codes,
             now=opening.now,
         )
         bound = await sessions.stick_to(transaction, app_id, session.id, room.provider)
@@ -358,7 +357,7 @@ async def close_room(broker: Broker, app: App, session: Session, *, actor: Actor
     try:
         async with kept(_renewal(broker, app, room, holder)):
             closure = await provider.close_room(
-                room.provider_room_id, codes=list(broker.room_codes.open(room.codes).values())
+                room.provider_room_id, codes=list(room_codes.decrypt(broker.secret_box, room.codes).values())
             )
     except ProviderError as error:
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)

@@ -6,6 +6,7 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
+from videobroker.storage.tenants import apps
 from videobroker.usecases.joining.links import peek
 
 
@@ -33,7 +34,7 @@ async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage
 async def embedders_of(broker: Broker, app_id: AppId) -> tuple[str, ...] | None:
     """Origins whose pages may show the app's calls in a frame; None when there is no such app."""
     async with broker.store.transaction() as transaction:
-        app = await broker.accounts.app_by_id(transaction, app_id)
+        app = await apps.app_by_id(transaction, app_id)
     return None if app is None else app.allowed_origins
 
 

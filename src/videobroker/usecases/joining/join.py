@@ -32,6 +32,7 @@ from videobroker.providers.contract import (
     Surface,
 )
 from videobroker.storage.attendance import identities
+from videobroker.storage.calls import room_codes
 from videobroker.storage.joining import provider_uids, removals
 from videobroker.storage.journal.journal import record
 from videobroker.usecases.access import denial, look_at, person_at
@@ -397,7 +398,7 @@ def _sign(attempt: _Attempt, provider: Provider, room: Room, seat: Seat) -> Sign
 
 def room_code(broker: Broker, room: Room, role: str) -> str:
     """The room's code for a role of the provider. Raises `RoleNotMapped`."""
-    code = broker.room_codes.open(room.codes).get(role)
+    code = room_codes.decrypt(broker.secret_box, room.codes).get(role)
     if code is None:
         raise RoleNotMapped(
             f"{room.provider} gave no room code for the role {role!r}: its template has no such role. "

@@ -28,7 +28,8 @@ from videobroker.errors import (
 from videobroker.storage.joining import tickets
 from videobroker.storage.joining.tickets import FoundTicket
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
+from videobroker.storage.tenants import apps
 from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_at, require_for_app
 
@@ -117,7 +118,7 @@ async def issue_link(
     return Link(entrance.session, ticket, broker.tickets.sign(ticket))
 
 
-async def _add(transaction: Transaction, app: App, issued: TicketRecord, now: datetime) -> Sequence[TicketRecord]:
+async def _add(transaction: UnitOfWork, app: App, issued: TicketRecord, now: datetime) -> Sequence[TicketRecord]:
     """Store a new ticket; those that it replaces."""
     await tickets.lock_person(transaction, issued.session_id, issued.user_id)
     await tickets.add(transaction, app.id, issued)
@@ -294,7 +295,7 @@ async def peek(broker: Broker, text: str, *, now: datetime) -> tuple[App, Ticket
 async def _look_up(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket | None]:
     ticket = broker.tickets.read(text)
     async with broker.store.transaction() as transaction:
-        app = await broker.accounts.app_by_id(transaction, ticket.session.app_id)
+        app = await apps.app_by_id(transaction, ticket.session.app_id)
         found = await tickets.find(transaction, ticket.session.app_id, TicketId(ticket.id))
     if app is None:
         raise TicketInvalid("The app of this link does not exist here. Ask for a new link where you got it.")

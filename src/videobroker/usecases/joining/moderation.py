@@ -23,13 +23,14 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted
 from videobroker.storage.attendance import identities, stays
-from videobroker.storage.calls import rooms
+from videobroker.storage.calls import room_codes, rooms
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.joining import lobby, provider_uids, removals
 from videobroker.storage.joining.removals import Removal
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
+from videobroker.storage.tenants import apps
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.calls.rooms import close_former_rooms, renew_room
@@ -120,7 +121,7 @@ async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, ac
     return lifted
 
 
-async def _require_known(transaction: Transaction, app: App, session: Session, user_id: str) -> None:
+async def _require_known(transaction: UnitOfWork, app: App, session: Session, user_id: str) -> None:
     person = await sessions.find_participant(transaction, app.id, session.id, user_id)
     if person is not None or await lobby.has(transaction, app.id, session.id, user_id):
         return
@@ -139,7 +140,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     How many those were. Raises `ProviderError` when it cannot be told: then it has to be told again.
     """
     async with broker.store.transaction() as transaction:
-        app = await broker.accounts.app_by_id(transaction, app_id)
+        app = await apps.app_by_id(transaction, app_id)
         session = await sessions.find_by_id(transaction, app_id, session_id)
         if app is None or session is None:
             return 0
@@ -190,7 +191,7 @@ async def _is_shared(broker: Broker, app: App, room: Room) -> bool:
     return len(sharing) > 1
 
 
-async def _is_unwelcome(transaction: Transaction, app: App, session: Session, removal: Removal) -> bool:
+async def _is_unwelcome(transaction: UnitOfWork, app: App, session: Session, removal: Removal) -> bool:
     """Whether nothing that we issued lets the person be there."""
     if removal.banned:
         return True
@@ -210,7 +211,7 @@ async def _put_out(broker: Broker, app: App, session: Session, removal: Removal,
 
 
 async def _known_as(
-    transaction: Transaction, app: App, session: Session, provider: Provider, user_id: str
+    transaction: UnitOfWork, app: App, session: Session, provider: Provider, user_id: str
 ) -> Iterable[str]:
     if not provider.needs_uid:
         return await identities.names_of_user(transaction, app.id, session.id, user_id)
@@ -229,7 +230,7 @@ async def _replace_codes(
         person = await sessions.find_participant(transaction, app.id, session.id, removal.user_id)
         given = await identities.codes_of_user(transaction, app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
-    for role, code in broker.room_codes.open(room.codes).items():
+    for role, code in room_codes.decrypt(broker.secret_box, room.codes).items():
         if role != app.provider_role(room.provider, own_role) and code_id(code) not in given:
             continue
         try:
@@ -242,5 +243,5 @@ async def _replace_codes(
             log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
             return None
         async with broker.store.transaction() as transaction:
-            await broker.room_codes.replace(transaction, app.id, room.id, role=role, former=code, code=new)
+            await room_codes.replace(transaction, app.id, room.id, role=role, former=code, code=new)
     return None

@@ -22,7 +22,7 @@ from videobroker.storage.calls import calls
 from videobroker.storage.joining import lobby
 from videobroker.storage.joining.lobby import Found
 from videobroker.storage.journal.journal import record
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_in
@@ -35,7 +35,7 @@ UNDECIDED = (EntryState.WAITING,)
 
 
 async def knock(
-    transaction: Transaction,
+    transaction: UnitOfWork,
     session: Session,
     *,
     user_id: str,
@@ -57,7 +57,7 @@ async def knock(
 
 
 async def withdraw(
-    transaction: Transaction, session: Session, *, user_id: str, is_guest: bool, actor: Actor, now: datetime
+    transaction: UnitOfWork, session: Session, *, user_id: str, is_guest: bool, actor: Actor, now: datetime
 ) -> bool:
     """Take back a request to join that no host has decided yet, and record that; False when there is none."""
     await sessions.lock(transaction, session.key)
@@ -120,7 +120,7 @@ async def admit_all(
 
 
 async def _admit_page(
-    transaction: Transaction, session: Session, door: Door, page: Sequence[Found], actor: Actor, now: datetime
+    transaction: UnitOfWork, session: Session, door: Door, page: Sequence[Found], actor: Actor, now: datetime
 ) -> list[tuple[Entry, str | None]]:
     """Admit everyone that only the waiting room keeps outside, longest waiting first, in two round trips."""
     roles = {found.entry.id: _role(found) for found in page if _is_kept(door, found, now)}
@@ -146,7 +146,7 @@ async def _settle(
     return found.entry, _role(found)
 
 
-async def _moderated(transaction: Transaction, app: App, key: SessionKey, actor: Actor) -> Session:
+async def _moderated(transaction: UnitOfWork, app: App, key: SessionKey, actor: Actor) -> Session:
     session = await sessions.lock(transaction, key)
     if session is None:
         raise no_session(key)
@@ -155,7 +155,7 @@ async def _moderated(transaction: Transaction, app: App, key: SessionKey, actor:
 
 
 async def _write(
-    transaction: Transaction, session: Session, entry_id: EntryId, state: EntryState, actor: Actor, now: datetime
+    transaction: UnitOfWork, session: Session, entry_id: EntryId, state: EntryState, actor: Actor, now: datetime
 ) -> None:
     app_id = session.key.app_id
     out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else list(UNDECIDED)
@@ -177,19 +177,19 @@ def _decided(session: Session, entry: Entry, actor: Actor, now: datetime) -> Eve
     )
 
 
-async def _kept(transaction: Transaction, app: App, session: Session, now: datetime) -> list[tuple[Entry, str | None]]:
+async def _kept(transaction: UnitOfWork, app: App, session: Session, now: datetime) -> list[tuple[Entry, str | None]]:
     door = await _door(transaction, app, session)
     found = await lobby.of_session(transaction, app.id, session.id, limit=MOST_ENTRIES)
     return [(each.entry, _role(each)) for each in found if _is_kept(door, each, now)]
 
 
-async def count_waiting(transaction: Transaction, app: App, session: Session, now: datetime) -> int:
+async def count_waiting(transaction: UnitOfWork, app: App, session: Session, now: datetime) -> int:
     """How many people wait to be let in."""
     kept = await _kept(transaction, app, session, now)
     return sum(entry.state_at(now) is EntryState.WAITING for entry, _ in kept)
 
 
-async def _door(transaction: Transaction, app: App, session: Session) -> Door:
+async def _door(transaction: UnitOfWork, app: App, session: Session) -> Door:
     held = await calls.latest(transaction, app.id, session.id)
     return door_of(app, session, call_running=held is not None and held.ended_at is None)
 

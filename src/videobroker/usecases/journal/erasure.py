@@ -187,7 +187,7 @@ async def _forget_answers(broker: Broker, app_id: AppId, subject: Subject) -> in
 
 def _names_them(broker: Broker, sealed: bytes, subject: Subject) -> bool:
     try:
-        return subject.is_named_in(broker.secret_box.open(sealed))
+        return subject.is_named_in(broker.secret_box.decrypt(sealed))
     except SealBroken:
         # Unreadable to everyone without a key that is not configured here; it expires within a day.
         return False

@@ -18,6 +18,7 @@ from videobroker.domain.rooms import Room, code_behind, code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
+from videobroker.storage.calls import room_codes
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.legacy import session_progress
 from videobroker.usecases.access import denial, look_at, person_at
@@ -116,7 +117,7 @@ async def resolve_code(
     code = code_behind(alias, code_prefix(app))
     roles = {role for role_map in app.role_maps.values() for role in role_map.values()}
     async with broker.store.transaction() as transaction:
-        key = await session_progress.key_of_code(transaction, app.id, broker.room_codes.matches(app.id, code, roles))
+        key = await session_progress.key_of_code(transaction, app.id, code, roles)
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
     entrance = await look_at(broker, key, user_id)
@@ -168,11 +169,11 @@ def _is_kept(
 
 
 def _role_of(broker: Broker, room: Room, code: str) -> str:
-    return next((role for role, each in broker.room_codes.open(room.codes).items() if each == code), "")
+    return next((role for role, each in room_codes.decrypt(broker.secret_box, room.codes).items() if each == code), "")
 
 
 def _code_for(broker: Broker, app: App, room: Room, role: str) -> str | None:
-    return broker.room_codes.open(room.codes).get(app.provider_role(room.provider, role) or "")
+    return room_codes.decrypt(broker.secret_box, room.codes).get(app.provider_role(room.provider, role) or "")
 
 
 async def _room_with_codes(

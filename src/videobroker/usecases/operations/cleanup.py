@@ -9,7 +9,8 @@ from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
 from videobroker.domain.retention import delivery_may_go, notice_may_go
 from videobroker.storage.attendance import webhook_inbox
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
+from videobroker.storage.tenants import apps
 from videobroker.storage.webhooks import deliveries
 
 AT_ONCE = 1_000
@@ -20,7 +21,7 @@ ROUNDS = 500
 FORGOTTEN = Counter("videobroker_forgotten", "Rows that were kept long enough and forgotten.", ["what"])
 
 _Place = tuple[datetime, object] | None
-_Some = Callable[[Transaction, AppId, _Place], Awaitable[tuple[int, _Place]]]
+_Some = Callable[[UnitOfWork, AppId, _Place], Awaitable[tuple[int, _Place]]]
 """Forgets some of what stands behind a place: how many those were, and where to go on; None at the end."""
 
 
@@ -33,7 +34,7 @@ async def clear(broker: Broker, app_id: AppId | None = None, *, now: datetime) -
         chosen = [app_id]
     else:
         async with broker.store.transaction() as transaction:
-            chosen = [app.id for app in await broker.accounts.all_apps(transaction)]
+            chosen = [app.id for app in await apps.all_apps(transaction)]
     total = 0
     for each in chosen:
         if (kept_for := broker.retention.notices) is not None:
@@ -56,7 +57,7 @@ async def _clear_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> i
 
 
 def _notices(kept_for: timedelta, now: datetime) -> _Some:
-    async def some(transaction: Transaction, app_id: AppId, place: _Place) -> tuple[int, _Place]:
+    async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
         found = await webhook_inbox.older(transaction, app_id, than=now - kept_for, behind=place, limit=AT_ONCE)
         gone = [each.id for each in found if notice_may_go(each.state, each.received_at, kept_for, now)]
         await webhook_inbox.forget(transaction, app_id, gone)
@@ -66,7 +67,7 @@ def _notices(kept_for: timedelta, now: datetime) -> _Some:
 
 
 def _deliveries(kept_for: timedelta, now: datetime) -> _Some:
-    async def some(transaction: Transaction, app_id: AppId, place: _Place) -> tuple[int, _Place]:
+    async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
         found = await deliveries.older(transaction, app_id, than=now - kept_for, behind=place, limit=AT_ONCE)
         gone = [
             each.id for each in found if delivery_may_go(each.state, each.created_at, each.attempted_at, kept_for, now)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from videobroker.broker import Broker
 from videobroker.domain.secret_keys import KeyReport
 from videobroker.storage.postgres.encrypted_rows import (
+    ENCRYPTED_TABLES,
     PLAIN_ROOM_CODES,
-    SEALED_TABLES,
-    Keys,
-    Place,
-    SealedTable,
+    EncryptedTable,
+    PrimaryKey,
     key_uses,
 )
 
@@ -43,7 +42,7 @@ async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: N
     the number of rows of each batch, after its commit.
     """
     rows = unreadable = 0
-    for table in SEALED_TABLES:
+    for table in ENCRYPTED_TABLES:
         done, broken = await _rotate_table(broker, table, advance)
         rows, unreadable = rows + done, unreadable + broken
     return Rotated(rows, unreadable, await key_report(broker))
@@ -55,14 +54,13 @@ async def encrypt_plain_room_codes(broker: Broker) -> int:
     return done
 
 
-async def _rotate_table(broker: Broker, table: SealedTable, advance: Callable[[int], None]) -> tuple[int, int]:
-    keys = Keys(broker.secret_box, broker.room_codes)
+async def _rotate_table(broker: Broker, table: EncryptedTable, advance: Callable[[int], None]) -> tuple[int, int]:
     done = broken = 0
-    after: Place | None = None
+    after: PrimaryKey | None = None
     while True:
         async with broker.store.transaction() as transaction:
-            batch = await table.reseal(transaction, keys, after=after, limit=BATCH_ROWS)
-        done, broken, after = done + batch.resealed, broken + batch.unreadable, batch.last
-        advance(batch.resealed + batch.unreadable)
+            batch = await table.reencrypt_batch(transaction, after=after, limit=BATCH_ROWS)
+        done, broken, after = done + batch.reencrypted, broken + batch.unreadable, batch.last
+        advance(batch.reencrypted + batch.unreadable)
         if batch.is_last:
             return done, broken

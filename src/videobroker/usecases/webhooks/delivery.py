@@ -18,7 +18,7 @@ from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled,
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import journal
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.storage.webhooks.deliveries import DueDelivery
 from videobroker.storage.webhooks.delivery_writer import Receipt
@@ -40,7 +40,7 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
     """
     more = False
     async with broker.store.transaction() as transaction:
-        for endpoint, cursor in await broker.endpoints.take(transaction, app_id):
+        for endpoint, cursor in await endpoints.take(transaction, app_id):
             recorded, _ = await journal.page(transaction, app_id, limit=EVENTS_AT_ONCE, cursor=cursor)
             if not recorded:
                 continue
@@ -81,7 +81,7 @@ class _Round:
 async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> int:
     """Attempt some of what is due for an endpoint; how many those were. Zero: there is nothing to do now."""
     async with broker.store.transaction() as transaction:
-        endpoint = await broker.endpoints.find(transaction, app_id, endpoint_id)
+        endpoint = await endpoints.find(transaction, app_id, endpoint_id)
         if endpoint is None or endpoint.disabled is not None:
             return 0
         due = await deliveries.take_due(
@@ -132,7 +132,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
     )
 
 
-async def _write(transaction: Transaction, endpoint: Endpoint, due: DueDelivery, sent: Sent, now: datetime) -> None:
+async def _write(transaction: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: Sent, now: datetime) -> None:
     attempt = sent.attempt
     if not await endpoints.hold(transaction, endpoint.app_id, endpoint.id):
         return
@@ -151,7 +151,7 @@ async def _write(transaction: Transaction, endpoint: Endpoint, due: DueDelivery,
         await _disable(transaction, endpoint, Disabled.FAILING, now)
 
 
-async def _disable(transaction: Transaction, endpoint: Endpoint, reason: Disabled, now: datetime) -> None:
+async def _disable(transaction: UnitOfWork, endpoint: Endpoint, reason: Disabled, now: datetime) -> None:
     if await endpoints.disable(transaction, endpoint.app_id, endpoint.id, reason):
         event = Event(
             id=EventId(uuid7(now)),

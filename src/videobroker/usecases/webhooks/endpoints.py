@@ -31,7 +31,7 @@ from videobroker.domain.webhooks import (
 from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, SecretReplaced, TooManyEndpoints
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import journal
-from videobroker.storage.postgres.database import Transaction
+from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.usecases.authorization import require_for_app
 
@@ -73,9 +73,9 @@ async def create(broker: Broker, app: App, wish: EndpointRequest, *, actor: Acto
     )
     async with broker.store.transaction() as transaction:
         await endpoints.one_by_one(transaction, app.id)
-        if len(await broker.endpoints.of_app(transaction, app.id)) >= MOST_ENDPOINTS:
+        if len(await endpoints.of_app(transaction, app.id)) >= MOST_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
-        await broker.endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, app.id))
+        await endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, app.id))
         event_type, via = EventType.ENDPOINT_CREATED, via_of(actor)
         await journal.record(
             transaction, set_up_event(event_type, actor=actor, via=via, now=now, **endpoint_set(endpoint))
@@ -114,7 +114,7 @@ async def list_endpoints(broker: Broker, app: App, *, actor: Actor) -> list[Endp
     """All endpoints of the app, oldest first. Raises `ScopeMissing`."""
     require_for_app(actor, Action.VIEW_ENDPOINTS)
     async with broker.store.transaction() as transaction:
-        return await broker.endpoints.of_app(transaction, app.id)
+        return await endpoints.of_app(transaction, app.id)
 
 
 async def find(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor) -> Endpoint:
@@ -154,7 +154,7 @@ async def change(
         )
         if enabled is not None:
             changed = replace(changed, disabled=_disabled(known, enabled), failing_since=None)
-        await broker.endpoints.save(transaction, changed)
+        await endpoints.save(transaction, changed)
         if changed.disabled is None:
             await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
         if actor.operator is not None and enabled is not None:
@@ -197,7 +197,7 @@ async def rotate(
     async with broker.store.transaction() as transaction:
         known = await _found(transaction, broker, app, endpoint_id, locked=True)
         changed = replace(known, secrets=known.rotated(now, overlap=overlap))
-        await broker.endpoints.save(transaction, changed)
+        await endpoints.save(transaction, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
         event = set_up_event(EventType.ENDPOINT_SECRET_ROTATED, actor=actor, via=via_of(actor), now=now, **data)
         await journal.record(transaction, event)
@@ -277,7 +277,7 @@ async def deliveries_of(
 ) -> tuple[Sequence[Endpoint], Sequence[Delivery]]:
     """The app's endpoints, and what became of these events on the way there."""
     async with broker.store.transaction() as transaction:
-        known = await broker.endpoints.of_app(transaction, app.id)
+        known = await endpoints.of_app(transaction, app.id)
         found = await deliveries.of_events(transaction, app.id, [each.id for each in known], event_ids)
     return known, found
 
@@ -368,9 +368,9 @@ def _operated(actor: Actor, endpoint_id: EndpointId, action: Operated, now: date
 
 
 async def _found(
-    transaction: Transaction, broker: Broker, app: App, endpoint_id: EndpointId, *, locked: bool = False
+    transaction: UnitOfWork, broker: Broker, app: App, endpoint_id: EndpointId, *, locked: bool = False
 ) -> Endpoint:
-    endpoint = await broker.endpoints.find(transaction, app.id, endpoint_id, locked=locked)
+    endpoint = await endpoints.find(transaction, app.id, endpoint_id, locked=locked)
     if endpoint is None:
         raise _no_endpoint()
     return endpoint

@@ -1,0 +1,115 @@
+"""A unit of work: what it commits, what it rolls back, and what follows from the commit."""
+
+import contextlib
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event, text
+
+from house import Tenant
+from videobroker.domain.actors import Actor
+from videobroker.domain.events import Event, EventType
+from videobroker.domain.ids import SERVICE_ID, AppId, EventId, uuid7
+from videobroker.storage.journal import journal
+from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.encryption import SecretBox, new_key
+
+
+class Notifications(list[Collection[AppId]]):
+    """The arguments of the calls of `on_journal`."""
+
+
+@pytest.fixture
+def notifications() -> Notifications:
+    return Notifications()
+
+
+@pytest.fixture
+async def store(database: str, notifications: Notifications) -> AsyncIterator[Store]:
+    store = Store(database, pool_size=2, on_journal=notifications.append)
+    yield store
+    await store.aclose()
+
+
+def reported(tenant: Tenant) -> Event:
+    now = tenant.broker.now()
+    return Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id))
+
+
+async def count(store: Store, recorded: Event) -> int:
+    async with store.transaction() as unit:
+        return int(await unit.scalar(text("select count(*) from journal where id = :id"), {"id": recorded.id}))
+
+
+class TestJournalNotification:
+    async def test_follows_the_commit_and_names_each_app_once(
+        self, store: Store, notifications: Notifications, tutoring: Tenant
+    ) -> None:
+        async with store.transaction() as unit:
+            await journal.record(unit, reported(tutoring), replace(reported(tutoring), actor=Actor(SERVICE_ID)))
+            await journal.record_one(unit, reported(tutoring))
+            assert notifications == []
+        assert notifications == [{tutoring.app.id, SERVICE_ID}]
+
+    async def test_names_no_app_without_an_event(self, store: Store, notifications: Notifications) -> None:
+        async with store.transaction() as unit:
+            await unit.execute(text("select 1"))
+            await journal.record(unit)
+        assert notifications == [frozenset()]
+
+    async def test_does_not_follow_a_rollback_nor_leak_into_the_next_transaction_of_the_connection(
+        self, store: Store, notifications: Notifications, tutoring: Tenant
+    ) -> None:
+        lost = reported(tutoring)
+        with contextlib.suppress(ZeroDivisionError):
+            async with store.transaction() as unit:
+                await journal.record(unit, lost)
+                raise ZeroDivisionError
+        assert notifications == []
+        assert await count(store, lost) == 0
+        assert notifications == [frozenset()]
+
+
+class TestDriverConnection:
+    async def test_is_part_of_the_transaction_even_before_any_other_statement(self, store: Store) -> None:
+        name = f"probe_{uuid4().hex}"
+        with contextlib.suppress(ZeroDivisionError):
+            async with store.transaction() as unit:
+                driver = await unit.driver_connection()
+                await driver.execute(f"create table {name} (number int)")
+                raise ZeroDivisionError
+        async with store.transaction() as unit:
+            assert await unit.scalar(text("select to_regclass(:name)"), {"name": name}) is None
+
+    async def test_costs_a_statement_only_when_the_transaction_has_not_begun(self, store: Store) -> None:
+        statements: list[str] = []
+
+        def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            statements.append(statement)
+
+        event.listen(store.engine.sync_engine, "before_cursor_execute", remember)
+        async with store.transaction() as unit:
+            await unit.driver_connection()
+            await unit.driver_connection()
+        assert len(statements) == 1
+        statements.clear()
+        async with store.transaction() as unit:
+            await unit.execute(text("select 1"))
+            await unit.driver_connection()
+        assert statements == ["select 1"]
+
+
+class TestSecretBox:
+    async def test_is_that_of_the_store(self, database: str) -> None:
+        secret_box = SecretBox([new_key()])
+        store = Store(database, pool_size=1, secret_box=secret_box)
+        async with store.transaction() as unit:
+            assert unit.secret_box is secret_box
+        await store.aclose()
+
+    async def test_is_an_error_where_the_store_has_no_keys(self, store: Store) -> None:
+        async with store.transaction() as unit:
+            with pytest.raises(RuntimeError, match="without secret keys"):
+                _ = unit.secret_box
