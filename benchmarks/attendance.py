@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from videobroker import wiring
 from videobroker.broker import Broker
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.attendance.stays import fold
@@ -30,6 +29,7 @@ from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import registration, tenants
 from videobroker.usecases.attendance.process_webhooks import apply
 from videobroker.usecases.attendance.receive_webhook import hear
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import JoinRequester, join
 
 EVENTS = 10_000
@@ -132,8 +132,8 @@ async def _call(broker: Broker, app: App, reference: str) -> tuple[SessionId, st
     now = broker.now()
     key = SessionKey(app.id, SessionKind.GROUP, reference)
     people = [Participant("ada", "host")]
-    registered = await registration.register(broker, app, key, SessionTerms(), people, actor=Actor(app.id), now=now)
-    joined = await join(broker, app, key, JoinRequester("ada"), surface=Surface.SDK, actor=Actor(app.id), now=now)
+    registered = await registration.register(RequestContext.for_system(broker, app, now), key, SessionTerms(), people)
+    joined = await join(RequestContext.for_system(broker, app, now), key, JoinRequester("ada"), surface=Surface.SDK)
     return registered.session.id, str(getattr(joined.credentials, "channel", ""))
 
 

@@ -20,8 +20,8 @@ from benchmarks import stage
 from benchmarks.load import Shot, load
 from benchmarks.stage import Served, Stage, connected
 from videobroker import wiring
-from videobroker.domain.actors import Actor
 from videobroker.settings import Settings
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
@@ -117,7 +117,7 @@ async def _tell(few: Stage, url: str) -> None:
     """Give the app an endpoint."""
     settings = Settings(_env_file=None, secret_key=few.secret_key, webhooks_anywhere=True)
     async with wiring.broker(settings, few.database) as broker:
-        await endpoints.create(broker, few.app, EndpointRequest(url), actor=Actor(few.app.id), now=broker.now())
+        await endpoints.create(RequestContext.for_system(broker, few.app, broker.now()), EndpointRequest(url))
 
 
 class _Taker(BaseHTTPRequestHandler):

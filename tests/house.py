@@ -25,6 +25,7 @@ from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.attendance.process_webhooks import apply
 from videobroker.usecases.attendance.reconciliation import ask
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.moderation import expel
 from videobroker.usecases.lifecycle import attend
 
@@ -161,6 +162,11 @@ class Sandbox:
         await self.client.delete("/_sandbox/faults")
 
 
+def context_of(broker: Broker, app: App, *, actor: Actor | None = None, now: datetime | None = None) -> RequestContext:
+    """The context of a use case: of the service itself and of this moment, unless the test says otherwise."""
+    return RequestContext(broker, app, actor or Actor(app.id), now or broker.now())
+
+
 @dataclass(frozen=True)
 class Tenant:
     """An app, and a backend of it that has a key."""
@@ -174,6 +180,11 @@ class Tenant:
     def actor(self) -> Actor:
         """The service itself, or the command line."""
         return Actor(self.app.id)
+
+    @property
+    def context(self) -> RequestContext:
+        """The context of a use case that the service itself runs now."""
+        return context_of(self.broker, self.app)
 
     async def send(self, method: str, path: str, **how: Any) -> httpx.Response:
         """A request with the app's key."""

@@ -99,11 +99,8 @@ async def test_every_page_is_accessible_light_and_fits_a_desk_by_day_and_a_phone
     await hooked.book("lesson-2", title="Trigonometry", starts_in=timedelta(minutes=-3))
     await hooked.gather("circle", title="Evening circle")
     endpoint = await endpoints.create(
-        hooked.broker,
-        hooked.app,
+        hooked.context,
         EndpointRequest("https://backend.example/hooks", "The backend"),
-        actor=hooked.actor,
-        now=hooked.broker.now(),
     )
     # With a single app there is nothing to choose.
     await called(other, f"therapy-{str(other.app.id)[-4:]}")
@@ -297,7 +294,8 @@ async def test_what_did_not_arrive_is_sent_once_more(
     monkeypatch.setattr(tutoring.broker.webhook_sender, "anywhere", True)
     async with listening() as backend:
         await endpoints.create(
-            tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+            tutoring.context,
+            EndpointRequest(backend.url),
         )
         backend.usually = answer(503, b"not now")
         await tutoring.book()

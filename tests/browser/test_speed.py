@@ -71,7 +71,7 @@ async def places(address: str, tutoring: Tenant, sandbox: Sandbox, clock: Movabl
     channel = urlencode({"app_id": sandbox.agora.app_id, "channel": "lesson", "uid": 7, "token": token, "name": "Ada"})
     app = tutoring.app.id
     key = SessionKey(app, SessionKind.BOOKING, "lesson-1")
-    found = await registration.find(tutoring.broker, tutoring.app, key, actor=tutoring.actor)
+    found = await registration.find(tutoring.context, key)
     session = found.session.id
     return {
         "hosted": Place(f"{address}/join/{answer.json()['ticket']}", "#go"),

@@ -67,7 +67,7 @@ async def cleared(tenant: Tenant) -> int:
 async def hear_of(tenant: Tenant, backend: Backend) -> None:
     """Make `backend` hear what happens."""
     wish = endpoints.EndpointRequest(backend.url)
-    await endpoints.create(tenant.broker, tenant.app, wish, actor=tenant.actor, now=tenant.broker.now())
+    await endpoints.create(tenant.context, wish)
 
 
 class TestWebhooksOfProviders:

@@ -23,11 +23,20 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
-from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, make_tenant, with_notifications, with_webhooks
+from house import (
+    HMS_ROLES,
+    FrontDoor,
+    MovableClock,
+    Sandbox,
+    Tenant,
+    context_of,
+    make_tenant,
+    with_notifications,
+    with_webhooks,
+)
 from videobroker.broker import Broker
 from videobroker.concurrency import lease
 from videobroker.concurrency.singleflight import SingleFlight
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.events import Event
 from videobroker.domain.ids import AccountId
@@ -49,6 +58,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.usecases import registration
 from videobroker.usecases.attendance.receive_webhook import hear
 from videobroker.usecases.calls import calls
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining import join as entering
 from videobroker.usecases.joining import moderation, waiting_room
 from videobroker.usecases.operations.sweeper import sweep
@@ -201,9 +211,9 @@ class Process:
         raise AssertionError("the worker goes in circles")
 
     @property
-    def actor(self) -> Actor:
-        """The app's backend."""
-        return Actor(self.app.id)
+    def context(self) -> RequestContext:
+        """The context of a use case that the app's backend runs now."""
+        return context_of(self.broker, self.app)
 
 
 @asynccontextmanager
@@ -746,21 +756,21 @@ async def _a_call_is_running(stage: Stage) -> None:
 
 async def _cancel(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the booking still stands; then a worker works."""
-    known = await registration.find(one.broker, one.app, stage.key(), actor=one.actor)
+    known = await registration.find(one.context, stage.key())
     if known.session.terms.status is not SessionStatus.CANCELLED:
-        await registration.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
+        await registration.cancel(one.context, stage.key())
     await one.work()
 
 
 async def _cancel_blindly(stage: Stage, one: Process) -> None:
     """A backend that got no answer asks again; then a worker works."""
-    await registration.cancel(one.broker, one.app, stage.key(), actor=one.actor, now=one.broker.now())
+    await registration.cancel(one.context, stage.key())
     await one.work()
 
 
 async def _end(stage: Stage, one: Process) -> None:
     """A backend that got no answer looks, and asks again only if the call still runs; then a worker works."""
-    found, _ = (await calls.list_calls(one.broker, one.app, stage.key(), actor=one.actor, limit=1, cursor=None))[1:]
+    found, _ = (await calls.list_calls(one.context, stage.key(), limit=1, cursor=None))[1:]
     if found[0].ended_at is None:
         await _end_blindly(stage, one)
     await one.work()
@@ -768,7 +778,7 @@ async def _end(stage: Stage, one: Process) -> None:
 
 async def _end_blindly(stage: Stage, one: Process) -> None:
     """A backend that got no answer asks again; then a worker works."""
-    await calls.end_call(one.broker, one.app, stage.key(), user_id="tutor-1", actor=one.actor, now=one.broker.now())
+    await calls.end_call(one.context, stage.key(), user_id="tutor-1")
     await one.work()
 
 
@@ -828,7 +838,7 @@ async def _put_out(stage: Stage, one: Process) -> None:
     """A backend asks again only if nothing says that it was heard; then a worker works."""
     if not await stage.rows("select user_id from removals where app_id = :app"):
         now = one.broker.now()
-        await moderation.remove(one.broker, one.app, stage.key(), "student-1", ban=True, actor=one.actor, now=now)
+        await moderation.remove(context_of(one.broker, one.app, now=now), stage.key(), "student-1", ban=True)
     await one.work()
 
 
@@ -848,12 +858,9 @@ async def _move(stage: Stage, one: Process) -> None:
     """The backend sends the same booking until it is answered; then a worker works."""
     later = stage.began_at + timedelta(hours=5)
     await registration.amend(
-        one.broker,
-        one.app,
+        one.context,
         stage.key(),
         lambda terms: replace(terms, starts_at=later, ends_at=later + timedelta(hours=1)),
-        actor=one.actor,
-        now=one.broker.now(),
     )
     await one.work()
 
@@ -894,7 +901,7 @@ async def _join_again(stage: Stage, one: Process) -> None:
     """The frontend asks until it is answered; then a worker works."""
     surface = Surface.SDK if stage.at_agora else Surface.PREBUILT
     visitor, now = entering.JoinRequester("tutor-1"), one.broker.now()
-    await entering.join(one.broker, one.app, stage.key(), visitor, surface=surface, actor=one.actor, now=now)
+    await entering.join(context_of(one.broker, one.app, now=now), stage.key(), visitor, surface=surface)
     await one.work()
 
 
@@ -910,13 +917,13 @@ async def _be_let_in(stage: Stage, one: Process) -> None:
 
     async def join() -> None:
         visitor = entering.JoinRequester("student-1")
-        await entering.join(one.broker, one.app, key, visitor, surface=Surface.SDK, actor=one.actor, now=now)
+        await entering.join(context_of(one.broker, one.app, now=now), key, visitor, surface=Surface.SDK)
 
-    if not await waiting_room.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
+    if not await waiting_room.list_lobby(context_of(one.broker, one.app, now=now), key):
         with suppress(AccessDenied):
             await join()
-    for entry, _ in await waiting_room.list_lobby(one.broker, one.app, key, actor=one.actor, now=now):
-        await waiting_room.admit(one.broker, one.app, key, entry.id, actor=one.actor, now=now)
+    for entry, _ in await waiting_room.list_lobby(context_of(one.broker, one.app, now=now), key):
+        await waiting_room.admit(context_of(one.broker, one.app, now=now), key, entry.id)
     await join()
     await one.work()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from house import HMS_ROLES, Sandbox, Tenant, linked
+from house import HMS_ROLES, Sandbox, Tenant, context_of, linked
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
@@ -145,9 +145,9 @@ async def test_endpoints_are_recorded_with_the_key_that_changed_them(tutoring: T
 
 async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
     created = (await tutoring.post("/v1/webhook-endpoints", {"url": "https://backend.example/"})).json()
-    (known,) = await endpoints.list_endpoints(tutoring.broker, tutoring.app, actor=tutoring.actor)
+    (known,) = await endpoints.list_endpoints(tutoring.context)
     olive = Actor(tutoring.app.id, operator="Olive")
-    await endpoints.remove(tutoring.broker, tutoring.app, known.id, actor=olive, now=tutoring.broker.now())
+    await endpoints.remove(context_of(tutoring.broker, tutoring.app, actor=olive, now=tutoring.broker.now()), known.id)
     (event,) = await tutoring.events("endpoint.removed")
     assert (event["asked_by"]["operator"], event["data"]["via"]) == ("Olive", "console")
     assert event["data"]["endpoint"] == created["id"]

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, make_tenant
+from house import HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, context_of, make_tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
@@ -159,7 +159,10 @@ class TestPeopleOfWhomNobodyTold:
         key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
         now = tutoring.broker.now()
         _, code = await hand_out_code(
-            tutoring.broker, tutoring.app, key, role="tutor", user_id="tutor-1", actor=Actor(tutoring.app.id), now=now
+            context_of(tutoring.broker, tutoring.app, actor=Actor(tutoring.app.id), now=now),
+            key,
+            role="tutor",
+            user_id="tutor-1",
         )
         await sandbox.enter(await room_id_of(tutoring), code=code, user_id="tutor-1")
         clock.move(minutes=16)
@@ -196,13 +199,10 @@ class TestLostAnswers:
         await hooked.settle()
         key = SessionKey(hooked.app.id, SessionKind.BOOKING, "lesson-1")
         await join(
-            hooked.broker,
-            hooked.app,
+            context_of(hooked.broker, hooked.app, actor=Actor(hooked.app.id), now=began),
             key,
             JoinRequester("tutor-1"),
             surface=Surface.SDK,
-            actor=Actor(hooked.app.id),
-            now=began,
         )
         clock.move(hours=2)
         await hooked.settle()

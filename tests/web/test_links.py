@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, moment_of
+from house import MovableClock, Sandbox, Tenant, ask_as, code_of, context_of, guest_link, linked, moment_of
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId
@@ -519,7 +519,7 @@ class TestRevoking:
         await tutoring.book()
         ben = await linked(tutoring)
         holder = await ticket_holder(tutoring.broker, ben["ticket"], now=tutoring.broker.now())
-        async with aclosing(watch(tutoring.broker, holder.app, holder.ticket, seconds=60)) as seen:
+        async with aclosing(watch(context_of(tutoring.broker, holder.app), holder.ticket, seconds=60)) as seen:
             await anext(seen)
             await tutoring.send("DELETE", LINKS)
             async with asyncio.timeout(20):

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from sqlalchemy import insert, select
 
-from house import MovableClock, Sandbox, Tenant, ask_as, code_of, guest_link, linked, make_tenant
+from house import MovableClock, Sandbox, Tenant, ask_as, code_of, context_of, guest_link, linked, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
@@ -181,7 +181,7 @@ class TestWaiting:
         ben = await linked(kept)
         assert code_of(await ask_as(kept, ben, "POST", f"{LESSON_1}/join")) == "waiting_for_admission"
         holder = await ticket_holder(kept.broker, ben["ticket"], now=kept.broker.now())
-        async with aclosing(watch(kept.broker, holder.app, holder.ticket, seconds=60)) as seen:
+        async with aclosing(watch(context_of(kept.broker, holder.app), holder.ticket, seconds=60)) as seen:
             visit, _ = await anext(seen)
             assert visit.entry is not None
             listening = asyncio.ensure_future(anext(seen))

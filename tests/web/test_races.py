@@ -10,7 +10,7 @@ import jwt
 import pytest
 from sqlalchemy import text
 
-from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, make_tenant
+from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.concurrency.lease import kept
 from videobroker.domain.apps import ProviderName
@@ -238,12 +238,12 @@ class TestABlockWhileSomebodyJoins:
     async def test_a_room_code_that_was_found_before_the_block_is_not_handed_out(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        broker, app, now = tutoring.broker, tutoring.app, tutoring.broker.now()
+        broker, context = tutoring.broker, tutoring.context
         await tutoring.book()
-        key = SessionKey(app.id, SessionKind.BOOKING, "lesson-1")
-        who: Any = {"role": "student", "user_id": "student-1", "actor": tutoring.actor, "now": now}
-        await hand_out_code(broker, app, key, **who)
-        standing = await standing_of(broker, app, key, roles=["student"], acting_for="student-1", actor=tutoring.actor)
+        key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
+        who: Any = {"role": "student", "user_id": "student-1"}
+        await hand_out_code(context, key, **who)
+        standing = await standing_of(context, key, roles=["student"], acting_for="student-1")
         record, before = broker.journal_writer.record, await tutoring.events("credentials.issued")
 
         async def block_first(event: Event) -> bool:
@@ -252,10 +252,10 @@ class TestABlockWhileSomebodyJoins:
             return await record(event)
 
         monkeypatch.setattr(broker.journal_writer, "record", block_first)
-        assert await hand_out_known_codes(broker, app, [standing], **who) == {}
+        assert await hand_out_known_codes(context, [standing], **who) == {}
         await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
         with pytest.raises(AccessDenied) as denied:
-            await hand_out_code(broker, app, key, **who)
+            await hand_out_code(context, key, **who)
         assert denied.value.decision.reason == "participant_removed"
         assert await tutoring.events("credentials.issued") == before
 
@@ -331,13 +331,10 @@ class TestABlockWhileSomebodyJoins:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 with pytest.raises(RoleMayNot):
                     await moderation.remove(
-                        tutoring.broker,
-                        tutoring.app,
+                        context_of(tutoring.broker, tutoring.app, actor=student, now=tutoring.broker.now()),
                         session.key,
                         "tutor-1",
                         ban=True,
-                        actor=student,
-                        now=tutoring.broker.now(),
                     )
 
 

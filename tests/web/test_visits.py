@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from house import MovableClock, Tenant, ask_as, linked
+from house import MovableClock, Tenant, ask_as, context_of, linked
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.joining.visits import watch
 from videobroker.web.v1 import visits
@@ -59,7 +59,7 @@ class Watcher:
 async def watching(tenant: Tenant, link: dict[str, Any], *, seconds: float = 60) -> AsyncIterator[Watcher]:
     """Look, for as long as the block."""
     holder = await ticket_holder(tenant.broker, link["ticket"], now=tenant.broker.now())
-    async with aclosing(watch(tenant.broker, holder.app, holder.ticket, seconds=seconds)) as seen:
+    async with aclosing(watch(context_of(tenant.broker, holder.app), holder.ticket, seconds=seconds)) as seen:
         watcher = Watcher(seen)
         yield watcher
         if watcher._next is not None:

@@ -17,7 +17,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from sqlalchemy import text
 
 from delivery.backend import Backend, answer, carry, hang, listening, until
-from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant
+from house import HMS_ROLES, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
@@ -956,15 +956,12 @@ async def story(tenant: Tenant, sandbox: Sandbox, clock: MovableClock) -> None:
     key = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1")
     now = tenant.broker.now()
     await report(
-        tenant.broker,
-        tenant.app,
+        context_of(tenant.broker, tenant.app, actor=Actor(tenant.app.id), now=now),
         key,
         "whiteboard opened",
         details={"pages": [1, 2.5, None]},
         user_id="tutor-1",
         reported_at=now,
-        actor=Actor(tenant.app.id),
-        now=now,
     )
     for minutes in (30, 60, 30, 60 * 24):
         clock.move(minutes=minutes)
@@ -997,10 +994,10 @@ async def test_every_event_fits_the_schema_of_its_type(
     await both.book()
     await sandbox.fault("status", status=500)
     await both.join()
-    (known,) = await endpoints.list_endpoints(nearby, both.app, actor=both.actor)
+    (known,) = await endpoints.list_endpoints(context_of(nearby, both.app, actor=both.actor))
     olive, now = Actor(both.app.id, operator="Olive"), nearby.now()
     week = {"since": now - timedelta(days=7), "until": now + timedelta(days=1)}
-    await endpoints.replay(nearby, both.app, known.id, types=(), now=now, actor=olive, **week)
+    await endpoints.replay(context_of(nearby, both.app, now=now, actor=olive), known.id, types=(), **week)
     await carry(both)
 
     document = (await near_api.get("/openapi.json")).json()

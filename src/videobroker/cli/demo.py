@@ -30,7 +30,6 @@ from videobroker.cli import logs
 from videobroker.cli.serve import server_config
 from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
-from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderName, RoleMap
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
@@ -39,6 +38,7 @@ from videobroker.errors import BrokerError
 from videobroker.sandbox import demo_config
 from videobroker.settings import SHORTEST_ADMIN_KEY, Settings
 from videobroker.usecases import registration, tenants
+from videobroker.usecases.context import RequestContext
 from videobroker.web.demo import DemoPlan, install
 
 SANDBOX_START_SECONDS = 15.0
@@ -319,9 +319,10 @@ async def _begin_anew(broker: Broker) -> None:
 
 
 async def _register_sessions(broker: Broker, app: App, demo_app: DemoApp, now: datetime) -> None:
+    context = RequestContext.for_system(broker, app, now)
     for session in demo_app.sessions:
         key = SessionKey(app.id, session.kind, session.reference)
-        await registration.register(broker, app, key, session.terms(now), session.people, actor=Actor(app.id), now=now)
+        await registration.register(context, key, session.terms(now), session.people)
 
 
 def _expect_notifications(base_url: str, sandbox_url: str) -> None:

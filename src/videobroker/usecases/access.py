@@ -10,18 +10,19 @@ from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.storage.joining import lobby
+from videobroker.usecases.context import RequestContext
 
 
-async def access(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, is_guest: bool = False, now: datetime
-) -> Decision:
+async def access(context: RequestContext, key: SessionKey, *, user_id: str | None, is_guest: bool = False) -> Decision:
     """May this person enter now? Without a `user_id` the question is about any guest.
 
     Nothing is changed; of somebody who waits to be let in, it is a sign that they still do.
     """
-    entrance = await look_at(broker, key, user_id)
-    decision = decide(entrance.door(app), person_at(app, entrance, is_guest=is_guest or user_id is None), now)
-    await still_waits(broker, entrance, decision, now=now)
+    entrance = await look_at(context.broker, key, user_id)
+    decision = decide(
+        entrance.door(context.app), person_at(context.app, entrance, is_guest=is_guest or user_id is None), context.now
+    )
+    await still_waits(context.broker, entrance, decision, now=context.now)
     return decision
 
 

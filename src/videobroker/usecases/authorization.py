@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from videobroker.broker import Broker
 from videobroker.domain.access import Reason, Refuse, advice
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import SCOPE_MEANINGS
-from videobroker.domain.apps import App
 from videobroker.domain.authorization import (
     RULES,
     Action,
@@ -31,6 +29,7 @@ from videobroker.storage.joining import lobby, removals
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import look_at, no_session
+from videobroker.usecases.context import RequestContext
 
 _NO_SESSION = Membership(Relation.UNLISTED)
 
@@ -47,62 +46,55 @@ class Authorized:
 
 
 async def require(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    actor: Actor,
-    action: Action,
-    *,
-    about: str | None = None,
-    acting_for: str | None = None,
+    context: RequestContext, key: SessionKey, action: Action, *, about: str | None = None, acting_for: str | None = None
 ) -> Authorized:
     """Raise unless the actor may perform the action on the session. It costs one round trip.
 
     A backend that acts for a user (`acting_for`) sees only sessions in which that user is a participant. Raises
     `SessionNotFound`, `ScopeMissing`, `RoleMayNot`, `NotYourself`, `AccessDenied`.
     """
-    entrance = await look_at(broker, key, actor.user_id or acting_for)
-    if actor.user_id is None and acting_for is not None and entrance.participant is None:
+    entrance = await look_at(context.broker, key, context.actor.user_id or acting_for)
+    if context.actor.user_id is None and acting_for is not None and entrance.participant is None:
         raise no_session(key)
-    return require_at(app, entrance, actor, action, about=about)
+    return require_at(context, entrance, action, about=about)
 
 
 def require_at(
-    app: App, entrance: JoinContext, actor: Actor, action: Action, *, about: str | None = None
+    context: RequestContext, entrance: JoinContext, action: Action, *, about: str | None = None
 ) -> Authorized:
     """Like `require`, for a session that was loaded for `actor.user_id`."""
-    policy = app.policy_for(entrance.session.terms.policy)
-    person = membership_at(app, entrance, actor) if actor.user_id is not None else None
+    policy = context.app.policy_for(entrance.session.terms.policy)
+    person = membership_at(context, entrance) if context.actor.user_id is not None else None
     allowed = _required(
-        authorize(actor, action, policy=policy, person=person or _NO_SESSION, about=about), entrance.session.key
+        authorize(context.actor, action, policy=policy, person=person or _NO_SESSION, about=about), entrance.session.key
     )
     return Authorized(entrance, allowed.only_own, person)
 
 
 async def require_in(
-    transaction: UnitOfWork, app: App, session: Session, actor: Actor, action: Action, *, about: str | None = None
+    context: RequestContext, transaction: UnitOfWork, session: Session, action: Action, *, about: str | None = None
 ) -> Allowed:
     """Like `require`, inside a transaction that has locked the session: no one is blocked or admitted meanwhile."""
-    policy = app.policy_for(session.terms.policy)
+    policy = context.app.policy_for(session.terms.policy)
     person = _NO_SESSION
-    if actor.user_id is not None:
-        participant = await sessions.find_participant(transaction, app.id, session.id, actor.user_id)
-        removal = await removals.find(transaction, app.id, session.id, actor.user_id)
+    if context.actor.user_id is not None:
+        participant = await sessions.find_participant(transaction, context.app.id, session.id, context.actor.user_id)
+        removal = await removals.find(transaction, context.app.id, session.id, context.actor.user_id)
         person = membership(
             policy,
             None if participant is None else participant.role,
-            is_guest=actor.is_guest,
+            is_guest=context.actor.is_guest,
             is_blocked=removal is not None and removal.banned,
-            entry=await lobby.entry_of(transaction, app.id, session.id, actor.user_id),
+            entry=await lobby.entry_of(transaction, context.app.id, session.id, context.actor.user_id),
         )
-    return _required(authorize(actor, action, policy=policy, person=person, about=about), session.key)
+    return _required(authorize(context.actor, action, policy=policy, person=person, about=about), session.key)
 
 
-def require_new(app: App, key: SessionKey, actor: Actor, role: str | None) -> None:
+def require_new(context: RequestContext, key: SessionKey, role: str | None) -> None:
     """Raise unless the actor may create a session in which they have this app role."""
-    policy = app.own_policy
+    policy = context.app.own_policy
     person = membership(policy, role)
-    _required(authorize(actor, Action.CREATE_SESSION, policy=policy, person=person), key)
+    _required(authorize(context.actor, Action.CREATE_SESSION, policy=policy, person=person), key)
 
 
 def require_scope(actor: Actor, action: Action) -> None:
@@ -126,41 +118,41 @@ def require_among(actor: Actor, *user_ids: str) -> None:
 
 
 async def visible(
-    transaction: UnitOfWork, app: App, found: Sequence[Session], actor: Actor
+    context: RequestContext, transaction: UnitOfWork, found: Sequence[Session]
 ) -> dict[SessionId, SessionView]:
     """Which of these sessions the actor may see, and how much of them. It costs an end user three round trips."""
     ids = [session.id for session in found]
-    if actor.user_id is None:
+    if context.actor.user_id is None:
         return dict.fromkeys(ids, FULL_VIEW)
-    blocked = await removals.bans(transaction, app.id, ids, actor.user_id)
-    waiting = await lobby.entries_of(transaction, app.id, ids, actor.user_id)
-    own = await sessions.entries_of_user(transaction, app.id, ids, actor.user_id)
+    blocked = await removals.bans(transaction, context.app.id, ids, context.actor.user_id)
+    waiting = await lobby.entries_of(transaction, context.app.id, ids, context.actor.user_id)
+    own = await sessions.entries_of_user(transaction, context.app.id, ids, context.actor.user_id)
     views: dict[SessionId, SessionView] = {}
     for session in found:
-        policy, participant = app.policy_for(session.terms.policy), own.get(session.id)
+        policy, participant = context.app.policy_for(session.terms.policy), own.get(session.id)
         person = membership(
             policy,
             None if participant is None else participant.role,
             is_blocked=session.id in blocked,
             entry=waiting.get(session.id),
         )
-        if isinstance(authorize(actor, Action.VIEW_SESSION, policy=policy, person=person), Allowed):
-            views[session.id] = view_of(actor, policy=policy, person=person)
+        if isinstance(authorize(context.actor, Action.VIEW_SESSION, policy=policy, person=person), Allowed):
+            views[session.id] = view_of(context.actor, policy=policy, person=person)
     return views
 
 
-def view_at(app: App, authorized: Authorized, actor: Actor) -> SessionView:
+def view_at(context: RequestContext, authorized: Authorized) -> SessionView:
     """How much of the session that was loaded for the actor they see."""
-    policy = app.policy_for(authorized.entrance.session.terms.policy)
-    return view_of(actor, policy=policy, person=authorized.person or _NO_SESSION)
+    policy = context.app.policy_for(authorized.entrance.session.terms.policy)
+    return view_of(context.actor, policy=policy, person=authorized.person or _NO_SESSION)
 
 
-def membership_at(app: App, entrance: JoinContext, actor: Actor) -> Membership:
+def membership_at(context: RequestContext, entrance: JoinContext) -> Membership:
     """What the actor, an end user, is to the session that was loaded for them."""
     return membership(
-        app.policy_for(entrance.session.terms.policy),
+        context.app.policy_for(entrance.session.terms.policy),
         None if entrance.participant is None else entrance.participant.role,
-        is_guest=actor.is_guest,
+        is_guest=context.actor.is_guest,
         is_blocked=entrance.banned,
         entry=entrance.entry,
     )

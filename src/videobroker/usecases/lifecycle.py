@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from videobroker.broker import Broker
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.join_context import door_of
 from videobroker.domain.lifecycle import Affairs, DueStep, LifecycleStep, agenda
@@ -29,6 +28,7 @@ from videobroker.usecases.attendance.reconciliation import GIVE_UP_AFTER, Reconc
 from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
 from videobroker.usecases.calls.calls import end_open_call
 from videobroker.usecases.calls.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
+from videobroker.usecases.context import RequestContext
 
 LONGEST_PAUSE = timedelta(hours=1)
 LOOKS_BACK = timedelta(hours=12)
@@ -40,10 +40,10 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
-    """A session that somebody attends to, as it stands."""
+class _Snapshot:
+    """A session at the time of a run, and the context in which the service acts on it."""
 
-    app: App
+    context: RequestContext
     session: Session
     call: Call | None
     room: Room | None
@@ -60,17 +60,17 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
     again_at = await _close_former_rooms(broker, app_id, session_id, now=now)
     for _ in range(ROUNDS):
         async with broker.store.transaction() as transaction:
-            standing = await _standing(transaction, broker, app_id, session_id)
-            if standing is None:
+            snapshot = await _snapshot(transaction, broker, app_id, session_id, now)
+            if snapshot is None:
                 return done
-            dues = [each for each in agenda(standing.affairs) if each.errand not in put_off]
+            dues = [each for each in agenda(snapshot.affairs) if each.errand not in put_off]
             due = next((each for each in dues if each.at <= now), None)
             if due is None:
                 moments = [*put_off.values(), *(each.at for each in dues), *([] if again_at is None else [again_at])]
                 await sessions.attend_by(transaction, app_id, session_id, min(moments, default=None))
                 return done
         done.append(due.errand)
-        if not await _run(broker, standing, due, now):
+        if not await _run(snapshot, due):
             # The others must not wait for it.
             put_off[due.errand] = now + _pause(due, now)
     return done
@@ -88,7 +88,7 @@ async def _close_former_rooms(
     if app is None or session is None:
         return None
     try:
-        await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
+        await close_former_rooms(RequestContext.for_system(broker, app, now), session)
     except ProviderError as error:
         log.warning("room.former_close_failed", session_id=str(session_id), error=error.code)
         return now + TRY_AGAIN
@@ -100,11 +100,14 @@ def _pause(due: DueStep, now: datetime) -> timedelta:
     return min(max((now - due.at) / 4, TRY_AGAIN), LONGEST_PAUSE)
 
 
-async def _standing(transaction: UnitOfWork, broker: Broker, app_id: AppId, session_id: SessionId) -> _Standing | None:
+async def _snapshot(
+    transaction: UnitOfWork, broker: Broker, app_id: AppId, session_id: SessionId, now: datetime
+) -> _Snapshot | None:
     app = await apps.app_by_id(transaction, app_id)
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     if app is None or session is None:
         return None
+    context = RequestContext.for_system(broker, app, now)
     held = await calls.of_session(transaction, app_id, session_id)
     call = next((call for call in held if call.ended_at is None), None)
     found = await rooms.find(transaction, app_id, session_id)
@@ -116,15 +119,15 @@ async def _standing(transaction: UnitOfWork, broker: Broker, app_id: AppId, sess
         created_at=session.created_at,
         changed_at=session.updated_at,
         call_open=call is not None,
-        room_open=room is not None and room.state is RoomState.READY and can_close(broker, app, session),
-        room_closing=room is not None and room.state is RoomState.CLOSING and can_close(broker, app, session),
+        room_open=room is not None and room.state is RoomState.READY and can_close(context, session),
+        room_closing=room is not None and room.state is RoomState.CLOSING and can_close(context, session),
         present=None if call is None or call.evidence_at is None else call.attendance.present,
         quiet_since=None if call is None else await _quiet_since(transaction, app, session, call),
         last_call_ended_at=last_ended,
         no_shows_reported_for=session.no_shows_reported_for,
         concluded=session.concluded_at is not None,
     )
-    return _Standing(app, session, call, room, affairs)
+    return _Snapshot(context, session, call, room, affairs)
 
 
 async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
@@ -134,60 +137,59 @@ async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call
     return max(last_left_at, issued_at or call.started_at)
 
 
-async def _run(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
+async def _run(snapshot: _Snapshot, due: DueStep) -> bool:
     """Run one errand; False when it has to be tried again later."""
-    log.info("lifecycle.step_started", step=due.errand, session_id=str(standing.session.id), reason=due.reason)
+    log.info("lifecycle.step_started", step=due.errand, session_id=str(snapshot.session.id), reason=due.reason)
     match due.errand:
         case LifecycleStep.CLOSE:
-            return await _close(broker, standing, due, now)
+            return await _close(snapshot, due)
         case LifecycleStep.REPORT_NO_SHOWS:
-            return await _report_no_shows(broker, standing, due, now)
+            return await _report_no_shows(snapshot, due)
         case LifecycleStep.CONCLUDE:
-            return await _conclude(broker, standing, due, now)
+            return await _conclude(snapshot, due)
 
 
-async def _close(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
-    app, session = standing.app, standing.session
-    if standing.call is not None and standing.affairs.present == 0:
+async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
+    context, session = snapshot.context, snapshot.session
+    broker, app, now = context.broker, context.app, context.now
+    if snapshot.call is not None and snapshot.affairs.present == 0:
         # Somebody may be in it of whom we have heard, or would hear if we asked: nobody is thrown out by mistake.
         await apply(broker, app.id, session.id, now=now)
-        await ask(broker, app.id, session.id, standing.call.id, now=now)
+        await ask(broker, app.id, session.id, snapshot.call.id, now=now)
     async with broker.store.transaction() as transaction:
         # What was due may have changed since we looked: a new start, another reschedule.
-        again = await _standing(transaction, broker, app.id, session.id)
+        again = await _snapshot(transaction, broker, app.id, session.id, now)
         if again is None or due.errand not in {each.errand for each in agenda(again.affairs) if each.at <= now}:
             return True
         await end_open_call(
+            again.context,
             transaction,
-            broker,
-            app,
             again.session,
             by=None,
             reason=due.reason or EndReason.REQUESTED,
-            actor=Actor(app.id),
-            at=_end_of_call(again, due, now),
-            now=now,
+            at=_end_of_call(again, due),
         )
-    await close_room(broker, app, again.session, actor=Actor(app.id), now=now)
+    await close_room(again.context, again.session)
     async with broker.store.transaction() as transaction:
-        after = await _standing(transaction, broker, app.id, session.id)
+        after = await _snapshot(transaction, broker, app.id, session.id, now)
     return after is None or not after.affairs.room_closing
 
 
-def _end_of_call(standing: _Standing, due: DueStep, now: datetime) -> datetime:
+def _end_of_call(snapshot: _Snapshot, due: DueStep) -> datetime:
     """When the call was over: with the last person in it, or when the window closed if nobody knows of persons."""
-    call = standing.call
-    if call is None or standing.affairs.present is None:
+    call, now = snapshot.call, snapshot.context.now
+    if call is None or snapshot.affairs.present is None:
         return min(due.at, now)
-    if standing.affairs.present == 0 and call.attendance.last_left_at is not None:
+    if snapshot.affairs.present == 0 and call.attendance.last_left_at is not None:
         return min(call.attendance.last_left_at, now)
-    return min(due.at, now) if standing.affairs.present == 0 else now
+    return min(due.at, now) if snapshot.affairs.present == 0 else now
 
 
-async def _report_no_shows(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
-    app, session = standing.app, standing.session
+async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
+    context, session = snapshot.context, snapshot.session
+    broker, app, now = context.broker, context.app, context.now
     starts_at = session.terms.starts_at
-    told = await _ask_for_everybody(broker, standing, now)
+    told = await _reconcile_calls(snapshot)
     if told is ReconciliationOutcome.SILENT and now < due.at + GIVE_UP_AFTER:
         # A lost webhook must not make somebody absent.
         return False
@@ -199,16 +201,14 @@ async def _report_no_shows(broker: Broker, standing: _Standing, due: DueStep, no
             return True
         confirmed = told is ReconciliationOutcome.ANSWERED
         missing, evidence = await who_is_missing(transaction, app, locked, confirmed=confirmed)
-        data = {"starts_at": rfc3339(starts_at), "call": standing.call and str(standing.call.id)}
+        data = {"starts_at": rfc3339(starts_at), "call": snapshot.call and str(snapshot.call.id)}
         if evidence:
             await record(
                 transaction,
                 *(
-                    about(
+                    context.event(
                         locked,
                         EventType.PARTICIPANT_NO_SHOW,
-                        actor=Actor(app.id),
-                        now=now,
                         user_id=person.user_id,
                         data=data | {"role": person.role},
                     )
@@ -219,9 +219,10 @@ async def _report_no_shows(broker: Broker, standing: _Standing, due: DueStep, no
     return True
 
 
-async def _ask_for_everybody(broker: Broker, standing: _Standing, now: datetime) -> ReconciliationOutcome:
+async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
     """Ask about every call that is not settled; where there was none, about the room."""
-    app, session = standing.app, standing.session
+    context, session = snapshot.context, snapshot.session
+    broker, app, now = context.broker, context.app, context.now
     async with broker.store.transaction() as transaction:
         held = await calls.of_session(transaction, app.id, session.id)
     if not held:
@@ -231,9 +232,10 @@ async def _ask_for_everybody(broker: Broker, standing: _Standing, now: datetime)
     return ReconciliationOutcome.SILENT if ReconciliationOutcome.SILENT in told else ReconciliationOutcome.ANSWERED
 
 
-async def _conclude(broker: Broker, standing: _Standing, due: DueStep, now: datetime) -> bool:
-    app, session = standing.app, standing.session
-    told = await _ask_for_everybody(broker, standing, now)
+async def _conclude(snapshot: _Snapshot, due: DueStep) -> bool:
+    context, session = snapshot.context, snapshot.session
+    broker, app, now = context.broker, context.app, context.now
+    told = await _reconcile_calls(snapshot)
     async with broker.store.transaction() as transaction:
         locked = await sessions.lock_by_id(transaction, app.id, session.id)
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:

@@ -5,13 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from videobroker.broker import Broker
 from videobroker.domain.access import has_opened
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.authorization import Action, membership, view_of
 from videobroker.domain.calls import EndReason
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.join_context import door_of, providers_named, providers_of
 from videobroker.domain.lifecycle import Affairs, agenda
@@ -52,150 +51,122 @@ from videobroker.usecases.authorization import (
 )
 from videobroker.usecases.calls.calls import end_open_call
 from videobroker.usecases.calls.rooms import close_room
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role
 
 LONGEST_ROSTER = 10_000
 
 
 async def register(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    terms: SessionTerms,
-    people: Sequence[Participant] | None,
-    *,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant] | None
 ) -> Registered:
     """Register a session, or replace what was registered under its reference.
 
     `people` replaces the roster; None leaves it as it is. The same terms and people again change nothing: no event,
     no new version. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`.
     """
-    check_terms(app, terms)
-    check_people(app, providers_named(app, terms), people or ())
-    async with broker.store.transaction() as transaction:
-        added = await _add(transaction, app, key, terms, people or (), actor=actor, now=now)
+    check_terms(context.app, terms)
+    check_people(context.app, providers_named(context.app, terms), people or ())
+    async with context.store.transaction() as transaction:
+        added = await _add(context, transaction, key, terms, people or ())
         if added is not None:
             return added
-        registered = await _change(transaction, broker, app, key, lambda _: terms, people, actor=actor, now=now)
-    await _shut_if_over(broker, app, registered, actor=actor, now=now)
+        registered = await _change(context, transaction, key, lambda _: terms, people)
+    await _shut_if_over(context, registered)
     return registered
 
 
 async def register_new(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    terms: SessionTerms,
-    people: Sequence[Participant],
-    *,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant]
 ) -> Registered | None:
     """Register a session under a reference that nothing has yet; None, and no change, when something has it.
 
     Raises whatever `register` raises.
     """
-    check_terms(app, terms)
-    check_people(app, providers_named(app, terms), people)
-    async with broker.store.transaction() as transaction:
-        return await _add(transaction, app, key, terms, people, actor=actor, now=now)
+    check_terms(context.app, terms)
+    check_people(context.app, providers_named(context.app, terms), people)
+    async with context.store.transaction() as transaction:
+        return await _add(context, transaction, key, terms, people)
 
 
 async def _add(
+    context: RequestContext,
     transaction: UnitOfWork,
-    app: App,
     key: SessionKey,
     terms: SessionTerms,
     people: Sequence[Participant],
-    *,
-    actor: Actor,
-    now: datetime,
 ) -> Registered | None:
-    require_may_create(app, key.kind, terms, people, actor)
-    session = Session(SessionId(uuid7(now)), key, terms, None, 1, now, now)
-    if not await sessions.add(transaction, session, attend_at=_first_due(app, session)):
+    require_may_create(context, key.kind, terms, people)
+    session = Session(SessionId(uuid7(context.now)), key, terms, None, 1, context.now, context.now)
+    if not await sessions.add(transaction, session, attend_at=_first_due(context.app, session)):
         return None
-    await sessions.put_participants(transaction, app.id, session.id, people)
-    await record(transaction, _about(session, EventType.SESSION_REGISTERED, actor, now))
-    return _registered(session, _sorted(people), actor=actor, created=True, changed=True)
+    await sessions.put_participants(transaction, context.app.id, session.id, people)
+    await record(transaction, _about(context, session, EventType.SESSION_REGISTERED))
+    return _registered(session, _sorted(people), actor=context.actor, created=True, changed=True)
 
 
 def require_may_create(
-    app: App, kind: SessionKind, terms: SessionTerms, people: Sequence[Participant], actor: Actor
+    context: RequestContext, kind: SessionKind, terms: SessionTerms, people: Sequence[Participant]
 ) -> None:
     """Raise unless the actor may create such a session: end users need a booking role in it, under the app's policy."""
-    require_among(actor, *(person.user_id for person in people))
-    own = [person.role for person in people if person.user_id == actor.user_id]
-    require_new(app, SessionKey(app.id, kind, ""), actor, own[0] if own else None)
-    if actor.user_id is not None and (terms.policy or terms.providers):
+    require_among(context.actor, *(person.user_id for person in people))
+    own = [person.role for person in people if person.user_id == context.actor.user_id]
+    require_new(context, SessionKey(context.app.id, kind, ""), own[0] if own else None)
+    if context.actor.user_id is not None and (terms.policy or terms.providers):
         raise RoleMayNot("Only a backend chooses the policy and the providers of a session. Use an API key.")
 
 
 async def amend(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    amendment: Callable[[SessionTerms], SessionTerms],
-    *,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, key: SessionKey, amendment: Callable[[SessionTerms], SessionTerms]
 ) -> Registered:
     """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
-    async with broker.store.transaction() as transaction:
-        registered = await _change(transaction, broker, app, key, amendment, None, actor=actor, now=now)
-    await _shut_if_over(broker, app, registered, actor=actor, now=now)
+    async with context.store.transaction() as transaction:
+        registered = await _change(context, transaction, key, amendment, None)
+    await _shut_if_over(context, registered)
     return registered
 
 
-async def cancel(broker: Broker, app: App, key: SessionKey, *, actor: Actor, now: datetime) -> Registered:
+async def cancel(context: RequestContext, key: SessionKey) -> Registered:
     """Cancel a session: nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same."""
-    return await amend(
-        broker, app, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED), actor=actor, now=now
-    )
+    return await amend(context, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED))
 
 
 async def _change(
+    context: RequestContext,
     transaction: UnitOfWork,
-    broker: Broker,
-    app: App,
     key: SessionKey,
     amendment: Callable[[SessionTerms], SessionTerms],
     people: Sequence[Participant] | None,
-    *,
-    actor: Actor,
-    now: datetime,
 ) -> Registered:
     session = await sessions.lock(transaction, key)
     if session is None:
         raise no_session(key)
-    await require_in(transaction, app, session, actor, Action.CHANGE_SESSION)
+    await require_in(context, transaction, session, Action.CHANGE_SESSION)
     terms = amendment(session.terms)
-    former = None if people is None else await sessions.roster(transaction, app.id, session.id)
+    former = None if people is None else await sessions.roster(transaction, context.app.id, session.id)
     wanted = None if people is None else _sorted(people)
     if wanted != former or _changes_details(session.terms, terms):
-        await require_in(transaction, app, session, actor, Action.CHANGE_DETAILS)
-    await _check_terms_change(transaction, app, session, terms)
+        await require_in(context, transaction, session, Action.CHANGE_DETAILS)
+    await _check_terms_change(transaction, context.app, session, terms)
     if wanted is not None and former is not None:
-        _check_people_change(app, session, terms, former, wanted)
+        _check_people_change(context.app, session, terms, former, wanted)
     if _say_the_same(terms, session.terms) and wanted == former:
-        same = await _read_back(transaction, session, own_user_id=actor.user_id)
-        return replace(same, view=_view_of_change(app, same, actor))
-    changed = replace(session, terms=terms, version=session.version + 1, updated_at=now)
+        same = await _read_back(transaction, session, own_user_id=context.actor.user_id)
+        return replace(same, view=_view_of_change(context, same))
+    changed = replace(session, terms=terms, version=session.version + 1, updated_at=context.now)
     await sessions.save_terms(transaction, changed)
     if wanted is not None and former is not None:
         await _replace_roster(transaction, changed, former, wanted)
-    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
     if changed.concluded_at is not None:
-        await sessions.conclude(transaction, app.id, session.id, at=None)
-    reason = _reason_to_close(app, session, terms, now)
+        await sessions.conclude(transaction, context.app.id, session.id, at=None)
+    reason = _reason_to_close(context, session, terms)
     if reason is not None:
-        await lobby.clear(transaction, app.id, session.id)
-        await end_open_call(transaction, broker, app, changed, by=None, reason=reason, actor=actor, now=now)
-    await record(transaction, _about(changed, _kind_of_change(session, changed), actor, now))
-    read_back = await _read_back(transaction, changed, own_user_id=actor.user_id)
-    read_back = replace(read_back, view=_view_of_change(app, read_back, actor))
+        await lobby.clear(transaction, context.app.id, session.id)
+        await end_open_call(context, transaction, changed, by=None, reason=reason)
+    await record(transaction, _about(context, changed, _kind_of_change(session, changed)))
+    read_back = await _read_back(transaction, changed, own_user_id=context.actor.user_id)
+    read_back = replace(read_back, view=_view_of_change(context, read_back))
     return replace(read_back, changed=True, closes=reason is not None)
 
 
@@ -213,12 +184,12 @@ async def _read_back(transaction: UnitOfWork, session: Session, *, own_user_id: 
     return Registered(session, people, count, own)
 
 
-def _view_of_change(app: App, registered: Registered, actor: Actor) -> SessionView:
+def _view_of_change(context: RequestContext, registered: Registered) -> SessionView:
     """What an actor who changed the session sees of it: a key sees what it wrote, also without `sessions:read`."""
-    if actor.user_id is None:
+    if context.actor.user_id is None:
         return FULL_VIEW
-    policy, own = app.policy_for(registered.session.terms.policy), registered.own
-    return view_of(actor, policy=policy, person=membership(policy, None if own is None else own.role))
+    policy, own = context.app.policy_for(registered.session.terms.policy), registered.own
+    return view_of(context.actor, policy=policy, person=membership(policy, None if own is None else own.role))
 
 
 def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
@@ -233,12 +204,12 @@ def _first_due(app: App, session: Session) -> datetime | None:
     return dues[0].at if dues else None
 
 
-def _reason_to_close(app: App, session: Session, after: SessionTerms, now: datetime) -> EndReason | None:
+def _reason_to_close(context: RequestContext, session: Session, after: SessionTerms) -> EndReason | None:
     """Why the call ends and the room is shut with this change; None when they may go on."""
     if after.is_shut:
         return EndReason.SESSION_SHUT
-    had_opened = has_opened(door_of(app, session, call_running=False), now)
-    is_open = has_opened(door_of(app, replace(session, terms=after), call_running=False), now)
+    had_opened = has_opened(door_of(context.app, session, call_running=False), context.now)
+    is_open = has_opened(door_of(context.app, replace(session, terms=after), call_running=False), context.now)
     return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 
@@ -282,51 +253,44 @@ def _kind_of_change(before: Session, after: Session) -> EventType:
     return EventType.SESSION_UPDATED
 
 
-async def _shut_if_over(broker: Broker, app: App, registered: Registered, *, actor: Actor, now: datetime) -> None:
+async def _shut_if_over(context: RequestContext, registered: Registered) -> None:
     if registered.closes or registered.session.terms.is_shut:
-        await close_room(broker, app, registered.session, actor=actor, now=now)
+        await close_room(context, registered.session)
 
 
-async def find(broker: Broker, app: App, key: SessionKey, *, actor: Actor, acting_for: str | None = None) -> Registered:
+async def find(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> Registered:
     """A session with its first participants and the actor's own entry, as far as the actor may see them.
 
     Raises `SessionNotFound`, `ScopeMissing`.
     """
-    authorized = await require(broker, app, key, actor, Action.VIEW_SESSION, acting_for=acting_for)
-    view = view_at(app, authorized, actor)
-    async with broker.store.transaction() as transaction:
+    authorized = await require(context, key, Action.VIEW_SESSION, acting_for=acting_for)
+    view = view_at(context, authorized)
+    async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        found = await _read_back(transaction, session, own_user_id=actor.user_id or acting_for)
+        found = await _read_back(transaction, session, own_user_id=context.actor.user_id or acting_for)
     return replace(found, view=view, own=found.own if view.names else None)
 
 
 async def list_sessions(
-    broker: Broker,
-    app: App,
-    kind: SessionKind,
-    chosen: SessionFilter,
-    *,
-    actor: Actor,
-    limit: int,
-    cursor: str | None,
+    context: RequestContext, kind: SessionKind, chosen: SessionFilter, *, limit: int, cursor: str | None
 ) -> tuple[list[SessionSummary], str | None]:
     """One page of the app's sessions and the cursor of the next page.
 
     An end user gets those that they may see among the ones in which they are a participant, so a page may hold fewer
     than `limit`. Raises `NotYourself`, `ScopeMissing`.
     """
-    require_scope(actor, Action.VIEW_SESSION)
-    if actor.user_id is not None:
-        require_among(actor, *((chosen.participant,) if chosen.participant else ()))
-    async with broker.store.transaction() as transaction:
-        found, following = await sessions.page(transaction, app.id, kind, chosen, limit=limit, cursor=cursor)
+    require_scope(context.actor, Action.VIEW_SESSION)
+    if context.actor.user_id is not None:
+        require_among(context.actor, *((chosen.participant,) if chosen.participant else ()))
+    async with context.store.transaction() as transaction:
+        found, following = await sessions.page(transaction, context.app.id, kind, chosen, limit=limit, cursor=cursor)
         ids = [session.id for session in found]
-        counts = await sessions.participant_counts(transaction, app.id, ids)
+        counts = await sessions.participant_counts(transaction, context.app.id, ids)
         user_id = chosen.participant
-        own = {} if user_id is None else await sessions.entries_of_user(transaction, app.id, ids, user_id)
-        views = await visible(transaction, app, found, actor)
+        own = {} if user_id is None else await sessions.entries_of_user(transaction, context.app.id, ids, user_id)
+        views = await visible(context, transaction, found)
     return [
         SessionSummary(session, counts[session.id], own.get(session.id), views[session.id])
         for session in found
@@ -335,24 +299,17 @@ async def list_sessions(
 
 
 async def list_participants(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    *,
-    actor: Actor,
-    acting_for: str | None = None,
-    limit: int,
-    cursor: str | None,
+    context: RequestContext, key: SessionKey, *, acting_for: str | None = None, limit: int, cursor: str | None
 ) -> tuple[list[Participant], str | None]:
     """One page of the participants, by user ID, and the cursor of the next; participants see their own entry.
 
     Raises `SessionNotFound`, `RoleMayNot`.
     """
-    authorized = await require(broker, app, key, actor, Action.VIEW_PARTICIPANTS, acting_for=acting_for)
+    authorized = await require(context, key, Action.VIEW_PARTICIPANTS, acting_for=acting_for)
     if authorized.only_own:
         own = authorized.entrance.participant
         return ([] if own is None else [own]), None
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
@@ -360,11 +317,11 @@ async def list_participants(
 
 
 async def find_participant(
-    broker: Broker, app: App, key: SessionKey, user_id: str, *, actor: Actor, acting_for: str | None = None
+    context: RequestContext, key: SessionKey, user_id: str, *, acting_for: str | None = None
 ) -> Participant:
     """One participant. Raises `SessionNotFound`, `ParticipantNotFound`, `NotYourself`, `RoleMayNot`."""
-    await require(broker, app, key, actor, Action.VIEW_PARTICIPANTS, about=user_id, acting_for=acting_for)
-    async with broker.store.transaction() as transaction:
+    await require(context, key, Action.VIEW_PARTICIPANTS, about=user_id, acting_for=acting_for)
+    async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
@@ -374,38 +331,34 @@ async def find_participant(
     return person
 
 
-async def put_participant(
-    broker: Broker, app: App, key: SessionKey, person: Participant, *, actor: Actor, now: datetime
-) -> bool:
+async def put_participant(context: RequestContext, key: SessionKey, person: Participant) -> bool:
     """Write one line of the roster; True when the person is new there. Raises `SessionNotFound`, `RoleNotMapped`."""
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_in(transaction, app, session, actor, Action.CHANGE_DETAILS)
-        check_people(app, providers_of(app, session), [person])
-        former = await sessions.find_participant(transaction, app.id, session.id, person.user_id)
+        await require_in(context, transaction, session, Action.CHANGE_DETAILS)
+        check_people(context.app, providers_of(context.app, session), [person])
+        former = await sessions.find_participant(transaction, context.app.id, session.id, person.user_id)
         if former != person:
-            await sessions.put_participants(transaction, app.id, session.id, [person])
+            await sessions.put_participants(transaction, context.app.id, session.id, [person])
             kind = EventType.PARTICIPANT_ADDED if former is None else EventType.PARTICIPANT_UPDATED
-            await record(transaction, _about(session, kind, actor, now, person))
+            await record(transaction, _about(context, session, kind, person))
     return former is None
 
 
-async def drop_participant(
-    broker: Broker, app: App, key: SessionKey, user_id: str, *, actor: Actor, now: datetime
-) -> None:
+async def drop_participant(context: RequestContext, key: SessionKey, user_id: str) -> None:
     """Take one person off the roster. Raises `SessionNotFound`, `ParticipantNotFound`."""
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_in(transaction, app, session, actor, Action.CHANGE_DETAILS)
-        person = await sessions.find_participant(transaction, app.id, session.id, user_id)
+        await require_in(context, transaction, session, Action.CHANGE_DETAILS)
+        person = await sessions.find_participant(transaction, context.app.id, session.id, user_id)
         if person is None:
             raise _no_participant(key, user_id)
-        await sessions.drop_participants(transaction, app.id, session.id, [user_id])
-        await record(transaction, _about(session, EventType.PARTICIPANT_DROPPED, actor, now, person))
+        await sessions.drop_participants(transaction, context.app.id, session.id, [user_id])
+        await record(transaction, _about(context, session, EventType.PARTICIPANT_DROPPED, person))
 
 
 def check_terms(app: App, terms: SessionTerms) -> None:
@@ -491,9 +444,9 @@ def _no_participant(key: SessionKey, user_id: str) -> ParticipantNotFound:
 
 
 def _about(
-    session: Session, event_type: EventType, actor: Actor, now: datetime, person: Participant | None = None
+    context: RequestContext, session: Session, event_type: EventType, person: Participant | None = None
 ) -> Event:
     if person is None:
         data = {"version": session.version, "status": session.terms.status}
-        return about(session, event_type, actor=actor, now=now, data=data)
-    return about(session, event_type, actor=actor, now=now, user_id=person.user_id, data={"role": person.role})
+        return context.event(session, event_type, data=data)
+    return context.event(session, event_type, user_id=person.user_id, data={"role": person.role})

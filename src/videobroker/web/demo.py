@@ -4,20 +4,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Reason, Refuse, Wait
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.overview import Phase, phase_of
 from videobroker.domain.sessions import Registered, SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases import registration, tenants
 from videobroker.usecases.access import access
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import issue_link
 from videobroker.usecases.operations import overviews
@@ -96,10 +95,11 @@ async def demo_page(request: Request) -> Response:
     return rendered("demo.html", operator=None, apps=by_app, sandbox_url=plan.sandbox_url, now=now)
 
 
-async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: Any) -> Shown:
+async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: datetime) -> Shown:
     app = await tenants.find_app(broker, app_name)
+    context = RequestContext.for_system(broker, app, now)
     key = SessionKey(app.id, kind, reference)
-    registered = await registration.find(broker, app, key, actor=Actor(app.id))
+    registered = await registration.find(context, key)
     seen = await overviews.see(broker, app, registered.session.id)
     policy = app.policy_for(registered.session.terms.policy)
     people = [
@@ -109,7 +109,7 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
         people.append((GUESTS_NAME, GUEST_ROLE, ""))
     visitors = []
     for name, role, user_id in people:
-        decision = await access(broker, app, key, user_id=user_id or None, now=now)
+        decision = await access(context, key, user_id=user_id or None)
         opens_at = decision.opens_at if isinstance(decision, Wait) and decision.reason is Reason.TOO_EARLY else None
         can_try = not isinstance(decision, Refuse)
         visitors.append(DemoUser(name, role, user_id, can_try, _state(decision), opens_at))
@@ -147,17 +147,14 @@ async def demo_join(request: Request) -> Response:
     if wanted not in plan.sessions:
         raise InvalidInput("This is no session of the demo. Open the demo page again.")
     app = await tenants.find_app(broker, wanted[0])
-    now, user_id = broker.now(), form.raw("user_id")
+    context, user_id = RequestContext.for_system(broker, app, broker.now()), form.raw("user_id")
     link = await issue_link(
-        broker,
-        app,
+        context,
         SessionKey(app.id, SessionKind(wanted[1]), wanted[2]),
-        user_id=user_id or guest_id(now, app=app, idempotency_key=None),
+        user_id=user_id or guest_id(context, idempotency_key=None),
         display_name=None if user_id else GUESTS_NAME,
         is_guest=not user_id,
         life=None,
-        actor=Actor(app.id),
-        now=now,
     )
     # Without a host: it is the one that this page was asked from.
     return RedirectResponse(f"/join/{link.text}", HTTPStatus.SEE_OTHER)

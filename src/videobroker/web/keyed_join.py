@@ -27,29 +27,12 @@ async def answer_join(
     """Join credentials as `show` presents them. A repeated request gets those from before while they are current."""
 
     async def enter() -> Issued:
-        joined = await join(
-            caller.broker,
-            caller.app,
-            key,
-            visitor,
-            surface=surface,
-            provider=provider,
-            actor=caller.actor,
-            now=caller.now,
-        )
+        joined = await join(caller.context, key, visitor, surface=surface, provider=provider)
         return Issued(show(joined), joined.grant, joined.expires_at)
 
     async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
         confirmed = await confirm_join(
-            caller.broker,
-            caller.app,
-            key,
-            visitor,
-            stored.credential,
-            surface=surface,
-            provider=provider,
-            actor=caller.actor,
-            now=caller.now,
+            caller.context, key, visitor, stored.credential, surface=surface, provider=provider
         )
         return stored.body if confirmed else None
 

@@ -88,11 +88,8 @@ async def nasty(hooked: Tenant, sandbox: Sandbox, clock: MovableClock) -> Tenant
 async def test_every_occurrence_on_every_page_is_isolated(console: Console, nasty: Tenant) -> None:
     app = nasty.app.id
     endpoint = await endpoints.create(
-        nasty.broker,
-        nasty.app,
+        nasty.context,
         EndpointRequest("https://backend.example/", NASTY),
-        actor=nasty.actor,
-        now=nasty.broker.now(),
     )
     await console.sign_in(name=f"{HEBREW}marker")
     today = (await console.get(f"/console?app={app}")).text

@@ -30,9 +30,7 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 async def failed(tenant: Tenant, backend: Backend, clock: MovableClock) -> Endpoint:
     """An endpoint to which one event could not be brought."""
-    endpoint = await endpoints.create(
-        tenant.broker, tenant.app, EndpointRequest(backend.url), actor=tenant.actor, now=tenant.broker.now()
-    )
+    endpoint = await endpoints.create(tenant.context, EndpointRequest(backend.url))
     backend.usually = answer(503, b"not now")
     await tenant.book()
     for _ in range(9):
@@ -82,9 +80,7 @@ async def test_a_delivery_that_fails_is_nowhere_shown_as_delivered_or_on_a_good_
     console: Console, tutoring: Tenant, backend: Backend, clock: MovableClock, kind: str
 ) -> None:
     url = backend.url if kind == "status" else "http://127.0.0.1:9/"
-    endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(url), actor=tutoring.actor, now=tutoring.broker.now()
-    )
+    endpoint = await endpoints.create(tutoring.context, EndpointRequest(url))
     backend.usually = answer(503, b"not now")
     await tutoring.book()
     listed, path = f"/console/deliveries?app={tutoring.app.id}", path_of(tutoring, endpoint)
@@ -117,7 +113,8 @@ async def test_an_event_that_fails_while_others_arrive_is_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     backend.usually = answer(500)
     await tutoring.book("one")
@@ -135,7 +132,8 @@ async def test_the_timeline_of_a_session_leads_to_the_deliveries_of_its_events(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     await tutoring.book()
     await carry(tutoring)
@@ -151,7 +149,8 @@ async def test_a_test_is_sent_at_once_and_its_outcome_shown(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     path = path_of(tutoring, endpoint)
     taken = await console.post(f"{path}/test", page=path)
@@ -168,7 +167,8 @@ async def test_what_happened_in_a_stretch_of_time_is_replayed(
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     await tutoring.book()
     await carry(tutoring)
@@ -208,7 +208,8 @@ async def test_an_endpoint_is_disabled_and_gets_what_it_missed_when_it_is_enable
     console: Console, tutoring: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     path = path_of(tutoring, endpoint)
     off = await console.post(f"{path}/switch", page=path, enabled="no")
@@ -229,7 +230,8 @@ async def test_another_apps_endpoint_is_not_there(
     console: Console, tutoring: Tenant, other: Tenant, backend: Backend
 ) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     answered = await console.get(path_of(other, endpoint))
     assert answered.status_code == 404
@@ -238,7 +240,8 @@ async def test_another_apps_endpoint_is_not_there(
 
 async def test_no_secret_is_shown(console: Console, tutoring: Tenant, backend: Backend) -> None:
     endpoint = await endpoints.create(
-        tutoring.broker, tutoring.app, EndpointRequest(backend.url), actor=tutoring.actor, now=tutoring.broker.now()
+        tutoring.context,
+        EndpointRequest(backend.url),
     )
     for path in (path_of(tutoring, endpoint), f"/console/deliveries?app={tutoring.app.id}"):
         assert "whsec_" not in (await console.get(path)).text

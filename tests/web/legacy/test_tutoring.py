@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, code_of, make_tenant
+from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, code_of, context_of, make_tenant
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
@@ -395,7 +395,9 @@ class TestVideoSessions:
         key, now = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"), tenant.broker.now()
         entrance = await look_at(tenant.broker, key, None)
         assert entrance.room is not None
-        await renew_room(tenant.broker, tenant.app, entrance.session, entrance.room, actor=tenant.actor, now=now)
+        await renew_room(
+            context_of(tenant.broker, tenant.app, actor=tenant.actor, now=now), entrance.session, entrance.room
+        )
 
     async def test_what_never_started_cannot_end(self, tutoring: Tenant) -> None:
         await tutoring.book()

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.attendance.stays import Stay
@@ -23,6 +22,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require
+from videobroker.usecases.context import RequestContext
 
 LOOKS_BACK = timedelta(days=1)
 """Replicas' clocks may differ: credentials may bear an earlier time than the session."""
@@ -54,29 +54,27 @@ class Report:
     calls: tuple[Call, ...]
 
 
-async def attendance_of(
-    broker: Broker, app: App, key: SessionKey, *, actor: Actor, acting_for: str | None = None, now: datetime
-) -> Report:
+async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> Report:
     """Who attended a booking; participants see their own attendance. Raises `SessionNotFound`, `RoleMayNot`.
 
     Until the booking is over for good the verdicts are those of this moment. Afterwards they are what was written
     then, whatever the policy says meanwhile.
     """
-    authorized = await require(broker, app, key, actor, Action.VIEW_ATTENDANCE, acting_for=acting_for)
-    shown = actor.user_id if authorized.only_own else None
-    async with broker.store.transaction() as transaction:
+    authorized = await require(context, key, Action.VIEW_ATTENDANCE, acting_for=acting_for)
+    shown = context.actor.user_id if authorized.only_own else None
+    async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        case = await _case(transaction, app, session)
-        written = await verdicts.of_session(transaction, app.id, session.id) if session.concluded_at else {}
-    fresh = case.judged(now, shut=session.concluded_at is not None)
+        case = await _case(transaction, context.app, session)
+        written = await verdicts.of_session(transaction, context.app.id, session.id) if session.concluded_at else {}
+    fresh = case.judged(context.now, shut=session.concluded_at is not None)
     final = {user_id: judgement for (user_id, _), judgement in written.items()}
     return Report(
         session=session,
         final=session.concluded_at is not None,
         registered=tuple(_as_written(each, final.get(each.user_id)) for each in fresh if shown in {None, each.user_id}),
-        others=tuple(each for each in case.others(now) if shown in {None, each.user_id}),
+        others=tuple(each for each in case.others(context.now) if shown in {None, each.user_id}),
         calls=tuple(case.calls),
     )
 

@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, may_meet
 from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import Attested
 from videobroker.domain.attendance.stays import Attended, Stay
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import CallId, uuid7
 from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import Session, SessionKey
@@ -28,55 +27,45 @@ from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_at
 from videobroker.usecases.calls.rooms import can_close, close_room, open_room
+from videobroker.usecases.context import RequestContext
 
 
-async def start_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-) -> tuple[Session, Call]:
+async def start_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
     """Open the session's room and a call in it; a call that is open already is the answer.
 
     With a `user_id` that person must be allowed to enter now; without one, the session must be allowed to meet. An
     end user needs `Action.START_CALL` as well. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and whatever
     keeps the room from being opened.
     """
-    entrance = await require_may_start(broker, app, key, user_id=user_id, actor=actor, now=now)
+    entrance = await require_may_start(context, key, user_id=user_id)
     session, call = entrance.session, entrance.call
     if call is not None and entrance.ready_room is not None:
         return session, call
-    room = await open_room(broker, app, session, surface=Surface.SDK, actor=actor, now=now)
-    async with broker.store.transaction() as transaction:
-        call = await open_call(transaction, app, session, room.provider, by=user_id, actor=actor, now=now)
+    room = await open_room(context, session, surface=Surface.SDK)
+    async with context.store.transaction() as transaction:
+        call = await open_call(context, transaction, session, room.provider, by=user_id)
     return session, call
 
 
-async def require_may_start(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-) -> JoinContext:
+async def require_may_start(context: RequestContext, key: SessionKey, *, user_id: str | None) -> JoinContext:
     """The session, for an actor who may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
-    entrance = await look_at(broker, key, user_id)
-    decision = _may_start(app, entrance, user_id, now)
+    entrance = await look_at(context.broker, key, user_id)
+    decision = _may_start(context, entrance, user_id)
     if not isinstance(decision, Admit):
         raise denial(decision)
-    require_at(app, entrance, actor, Action.START_CALL)
+    require_at(context, entrance, Action.START_CALL)
     return entrance
 
 
-def _may_start(app: App, entrance: JoinContext, user_id: str | None, now: datetime) -> Decision:
-    door = entrance.door(app)
+def _may_start(context: RequestContext, entrance: JoinContext, user_id: str | None) -> Decision:
+    door = entrance.door(context.app)
     if user_id is None:
-        return may_meet(door, now)
-    return decide(door, person_at(app, entrance, is_guest=False), now)
+        return may_meet(door, context.now)
+    return decide(door, person_at(context.app, entrance, is_guest=False), context.now)
 
 
 async def open_call(
-    transaction: UnitOfWork,
-    app: App,
-    session: Session,
-    provider: ProviderName,
-    *,
-    by: str | None,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, transaction: UnitOfWork, session: Session, provider: ProviderName, *, by: str | None
 ) -> Call:
     """The open call of the session; a new one when there was none.
 
@@ -88,92 +77,81 @@ async def open_call(
     if locked.ended_for_all_at not in {None, session.ended_for_all_at}:
         # Ended for everyone since the access decision: it has to be made again.
         raise RoomNotReady("The call was ended while it was being joined. Try again.", retry_after=1)
-    call = Call(CallId(uuid7(now)), session.id, provider, started_at=now, started_by=by)
-    if await calls.open_call(transaction, app.id, call):
+    call = Call(CallId(uuid7(context.now)), session.id, provider, started_at=context.now, started_by=by)
+    if await calls.open_call(transaction, context.app.id, call):
         # The window may have closed since this request began: somebody has to look.
-        await sessions.attend_sooner(transaction, app.id, session.id, now)
-        await sessions.set_ended_for_all(transaction, app.id, session.id, None)
+        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+        await sessions.set_ended_for_all(transaction, context.app.id, session.id, None)
         data = {"call": str(call.id), "provider": provider}
-        await record(transaction, about(session, EventType.CALL_STARTED, actor=actor, now=now, user_id=by, data=data))
+        await record(transaction, context.event(session, EventType.CALL_STARTED, user_id=by, data=data))
         return call
-    running = await calls.latest(transaction, app.id, session.id)
+    running = await calls.latest(transaction, context.app.id, session.id)
     return running or call
 
 
-async def end_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-) -> tuple[Session, Call]:
+async def end_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
     """End the open call and shut the room; without an open call, the answer is the last one.
 
     Of end users, only hosts may. A provider that cannot be reached does not keep the call open: the room stays marked
     as `closing`, and ending the call again retries. Raises `SessionNotFound`, `AccessDenied` for a `user_id` that is
     not a participant, `RoleMayNot`, and `CallNotFound` when there never was a call.
     """
-    session, call = await _end_open_call(broker, app, key, user_id=user_id, actor=actor, now=now)
-    await close_room(broker, app, session, actor=actor, now=now)
+    session, call = await _end_open_call(context, key, user_id=user_id)
+    await close_room(context, session)
     return session, call
 
 
-async def require_may_end(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor
-) -> JoinContext:
+async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: str | None) -> JoinContext:
     """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
-    entrance = await look_at(broker, key, user_id)
+    entrance = await look_at(context.broker, key, user_id)
     if user_id is not None and entrance.participant is None:
         raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
-    require_at(app, entrance, actor, Action.END_CALL)
+    require_at(context, entrance, Action.END_CALL)
     return entrance
 
 
-async def _end_open_call(
-    broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-) -> tuple[Session, Call]:
-    entrance = await require_may_end(broker, app, key, user_id=user_id, actor=actor)
+async def _end_open_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
+    entrance = await require_may_end(context, key, user_id=user_id)
     session = entrance.session
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         # The session before its calls, as everybody else: whoever has the one wants the other.
         await sessions.lock(transaction, key)
-        ended = await end_open_call(
-            transaction, broker, app, session, by=user_id, reason=EndReason.REQUESTED, actor=actor, now=now
-        )
-        if ended is not None and _is_host_or_backend(app, entrance, actor):
-            await sessions.set_ended_for_all(transaction, app.id, session.id, ended.ended_at)
-        latest = ended or await calls.latest(transaction, app.id, session.id)
+        ended = await end_open_call(context, transaction, session, by=user_id, reason=EndReason.REQUESTED)
+        if ended is not None and _is_host_or_backend(context, entrance):
+            await sessions.set_ended_for_all(transaction, context.app.id, session.id, ended.ended_at)
+        latest = ended or await calls.latest(transaction, context.app.id, session.id)
     if latest is None:
         raise CallNotFound(f"There has been no call in {key.label} yet.")
     return session, latest
 
 
-def _is_host_or_backend(app: App, entrance: JoinContext, actor: Actor) -> bool:
-    if actor.user_id is None:
+def _is_host_or_backend(context: RequestContext, entrance: JoinContext) -> bool:
+    if context.actor.user_id is None:
         return True
-    host_roles = app.policy_for(entrance.session.terms.policy).host_roles
+    host_roles = context.app.policy_for(entrance.session.terms.policy).host_roles
     return entrance.participant is not None and entrance.participant.role in host_roles
 
 
 async def end_open_call(
+    context: RequestContext,
     transaction: UnitOfWork,
-    broker: Broker,
-    app: App,
     session: Session,
     *,
     by: str | None,
     reason: EndReason,
-    actor: Actor,
     at: datetime | None = None,
-    now: datetime,
 ) -> Call | None:
     """End the session's open call, if there is one, and say so in the journal; the call that ended.
 
     It ends now, or `at` an earlier moment that was found out only now.
     """
-    ended = await calls.end_call(transaction, app.id, session.id, by=by, reason=reason, at=at or now)
+    ended = await calls.end_call(transaction, context.app.id, session.id, by=by, reason=reason, at=at or context.now)
     if ended is not None:
-        if can_close(broker, app, session):
+        if can_close(context, session):
             # In the same transaction: should this process die now, somebody else shuts the room.
-            await rooms.intend_closing(transaction, app.id, session.id, now=now)
-        await sessions.attend_sooner(transaction, app.id, session.id, now)
-        await lobby.clear(transaction, app.id, session.id)
+            await rooms.intend_closing(transaction, context.app.id, session.id, now=context.now)
+        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+        await lobby.clear(transaction, context.app.id, session.id)
         data = {
             "call": str(ended.id),
             "provider": ended.provider,
@@ -182,26 +160,19 @@ async def end_open_call(
             "people": ended.attendance.people,
             "peak": ended.attendance.peak,
         }
-        await record(transaction, about(session, EventType.CALL_ENDED, actor=actor, now=now, user_id=by, data=data))
+        await record(transaction, context.event(session, EventType.CALL_ENDED, user_id=by, data=data))
     return ended
 
 
 async def list_calls(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    *,
-    actor: Actor,
-    acting_for: str | None = None,
-    limit: int,
-    cursor: str | None,
+    context: RequestContext, key: SessionKey, *, acting_for: str | None = None, limit: int, cursor: str | None
 ) -> tuple[Session, list[Call], str | None]:
     """One page of the session's calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
-    authorized = await require(broker, app, key, actor, Action.VIEW_CALLS, acting_for=acting_for)
+    authorized = await require(context, key, Action.VIEW_CALLS, acting_for=acting_for)
     session = authorized.entrance.session
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         found, following = await calls.page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
-    return session, [_seen_by(actor, call, only_own=authorized.only_own) for call in found], following
+    return session, [_seen_by(context.actor, call, only_own=authorized.only_own) for call in found], following
 
 
 def _seen_by(actor: Actor, call: Call, *, only_own: bool) -> Call:
@@ -233,14 +204,12 @@ class Explained:
         return sorted(own, key=lambda each: (each.observation.at, each.received_at))
 
 
-async def explain(
-    broker: Broker, app: App, call_id: CallId, *, actor: Actor, acting_for: str | None = None
-) -> Explained:
+async def explain(context: RequestContext, call_id: CallId, *, acting_for: str | None = None) -> Explained:
     """A call with its attendance; participants see their own. Raises `CallNotFound`, `RoleMayNot`."""
-    session, call, for_user = await _find_call(broker, app, call_id, actor=actor, acting_for=acting_for)
-    async with broker.store.transaction() as transaction:
-        attended = await stays.attended_call(transaction, app.id, call.id)
-        attested = await stays.observations_of(transaction, app.id, call.id)
+    session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
+    async with context.store.transaction() as transaction:
+        attended = await stays.attended_call(transaction, context.app.id, call.id)
+        attested = await stays.observations_of(transaction, context.app.id, call.id)
     evidence: dict[str, list[Attested]] = defaultdict(list)
     for each in attested:
         evidence[each.observation.evidence].append(each)
@@ -249,18 +218,18 @@ async def explain(
 
 
 async def _find_call(
-    broker: Broker, app: App, call_id: CallId, *, actor: Actor, acting_for: str | None
+    context: RequestContext, call_id: CallId, *, acting_for: str | None
 ) -> tuple[Session, Call, str | None]:
     """The call, its session, and the user whose attendance alone is shown, if it is only theirs."""
     missing = CallNotFound("This app has no call with this id.")
-    async with broker.store.transaction() as transaction:
-        call = await calls.find(transaction, app.id, call_id)
-        session = None if call is None else await sessions.find_by_id(transaction, app.id, call.session_id)
+    async with context.store.transaction() as transaction:
+        call = await calls.find(transaction, context.app.id, call_id)
+        session = None if call is None else await sessions.find_by_id(transaction, context.app.id, call.session_id)
     if call is None or session is None:
         raise missing
     try:
-        authorized = await require(broker, app, session.key, actor, Action.VIEW_CALLS, acting_for=acting_for)
+        authorized = await require(context, session.key, Action.VIEW_CALLS, acting_for=acting_for)
     except SessionNotFound:
         raise missing from None
-    for_user = actor.user_id if authorized.only_own else acting_for
-    return session, _seen_by(actor, call, only_own=authorized.only_own), for_user
+    for_user = context.actor.user_id if authorized.only_own else acting_for
+    return session, _seen_by(context.actor, call, only_own=authorized.only_own), for_user

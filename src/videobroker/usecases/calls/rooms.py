@@ -11,17 +11,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import structlog
 
-from videobroker.broker import Broker
 from videobroker.concurrency.lease import kept
-from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import RoomId, uuid7
 from videobroker.domain.join_context import JoinContext, providers_of
 from videobroker.domain.rooms import Room, RoomState, room_name
@@ -40,6 +37,7 @@ from videobroker.storage.calls.rooms import Claim
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.notifications import room_topic
 from videobroker.storage.sessions import sessions
+from videobroker.usecases.context import RequestContext
 
 TRY_AGAIN = timedelta(seconds=30)
 """After a room could not be closed. Somebody may still be in it."""
@@ -62,19 +60,14 @@ _FAILURES: dict[str, type[ProviderError]] = {
 class _Opening:
     """One process's wish that a room be open."""
 
-    broker: Broker
-    app: App
+    context: RequestContext
     session: Session
     provider: Provider
     with_codes: bool
-    actor: Actor
-    now: datetime
     holder: UUID
 
 
-async def open_room(
-    broker: Broker, app: App, session: Session, *, surface: Surface, codes: bool = False, actor: Actor, now: datetime
-) -> Room:
+async def open_room(context: RequestContext, session: Session, *, surface: Surface, codes: bool = False) -> Room:
     """The session's room, ready to be entered; opened at the first of its providers that answers.
 
     `codes` asks for the room's codes also where the page that takes them is not the vendor's.
@@ -84,8 +77,8 @@ async def open_room(
     """
     reason: ProviderUnavailable | SurfaceNotOffered | None = None
     with_codes = codes or surface is Surface.PREBUILT
-    for name in providers_of(app, session):
-        provider = broker.provider(app, name)
+    for name in providers_of(context.app, session):
+        provider = context.provider(name)
         if codes and Capability.ROOM_CODES not in provider.capabilities:
             reason = reason or SurfaceNotOffered(f"{name} has no room codes. Ask for join credentials with `/v1`.")
             continue
@@ -95,7 +88,7 @@ async def open_room(
             )
             continue
         try:
-            return await _open_at(_Opening(broker, app, session, provider, with_codes, actor, now, uuid4()))
+            return await _open_at(_Opening(context, session, provider, with_codes, uuid4()))
         except ProviderUnavailable as error:
             log.warning("room.open_failed", provider=name, session_id=str(session.id))
             reason = error
@@ -106,11 +99,11 @@ async def open_room(
 
 async def _open_at(opening: _Opening) -> Room:
     session = opening.session
-    wanted = Room(RoomId(uuid7(opening.now)), session.id, opening.provider.name, RoomState.PREPARING)
+    wanted = Room(RoomId(uuid7(opening.context.now)), session.id, opening.provider.name, RoomState.PREPARING)
     deadline = time.monotonic() + WAIT_SECONDS
     claim = await _claim(opening, wanted, awaited=None)
     awaited = claim.attempt
-    with opening.broker.listener.subscribed(room_topic(claim.room.id)) as woken:
+    with opening.context.broker.listener.subscribed(room_topic(claim.room.id)) as woken:
         while True:
             if claim.mine:
                 return await _ask_provider(opening, claim.room)
@@ -129,22 +122,22 @@ async def _open_at(opening: _Opening) -> Room:
 
 
 async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Claim:
-    async with opening.broker.store.transaction() as transaction:
+    async with opening.context.store.transaction() as transaction:
         return await rooms.claim_opening(
             transaction,
-            opening.app.id,
+            opening.context.app.id,
             wanted,
             holder=opening.holder,
             with_codes=opening.with_codes,
             awaited=awaited,
-            now=opening.now,
+            now=opening.context.now,
         )
 
 
 async def _look(opening: _Opening, wanted: Room) -> Claim:
     # Only reading: hundreds of waiters must not stand in the way of the one who works.
-    async with opening.broker.store.transaction() as transaction:
-        return await rooms.look(transaction, opening.app.id, wanted)
+    async with opening.context.store.transaction() as transaction:
+        return await rooms.look(transaction, opening.context.app.id, wanted)
 
 
 def _failure_again(claim: Claim) -> ProviderError:
@@ -155,14 +148,14 @@ def _failure_again(claim: Claim) -> ProviderError:
 
 async def _ask_provider(opening: _Opening, room: Room) -> Room:
     try:
-        async with kept(_renewal(opening.broker, opening.app, room, opening.holder)):
+        async with kept(_renewal(opening.context, room, opening.holder)):
             room, provider_room_id, codes = await _open_with_codes(opening, room)
     except ProviderError as error:
-        await _give_up(opening.broker, opening.app, room, opening.holder, error)
+        await _give_up(opening.context, room, opening.holder, error)
         raise
     except asyncio.CancelledError:
         # Nobody has to wait for a lease to run out because its holder was told to stop.
-        await asyncio.shield(_give_up(opening.broker, opening.app, room, opening.holder, None))
+        await asyncio.shield(_give_up(opening.context, room, opening.holder, None))
         raise
     return await _write_open(opening, room, provider_room_id, codes)
 
@@ -171,7 +164,7 @@ async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Ma
     """Opens the room at the provider, or one of the next generation where this one has too few room codes left."""
     if room.generation:
         # A process that died may have left the former room open. Only one room of a session is open at a time.
-        await close_former_rooms(opening.broker, opening.app, opening.session, actor=opening.actor, now=opening.now)
+        await close_former_rooms(opening.context, opening.session)
     generation = room.generation
     provider_room_id = await _provider_room(opening, room)
     if await _has_few_codes_left(opening, room, provider_room_id):
@@ -199,127 +192,119 @@ async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: s
 
 async def _next_generation(opening: _Opening, room: Room, provider_room_id: str) -> tuple[Room, str]:
     """Leaves the room for a new one: written first, then the former room is closed, then the new one is opened."""
-    broker, app, session = opening.broker, opening.app, opening.session
-    async with broker.store.transaction() as transaction:
+    context, session = opening.context, opening.session
+    async with context.store.transaction() as transaction:
         left = await rooms.begin_generation(
             transaction,
-            app.id,
+            context.app.id,
             room.id,
             holder=opening.holder,
             provider_room_id=provider_room_id,
-            now=opening.now,
+            now=context.now,
         )
         if left is None:
             raise RoomNotReady("Another process prepared the room meanwhile. Ask again.", retry_after=1)
-        await sessions.attend_sooner(transaction, app.id, session.id, opening.now)
-    await close_former_rooms(broker, app, session, actor=opening.actor, now=opening.now)
+        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+    await close_former_rooms(context, session)
     return left, await _provider_room(opening, left)
 
 
-async def renew_room(broker: Broker, app: App, session: Session, room: Room, *, actor: Actor, now: datetime) -> None:
+async def renew_room(context: RequestContext, session: Session, room: Room) -> None:
     """Leave an open room for a new one, which the next join opens. A call that is running there ends at the provider.
 
     Raises `ProviderError` when the former room could not be closed; `close_former_rooms` tries again.
     """
     holder = uuid4()
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         if room.provider_room_id is None or not await rooms.claim_renewal(
-            transaction, app.id, room, holder=holder, now=now
+            transaction, context.app.id, room, holder=holder, now=context.now
         ):
             return
         await rooms.begin_generation(
-            transaction, app.id, room.id, holder=holder, provider_room_id=room.provider_room_id, now=now
+            transaction, context.app.id, room.id, holder=holder, provider_room_id=room.provider_room_id, now=context.now
         )
-        await sessions.attend_sooner(transaction, app.id, session.id, now)
-        await rooms.release(transaction, app.id, room.id, holder=holder, failure=None)
-    await close_former_rooms(broker, app, session, actor=actor, now=now)
+        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+        await rooms.release(transaction, context.app.id, room.id, holder=holder, failure=None)
+    await close_former_rooms(context, session)
 
 
-async def close_former_rooms(broker: Broker, app: App, session: Session, *, actor: Actor, now: datetime) -> None:
+async def close_former_rooms(context: RequestContext, session: Session) -> None:
     """Close the rooms that the session has left, as far as they are still open. Safe to repeat.
 
     Raises `ProviderError` when one could not be closed.
     """
-    async with broker.store.transaction() as transaction:
-        left = await rooms.former(transaction, app.id, session.id)
+    async with context.store.transaction() as transaction:
+        left = await rooms.former(transaction, context.app.id, session.id)
     for room in left:
-        if room.provider not in app.accounts:
+        if room.provider not in context.app.accounts:
             continue
-        provider = broker.provider(app, room.provider)
+        provider = context.provider(room.provider)
         if Capability.CLOSE_ROOM not in provider.capabilities:
             continue
         await provider.close_room(room.provider_room_id)
-        async with broker.store.transaction() as transaction:
-            if await rooms.mark_former_closed(transaction, app.id, room, now=now):
+        async with context.store.transaction() as transaction:
+            if await rooms.mark_former_closed(transaction, context.app.id, room, now=context.now):
                 data = {"provider": room.provider}
-                await record(transaction, about(session, EventType.ROOM_CLOSED, actor=actor, now=now, data=data))
+                await record(transaction, context.event(session, EventType.ROOM_CLOSED, data=data))
 
 
 async def _provider_room(opening: _Opening, room: Room) -> str:
     if room.state is RoomState.READY and room.provider_room_id is not None:
         return room.provider_room_id
-    name = room_name(opening.app.id, opening.session.id, room.generation)
+    name = room_name(opening.context.app.id, opening.session.id, room.generation)
     # A room that was open before may have been closed without our having got the answer.
     closure = room.closure or ("" if room.provider_room_id is not None else None)
     return await opening.provider.open_room(name, closure=closure)
 
 
 async def _write_open(opening: _Opening, room: Room, provider_room_id: str, codes: Mapping[str, str]) -> Room:
-    session, app_id = opening.session, opening.app.id
-    async with opening.broker.store.transaction() as transaction:
+    context, session = opening.context, opening.session
+    async with context.store.transaction() as transaction:
         opened = await rooms.mark_open(
             transaction,
-            app_id,
+            context.app.id,
             room.id,
             holder=opening.holder,
             provider_room_id=provider_room_id,
             codes=codes,
-            now=opening.now,
+            now=context.now,
         )
-        bound = await sessions.stick_to(transaction, app_id, session.id, room.provider)
+        bound = await sessions.stick_to(transaction, context.app.id, session.id, room.provider)
         if opened is None or bound is None:
             raise RoomNotReady("Somebody else prepared the room meanwhile. Ask again.", retry_after=1)
         if room.state is not RoomState.READY:
             await record(transaction, *_opened_events(opening, opened))
-            await sessions.attend_sooner(transaction, app_id, session.id, opening.now)
+            await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
     if bound.terms.is_shut:
         # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
-        await close_room(opening.broker, opening.app, bound, actor=opening.actor, now=opening.now)
+        await close_room(context, bound)
         raise RoomNotReady("The session was changed while its room was being opened. Ask again.", retry_after=1)
     return opened
 
 
 def _opened_events(opening: _Opening, room: Room) -> list[Event]:
     types = [EventType.ROOM_OPENED]
-    if providers_of(opening.app, opening.session)[0] is not room.provider:
+    if providers_of(opening.context.app, opening.session)[0] is not room.provider:
         types.append(EventType.PROVIDER_SWITCHED)
-    return [
-        about(
-            opening.session,
-            event_type,
-            actor=opening.actor,
-            now=opening.now,
-            data={"provider": room.provider},
-        )
-        for event_type in types
-    ]
+    data = {"provider": room.provider}
+    return [opening.context.event(opening.session, event_type, data=data) for event_type in types]
 
 
-def _renewal(broker: Broker, app: App, room: Room, holder: UUID) -> Callable[[], Awaitable[None]]:
+def _renewal(context: RequestContext, room: Room, holder: UUID) -> Callable[[], Awaitable[None]]:
     async def renew() -> None:
-        async with broker.store.transaction() as transaction:
-            await rooms.renew(transaction, app.id, room.id, holder)
+        async with context.store.transaction() as transaction:
+            await rooms.renew(transaction, context.app.id, room.id, holder)
 
     return renew
 
 
-async def _give_up(broker: Broker, app: App, room: Room, holder: UUID, error: ProviderError | None) -> None:
+async def _give_up(context: RequestContext, room: Room, holder: UUID, error: ProviderError | None) -> None:
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
-    async with broker.store.transaction() as transaction:
-        await rooms.release(transaction, app.id, room.id, holder=holder, failure=failure)
+    async with context.store.transaction() as transaction:
+        await rooms.release(transaction, context.app.id, room.id, holder=holder, failure=failure)
 
 
-async def room_id_of_call(broker: Broker, app: App, entrance: JoinContext, call: Call) -> str | None:
+async def room_id_of_call(context: RequestContext, entrance: JoinContext, call: Call) -> str | None:
     """The room of a call by the provider's ID.
 
     The session may be leaving that room for a new one, or may have moved to another provider: then it is the last room
@@ -328,45 +313,47 @@ async def room_id_of_call(broker: Broker, app: App, entrance: JoinContext, call:
     room = entrance.room
     if room is not None and room.provider is call.provider and room.provider_room_id is not None:
         return room.provider_room_id
-    async with broker.store.transaction() as transaction:
-        return await rooms.last_provider_room(transaction, app.id, entrance.session.id, call.provider)
+    async with context.store.transaction() as transaction:
+        return await rooms.last_provider_room(transaction, context.app.id, entrance.session.id, call.provider)
 
 
-def can_close(broker: Broker, app: App, session: Session) -> bool:
+def can_close(context: RequestContext, session: Session) -> bool:
     """Whether the session's room is one that can be shut."""
-    if session.provider is None or session.provider not in app.accounts:
+    if session.provider is None or session.provider not in context.app.accounts:
         return False
     try:
-        return Capability.CLOSE_ROOM in broker.provider(app, session.provider).capabilities
+        return Capability.CLOSE_ROOM in context.provider(session.provider).capabilities
     except ProviderNotConfigured:
         return False
 
 
-async def close_room(broker: Broker, app: App, session: Session, *, actor: Actor, now: datetime) -> None:
+async def close_room(context: RequestContext, session: Session) -> None:
     """Shut the session's room at its provider. What cannot be shut now stays `closing`, and is tried again."""
     if session.provider is None:
         return
-    provider = broker.provider(app, session.provider)
+    provider = context.provider(session.provider)
     if Capability.CLOSE_ROOM not in provider.capabilities:
         return
     holder = uuid4()
-    async with broker.store.transaction() as transaction:
-        room = await rooms.claim_closing(transaction, app.id, session.id, holder=holder, now=now)
+    async with context.store.transaction() as transaction:
+        room = await rooms.claim_closing(transaction, context.app.id, session.id, holder=holder, now=context.now)
     if room is None or room.provider_room_id is None:
         return
     try:
-        async with kept(_renewal(broker, app, room, holder)):
+        async with kept(_renewal(context, room, holder)):
             closure = await provider.close_room(
-                room.provider_room_id, codes=list(room_codes.decrypt(broker.secret_box, room.codes).values())
+                room.provider_room_id, codes=list(room_codes.decrypt(context.broker.secret_box, room.codes).values())
             )
     except ProviderError as error:
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)
         # Whoever waits for the lease wants the room open: that this failed is no news for them.
-        await _give_up(broker, app, room, holder, None)
-        async with broker.store.transaction() as transaction:
-            await sessions.attend_sooner(transaction, app.id, session.id, now + TRY_AGAIN)
+        await _give_up(context, room, holder, None)
+        async with context.store.transaction() as transaction:
+            await sessions.attend_sooner(transaction, context.app.id, session.id, context.now + TRY_AGAIN)
         return
-    async with broker.store.transaction() as transaction:
-        if await rooms.mark_closed(transaction, app.id, room.id, holder=holder, closure=closure, now=now):
+    async with context.store.transaction() as transaction:
+        if await rooms.mark_closed(
+            transaction, context.app.id, room.id, holder=holder, closure=closure, now=context.now
+        ):
             data = {"provider": room.provider}
-            await record(transaction, about(session, EventType.ROOM_CLOSED, actor=actor, now=now, data=data))
+            await record(transaction, context.event(session, EventType.ROOM_CLOSED, data=data))

@@ -8,12 +8,11 @@ from uuid import uuid5
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, Wait, decide, token_expiry
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call
 from videobroker.domain.display_names import guest_name
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.idempotency import Grant, is_current
 from videobroker.domain.ids import uuid7
 from videobroker.domain.join_context import JoinContext, providers_of
@@ -39,6 +38,7 @@ from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require, require_among, require_at, require_scope
 from videobroker.usecases.calls.calls import open_call
 from videobroker.usecases.calls.rooms import open_room
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.waiting_room import knock
 
 LONGEST_CALL = timedelta(hours=12)
@@ -87,20 +87,17 @@ class Joined(Struct):
 class _Attempt(Struct):
     """One visitor's wish to enter one session."""
 
-    broker: Broker
-    app: App
+    context: RequestContext
     key: SessionKey
     visitor: JoinRequester
     surface: Surface
     provider: ProviderName | None
-    actor: Actor
-    now: datetime
 
 
-def guest_id(now: datetime, *, app: App, idempotency_key: str | None) -> str:
+def guest_id(context: RequestContext, *, idempotency_key: str | None) -> str:
     """A new identity for a guest: `guest-` and a UUID. Equal keys make the same guest: the key is unique to a caller
     and a request."""
-    identity = uuid7(now) if idempotency_key is None else uuid5(app.id, idempotency_key)
+    identity = uuid7(context.now) if idempotency_key is None else uuid5(context.app.id, idempotency_key)
     return f"guest-{identity}"
 
 
@@ -114,15 +111,12 @@ async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> No
 
 
 async def join(
-    broker: Broker,
-    app: App,
+    context: RequestContext,
     key: SessionKey,
     visitor: JoinRequester,
     *,
     surface: Surface,
     provider: ProviderName | None = None,
-    actor: Actor,
-    now: datetime,
 ) -> Joined:
     """Credentials for somebody who may enter now.
 
@@ -132,11 +126,11 @@ async def join(
     the line about it before this returns. Raises `AccessDenied` with the decision, `SessionNotFound`, and whatever
     keeps the room from being opened; `SurfaceNotOffered` when the session does not take place at `provider`.
     """
-    attempt = _Attempt(broker, app, key, visitor, surface, provider, actor, now)
+    attempt = _Attempt(context, key, visitor, surface, provider)
     await _require_may_join(attempt)
     for _ in range(ROUNDS):
-        entrance = await look_at(broker, key, visitor.user_id)
-        door = entrance.door(app)
+        entrance = await look_at(context.broker, key, visitor.user_id)
+        door = entrance.door(context.app)
         _require_own_name(attempt, entrance)
         admission = await _admission(attempt, entrance, door)
         _require_provider(attempt, entrance.session)
@@ -148,16 +142,13 @@ async def join(
 
 
 async def confirm_join(
-    broker: Broker,
-    app: App,
+    context: RequestContext,
     key: SessionKey,
     visitor: JoinRequester,
     stored: Grant | None,
     *,
     surface: Surface,
     provider: ProviderName | None = None,
-    actor: Actor,
-    now: datetime,
 ) -> bool:
     """Decide again about a visitor whose credentials were issued before: may they be returned again?
 
@@ -165,21 +156,21 @@ async def confirm_join(
     room, call, or role for the visitor. True: the journal has the event about it before this returns. Raises as `join`
     does.
     """
-    attempt = _Attempt(broker, app, key, visitor, surface, provider, actor, now)
+    attempt = _Attempt(context, key, visitor, surface, provider)
     await _require_may_join(attempt)
-    entrance = await look_at(broker, key, visitor.user_id)
-    door = entrance.door(app)
+    entrance = await look_at(context.broker, key, visitor.user_id)
+    door = entrance.door(context.app)
     _require_own_name(attempt, entrance)
     admission = await _admission(attempt, entrance, door)
     _require_provider(attempt, entrance.session)
     room, call = entrance.ready_room, entrance.call
     if stored is None or room is None or call is None or not _has_what_it_takes(attempt, entrance, room):
         return False
-    vendor = broker.provider(app, room.provider)
+    vendor = context.provider(room.provider)
     seat = _seat(attempt, entrance, door, admission, vendor)
     signed = _sign(attempt, vendor, room, seat)
-    fresh = _grant(entrance.session, call, signed.credentials, seat.role, signed.token_id, now, seat.expires_at)
-    if not is_current(stored, fresh, removed_at=await _removed_at(attempt, entrance.session), now=now):
+    fresh = _grant(entrance.session, call, signed.credentials, seat.role, signed.token_id, context.now, seat.expires_at)
+    if not is_current(stored, fresh, removed_at=await _removed_at(attempt, entrance.session), now=context.now):
         return False
     event = _issued(attempt, entrance, room.provider, seat, token_id=stored.token_id, expires_at=stored.expires_at)
     await _record_issued(attempt, entrance, admission, replace(event, data={**(event.data or {}), "replayed": True}))
@@ -187,8 +178,8 @@ async def confirm_join(
 
 
 async def _removed_at(attempt: _Attempt, session: Session) -> datetime | None:
-    async with attempt.broker.store.transaction() as transaction:
-        removal = await removals.find(transaction, attempt.app.id, session.id, attempt.visitor.user_id)
+    async with attempt.context.store.transaction() as transaction:
+        removal = await removals.find(transaction, attempt.context.app.id, session.id, attempt.visitor.user_id)
     return None if removal is None else removal.removed_at
 
 
@@ -218,22 +209,22 @@ def _grant(
 
 async def _require_may_join(attempt: _Attempt) -> None:
     """Raise unless the actor may ask for credentials of this visitor. Raises `ScopeMissing`, `NotYourself`."""
-    actor, visitor = attempt.actor, attempt.visitor
+    actor, visitor = attempt.context.actor, attempt.visitor
     require_scope(actor, Action.JOIN)
     if actor.user_id is None or actor.user_id == visitor.user_id:
         return
     if not visitor.is_guest:
         require_among(actor, visitor.user_id)
-    await require(attempt.broker, attempt.app, attempt.key, actor, Action.BRING_GUEST)
+    await require(attempt.context, attempt.key, Action.BRING_GUEST)
 
 
 def _require_own_name(attempt: _Attempt, entrance: JoinContext) -> None:
     """Raise unless the actor may choose the visitor's name, or asks for the one they have. Raises `RoleMayNot`."""
-    visitor, actor = attempt.visitor, attempt.actor
+    visitor, actor = attempt.visitor, attempt.context.actor
     if visitor.display_name is None or actor.user_id != visitor.user_id:
         return
     if visitor.display_name not in {visitor.ticket_name, _registered_name(entrance)}:
-        require_at(attempt.app, entrance, actor, Action.CHOOSE_NAME)
+        require_at(attempt.context, entrance, Action.CHOOSE_NAME)
 
 
 def _registered_name(entrance: JoinContext) -> str | None:
@@ -247,36 +238,35 @@ def _display_name(visitor: JoinRequester, entrance: JoinContext) -> str:
 
 
 async def _admission(attempt: _Attempt, entrance: JoinContext, door: Door) -> Admit:
-    person = person_at(attempt.app, entrance, is_guest=attempt.visitor.is_guest)
-    decision = decide(door, person, attempt.now)
+    person = person_at(attempt.context.app, entrance, is_guest=attempt.visitor.is_guest)
+    decision = decide(door, person, attempt.context.now)
     if isinstance(decision, Admit):
         return decision
     guest_id = attempt.visitor.user_id if attempt.visitor.is_guest else None
     if decision.reason is Reason.WAITING_FOR_ADMISSION:
         await _knock(attempt, entrance, person, decision)
     else:
-        await attempt.broker.journal_writer.record(_denied(attempt, entrance, person.role, decision))
+        await attempt.context.broker.journal_writer.record(_denied(attempt, entrance, person.role, decision))
     raise denial(decision, guest_id=guest_id)
 
 
 async def _knock(attempt: _Attempt, entrance: JoinContext, person: Person, decision: Wait | Refuse) -> None:
     visitor = attempt.visitor
-    async with attempt.broker.store.transaction() as transaction:
+    async with attempt.context.store.transaction() as transaction:
         await record(transaction, _denied(attempt, entrance, person.role, decision))
         await knock(
+            attempt.context,
             transaction,
             entrance.session,
             user_id=visitor.user_id,
             display_name=visitor.display_name or visitor.ticket_name or _registered_name(entrance),
             role=person.role,
             is_guest=visitor.is_guest,
-            actor=attempt.actor,
-            now=attempt.now,
         )
 
 
 def _require_provider(attempt: _Attempt, session: Session) -> None:
-    offered = providers_of(attempt.app, session)
+    offered = providers_of(attempt.context.app, session)
     if attempt.provider is not None and offered and attempt.provider not in offered:
         raise SurfaceNotOffered(
             f"The {session.key.label} takes place at {' or '.join(offered)}, not at {attempt.provider}. "
@@ -287,20 +277,20 @@ def _require_provider(attempt: _Attempt, session: Session) -> None:
 def _has_what_it_takes(attempt: _Attempt, entrance: JoinContext, room: Room) -> bool:
     if attempt.surface is Surface.PREBUILT:
         return bool(room.codes)
-    return entrance.uid is not None or not attempt.broker.provider(attempt.app, room.provider).needs_uid
+    return entrance.uid is not None or not attempt.context.provider(room.provider).needs_uid
 
 
 async def _make_ready(attempt: _Attempt, entrance: JoinContext) -> None:
-    broker, app, visitor = attempt.broker, attempt.app, attempt.visitor
+    context, visitor = attempt.context, attempt.visitor
     session = _narrowed(entrance.session, attempt.provider)
     # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
     wanted = (session.id, session.version, session.terms.providers, attempt.surface)
-    room = await broker.single_flight.do(wanted, lambda: _open(attempt, session))
-    if broker.provider(app, room.provider).needs_uid:
-        async with broker.store.transaction() as transaction:
+    room = await context.broker.single_flight.do(wanted, lambda: _open(attempt, session))
+    if context.provider(room.provider).needs_uid:
+        async with context.store.transaction() as transaction:
             await provider_uids.allocate(
                 transaction,
-                app.id,
+                context.app.id,
                 session.id,
                 visitor.user_id,
                 guest_name=(visitor.display_name or visitor.ticket_name) if visitor.is_guest else None,
@@ -308,10 +298,9 @@ async def _make_ready(attempt: _Attempt, entrance: JoinContext) -> None:
 
 
 async def _open(attempt: _Attempt, session: Session) -> Room:
-    broker, app, actor, now = attempt.broker, attempt.app, attempt.actor, attempt.now
-    room = await open_room(broker, app, session, surface=attempt.surface, actor=actor, now=now)
-    async with broker.store.transaction() as transaction:
-        await open_call(transaction, app, session, room.provider, by=attempt.visitor.user_id, actor=actor, now=now)
+    room = await open_room(attempt.context, session, surface=attempt.surface)
+    async with attempt.context.store.transaction() as transaction:
+        await open_call(attempt.context, transaction, session, room.provider, by=attempt.visitor.user_id)
     return room
 
 
@@ -322,7 +311,7 @@ def _narrowed(session: Session, provider: ProviderName | None) -> Session:
 async def _sign_and_record(
     attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit, room: Room, call: Call
 ) -> Joined:
-    provider = attempt.broker.provider(attempt.app, room.provider)
+    provider = attempt.context.provider(room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
     signed = _sign(attempt, provider, room, seat)
     event = _issued(attempt, entrance, room.provider, seat, token_id=signed.token_id, expires_at=seat.expires_at)
@@ -335,17 +324,17 @@ async def _sign_and_record(
         display_name=seat.display_name,
         expires_at=seat.expires_at,
         credentials=signed.credentials,
-        issued_at=attempt.now,
+        issued_at=attempt.context.now,
         token_id=signed.token_id,
     )
 
 
 async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: Admit, event: Event) -> None:
     """Journal issued credentials; raises `AccessDenied` if the person was blocked after the decision."""
-    if await attempt.broker.journal_writer.record(event):
+    if await attempt.context.broker.journal_writer.record(event):
         return
     decision = Refuse(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
-    await attempt.broker.journal_writer.record(
+    await attempt.context.broker.journal_writer.record(
         _denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision)
     )
     raise denial(decision)
@@ -357,11 +346,11 @@ def _seat(attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit
     rule = provider.token_rule
     return Seat(
         user_id=visitor.provider_user_id or visitor.user_id,
-        role=provider_role(attempt.app, provider.name, role),
+        role=provider_role(attempt.context.app, provider.name, role),
         display_name=_display_name(visitor, entrance),
-        issued_at=attempt.now,
+        issued_at=attempt.context.now,
         expires_at=token_expiry(
-            attempt.now,
+            attempt.context.now,
             until=admission.until,
             life=door.policy.token_life(guest=visitor.is_guest, default=rule.default),
             longest=rule.longest,
@@ -393,7 +382,7 @@ def _sign(attempt: _Attempt, provider: Provider, room: Room, seat: Seat) -> Sign
     room_id = room.provider_room_id or ""
     if attempt.surface is Surface.SDK:
         return provider.sign(room_id, seat)
-    return provider.prebuilt(room_id, room_code(attempt.broker, room, seat.role), seat)
+    return provider.prebuilt(room_id, room_code(attempt.context.broker, room, seat.role), seat)
 
 
 def room_code(broker: Broker, room: Room, role: str) -> str:
@@ -442,11 +431,4 @@ def _denied(attempt: _Attempt, entrance: JoinContext, role: str | None, decision
 
 
 def _about(attempt: _Attempt, entrance: JoinContext, event_type: EventType, data: Mapping[str, Any]) -> Event:
-    return about(
-        entrance.session,
-        event_type,
-        actor=attempt.actor,
-        now=attempt.now,
-        user_id=attempt.visitor.user_id,
-        data=data,
-    )
+    return attempt.context.event(entrance.session, event_type, user_id=attempt.visitor.user_id, data=data)

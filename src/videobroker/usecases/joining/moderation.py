@@ -13,10 +13,9 @@ from enum import StrEnum
 import structlog
 
 from videobroker.broker import Broker
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.domain.rooms import Room, RoomState, code_id
 from videobroker.domain.sessions import Session, SessionKey
@@ -34,6 +33,7 @@ from videobroker.storage.tenants import apps
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.calls.rooms import close_former_rooms, renew_room
+from videobroker.usecases.context import RequestContext
 
 log = structlog.get_logger(__name__)
 
@@ -57,66 +57,64 @@ class Removed:
     enforcement: Enforcement
 
 
-async def remove(
-    broker: Broker, app: App, key: SessionKey, user_id: str, *, ban: bool, actor: Actor, now: datetime
-) -> Removed:
+async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban: bool) -> Removed:
     """Put a participant or a guest out, with all devices. With `ban` they get no credentials any more.
 
     Who waited to be let in, or was let in, has to ask again. Raises `SessionNotFound`, `RoleMayNot`, and
     `ParticipantNotFound` for somebody who is neither on the roster, nor waits, nor ever got credentials.
     """
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         found = await sessions.find(transaction, key)
         if found is None:
             raise no_session(key)
         # Before the lock, which delays joins, and again under it.
-        await require_in(transaction, app, found, actor, Action.MODERATE)
+        await require_in(context, transaction, found, Action.MODERATE)
         await removals.lock_issuing(transaction, found.id, user_id)
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_in(transaction, app, session, actor, Action.MODERATE)
-        await _require_known(transaction, app, session, user_id)
-        removal = await removals.put(transaction, app.id, session.id, user_id, banned=ban, now=now)
-        await provider_uids.retire(transaction, app.id, session.id, user_id, now=now)
-        await lobby.drop(transaction, app.id, session.id, user_id)
+        await require_in(context, transaction, session, Action.MODERATE)
+        await _require_known(transaction, context.app, session, user_id)
+        removal = await removals.put(transaction, context.app.id, session.id, user_id, banned=ban, now=context.now)
+        await provider_uids.retire(transaction, context.app.id, session.id, user_id, now=context.now)
+        await lobby.drop(transaction, context.app.id, session.id, user_id)
         await record(
             transaction,
-            about(session, EventType.PARTICIPANT_REMOVED, actor=actor, now=now, user_id=user_id, data={"ban": ban}),
+            context.event(session, EventType.PARTICIPANT_REMOVED, user_id=user_id, data={"ban": ban}),
         )
-        await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))
+        await enqueue(transaction, Job(Kind.EXPEL, context.app.id, session.id))
     try:
-        await expel(broker, app.id, session.id, now=now)
+        await expel(context.broker, context.app.id, session.id, now=context.now)
     except ProviderError as error:
         log.warning("removal.enforce_failed", session_id=str(session.id), error=error.code)
         return Removed(removal, Enforcement.PENDING)
-    return Removed(removal, await _enforcement(broker, app, session))
+    return Removed(removal, await _enforcement(context, session))
 
 
-async def _enforcement(broker: Broker, app: App, session: Session) -> Enforcement:
-    async with broker.store.transaction() as transaction:
-        found = await rooms.find(transaction, app.id, session.id)
+async def _enforcement(context: RequestContext, session: Session) -> Enforcement:
+    async with context.store.transaction() as transaction:
+        found = await rooms.find(transaction, context.app.id, session.id)
     able = all(
-        Capability.REMOVE_PERSON in broker.provider(app, room.provider).capabilities
+        Capability.REMOVE_PERSON in context.provider(room.provider).capabilities
         for room in found
         if room.state is not RoomState.CLOSED
     )
     return Enforcement.DONE if able else Enforcement.IMPOSSIBLE
 
 
-async def readmit(broker: Broker, app: App, key: SessionKey, user_id: str, *, actor: Actor, now: datetime) -> bool:
+async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> bool:
     """Lift a ban: the person gets new credentials again, the former ones stay worthless. False without a ban.
 
     Raises `SessionNotFound`.
     """
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
             raise no_session(key)
-        await require_in(transaction, app, session, actor, Action.MODERATE)
-        lifted = await removals.lift_ban(transaction, app.id, session.id, user_id)
+        await require_in(context, transaction, session, Action.MODERATE)
+        lifted = await removals.lift_ban(transaction, context.app.id, session.id, user_id)
         if lifted:
-            event = about(session, EventType.PARTICIPANT_READMITTED, actor=actor, now=now, user_id=user_id)
+            event = context.event(session, EventType.PARTICIPANT_READMITTED, user_id=user_id)
             await record(transaction, event)
     return lifted
 
@@ -158,9 +156,10 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
             for room in await rooms.find(transaction, app_id, session_id)
             if room.provider_room_id is not None and room.state is not RoomState.CLOSED
         ]
+    context = RequestContext.for_system(broker, app, now)
     if fresh or back:
         # The person to remove may be in a room that the session has left and that is not closed yet.
-        await close_former_rooms(broker, app, session, actor=Actor(app_id), now=now)
+        await close_former_rooms(context, session)
     failure: ProviderError | None = None
     gone = [removal.user_id for removal in enforced if removal not in back]
     if gone:
@@ -169,10 +168,10 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     for removal in (*fresh, *back):
         try:
             for room in found:
-                await _put_out(broker, app, session, removal, room, now)
+                await _put_out(context, session, removal, room)
             for room in found if removal in fresh else ():
-                if not await _is_shared(broker, app, room):
-                    await _replace_codes(broker, app, session, removal, room, now)
+                if not await _is_shared(context, room):
+                    await _replace_codes(context, session, removal, room)
         except ProviderError as error:
             # The others have to go all the same.
             failure = error
@@ -184,10 +183,12 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     return len(fresh) + len(back)
 
 
-async def _is_shared(broker: Broker, app: App, room: Room) -> bool:
+async def _is_shared(context: RequestContext, room: Room) -> bool:
     """Whether other sessions meet in the same room: its codes are theirs as well."""
-    async with broker.store.transaction() as transaction:
-        sharing = await rooms.sessions_at(transaction, app.id, room.provider, room.provider_room_id or "", limit=2)
+    async with context.store.transaction() as transaction:
+        sharing = await rooms.sessions_at(
+            transaction, context.app.id, room.provider, room.provider_room_id or "", limit=2
+        )
     return len(sharing) > 1
 
 
@@ -200,14 +201,14 @@ async def _is_unwelcome(transaction: UnitOfWork, app: App, session: Session, rem
     return issued is None
 
 
-async def _put_out(broker: Broker, app: App, session: Session, removal: Removal, room: Room, now: datetime) -> None:
-    provider = broker.provider(app, room.provider)
+async def _put_out(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
+    provider = context.provider(room.provider)
     if Capability.REMOVE_PERSON not in provider.capabilities:
         return
-    async with broker.store.transaction() as transaction:
-        names = await _known_as(transaction, app, session, provider, removal.user_id)
+    async with context.store.transaction() as transaction:
+        names = await _known_as(transaction, context.app, session, provider, removal.user_id)
     for name in sorted(names):
-        await provider.remove_person(room.provider_room_id or "", name, until=now + provider.token_rule.longest)
+        await provider.remove_person(room.provider_room_id or "", name, until=context.now + provider.token_rule.longest)
 
 
 async def _known_as(
@@ -221,27 +222,25 @@ async def _known_as(
     return [str(number) for number in numbers]
 
 
-async def _replace_codes(
-    broker: Broker, app: App, session: Session, removal: Removal, room: Room, now: datetime
-) -> None:
+async def _replace_codes(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
     """Make the room codes worthless that this person was given, and that of their role."""
-    provider = broker.provider(app, room.provider)
-    async with broker.store.transaction() as transaction:
-        person = await sessions.find_participant(transaction, app.id, session.id, removal.user_id)
-        given = await identities.codes_of_user(transaction, app.id, session.id, removal.user_id)
+    provider = context.provider(room.provider)
+    async with context.store.transaction() as transaction:
+        person = await sessions.find_participant(transaction, context.app.id, session.id, removal.user_id)
+        given = await identities.codes_of_user(transaction, context.app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
-    for role, code in room_codes.decrypt(broker.secret_box, room.codes).items():
-        if role != app.provider_role(room.provider, own_role) and code_id(code) not in given:
+    for role, code in room_codes.decrypt(context.broker.secret_box, room.codes).items():
+        if role != context.app.provider_role(room.provider, own_role) and code_id(code) not in given:
             continue
         try:
             new = await provider.replace_code(room.provider_room_id or "", role, code)
         except RoomCodesExhausted:
             if Capability.CLOSE_ROOM in provider.capabilities:
-                return await renew_room(broker, app, session, room, actor=Actor(app.id), now=now)
+                return await renew_room(context, session, room)
             # A fixed room cannot be replaced: its code stays valid for everyone, and people who come back are removed
             # when the provider reports it.
             log.warning("removal.room_codes_exhausted", session_id=str(session.id), provider=room.provider)
             return None
-        async with broker.store.transaction() as transaction:
-            await room_codes.replace(transaction, app.id, room.id, role=role, former=code, code=new)
+        async with context.store.transaction() as transaction:
+            await room_codes.replace(transaction, context.app.id, room.id, role=role, former=code, code=new)
     return None

@@ -7,10 +7,8 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from videobroker.broker import Broker
 from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait, decide
-from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import CallId
 from videobroker.domain.join_context import providers_of
 from videobroker.domain.lobby import Entry
@@ -22,6 +20,7 @@ from videobroker.storage.attendance import stays
 from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.access import denial, look_at, person_at, still_waits
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.links import check_again
 from videobroker.usecases.joining.waiting_room import count_waiting, knock, withdraw
 
@@ -71,26 +70,26 @@ class Visit:
         )
 
 
-async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> Visit:
+async def visit(context: RequestContext, ticket: Ticket) -> Visit:
     """How the session stands for the holder of a ticket. Raises `SessionNotFound`.
 
     Of somebody who waits to be let in, looking is a sign that they still do.
     """
-    entrance = await look_at(broker, ticket.session, ticket.user_id)
-    session, terms, door = entrance.session, entrance.session.terms, entrance.door(app)
-    person, call = person_at(app, entrance, is_guest=ticket.is_guest), entrance.call
+    entrance = await look_at(context.broker, ticket.session, ticket.user_id)
+    session, terms, door = entrance.session, entrance.session.terms, entrance.door(context.app)
+    person, call = person_at(context.app, entrance, is_guest=ticket.is_guest), entrance.call
     is_host = person.role in door.policy.host_roles
     counts = is_host and door.policy.waiting_room is WaitingRoom.ADMIT
     roles, waiting = None, None
     if counts or (call is not None and call.evidence_at is not None):
-        async with broker.store.transaction() as transaction:
+        async with context.store.transaction() as transaction:
             if call is not None and call.evidence_at is not None:
-                roles = await stays.roles_present(transaction, app.id, call.id)
+                roles = await stays.roles_present(transaction, context.app.id, call.id)
             if counts:
-                waiting = await count_waiting(transaction, app, session, now)
-    decision = decide(door, person, now)
-    await still_waits(broker, entrance, decision, now=now)
-    providers = providers_of(app, session)
+                waiting = await count_waiting(context, transaction, session)
+    decision = decide(door, person, context.now)
+    await still_waits(context.broker, entrance, decision, now=context.now)
+    providers = providers_of(context.app, session)
     registered_name = None if entrance.participant is None else entrance.participant.display_name
     return Visit(
         key=session.key,
@@ -111,39 +110,38 @@ async def visit(broker: Broker, app: App, ticket: Ticket, *, now: datetime) -> V
     )
 
 
-async def ask_in(broker: Broker, app: App, ticket: Ticket, *, actor: Actor, now: datetime) -> Visit:
+async def ask_in(context: RequestContext, ticket: Ticket) -> Visit:
     """Ask to be let in, where the waiting room is what keeps the holder outside; how the session stands then.
 
     Raises `SessionNotFound`.
     """
-    entrance = await look_at(broker, ticket.session, ticket.user_id)
-    person = person_at(app, entrance, is_guest=ticket.is_guest)
-    decision = decide(entrance.door(app), person, now)
+    entrance = await look_at(context.broker, ticket.session, ticket.user_id)
+    person = person_at(context.app, entrance, is_guest=ticket.is_guest)
+    decision = decide(entrance.door(context.app), person, context.now)
     if isinstance(decision, Wait) and decision.reason is Reason.WAITING_FOR_ADMISSION:
         participant = entrance.participant
-        async with broker.store.transaction() as transaction:
+        async with context.store.transaction() as transaction:
             await knock(
+                context,
                 transaction,
                 entrance.session,
                 user_id=ticket.user_id,
                 display_name=ticket.display_name or (participant.display_name if participant else None),
                 role=person.role,
                 is_guest=ticket.is_guest,
-                actor=actor,
-                now=now,
             )
-    return await visit(broker, app, ticket, now=now)
+    return await visit(context, ticket)
 
 
-async def withdraw_request(broker: Broker, app: App, ticket: Ticket, *, actor: Actor, now: datetime) -> Visit:
+async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
     """Take back the holder's request to join, unless a host has decided it; the visit as it is then.
 
     Raises `SessionNotFound`.
     """
-    session = (await look_at(broker, ticket.session, ticket.user_id)).session
-    async with broker.store.transaction() as transaction:
-        await withdraw(transaction, session, user_id=ticket.user_id, is_guest=ticket.is_guest, actor=actor, now=now)
-    return await visit(broker, app, ticket, now=now)
+    session = (await look_at(context.broker, ticket.session, ticket.user_id)).session
+    async with context.store.transaction() as transaction:
+        await withdraw(context, transaction, session, user_id=ticket.user_id, is_guest=ticket.is_guest)
+    return await visit(context, ticket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +154,18 @@ class CallPerson:
     is_guest: bool
 
 
-async def name_uids(
-    broker: Broker, app: App, ticket: Ticket, numbers: Collection[int], *, now: datetime
-) -> Sequence[CallPerson]:
+async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection[int]) -> Sequence[CallPerson]:
     """Who has these uids in the session, for a ticket holder who may join it now; unknown uids are left out.
 
     Raises `SessionNotFound`, and `AccessDenied` for everyone else: names are for the people in the call.
     """
-    entrance = await look_at(broker, ticket.session, ticket.user_id)
-    door = entrance.door(app)
-    decision = decide(door, person_at(app, entrance, is_guest=ticket.is_guest), now)
+    entrance = await look_at(context.broker, ticket.session, ticket.user_id)
+    door = entrance.door(context.app)
+    decision = decide(door, person_at(context.app, entrance, is_guest=ticket.is_guest), context.now)
     if not isinstance(decision, Admit):
         raise denial(decision)
-    async with broker.store.transaction() as transaction:
-        found = await provider_uids.named(transaction, app.id, entrance.session.id, numbers)
+    async with context.store.transaction() as transaction:
+        found = await provider_uids.named(transaction, context.app.id, entrance.session.id, numbers)
     return [
         CallPerson(
             uid=each.uid,
@@ -187,7 +183,7 @@ def _is_unknown(decision: Decision) -> bool:
 
 
 async def watch(
-    broker: Broker, app: App, ticket: Ticket, *, seconds: float
+    context: RequestContext, ticket: Ticket, *, seconds: float
 ) -> AsyncGenerator[tuple[Visit, datetime], None]:
     """The visit at once, and again whenever it is another one, with the time; for so many seconds.
 
@@ -196,23 +192,23 @@ async def watch(
     until = time.monotonic() + seconds
     shown: Visit | None = None
     looks_soon = 0
-    with broker.listener.subscribed(journal_topic(app.id)) as woken:
+    with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
         while time.monotonic() < until:
             woken.clear()
-            now = broker.now()
+            context = context.at(context.broker.now())
             try:
-                ticket = await check_again(broker, app, ticket, now=now)
+                ticket = await check_again(context, ticket)
             except (TicketRevoked, TicketExpired, TicketInvalid):
                 return
-            seen = await visit(broker, app, ticket, now=now)
+            seen = await visit(context, ticket)
             if seen.essence != shown:
                 shown = seen.essence
-                yield seen, now
+                yield seen, context.now
             await asyncio.sleep(PAUSE_SECONDS)
             pause = PAUSE_SECONDS if looks_soon else LOOK_AGAIN_SECONDS
             looks_soon = max(looks_soon - 1, 0)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), _until_next(seen, ticket, pause, broker.now()))
+                await asyncio.wait_for(woken.wait(), _until_next(seen, ticket, pause, context.broker.now()))
                 looks_soon = LOOKS_SOON
 
 

@@ -6,9 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from videobroker.broker import Broker
-from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType, Recorded
 from videobroker.domain.ids import EventId, uuid7
@@ -17,6 +14,7 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal
 from videobroker.usecases.authorization import require, require_for_app
+from videobroker.usecases.context import RequestContext
 
 LARGEST_REPORT = 4_096
 """Bytes of details, as JSON."""
@@ -29,16 +27,13 @@ _HISTORY = (EventType.APP_REPORTED, EventType.CALL_STARTED, EventType.CALL_ENDED
 
 
 async def report(
-    broker: Broker,
-    app: App,
+    context: RequestContext,
     key: SessionKey | None,
     name: str,
     *,
     details: Mapping[str, Any],
     user_id: str | None,
     reported_at: datetime | None,
-    actor: Actor,
-    now: datetime,
 ) -> Recorded:
     """Write into the journal that the app says this happened; without a session, in the app as a whole.
 
@@ -48,36 +43,34 @@ async def report(
     """
     if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
-    session = await require_may_report(broker, app, key, user_id, actor)
+    session = await require_may_report(context, key, user_id)
     data = {
         "event": without_secrets(name),
         "reported_at": None if reported_at is None else reported_at.isoformat(),
         "details": without_secrets(dict(details)),
     }
     event = Event(
-        id=EventId(uuid7(now)),
+        id=EventId(uuid7(context.now)),
         type=EventType.APP_REPORTED,
-        occurred_at=now,
-        actor=actor,
+        occurred_at=context.now,
+        actor=context.actor,
         session=None if session is None else session.key,
         session_id=None if session is None else session.id,
         user_id=user_id,
         data=data,
     )
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         return await journal.record_one(transaction, event)
 
 
-async def require_may_report(
-    broker: Broker, app: App, key: SessionKey | None, user_id: str | None, actor: Actor
-) -> Session | None:
+async def require_may_report(context: RequestContext, key: SessionKey | None, user_id: str | None) -> Session | None:
     """The session that the actor may report about; None for a report about the app. Raises as `report` does."""
     if key is not None:
-        authorized = await require(broker, app, key, actor, Action.REPORT_EVENT, about=user_id)
+        authorized = await require(context, key, Action.REPORT_EVENT, about=user_id)
         return authorized.entrance.session
-    if actor.user_id is not None:
+    if context.actor.user_id is not None:
         raise InvalidInput("An end user reports about a session of theirs. Send `kind` and `reference`.")
-    require_for_app(actor, Action.REPORT_EVENT)
+    require_for_app(context.actor, Action.REPORT_EVENT)
     return None
 
 
@@ -89,20 +82,18 @@ def require_lately(reported_at: datetime, *, now: datetime) -> None:
         raise InvalidInput(f"`occurred_at` is more than {REPORTED_LATE.days} days ago. Report sooner, or leave it out.")
 
 
-async def history(
-    broker: Broker, app: App, key: SessionKey, *, actor: Actor, acting_for: str | None = None
-) -> list[Event]:
+async def history(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> list[Event]:
     """What was reported about the session, and its calls' starts and ends: the newest, oldest first.
 
     End users see the starts and ends of calls, and what they reported themselves. Raises `SessionNotFound`,
     `RoleMayNot`.
     """
-    authorized = await require(broker, app, key, actor, Action.READ_LOG, acting_for=acting_for)
+    authorized = await require(context, key, Action.READ_LOG, acting_for=acting_for)
     session = authorized.entrance.session
-    reporter = actor.user_id if authorized.only_own else None
-    async with broker.store.transaction() as transaction:
+    reporter = context.actor.user_id if authorized.only_own else None
+    async with context.store.transaction() as transaction:
         recorded = await journal.newest(
-            transaction, app.id, session.id, types=_HISTORY, reported_by=reporter, limit=LONGEST_HISTORY
+            transaction, context.app.id, session.id, types=_HISTORY, reported_by=reporter, limit=LONGEST_HISTORY
         )
     events = [each.event for each in recorded]
     return events if reporter is None else [_without_others(event, reporter) for event in events]

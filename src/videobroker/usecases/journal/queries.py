@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import EventType, Recorded
@@ -14,13 +13,12 @@ from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.access import no_session
 from videobroker.usecases.authorization import require_for_app
+from videobroker.usecases.context import RequestContext
 
 
 async def read_journal(
-    broker: Broker,
-    app: App,
+    context: RequestContext,
     *,
-    actor: Actor,
     types: Iterable[EventType],
     session: SessionKey | None,
     user_id: str | None,
@@ -32,8 +30,8 @@ async def read_journal(
 
     Raises `ScopeMissing`, `SessionNotFound`, `InvalidCursor`.
     """
-    require_for_app(actor, Action.READ_EVENTS)
-    async with broker.store.transaction() as transaction:
+    require_for_app(context.actor, Action.READ_EVENTS)
+    async with context.store.transaction() as transaction:
         session_id = None
         if session is not None:
             found = await sessions.find(transaction, session)
@@ -42,7 +40,7 @@ async def read_journal(
             session_id = found.id
         return await journal.page(
             transaction,
-            app.id,
+            context.app.id,
             types=types,
             session_id=session_id,
             user_id=user_id,

@@ -6,9 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from videobroker.broker import Broker
-from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import EventType, Recorded
 from videobroker.domain.sessions import SessionKey
@@ -16,6 +13,7 @@ from videobroker.storage.journal import journal
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.authorization import require_for_app
+from videobroker.usecases.context import RequestContext
 
 AT_ONCE = 100
 LOOK_AGAIN_SECONDS = 2.0
@@ -47,17 +45,17 @@ BEFORE_EVERYTHING = pagination.write([0, 0])
 """Where somebody stands who came before the first event."""
 
 
-async def begin(broker: Broker, app: App, cursor: str | None, *, actor: Actor) -> str:
+async def begin(context: RequestContext, cursor: str | None) -> str:
     """The cursor to follow from: this one, or that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
-    require_for_app(actor, Action.READ_EVENTS)
-    async with broker.store.transaction() as transaction:
+    require_for_app(context.actor, Action.READ_EVENTS)
+    async with context.store.transaction() as transaction:
         if cursor is None:
-            return await journal.end(transaction, app.id) or BEFORE_EVERYTHING
-        await journal.page(transaction, app.id, limit=1, cursor=cursor)
+            return await journal.end(transaction, context.app.id) or BEFORE_EVERYTHING
+        await journal.page(transaction, context.app.id, limit=1, cursor=cursor)
     return cursor
 
 
-async def follow(broker: Broker, app: App, chosen: Chosen, *, cursor: str, seconds: float) -> AsyncIterator[Recorded]:
+async def follow(context: RequestContext, chosen: Chosen, *, cursor: str, seconds: float) -> AsyncIterator[Recorded]:
     """Every chosen event behind the cursor, in order, as soon as it is there; for so many seconds.
 
     Whoever goes on behind the cursor of the last event that they got
@@ -65,11 +63,11 @@ async def follow(broker: Broker, app: App, chosen: Chosen, *, cursor: str, secon
     """
     until = time.monotonic() + seconds
     looks_soon = 0
-    with broker.listener.subscribed(journal_topic(app.id)) as woken:
+    with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
         while time.monotonic() < until:
             woken.clear()
-            async with broker.store.transaction() as transaction:
-                recorded, _ = await journal.page(transaction, app.id, limit=AT_ONCE, cursor=cursor)
+            async with context.store.transaction() as transaction:
+                recorded, _ = await journal.page(transaction, context.app.id, limit=AT_ONCE, cursor=cursor)
             for each in recorded:
                 cursor = each.cursor
                 if chosen.has(each):

@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
-from videobroker.broker import Broker
 from videobroker.domain.access import Wait
-from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
 from videobroker.domain.ids import uuid7
 from videobroker.domain.sessions import (
     Participant,
@@ -23,6 +19,7 @@ from videobroker.providers.contract import Surface
 from videobroker.storage.legacy import counters
 from videobroker.usecases import registration
 from videobroker.usecases.calls.rooms import open_room
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role, room_code
 from videobroker.usecases.legacy.room_codes import hand_out_code
 
@@ -37,14 +34,7 @@ class Appointed:
 
 
 async def appoint(
-    broker: Broker,
-    app: App,
-    terms: SessionTerms,
-    people: Sequence[Participant],
-    *,
-    role: str,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, terms: SessionTerms, people: Sequence[Participant], *, role: str
 ) -> Appointed:
     """Make a confirmed booking under the app's next number; with video, also its room and the code for an app role.
 
@@ -52,28 +42,24 @@ async def appoint(
     room is there the booking is pending, so that nobody enters half of one, whenever this process dies. Raises
     whatever `registering.register` and `hand_out_code` raise.
     """
-    registration.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
+    registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     if not terms.video:
-        return Appointed((await _numbered(broker, app, terms, people, actor=actor, now=now)).session, None)
+        return Appointed((await _numbered(context, terms, people)).session, None)
     pending = replace(terms, status=SessionStatus.PENDING)
-    session = (await _numbered(broker, app, pending, people, actor=actor, now=now)).session
+    session = (await _numbered(context, pending, people)).session
     try:
-        return await _with_room(broker, app, session, terms, role=role, actor=actor, now=now)
+        return await _with_room(context, session, terms, role=role)
     except BrokerError:
-        await registration.cancel(broker, app, session.key, actor=actor, now=now)
+        await registration.cancel(context, session.key)
         raise
 
 
-async def _with_room(
-    broker: Broker, app: App, session: Session, terms: SessionTerms, *, role: str, actor: Actor, now: datetime
-) -> Appointed:
-    room = await open_room(broker, app, session, surface=Surface.SDK, codes=True, actor=actor, now=now)
-    room_code(broker, room, provider_role(app, room.provider, role))  # raises before anybody may enter
-    confirmed = await registration.amend(
-        broker, app, session.key, lambda known: replace(known, status=terms.status), actor=actor, now=now
-    )
+async def _with_room(context: RequestContext, session: Session, terms: SessionTerms, *, role: str) -> Appointed:
+    room = await open_room(context, session, surface=Surface.SDK, codes=True)
+    room_code(context.broker, room, provider_role(context.app, room.provider, role))  # raises before anybody may enter
+    confirmed = await registration.amend(context, session.key, lambda known: replace(known, status=terms.status))
     try:
-        _, code = await hand_out_code(broker, app, session.key, role=role, user_id=None, actor=actor, now=now)
+        _, code = await hand_out_code(context, session.key, role=role, user_id=None)
     except AccessDenied as error:
         if not isinstance(error.decision, Wait):
             raise
@@ -82,22 +68,18 @@ async def _with_room(
     return Appointed(confirmed.session, code)
 
 
-async def _numbered(
-    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, actor: Actor, now: datetime
-) -> Registered:
+async def _numbered(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> Registered:
     while True:
-        async with broker.store.transaction() as transaction:
-            number = await counters.next_number(transaction, app.id, SessionKind.BOOKING)
-        key = SessionKey(app.id, SessionKind.BOOKING, str(number))
-        registered = await registration.register_new(broker, app, key, terms, people, actor=actor, now=now)
+        async with context.store.transaction() as transaction:
+            number = await counters.next_number(transaction, context.app.id, SessionKind.BOOKING)
+        key = SessionKey(context.app.id, SessionKind.BOOKING, str(number))
+        registered = await registration.register_new(context, key, terms, people)
         if registered is not None:
             return registered
 
 
-async def book(
-    broker: Broker, app: App, terms: SessionTerms, people: Sequence[Participant], *, actor: Actor, now: datetime
-) -> Registered:
+async def book(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> Registered:
     """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
-    registration.require_may_create(app, SessionKind.BOOKING, terms, people, actor)
-    key = SessionKey(app.id, SessionKind.BOOKING, str(uuid7(now)))
-    return await registration.register(broker, app, key, terms, people, actor=actor, now=now)
+    registration.require_may_create(context, SessionKind.BOOKING, terms, people)
+    key = SessionKey(context.app.id, SessionKind.BOOKING, str(uuid7(context.now)))
+    return await registration.register(context, key, terms, people)

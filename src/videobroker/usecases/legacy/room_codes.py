@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from videobroker.broker import Broker
 from videobroker.domain.access import Person, Reason, Refuse, kept_outside, may_meet, ruled_out
-from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.authorization import Action, lacks_scope
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId
 from videobroker.domain.join_context import JoinContext, door_of
 from videobroker.domain.progress import Standing
@@ -24,19 +22,12 @@ from videobroker.storage.legacy import session_progress
 from videobroker.usecases.access import denial, look_at, person_at
 from videobroker.usecases.authorization import require_scope
 from videobroker.usecases.calls.rooms import open_room
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role, room_code
 
 
 async def hand_out_code(
-    broker: Broker,
-    app: App,
-    key: SessionKey,
-    *,
-    role: str,
-    user_id: str | None,
-    replayed: bool = False,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, key: SessionKey, *, role: str, user_id: str | None, replayed: bool = False
 ) -> tuple[Session, str]:
     """The session and its room code for an app role, made now where there is none yet.
 
@@ -48,48 +39,41 @@ async def hand_out_code(
     for whom the session never admits, `SessionNotFound`, `RoleNotMapped`, and whatever keeps the room
     from being opened.
     """
-    require_scope(actor, Action.JOIN)
-    entrance = await look_at(broker, key, user_id)
-    _require_outside_waiting_room(app, entrance, role=role, user_id=user_id, now=now)
-    room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
-    code = room_code(broker, room, provider_role(app, room.provider, role))
-    await _record_issued(broker, entrance.session, room, code, user_id=user_id, replayed=replayed, actor=actor, now=now)
+    require_scope(context.actor, Action.JOIN)
+    entrance = await look_at(context.broker, key, user_id)
+    _require_outside_waiting_room(context, entrance, role=role, user_id=user_id)
+    room = await _room_with_codes(context, entrance, user_id=user_id)
+    code = room_code(context.broker, room, provider_role(context.app, room.provider, role))
+    await _record_issued(context, entrance.session, room, code, user_id=user_id, replayed=replayed)
     return entrance.session, code
 
 
 async def hand_out_known_codes(
-    broker: Broker,
-    app: App,
-    found: Sequence[Standing],
-    *,
-    role: str,
-    user_id: str | None,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, found: Sequence[Standing], *, role: str, user_id: str | None
 ) -> dict[SessionId, str]:
     """The existing codes of these sessions for an app role. Creates none.
 
     Includes disabled codes of closed sessions. A user gets no code of a session that blocks them or keeps them in its
     waiting room; if it keeps the whole role, requests without a user get none. Nor do keys without the scope `join`.
     """
-    if lacks_scope(actor, Action.JOIN):
+    if lacks_scope(context.actor, Action.JOIN):
         return {}
     codes: dict[SessionId, str] = {}
     events: dict[SessionId, Event] = {}
-    async with broker.store.transaction() as transaction:
+    async with context.store.transaction() as transaction:
         ids = [standing.session.id for standing in found]
-        banned = await removals.bans(transaction, app.id, ids, user_id)
-        admitted = await lobby.admitted(transaction, app.id, ids, user_id)
+        banned = await removals.bans(transaction, context.app.id, ids, user_id)
+        admitted = await lobby.admitted(transaction, context.app.id, ids, user_id)
     for standing in found:
-        if standing.session.id in banned or _is_kept(app, standing, role, user_id, admitted, now):
+        if standing.session.id in banned or _is_kept(context, standing, role, user_id, admitted):
             continue
         room, session = standing.room, standing.session
-        code = None if room is None else _code_for(broker, app, room, role)
+        code = None if room is None else _code_for(context, room, role)
         if room is not None and code is not None:
             codes[session.id] = code
-            events[session.id] = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
+            events[session.id] = _issued(context, session, room, code, user_id=user_id)
     # One round trip for all. False for a person who was blocked in the meantime.
-    written = await asyncio.gather(*(broker.journal_writer.record(event) for event in events.values()))
+    written = await asyncio.gather(*(context.broker.journal_writer.record(event) for event in events.values()))
     allowed = {session_id for session_id, is_written in zip(events, written, strict=True) if is_written}
     return {session_id: code for session_id, code in codes.items() if session_id in allowed}
 
@@ -105,126 +89,120 @@ class Resolved:
     """The page that takes it, with the person's name; None where nobody was named or the account has no page."""
 
 
-async def resolve_code(
-    broker: Broker, app: App, alias: str, *, user_id: str | None, actor: Actor, now: datetime
-) -> Resolved:
+async def resolve_code(context: RequestContext, alias: str, *, user_id: str | None) -> Resolved:
     """What this room code, with or without the app's prefix, opens for this person.
 
     Raises `SessionNotFound` for a code that no session has, and for everybody who is not on the roster of the session
     that has it; `AccessDenied` when nobody will ever enter it again.
     """
-    require_scope(actor, Action.JOIN)
-    code = code_behind(alias, code_prefix(app))
-    roles = {role for role_map in app.role_maps.values() for role in role_map.values()}
-    async with broker.store.transaction() as transaction:
-        key = await session_progress.key_of_code(transaction, app.id, code, roles)
+    require_scope(context.actor, Action.JOIN)
+    code = code_behind(alias, code_prefix(context.app))
+    roles = {role for role_map in context.app.role_maps.values() for role in role_map.values()}
+    async with context.store.transaction() as transaction:
+        key = await session_progress.key_of_code(transaction, context.app.id, code, roles)
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
-    entrance = await look_at(broker, key, user_id)
+    entrance = await look_at(context.broker, key, user_id)
     if user_id is not None and entrance.participant is None:
         raise SessionNotFound("No session of this app has this room code.")
     if user_id is not None:
-        _require_outside_waiting_room(app, entrance, role="", user_id=user_id, now=now)
-    room = await _room_with_codes(broker, app, entrance, user_id=user_id, actor=actor, now=now)
-    url = _page(broker, app, entrance, room, code, now)
-    await _record_issued(broker, entrance.session, room, code, user_id=user_id, actor=actor, now=now)
+        _require_outside_waiting_room(context, entrance, role="", user_id=user_id)
+    room = await _room_with_codes(context, entrance, user_id=user_id)
+    url = _page(context, entrance, room, code)
+    await _record_issued(context, entrance.session, room, code, user_id=user_id)
     return Resolved(entrance.session, code, url)
 
 
-def _page(broker: Broker, app: App, entrance: JoinContext, room: Room, code: str, now: datetime) -> str | None:
-    person, provider = entrance.participant, broker.provider(app, room.provider)
+def _page(context: RequestContext, entrance: JoinContext, room: Room, code: str) -> str | None:
+    person, provider = entrance.participant, context.provider(room.provider)
     if person is None or Capability.PREBUILT not in provider.capabilities:
         return None
     # The code decides the role and how long it is valid; of the seat, the page shows only who it is.
-    seat = Seat(person.user_id, _role_of(broker, room, code), person.display_name or person.user_id, now, now)
+    seat = Seat(
+        person.user_id,
+        _role_of(context.broker, room, code),
+        person.display_name or person.user_id,
+        context.now,
+        context.now,
+    )
     credentials = provider.prebuilt(room.provider_room_id or "", code, seat).credentials
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
 
 
 def _require_outside_waiting_room(
-    app: App, entrance: JoinContext, *, role: str, user_id: str | None, now: datetime
+    context: RequestContext, entrance: JoinContext, *, role: str, user_id: str | None
 ) -> None:
     """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
-    door = entrance.door(app)
+    door = entrance.door(context.app)
     if user_id is None:
         # A backend may start the next call after one that was ended for everyone.
         door = replace(door, ended_for_all_at=None)
-    person = Person(role) if user_id is None else person_at(app, entrance, is_guest=False)
+    person = Person(role) if user_id is None else person_at(context.app, entrance, is_guest=False)
     # What rules them out at any time comes first.
-    decision = ruled_out(door, person) or kept_outside(door, person, now)
+    decision = ruled_out(door, person) or kept_outside(door, person, context.now)
     if decision is not None:
         raise denial(decision)
 
 
 def _is_kept(
-    app: App, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId], now: datetime
+    context: RequestContext, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId]
 ) -> bool:
     session = standing.session
-    door = door_of(app, session, call_running=standing.call_running)
+    door = door_of(context.app, session, call_running=standing.call_running)
     if user_id is None:
         # As in `_require_outside_waiting_room`.
         door = replace(door, ended_for_all_at=None)
     own_role = role if user_id is None else None if standing.own is None else standing.own.role
-    return kept_outside(door, Person(own_role, admitted=session.id in admitted), now) is not None
+    return kept_outside(door, Person(own_role, admitted=session.id in admitted), context.now) is not None
 
 
 def _role_of(broker: Broker, room: Room, code: str) -> str:
     return next((role for role, each in room_codes.decrypt(broker.secret_box, room.codes).items() if each == code), "")
 
 
-def _code_for(broker: Broker, app: App, room: Room, role: str) -> str | None:
-    return room_codes.decrypt(broker.secret_box, room.codes).get(app.provider_role(room.provider, role) or "")
+def _code_for(context: RequestContext, room: Room, role: str) -> str | None:
+    return room_codes.decrypt(context.broker.secret_box, room.codes).get(
+        context.app.provider_role(room.provider, role) or ""
+    )
 
 
-async def _room_with_codes(
-    broker: Broker, app: App, entrance: JoinContext, *, user_id: str | None, actor: Actor, now: datetime
-) -> Room:
-    person = None if user_id is None else person_at(app, entrance, is_guest=False)
-    refusal = ruled_out(entrance.door(app), person)
+async def _room_with_codes(context: RequestContext, entrance: JoinContext, *, user_id: str | None) -> Room:
+    person = None if user_id is None else person_at(context.app, entrance, is_guest=False)
+    refusal = ruled_out(entrance.door(context.app), person)
     if refusal is not None:
         raise denial(refusal)
     room = entrance.ready_room
     if room is not None and room.codes:
         return room
-    decision = may_meet(entrance.door(app), now)
+    decision = may_meet(entrance.door(context.app), context.now)
     if isinstance(decision, Refuse):
         if entrance.room is not None and entrance.room.codes:
             return entrance.room
         raise denial(decision)
-    return await open_room(broker, app, entrance.session, surface=Surface.SDK, codes=True, actor=actor, now=now)
+    return await open_room(context, entrance.session, surface=Surface.SDK, codes=True)
 
 
 async def _record_issued(
-    broker: Broker,
-    session: Session,
-    room: Room,
-    code: str,
-    *,
-    user_id: str | None,
-    replayed: bool = False,
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, session: Session, room: Room, code: str, *, user_id: str | None, replayed: bool = False
 ) -> None:
-    event = _issued(broker, session, room, code, user_id=user_id, actor=actor, now=now)
+    event = _issued(context, session, room, code, user_id=user_id)
     if replayed:
         event = replace(event, data={**(event.data or {}), "replayed": True})
-    if not await broker.journal_writer.record(event):
+    if not await context.broker.journal_writer.record(event):
         # Blocked after the decision, while the room was prepared.
         raise denial(Refuse(Reason.PARTICIPANT_REMOVED))
 
 
-def _issued(
-    broker: Broker, session: Session, room: Room, code: str, *, user_id: str | None, actor: Actor, now: datetime
-) -> Event:
+def _issued(context: RequestContext, session: Session, room: Room, code: str, *, user_id: str | None) -> Event:
     data = {
         "provider": room.provider,
         "surface": Surface.PREBUILT,
-        "role": _role_of(broker, room, code),
+        "role": _role_of(context.broker, room, code),
         "guest": False,
         "token_id": code_id(code),
         "expires_at": None,
     }
-    return about(session, EventType.CREDENTIALS_ISSUED, actor=actor, now=now, user_id=user_id, data=data)
+    return context.event(session, EventType.CREDENTIALS_ISSUED, user_id=user_id, data=data)
 
 
 def code_prefix(app: App) -> str | None:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from videobroker.broker import Broker
 from videobroker.delivery.sender import Parcel
 from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
@@ -34,6 +32,7 @@ from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.usecases.authorization import require_for_app
+from videobroker.usecases.context import RequestContext
 
 MOST_ENDPOINTS = 20
 """Per app."""
@@ -53,45 +52,44 @@ class EndpointRequest:
     enabled: bool = True
 
 
-async def create(broker: Broker, app: App, wish: EndpointRequest, *, actor: Actor, now: datetime) -> Endpoint:
+async def create(context: RequestContext, wish: EndpointRequest) -> Endpoint:
     """A new endpoint with a new secret; it gets what happens from now on.
 
     It receives the journal, so that a key needs `events:read` as well. Raises `ScopeMissing`, `InvalidInput` for a URL
     to which nothing may be sent, `TooManyEndpoints`.
     """
-    require_receiver(actor)
+    require_receiver(context.actor)
     endpoint = Endpoint(
-        id=EndpointId(uuid7(now)),
-        app_id=app.id,
-        url=checked_url(wish.url, anywhere=broker.webhook_sender.anywhere),
+        id=EndpointId(uuid7(context.now)),
+        app_id=context.app.id,
+        url=checked_url(wish.url, anywhere=context.broker.webhook_sender.anywhere),
         description=wish.description,
         types=wish.types,
         ordered=wish.ordered,
         disabled=None if wish.enabled else Disabled.BY_APP,
-        created_at=now,
+        created_at=context.now,
         secrets=(Secret(new_secret()),),
     )
-    async with broker.store.transaction() as transaction:
-        await endpoints.one_by_one(transaction, app.id)
-        if len(await endpoints.of_app(transaction, app.id)) >= MOST_ENDPOINTS:
+    async with context.store.transaction() as transaction:
+        await endpoints.one_by_one(transaction, context.app.id)
+        if len(await endpoints.of_app(transaction, context.app.id)) >= MOST_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
-        await endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, app.id))
-        event_type, via = EventType.ENDPOINT_CREATED, via_of(actor)
+        await endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, context.app.id))
+        event_type, via = EventType.ENDPOINT_CREATED, via_of(context.actor)
         await journal.record(
-            transaction, set_up_event(event_type, actor=actor, via=via, now=now, **endpoint_set(endpoint))
+            transaction,
+            set_up_event(event_type, actor=context.actor, via=via, now=context.now, **endpoint_set(endpoint)),
         )
     return endpoint
 
 
-async def require_secret(
-    broker: Broker, app: App, endpoint_id: EndpointId, secret: str, *, receives: bool, actor: Actor
-) -> None:
+async def require_secret(context: RequestContext, endpoint_id: EndpointId, secret: str, *, receives: bool) -> None:
     """Raise unless this is still the endpoint's newest secret, and the actor may receive it again.
 
     `receives`: the actor must be allowed to read events as well. Raises `EndpointNotFound`, `SecretReplaced`,
     `ScopeMissing`.
     """
-    endpoint = await require_endpoint(broker, app, endpoint_id, receives=receives, actor=actor)
+    endpoint = await require_endpoint(context, endpoint_id, receives=receives)
     if not hmac.compare_digest(endpoint.secrets[0].value, secret):
         raise SecretReplaced(
             "The first request with this Idempotency-Key returned a secret that was replaced since. "
@@ -99,34 +97,31 @@ async def require_secret(
         )
 
 
-async def require_endpoint(
-    broker: Broker, app: App, endpoint_id: EndpointId, *, receives: bool, actor: Actor
-) -> Endpoint:
+async def require_endpoint(context: RequestContext, endpoint_id: EndpointId, *, receives: bool) -> Endpoint:
     """The endpoint, for an actor who may manage it. Raises `EndpointNotFound`, `ScopeMissing`."""
-    require_for_app(actor, Action.MANAGE_ENDPOINTS)
+    require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if receives:
-        require_for_app(actor, Action.RECEIVE_EVENTS)
-    async with broker.store.transaction() as transaction:
-        return await _found(transaction, broker, app, endpoint_id)
+        require_for_app(context.actor, Action.RECEIVE_EVENTS)
+    async with context.store.transaction() as transaction:
+        return await _found(context, transaction, endpoint_id)
 
 
-async def list_endpoints(broker: Broker, app: App, *, actor: Actor) -> list[Endpoint]:
+async def list_endpoints(context: RequestContext) -> list[Endpoint]:
     """All endpoints of the app, oldest first. Raises `ScopeMissing`."""
-    require_for_app(actor, Action.VIEW_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
-        return await endpoints.of_app(transaction, app.id)
+    require_for_app(context.actor, Action.VIEW_ENDPOINTS)
+    async with context.store.transaction() as transaction:
+        return await endpoints.of_app(transaction, context.app.id)
 
 
-async def find(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor) -> Endpoint:
+async def find(context: RequestContext, endpoint_id: EndpointId) -> Endpoint:
     """The endpoint with this ID. Raises `EndpointNotFound`, `ScopeMissing`."""
-    require_for_app(actor, Action.VIEW_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
-        return await _found(transaction, broker, app, endpoint_id)
+    require_for_app(context.actor, Action.VIEW_ENDPOINTS)
+    async with context.store.transaction() as transaction:
+        return await _found(context, transaction, endpoint_id)
 
 
 async def change(
-    broker: Broker,
-    app: App,
+    context: RequestContext,
     endpoint_id: EndpointId,
     *,
     url: str | None,
@@ -134,20 +129,18 @@ async def change(
     types: frozenset[EventType] | None,
     ordered: bool | None,
     enabled: bool | None,
-    actor: Actor,
-    now: datetime,
 ) -> Endpoint:
     """Change what is not None. What it missed while it was disabled is sent when it is enabled.
 
     It is journaled: as `endpoint.operated` if an operator enables or disables it. Raises `EndpointNotFound`,
     `InvalidInput`, `ScopeMissing`.
     """
-    require_receiver(actor)
-    async with broker.store.transaction() as transaction:
-        known = await _found(transaction, broker, app, endpoint_id, locked=True)
+    require_receiver(context.actor)
+    async with context.store.transaction() as transaction:
+        known = await _found(context, transaction, endpoint_id, locked=True)
         changed = replace(
             known,
-            url=known.url if url is None else checked_url(url, anywhere=broker.webhook_sender.anywhere),
+            url=known.url if url is None else checked_url(url, anywhere=context.broker.webhook_sender.anywhere),
             description=known.description if description is None else description,
             types=known.types if types is None else types,
             ordered=known.ordered if ordered is None else ordered,
@@ -156,13 +149,15 @@ async def change(
             changed = replace(changed, disabled=_disabled(known, enabled), failing_since=None)
         await endpoints.save(transaction, changed)
         if changed.disabled is None:
-            await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
-        if actor.operator is not None and enabled is not None:
+            await enqueue(transaction, Job(Kind.DELIVER, context.app.id, endpoint_id))
+        if context.actor.operator is not None and enabled is not None:
             done = Operated.ENABLED if enabled else Operated.DISABLED
-            await journal.record(transaction, _operated(actor, endpoint_id, done, now))
+            await journal.record(transaction, _operated(context, endpoint_id, done))
         elif names := endpoint_changed(known, changed):
             data = {**endpoint_set(changed), "changed": names}
-            event = set_up_event(EventType.ENDPOINT_CHANGED, actor=actor, via=via_of(actor), now=now, **data)
+            event = set_up_event(
+                EventType.ENDPOINT_CHANGED, actor=context.actor, via=via_of(context.actor), now=context.now, **data
+            )
             await journal.record(transaction, event)
     return changed
 
@@ -171,182 +166,171 @@ def _disabled(known: Endpoint, enabled: bool) -> Disabled | None:
     return None if enabled else known.disabled or Disabled.BY_APP
 
 
-async def remove(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor, now: datetime) -> None:
+async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
     """Delete the endpoint and its pending deliveries, and journal it. Raises `EndpointNotFound`, `ScopeMissing`."""
-    require_for_app(actor, Action.MANAGE_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
+    require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
+    async with context.store.transaction() as transaction:
         # Without its secrets: an endpoint can be deleted when its secret key is lost.
-        url = await endpoints.remove(transaction, app.id, endpoint_id)
+        url = await endpoints.remove(transaction, context.app.id, endpoint_id)
         if url is None:
             raise _no_endpoint()
         data = {"endpoint": str(endpoint_id), "host": host_of(url)}
-        event = set_up_event(EventType.ENDPOINT_REMOVED, actor=actor, via=via_of(actor), now=now, **data)
+        event = set_up_event(
+            EventType.ENDPOINT_REMOVED, actor=context.actor, via=via_of(context.actor), now=context.now, **data
+        )
         await journal.record(transaction, event)
 
 
-async def rotate(
-    broker: Broker, app: App, endpoint_id: EndpointId, *, overlap: timedelta, actor: Actor, now: datetime
-) -> Endpoint:
+async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: timedelta) -> Endpoint:
     """Give it a new secret, and journal it; the present one signs as well during the overlap.
 
     Raises `EndpointNotFound`, `ScopeMissing`.
     """
-    require_for_app(actor, Action.MANAGE_ENDPOINTS)
+    require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput(f"The overlap is at most {LONGEST_OVERLAP.days} days.")
-    async with broker.store.transaction() as transaction:
-        known = await _found(transaction, broker, app, endpoint_id, locked=True)
-        changed = replace(known, secrets=known.rotated(now, overlap=overlap))
+    async with context.store.transaction() as transaction:
+        known = await _found(context, transaction, endpoint_id, locked=True)
+        changed = replace(known, secrets=known.rotated(context.now, overlap=overlap))
         await endpoints.save(transaction, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
-        event = set_up_event(EventType.ENDPOINT_SECRET_ROTATED, actor=actor, via=via_of(actor), now=now, **data)
+        event = set_up_event(
+            EventType.ENDPOINT_SECRET_ROTATED, actor=context.actor, via=via_of(context.actor), now=context.now, **data
+        )
         await journal.record(transaction, event)
     return changed
 
 
-async def test(broker: Broker, app: App, endpoint_id: EndpointId, *, actor: Actor, now: datetime) -> Attempt:
+async def test(context: RequestContext, endpoint_id: EndpointId) -> Attempt:
     """Send a signed test event once, now; the attempt is not stored. Raises `EndpointNotFound`, `ScopeMissing`.
 
     An operator who does it is journaled before anything is sent.
     """
-    require_for_app(actor, Action.MANAGE_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
-        endpoint = await _found(transaction, broker, app, endpoint_id)
-        if actor.operator is not None:
-            await journal.record(transaction, _operated(actor, endpoint_id, Operated.TESTED, now))
-    event_id = str(uuid7(now))
+    require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
+    async with context.store.transaction() as transaction:
+        endpoint = await _found(context, transaction, endpoint_id)
+        if context.actor.operator is not None:
+            await journal.record(transaction, _operated(context, endpoint_id, Operated.TESTED))
+    event_id = str(uuid7(context.now))
     body = {
         "type": "endpoint.test",
-        "timestamp": rfc3339(now),
+        "timestamp": rfc3339(context.now),
         "data": {"id": event_id, "type": "endpoint.test", "endpoint": str(endpoint_id)},
     }
     text = json.dumps(body, separators=(",", ":"), sort_keys=True)
-    parcel = Parcel(endpoint.url, event_id, text, endpoint.signing_secrets(now), number=1)
-    return (await broker.webhook_sender.send(parcel, now=now)).attempt
+    parcel = Parcel(endpoint.url, event_id, text, endpoint.signing_secrets(context.now), number=1)
+    return (await context.broker.webhook_sender.send(parcel, now=context.now)).attempt
 
 
 async def list_deliveries(
-    broker: Broker,
-    app: App,
-    endpoint_id: EndpointId,
-    *,
-    state: DeliveryState | None,
-    limit: int,
-    cursor: str | None,
-    actor: Actor,
+    context: RequestContext, endpoint_id: EndpointId, *, state: DeliveryState | None, limit: int, cursor: str | None
 ) -> tuple[list[Delivery], str | None]:
     """One page of an endpoint's deliveries, newest first.
 
     Raises `EndpointNotFound`, `InvalidCursor`, `ScopeMissing`.
     """
-    require_for_app(actor, Action.VIEW_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
-        await _found(transaction, broker, app, endpoint_id)
-        return await deliveries.page(transaction, app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
+    require_for_app(context.actor, Action.VIEW_ENDPOINTS)
+    async with context.store.transaction() as transaction:
+        await _found(context, transaction, endpoint_id)
+        return await deliveries.page(transaction, context.app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
 
 
-async def list_retrying(
-    broker: Broker, app: App, endpoint_id: EndpointId, *, limit: int, actor: Actor
-) -> list[Delivery]:
+async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, limit: int) -> list[Delivery]:
     """The oldest deliveries that failed so far and are retried; of a disabled endpoint all that wait.
 
     Raises `EndpointNotFound`, `ScopeMissing`.
     """
-    require_for_app(actor, Action.VIEW_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
-        endpoint = await _found(transaction, broker, app, endpoint_id)
+    require_for_app(context.actor, Action.VIEW_ENDPOINTS)
+    async with context.store.transaction() as transaction:
+        endpoint = await _found(context, transaction, endpoint_id)
         return await deliveries.retrying(
-            transaction, app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
+            transaction, context.app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
         )
 
 
-async def find_delivery(
-    broker: Broker, app: App, delivery_id: DeliveryId, *, actor: Actor
-) -> tuple[Delivery, Sequence[Attempt]]:
+async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[Attempt]]:
     """A delivery and every attempt at it. Raises `DeliveryNotFound`, `ScopeMissing`."""
-    require_for_app(actor, Action.VIEW_ENDPOINTS)
-    async with broker.store.transaction() as transaction:
-        found = await deliveries.find(transaction, app.id, delivery_id)
+    require_for_app(context.actor, Action.VIEW_ENDPOINTS)
+    async with context.store.transaction() as transaction:
+        found = await deliveries.find(transaction, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
-        return found, await deliveries.attempts_of(transaction, app.id, delivery_id)
+        return found, await deliveries.attempts_of(transaction, context.app.id, delivery_id)
 
 
 async def deliveries_of(
-    broker: Broker, app: App, event_ids: Sequence[EventId]
+    context: RequestContext, event_ids: Sequence[EventId]
 ) -> tuple[Sequence[Endpoint], Sequence[Delivery]]:
     """The app's endpoints, and what became of these events on the way there."""
-    async with broker.store.transaction() as transaction:
-        known = await endpoints.of_app(transaction, app.id)
-        found = await deliveries.of_events(transaction, app.id, [each.id for each in known], event_ids)
+    async with context.store.transaction() as transaction:
+        known = await endpoints.of_app(transaction, context.app.id)
+        found = await deliveries.of_events(transaction, context.app.id, [each.id for each in known], event_ids)
     return known, found
 
 
-async def retry(broker: Broker, app: App, delivery_id: DeliveryId, *, actor: Actor, now: datetime) -> Delivery:
+async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
     """Send a delivery again, whatever its state. An operator who does it is journaled.
 
     Raises `DeliveryNotFound`, `ScopeMissing`.
     """
-    require_receiver(actor)
-    async with broker.store.transaction() as transaction:
-        found = await deliveries.find(transaction, app.id, delivery_id)
+    require_receiver(context.actor)
+    async with context.store.transaction() as transaction:
+        found = await deliveries.find(transaction, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
-        await deliveries.retry(transaction, app.id, delivery_id, now=now)
-        await enqueue(transaction, Job(Kind.DELIVER, app.id, found.endpoint_id))
-        if actor.operator is not None:
-            event = _operated(actor, found.endpoint_id, Operated.RETRIED, now, delivery=str(delivery_id))
+        await deliveries.retry(transaction, context.app.id, delivery_id, now=context.now)
+        await enqueue(transaction, Job(Kind.DELIVER, context.app.id, found.endpoint_id))
+        if context.actor.operator is not None:
+            event = _operated(context, found.endpoint_id, Operated.RETRIED, delivery=str(delivery_id))
             await journal.record(transaction, event)
-        again = await deliveries.find(transaction, app.id, delivery_id)
+        again = await deliveries.find(transaction, context.app.id, delivery_id)
     return again or found
 
 
 async def replay(
-    broker: Broker,
-    app: App,
-    endpoint_id: EndpointId,
-    *,
-    since: datetime,
-    until: datetime,
-    types: Iterable[EventType],
-    actor: Actor,
-    now: datetime,
+    context: RequestContext, endpoint_id: EndpointId, *, since: datetime, until: datetime, types: Iterable[EventType]
 ) -> int:
     """Send the events of a period again, as far as the endpoint subscribes to them; returns how many.
 
     An operator who does it is journaled. Raises `EndpointNotFound`, `ScopeMissing`, and `InvalidInput` for a period
     that is empty or has more than `MOST_REPLAYED` events.
     """
-    require_receiver(actor)
+    require_receiver(context.actor)
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
-    async with broker.store.transaction() as transaction:
-        endpoint = await _found(transaction, broker, app, endpoint_id)
+    async with context.store.transaction() as transaction:
+        endpoint = await _found(context, transaction, endpoint_id)
     chosen = frozenset(types)
-    async with broker.store.transaction() as transaction:
-        if not await endpoints.hold(transaction, app.id, endpoint_id):
+    async with context.store.transaction() as transaction:
+        if not await endpoints.hold(transaction, context.app.id, endpoint_id):
             raise _no_endpoint()
         cursor: str | None = None
         total = 0
         while True:
             recorded, following = await journal.page(
-                transaction, app.id, types=chosen, since=since, until=until, limit=REPLAYED_AT_ONCE, cursor=cursor
+                transaction,
+                context.app.id,
+                types=chosen,
+                since=since,
+                until=until,
+                limit=REPLAYED_AT_ONCE,
+                cursor=cursor,
             )
             wanted = [each for each in recorded if endpoint.wants(each.event.type)]
             # Of the same moment, and so in no order by themselves.
-            ids = sorted(DeliveryId(uuid7(now)) for _ in wanted)
+            ids = sorted(DeliveryId(uuid7(context.now)) for _ in wanted)
             total += await deliveries.make(
-                transaction, app.id, endpoint_id, zip(ids, wanted, strict=True), now=now, again=True
+                transaction, context.app.id, endpoint_id, zip(ids, wanted, strict=True), now=context.now, again=True
             )
             if total > MOST_REPLAYED:
                 raise InvalidInput(f"At most {MOST_REPLAYED} events are replayed at once. Choose a shorter time.")
             if following is None:
                 break
             cursor = following
-        await enqueue(transaction, Job(Kind.DELIVER, app.id, endpoint_id))
-        if actor.operator is not None:
+        await enqueue(transaction, Job(Kind.DELIVER, context.app.id, endpoint_id))
+        if context.actor.operator is not None:
             told = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
-            await journal.record(transaction, _operated(actor, endpoint_id, Operated.REPLAYED, now, **told))
+            await journal.record(transaction, _operated(context, endpoint_id, Operated.REPLAYED, **told))
     return total
 
 
@@ -356,21 +340,21 @@ def require_receiver(actor: Actor) -> None:
     require_for_app(actor, Action.RECEIVE_EVENTS)
 
 
-def _operated(actor: Actor, endpoint_id: EndpointId, action: Operated, now: datetime, **told: Any) -> Event:
+def _operated(context: RequestContext, endpoint_id: EndpointId, action: Operated, **told: Any) -> Event:
     about = {"delivery": None, "since": None, "until": None, "events": None, **told}
     return Event(
-        id=EventId(uuid7(now)),
+        id=EventId(uuid7(context.now)),
         type=EventType.ENDPOINT_OPERATED,
-        occurred_at=now,
-        actor=actor,
+        occurred_at=context.now,
+        actor=context.actor,
         data={"endpoint": str(endpoint_id), "action": action, **about},
     )
 
 
 async def _found(
-    transaction: UnitOfWork, broker: Broker, app: App, endpoint_id: EndpointId, *, locked: bool = False
+    context: RequestContext, transaction: UnitOfWork, endpoint_id: EndpointId, *, locked: bool = False
 ) -> Endpoint:
-    endpoint = await endpoints.find(transaction, app.id, endpoint_id, locked=locked)
+    endpoint = await endpoints.find(transaction, context.app.id, endpoint_id, locked=locked)
     if endpoint is None:
         raise _no_endpoint()
     return endpoint

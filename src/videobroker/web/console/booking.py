@@ -216,9 +216,7 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
         return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
     try:
-        registered = await registration.register_new(
-            visit.broker, app, key, terms, people, actor=visit.actor(app), now=visit.now
-        )
+        registered = await registration.register_new(visit.context(app), key, terms, people)
     except (RoleNotMapped, DuplicateParticipant, InvalidInput) as error:
         draft.errors["form"] = error.detail
         return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -67,19 +67,11 @@ async def console_deliveries(visit: Looking, app: AppChoice = "") -> Response:
         app = apps[0].id
     chosen = await visit.app(app)
     found = []
-    for endpoint in await endpoints.list_endpoints(visit.broker, chosen, actor=visit.actor(chosen)):
+    for endpoint in await endpoints.list_endpoints(visit.context(chosen)):
         failed, more = await endpoints.list_deliveries(
-            visit.broker,
-            chosen,
-            endpoint.id,
-            state=DeliveryState.FAILED,
-            limit=FAILED_SHOWN,
-            cursor=None,
-            actor=visit.actor(chosen),
+            visit.context(chosen), endpoint.id, state=DeliveryState.FAILED, limit=FAILED_SHOWN, cursor=None
         )
-        retrying = await endpoints.list_retrying(
-            visit.broker, chosen, endpoint.id, limit=FAILED_SHOWN, actor=visit.actor(chosen)
-        )
+        retrying = await endpoints.list_retrying(visit.context(chosen), endpoint.id, limit=FAILED_SHOWN)
         found.append(Overview(endpoint, failed, more is not None, retrying))
     # What needs attention comes first.
     found.sort(key=lambda each: (not each.failed, not each.retrying, each.endpoint.failing_since is None))
@@ -99,7 +91,7 @@ async def console_endpoint(
 ) -> Response:
     """One endpoint and its deliveries, page by page."""
     app = await visit.app(app_id)
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
+    endpoint = await endpoints.find(visit.context(app), EndpointId(endpoint_id))
     return await _endpoint_page(visit, app, endpoint, state=state, cursor=cursor, said=DONE.get(did, ""))
 
 
@@ -116,13 +108,7 @@ async def _endpoint_page(
     status: int = 200,
 ) -> Response:
     found, following = await endpoints.list_deliveries(
-        visit.broker,
-        app,
-        endpoint.id,
-        state=state or None,
-        limit=SHOWN,
-        cursor=cursor or None,
-        actor=visit.actor(app),
+        visit.context(app), endpoint.id, state=state or None, limit=SHOWN, cursor=cursor or None
     )
     return rendered(
         "endpoint.html",
@@ -155,10 +141,8 @@ async def console_delivery(
 ) -> Response:
     """One delivery and every attempt at it."""
     app = await visit.app(app_id)
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
-    delivery, attempts = await endpoints.find_delivery(
-        visit.broker, app, DeliveryId(delivery_id), actor=visit.actor(app)
-    )
+    endpoint = await endpoints.find(visit.context(app), EndpointId(endpoint_id))
+    delivery, attempts = await endpoints.find_delivery(visit.context(app), DeliveryId(delivery_id))
     return rendered(
         "delivery.html",
         operator=visit.operator,
@@ -176,7 +160,7 @@ async def console_delivery(
 async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID, delivery_id: UUID) -> Response:
     """Put a delivery on its way once more."""
     app = await visit.app(app_id)
-    delivery = await endpoints.retry(visit.broker, app, DeliveryId(delivery_id), now=visit.now, actor=visit.actor(app))
+    delivery = await endpoints.retry(visit.context(app), DeliveryId(delivery_id))
     return RedirectResponse(
         f"/console/deliveries/{app.id}/{delivery.endpoint_id}/{delivery.id}?did=retried", HTTPStatus.SEE_OTHER
     )
@@ -186,8 +170,8 @@ async def console_retry_delivery(visit: Acting, app_id: UUID, endpoint_id: UUID,
 async def console_test_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
     """Send a signed test event, and show at once what came of it."""
     app = await visit.app(app_id)
-    tested = await endpoints.test(visit.broker, app, EndpointId(endpoint_id), now=visit.now, actor=visit.actor(app))
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
+    tested = await endpoints.test(visit.context(app), EndpointId(endpoint_id))
+    endpoint = await endpoints.find(visit.context(app), EndpointId(endpoint_id))
     return await _endpoint_page(visit, app, endpoint, tested=tested)
 
 
@@ -197,16 +181,13 @@ async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID
     app = await visit.app(app_id)
     enabled = visit.sent().text("enabled") == "yes"
     await endpoints.change(
-        visit.broker,
-        app,
+        visit.context(app),
         EndpointId(endpoint_id),
         url=None,
         description=None,
         types=None,
         ordered=None,
         enabled=enabled,
-        now=visit.now,
-        actor=visit.actor(app),
     )
     did = "enabled" if enabled else "disabled"
     return RedirectResponse(path_of(app, EndpointId(endpoint_id), did=did), HTTPStatus.SEE_OTHER)
@@ -216,7 +197,7 @@ async def console_switch_endpoint(visit: Acting, app_id: UUID, endpoint_id: UUID
 async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Response:
     """Put what happened in a stretch of time on its way once more."""
     app = await visit.app(app_id)
-    endpoint = await endpoints.find(visit.broker, app, EndpointId(endpoint_id), actor=visit.actor(app))
+    endpoint = await endpoints.find(visit.context(app), EndpointId(endpoint_id))
     sent = visit.sent()
     form = ReplayForm(sent.text("since"), sent.text("until"))
     since, until = _moment(visit, form.since), _moment(visit, form.until)
@@ -232,16 +213,7 @@ async def console_replay(visit: Acting, app_id: UUID, endpoint_id: UUID) -> Resp
             visit, app, endpoint, replay=replace(form, errors=errors), status=HTTPStatus.UNPROCESSABLE_ENTITY
         )
     try:
-        count = await endpoints.replay(
-            visit.broker,
-            app,
-            endpoint.id,
-            since=since,
-            until=until,
-            types=(),
-            now=visit.now,
-            actor=visit.actor(app),
-        )
+        count = await endpoints.replay(visit.context(app), endpoint.id, since=since, until=until, types=())
     except InvalidInput as error:
         errors = {"form": error.detail}
         return await _endpoint_page(

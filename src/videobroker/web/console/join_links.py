@@ -127,15 +127,7 @@ async def _link_for(
     name = person.display_name or person.user_id
     try:
         link = await issue_link(
-            visit.broker,
-            app,
-            key,
-            user_id=person.user_id,
-            display_name=None,
-            is_guest=False,
-            life=None,
-            actor=visit.actor(app),
-            now=visit.now,
+            visit.context(app), key, user_id=person.user_id, display_name=None, is_guest=False, life=None
         )
     except AccessDenied as error:
         return PersonsLink(name, None, refusal=error.detail)
@@ -146,16 +138,7 @@ async def active_links(
     visit: ConsoleRequest, app: App, key: SessionKey, door: Door, *, people: Sequence[Participant], blocked: Set[str]
 ) -> ActiveLinks:
     """The first `LINKS_SHOWN` links of a session that work now."""
-    found, following = await list_links(
-        visit.broker,
-        app,
-        key,
-        user_id=None,
-        actor=visit.actor(app),
-        limit=LINKS_SHOWN,
-        cursor=None,
-        now=visit.now,
-    )
+    found, following = await list_links(visit.context(app), key, user_id=None, limit=LINKS_SHOWN, cursor=None)
     return ActiveLinks(_by_holder(found, door, people, blocked), is_partial=following is not None)
 
 

@@ -18,6 +18,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.errors import BrokerError, InvalidInput
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.operations.console_sessions import Origin
 from videobroker.usecases.tenants import find_app_by_id, list_apps
 from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
@@ -171,9 +172,10 @@ class ConsoleRequest:
         """In which times are shown."""
         return self.operator.zone
 
-    def actor(self, app: App) -> Actor:
-        """As the journal knows them."""
-        return Actor(app.id, ip=self.ip, user_agent=self.user_agent, operator=self.operator.name)
+    def context(self, app: App) -> RequestContext:
+        """The context of this request in the data of one app; the operator is the actor."""
+        actor = Actor(app.id, ip=self.ip, user_agent=self.user_agent, operator=self.operator.name)
+        return RequestContext(self.broker, app, actor, self.now)
 
     async def apps(self) -> list[App]:
         """Every app, by name."""

@@ -187,7 +187,7 @@ async def session_page(
 
 async def _waiting(visit: ConsoleRequest, app: App, key: SessionKey) -> list[Waiting]:
     """Who is in the waiting room, and may be let in or not."""
-    found = await waiting_room.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+    found = await waiting_room.list_lobby(visit.context(app), key)
     return [
         Waiting(entry, role, entry.state_at(visit.now))
         for entry, role in found
@@ -222,7 +222,7 @@ async def _attendance(
         )
     if session.key.kind is SessionKind.GROUP:
         return Attendance([], None, final=False, others_known=False)
-    report = await verdicts.attendance_of(visit.broker, app, session.key, actor=visit.actor(app), now=visit.now)
+    report = await verdicts.attendance_of(visit.context(app), session.key)
     rows = [
         chart.Row(
             name=judged.display_name or judged.user_id,
@@ -263,7 +263,7 @@ def _verdict_words(judged: verdicts.Judged) -> str:
 async def _rows_of_call(
     visit: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
 ) -> list[chart.Row]:
-    explained = await calls.explain(visit.broker, app, call.id, actor=visit.actor(app))
+    explained = await calls.explain(visit.context(app), call.id)
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
     for each in explained.attended:
         own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)
@@ -282,7 +282,7 @@ async def _rows_of_call(
 async def _timeline(
     visit: ConsoleRequest, app: App, recorded: Sequence[Recorded], names: Mapping[str, str]
 ) -> list[Line]:
-    known, found = await endpoints.deliveries_of(visit.broker, app, [each.event.id for each in recorded])
+    known, found = await endpoints.deliveries_of(visit.context(app), [each.event.id for each in recorded])
     by_id = {endpoint.id: endpoint for endpoint in known}
     by_event: dict[EventId, list[Delivery]] = defaultdict(list)
     for delivery in found:
@@ -328,12 +328,12 @@ async def console_revoke_links(visit: Acting, app_id: UUID, session_id: UUID) ->
     """Revoke one link, all links of a person, or all links of the session."""
     app, form = await visit.app(app_id), visit.sent()
     key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
-    actor = visit.actor(app)
+    context = visit.context(app)
     if form.text("link"):
-        count = await links.revoke_link(visit.broker, app, key, _link_of(form), actor=actor, now=visit.now)
+        count = await links.revoke_link(context, key, _link_of(form))
     elif form.raw("user_id") or form.is_checked("all"):
         user_id = form.raw("user_id") or None
-        count = await links.revoke_links(visit.broker, app, key, user_id=user_id, actor=actor, now=visit.now)
+        count = await links.revoke_links(context, key, user_id=user_id)
     else:
         raise InvalidInput("Choose which links to revoke.")
     return _back(app, session_id, "links-revoked", count=count)
@@ -352,11 +352,11 @@ async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Respon
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
     key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        admitted = await waiting_room.admit_all(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
-        found = await waiting_room.list_lobby(visit.broker, app, key, actor=visit.actor(app), now=visit.now)
+        admitted = await waiting_room.admit_all(visit.context(app), key)
+        found = await waiting_room.list_lobby(visit.context(app), key)
         is_done = all(other.state is not EntryState.WAITING for other, _ in found)
         return _back(app, session_id, "admitted-all" if is_done else "admitted-some", count=len(admitted))
-    await waiting_room.admit(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
+    await waiting_room.admit(visit.context(app), key, entry)
     return _back(app, session_id, "admitted")
 
 
@@ -367,7 +367,7 @@ async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Respons
     key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         raise InvalidInput("Choose whose request to decline.")
-    await waiting_room.deny(visit.broker, app, key, entry, actor=visit.actor(app), now=visit.now)
+    await waiting_room.deny(visit.context(app), key, entry)
     return _back(app, session_id, "denied")
 
 
@@ -385,9 +385,7 @@ async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Res
     seen = await overviews.see(visit.broker, app, SessionId(session_id))
     running = seen.open_call is not None
     try:
-        await calls.end_call(
-            visit.broker, app, seen.registered.session.key, user_id=None, actor=visit.actor(app), now=visit.now
-        )
+        await calls.end_call(visit.context(app), seen.registered.session.key, user_id=None)
     except CallNotFound:
         running = False
     return _back(app, session_id, "ended" if running else "no-call")
@@ -399,13 +397,7 @@ async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -
     app, form = await visit.app(app_id), visit.sent()
     seen = await overviews.see(visit.broker, app, SessionId(session_id))
     removed = await moderation.remove(
-        visit.broker,
-        app,
-        seen.registered.session.key,
-        form.raw("user_id"),
-        ban=form.is_checked("ban"),
-        actor=visit.actor(app),
-        now=visit.now,
+        visit.context(app), seen.registered.session.key, form.raw("user_id"), ban=form.is_checked("ban")
     )
     word = "removed" if removed.enforcement is Enforcement.DONE else f"removed-{removed.enforcement.value}"
     return _back(app, session_id, word)
@@ -416,14 +408,7 @@ async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) 
     """Let somebody in again who was put out for good."""
     app, form = await visit.app(app_id), visit.sent()
     seen = await overviews.see(visit.broker, app, SessionId(session_id))
-    lifted = await moderation.readmit(
-        visit.broker,
-        app,
-        seen.registered.session.key,
-        form.raw("user_id"),
-        actor=visit.actor(app),
-        now=visit.now,
-    )
+    lifted = await moderation.readmit(visit.context(app), seen.registered.session.key, form.raw("user_id"))
     return _back(app, session_id, "readmitted" if lifted else "not-banned")
 
 

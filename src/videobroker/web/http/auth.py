@@ -31,6 +31,7 @@ from videobroker.errors import (
     TicketNotEnough,
 )
 from videobroker.usecases.access import no_session
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
 from videobroker.web.http.cors import only_pages_of
@@ -81,16 +82,33 @@ UserIdHeader = Annotated[
 
 
 class Caller(Struct):
-    """A backend or a user whose credential was checked, and the moment of the request."""
+    """A backend or a user whose credential was checked, and the context of their request."""
 
-    broker: Broker
-    app: App
-    actor: Actor
-    now: datetime
+    context: RequestContext
     user_id: str | None = None
     """For whom: the user of a user token or a ticket, or whom a backend named in X-User-Id."""
     ticket: Ticket | None = None
     """What they showed instead of a user token. Then the request is about its session."""
+
+    @property
+    def broker(self) -> Broker:
+        """The service."""
+        return self.context.broker
+
+    @property
+    def app(self) -> App:
+        """The tenant."""
+        return self.context.app
+
+    @property
+    def actor(self) -> Actor:
+        """The actor in the journal."""
+        return self.context.actor
+
+    @property
+    def now(self) -> datetime:
+        """The time of the request."""
+        return self.context.now
 
     @property
     def is_user(self) -> bool:
@@ -124,14 +142,11 @@ class Caller(Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Visiting:
-    """Somebody whose ticket was checked, and the moment of the request."""
+class TicketRequest:
+    """A ticket that was checked, and the context of the request."""
 
-    broker: Broker
-    app: App
+    context: RequestContext
     ticket: Ticket
-    actor: Actor
-    now: datetime
 
 
 async def identify_backend(
@@ -172,21 +187,21 @@ async def identify(
     return caller
 
 
-async def identify_holder(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> Visiting:
+async def identify_holder(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> TicketRequest:
     """The holder of a ticket, for a request that changes something."""
     return await _visiting(request, credentials, is_read=False)
 
 
-async def identify_reader(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> Visiting:
+async def identify_reader(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> TicketRequest:
     """The holder of a ticket, for a request that only reads the visit: also for a while after the window's end."""
     return await _visiting(request, credentials, is_read=True)
 
 
-async def _visiting(request: Request, credentials: Credentials, *, is_read: bool) -> Visiting:
+async def _visiting(request: Request, credentials: Credentials, *, is_read: bool) -> TicketRequest:
     if credentials is None:
         raise TicketInvalid("Send the ticket of the link: `Authorization: Bearer vbt_...`.")
     caller, ticket = await _holder(request, credentials.credentials, is_read=is_read)
-    return Visiting(caller.broker, caller.app, ticket, caller.actor, caller.now)
+    return TicketRequest(caller.context, ticket)
 
 
 def _require_own_session(request: Request, ticket: Ticket) -> None:
@@ -266,7 +281,7 @@ async def backend(
         scopes=api_key.scopes,
         credential_expires_at=api_key.expires_at,
     )
-    return Caller(broker, app, actor, now, user_id)
+    return Caller(RequestContext(broker, app, actor, now), user_id)
 
 
 async def _holder(request: Request, text: str, *, is_read: bool = False) -> tuple[Caller, Ticket]:
@@ -283,7 +298,7 @@ async def _holder(request: Request, text: str, *, is_read: bool = False) -> tupl
         is_guest=ticket.is_guest,
         credential_expires_at=ticket.expires_at,
     )
-    return Caller(broker, app, actor, now, user_id, ticket), ticket
+    return Caller(RequestContext(broker, app, actor, now), user_id, ticket), ticket
 
 
 async def _user(request: Request, token: str) -> Caller:
@@ -293,7 +308,7 @@ async def _user(request: Request, token: str) -> Caller:
         user, app = await authenticate_user(broker, token, now=now)
     only_pages_of(request, app)
     actor = replace(_actor(request, app, user_id=user.user_id), credential_expires_at=user.expires_at)
-    return Caller(broker, app, actor, now, user.user_id)
+    return Caller(RequestContext(broker, app, actor, now), user.user_id)
 
 
 def _actor(request: Request, app: App, *, user_id: str) -> Actor:
@@ -322,8 +337,8 @@ SessionsWriter = Annotated[Caller, Security(identify_backend, scopes=[Scope.SESS
 Joiner = Annotated[Caller, Security(identify, scopes=[Scope.JOIN.value])]
 LinkIssuer = Annotated[Caller, Security(identify, scopes=[Scope.LINKS_WRITE.value])]
 LinkManager = Annotated[Caller, Security(identify_backend, scopes=[Scope.LINKS_WRITE.value])]
-TicketHolder = Annotated[Visiting, Security(identify_holder)]
-TicketReader = Annotated[Visiting, Security(identify_reader)]
+TicketHolder = Annotated[TicketRequest, Security(identify_holder)]
+TicketReader = Annotated[TicketRequest, Security(identify_reader)]
 CallsReader = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_READ.value])]
 CallsWriter = Annotated[Caller, Security(identify, scopes=[Scope.CALLS_WRITE.value])]
 Moderator = Annotated[Caller, Security(identify, scopes=[Scope.MODERATION_WRITE.value])]

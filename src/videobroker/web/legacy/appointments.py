@@ -190,14 +190,12 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
     people = body.people()
 
     async def created() -> AppointmentRow:
-        appointed = await appoint(
-            caller.broker, caller.app, body.terms(), people, role=PATIENT, actor=caller.actor, now=caller.now
-        )
+        appointed = await appoint(caller.context, body.terms(), people, role=PATIENT)
         return _row(appointed, body)
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
         key = SessionKey(caller.app.id, SessionKind.BOOKING, str(stored.body["id"]))
-        await require(caller.broker, caller.app, key, caller.actor, Action.VIEW_SESSION)
+        await require(caller.context, key, Action.VIEW_SESSION)
         code = None if stored.body["videoRoomId"] is None else await _current_code(caller, key)
         return {**stored.body, "videoRoomId": code}
 
@@ -207,16 +205,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     """The patient's room code as of now; None if codes are no longer issued: the booking itself was still made."""
     try:
-        _, code = await hand_out_code(
-            caller.broker,
-            caller.app,
-            key,
-            role=PATIENT,
-            user_id=caller.actor.user_id,
-            replayed=True,
-            actor=caller.actor,
-            now=caller.now,
-        )
+        _, code = await hand_out_code(caller.context, key, role=PATIENT, user_id=caller.actor.user_id, replayed=True)
     except AccessDenied:
         return None
     return code
@@ -246,13 +235,7 @@ async def get_video_info(
     if not _INTEGER.fullmatch(booking_id):
         raise SessionNotFound("The ids of appointments are integers.")
     session, code = await hand_out_code(
-        caller.broker,
-        caller.app,
-        SessionKey(caller.app.id, SessionKind.BOOKING, booking_id),
-        role=PATIENT,
-        user_id=caller.user_id,
-        actor=caller.actor,
-        now=caller.now,
+        caller.context, SessionKey(caller.app.id, SessionKind.BOOKING, booking_id), role=PATIENT, user_id=caller.user_id
     )
     return VideoInfo(room_code=code, date_time=session.terms.starts_at or session.created_at, type=_old_type(session))
 

@@ -196,7 +196,7 @@ async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request,
     `Idempotency-Key`, every key is."""
     key = _key(caller, group_id)
     name = await _guest_name(request)
-    guest = guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
+    guest = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
     return await _enter(once, caller, key, JoinRequester(guest, name, is_guest=True))
 
 

@@ -318,15 +318,7 @@ def _old_status(standing: Standing) -> OldStatus:
 async def _code(caller: Caller, standing: Standing) -> str | None:
     """The client's code, made now if need be. What keeps it from being made does not keep the call from being shown."""
     try:
-        _, code = await hand_out_code(
-            caller.broker,
-            caller.app,
-            standing.session.key,
-            role=CLIENT,
-            user_id=caller.user_id,
-            actor=caller.actor,
-            now=caller.now,
-        )
+        _, code = await hand_out_code(caller.context, standing.session.key, role=CLIENT, user_id=caller.user_id)
     except StorageUnavailable:
         raise
     except BrokerError as error:
@@ -338,16 +330,7 @@ async def _code(caller: Caller, standing: Standing) -> str | None:
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     """The client's code with the app's prefix; None if codes are no longer issued."""
     try:
-        _, code = await hand_out_code(
-            caller.broker,
-            caller.app,
-            key,
-            role=CLIENT,
-            user_id=caller.user_id,
-            replayed=True,
-            actor=caller.actor,
-            now=caller.now,
-        )
+        _, code = await hand_out_code(caller.context, key, role=CLIENT, user_id=caller.user_id, replayed=True)
     except StorageUnavailable:
         raise
     except BrokerError as error:
@@ -357,15 +340,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
 
 
 async def _known_codes(caller: Caller, found: Sequence[Standing]) -> dict[SessionId, str]:
-    return await hand_out_known_codes(
-        caller.broker,
-        caller.app,
-        found,
-        role=CLIENT,
-        user_id=caller.user_id,
-        actor=caller.actor,
-        now=caller.now,
-    )
+    return await hand_out_known_codes(caller.context, found, role=CLIENT, user_id=caller.user_id)
 
 
 def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, Any]:
@@ -386,11 +361,9 @@ def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, A
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    standing = await progress.standing_of(
-        caller.broker, caller.app, key, roles=LEADING, actor=caller.actor, acting_for=caller.acting_for
-    )
+    standing = await progress.standing_of(caller.context, key, roles=LEADING, acting_for=caller.acting_for)
     code = await _code(caller, standing)
-    decision = await progress.may_enter_now(caller.broker, caller.app, key, user_id=caller.user_id, now=caller.now)
+    decision = await progress.may_enter_now(caller.context, key, user_id=caller.user_id)
     return VideoCallNow(
         **_fields(caller, standing, code), can_join=isinstance(decision, Admit), opens_at=decision.opens_at
     )
@@ -432,7 +405,7 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
     people = body.people()
 
     async def created() -> VideoCall:
-        registered = await book(caller.broker, caller.app, body.terms(), people, actor=caller.actor, now=caller.now)
+        registered = await book(caller.context, body.terms(), people)
         standing = Standing(
             registered.session,
             first_by_role=first_by_role(people),
@@ -444,7 +417,7 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
         key = _key(caller, stored.body["id"])
-        await require(caller.broker, caller.app, key, caller.actor, Action.VIEW_SESSION)
+        await require(caller.context, key, Action.VIEW_SESSION)
         return {**stored.body, "roomCode": await _current_code(caller, key)}
 
     return await once.answer(caller, created, revalidate=revalidate, user_id=str(body.client_id), status=201)
@@ -466,13 +439,7 @@ async def list_video_calls(
     were not made yet are null here: reading one video call makes its code."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
     found = await progress.newest_bookings(
-        caller.broker,
-        caller.app,
-        names.people(caller),
-        roles=LEADING,
-        actor=caller.actor,
-        acting_for=caller.acting_for,
-        limit=LONGEST_LIST,
+        caller.context, names.people(caller), roles=LEADING, acting_for=caller.acting_for, limit=LONGEST_LIST
     )
     codes = await _known_codes(caller, found)
     return [VideoCall(**_fields(caller, standing, codes.get(standing.session.id))) for standing in found]
@@ -503,9 +470,7 @@ async def resolve_room_code(
     ],
 ) -> RoomBehindCode:
     """The vendor's own code, and its page. To users who are not on the roster the code does not exist."""
-    resolved = await resolve_code(
-        caller.broker, caller.app, room_code, user_id=caller.user_id, actor=caller.actor, now=caller.now
-    )
+    resolved = await resolve_code(caller.context, room_code, user_id=caller.user_id)
     return RoomBehindCode(booking_id=resolved.session.key.reference, room_code=resolved.code, url=resolved.url)
 
 
@@ -541,12 +506,10 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     if caller.acting_for is not None:
         await require_on_roster(caller.broker, key, caller.acting_for)
     if body.changes_terms:
-        await registration.amend(caller.broker, caller.app, key, body.amend, actor=caller.actor, now=caller.now)
+        await registration.amend(caller.context, key, body.amend)
     if body.status is not None:
         step = _STEPS[body.status]
-        await progress.take(
-            caller.broker, caller.app, key, step, user_id=caller.user_id, actor=caller.actor, now=caller.now
-        )
+        await progress.take(caller.context, key, step, user_id=caller.user_id)
     return await _now(caller, key)
 
 
@@ -564,22 +527,17 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
 
     async def reported() -> LogEntry:
         recorded = await app_events.report(
-            caller.broker,
-            caller.app,
+            caller.context,
             _key(caller, body.booking_id),
             body.event,
             details=body.model_extra or {},
             user_id=user_id,
             reported_at=body.timestamp,
-            actor=caller.actor,
-            now=caller.now,
         )
         return _entry(recorded.event)
 
     async def check() -> None:
-        await app_events.require_may_report(
-            caller.broker, caller.app, _key(caller, body.booking_id), user_id, caller.actor
-        )
+        await app_events.require_may_report(caller.context, _key(caller, body.booking_id), user_id)
 
     return await once.answer(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)
 
@@ -593,7 +551,7 @@ async def list_video_call_log(
 ) -> list[LogEntry]:
     """The newest 500 lines, the newest last: what the app reported, and every start and end of a call."""
     key = _key(caller, booking_id)
-    events = await app_events.history(caller.broker, caller.app, key, actor=caller.actor, acting_for=caller.acting_for)
+    events = await app_events.history(caller.context, key, acting_for=caller.acting_for)
     return [_entry(event) for event in events]
 
 

@@ -242,15 +242,11 @@ async def start_video_session(caller: CallsWriter, body: BookingNamed, once: Onc
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
     async def started() -> VideoSession:
-        _, call = await calls.start_call(
-            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
-        )
+        _, call = await calls.start_call(caller.context, key, user_id=user_id)
         return await _video_session(caller, key, call)
 
     async def check() -> None:
-        await calls.require_may_start(
-            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
-        )
+        await calls.require_may_start(caller.context, key, user_id=user_id)
 
     return await once.answer(caller, started, revalidate=authorized(check))
 
@@ -266,13 +262,11 @@ async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceO
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
     async def ended() -> VideoSession:
-        _, call = await calls.end_call(
-            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
-        )
+        _, call = await calls.end_call(caller.context, key, user_id=user_id)
         return await _video_session(caller, key, call)
 
     async def check() -> None:
-        await calls.require_may_end(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor)
+        await calls.require_may_end(caller.context, key, user_id=user_id)
 
     return await once.answer(caller, ended, revalidate=authorized(check))
 
@@ -304,7 +298,7 @@ async def _join(
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:
     entrance = await look_at(caller.broker, key, caller.must_speak_for(None))
-    room_id = await room_id_of_call(caller.broker, caller.app, entrance, call)
+    room_id = await room_id_of_call(caller.context, entrance, call)
     place: dict[str, Any] = {"hms_room_id": None, "agora_channel": None, "agora_uid": None}
     if call.provider is ProviderName.HMS:
         place |= {"hms_room_id": room_id}

@@ -249,12 +249,7 @@ async def get_attendance(
     """A verdict on everybody on the roster, with the minutes and the rule that decided. Until the booking is over
     for good it is that of this moment. A user sees their own line."""
     report = await attendance_of(
-        caller.broker,
-        caller.app,
-        session_key(caller, SessionKind.BOOKING, reference),
-        actor=caller.actor,
-        acting_for=caller.acting_for,
-        now=caller.now,
+        caller.context, session_key(caller, SessionKind.BOOKING, reference), acting_for=caller.acting_for
     )
     if shape == "csv":
         return Response(_csv(report), media_type="text/csv; charset=utf-8")

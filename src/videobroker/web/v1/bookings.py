@@ -226,11 +226,9 @@ async def list_bookings(
 ) -> BookingPage:
     """The app's bookings, by start, with the number of their participants."""
     found, following = await registration.list_sessions(
-        caller.broker,
-        caller.app,
+        caller.context,
         SessionKind.BOOKING,
         SessionFilter(listed_participant(caller, participant), status, starts_after, starts_before),
-        actor=caller.actor,
         limit=limit,
         cursor=cursor,
     )

@@ -151,9 +151,7 @@ async def get_call(
     caller: CallsReader, call_id: Annotated[UUID, Path(description="The `id` of the call.")]
 ) -> CallDetail:
     """One call with its attendance, and what every interval of it rests on: event by event."""
-    explained = await calls.explain(
-        caller.broker, caller.app, CallId(call_id), actor=caller.actor, acting_for=caller.acting_for
-    )
+    explained = await calls.explain(caller.context, CallId(call_id), acting_for=caller.acting_for)
     return CallDetail(
         **call_out(explained.session, explained.call).model_dump(),
         attendance=[

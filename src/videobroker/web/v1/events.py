@@ -201,15 +201,7 @@ async def list_events(
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
     recorded, following = await read_journal(
-        caller.broker,
-        caller.app,
-        actor=caller.actor,
-        types=type or (),
-        session=session,
-        user_id=user_id,
-        since=since,
-        limit=limit,
-        cursor=cursor,
+        caller.context, types=type or (), session=session, user_id=user_id, since=since, limit=limit, cursor=cursor
     )
     return EventPage(data=[event_out(each) for each in recorded], next=following)
 
@@ -239,19 +231,11 @@ async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) ->
 
     async def reported() -> EventOut:
         recorded = await report(
-            caller.broker,
-            caller.app,
-            session,
-            body.event,
-            details=body.details,
-            user_id=user_id,
-            reported_at=body.occurred_at,
-            actor=caller.actor,
-            now=caller.now,
+            caller.context, session, body.event, details=body.details, user_id=user_id, reported_at=body.occurred_at
         )
         return event_out(recorded)
 
     async def check() -> None:
-        await require_may_report(caller.broker, caller.app, session, user_id, caller.actor)
+        await require_may_report(caller.context, session, user_id)
 
     return await once.answer(caller, reported, revalidate=authorized(check), user_id=user_id, status=201)

@@ -158,11 +158,9 @@ async def list_groups(
 ) -> GroupPage:
     """The app's groups, oldest first, with the number of their participants."""
     found, following = await registration.list_sessions(
-        caller.broker,
-        caller.app,
+        caller.context,
         SessionKind.GROUP,
         SessionFilter(listed_participant(caller, participant)),
-        actor=caller.actor,
         limit=limit,
         cursor=cursor,
     )

@@ -1,20 +1,17 @@
 """Entering a session: the access decision, join credentials, and the start and end of a call."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from videobroker.broker import Broker
 from videobroker.domain.access import Reason
-from videobroker.domain.actors import Actor
-from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases.access import access
 from videobroker.usecases.calls import calls
+from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id, require_known_guest
 from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
@@ -301,9 +298,7 @@ def join_json(joined: Joined) -> dict[str, Any]:
 class CallChange(Protocol):
     """Starting a call, or ending it."""
 
-    async def __call__(
-        self, broker: Broker, app: App, key: SessionKey, *, user_id: str | None, actor: Actor, now: datetime
-    ) -> tuple[Session, Call]:
+    async def __call__(self, context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
         """The session, and its call afterwards."""
 
 
@@ -323,9 +318,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
     async def turn(change: CallChange, caller: Caller, reference: str, body: CallerOfCall | None) -> CallOut:
         user_id = caller.speaks_for(body.user_id if body else None)
         key = session_key(caller, kind, reference)
-        session, call = await change(
-            caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
-        )
+        session, call = await change(caller.context, key, user_id=user_id)
         return call_out(session, call)
 
     @router.post(
@@ -337,9 +330,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
     async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
         """The decision alone, as data; nothing is created and nothing is journalled."""
         key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
-        return access_shape(
-            await access(caller.broker, caller.app, key, user_id=user_id, is_guest=caller.is_guest, now=caller.now)
-        )
+        return access_shape(await access(caller.context, key, user_id=user_id, is_guest=caller.is_guest))
 
     @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
     async def join_session(caller: Joiner, reference: Reference, once: OnceOnly, body: JoinIn | None = None) -> Any:
@@ -360,7 +351,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
     async def join_as_guest(caller: Joiner, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
         """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
         every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
-        guest = body.guest_id or guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
+        guest = body.guest_id or guest_id(caller.context, idempotency_key=once.guest_seed(caller))
         if body.guest_id is not None:
             await require_known_guest(caller.broker, session_key(caller, kind, reference), guest)
         visitor = JoinRequester(guest, body.name, is_guest=True)
@@ -381,9 +372,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
 
         async def check() -> None:
             key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id if body else None)
-            await calls.require_may_start(
-                caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now
-            )
+            await calls.require_may_start(caller.context, key, user_id=user_id)
 
         return await once.answer(
             caller,
@@ -411,7 +400,7 @@ def door_routes(kind: SessionKind) -> APIRouter:
 
         async def check() -> None:
             key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id if body else None)
-            await calls.require_may_end(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor)
+            await calls.require_may_end(caller.context, key, user_id=user_id)
 
         return await once.answer(
             caller,
@@ -430,10 +419,8 @@ def door_routes(kind: SessionKind) -> APIRouter:
     ) -> CallPage:
         """Every call there was, oldest first, with its duration."""
         session, found, following = await calls.list_calls(
-            caller.broker,
-            caller.app,
+            caller.context,
             session_key(caller, kind, reference),
-            actor=caller.actor,
             acting_for=caller.acting_for,
             limit=limit,
             cursor=cursor,

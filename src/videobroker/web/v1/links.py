@@ -219,36 +219,30 @@ def link_routes(kind: SessionKind) -> APIRouter:
         if wish.guest is None:
             user_id, name = _person_of(caller, wish), wish.display_name
         else:
-            user_id = guest_id(caller.now, app=caller.app, idempotency_key=once.guest_seed(caller))
+            user_id = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
             name = wish.guest.display_name
         seconds = wish.expires_in_seconds
 
         async def issued() -> LinkOut:
             link = await issue_link(
-                caller.broker,
-                caller.app,
+                caller.context,
                 session_key(caller, kind, reference),
                 user_id=user_id,
                 display_name=name,
                 is_guest=wish.guest is not None,
                 life=None if seconds is None else timedelta(seconds=seconds),
-                actor=caller.actor,
-                now=caller.now,
             )
             return _link_out(link, public_address(request))
 
         async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
             link = LinkOut.model_validate(stored.body)
             expires_at = await confirm_link(
-                caller.broker,
-                caller.app,
+                caller.context,
                 session_key(caller, kind, reference),
                 TicketId(link.id),
                 user_id=user_id,
                 display_name=name,
                 is_guest=wish.guest is not None,
-                actor=caller.actor,
-                now=caller.now,
             )
             if expires_at is None:
                 return None
@@ -266,14 +260,7 @@ def link_routes(kind: SessionKind) -> APIRouter:
     ) -> LinkPage:
         """The links of the session that work now: neither revoked nor expired."""
         found, following = await list_links(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            user_id=user_id,
-            actor=caller.actor,
-            limit=limit,
-            cursor=cursor,
-            now=caller.now,
+            caller.context, session_key(caller, kind, reference), user_id=user_id, limit=limit, cursor=cursor
         )
         return LinkPage(data=[_active_out(link) for link in found], next=following)
 
@@ -288,7 +275,7 @@ def link_routes(kind: SessionKind) -> APIRouter:
         """Effective at once: every use is refused with `ticket_revoked`, and open streams end. Links that are created
         later work. Credentials that were already issued stay valid: remove the participant to end them."""
         key = session_key(caller, kind, reference)
-        count = await revoke_links(caller.broker, caller.app, key, user_id=user_id, actor=caller.actor, now=caller.now)
+        count = await revoke_links(caller.context, key, user_id=user_id)
         return RevokedOut(revoked=count)
 
     @router.delete(
@@ -297,7 +284,7 @@ def link_routes(kind: SessionKind) -> APIRouter:
     async def revoke_one(caller: LinkManager, reference: Reference, link_id: UUID) -> RevokedOut:
         """Effective at once. Revoking it again changes nothing."""
         key = session_key(caller, kind, reference)
-        count = await revoke_link(caller.broker, caller.app, key, TicketId(link_id), actor=caller.actor, now=caller.now)
+        count = await revoke_link(caller.context, key, TicketId(link_id))
         return RevokedOut(revoked=count)
 
     return router

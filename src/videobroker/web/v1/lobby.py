@@ -96,7 +96,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
         `host_roles`. Whom something else keeps out does not wait: they are not listed."""
         key = session_key(caller, kind, reference)
-        found = await waiting_room.list_lobby(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
+        found = await waiting_room.list_lobby(caller.context, key)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
     @router.post(
@@ -109,7 +109,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         """The answer holds those who were let in with this request. Who was denied stays outside."""
 
         async def admitted(key: SessionKey) -> LobbyPage:
-            found = await waiting_room.admit_all(caller.broker, caller.app, key, actor=caller.actor, now=caller.now)
+            found = await waiting_room.admit_all(caller.context, key)
             return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
         return await answer(once, caller, reference, admitted)
@@ -125,9 +125,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         twice is the same as once; somebody who was denied can be admitted."""
 
         async def admitted(key: SessionKey) -> LobbyEntryOut:
-            found = await waiting_room.admit(
-                caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now
-            )
+            found = await waiting_room.admit(caller.context, key, EntryId(entry))
             return _entry_out(caller, *found)
 
         return await answer(once, caller, reference, admitted)
@@ -145,9 +143,7 @@ def lobby_routes(kind: SessionKind) -> APIRouter:
         once; whoever was admitted has to be put out instead."""
 
         async def denied(key: SessionKey) -> LobbyEntryOut:
-            found = await waiting_room.deny(
-                caller.broker, caller.app, key, EntryId(entry), actor=caller.actor, now=caller.now
-            )
+            found = await waiting_room.deny(caller.context, key, EntryId(entry))
             return _entry_out(caller, *found)
 
         return await answer(once, caller, reference, denied)

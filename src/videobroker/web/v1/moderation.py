@@ -58,7 +58,7 @@ class ReadmissionOut(BaseModel):
 
 def may_moderate(caller: Caller, key: SessionKey) -> Callable[[], Awaitable[object]]:
     """Raises unless the caller may moderate the session."""
-    return lambda: require(caller.broker, caller.app, key, caller.actor, Action.MODERATE)
+    return lambda: require(caller.context, key, Action.MODERATE)
 
 
 def moderation_routes(kind: SessionKind) -> APIRouter:
@@ -91,15 +91,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
         key = session_key(caller, kind, reference)
 
         async def removed() -> RemovalOut:
-            done = await moderation.remove(
-                caller.broker,
-                caller.app,
-                key,
-                user_id,
-                ban=bool(body and body.ban),
-                actor=caller.actor,
-                now=caller.now,
-            )
+            done = await moderation.remove(caller.context, key, user_id, ban=bool(body and body.ban))
             return RemovalOut(
                 user_id=user_id,
                 banned=done.removal.banned,
@@ -120,9 +112,7 @@ def moderation_routes(kind: SessionKind) -> APIRouter:
         key = session_key(caller, kind, reference)
 
         async def readmitted() -> ReadmissionOut:
-            was_banned = await moderation.readmit(
-                caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now
-            )
+            was_banned = await moderation.readmit(caller.context, key, user_id)
             return ReadmissionOut(user_id=user_id, was_banned=was_banned)
 
         return await once.answer(caller, readmitted, revalidate=authorized(may_moderate(caller, key)), user_id=user_id)

@@ -52,10 +52,8 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     ) -> ParticipantPage:
         """The participants of the session, by user ID. Users who are not hosts see their own entry."""
         people, following = await registration.list_participants(
-            caller.broker,
-            caller.app,
+            caller.context,
             session_key(caller, kind, reference),
-            actor=caller.actor,
             acting_for=caller.acting_for,
             limit=limit,
             cursor=cursor,
@@ -76,9 +74,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
         """201 when the person is new there, 200 when they were there already."""
         person = Participant(user_id, body.role, body.display_name)
         key = session_key(caller, kind, reference)
-        added = await registration.put_participant(
-            caller.broker, caller.app, key, person, actor=caller.actor, now=caller.now
-        )
+        added = await registration.put_participant(caller.context, key, person)
         response.status_code = 201 if added else 200
         return participant_out(person)
 
@@ -90,12 +86,7 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     async def get_participant(caller: SessionsReader, reference: Reference, user_id: UserId) -> ParticipantOut:
         """One person's role and name."""
         person = await registration.find_participant(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            user_id,
-            actor=caller.actor,
-            acting_for=caller.acting_for,
+            caller.context, session_key(caller, kind, reference), user_id, acting_for=caller.acting_for
         )
         return participant_out(person)
 
@@ -108,6 +99,6 @@ def roster_routes(kind: SessionKind) -> APIRouter:
     async def delete_participant(caller: SessionsWriter, reference: Reference, user_id: UserId) -> None:
         """The person gets no credentials any more."""
         key = session_key(caller, kind, reference)
-        await registration.drop_participant(caller.broker, caller.app, key, user_id, actor=caller.actor, now=caller.now)
+        await registration.drop_participant(caller.context, key, user_id)
 
     return router

@@ -73,21 +73,19 @@ class PlainDoor(Struct):
         caller = await backend(broker, self.key, (KeyScope.JOIN,), host=self.host, user_agent=self.user_agent)
         key = session_key(caller, self.kind, self.reference)
         if isinstance(wish, AccessIn):
-            return access_json(await access(broker, caller.app, key, user_id=wish.user_id, now=caller.now))
+            return access_json(await access(caller.context, key, user_id=wish.user_id))
         return await _join(caller, key, wish)
 
 
 async def _join(caller: Caller, key: SessionKey, wish: JoinIn | GuestIn) -> dict[str, Any]:
     visitor = _visitor(caller, wish)
-    joined = await join(
-        caller.broker, caller.app, key, visitor, surface=wish.surface, actor=caller.actor, now=caller.now
-    )
+    joined = await join(caller.context, key, visitor, surface=wish.surface)
     return join_json(joined)
 
 
 def _visitor(caller: Caller, wish: JoinIn | GuestIn) -> JoinRequester:
     if isinstance(wish, GuestIn):
-        return JoinRequester(guest_id(caller.now, app=caller.app, idempotency_key=None), wish.name, is_guest=True)
+        return JoinRequester(guest_id(caller.context, idempotency_key=None), wish.name, is_guest=True)
     return JoinRequester(caller.must_speak_for(wish.user_id), wish.display_name)
 
 

@@ -61,13 +61,7 @@ def register_routes(
         """201 when it is new, 200 when it replaced the former one or was the same: the same body again changes nothing,
         not even `updated_at`."""
         registered = await registering.register(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            body.terms(),
-            body.people(),
-            actor=caller.actor,
-            now=caller.now,
+            caller.context, session_key(caller, kind, reference), body.terms(), body.people()
         )
         response.status_code = 201 if registered.created else 200
         return show(registered)
@@ -75,14 +69,7 @@ def register_routes(
     async def patch(caller: SessionsAuthor, reference: Reference, body: Amendment) -> SessionOut:
         """Changes what is named. The reference, the participants, and the room stay. A user token needs one of the
         policy's `booking_roles`, and changes the title, the schedule, and the status only."""
-        registered = await registering.amend(
-            caller.broker,
-            caller.app,
-            session_key(caller, kind, reference),
-            body.amend,
-            actor=caller.actor,
-            now=caller.now,
-        )
+        registered = await registering.amend(caller.context, session_key(caller, kind, reference), body.amend)
         return show(registered)
 
     # The framework reads the shape of a body from its annotation, and the two kinds have different ones.
@@ -105,7 +92,7 @@ def register_routes(
     async def get(caller: SessionsReader, reference: Reference) -> SessionOut:
         """With its first participants; `GET .../participants` lists all of them."""
         key = session_key(caller, kind, reference)
-        found = await registering.find(caller.broker, caller.app, key, actor=caller.actor, acting_for=caller.acting_for)
+        found = await registering.find(caller.context, key, acting_for=caller.acting_for)
         return show(found)
 
     @router.post(
@@ -120,11 +107,11 @@ def register_routes(
 
         async def cancelled() -> SessionOut:
             key = session_key(caller, kind, reference)
-            return show(await registering.cancel(caller.broker, caller.app, key, actor=caller.actor, now=caller.now))
+            return show(await registering.cancel(caller.context, key))
 
         async def check() -> None:
             key = session_key(caller, kind, reference)
-            await require(caller.broker, caller.app, key, caller.actor, Action.CHANGE_SESSION)
+            await require(caller.context, key, Action.CHANGE_SESSION)
 
         return await once.answer(caller, cancelled, revalidate=authorized(check))
 

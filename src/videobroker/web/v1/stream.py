@@ -59,7 +59,7 @@ async def stream_events(
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
     chosen = Chosen(frozenset(type or ()), session, user_id)
-    start = await begin(caller.broker, caller.app, last_event_id or cursor, actor=caller.actor)
+    start = await begin(caller.context, last_event_id or cursor)
     return EventSourceResponse(
         _sent(caller, chosen, start),
         ping=HEARTBEAT_SECONDS,
@@ -72,7 +72,7 @@ async def _sent(caller: Caller, chosen: Chosen, cursor: str) -> AsyncIterator[Se
     # At once, so that the client knows that it listens, and where it stands should nothing come.
     yield ServerSentEvent(comment="listening", id=cursor, retry=COME_BACK_MS)
     try:
-        async for recorded in follow(caller.broker, caller.app, chosen, cursor=cursor, seconds=LONGEST_SECONDS):
+        async for recorded in follow(caller.context, chosen, cursor=cursor, seconds=LONGEST_SECONDS):
             shown = json.dumps(recorded.shown(), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, id=recorded.cursor, event=recorded.event.type.value)
     except StorageUnavailable:

@@ -17,7 +17,7 @@ from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
 from videobroker.usecases.joining.visits import CallPerson, Visit, ask_in, name_uids, visit, watch, withdraw_request
-from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, Visiting
+from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import AccessShape, Moment, access_shape
@@ -58,7 +58,7 @@ class VisitPerson(BaseModel):
 
 
 class VisitedLobby(BaseModel):
-    """Where the visitor stands in the waiting room."""
+    """Where the request stands in the waiting room."""
 
     entry: UUID
     state: EntryState
@@ -114,7 +114,7 @@ _EXAMPLE: dict[str, Any] = {
         "starts_at": "2026-03-12T14:00:00Z",
         "ends_at": "2026-03-12T15:00:00Z",
     },
-    "visitor": {
+    "request": {
         "user_id": "student-1",
         "display_name": "Ben",
         "is_guest": False,
@@ -144,9 +144,9 @@ class VisitOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    now: Moment = Field(description="The service's time: count down from it, not from the visitor's clock.")
+    now: Moment = Field(description="The service's time: count down from it, not from the request's clock.")
     session: VisitedSession
-    visitor: VisitPerson
+    request: VisitPerson
     decision: AccessShape
     lobby: VisitedLobby | None = Field(description="Null for somebody who has not asked to be let in.")
     provider: ProviderName | None = Field(
@@ -171,7 +171,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
             starts_at=seen.starts_at,
             ends_at=seen.ends_at,
         ),
-        visitor=VisitPerson(
+        request=VisitPerson(
             user_id=seen.ticket.user_id,
             display_name=seen.display_name,
             is_guest=seen.ticket.is_guest,
@@ -195,11 +195,11 @@ _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", 
 
 
 @router.get("", summary="See how the session stands for you", responses=_PROBLEMS)
-async def get_visit(visitor: TicketReader) -> VisitOut:
+async def get_visit(request: TicketReader) -> VisitOut:
     """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed;
     of somebody who waits to be let in, asking is a sign that they still do."""
-    seen = await visit(visitor.broker, visitor.app, visitor.ticket, now=visitor.now)
-    return visit_out(seen, visitor.now)
+    seen = await visit(request.context, request.ticket)
+    return visit_out(seen, request.context.now)
 
 
 @router.post(
@@ -207,19 +207,19 @@ async def get_visit(visitor: TicketReader) -> VisitOut:
     summary="Ask to be let in",
     responses=_PROBLEMS,
 )
-async def knock(visitor: TicketHolder) -> VisitOut:
+async def knock(request: TicketHolder) -> VisitOut:
     """What `join` does as well for somebody whom the waiting room keeps outside, without asking for credentials.
     Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
-    seen = await ask_in(visitor.broker, visitor.app, visitor.ticket, actor=visitor.actor, now=visitor.now)
-    return visit_out(seen, visitor.now)
+    seen = await ask_in(request.context, request.ticket)
+    return visit_out(seen, request.context.now)
 
 
 @router.delete("/knock", summary="Withdraw your request to join", responses=_PROBLEMS)
-async def withdraw_knock(visitor: TicketHolder) -> VisitOut:
+async def withdraw_knock(request: TicketHolder) -> VisitOut:
     """Removes you from the waiting room. A request that a host has already decided stays decided; without a request,
     nothing changes."""
-    seen = await withdraw_request(visitor.broker, visitor.app, visitor.ticket, actor=visitor.actor, now=visitor.now)
-    return visit_out(seen, visitor.now)
+    seen = await withdraw_request(request.context, request.ticket)
+    return visit_out(seen, request.context.now)
 
 
 @router.get(
@@ -228,7 +228,7 @@ async def withdraw_knock(visitor: TicketHolder) -> VisitOut:
     responses=described("invalid_request", *TICKET_PROBLEMS, *_REASONS, "session_not_found", "storage_unavailable"),
 )
 async def get_call_people(
-    visitor: TicketReader,
+    request: TicketReader,
     uid: Annotated[
         list[Annotated[int, Field(ge=1, le=LARGEST_UID)]],
         Query(min_length=1, max_length=MOST_UIDS, description="Agora uids that the SDK reports. Repeat the parameter."),
@@ -236,7 +236,7 @@ async def get_call_people(
 ) -> CallPeople:
     """Maps Agora uids to display names, for a page that shows a call. Only a ticket holder who may join now gets names,
     and only for uids that they already know; unknown uids are left out."""
-    found = await name_uids(visitor.broker, visitor.app, visitor.ticket, uid, now=visitor.now)
+    found = await name_uids(request.context, request.ticket, uid)
     return CallPeople(data=[call_person_out(each) for each in found])
 
 
@@ -252,22 +252,22 @@ async def get_call_people(
         **_PROBLEMS,
     },
 )
-async def stream_visit(visitor: TicketReader) -> EventSourceResponse:
+async def stream_visit(request: TicketReader) -> EventSourceResponse:
     """The same at once, and again whenever something of it changes. A stream ends after ten minutes, and when the
     ticket expires or is revoked: reconnect. While a person waits to be admitted, an open stream is the sign that they
     are still there."""
     return EventSourceResponse(
-        _sent(visitor),
+        _sent(request),
         ping=HEARTBEAT_SECONDS,
         send_timeout=STUCK_SECONDS,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _sent(visitor: Visiting) -> AsyncIterator[ServerSentEvent]:
+async def _sent(request: TicketRequest) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="listening", retry=COME_BACK_MS)
     try:
-        async for seen, now in watch(visitor.broker, visitor.app, visitor.ticket, seconds=LONGEST_SECONDS):
+        async for seen, now in watch(request.context, request.ticket, seconds=LONGEST_SECONDS):
             shown = json.dumps(visit_out(seen, now).model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, event="visit")
     except (StorageUnavailable, NotFound) as error:

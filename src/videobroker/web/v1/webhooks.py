@@ -277,7 +277,7 @@ async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnl
     wish = EndpointRequest(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
 
     async def created() -> EndpointWithSecret:
-        return _with_secret(await endpoints.create(caller.broker, caller.app, wish, actor=caller.actor, now=caller.now))
+        return _with_secret(await endpoints.create(caller.context, wish))
 
     return await once.answer(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
 
@@ -285,14 +285,14 @@ async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnl
 @router.get("/webhook-endpoints", summary="List the webhook endpoints", responses=described(*COMMON_PROBLEMS))
 async def list_endpoints(caller: WebhooksReader) -> EndpointPage:
     """All of them, oldest first."""
-    found = await endpoints.list_endpoints(caller.broker, caller.app, actor=caller.actor)
+    found = await endpoints.list_endpoints(caller.context)
     return EndpointPage(data=[EndpointOut(**_endpoint_fields(each)) for each in found])
 
 
 @router.get("/webhook-endpoints/{endpoint_id}", summary="Read a webhook endpoint", responses=described(*_PROBLEMS))
 async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> EndpointOut:
     """What it wants, and how it does."""
-    found = await endpoints.find(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor)
+    found = await endpoints.find(caller.context, EndpointId(endpoint_id))
     return EndpointOut(**_endpoint_fields(found))
 
 
@@ -304,16 +304,13 @@ async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> End
 async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
     """Enabling it puts on its way what it missed while it was disabled."""
     changed = await endpoints.change(
-        caller.broker,
-        caller.app,
+        caller.context,
         EndpointId(endpoint_id),
         url=body.url,
         description=body.description,
         types=None if body.types is None else frozenset(body.types),
         ordered=body.ordered,
         enabled=body.enabled,
-        actor=caller.actor,
-        now=caller.now,
     )
     return EndpointOut(**_endpoint_fields(changed))
 
@@ -327,7 +324,7 @@ async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body
 )
 async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
     """Whatever was on its way to it is forgotten; the events stay in the journal."""
-    await endpoints.remove(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor, now=caller.now)
+    await endpoints.remove(caller.context, EndpointId(endpoint_id))
 
 
 @router.post(
@@ -343,11 +340,7 @@ async def rotate_secret(
     overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
 
     async def rotated() -> EndpointWithSecret:
-        return _with_secret(
-            await endpoints.rotate(
-                caller.broker, caller.app, EndpointId(endpoint_id), overlap=overlap, actor=caller.actor, now=caller.now
-            )
-        )
+        return _with_secret(await endpoints.rotate(caller.context, EndpointId(endpoint_id), overlap=overlap))
 
     return await once.answer(caller, rotated, revalidate=_same_secret(caller, receives=False))
 
@@ -362,9 +355,7 @@ async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, once:
     """One signed event of the type `endpoint.test`, at once; the answer is what came of it."""
 
     async def tested() -> AttemptOut:
-        return _attempt_out(
-            await endpoints.test(caller.broker, caller.app, EndpointId(endpoint_id), actor=caller.actor, now=caller.now)
-        )
+        return _attempt_out(await endpoints.test(caller.context, EndpointId(endpoint_id)))
 
     check = _may_manage(caller, EndpointId(endpoint_id), receives=False)
     return await once.answer(caller, tested, revalidate=authorized(check))
@@ -382,14 +373,7 @@ async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: 
     async def replayed() -> ReplayOut:
         return ReplayOut(
             events=await endpoints.replay(
-                caller.broker,
-                caller.app,
-                EndpointId(endpoint_id),
-                since=body.since,
-                until=body.until,
-                types=body.types,
-                actor=caller.actor,
-                now=caller.now,
+                caller.context, EndpointId(endpoint_id), since=body.since, until=body.until, types=body.types
             )
         )
 
@@ -411,7 +395,7 @@ async def list_deliveries(
 ) -> DeliveryPage:
     """Newest first."""
     found, following = await endpoints.list_deliveries(
-        caller.broker, caller.app, EndpointId(endpoint_id), state=state, limit=limit, cursor=cursor, actor=caller.actor
+        caller.context, EndpointId(endpoint_id), state=state, limit=limit, cursor=cursor
     )
     return DeliveryPage(data=[DeliveryOut(**_delivery_fields(each)) for each in found], next=following)
 
@@ -423,7 +407,7 @@ async def list_deliveries(
 )
 async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> DeliveryDetail:
     """With every attempt."""
-    found, log = await endpoints.find_delivery(caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor)
+    found, log = await endpoints.find_delivery(caller.context, DeliveryId(delivery_id))
     return DeliveryDetail(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
 
 
@@ -437,9 +421,7 @@ async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, once:
     """It is on its way once more, whatever became of it."""
 
     async def retried() -> DeliveryOut:
-        found = await endpoints.retry(
-            caller.broker, caller.app, DeliveryId(delivery_id), actor=caller.actor, now=caller.now
-        )
+        found = await endpoints.retry(caller.context, DeliveryId(delivery_id))
         return DeliveryOut(**_delivery_fields(found))
 
     async def check() -> None:
@@ -449,9 +431,7 @@ async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, once:
 
 
 def _may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> Callable[[], Awaitable[object]]:
-    return lambda: endpoints.require_endpoint(
-        caller.broker, caller.app, endpoint_id, receives=receives, actor=caller.actor
-    )
+    return lambda: endpoints.require_endpoint(caller.context, endpoint_id, receives=receives)
 
 
 def _same_secret(caller: Caller, *, receives: bool) -> Revalidate:
@@ -459,9 +439,7 @@ def _same_secret(caller: Caller, *, receives: bool) -> Revalidate:
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
         endpoint_id, secret = EndpointId(UUID(stored.body["id"])), stored.body["secret"]
-        await endpoints.require_secret(
-            caller.broker, caller.app, endpoint_id, secret, receives=receives, actor=caller.actor
-        )
+        await endpoints.require_secret(caller.context, endpoint_id, secret, receives=receives)
         return stored.body
 
     return revalidate

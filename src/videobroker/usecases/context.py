@@ -1,0 +1,54 @@
+"""The context of a request or a job: the service, the tenant, the actor, and the time."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Self
+
+from videobroker.broker import Broker
+from videobroker.domain.actors import Actor
+from videobroker.domain.apps import App, ProviderName
+from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.sessions import Session
+from videobroker.domain.struct import Struct
+from videobroker.providers.contract import Provider
+from videobroker.storage.postgres.database import Store
+
+
+class RequestContext(Struct):
+    """The first argument of every use case that acts for one tenant."""
+
+    broker: Broker
+    app: App
+    actor: Actor
+    now: datetime
+    """Read once, so that one request decides and records everything at one moment."""
+
+    @classmethod
+    def for_system(cls, broker: Broker, app: App, now: datetime) -> Self:
+        """The context of the service itself, for jobs and the command line: every action is allowed."""
+        return cls(broker, app, Actor(app.id), now)
+
+    def at(self, now: datetime) -> Self:
+        """This context at a later moment, for requests that stay open."""
+        return replace(self, now=now)
+
+    @property
+    def store(self) -> Store:
+        """The database of the service."""
+        return self.broker.store
+
+    def provider(self, name: ProviderName) -> Provider:
+        """The app's provider of this name. Raises `ProviderNotConfigured`."""
+        return self.broker.provider(self.app, name)
+
+    def event(
+        self,
+        session: Session,
+        event_type: EventType,
+        *,
+        user_id: str | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """A new event about the session, by this actor at this time. It is not recorded yet."""
+        return about(session, event_type, actor=self.actor, now=self.now, user_id=user_id, data=data)

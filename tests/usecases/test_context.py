@@ -1,0 +1,46 @@
+"""The context of a request: what it derives, and that it does not change."""
+
+from datetime import timedelta
+
+import pytest
+
+from house import Tenant, context_of
+from videobroker.domain.actors import Actor
+from videobroker.domain.apps import ProviderName
+from videobroker.domain.events import EventType
+from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.errors import ProviderNotConfigured
+from videobroker.usecases import registration
+from videobroker.usecases.context import RequestContext
+
+
+def test_the_system_acts_without_a_user_and_without_limits(tutoring: Tenant) -> None:
+    context = RequestContext.for_system(tutoring.broker, tutoring.app, tutoring.broker.now())
+    assert context.actor == Actor(tutoring.app.id)
+    assert (context.actor.user_id, context.actor.scopes) == (None, None)
+
+
+def test_a_later_context_differs_in_its_time_alone(tutoring: Tenant) -> None:
+    first = context_of(tutoring.broker, tutoring.app, actor=Actor(tutoring.app.id, operator="Olive"))
+    later = first.at(first.now + timedelta(seconds=5))
+    assert later.now - first.now == timedelta(seconds=5)
+    assert (later.broker, later.app, later.actor) == (first.broker, first.app, first.actor)
+    with pytest.raises(AttributeError):
+        first.now = later.now  # type: ignore[misc]  # the context is immutable
+
+
+def test_the_provider_is_the_one_of_the_app(tutoring: Tenant) -> None:
+    assert tutoring.context.provider(ProviderName.HMS).name is ProviderName.HMS
+    with pytest.raises(ProviderNotConfigured, match=tutoring.app.name):
+        tutoring.context.provider(ProviderName.AGORA)
+
+
+async def test_an_event_names_the_actor_and_the_time_of_the_context(tutoring: Tenant) -> None:
+    await tutoring.book()
+    olive = Actor(tutoring.app.id, operator="Olive")
+    context = context_of(tutoring.broker, tutoring.app, actor=olive)
+    key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
+    session = (await registration.find(context, key)).session
+    event = context.event(session, EventType.CALL_STARTED, user_id="tutor-1", data={"call": "c"})
+    assert (event.actor, event.occurred_at, event.session) == (olive, context.now, key)
+    assert (event.type, event.user_id, event.data) == (EventType.CALL_STARTED, "tutor-1", {"call": "c"})
