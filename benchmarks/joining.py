@@ -90,7 +90,7 @@ class Line:
         """In all rounds."""
         return sum(each.errors for each in self.rounds)
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "name": self.name,
@@ -223,7 +223,7 @@ def _compared(few: Stage, ours: Served, others: Sequence[Served], size: Size, re
         lines += found
         joins = sum(each.requests for each in found[0].rounds)
         trips[str(connections)] = (_counted(ours.url) - before) / joins
-    return {"joins": [line.shown() for line in lines], "round_trips_per_join": trips}
+    return {"joins": [line.to_json() for line in lines], "round_trips_per_join": trips}
 
 
 def _interleaved(targets: Sequence[Target], connections: int, size: Size, report: Report) -> list[Line]:
@@ -268,7 +268,7 @@ def _beside(few: Stage, ours: Served, size: Size, report: Report) -> list[dict[s
         Target("access check", ours.url, [Shot(f"{path}/access", '{"user_id":"tutor-1"}') for path in paths], headers),
         Target("webhook", ours.url, [Shot(f"/hooks/100ms/{few.app.name}", each) for each in hooks], hook_headers),
     ]
-    return [line.shown() for line in _interleaved(targets, 32, size, report)]
+    return [line.to_json() for line in _interleaved(targets, 32, size, report)]
 
 
 async def _rooms(few: Stage) -> list[str]:
@@ -362,7 +362,7 @@ def _growth(few: Stage, folder: Path, size: Size, report: Report) -> dict[str, A
     return {
         "sessions": [each.sessions for each in stages],
         "fill_seconds": seconds,
-        "joins": [line.shown() for line in lines],
+        "joins": [line.to_json() for line in lines],
     }
 
 

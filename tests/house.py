@@ -16,7 +16,7 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderName
-from videobroker.domain.events import ONLY_BY_NAME, EventType
+from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import SessionId
 from videobroker.domain.times import rfc3339
 from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
@@ -223,7 +223,7 @@ class Tenant:
 
     async def events(self, *types: str, **filters: Any) -> list[dict[str, Any]]:
         """The journal, oldest first, as far as these types go; without types, all but what begins every journal."""
-        wanted = list(types) or [each.value for each in EventType if each not in ONLY_BY_NAME]
+        wanted = list(types) or [each.value for each in EventType if each not in OPT_IN_EVENTS]
         answer = await self.get("/v1/events", params={"type": wanted, "limit": 100, **filters})
         assert answer.status_code == 200, answer.text
         events: list[dict[str, Any]] = answer.json()["data"]

@@ -9,8 +9,8 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videobroker.domain.apps import LegacyFamily, ProviderName
-from videobroker.domain.retention import SHORTEST, RetentionPolicy
-from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
+from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, TokenRules
 from videobroker.errors import BrokerError
 from videobroker.storage.postgres.database import database_url
 from videobroker.storage.postgres.encryption import SecretBox
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
         default=DEFAULT_LIFETIME_SECONDS,
         alias="VIDEOBROKER_USER_TOKEN_MAX_LIFETIME_SECONDS",
         ge=1,
-        le=LONGEST_LIFETIME_SECONDS,
+        le=MAX_LIFETIME_SECONDS,
         description="User tokens with a longer lifetime (`exp` minus `iat`) are refused; at most 30 days.",
     )
 
@@ -311,8 +311,8 @@ class Settings(BaseSettings):
     @field_validator("inbox_days", "deliveries_days")
     @classmethod
     def _is_long_enough(cls, days: int) -> int:
-        if 0 < days < SHORTEST.days:
-            raise ValueError(f"must be {SHORTEST.days} days at least, or 0 to keep them for good")
+        if 0 < days < MIN_RETENTION.days:
+            raise ValueError(f"must be {MIN_RETENTION.days} days at least, or 0 to keep them for good")
         return days
 
     @field_validator("database_url")

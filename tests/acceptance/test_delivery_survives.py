@@ -24,7 +24,7 @@ from house import Tenant, make_tenant
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import StorageUnavailable
 from videobroker.settings import Settings
@@ -137,7 +137,7 @@ async def note(tenant: Tenant, reference: str, mark: str) -> None:
                 key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
                 session = await sessions.find(transaction, key)
                 assert session is not None
-                event = about(
+                event = create_session_event(
                     session,
                     EventType.APP_REPORTED,
                     actor=Actor(tenant.app.id),

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from house import Sandbox, Tenant
-from videobroker.domain.api_keys import key_digest
+from videobroker.domain.api_keys import compute_key_digest
 from videobroker.usecases import tenants
 
 from .conftest import StartBroker
@@ -136,7 +136,7 @@ async def test_what_one_replica_revokes_or_cancels_is_refused_by_the_other(
         refused = await second.post(JOIN, json={"user_id": "tutor-1"})
         assert (refused.status_code, refused.json()["code"]) == (403, "session_cancelled")
 
-        found = await tutoring.broker.tenant_cache.by_key(key_digest(tutoring.key))
+        found = await tutoring.broker.tenant_cache.by_key(compute_key_digest(tutoring.key))
         assert found is not None
         await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
         revoked = time.monotonic()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from house import Tenant
 from videobroker.domain.actors import Actor
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
@@ -65,7 +65,7 @@ async def write(tenant: Tenant, dice: random.Random) -> None:
         session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         for _ in range(dice.randrange(1, 4)):
-            event = about(
+            event = create_session_event(
                 session,
                 EventType.APP_REPORTED,
                 actor=Actor(tenant.app.id),

@@ -9,7 +9,7 @@ import pytest
 
 from cli.program import Here, answering, ask, started
 from house import free_port
-from videobroker.domain.api_keys import Scope, key_digest
+from videobroker.domain.api_keys import Scope, compute_key_digest
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_a_key_is_shown_once_and_then_never_again(videobroker: Here, own_databas
     assert made["begins_with"] == key[:9]
     ((row, digest),) = ask(own_database, "select to_jsonb(api_keys)::text, digest from api_keys")
     assert key not in row
-    assert digest == key_digest(key)
+    assert digest == compute_key_digest(key)
 
 
 def test_a_key_may_do_everything_forever_unless_told_otherwise(videobroker: Here) -> None:

@@ -25,11 +25,11 @@ from videobroker.delivery.sender import (
     WebhookSender,
     retry_after,
 )
-from videobroker.domain.webhooks import new_secret
+from videobroker.domain.webhooks import generate_secret
 from videobroker.storage.webhooks.deliveries import LEASE, UNDER_WAY
 
 EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
-SECRET = new_secret()
+SECRET = generate_secret()
 BODY = '{"data":{"note":"Zoë 🎓 \u2028 \\u0000"},"type":"app.reported"}'
 PATIENCE = 60.0
 """Seconds for one delivery: more than any answer takes, however busy the machine is."""
@@ -70,7 +70,7 @@ async def send(
 class TestASignature:
     async def test_is_accepted_by_the_standards_library(self, courier: WebhookSender, backend: Backend) -> None:
         sent = await send(courier, backend)
-        assert sent.attempt.taken
+        assert sent.attempt.is_accepted
         [received] = backend.got
         assert received.raw == BODY.encode()
         assert received.headers["content-type"] == "application/json"
@@ -79,7 +79,7 @@ class TestASignature:
     async def test_is_accepted_whichever_of_two_secrets_the_receiver_knows(
         self, courier: WebhookSender, backend: Backend
     ) -> None:
-        former, stranger = new_secret(), new_secret()
+        former, stranger = generate_secret(), generate_secret()
         await send(courier, backend, secrets=(SECRET, former))
         [received] = backend.got
         assert received.verified(SECRET) == received.verified(former) == received.body
@@ -136,7 +136,7 @@ class TestAnAnswer:
     async def test_of_2xx_means_taken(self, courier: WebhookSender, backend: Backend, status: int) -> None:
         backend.usually = answer(status)
         sent = await send(courier, backend)
-        assert (sent.attempt.status, sent.attempt.taken, sent.attempt.error) == (status, True, None)
+        assert (sent.attempt.status, sent.attempt.is_accepted, sent.attempt.error) == (status, True, None)
 
     @pytest.mark.parametrize("status", [300, 301, 400, 401, 404, 409, 410, 429, 500, 503, 599])
     async def test_of_anything_else_means_not_taken(
@@ -144,7 +144,7 @@ class TestAnAnswer:
     ) -> None:
         backend.usually = answer(status, b"no")
         sent = await send(courier, backend)
-        assert (sent.attempt.status, sent.attempt.taken, sent.attempt.body) == (status, False, "no")
+        assert (sent.attempt.status, sent.attempt.is_accepted, sent.attempt.body) == (status, False, "no")
 
     async def test_is_kept_as_far_as_its_beginning_goes(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, b"x" * 5000)
@@ -160,7 +160,7 @@ class TestAnAnswer:
     async def test_that_is_packed_is_not_unpacked(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, gzip.compress(b"\0" * 10_000_000), content_encoding="gzip")
         sent = await send(courier, backend)
-        assert sent.attempt.taken
+        assert sent.attempt.is_accepted
         assert len(sent.attempt.body) <= KEPT_BYTES
 
     async def test_takes_as_long_as_the_attempt_says(self, courier: WebhookSender, backend: Backend) -> None:
@@ -196,7 +196,7 @@ class TestABound:
         backend.usually = behaviour  # type: ignore[assignment]
         async with asyncio.timeout(PATIENCE):
             sent = await send(hasty, backend)
-        assert (sent.attempt.taken, sent.attempt.error) == (False, "no answer within 0.5 s")
+        assert (sent.attempt.is_accepted, sent.attempt.error) == (False, "no answer within 0.5 s")
         assert sent.attempt.latency_ms >= LITTLE_PATIENCE * 1000 - 10
         await until(lambda: backend.hung_up == backend.connections or behaviour is hang, what="the end of it")
 
@@ -213,7 +213,7 @@ class TestABound:
         """Its beginning is enough: nobody waits for the rest, which never ends."""
         backend.usually = behaviour  # type: ignore[assignment]
         sent = await send(courier, backend)
-        assert sent.attempt.taken
+        assert sent.attempt.is_accepted
         assert sent.attempt.body == "x" * KEPT_BYTES
         await until(lambda: backend.hung_up == 1, what="the end of the connection")
 
@@ -235,7 +235,7 @@ class TestABound:
     ) -> None:
         backend.usually = behaviour  # type: ignore[assignment]
         sent = await send(courier, backend)
-        assert not sent.attempt.taken
+        assert not sent.attempt.is_accepted
         assert sent.attempt.error == "RemoteProtocolError"
 
     @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ class TestABound:
     ) -> None:
         backend.usually = say(f"HTTP/1.1 {status} Whatever\r\nretry-after: 7\r\n".encode() + rest)
         sent = await send(courier, backend)
-        assert (sent.attempt.status, sent.attempt.taken) == (status, accepted)
+        assert (sent.attempt.status, sent.attempt.is_accepted) == (status, accepted)
         if status != 204:  # which has no body
             assert sent.attempt.error == f"the body of the answer was cut off ({why})"
             assert sent.attempt.body == "abc"
@@ -275,7 +275,7 @@ class TestABound:
         backend.usually = behaviour  # type: ignore[assignment]
         async with asyncio.timeout(PATIENCE):
             sent = await send(hasty, backend)
-        assert sent.attempt.taken
+        assert sent.attempt.is_accepted
         assert sent.attempt.error == "the body of the answer was cut off (no answer within 0.5 s)"
         assert sent.attempt.body.startswith(".")
 
@@ -298,11 +298,11 @@ class TestABound:
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(50)]
             await until(lambda: len(slow.got) == 50, seconds=PATIENCE, what="the slow requests")
             sent = await send(courier, backend)
-            assert sent.attempt.taken
+            assert sent.attempt.is_accepted
             assert not any(each.done() for each in hanging)
             released.set()
             outcomes = await asyncio.gather(*hanging)
-        assert all(each.attempt.taken for each in outcomes)
+        assert all(each.attempt.is_accepted for each in outcomes)
 
     async def test_begins_when_the_delivery_does(self, backend: Backend) -> None:
         """As long as all connections are taken by slow receivers, a quick one waits; it has not failed."""
@@ -317,7 +317,7 @@ class TestABound:
             # The fourth gives up at the same moment as the third, whose place it took: either may be the first.
             assert sum(each.done() for each in hanging) >= 3
         await courier.aclose()
-        assert (sent.attempt.taken, sent.attempt.error) == (True, None)
+        assert (sent.attempt.is_accepted, sent.attempt.error) == (True, None)
         assert sent.attempt.latency_ms < patience * 1000
 
     async def test_holds_for_the_wait_for_a_connection_too(self, backend: Backend) -> None:
@@ -328,7 +328,7 @@ class TestABound:
             hanging = asyncio.create_task(send(courier, slow))
             await until(lambda: len(slow.got) == 1, what="the slow request")
             sent = await send(courier, backend)
-            assert (sent.begun, sent.attempt.taken, sent.attempt.error) == (False, False, "too much is under way")
+            assert (sent.begun, sent.attempt.is_accepted, sent.attempt.error) == (False, False, "too much is under way")
             hanging.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await hanging
@@ -345,13 +345,13 @@ class TestABound:
 class TestAConnection:
     async def test_serves_several_deliveries(self, courier: WebhookSender, backend: Backend) -> None:
         for _ in range(5):
-            assert (await send(courier, backend)).attempt.taken
+            assert (await send(courier, backend)).attempt.is_accepted
         assert backend.connections == 1
 
     async def test_that_the_receiver_ended_is_replaced(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         for n in range(5):
-            assert (await send(courier, backend)).attempt.taken
+            assert (await send(courier, backend)).attempt.is_accepted
             await until(lambda n=n: backend.ended == n + 1)  # type: ignore[misc]
         assert backend.connections == 5
 
@@ -363,12 +363,12 @@ class TestAConnection:
         monkeypatch.setattr(
             "httpcore._async.http11.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 0.9 * 5.0)
         )
-        assert (await send(courier, backend)).attempt.taken
+        assert (await send(courier, backend)).attempt.is_accepted
         assert backend.connections == 2
 
     async def test_names_an_ipv6_host_as_http_wants_it(self, courier: WebhookSender) -> None:
         async with listening("::1") as backend:
-            assert (await send(courier, backend)).attempt.taken
+            assert (await send(courier, backend)).attempt.is_accepted
         assert backend.got[0].headers["host"] == backend.url.split("/")[2]
 
     async def test_carries_path_and_query_as_they_were_registered(

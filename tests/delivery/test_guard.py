@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from delivery.backend import Backend, answer, listening
 from videobroker.delivery.sender import Parcel, Sent, WebhookSender
 from videobroker.delivery.ssrf_guard import GuardedNetwork, PrivateAddress, Resolver, is_public
-from videobroker.domain.webhooks import new_secret
+from videobroker.domain.webhooks import generate_secret
 
 PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
@@ -62,7 +62,7 @@ class Names:
 
 
 async def send(courier: WebhookSender, url: str) -> Sent:
-    parcel = Parcel(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [new_secret()], 1)
+    parcel = Parcel(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [generate_secret()], 1)
     return await courier.send(parcel, now=datetime.now(UTC))
 
 
@@ -170,7 +170,7 @@ async def test_no_spelling_of_a_private_address_opens_a_connection(host: str, sc
             sent = await send(courier, f"{scheme}://{host}:{urlsplit(backend.url).port}/")
     assert wire.opened == []
     assert backend.connections == 0
-    assert not sent.attempt.taken
+    assert not sent.attempt.is_accepted
     assert sent.attempt.status is None
     assert sent.attempt.error is not None
 
@@ -194,7 +194,7 @@ async def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to() 
         wire = Wire(backend)
         async with guarded(wire, names) as courier:
             sent = await send(courier, "http://backend.example/")
-    assert sent.attempt.taken
+    assert sent.attempt.is_accepted
     assert (names.asked, wire.opened) == (["backend.example"], [PUBLIC])
     assert backend.got[0].headers["host"] == "backend.example"
 
@@ -226,7 +226,7 @@ async def test_when_one_address_of_a_name_is_dead_the_next_is_tried() -> None:
         wire = Wire(backend, dead=[ALSO_PUBLIC])
         async with guarded(wire, Names([ALSO_PUBLIC, PUBLIC])) as courier:
             sent = await send(courier, "http://backend.example/")
-    assert sent.attempt.taken
+    assert sent.attempt.is_accepted
     assert wire.opened == [ALSO_PUBLIC, PUBLIC]
 
 
@@ -255,7 +255,7 @@ async def test_a_redirect_leads_nowhere(status: int) -> None:
         async with guarded(wire, Names([PUBLIC])) as courier:
             sent = await send(courier, "http://backend.example/")
         assert inside.connections == 0
-    assert (sent.attempt.status, sent.attempt.taken) == (status, False)
+    assert (sent.attempt.status, sent.attempt.is_accepted) == (status, False)
     assert wire.opened == [PUBLIC]
 
 
@@ -303,7 +303,7 @@ async def test_in_development_events_are_delivered_on_this_machine_too() -> None
         courier = WebhookSender(anywhere=True)
         sent = await send(courier, backend.url)
         await courier.aclose()
-    assert sent.attempt.taken
+    assert sent.attempt.is_accepted
 
 
 async def test_a_socket_in_the_file_system_is_never_opened() -> None:

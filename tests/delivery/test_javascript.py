@@ -13,14 +13,14 @@ import pytest
 from delivery.backend import Received, listening
 from node_packages import node_modules
 from videobroker.delivery.sender import Parcel, WebhookSender
-from videobroker.domain.webhooks import new_secret
+from videobroker.domain.webhooks import generate_secret
 
 pytestmark = pytest.mark.node
 
 VERIFY = Path(__file__).parent.parent / "node" / "verify_deliveries.cjs"
 EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
 BODY = '{"data":{"note":"Zoë 🎓 \u2028 \\u0000 </script>"},"timestamp":"2026-03-12T14:00:00Z","type":"app.reported"}'
-SECRET, FORMER = new_secret(), new_secret()
+SECRET, FORMER = generate_secret(), generate_secret()
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def recorded(courier: WebhookSender, **ago: float) -> Received:
     async with listening() as backend:
         parcel = Parcel(backend.url, EVENT, BODY, [SECRET, FORMER], 1)
         sent = await courier.send(parcel, now=datetime.now(UTC) - timedelta(**ago))
-    assert sent.attempt.taken
+    assert sent.attempt.is_accepted
     return backend.got[0]
 
 
@@ -69,7 +69,7 @@ async def test_a_stranger_a_forger_and_a_latecomer_are_refused(courier: WebhookS
     received = await recorded(courier)
     later = str(int(received.headers["webhook-timestamp"]) + 1)
     answers = await verdicts(
-        (new_secret(), received),
+        (generate_secret(), received),
         (SECRET, Received(received.path, received.headers, received.raw.replace(b"reported", b"reportet"))),
         (SECRET, Received(received.path, {**received.headers, "webhook-id": EVENT[::-1]}, received.raw)),
         (SECRET, Received(received.path, {**received.headers, "webhook-timestamp": later}, received.raw)),

@@ -9,9 +9,9 @@ from itertools import count, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videobroker.domain.attendance.observations import Observation, Presence, RollCall, Sign, Source
-from videobroker.domain.attendance.reconciliation import learned
-from videobroker.domain.attendance.stays import Span, Stay, fold, merged, spans_by_person, summary
+from videobroker.domain.attendance.observations import Observation, Presence, PresenceReport, Sign, Source
+from videobroker.domain.attendance.reconciliation import find_missing_observations
+from videobroker.domain.attendance.stays import Span, Stay, fold, group_spans_by_person, merge_spans, summarize_stays
 
 START = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 
@@ -72,7 +72,7 @@ def whole(stays: Sequence[tuple[Observation, ...]]) -> list[Observation]:
     return [each for stay in stays for each in stay]
 
 
-def rolls_of(stays: Sequence[tuple[Observation, ...]]) -> list[RollCall]:
+def rolls_of(stays: Sequence[tuple[Observation, ...]]) -> list[PresenceReport]:
     """What 100ms answers afterwards: everybody who was there, with both moments."""
     seen = tuple(
         Presence(
@@ -86,7 +86,7 @@ def rolls_of(stays: Sequence[tuple[Observation, ...]]) -> list[RollCall]:
     )
     ended = max(stay[-1].at for stay in stays)
     return [
-        RollCall(
+        PresenceReport(
             taken_at=ended + timedelta(minutes=1),
             provider_call_id="call",
             began_at=min(stay[0].at for stay in stays),
@@ -155,7 +155,7 @@ def test_copies_change_nothing(stays: list[tuple[Observation, ...]], dice: rando
 def test_what_was_lost_comes_back_with_a_roll_call(stays: list[tuple[Observation, ...]], dice: random.Random) -> None:
     clean = whole(stays)
     kept = [each for each in clean if dice.random() < 0.5]
-    repaired = [*kept, *learned(kept, fold(kept), rolls_of(stays), evidence="roll")]
+    repaired = [*kept, *find_missing_observations(kept, fold(kept), rolls_of(stays), evidence="roll")]
     dice.shuffle(repaired)
     assert intervals(fold(repaired)) == intervals(fold(clean))
     lost = {stay[0].connection for stay in stays if not set(stay) & set(kept)}
@@ -165,8 +165,8 @@ def test_what_was_lost_comes_back_with_a_roll_call(stays: list[tuple[Observation
 @given(hms_calls(), st.randoms(use_true_random=False))
 def test_a_second_roll_call_teaches_nothing_new(stays: list[tuple[Observation, ...]], dice: random.Random) -> None:
     kept = [each for each in whole(stays) if dice.random() < 0.5]
-    repaired = [*kept, *learned(kept, fold(kept), rolls_of(stays), evidence="roll")]
-    assert learned(repaired, fold(repaired), rolls_of(stays), evidence="second roll") == ()
+    repaired = [*kept, *find_missing_observations(kept, fold(kept), rolls_of(stays), evidence="roll")]
+    assert find_missing_observations(repaired, fold(repaired), rolls_of(stays), evidence="second roll") == ()
 
 
 @given(hms_calls(), st.randoms(use_true_random=False))
@@ -175,7 +175,7 @@ def test_late_news_about_what_was_reconciled_make_it_observed(
 ) -> None:
     clean = whole(stays)
     kept = [each for each in clean if dice.random() < 0.5]
-    repaired = [*kept, *learned(kept, fold(kept), rolls_of(stays), evidence="roll")]
+    repaired = [*kept, *find_missing_observations(kept, fold(kept), rolls_of(stays), evidence="roll")]
     late = [*repaired, *(each for each in clean if each not in kept)]
     assert intervals(fold(late)) == intervals(fold(clean))
     assert {stay.source for stay in fold(late)} == {Source.OBSERVED}
@@ -229,7 +229,7 @@ def test_a_lost_arrival_is_reckoned_from_the_duration_that_the_departure_tells(
 
 
 def merged_by_person(stays: Sequence[Stay]) -> dict[str, tuple[Span, ...]]:
-    return dict(spans_by_person(stays))
+    return dict(group_spans_by_person(stays))
 
 
 def test_the_number_counts_where_clocks_disagree() -> None:
@@ -275,38 +275,41 @@ def test_a_departure_without_any_arrival_is_a_moment_and_says_so() -> None:
 
 def test_somebody_missed_at_a_roll_call_was_there_until_then_at_most() -> None:
     known = [arrived("7", 10, order=1), arrived("8", 10, order=1)]
-    roll = RollCall(taken_at=at(100), people=(Presence(connection="8", provider_user_id="8", joined_at=at(10)),))
-    gone, there = fold([*known, *learned(known, fold(known), [roll], evidence="roll")])
+    roll = PresenceReport(taken_at=at(100), people=(Presence(connection="8", provider_user_id="8", joined_at=at(10)),))
+    gone, there = fold([*known, *find_missing_observations(known, fold(known), [roll], evidence="roll")])
     assert (gone.provider_user_id, gone.left_at, gone.source) == ("7", at(100), Source.RECONCILED)
     assert (there.provider_user_id, there.left_at, there.source) == ("8", None, Source.OBSERVED)
 
 
 def test_their_late_departure_corrects_that() -> None:
     known = [arrived("7", 10, order=1)]
-    told = [*known, *learned(known, fold(known), [RollCall(taken_at=at(100))], evidence="roll")]
+    told = [*known, *find_missing_observations(known, fold(known), [PresenceReport(taken_at=at(100))], evidence="roll")]
     (stay,) = fold([*told, left("7", 80, order=2)])
     assert (stay.left_at, stay.source) == (at(80), Source.OBSERVED)
 
 
 def test_somebody_taken_for_gone_who_is_seen_again_was_there_all_the_time() -> None:
     known = [arrived("7", 10, order=1)]
-    missed = [*known, *learned(known, fold(known), [RollCall(taken_at=at(100))], evidence="roll")]
-    again = RollCall(taken_at=at(160), people=(Presence(connection="7", provider_user_id="7", joined_at=at(10)),))
-    (stay,) = fold([*missed, *learned(missed, fold(missed), [again], evidence="second")])
+    missed = [
+        *known,
+        *find_missing_observations(known, fold(known), [PresenceReport(taken_at=at(100))], evidence="roll"),
+    ]
+    again = PresenceReport(taken_at=at(160), people=(Presence(connection="7", provider_user_id="7", joined_at=at(10)),))
+    (stay,) = fold([*missed, *find_missing_observations(missed, fold(missed), [again], evidence="second")])
     assert stay.left_at is None
 
 
 def test_somebody_who_came_a_moment_ago_is_not_missed_yet() -> None:
     known = [arrived("7", 95, order=1)]
-    assert learned(known, fold(known), [RollCall(taken_at=at(100))], evidence="roll") == ()
+    assert find_missing_observations(known, fold(known), [PresenceReport(taken_at=at(100))], evidence="roll") == ()
 
 
 def test_somebody_seen_without_a_time_was_there_from_then_on() -> None:
-    roll = RollCall(taken_at=at(100), people=(Presence(connection="7", provider_user_id="7"),))
-    told = learned([], (), [roll], evidence="roll")
+    roll = PresenceReport(taken_at=at(100), people=(Presence(connection="7", provider_user_id="7"),))
+    told = find_missing_observations([], (), [roll], evidence="roll")
     (stay,) = fold(told)
     assert (stay.joined_at, stay.source, stay.evidence) == (at(100), Source.RECONCILED, ("roll",))
-    assert learned(told, fold(told), [replace(roll, taken_at=at(160))], evidence="second") == ()
+    assert find_missing_observations(told, fold(told), [replace(roll, taken_at=at(160))], evidence="second") == ()
 
 
 def test_roles_are_kept_with_the_moment_from_which_they_held() -> None:
@@ -317,17 +320,17 @@ def test_roles_are_kept_with_the_moment_from_which_they_held() -> None:
 
 def test_one_person_on_two_devices_is_one_person() -> None:
     stays = fold([arrived("p1", 0, provider_user_id="ada"), arrived("p2", 10, provider_user_id="ada")])
-    assert (summary(stays).people, summary(stays).peak, summary(stays).present) == (1, 1, 1)
+    assert (summarize_stays(stays).people, summarize_stays(stays).peak, summarize_stays(stays).present) == (1, 1, 1)
 
 
 def test_who_leaves_as_another_comes_was_not_there_together_with_them() -> None:
     stays = fold([arrived("a", 0), left("a", 10, since=at(0)), arrived("b", 10), left("b", 20, since=at(10))])
-    numbers = summary(stays)
+    numbers = summarize_stays(stays)
     assert (numbers.people, numbers.peak, numbers.first_joined_at, numbers.last_left_at) == (2, 1, at(0), at(20))
 
 
 def test_nobody_is_nobody() -> None:
-    assert (summary(()).people, summary(()).peak, summary(()).last_left_at) == (0, 0, None)
+    assert (summarize_stays(()).people, summarize_stays(()).peak, summarize_stays(()).last_left_at) == (0, 0, None)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.none() | st.integers(0, 20))))
@@ -342,6 +345,6 @@ def test_merged_spans_cover_the_same_seconds_without_overlap(raw: list[tuple[int
             if span.start <= at(second) and (span.end is None or at(second) < span.end)
         }
 
-    result = merged(spans)
+    result = merge_spans(spans)
     assert covered(result) == covered(spans)
     assert all(one.end is not None and one.end < other.start for one, other in pairwise(result))

@@ -13,19 +13,19 @@ from videobroker.domain.authorization import (
     RULES,
     TICKET_ACTIONS,
     Action,
-    Allowed,
     Authorization,
+    Denial,
     DenialReason,
-    Denied,
     Membership,
+    Permit,
     Relation,
     authorize,
     authorize_app,
-    membership,
-    view_of,
+    determine_membership,
+    limit_view,
 )
 from videobroker.domain.ids import AppId, EntryId, KeyId, TicketId
-from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.lobby import EntryState, LobbyEntry
 from videobroker.domain.policy import Policy, WaitingRoom
 
 APP = AppId(UUID(int=1))
@@ -96,16 +96,16 @@ def test_an_end_user_may_what_the_table_says(action: Action, relation: Relation,
     answer = asked(action, relation)
     match cell:
         case "yes":
-            assert answer == Allowed()
+            assert answer == Permit()
         case "own":
-            assert answer == asked(action, relation, about="ben") == Allowed(only_own=True)
-            assert asked(action, relation, about="ada") == Denied(DenialReason.NOT_YOURSELF)
+            assert answer == asked(action, relation, about="ben") == Permit(only_own=True)
+            assert asked(action, relation, about="ada") == Denial(DenialReason.NOT_YOURSELF)
         case "policy":
-            assert isinstance(answer, Denied)
-            assert asked(action, relation, policy=LENIENT) == Allowed()
+            assert isinstance(answer, Denial)
+            assert asked(action, relation, policy=LENIENT) == Permit()
         case _:
-            assert isinstance(answer, Denied)
-            assert isinstance(asked(action, relation, policy=LENIENT), Denied)
+            assert isinstance(answer, Denial)
+            assert isinstance(asked(action, relation, policy=LENIENT), Denial)
 
 
 @pytest.mark.parametrize("action", Action)
@@ -114,9 +114,9 @@ def test_a_key_needs_the_scope_of_the_action_and_nothing_else(action: Action) ->
     enough = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset({scope}))
     others = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=frozenset(Scope) - {scope})
     unlisted = Membership(Relation.UNLISTED)
-    assert authorize(enough, action, policy=POLICY, person=unlisted, about="ada") == Allowed()
-    assert authorize_app(enough, action) == Allowed()
-    missing = Denied(DenialReason.SCOPE_MISSING, scope)
+    assert authorize(enough, action, policy=POLICY, person=unlisted, about="ada") == Permit()
+    assert authorize_app(enough, action) == Permit()
+    missing = Denial(DenialReason.SCOPE_MISSING, scope)
     assert authorize(others, action, policy=POLICY, person=unlisted) == missing
     assert authorize_app(others, action) == missing
 
@@ -124,14 +124,14 @@ def test_a_key_needs_the_scope_of_the_action_and_nothing_else(action: Action) ->
 @pytest.mark.parametrize("action", Action)
 def test_operators_the_command_line_and_the_service_may_everything(action: Action) -> None:
     for actor in (Actor(APP), Actor(APP, operator="Olive")):
-        assert authorize(actor, action, policy=POLICY, person=Membership(Relation.UNLISTED)) == Allowed()
-        assert authorize_app(actor, action) == Allowed()
+        assert authorize(actor, action, policy=POLICY, person=Membership(Relation.UNLISTED)) == Permit()
+        assert authorize_app(actor, action) == Permit()
 
 
 @pytest.mark.parametrize("action", Action)
 def test_no_end_user_may_what_concerns_the_app_as_a_whole(action: Action) -> None:
     for actor in (BEN, TICKET):
-        assert isinstance(authorize_app(actor, action), Denied)
+        assert isinstance(authorize_app(actor, action), Denial)
 
 
 @given(
@@ -146,13 +146,13 @@ def test_a_ticket_never_grants_more_than_its_issuer_had(
 ) -> None:
     ticket = Actor(APP, user_id="ben", ticket_id=TicketId(UUID(int=2)), scopes=scopes)
     answer = authorize(ticket, action, policy=policy, person=as_relation(relation), about=about)
-    if isinstance(answer, Denied):
+    if isinstance(answer, Denial):
         return
     # What every link is for; and a ticket shows the public part of its session to every holder.
     if action in TICKET_ACTIONS:
         return
     issuer = Actor(APP, key_id=KeyId(UUID(int=3)), scopes=scopes)
-    assert isinstance(authorize(issuer, action, policy=policy, person=as_relation(relation)), Allowed)
+    assert isinstance(authorize(issuer, action, policy=policy, person=as_relation(relation)), Permit)
     if action is not Action.VIEW_SESSION:
         user = authorize(BEN, action, policy=policy, person=as_relation(relation), about=about)
         assert user == answer
@@ -165,15 +165,15 @@ def test_blocked_waiting_and_unlisted_people_get_nothing_but_the_access_decision
     for relation in OUTSIDERS:
         person = Membership(relation, "tutor")
         answer = authorize(BEN, action, policy=LENIENT, person=person, about=about)
-        assert isinstance(answer, Allowed) == (action in {Action.ASK_ACCESS, Action.JOIN})
+        assert isinstance(answer, Permit) == (action in {Action.ASK_ACCESS, Action.JOIN})
 
 
 @pytest.mark.parametrize("relation", OUTSIDERS)
 def test_to_them_a_session_does_not_exist_unless_they_have_a_ticket(relation: Relation) -> None:
-    assert asked(Action.VIEW_SESSION, relation) == Denied(DenialReason.SESSION_HIDDEN)
+    assert asked(Action.VIEW_SESSION, relation) == Denial(DenialReason.SESSION_HIDDEN)
     with_ticket = authorize(TICKET, Action.VIEW_SESSION, policy=POLICY, person=as_relation(relation))
-    assert with_ticket == Allowed()
-    view = view_of(TICKET, policy=POLICY, person=as_relation(relation))
+    assert with_ticket == Permit()
+    view = limit_view(TICKET, policy=POLICY, person=as_relation(relation))
     assert (view.details, view.participants, view.names) == (False, False, False)
 
 
@@ -186,13 +186,13 @@ def test_to_them_a_session_does_not_exist_unless_they_have_a_ticket(relation: Re
     ],
 )
 def test_how_much_of_a_session_is_seen(relation: Relation, details: bool, participants: bool, names: bool) -> None:
-    view = view_of(BEN, policy=POLICY, person=as_relation(relation))
+    view = limit_view(BEN, policy=POLICY, person=as_relation(relation))
     assert (view.details, view.participants, view.names) == (details, participants, names)
 
 
-def entry(state: EntryState) -> Entry:
+def entry(state: EntryState) -> LobbyEntry:
     """Ben's place in the waiting room."""
-    return Entry(EntryId(UUID(int=4)), "ben", None, False, state, NOW, NOW)
+    return LobbyEntry(EntryId(UUID(int=4)), "ben", None, False, state, NOW, NOW)
 
 
 @given(
@@ -212,7 +212,7 @@ def test_what_a_person_is_to_a_session(
     waiting_room: WaitingRoom,
 ) -> None:
     policy = Policy(guests_allowed=guests_allowed, waiting_room=waiting_room)
-    found = membership(
+    found = determine_membership(
         policy, role, is_guest=is_guest, is_blocked=is_blocked, entry=None if state is None else entry(state)
     )
     is_undecided = waiting_room is WaitingRoom.ADMIT and state in {EntryState.WAITING, EntryState.DENIED}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.calls import CLOCKS_DIFFER_BY, LATEST_NEWS, Call, begins_anew, call_of
+from videobroker.domain.calls import MAX_CLOCK_SKEW, MAX_EVENT_DISTANCE, Call, find_call, is_after_all
 from videobroker.domain.ids import CallId, SessionId
 
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -62,11 +62,11 @@ ENDED = replace(CALL, ended_at=START + HOUR)
     ],
 )
 def test_a_moment_outside_a_call_is_as_far_away_as_its_nearer_end(moment: datetime, distance: timedelta) -> None:
-    assert ENDED.distance(moment) == distance
+    assert ENDED.distance_to(moment) == distance
 
 
 def test_nothing_is_later_than_an_open_call() -> None:
-    assert CALL.distance(START + timedelta(days=9)) == timedelta()
+    assert CALL.distance_to(START + timedelta(days=9)) == timedelta()
 
 
 # --- whose call -------------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def seen(
 
 
 def found(calls: tuple[Call, ...], each: Observation) -> Call | None:
-    return call_of(calls, ProviderName.HMS, each)
+    return find_call(calls, ProviderName.HMS, each)
 
 
 def test_the_providers_own_id_decides_whenever_it_was() -> None:
@@ -138,23 +138,23 @@ def test_calls_at_another_provider_are_none_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("after_the_end", "anew"),
-    [(timedelta(), False), (CLOCKS_DIFFER_BY, False), (CLOCKS_DIFFER_BY + SECOND, True), (HOUR, True)],
+    [(timedelta(), False), (MAX_CLOCK_SKEW, False), (MAX_CLOCK_SKEW + SECOND, True), (HOUR, True)],
 )
 def test_whoever_arrives_well_after_the_last_call_begins_a_new_one(after_the_end: timedelta, anew: bool) -> None:
     arrival = seen(3 * HOUR + after_the_end, provider_call_id="third")
-    assert begins_anew(BOTH, arrival) is anew
+    assert is_after_all(BOTH, arrival) is anew
     assert found(BOTH, arrival) is (None if anew else SECOND_CALL)
 
 
 def test_nothing_begins_anew_while_a_call_is_open() -> None:
     arrival = seen(timedelta(days=2), provider_call_id="third")
-    assert not begins_anew((FIRST, RUNNING), arrival)
+    assert not is_after_all((FIRST, RUNNING), arrival)
     assert found((FIRST, RUNNING), arrival) is RUNNING
 
 
 def test_a_room_that_empties_begins_nothing() -> None:
     emptied = seen(3 * HOUR + 5 * MINUTE, sign=Sign.EMPTIED, provider_call_id="third")
-    assert not begins_anew(BOTH, emptied)
+    assert not is_after_all(BOTH, emptied)
     assert found(BOTH, emptied) is SECOND_CALL
 
 
@@ -166,13 +166,13 @@ def test_news_of_another_day_belong_to_none_of_the_calls() -> None:
 
 def test_a_late_departure_of_somebody_who_was_in_the_last_call_begins_nothing() -> None:
     departure = seen(9 * HOUR, sign=Sign.LEFT, since=150 * MINUTE)
-    assert not begins_anew(BOTH, departure)
+    assert not is_after_all(BOTH, departure)
     assert found(BOTH, departure) is SECOND_CALL
 
 
 def test_where_there_was_no_call_everybody_who_is_seen_begins_one() -> None:
-    assert begins_anew((), seen(timedelta()))
-    assert not begins_anew((), seen(timedelta(), sign=Sign.EMPTIED))
+    assert is_after_all((), seen(timedelta()))
+    assert not is_after_all((), seen(timedelta(), sign=Sign.EMPTIED))
     assert found((), seen(timedelta())) is None
 
 
@@ -197,10 +197,10 @@ def test_everything_belongs_to_the_nearest_call_or_begins_one(
 ) -> None:
     each = seen(after, sign=sign)
     call = found(calls, each)
-    nearest = min(other.distance(each.at) for other in calls)
-    assert (call is None) == (begins_anew(calls, each) or nearest > LATEST_NEWS)
+    nearest = min(other.distance_to(each.at) for other in calls)
+    assert (call is None) == (is_after_all(calls, each) or nearest > MAX_EVENT_DISTANCE)
     if call is not None:
-        assert call.distance(each.at) == nearest
+        assert call.distance_to(each.at) == nearest
 
 
 @given(calls_in_turn(), st.timedeltas(-HOUR, 30 * HOUR), st.randoms(use_true_random=False))

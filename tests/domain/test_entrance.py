@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from videobroker.domain.access import Door
+from videobroker.domain.access import AccessContext
 from videobroker.domain.apps import App, ProviderAccount, ProviderName
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AccountId, AppId, CallId, RoomId, SessionId
-from videobroker.domain.join_context import JoinContext, door_of, providers_of
+from videobroker.domain.join_context import JoinContext, build_access_context, select_providers
 from videobroker.domain.policy import Policy
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Modality, Session, SessionKey, SessionKind, SessionStatus, SessionTerms
@@ -44,7 +44,7 @@ EMPTY = JoinContext(LESSON, participant=None, room=None, call=None, uid=None)
 
 
 def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both() -> None:
-    assert EMPTY.door(APP) == Door(
+    assert EMPTY.access_context(APP) == AccessContext(
         status=SessionStatus.PENDING,
         video=False,
         starts_at=NOW,
@@ -56,12 +56,12 @@ def test_the_door_is_what_the_app_said_about_the_session_under_the_rules_of_both
 
 def test_a_session_whose_call_was_ended_for_everyone_says_so_at_every_door() -> None:
     ended = replace(LESSON, ended_for_all_at=NOW)
-    assert door_of(APP, ended, call_running=False).ended_for_all_at == NOW
-    assert replace(EMPTY, session=ended).door(APP) == door_of(APP, ended, call_running=False)
+    assert build_access_context(APP, ended, call_running=False).ended_for_all_at == NOW
+    assert replace(EMPTY, session=ended).access_context(APP) == build_access_context(APP, ended, call_running=False)
 
 
 def test_an_open_call_is_a_running_call() -> None:
-    assert replace(EMPTY, call=CALL).door(APP).call_running
+    assert replace(EMPTY, call=CALL).access_context(APP).call_running
 
 
 @pytest.mark.parametrize("state", RoomState)
@@ -78,17 +78,17 @@ def test_before_the_first_join_there_is_no_room_to_enter() -> None:
 
 
 def test_a_session_that_names_no_provider_takes_those_of_the_app() -> None:
-    assert providers_of(APP, LESSON) == (ProviderName.HMS, ProviderName.AGORA)
+    assert select_providers(APP, LESSON) == (ProviderName.HMS, ProviderName.AGORA)
 
 
 def test_a_session_takes_the_providers_it_names_in_its_own_order() -> None:
     preferring = replace(LESSON, terms=replace(LESSON.terms, providers=(ProviderName.AGORA, ProviderName.HMS)))
-    assert providers_of(APP, preferring) == (ProviderName.AGORA, ProviderName.HMS)
+    assert select_providers(APP, preferring) == (ProviderName.AGORA, ProviderName.HMS)
 
 
 def test_a_session_that_has_a_room_stays_where_it_is_whatever_it_names() -> None:
     settled = replace(LESSON, provider=ProviderName.AGORA, terms=replace(LESSON.terms, providers=(ProviderName.HMS,)))
-    assert providers_of(APP, settled) == (ProviderName.AGORA,)
+    assert select_providers(APP, settled) == (ProviderName.AGORA,)
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------

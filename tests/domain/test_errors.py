@@ -5,7 +5,7 @@ import re
 import pytest
 
 from videobroker import errors
-from videobroker.domain.access import Reason, Refuse
+from videobroker.domain.access import Reason, RefuseDecision
 from videobroker.errors import AccessDenied, BrokerError
 
 ALL = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BrokerError)]
@@ -51,7 +51,7 @@ def test_an_error_asks_nobody_to_come_back_unless_told_so() -> None:
 
 
 def test_a_denial_carries_the_decision() -> None:
-    decision = Refuse(Reason.NOT_A_PARTICIPANT)
+    decision = RefuseDecision(Reason.NOT_A_PARTICIPANT)
     denial = AccessDenied("Add them first.", decision=decision, retry_after=5)
     assert denial.decision == decision
     assert denial.detail == "Add them first."

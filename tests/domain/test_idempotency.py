@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.idempotency import CREDENTIAL_MARGIN, Grant, is_current
+from videobroker.domain.idempotency import MIN_REMAINING_LIFETIME, CredentialGrant, is_current
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-STORED = Grant(
+STORED = CredentialGrant(
     session_id="session",
     call_id="call",
     provider="100ms",
@@ -42,7 +42,7 @@ def test_a_change_of_anything_it_was_issued_for_makes_it_stale(fact: str) -> Non
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
 def test_it_is_current_only_while_more_than_the_margin_is_left(left: timedelta) -> None:
     stored = replace(STORED, expires_at=NOW + left)
-    assert is_current(stored, FRESH, removed_at=None, now=NOW) is (left > CREDENTIAL_MARGIN)
+    assert is_current(stored, FRESH, removed_at=None, now=NOW) is (left > MIN_REMAINING_LIFETIME)
 
 
 @given(st.timedeltas(min_value=-HOUR, max_value=HOUR))
@@ -59,19 +59,19 @@ def test_a_removal_makes_credentials_from_before_stale_and_no_others(after: time
 
 @given(
     st.builds(
-        Grant,
+        CredentialGrant,
         **{name: st.text() for name in (*FACTS[:-1], "token_id")},
         code_id=st.none() | st.text(),
         issued_at=st.datetimes(timezones=st.just(UTC)),
         expires_at=st.datetimes(timezones=st.just(UTC)),
     )
 )
-def test_it_is_read_back_as_it_was_stored(grant: Grant) -> None:
-    assert Grant.from_json(grant.to_json()) == grant
+def test_it_is_read_back_as_it_was_stored(grant: CredentialGrant) -> None:
+    assert CredentialGrant.from_json(grant.to_json()) == grant
 
 
 @pytest.mark.parametrize(
     "stored", [{}, {"session_id": "s"}, {**STORED.to_json(), "issued_at": "soon"}, {**STORED.to_json(), "issued_at": 5}]
 )
 def test_an_unknown_form_is_not_trusted(stored: dict[str, object]) -> None:
-    assert Grant.from_json(stored) is None
+    assert CredentialGrant.from_json(stored) is None

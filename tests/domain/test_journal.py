@@ -7,7 +7,7 @@ import pytest
 
 from house import moment_of
 from videobroker.domain.actors import Actor
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType, create_session_event
 from videobroker.domain.ids import AppId, KeyId, SessionId
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 
@@ -26,7 +26,7 @@ BACKEND = Actor(APP_ID, KeyId(UUID(int=3)), ip="192.0.2.1", user_agent="curl/8")
 
 
 def test_a_line_about_a_session_names_it_and_whoever_asked_and_whom_it_is_about() -> None:
-    event = about(
+    event = create_session_event(
         LESSON, EventType.CREDENTIALS_ISSUED, actor=BACKEND, now=NOW, user_id="tutor-1", data={"role": "teacher"}
     )
     assert event == Event(
@@ -42,23 +42,23 @@ def test_a_line_about_a_session_names_it_and_whoever_asked_and_whom_it_is_about(
 
 
 def test_a_line_says_nothing_of_its_own_accord_about_people_or_details() -> None:
-    event = about(LESSON, EventType.SESSION_CANCELLED, actor=BACKEND, now=NOW)
+    event = create_session_event(LESSON, EventType.SESSION_CANCELLED, actor=BACKEND, now=NOW)
     assert event.user_id is None
     assert event.data is None
 
 
 def test_the_id_of_a_line_tells_when_it_happened() -> None:
-    assert moment_of(about(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW).id) == NOW
+    assert moment_of(create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW).id) == NOW
 
 
 def test_the_same_thing_happening_twice_makes_two_lines() -> None:
-    first, second = (about(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW) for _ in range(2))
+    first, second = (create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW) for _ in range(2))
     assert first.id != second.id
 
 
 def test_later_lines_have_greater_ids() -> None:
     ids = [
-        about(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW + timedelta(milliseconds=passed)).id
+        create_session_event(LESSON, EventType.CALL_STARTED, actor=BACKEND, now=NOW + timedelta(milliseconds=passed)).id
         for passed in range(100)
     ]
     assert ids == sorted(ids)

@@ -11,14 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from videobroker.domain.api_keys import (
+    KEY_HINT_LENGTH,
     KEY_PREFIX,
-    SCOPE_MEANINGS,
-    SHOWN_CHARACTERS,
+    SCOPE_DESCRIPTIONS,
     ApiKey,
     Scope,
     check_key_shape,
-    key_digest,
-    mint_key,
+    compute_key_digest,
+    generate_key,
 )
 from videobroker.domain.ids import AppId, KeyId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked, ScopeMissing
@@ -44,22 +44,22 @@ _any_text = st.text(st.characters())
 
 
 def test_a_new_key_is_the_prefix_and_256_random_bits() -> None:
-    key = mint_key()
+    key = generate_key()
     assert re.fullmatch(r"vb_[A-Za-z0-9_-]{43}", key)
     assert len(key) == 46
 
 
 def test_no_two_keys_are_the_same() -> None:
-    assert len({mint_key() for _ in range(1000)}) == 1000
+    assert len({generate_key() for _ in range(1000)}) == 1000
 
 
 def test_every_new_key_has_the_shape_of_a_key() -> None:
     for _ in range(1000):
-        check_key_shape(mint_key())
+        check_key_shape(generate_key())
 
 
 def test_what_is_shown_of_a_key_leaves_most_of_its_secret_untold() -> None:
-    secret_bits_shown = (SHOWN_CHARACTERS - len(KEY_PREFIX)) * 6
+    secret_bits_shown = (KEY_HINT_LENGTH - len(KEY_PREFIX)) * 6
     assert secret_bits_shown == 36
     assert 256 - secret_bits_shown >= 128
 
@@ -106,19 +106,19 @@ def test_keys_may_become_shorter_or_longer_one_day(length: int) -> None:
 
 
 def test_the_database_keeps_the_sha256_of_a_key() -> None:
-    assert key_digest("vb_abc") == hashlib.sha256(b"vb_abc").digest()
+    assert compute_key_digest("vb_abc") == hashlib.sha256(b"vb_abc").digest()
 
 
 @given(_any_text, _any_text)
 @example("\ud800", "?")
 @example("\ud800", "\ud801")
 def test_two_texts_have_the_same_digest_only_when_they_are_equal(one: str, other: str) -> None:
-    assert (key_digest(one) == key_digest(other)) == (one == other)
+    assert (compute_key_digest(one) == compute_key_digest(other)) == (one == other)
 
 
 @given(_any_text)
 def test_any_text_has_a_digest_even_one_that_is_no_unicode(text: str) -> None:
-    assert len(key_digest(text)) == 32
+    assert len(compute_key_digest(text)) == 32
 
 
 # --- validity ---------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_who_lacks_a_scope_is_told_which_one_and_what_it_is_for(scope: Scope) ->
     with pytest.raises(ScopeMissing) as raised:
         replace(KEY, scopes=frozenset(set(Scope) - {scope})).require(scope)
     assert f"`{scope.value}`" in raised.value.detail
-    assert SCOPE_MEANINGS[scope] in raised.value.detail
+    assert SCOPE_DESCRIPTIONS[scope] in raised.value.detail
     assert raised.value.fields == {"scope": scope.value}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.legacy_ids import tutoring_user_id
+from videobroker.domain.legacy_ids import build_tutoring_user_id
 
 UUID = "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77"
 OTHER = "1195d3c2-7a10-7c55-9c1e-6f2b8d1e4a78"
@@ -18,18 +18,18 @@ PARTS = st.text(st.sampled_from(list("ab1-:")), min_size=1, max_size=5) | st.sam
 @given(PARTS, PARTS, PARTS, PARTS)
 def test_no_two_people_share_an_id(user: str, booking: str, other_user: str, other_booking: str) -> None:
     same = (user, booking) == (other_user, other_booking)
-    assert (tutoring_user_id(user, booking) == tutoring_user_id(other_user, other_booking)) == same
+    assert (build_tutoring_user_id(user, booking) == build_tutoring_user_id(other_user, other_booking)) == same
 
 
 def test_no_two_people_with_short_ids_share_one() -> None:
     parts = ["".join(letters) for size in (1, 2, 3) for letters in product("a-:1", repeat=size)]
     pairs = list(product(parts, parts))
-    assert len({tutoring_user_id(*pair) for pair in pairs}) == len(pairs)
+    assert len({build_tutoring_user_id(*pair) for pair in pairs}) == len(pairs)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_both_parts_are_readable_in_it(user: str, booking: str) -> None:
-    assert tutoring_user_id(user, booking).startswith(f"{user}-{booking}")
+    assert build_tutoring_user_id(user, booking).startswith(f"{user}-{booking}")
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_both_parts_are_readable_in_it(user: str, booking: str) -> None:
     ],
 )
 def test_common_ids_are_those_of_the_old_backend(user: str, booking: str) -> None:
-    assert tutoring_user_id(user, booking) == f"{user}-{booking}"
+    assert build_tutoring_user_id(user, booking) == f"{user}-{booking}"
 
 
 def test_the_pair_that_reads_the_same_gets_another_id() -> None:
-    assert tutoring_user_id("a", "b-c") == "a-b-c:1"
-    assert tutoring_user_id("a-b", "c") == "a-b-c"
+    assert build_tutoring_user_id("a", "b-c") == "a-b-c:1"
+    assert build_tutoring_user_id("a-b", "c") == "a-b-c"
 
 
 def test_an_id_that_another_participant_has_is_not_used() -> None:
-    assert tutoring_user_id("tutor-1", "lesson-1", is_taken=True) == "tutor-1-lesson-1:7"
+    assert build_tutoring_user_id("tutor-1", "lesson-1", is_taken=True) == "tutor-1-lesson-1:7"

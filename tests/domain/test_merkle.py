@@ -22,7 +22,7 @@ ROOTS = [
     "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ]
-some_leaves = st.lists(st.binary(max_size=8).map(merkle.leaf_hash), min_size=1, max_size=70)
+some_leaves = st.lists(st.binary(max_size=8).map(merkle.hash_leaf), min_size=1, max_size=70)
 
 
 def by_definition(leaves: list[bytes]) -> bytes:
@@ -32,50 +32,50 @@ def by_definition(leaves: list[bytes]) -> bytes:
     split = 1
     while split * 2 < len(leaves):
         split *= 2
-    return merkle.node_hash(by_definition(leaves[:split]), by_definition(leaves[split:]))
+    return merkle.hash_node(by_definition(leaves[:split]), by_definition(leaves[split:]))
 
 
 @pytest.mark.parametrize("size", range(9))
 def test_the_published_roots(size: int) -> None:
-    assert merkle.root([merkle.leaf_hash(entry) for entry in ENTRIES[:size]]).hex() == ROOTS[size]
+    assert merkle.compute_root([merkle.hash_leaf(entry) for entry in ENTRIES[:size]]).hex() == ROOTS[size]
 
 
 @given(some_leaves)
 def test_the_root_is_the_one_of_the_definition(leaves: list[bytes]) -> None:
-    assert merkle.root(leaves) == by_definition(leaves)
+    assert merkle.compute_root(leaves) == by_definition(leaves)
 
 
 @given(some_leaves, st.data())
 def test_a_leaf_is_proved_at_its_own_place_and_at_no_other(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    path = merkle.inclusion_proof(leaves, index)
-    root, count = merkle.root(leaves), len(leaves)
-    assert merkle.root_by_proof(leaves[index], index, count, path) == root
+    path = merkle.build_inclusion_proof(leaves, index)
+    root, count = merkle.compute_root(leaves), len(leaves)
+    assert merkle.compute_root_from_proof(leaves[index], index, count, path) == root
     other = data.draw(st.integers(-1, count))
     if other != index and not (0 <= other < count and leaves[other] == leaves[index]):
-        assert merkle.root_by_proof(leaves[index], other, count, path) != root
-    assert merkle.root_by_proof(merkle.leaf_hash(b"another entry"), index, count, path) != root
-    assert merkle.root_by_proof(leaves[index], index, count, [*path, root]) is None
+        assert merkle.compute_root_from_proof(leaves[index], other, count, path) != root
+    assert merkle.compute_root_from_proof(merkle.hash_leaf(b"another entry"), index, count, path) != root
+    assert merkle.compute_root_from_proof(leaves[index], index, count, [*path, root]) is None
     if path:
-        assert merkle.root_by_proof(leaves[index], index, count, path[:-1]) is None
-        assert merkle.root_by_proof(leaves[index], index, count, [path[0][::-1], *path[1:]]) != root
+        assert merkle.compute_root_from_proof(leaves[index], index, count, path[:-1]) is None
+        assert merkle.compute_root_from_proof(leaves[index], index, count, [path[0][::-1], *path[1:]]) != root
 
 
 @given(some_leaves, st.data())
 def test_every_change_of_the_leaves_changes_the_root(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    root, new = merkle.root(leaves), merkle.leaf_hash(b"a new entry")
-    assert merkle.root([*leaves[:index], new, *leaves[index + 1 :]]) != root
-    assert merkle.root([*leaves[:index], new, *leaves[index:]]) != root
-    assert merkle.root(leaves[:index] + leaves[index + 1 :]) != root
+    root, new = merkle.compute_root(leaves), merkle.hash_leaf(b"a new entry")
+    assert merkle.compute_root([*leaves[:index], new, *leaves[index + 1 :]]) != root
+    assert merkle.compute_root([*leaves[:index], new, *leaves[index:]]) != root
+    assert merkle.compute_root(leaves[:index] + leaves[index + 1 :]) != root
 
 
 def test_a_node_is_no_leaf() -> None:
-    first, second = merkle.leaf_hash(b"a"), merkle.leaf_hash(b"b")
-    assert merkle.root([merkle.leaf_hash(first + second)]) != merkle.root([first, second])
+    first, second = merkle.hash_leaf(b"a"), merkle.hash_leaf(b"b")
+    assert merkle.compute_root([merkle.hash_leaf(first + second)]) != merkle.compute_root([first, second])
 
 
 @pytest.mark.parametrize("index", [-1, 3])
 def test_there_is_no_proof_of_a_leaf_that_is_not_there(index: int) -> None:
     with pytest.raises(IndexError):
-        merkle.inclusion_proof([merkle.leaf_hash(b"x")] * 3, index)
+        merkle.build_inclusion_proof([merkle.hash_leaf(b"x")] * 3, index)

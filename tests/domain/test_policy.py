@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.policy import NOTHING, Policy, WaitingRoom
+from videobroker.domain.policy import EMPTY_MAPPING, Policy, WaitingRoom
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -53,8 +53,8 @@ def test_an_app_that_says_nothing_has_the_defaults_of_the_design() -> None:
     assert policy.overrun == HOUR
     assert policy.waiting_room is WaitingRoom.OFF
     assert not policy.guests_allowed
-    assert policy.token_life(guest=False, default=DAY) == DAY
-    assert policy.token_life(guest=True, default=DAY) == 2 * HOUR
+    assert policy.token_lifetime(guest=False, default=DAY) == DAY
+    assert policy.token_lifetime(guest=True, default=DAY) == 2 * HOUR
     assert policy.late_after_seconds == 300
     assert policy.left_early_before == timedelta(minutes=5)
     assert policy.minimum_presence_seconds == 60
@@ -80,54 +80,54 @@ def test_every_field_of_a_policy_is_among_those_that_are_tried_below() -> None:
 
 
 def test_a_patch_changes_what_it_names_and_nothing_else() -> None:
-    changed = Policy(grace_seconds=60).changed_by({"opens_before_seconds": 0, "guests_allowed": True})
+    changed = Policy(grace_seconds=60).with_changes({"opens_before_seconds": 0, "guests_allowed": True})
     assert changed == Policy(grace_seconds=60, opens_before_seconds=0, guests_allowed=True)
 
 
 def test_what_json_spells_is_understood() -> None:
     patch = json.loads('{"waiting_room": "until_host", "host_roles": ["chair"], "call_roles": []}')
-    changed = Policy().changed_by(patch)
+    changed = Policy().with_changes(patch)
     assert changed.waiting_room is WaitingRoom.UNTIL_HOST
     assert changed.host_roles == ("chair",)
     assert changed.call_roles == ()
 
 
 def test_a_field_of_a_newer_program_is_ignored() -> None:
-    assert Policy().changed_by({"recording": "always", "grace_seconds": 1}) == Policy(grace_seconds=1)
+    assert Policy().with_changes({"recording": "always", "grace_seconds": 1}) == Policy(grace_seconds=1)
 
 
 def test_a_waiting_room_that_does_not_exist_is_not_taken_for_an_open_door() -> None:
     with pytest.raises(ValueError, match="locked"):
-        Policy().changed_by({"waiting_room": "locked"})
+        Policy().with_changes({"waiting_room": "locked"})
 
 
 def test_openings_by_role_are_replaced_as_a_whole() -> None:
     policy = Policy(opens_before_seconds_by_role={"tutor": 3600, "guest": 0})
-    assert policy.changed_by({"opens_before_seconds_by_role": {"tutor": 60}}).opens_before("guest") == timedelta(
+    assert policy.with_changes({"opens_before_seconds_by_role": {"tutor": 60}}).opens_before("guest") == timedelta(
         minutes=10
     )
 
 
 def test_nothing_changes_nothing_and_stays_nothing() -> None:
-    assert Policy().changed_by(NOTHING) == Policy()
+    assert Policy().with_changes(EMPTY_MAPPING) == Policy()
     with pytest.raises(TypeError):
-        NOTHING["grace_seconds"] = 1  # type: ignore[index]
+        EMPTY_MAPPING["grace_seconds"] = 1  # type: ignore[index]
 
 
 @given(patches)
 def test_a_changed_policy_says_exactly_what_the_patch_says(patch: dict[str, Any]) -> None:
-    assert as_json(Policy().changed_by(patch)) == {**as_json(Policy()), **patch}
+    assert as_json(Policy().with_changes(patch)) == {**as_json(Policy()), **patch}
 
 
 @given(patches, patches)
 def test_of_two_patches_the_later_one_wins(app: dict[str, Any], session: dict[str, Any]) -> None:
-    assert Policy().changed_by(app).changed_by(session) == Policy().changed_by({**app, **session})
+    assert Policy().with_changes(app).with_changes(session) == Policy().with_changes({**app, **session})
 
 
 @given(patches)
 def test_a_policy_that_is_changed_stays_as_it_was(patch: dict[str, Any]) -> None:
     policy = Policy()
-    policy.changed_by(patch)
+    policy.with_changes(patch)
     assert policy == Policy()
 
 
@@ -146,7 +146,7 @@ def test_an_opening_of_zero_is_an_opening_and_not_the_default() -> None:
 
 @given(patches, _roles)
 def test_durations_are_whole_seconds(patch: dict[str, Any], role: str) -> None:
-    policy = Policy().changed_by(patch)
+    policy = Policy().with_changes(patch)
     assert policy.grace == timedelta(seconds=policy.grace_seconds)
     assert policy.overrun == timedelta(seconds=policy.overrun_seconds)
     assert policy.left_early_before == timedelta(seconds=policy.left_early_before_seconds)
@@ -161,20 +161,20 @@ def test_durations_are_whole_seconds(patch: dict[str, Any], role: str) -> None:
 
 
 def test_a_policy_that_says_nothing_leaves_the_life_of_tokens_to_the_provider() -> None:
-    assert Policy().token_life(guest=False, default=HOUR) == HOUR
+    assert Policy().token_lifetime(guest=False, default=HOUR) == HOUR
 
 
 def test_a_policy_shortens_and_lengthens_the_life_of_tokens() -> None:
-    assert Policy(token_seconds=60).token_life(guest=False, default=DAY) == timedelta(minutes=1)
-    assert Policy(token_seconds=86400).token_life(guest=False, default=HOUR) == DAY
+    assert Policy(token_seconds=60).token_lifetime(guest=False, default=DAY) == timedelta(minutes=1)
+    assert Policy(token_seconds=86400).token_lifetime(guest=False, default=HOUR) == DAY
 
 
 def test_a_token_life_of_zero_is_not_taken_for_silence() -> None:
-    assert Policy(token_seconds=0).token_life(guest=False, default=DAY) == timedelta()
+    assert Policy(token_seconds=0).token_lifetime(guest=False, default=DAY) == timedelta()
 
 
 def test_the_limit_for_guests_does_not_touch_participants() -> None:
-    assert Policy(guest_token_seconds=60).token_life(guest=False, default=DAY) == DAY
+    assert Policy(guest_token_seconds=60).token_lifetime(guest=False, default=DAY) == DAY
 
 
 @given(st.none() | _seconds, _seconds, st.timedeltas(timedelta(), 2 * DAY))
@@ -182,7 +182,7 @@ def test_a_guest_never_gets_more_than_a_participant_and_never_more_than_the_limi
     token_seconds: int | None, guest_token_seconds: int, default: timedelta
 ) -> None:
     policy = Policy(token_seconds=token_seconds, guest_token_seconds=guest_token_seconds)
-    participant, guest = (policy.token_life(guest=is_guest, default=default) for is_guest in (False, True))
+    participant, guest = (policy.token_lifetime(guest=is_guest, default=default) for is_guest in (False, True))
     limit = timedelta(seconds=guest_token_seconds)
     assert guest <= participant
     assert guest <= limit

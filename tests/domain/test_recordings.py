@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.attendance.recordings import (
-    LONGEST_MESSAGE,
+    MAX_MESSAGE_LENGTH,
     RecordingKind,
-    RecordingNews,
     RecordingState,
-    without_places,
+    RecordingUpdate,
+    redact_locations,
 )
 
 AT = datetime(2026, 3, 12, 14, 58, 40, tzinfo=UTC)
 
 
-def failed(message: str, reason: str = "UPLOAD_ERROR") -> RecordingNews:
-    return RecordingNews(
+def failed(message: str, reason: str = "UPLOAD_ERROR") -> RecordingUpdate:
+    return RecordingUpdate(
         recording="65f0ca10b3d4e5f607182b11",
         kind=RecordingKind.COMPOSITE,
         state=RecordingState.FAILED,
@@ -38,7 +38,7 @@ def failed(message: str, reason: str = "UPLOAD_ERROR") -> RecordingNews:
     ],
 )
 def test_a_sentence_stays_as_it_is(sentence: str) -> None:
-    assert without_places(sentence) == sentence
+    assert redact_locations(sentence) == sentence
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_sentence_stays_as_it_is(sentence: str) -> None:
     ],
 )
 def test_a_place_or_a_key_is_taken_out_of_it(place: str) -> None:
-    facts = failed(f"could not write to ({place}), giving up", reason=place).facts()
+    facts = failed(f"could not write to ({place}), giving up", reason=place).to_journal_data()
     assert place not in f"{facts}"
     assert facts["message"].startswith("could not write to ")
     assert facts["message"].endswith("giving up")
@@ -64,14 +64,14 @@ def test_a_place_or_a_key_is_taken_out_of_it(place: str) -> None:
 
 @given(st.text(), st.text(), st.from_regex(r"[a-z0-9]{2,8}://[a-z0-9.]{1,20}/[a-zA-Z0-9/?=&-]{0,60}", fullmatch=True))
 def test_no_address_survives_anywhere(before: str, after: str, address: str) -> None:
-    assert "://" not in without_places(f"{before}{address}{after}")
+    assert "://" not in redact_locations(f"{before}{address}{after}")
 
 
 def test_a_long_sentence_is_cut() -> None:
-    assert len(failed("no " * 5_000).facts()["message"]) == LONGEST_MESSAGE
+    assert len(failed("no " * 5_000).to_journal_data()["message"]) == MAX_MESSAGE_LENGTH
 
 
 def test_each_state_tells_what_belongs_to_it() -> None:
-    assert set(failed("").facts()) == {"recording", "kind", "at", "duration_seconds", "reason", "message"}
-    begun = RecordingNews(recording="r", kind=RecordingKind.LIVE_STREAM, state=RecordingState.STARTED, at=AT)
-    assert begun.facts() == {"recording": "r", "kind": "live_stream", "at": "2026-03-12T14:58:40Z"}
+    assert set(failed("").to_journal_data()) == {"recording", "kind", "at", "duration_seconds", "reason", "message"}
+    begun = RecordingUpdate(recording="r", kind=RecordingKind.LIVE_STREAM, state=RecordingState.STARTED, at=AT)
+    assert begun.to_journal_data() == {"recording": "r", "kind": "live_stream", "at": "2026-03-12T14:58:40Z"}

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.api_keys import mint_key
-from videobroker.domain.redaction import REMOVED, redact, redact_foreign, without_secrets
-from videobroker.domain.rooms import code_alias, code_behind, code_id
+from videobroker.domain.api_keys import generate_key
+from videobroker.domain.redaction import REMOVED, redact, redact_foreign_text, remove_secrets
+from videobroker.domain.rooms import add_code_prefix, compute_code_id, strip_code_prefix
 
 CODES = st.from_regex(r"[a-z]{3}-[a-z]{4}-[a-z]{3}", fullmatch=True)
 JSON = st.recursive(
@@ -24,32 +24,32 @@ JSON = st.recursive(
     "value", ["joined", "2026-03-12T14:00:00Z", 7, 1.5, True, None, [], {}, {"device": ["tablet"]}]
 )
 def test_what_is_no_credential_stays(value: Any) -> None:
-    assert without_secrets(value) == value
+    assert remove_secrets(value) == value
 
 
 @given(JSON)
 def test_taking_out_twice_is_the_same_as_once(value: Any) -> None:
-    once = without_secrets(value)
-    assert without_secrets(once) == once
+    once = remove_secrets(value)
+    assert remove_secrets(once) == once
 
 
 @given(CODES, st.sampled_from(["{}", "therabook-{}", "https://x.app.100ms.live/meeting/{}?a=b", "code: {}."]))
 def test_a_room_code_is_found_wherever_it_stands(code: str, text: str) -> None:
     for value in (text.format(code), [text.format(code)], {"a": {text.format(code): 1}}):
-        assert code not in str(without_secrets(value))
-        assert REMOVED in str(without_secrets(value))
+        assert code not in str(remove_secrets(value))
+        assert REMOVED in str(remove_secrets(value))
 
 
 @given(CODES, st.none() | st.just("") | st.from_regex(r"[a-z0-9]{1,12}", fullmatch=True))
 def test_an_alias_leads_back_to_its_code(code: str, prefix: str | None) -> None:
-    assert code_behind(code_alias(code, prefix), prefix) == code
-    assert code_behind(code, prefix) == code or prefix == code[:3]
+    assert strip_code_prefix(add_code_prefix(code, prefix), prefix) == code
+    assert strip_code_prefix(code, prefix) == code or prefix == code[:3]
 
 
 @given(CODES)
 def test_the_name_of_a_code_does_not_give_it_away(code: str) -> None:
-    assert code not in code_id(code)
-    assert code_id(code) == code_id(code)
+    assert code not in compute_code_id(code)
+    assert compute_code_id(code) == compute_code_id(code)
 
 
 URL_SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -85,7 +85,7 @@ def test_a_credential_inside_a_user_agent_is_removed(credential: str, before: st
     ],
 )
 def test_a_user_agent_without_credentials_stays(agent: str) -> None:
-    assert redact_foreign(redact(agent)) == agent
+    assert redact_foreign_text(redact(agent)) == agent
 
 
 OPAQUE = st.text(URL_SAFE, min_size=32, max_size=90).filter(lambda text: re.search(r"(?i)[a-z]", text) is not None)
@@ -101,10 +101,10 @@ FOREIGN = st.one_of(
 
 @given(FOREIGN, AROUND, AROUND)
 def test_a_credential_of_another_product_is_removed(credential: str, before: str, behind: str) -> None:
-    cleaned = redact_foreign(f"client/1.0{before} {credential} {behind}")
+    cleaned = redact_foreign_text(f"client/1.0{before} {credential} {behind}")
     assert credential not in cleaned
     assert credential[-12:] not in cleaned
-    assert redact_foreign(cleaned) == cleaned
+    assert redact_foreign_text(cleaned) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_credential_of_another_product_is_removed(credential: str, before: str
     ],
 )
 def test_what_is_named_like_a_credential_is_removed_and_the_name_stays(text: str, cleaned: str) -> None:
-    assert redact_foreign(text) == cleaned
+    assert redact_foreign_text(text) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -133,15 +133,15 @@ def test_what_is_named_like_a_credential_is_removed_and_the_name_stays(text: str
     ],
 )
 def test_what_says_what_went_wrong_stays(text: str) -> None:
-    assert redact_foreign(text) == text
+    assert redact_foreign_text(text) == text
 
 
 def test_redaction_takes_no_longer_for_texts_made_to_slow_it_down() -> None:
     for text in ("a" * 4096, "a-" * 2048, "token=" * 700, "token=" + "x" * 4000, "1" * 4096, "sk_" * 1365):
         began = time.process_time()
-        redact_foreign(text)
+        redact_foreign_text(text)
         assert time.process_time() - began < 0.5
 
 
 def test_a_key_of_ours_is_recognized() -> None:
-    assert redact(f"agent/{mint_key()}") == f"agent/{REMOVED}"
+    assert redact(f"agent/{generate_key()}") == f"agent/{REMOVED}"

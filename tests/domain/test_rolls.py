@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from videobroker.domain.attendance.observations import Observation, Presence, RollCall, Sign, Source
-from videobroker.domain.attendance.reconciliation import VISIBLE_AFTER, learned
-from videobroker.domain.attendance.stays import SAME_MOMENT, fold
+from videobroker.domain.attendance.observations import Observation, Presence, PresenceReport, Sign, Source
+from videobroker.domain.attendance.reconciliation import LISTING_DELAY, find_missing_observations
+from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, fold
 
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
 INSTANT = timedelta(milliseconds=1)
@@ -35,15 +35,15 @@ def seen(peer: str, begin: float | None = None, end: float | None = None) -> Pre
     )
 
 
-def news(known: list[Observation], *rolls: RollCall) -> list[tuple[Sign, str | None, datetime]]:
+def news(known: list[Observation], *rolls: PresenceReport) -> list[tuple[Sign, str | None, datetime]]:
     """What the roll calls teach."""
-    told = learned(known, fold(known), rolls, evidence="roll")
+    told = find_missing_observations(known, fold(known), rolls, evidence="roll")
     assert all((each.source, each.evidence) == (Source.RECONCILED, "roll") for each in told)
     return [(each.sign, each.connection, each.at) for each in told]
 
 
-def taken(seconds: float, *people: Presence) -> RollCall:
-    return RollCall(taken_at=at(seconds), people=people)
+def taken(seconds: float, *people: Presence) -> PresenceReport:
+    return PresenceReport(taken_at=at(seconds), people=people)
 
 
 def test_no_roll_call_teaches_nothing() -> None:
@@ -61,7 +61,7 @@ def test_a_lost_arrival_is_learned() -> None:
 
 def test_a_lost_departure_is_learned_and_counts_instead_of_the_moment_of_the_roll_call() -> None:
     known = [arrived("a", 5)]
-    told = learned(known, fold(known), [taken(700, seen("a", 5, 600))], evidence="roll")
+    told = find_missing_observations(known, fold(known), [taken(700, seen("a", 5, 600))], evidence="roll")
     (stay,) = fold([*known, *told])
     assert (stay.left_at, stay.left_source) == (at(600), Source.RECONCILED)
 
@@ -75,7 +75,7 @@ def test_somebody_of_whom_nobody_told_is_learned_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("apart", "is_news"), [(timedelta(), False), (SAME_MOMENT, False), (SAME_MOMENT + INSTANT, True)]
+    ("apart", "is_news"), [(timedelta(), False), (ARRIVAL_TOLERANCE, False), (ARRIVAL_TOLERANCE + INSTANT, True)]
 )
 def test_moments_that_are_told_in_whole_seconds_are_the_same_moments(apart: timedelta, is_news: bool) -> None:
     person = replace(seen("a", 0), joined_at=START + apart)
@@ -83,10 +83,10 @@ def test_moments_that_are_told_in_whole_seconds_are_the_same_moments(apart: time
 
 
 @pytest.mark.parametrize(
-    ("ago", "missed"), [(timedelta(), False), (VISIBLE_AFTER, False), (VISIBLE_AFTER + INSTANT, True)]
+    ("ago", "missed"), [(timedelta(), False), (LISTING_DELAY, False), (LISTING_DELAY + INSTANT, True)]
 )
 def test_who_came_a_moment_ago_is_not_missed_yet(ago: timedelta, missed: bool) -> None:
-    roll = RollCall(taken_at=START + ago)
+    roll = PresenceReport(taken_at=START + ago)
     assert news([arrived("a", 0)], roll) == ([(Sign.ABSENT, "a", START + ago)] if missed else [])
 
 
@@ -115,7 +115,7 @@ def test_somebody_taken_for_gone_who_is_listed_never_left() -> None:
 
 
 class TestTheMeetingItself:
-    ROLL = RollCall(taken_at=at(900), provider_call_id="meeting", began_at=at(0), ended_at=at(600))
+    ROLL = PresenceReport(taken_at=at(900), provider_call_id="meeting", began_at=at(0), ended_at=at(600))
 
     def test_its_beginning_and_its_end_are_learned(self) -> None:
         assert news([], self.ROLL) == [(Sign.OPENED, None, at(0)), (Sign.EMPTIED, None, at(600))]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
-from videobroker.domain.rooms import UID_LIMIT, Room, RoomState, room_name, uid_candidate
+from videobroker.domain.rooms import MAX_PERSON_UID, Room, RoomState, build_room_name, propose_uid
 
 APP = AppId(UUID("01958a3e-8c00-7000-8000-000000000001"))
 SESSION = SessionId(UUID("01958a3e-8c00-7000-8000-0000000000ff"))
@@ -16,33 +16,35 @@ SESSION = SessionId(UUID("01958a3e-8c00-7000-8000-0000000000ff"))
 uuids = st.sampled_from([UUID(int=0), UUID(int=1), UUID(int=(1 << 128) - 1)]) | st.uuids()
 apps = uuids.map(AppId)
 sessions = uuids.map(SessionId)
-draws = st.integers(0, UID_LIMIT - 1)
+draws = st.integers(0, MAX_PERSON_UID - 1)
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_room_name_is_frozen_because_it_has_to_find_rooms_made_by_older_programs() -> None:
-    assert room_name(APP, SESSION) == "vb-01im53t300e008000000000001-01im53t300e00800000000007v"
+    assert build_room_name(APP, SESSION) == "vb-01im53t300e008000000000001-01im53t300e00800000000007v"
 
 
 @given(apps, sessions)
 def test_a_room_name_suits_100ms_and_agora(app_id: AppId, session_id: SessionId) -> None:
-    name = room_name(app_id, session_id)
+    name = build_room_name(app_id, session_id)
     assert re.fullmatch(r"vb-[0-9a-v]+-[0-9a-v]+", name)
     assert len(name.encode()) <= 63
 
 
 @given(apps, sessions)
 def test_a_room_name_is_the_same_every_time(app_id: AppId, session_id: SessionId) -> None:
-    assert room_name(app_id, session_id) == room_name(AppId(UUID(str(app_id))), SessionId(UUID(str(session_id))))
+    assert build_room_name(app_id, session_id) == build_room_name(
+        AppId(UUID(str(app_id))), SessionId(UUID(str(session_id)))
+    )
 
 
 @given(apps, sessions)
 def test_a_room_name_holds_the_whole_of_both_ids_so_that_no_two_sessions_share_one(
     app_id: AppId, session_id: SessionId
 ) -> None:
-    _, app_part, session_part = room_name(app_id, session_id).split("-")
+    _, app_part, session_part = build_room_name(app_id, session_id).split("-")
     assert int(app_part, 32) == app_id.int
     assert int(session_part, 32) == session_id.int
 
@@ -51,13 +53,13 @@ def test_a_room_name_holds_the_whole_of_both_ids_so_that_no_two_sessions_share_o
 def test_two_names_are_equal_without_case_only_for_the_same_session(
     app_id: AppId, session_id: SessionId, other_app_id: AppId, other_session_id: SessionId
 ) -> None:
-    same_name = room_name(app_id, session_id).upper() == room_name(other_app_id, other_session_id).upper()
+    same_name = build_room_name(app_id, session_id).upper() == build_room_name(other_app_id, other_session_id).upper()
     assert same_name == ((app_id, session_id) == (other_app_id, other_session_id))
 
 
 @given(uuids, uuids)
 def test_an_app_is_not_taken_for_a_session_in_a_name(one: UUID, other: UUID) -> None:
-    swapped = room_name(AppId(one), SessionId(other)) == room_name(AppId(other), SessionId(one))
+    swapped = build_room_name(AppId(one), SessionId(other)) == build_room_name(AppId(other), SessionId(one))
     assert swapped == (one == other)
 
 
@@ -65,55 +67,55 @@ def test_an_app_is_not_taken_for_a_session_in_a_name(one: UUID, other: UUID) -> 
 
 
 def test_the_range_of_people_leaves_room_for_recorders_below_the_signed_limit() -> None:
-    assert 1_000_000 < UID_LIMIT < 2**31 - 1 - 1_000_000
+    assert 1_000_000 < MAX_PERSON_UID < 2**31 - 1 - 1_000_000
 
 
 @given(sessions, draws)
 def test_a_uid_is_never_zero_and_never_in_the_reserved_range(session_id: SessionId, draw: int) -> None:
-    assert 1 <= uid_candidate(session_id, draw) <= UID_LIMIT
+    assert 1 <= propose_uid(session_id, draw) <= MAX_PERSON_UID
 
 
 def test_the_whole_range_is_used_down_to_one_and_up_to_the_limit() -> None:
-    assert uid_candidate(SessionId(UUID(int=0)), 0) == 1
-    assert uid_candidate(SessionId(UUID(int=UID_LIMIT - 1)), 0) == UID_LIMIT
+    assert propose_uid(SessionId(UUID(int=0)), 0) == 1
+    assert propose_uid(SessionId(UUID(int=MAX_PERSON_UID - 1)), 0) == MAX_PERSON_UID
 
 
 @given(sessions)
 def test_ten_thousand_people_of_one_session_draw_ten_thousand_numbers(session_id: SessionId) -> None:
-    assert len({uid_candidate(session_id, draw) for draw in range(10_000)}) == 10_000
+    assert len({propose_uid(session_id, draw) for draw in range(10_000)}) == 10_000
 
 
 @given(sessions, draws, draws)
 def test_two_draws_of_a_session_never_give_the_same_number(session_id: SessionId, one: int, other: int) -> None:
-    assert (uid_candidate(session_id, one) == uid_candidate(session_id, other)) == (one == other)
+    assert (propose_uid(session_id, one) == propose_uid(session_id, other)) == (one == other)
 
 
 @given(sessions, draws)
 def test_no_number_comes_again_before_every_number_has_come(session_id: SessionId, draw: int) -> None:
-    number = uid_candidate(session_id, draw)
-    assert uid_candidate(session_id, draw + UID_LIMIT) == number
+    number = propose_uid(session_id, draw)
+    assert propose_uid(session_id, draw + MAX_PERSON_UID) == number
     # Any shorter round would fit a whole number of times into this one, so it would show at one of these divisions.
     for prime in (2, 5):
-        assert uid_candidate(session_id, draw + UID_LIMIT // prime) != number
+        assert propose_uid(session_id, draw + MAX_PERSON_UID // prime) != number
 
 
 def test_the_size_of_the_range_has_no_other_prime_factors_than_those_tried_above() -> None:
-    assert UID_LIMIT == 2**10 * 5**9
+    assert MAX_PERSON_UID == 2**10 * 5**9
 
 
 @given(sessions, draws)
 def test_numbers_drawn_one_after_the_other_are_far_apart(session_id: SessionId, draw: int) -> None:
-    apart = abs(uid_candidate(session_id, draw) - uid_candidate(session_id, draw + 1))
-    assert min(apart, UID_LIMIT - apart) > 1_000_000
+    apart = abs(propose_uid(session_id, draw) - propose_uid(session_id, draw + 1))
+    assert min(apart, MAX_PERSON_UID - apart) > 1_000_000
 
 
 @given(sessions, draws)
 def test_the_same_draw_gives_the_same_number(session_id: SessionId, draw: int) -> None:
-    assert uid_candidate(session_id, draw) == uid_candidate(SessionId(UUID(str(session_id))), draw)
+    assert propose_uid(session_id, draw) == propose_uid(SessionId(UUID(str(session_id))), draw)
 
 
 def test_sessions_begin_at_numbers_of_their_own() -> None:
-    assert uid_candidate(SESSION, 0) != uid_candidate(SessionId(UUID(int=SESSION.int + 1)), 0)
+    assert propose_uid(SESSION, 0) != propose_uid(SessionId(UUID(int=SESSION.int + 1)), 0)
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from videobroker.domain.texts import (
     IDENTIFIER_PATTERN,
-    LONGEST_IDENTIFIER,
-    LONGEST_NAME,
+    MAX_IDENTIFIER_LENGTH,
+    MAX_NAME_LENGTH,
     NAME_PATTERN,
     check_identifier,
     check_name,
 )
-from videobroker.domain.user_tokens import user_of
+from videobroker.domain.user_tokens import read_user_id
 from videobroker.errors import UserTokenInvalid
 
 CONTROLS = ["\x00", "\t", "\n", "\r", "\x1b", "\x7f", "\x80", "\x85", "\x9b", "\u2028", "\u2029"]
@@ -86,7 +86,7 @@ def test_controls_are_part_of_no_identifier_and_no_name(text: str, character: st
     assert not accepts(check_name, text.format(character))
 
 
-@pytest.mark.parametrize("text", ["", "a" * (LONGEST_IDENTIFIER + 1), "a/b", "/", ".", "..", " a", "a ", " "])
+@pytest.mark.parametrize("text", ["", "a" * (MAX_IDENTIFIER_LENGTH + 1), "a/b", "/", ".", "..", " a", "a ", " "])
 def test_what_a_path_or_a_header_cannot_carry_is_no_identifier(text: str) -> None:
     assert not accepts(check_identifier, text)
 
@@ -98,9 +98,9 @@ def test_a_name_is_visible(text: str) -> None:
 
 
 def test_lengths_count_characters() -> None:
-    assert accepts(check_identifier, "😀" * LONGEST_IDENTIFIER)
-    assert accepts(check_name, "😀" * LONGEST_NAME)
-    assert not accepts(check_name, "😀" * (LONGEST_NAME + 1))
+    assert accepts(check_identifier, "😀" * MAX_IDENTIFIER_LENGTH)
+    assert accepts(check_name, "😀" * MAX_NAME_LENGTH)
+    assert not accepts(check_name, "😀" * (MAX_NAME_LENGTH + 1))
     assert not accepts(check_name, "")
 
 
@@ -114,21 +114,21 @@ characters = st.characters(exclude_categories=["Cs"]) | st.sampled_from(
 )
 
 
-@given(st.text(characters, max_size=5) | st.text(characters, max_size=LONGEST_IDENTIFIER + 2))
+@given(st.text(characters, max_size=5) | st.text(characters, max_size=MAX_IDENTIFIER_LENGTH + 2))
 def test_the_published_pattern_of_identifiers_is_the_rule(text: str) -> None:
-    assert matches(IDENTIFIER_PATTERN, text, LONGEST_IDENTIFIER) is accepts(check_identifier, text)
+    assert matches(IDENTIFIER_PATTERN, text, MAX_IDENTIFIER_LENGTH) is accepts(check_identifier, text)
 
 
 @given(st.text(characters, max_size=5))
 def test_the_published_pattern_of_names_is_the_rule_within_the_basic_plane(text: str) -> None:
     if all(character <= "\uffff" for character in text):
-        assert matches(NAME_PATTERN, text, LONGEST_NAME) is accepts(check_name, text)
+        assert matches(NAME_PATTERN, text, MAX_NAME_LENGTH) is accepts(check_name, text)
 
 
-@given(st.text(characters, max_size=5) | st.text(characters, max_size=LONGEST_IDENTIFIER + 2))
+@given(st.text(characters, max_size=5) | st.text(characters, max_size=MAX_IDENTIFIER_LENGTH + 2))
 def test_who_can_be_registered_can_sign_in_and_nobody_else(text: str) -> None:
     try:
-        signed_in = user_of({"sub": text}) == text
+        signed_in = read_user_id({"sub": text}) == text
     except UserTokenInvalid:
         signed_in = False
     assert signed_in is accepts(check_identifier, text)

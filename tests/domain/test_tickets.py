@@ -7,11 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, decide
+from videobroker.domain.access import (
+    AccessContext,
+    AccessSubject,
+    AdmitDecision,
+    Reason,
+    RefuseDecision,
+    decide_access,
+)
 from videobroker.domain.ids import SessionId, TicketId
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus
-from videobroker.domain.tickets import READABLE_AFTER_END, UNSCHEDULED_LIFE, TicketRecord, requested_end
+from videobroker.domain.tickets import (
+    READABLE_AFTER_WINDOW,
+    UNSCHEDULED_TICKET_LIFETIME,
+    TicketRecord,
+    compute_requested_end,
+)
 from videobroker.errors import TicketExpired, TicketRevoked
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -31,15 +43,17 @@ def issued(*, credential: timedelta | None = None, requested: timedelta | None =
         scopes=None,
         issued_at=NOW,
         credential_expires_at=None if credential is None else NOW + credential,
-        requested_until=requested_end(NOW, requested),
+        requested_until=compute_requested_end(NOW, requested),
     )
 
 
-def door(ends_in: timedelta | None, *, policy: Policy | None = None, call_running: bool = False) -> Door:
+def access_context(
+    ends_in: timedelta | None, *, policy: Policy | None = None, call_running: bool = False
+) -> AccessContext:
     """A session that ends so long after `NOW`, or has no schedule."""
     starts_at = None if ends_in is None else NOW + ends_in - HOUR
     ends_at = None if ends_in is None else NOW + ends_in
-    return Door(SessionStatus.CONFIRMED, True, starts_at, ends_at, policy or Policy(), call_running)
+    return AccessContext(SessionStatus.CONFIRMED, True, starts_at, ends_at, policy or Policy(), call_running)
 
 
 @given(
@@ -57,14 +71,14 @@ def test_it_expires_at_the_earliest_of_all_limits(
     call_running: bool,
 ) -> None:
     ticket = issued(credential=credential, requested=requested)
-    at = door(ends_in, policy=Policy(ticket_seconds=ticket_seconds), call_running=call_running)
+    at = access_context(ends_in, policy=Policy(ticket_seconds=ticket_seconds), call_running=call_running)
     policy_end = None if ticket_seconds is None else timedelta(seconds=ticket_seconds)
     window = None if ends_in is None else ends_in + 15 * MINUTE + (HOUR if call_running else timedelta(0))
-    others = [limit for limit in (requested, policy_end, window) if limit is not None] or [UNSCHEDULED_LIFE]
+    others = [limit for limit in (requested, policy_end, window) if limit is not None] or [UNSCHEDULED_TICKET_LIFETIME]
     limits = others if credential is None else [*others, credential]
     expires_at = ticket.expires_at(at)
     assert expires_at == NOW + min(limits)
-    assert expires_at <= ticket.readable_until(at) <= expires_at + READABLE_AFTER_END
+    assert expires_at <= ticket.readable_until(at) <= expires_at + READABLE_AFTER_WINDOW
     ticket.check(at, expires_at - timedelta(microseconds=1))
     with pytest.raises(TicketExpired):
         ticket.check(at, expires_at)
@@ -74,12 +88,12 @@ def test_it_expires_at_the_earliest_of_all_limits(
 def test_without_other_limits_it_is_valid_exactly_while_its_holder_may_be_admitted(
     ends_in: timedelta, call_running: bool, offset: int
 ) -> None:
-    at = door(ends_in, call_running=call_running)
+    at = access_context(ends_in, call_running=call_running)
     now = max(NOW, NOW + ends_in + timedelta(seconds=offset))
-    decision = decide(at, Person("student", "guest"), now)
-    if isinstance(decision, Admit):
+    decision = decide_access(at, AccessSubject("student", "guest"), now)
+    if isinstance(decision, AdmitDecision):
         issued().check(at, now)
-    if isinstance(decision, Refuse):
+    if isinstance(decision, RefuseDecision):
         assert decision.reason is Reason.SESSION_OVER
         with pytest.raises(TicketExpired):
             issued().check(at, now)
@@ -88,23 +102,23 @@ def test_without_other_limits_it_is_valid_exactly_while_its_holder_may_be_admitt
 
 def test_it_follows_a_session_that_is_moved() -> None:
     ticket = issued()
-    assert ticket.expires_at(door(HOUR)) == NOW + HOUR + 15 * MINUTE
-    assert ticket.expires_at(door(90 * DAY)) == NOW + 90 * DAY + 15 * MINUTE
+    assert ticket.expires_at(access_context(HOUR)) == NOW + HOUR + 15 * MINUTE
+    assert ticket.expires_at(access_context(90 * DAY)) == NOW + 90 * DAY + 15 * MINUTE
 
 
 def test_after_the_window_it_may_be_read_for_a_day_and_nothing_else() -> None:
     ticket, over = issued(), NOW + HOUR + 15 * MINUTE
     with pytest.raises(TicketExpired):
-        ticket.check(door(HOUR), over)
-    ticket.check(door(HOUR), over + DAY - timedelta(microseconds=1), is_read=True)
+        ticket.check(access_context(HOUR), over)
+    ticket.check(access_context(HOUR), over + DAY - timedelta(microseconds=1), is_read=True)
     with pytest.raises(TicketExpired):
-        ticket.check(door(HOUR), over + DAY, is_read=True)
+        ticket.check(access_context(HOUR), over + DAY, is_read=True)
 
 
 def test_reading_does_not_outlive_the_credential_of_the_issuer() -> None:
     ticket = issued(credential=MINUTE)
     with pytest.raises(TicketExpired):
-        ticket.check(door(HOUR), NOW + MINUTE, is_read=True)
+        ticket.check(access_context(HOUR), NOW + MINUTE, is_read=True)
 
 
 def test_a_revoked_one_may_not_even_be_read() -> None:
@@ -120,8 +134,8 @@ def test_a_revoked_one_may_not_even_be_read() -> None:
     )
     for is_read in (True, False):
         with pytest.raises(TicketRevoked):
-            ticket.check(door(HOUR), NOW, is_read=is_read)
+            ticket.check(access_context(HOUR), NOW, is_read=is_read)
 
 
 def test_a_requested_life_ends_at_a_whole_second() -> None:
-    assert requested_end(NOW + timedelta(seconds=0.9), MINUTE) == NOW + MINUTE
+    assert compute_requested_end(NOW + timedelta(seconds=0.9), MINUTE) == NOW + MINUTE

@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, decide, token_expiry
+from videobroker.domain.access import (
+    AccessContext,
+    AccessSubject,
+    AdmitDecision,
+    Reason,
+    RefuseDecision,
+    compute_token_expiry,
+    decide_access,
+)
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus
 
@@ -18,14 +26,14 @@ def on_100ms(
     *, until: datetime | None, policy: Policy | None = None, guest: bool = False, longest_call: timedelta = LONGEST_CALL
 ) -> timedelta:
     """How long a 100ms token lives that is issued now: its SDK presents the first token again."""
-    life = (policy or Policy()).token_life(guest=guest, default=DAY)
-    return token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=longest_call) - NOW
+    life = (policy or Policy()).token_lifetime(guest=guest, default=DAY)
+    return compute_token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=longest_call) - NOW
 
 
 def on_agora(*, until: datetime | None, policy: Policy | None = None, guest: bool = False) -> timedelta:
     """How long an Agora token lives that is issued now: it is renewed while the call goes on."""
-    life = (policy or Policy()).token_life(guest=guest, default=HOUR)
-    return token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=None) - NOW
+    life = (policy or Policy()).token_lifetime(guest=guest, default=HOUR)
+    return compute_token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=None) - NOW
 
 
 # --- groups have no end: the policy decides alone ---------------------------------------------------------------------
@@ -99,7 +107,7 @@ _spans = st.sampled_from([MINUTE, HOUR, LONGEST_CALL, DAY]) | st.timedeltas(time
 def test_a_token_lives_but_never_after_until_and_never_above_the_longest(
     remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None
 ) -> None:
-    expiry = token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call)
+    expiry = compute_token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call)
     assert NOW < expiry <= NOW + min(remaining, longest)
 
 
@@ -107,7 +115,7 @@ def test_a_token_lives_but_never_after_until_and_never_above_the_longest(
 def test_where_no_call_has_to_be_outlived_a_token_lives_its_life_within_the_bounds(
     remaining: timedelta, life: timedelta, longest: timedelta
 ) -> None:
-    expiry = token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=None)
+    expiry = compute_token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=None)
     assert expiry - NOW == sorted([remaining, life, longest])[0]
 
 
@@ -115,7 +123,7 @@ def test_where_no_call_has_to_be_outlived_a_token_lives_its_life_within_the_boun
 def test_a_token_that_has_to_outlive_the_call_does_so_or_reaches_a_bound(
     remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta
 ) -> None:
-    span = token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call) - NOW
+    span = compute_token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call) - NOW
     assert span >= longest_call or span in {remaining, longest}
     assert span >= life or span in {remaining, longest}
     assert span <= max(life, longest_call)
@@ -125,7 +133,7 @@ def test_a_token_that_has_to_outlive_the_call_does_so_or_reaches_a_bound(
 def test_without_an_end_the_longest_call_does_not_matter(
     life: timedelta, longest: timedelta, longest_call: timedelta | None
 ) -> None:
-    expiry = token_expiry(NOW, until=None, life=life, longest=longest, longest_call=longest_call)
+    expiry = compute_token_expiry(NOW, until=None, life=life, longest=longest, longest_call=longest_call)
     assert expiry - NOW == sorted([life, longest])[0]
 
 
@@ -134,7 +142,7 @@ def test_a_door_that_stays_open_longer_never_shortens_a_token(
     remaining: timedelta, more: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None
 ) -> None:
     shorter, longer = (
-        token_expiry(NOW, until=until, life=life, longest=longest, longest_call=longest_call)
+        compute_token_expiry(NOW, until=until, life=life, longest=longest, longest_call=longest_call)
         for until in (NOW + remaining, NOW + remaining + more)
     )
     assert shorter <= longer
@@ -147,7 +155,7 @@ def test_joining_again_never_ends_a_token_earlier_than_the_one_before(
     assume(passed < remaining)
     until = NOW + remaining
     first, again = (
-        token_expiry(now, until=until, life=life, longest=longest, longest_call=longest_call)
+        compute_token_expiry(now, until=until, life=life, longest=longest, longest_call=longest_call)
         for now in (NOW, NOW + passed)
     )
     assert first <= again
@@ -168,17 +176,17 @@ def test_near_the_end_a_person_is_refused_or_gets_a_credential_that_has_not_expi
 ) -> None:
     policy = Policy(grace_seconds=0, overrun_seconds=overrun)
     ends_at = NOW + timedelta(microseconds=fraction)
-    door = Door(SessionStatus.CONFIRMED, True, ends_at - HOUR, ends_at, policy, call_running=running)
+    door = AccessContext(SessionStatus.CONFIRMED, True, ends_at - HOUR, ends_at, policy, call_running=running)
     now = ends_at + timedelta(microseconds=microseconds)
-    decision = decide(door, Person("tutor", "teacher"), now)
-    if isinstance(decision, Refuse):
+    decision = decide_access(door, AccessSubject("tutor", "teacher"), now)
+    if isinstance(decision, RefuseDecision):
         assert decision.reason is Reason.SESSION_OVER
         assert microseconds > -2_000_000
         assert overrun == 0 or not running
         return
-    assert isinstance(decision, Admit)
+    assert isinstance(decision, AdmitDecision)
     longest_call = LONGEST_CALL if must_outlive_call else None
-    expires_at = token_expiry(now, until=decision.until, life=DAY, longest=DAY, longest_call=longest_call)
+    expires_at = compute_token_expiry(now, until=decision.until, life=DAY, longest=DAY, longest_call=longest_call)
     assert int(expires_at.timestamp()) >= now.timestamp() + 1, "100ms: `exp` is cut to whole seconds"
     assert (expires_at - now) // timedelta(seconds=1) >= 1, "Agora: whole seconds from the issue"
     assert decision.until is not None

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from videobroker.domain.user_tokens import (
     DEFAULT_LIFETIME_SECONDS,
-    LONGEST_LIFETIME_SECONDS,
+    MAX_LIFETIME_SECONDS,
     Algorithm,
     TokenRules,
     UnverifiedToken,
     check_new_rules,
     check_times,
     may_accept_same_token,
-    user_of,
+    read_user_id,
 )
 from videobroker.errors import (
     InvalidInput,
@@ -126,7 +126,7 @@ def test_a_token_with_a_longer_lifetime_is_refused(exp: int, iat: object) -> Non
 
 @pytest.mark.parametrize(("subject", "user_id"), [("tutor-1", "tutor-1"), (42, "42"), ("é" * 128, "é" * 128)])
 def test_the_subject_is_the_user_and_a_number_counts_as_its_digits(subject: object, user_id: str) -> None:
-    assert user_of({"sub": subject}) == user_id
+    assert read_user_id({"sub": subject}) == user_id
 
 
 @pytest.mark.parametrize(
@@ -134,12 +134,12 @@ def test_the_subject_is_the_user_and_a_number_counts_as_its_digits(subject: obje
 )
 def test_a_token_that_names_nobody_in_particular_is_not_valid(subject: object) -> None:
     with pytest.raises(UserTokenInvalid, match="`sub`"):
-        user_of({"sub": subject})
+        read_user_id({"sub": subject})
 
 
 def test_a_token_without_a_subject_is_not_valid() -> None:
     with pytest.raises(UserTokenInvalid, match="`sub`"):
-        user_of({"user_id": "tutor-1"})
+        read_user_id({"user_id": "tutor-1"})
 
 
 # --- how --------------------------------------------------------------------------------------------------------------
@@ -173,9 +173,9 @@ def test_published_keys_need_the_name_of_their_issuer() -> None:
 
 def test_an_app_may_configure_lifetimes_of_up_to_thirty_days() -> None:
     assert TokenRules(secret=SECRET).max_lifetime_seconds == DEFAULT_LIFETIME_SECONDS == 24 * 3600
-    longest = TokenRules(secret=SECRET, max_lifetime_seconds=LONGEST_LIFETIME_SECONDS)
+    longest = TokenRules(secret=SECRET, max_lifetime_seconds=MAX_LIFETIME_SECONDS)
     assert timedelta(seconds=longest.max_lifetime_seconds) == timedelta(days=30)
-    for seconds in (0, -1, LONGEST_LIFETIME_SECONDS + 1):
+    for seconds in (0, -1, MAX_LIFETIME_SECONDS + 1):
         with pytest.raises(ValueError, match="max_lifetime_seconds"):
             TokenRules(secret=SECRET, max_lifetime_seconds=seconds)
 

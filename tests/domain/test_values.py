@@ -11,7 +11,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from videobroker.domain.access import Admit, Door, Person, decide
+from videobroker.domain.access import AccessContext, AccessSubject, AdmitDecision, decide_access
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import RoomId, SessionId, uuid7
 from videobroker.domain.policy import DEFAULT_POLICY
@@ -113,7 +113,7 @@ def test_room_codes_are_in_no_repr() -> None:
 
 
 def test_what_decides_and_what_is_decided_are_values() -> None:
-    door = Door(SessionStatus.CONFIRMED, True, None, None, DEFAULT_POLICY)
-    decision = decide(door, Person("tutor", "host"), NOW)
-    assert decision == Admit("host", None, None, None)
+    door = AccessContext(SessionStatus.CONFIRMED, True, None, None, DEFAULT_POLICY)
+    decision = decide_access(door, AccessSubject("tutor", "host"), NOW)
+    assert decision == AdmitDecision("host", None, None, None)
     assert all(isinstance(each, Struct) for each in (door, decision))

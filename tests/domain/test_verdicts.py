@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from videobroker.domain.attendance.observations import Source
 from videobroker.domain.attendance.stays import Span, Stay
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Hearing, Judgement, Rule, judge
+from videobroker.domain.attendance.verdicts import (
+    AttendanceResult,
+    AttendanceVerdict,
+    Rule,
+    VerdictInput,
+    decide_verdict,
+)
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
 
@@ -19,7 +25,7 @@ END = datetime(2026, 3, 12, 15, tzinfo=UTC)
 AFTERWARDS = datetime(2026, 3, 12, 18, tzinfo=UTC)
 MINUTE = 60
 LESSON = SessionTerms(starts_at=START, ends_at=END)
-OVER = Hearing(terms=LESSON, policy=Policy(), now=AFTERWARDS, shut=True)
+OVER = VerdictInput(terms=LESSON, policy=Policy(), now=AFTERWARDS, is_closed=True)
 
 
 def at(seconds: float) -> datetime:
@@ -33,14 +39,14 @@ def stay(begin: float, end: float | None, *, source: Source = Source.OBSERVED, d
     return Stay(device, "student-1", at(begin), source, left_at, left_source)
 
 
-def under(hearing: Hearing, **rules: int) -> Hearing:
+def under(hearing: VerdictInput, **rules: int) -> VerdictInput:
     """The same under other rules."""
-    return replace(hearing, policy=hearing.policy.changed_by(rules))
+    return replace(hearing, policy=hearing.policy.with_changes(rules))
 
 
-def decided(hearing: Hearing, *stays: Stay) -> tuple[AttendanceVerdict | None, Rule]:
+def decided(hearing: VerdictInput, *stays: Stay) -> tuple[AttendanceVerdict | None, Rule]:
     """The verdict and what decided."""
-    judgement = judge(hearing, stays)
+    judgement = decide_verdict(hearing, stays)
     return judgement.verdict, judgement.rule
 
 
@@ -56,7 +62,7 @@ NEVER_THERE = (AttendanceVerdict.ABSENT, Rule.NEVER_THERE)
 
 
 def test_who_is_there_from_start_to_end_has_attended() -> None:
-    assert judge(OVER, [WHOLE]) == Judgement(
+    assert decide_verdict(OVER, [WHOLE]) == AttendanceResult(
         verdict=AttendanceVerdict.ATTENDED,
         rule=Rule.THERE_IN_TIME,
         present_seconds=3600,
@@ -68,7 +74,7 @@ def test_who_is_there_from_start_to_end_has_attended() -> None:
 
 
 def test_who_never_came_was_absent() -> None:
-    assert judge(OVER, []) == Judgement(verdict=AttendanceVerdict.ABSENT, rule=Rule.NEVER_THERE)
+    assert decide_verdict(OVER, []) == AttendanceResult(verdict=AttendanceVerdict.ABSENT, rule=Rule.NEVER_THERE)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +107,7 @@ def test_who_is_there_for_less_than_a_minute_was_absent(
 
 
 def test_who_comes_late_and_leaves_early_is_late() -> None:
-    judgement = judge(OVER, [stay(600, 1800)])
+    judgement = decide_verdict(OVER, [stay(600, 1800)])
     assert (judgement.verdict, judgement.rule) == LATE
     assert (judgement.late_by_seconds, judgement.left_early_by_seconds) == (600, 1800)
 
@@ -147,7 +153,7 @@ def test_a_booking_that_was_not_to_take_place_on_video_says_nothing_about_anybod
 
 def test_minutes_are_told_where_there_is_no_verdict() -> None:
     cancelled = replace(OVER, terms=replace(LESSON, status=SessionStatus.CANCELLED))
-    assert judge(cancelled, [stay(0, 600)]).present_seconds == 600
+    assert decide_verdict(cancelled, [stay(0, 600)]).present_seconds == 600
 
 
 @pytest.mark.parametrize(
@@ -162,7 +168,7 @@ def test_minutes_are_told_where_there_is_no_verdict() -> None:
 def test_there_is_a_verdict_from_the_end_on_or_once_nobody_comes_in_any_more(
     now: datetime, shut: bool, expected: tuple[AttendanceVerdict | None, Rule]
 ) -> None:
-    assert decided(replace(OVER, now=now, shut=shut), stay(-600, None)) == expected
+    assert decided(replace(OVER, now=now, is_closed=shut), stay(-600, None)) == expected
 
 
 def test_who_was_in_a_call_that_nobody_told_of_is_not_called_absent() -> None:
@@ -181,14 +187,14 @@ def test_a_completed_booking_is_judged_like_any_other() -> None:
 
 def test_a_group_is_not_judged() -> None:
     with pytest.raises(ValueError, match="no schedule"):
-        judge(replace(OVER, terms=SessionTerms()), [WHOLE])
+        decide_verdict(replace(OVER, terms=SessionTerms()), [WHOLE])
 
 
 # --- what counts ------------------------------------------------------------------------------------------------------
 
 
 def test_waiting_before_the_start_is_not_attending() -> None:
-    judgement = judge(OVER, [stay(-600, -1)])
+    judgement = decide_verdict(OVER, [stay(-600, -1)])
     assert (judgement.verdict, judgement.rule) == TOO_SHORT
     assert judgement.present_seconds == 599
 
@@ -199,7 +205,7 @@ def test_only_what_lies_after_the_start_counts_towards_the_minimum() -> None:
 
 
 def test_who_was_there_before_the_start_and_came_back_late_is_late() -> None:
-    judgement = judge(OVER, [stay(-600, -60), stay(400, 3600)])
+    judgement = decide_verdict(OVER, [stay(-600, -60), stay(400, 3600)])
     assert (judgement.verdict, judgement.rule, judgement.late_by_seconds) == (*LATE, 400)
     assert judgement.first_joined_at == at(-600)
 
@@ -209,7 +215,7 @@ def test_a_minimum_of_zero_asks_for_some_presence_after_the_start() -> None:
 
 
 def test_pauses_are_not_presence_and_do_not_make_anybody_late_or_early() -> None:
-    judgement = judge(OVER, [stay(0, 600), stay(3000, 3600)])
+    judgement = decide_verdict(OVER, [stay(0, 600), stay(3000, 3600)])
     assert (judgement.verdict, judgement.present_seconds) == (AttendanceVerdict.ATTENDED, 1200)
     assert judgement.spans == (Span(at(0), at(600)), Span(at(3000), at(3600)))
 
@@ -219,12 +225,12 @@ def test_short_stays_add_up() -> None:
 
 
 def test_two_devices_at_once_are_present_once() -> None:
-    judgement = judge(OVER, [stay(0, 1800), stay(900, 3600, device="phone")])
+    judgement = decide_verdict(OVER, [stay(0, 1800), stay(900, 3600, device="phone")])
     assert (judgement.present_seconds, judgement.spans) == (3600, (Span(START, END),))
 
 
 def test_who_is_there_yet_has_not_left_and_is_counted_until_now() -> None:
-    judgement = judge(replace(OVER, now=at(3700)), [stay(0, None)])
+    judgement = decide_verdict(replace(OVER, now=at(3700)), [stay(0, None)])
     assert (judgement.verdict, judgement.present_seconds) == (AttendanceVerdict.ATTENDED, 3700)
     assert (judgement.last_left_at, judgement.left_early_by_seconds) == (None, 0)
 
@@ -233,9 +239,9 @@ def test_a_verdict_is_as_good_as_the_weakest_evidence_it_rests_on() -> None:
     good, asked, guessed = [
         stay(number * 1000, number * 1000 + 900, source=source) for number, source in enumerate(Source)
     ]
-    assert judge(OVER, [good]).source is Source.OBSERVED
-    assert judge(OVER, [good, asked]).source is Source.RECONCILED
-    assert judge(OVER, [guessed, good, asked]).source is Source.INFERRED
+    assert decide_verdict(OVER, [good]).source is Source.OBSERVED
+    assert decide_verdict(OVER, [good, asked]).source is Source.RECONCILED
+    assert decide_verdict(OVER, [guessed, good, asked]).source is Source.INFERRED
 
 
 # --- a call that was ended on request ---------------------------------------------------------------------------------
@@ -243,7 +249,7 @@ def test_a_verdict_is_as_good_as_the_weakest_evidence_it_rests_on() -> None:
 
 def test_nobody_left_early_from_a_call_that_the_host_ended() -> None:
     ended = replace(OVER, ended_at=at(1800))
-    judgement = judge(ended, [stay(0, 1800)])
+    judgement = decide_verdict(ended, [stay(0, 1800)])
     assert (judgement.verdict, judgement.left_early_by_seconds) == (AttendanceVerdict.ATTENDED, 0)
 
 
@@ -277,7 +283,12 @@ _policies = st.builds(
 )
 _ends = st.none() | st.integers(-1200, 7200).map(at)
 hearings = st.builds(
-    Hearing, terms=st.just(LESSON), policy=_policies, now=st.just(AFTERWARDS), shut=st.just(True), ended_at=_ends
+    VerdictInput,
+    terms=st.just(LESSON),
+    policy=_policies,
+    now=st.just(AFTERWARDS),
+    is_closed=st.just(True),
+    ended_at=_ends,
 )
 """All that are over, with evidence."""
 
@@ -310,14 +321,14 @@ WORTH = {
 }
 
 
-def worth(judgement: Judgement) -> int:
+def worth(judgement: AttendanceResult) -> int:
     assert judgement.verdict is not None
     return WORTH[judgement.verdict]
 
 
 @given(hearings, stays_of_one())
-def test_the_rule_that_decided_belongs_to_the_verdict(hearing: Hearing, stays: list[Stay]) -> None:
-    judgement = judge(hearing, stays)
+def test_the_rule_that_decided_belongs_to_the_verdict(hearing: VerdictInput, stays: list[Stay]) -> None:
+    judgement = decide_verdict(hearing, stays)
     assert judgement.verdict is VERDICT_OF[judgement.rule]
     assert (judgement.rule is Rule.NEVER_THERE) == (not stays)
     if judgement.verdict is AttendanceVerdict.ATTENDED:
@@ -331,36 +342,36 @@ def test_the_rule_that_decided_belongs_to_the_verdict(hearing: Hearing, stays: l
 
 
 @given(hearings, stays_of_one(), stays_of_one(fewest=1))
-def test_more_presence_never_makes_a_verdict_worse(hearing: Hearing, stays: list[Stay], more: list[Stay]) -> None:
-    before, after = judge(hearing, stays), judge(hearing, [*stays, *more])
+def test_more_presence_never_makes_a_verdict_worse(hearing: VerdictInput, stays: list[Stay], more: list[Stay]) -> None:
+    before, after = decide_verdict(hearing, stays), decide_verdict(hearing, [*stays, *more])
     assert worth(after) >= worth(before)
     assert after.present_seconds >= before.present_seconds
 
 
 @given(hearings, stays_of_one(), st.randoms(use_true_random=False))
 def test_the_order_in_which_stays_are_told_does_not_matter(
-    hearing: Hearing, stays: list[Stay], dice: random.Random
+    hearing: VerdictInput, stays: list[Stay], dice: random.Random
 ) -> None:
     shuffled = list(stays)
     dice.shuffle(shuffled)
-    assert judge(hearing, shuffled) == judge(hearing, stays)
+    assert decide_verdict(hearing, shuffled) == decide_verdict(hearing, stays)
 
 
 @given(hearings, stays_of_one(fewest=1), st.floats(0, 1))
 def test_a_stay_that_is_interrupted_for_no_time_is_the_same_stay(
-    hearing: Hearing, stays: list[Stay], share: float
+    hearing: VerdictInput, stays: list[Stay], share: float
 ) -> None:
     first, *rest = stays
     assume(first.left_at is not None)
     assert first.left_at is not None
     middle = first.joined_at + (first.left_at - first.joined_at) * share
     halves = [replace(first, left_at=middle), replace(first, joined_at=middle, connection="tablet")]
-    assert judge(hearing, [*halves, *rest]) == judge(hearing, stays)
+    assert decide_verdict(hearing, [*halves, *rest]) == decide_verdict(hearing, stays)
 
 
 @given(hearings, stays_of_one())
-def test_nobody_is_present_for_longer_than_from_first_to_last(hearing: Hearing, stays: list[Stay]) -> None:
-    judgement = judge(hearing, stays)
+def test_nobody_is_present_for_longer_than_from_first_to_last(hearing: VerdictInput, stays: list[Stay]) -> None:
+    judgement = decide_verdict(hearing, stays)
     if judgement.first_joined_at is None:
         assert judgement.present_seconds == 0
     else:
@@ -369,7 +380,7 @@ def test_nobody_is_present_for_longer_than_from_first_to_last(hearing: Hearing, 
 
 
 @given(hearings, stays_of_one(), st.timedeltas(timedelta(days=-1000), timedelta(days=1000)))
-def test_only_distances_in_time_matter(hearing: Hearing, stays: list[Stay], by: timedelta) -> None:
+def test_only_distances_in_time_matter(hearing: VerdictInput, stays: list[Stay], by: timedelta) -> None:
     later = replace(
         hearing,
         terms=replace(LESSON, starts_at=START + by, ends_at=END + by),
@@ -380,7 +391,7 @@ def test_only_distances_in_time_matter(hearing: Hearing, stays: list[Stay], by: 
         replace(each, joined_at=each.joined_at + by, left_at=None if each.left_at is None else each.left_at + by)
         for each in stays
     ]
-    former, latter = judge(hearing, stays), judge(later, moved)
+    former, latter = decide_verdict(hearing, stays), decide_verdict(later, moved)
     assert (former.verdict, former.rule, former.present_seconds) == (
         latter.verdict,
         latter.rule,
@@ -390,14 +401,16 @@ def test_only_distances_in_time_matter(hearing: Hearing, stays: list[Stay], by: 
 
 @given(hearings, stays_of_one(), st.booleans(), st.booleans())
 def test_a_cancelled_booking_has_no_verdict_on_anybody(
-    hearing: Hearing, stays: list[Stay], shut: bool, evidence: bool
+    hearing: VerdictInput, stays: list[Stay], shut: bool, evidence: bool
 ) -> None:
-    cancelled = replace(hearing, terms=replace(LESSON, status=SessionStatus.CANCELLED), shut=shut, evidence=evidence)
+    cancelled = replace(
+        hearing, terms=replace(LESSON, status=SessionStatus.CANCELLED), is_closed=shut, evidence=evidence
+    )
     assert decided(cancelled, *stays) == (None, Rule.CANCELLED)
 
 
 @given(hearings, stays_of_one(), st.integers(0, 7200))
-def test_a_more_lenient_policy_never_makes_a_verdict_worse(hearing: Hearing, stays: list[Stay], more: int) -> None:
+def test_a_more_lenient_policy_never_makes_a_verdict_worse(hearing: VerdictInput, stays: list[Stay], more: int) -> None:
     policy = hearing.policy
     lenient = under(
         hearing,
@@ -405,4 +418,4 @@ def test_a_more_lenient_policy_never_makes_a_verdict_worse(hearing: Hearing, sta
         left_early_before_seconds=policy.left_early_before_seconds + more,
         minimum_presence_seconds=max(0, policy.minimum_presence_seconds - more),
     )
-    assert worth(judge(lenient, stays)) >= worth(judge(hearing, stays))
+    assert worth(decide_verdict(lenient, stays)) >= worth(decide_verdict(hearing, stays))

@@ -11,27 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.events import ONLY_BY_NAME, EventType
+from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import AppId, EndpointId
 from videobroker.domain.webhooks import (
-    JITTER,
-    LONGEST_RETRY_AFTER,
-    LONGEST_URL,
-    MOST_SECRETS,
-    RETRY_AFTER,
-    Attempt,
+    MAX_RETRY_AFTER,
+    MAX_SIGNING_SECRETS,
+    MAX_URL_LENGTH,
+    RETRY_DELAYS,
+    RETRY_JITTER,
+    DeliveryAttempt,
     Endpoint,
-    Secret,
-    checked_url,
-    new_secret,
-    next_attempt_at,
+    SigningSecret,
+    check_endpoint_url,
+    generate_secret,
+    schedule_next_attempt,
 )
 from videobroker.errors import InvalidInput
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 
 
-def endpoint(*types: EventType, secrets: tuple[Secret, ...] = ()) -> Endpoint:
+def endpoint(*types: EventType, secrets: tuple[SigningSecret, ...] = ()) -> Endpoint:
     return Endpoint(
         id=EndpointId(UUID(int=1)),
         app_id=AppId(UUID(int=2)),
@@ -60,14 +60,14 @@ class TestTheSchedule:
     def moments(self, dice: random.Random) -> list[datetime]:
         """When a delivery is attempted that always fails at once."""
         moments = [NOW]
-        while (following := next_attempt_at(len(moments), moments[-1], asked=None, dice=dice)) is not None:
+        while (following := schedule_next_attempt(len(moments), moments[-1], asked=None, dice=dice)) is not None:
             moments.append(following)
         return moments
 
     def test_is_five_seconds_five_minutes_and_then_ever_longer(self) -> None:
         moments = self.moments(Die(0.5))
         waits = [later - earlier for earlier, later in pairwise(moments)]
-        assert waits == list(RETRY_AFTER)
+        assert waits == list(RETRY_DELAYS)
         assert waits == sorted(waits)
         assert waits[0] == timedelta(seconds=5)
 
@@ -81,34 +81,34 @@ class TestTheSchedule:
         moments = self.moments(Die(0.5))
         assert moments[-1] - moments[0] == timedelta(hours=27, minutes=35, seconds=5)
 
-    @given(st.integers(1, len(RETRY_AFTER)), st.randoms(use_true_random=False))
+    @given(st.integers(1, len(RETRY_DELAYS)), st.randoms(use_true_random=False))
     def test_waits_a_tenth_more_or_less(self, failures: int, dice: random.Random) -> None:
-        following = next_attempt_at(failures, NOW, asked=None, dice=dice)
+        following = schedule_next_attempt(failures, NOW, asked=None, dice=dice)
         assert following is not None
-        wait = RETRY_AFTER[failures - 1]
-        assert wait * (1 - JITTER) <= following - NOW <= wait * (1 + JITTER)
+        wait = RETRY_DELAYS[failures - 1]
+        assert wait * (1 - RETRY_JITTER) <= following - NOW <= wait * (1 + RETRY_JITTER)
 
     def test_spreads_what_failed_together(self) -> None:
         dice = random.Random(1)
-        assert len({next_attempt_at(2, NOW, asked=None, dice=dice) for _ in range(100)}) == 100
+        assert len({schedule_next_attempt(2, NOW, asked=None, dice=dice) for _ in range(100)}) == 100
 
     @pytest.mark.parametrize("asked", [None, timedelta(0), timedelta(minutes=5)])
     def test_comes_to_an_end(self, asked: timedelta | None) -> None:
-        assert next_attempt_at(len(RETRY_AFTER) + 1, NOW, asked=asked, dice=random.Random(1)) is None
+        assert schedule_next_attempt(len(RETRY_DELAYS) + 1, NOW, asked=asked, dice=random.Random(1)) is None
 
     @pytest.mark.parametrize(
         ("failures", "asked", "waits"),
         [
             (1, timedelta(seconds=1), timedelta(seconds=5)),
             (1, timedelta(minutes=2), timedelta(minutes=2)),
-            (1, timedelta(days=365), LONGEST_RETRY_AFTER),
+            (1, timedelta(days=365), MAX_RETRY_AFTER),
             (3, timedelta(minutes=1), timedelta(minutes=30)),
             (7, timedelta(days=365), timedelta(hours=10)),
         ],
         ids=["never shorter", "longer", "up to an hour", "never shorter, later on", "an hour is short by then"],
     )
     def test_follows_the_receivers_wish_within_bounds(self, failures: int, asked: timedelta, waits: timedelta) -> None:
-        assert next_attempt_at(failures, NOW, asked=asked, dice=Die(0.5)) == NOW + waits
+        assert schedule_next_attempt(failures, NOW, asked=asked, dice=Die(0.5)) == NOW + waits
 
 
 class TestAUrl:
@@ -126,7 +126,7 @@ class TestAUrl:
         ],
     )
     def test_of_the_internet_is_taken_as_it_is(self, url: str) -> None:
-        assert checked_url(url, anywhere=False) == url
+        assert check_endpoint_url(url, anywhere=False) == url
 
     @pytest.mark.parametrize(
         ("url", "why"),
@@ -156,7 +156,7 @@ class TestAUrl:
             ("https://backend.example/ü", "printable"),
             ("https://①②⑦.⓪.⓪.①/", "printable"),
             ("https://127。0。0。1/", "printable"),
-            ("https://backend.example/" + "x" * LONGEST_URL, "characters"),
+            ("https://backend.example/" + "x" * MAX_URL_LENGTH, "characters"),
             ("https://localhost/", "private"),
             ("https://LOCALHOST/", "private"),
             ("https://localhost./", "private"),
@@ -182,40 +182,40 @@ class TestAUrl:
     )
     def test_that_leads_elsewhere_is_refused_with_a_sentence(self, url: str, why: str) -> None:
         with pytest.raises(InvalidInput, match=why):
-            checked_url(url, anywhere=False)
+            check_endpoint_url(url, anywhere=False)
 
     @pytest.mark.parametrize(
         "url", ["http://localhost:3000/hooks", "http://127.0.0.1/", "https://[::1]/", "http://10.0.0.1/"]
     )
     def test_of_this_machine_is_taken_in_development(self, url: str) -> None:
-        assert checked_url(url, anywhere=True) == url
+        assert check_endpoint_url(url, anywhere=True) == url
 
     @pytest.mark.parametrize("url", ["ftp://localhost/", "http://user@localhost/", "http://", "http://localhost/#x"])
     def test_is_refused_for_anything_else_in_development_too(self, url: str) -> None:
         with pytest.raises(InvalidInput):
-            checked_url(url, anywhere=True)
+            check_endpoint_url(url, anywhere=True)
 
     @given(st.text(max_size=60) | st.text("htps:/[]@#.0127x%?", max_size=40).map("https://".__add__))
     def test_is_taken_or_refused_and_nothing_else(self, url: str) -> None:
         with suppress(InvalidInput):
-            assert checked_url(url, anywhere=False) == url
+            assert check_endpoint_url(url, anywhere=False) == url
 
 
 class TestASecret:
     def test_is_256_random_bits_as_the_standard_writes_them(self) -> None:
-        secret = new_secret()
+        secret = generate_secret()
         assert secret.startswith("whsec_")
         assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
-        assert new_secret() != secret
+        assert generate_secret() != secret
 
     def test_is_not_shown(self) -> None:
-        secret = new_secret()
-        assert secret not in repr(Secret(secret))
-        assert secret not in repr(endpoint(secrets=(Secret(secret),)))
+        secret = generate_secret()
+        assert secret not in repr(SigningSecret(secret))
+        assert secret not in repr(endpoint(secrets=(SigningSecret(secret),)))
 
     def test_signs_with_the_former_one_until_the_overlap_is_over(self) -> None:
-        before = endpoint(secrets=(Secret("whsec_old"),))
-        rotated = endpoint(secrets=before.rotated(NOW, overlap=timedelta(hours=24)))
+        before = endpoint(secrets=(SigningSecret("whsec_old"),))
+        rotated = endpoint(secrets=before.rotate_secret(NOW, overlap=timedelta(hours=24)))
         fresh = rotated.secrets[0].value
         assert fresh not in before.signing_secrets(NOW)
         assert rotated.signing_secrets(NOW) == (fresh, "whsec_old")
@@ -223,36 +223,45 @@ class TestASecret:
         assert rotated.signing_secrets(NOW + timedelta(hours=24)) == (fresh,)
 
     def test_stops_at_once_where_nothing_overlaps(self) -> None:
-        rotated = endpoint(secrets=endpoint(secrets=(Secret("whsec_old"),)).rotated(NOW, overlap=timedelta(0)))
+        rotated = endpoint(
+            secrets=endpoint(secrets=(SigningSecret("whsec_old"),)).rotate_secret(NOW, overlap=timedelta(0))
+        )
         assert "whsec_old" not in rotated.signing_secrets(NOW)
 
     def test_does_not_come_back_with_a_second_rotation(self) -> None:
-        once = endpoint(secrets=endpoint(secrets=(Secret("whsec_old"),)).rotated(NOW, overlap=timedelta(hours=24)))
+        once = endpoint(
+            secrets=endpoint(secrets=(SigningSecret("whsec_old"),)).rotate_secret(NOW, overlap=timedelta(hours=24))
+        )
         later = NOW + timedelta(hours=25)
-        twice = endpoint(secrets=once.rotated(later, overlap=timedelta(hours=24)))
+        twice = endpoint(secrets=once.rotate_secret(later, overlap=timedelta(hours=24)))
         assert len(twice.signing_secrets(later)) == 2
         assert "whsec_old" not in twice.signing_secrets(later)
 
     def test_signs_for_as_long_as_was_promised_although_another_rotation_follows(self) -> None:
         """A receiver that was told "24 hours" must not be cut off by the next rotation."""
-        once = endpoint(secrets=endpoint(secrets=(Secret("whsec_old"),)).rotated(NOW, overlap=timedelta(hours=24)))
-        twice = endpoint(secrets=once.rotated(NOW + timedelta(hours=1), overlap=timedelta(hours=24)))
+        once = endpoint(
+            secrets=endpoint(secrets=(SigningSecret("whsec_old"),)).rotate_secret(NOW, overlap=timedelta(hours=24))
+        )
+        twice = endpoint(secrets=once.rotate_secret(NOW + timedelta(hours=1), overlap=timedelta(hours=24)))
         assert "whsec_old" in twice.signing_secrets(NOW + timedelta(hours=2))
         assert "whsec_old" not in twice.signing_secrets(NOW + timedelta(hours=24))
 
     def test_signs_beside_a_few_others_only(self) -> None:
-        secrets: tuple[Secret, ...] = (Secret("whsec_old"),)
+        secrets: tuple[SigningSecret, ...] = (SigningSecret("whsec_old"),)
         for _ in range(50):
-            secrets = endpoint(secrets=secrets).rotated(NOW, overlap=timedelta(days=7))
-        assert len(secrets) == MOST_SECRETS
+            secrets = endpoint(secrets=secrets).rotate_secret(NOW, overlap=timedelta(days=7))
+        assert len(secrets) == MAX_SIGNING_SECRETS
 
 
 class TestAnEndpoint:
     def test_wants_everything_but_set_up_unless_it_names_types(self) -> None:
-        assert {each for each in EventType if not endpoint().wants(each)} == ONLY_BY_NAME
-        assert all(endpoint(each).wants(each) for each in EventType)
+        assert {each for each in EventType if not endpoint().is_subscribed_to(each)} == OPT_IN_EVENTS
+        assert all(endpoint(each).is_subscribed_to(each) for each in EventType)
         choosy = endpoint(EventType.CALL_STARTED, EventType.CALL_ENDED)
-        assert {each for each in EventType if choosy.wants(each)} == {EventType.CALL_STARTED, EventType.CALL_ENDED}
+        assert {each for each in EventType if choosy.is_subscribed_to(each)} == {
+            EventType.CALL_STARTED,
+            EventType.CALL_ENDED,
+        }
 
 
 class TestAnAttempt:
@@ -271,5 +280,5 @@ class TestAnAttempt:
         ],
     )
     def test_means_what_its_status_says(self, status: int | None, taken: bool, gone: bool) -> None:
-        attempt = Attempt(1, NOW, status, 12, "")
-        assert (attempt.taken, attempt.gone) == (taken, gone)
+        attempt = DeliveryAttempt(1, NOW, status, 12, "")
+        assert (attempt.is_accepted, attempt.is_gone) == (taken, gone)

@@ -6,7 +6,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from videobroker.domain.access import Decision, Door, Person, decide
+from videobroker.domain.access import AccessContext, AccessDecision, AccessSubject, decide_access
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
 
@@ -20,14 +20,14 @@ ROLES = ("tutor", "student", "guest")
 class Visit:
     """One question: may this person enter by this door now?"""
 
-    door: Door
-    person: Person
+    door: AccessContext
+    person: AccessSubject
     now: datetime
 
     @property
-    def decision(self) -> Decision:
+    def decision(self) -> AccessDecision:
         """The answer of the program."""
-        return decide(self.door, self.person, self.now)
+        return decide_access(self.door, self.person, self.now)
 
     def at(self, now: datetime) -> "Visit":
         """The same person at the same door, at another moment."""
@@ -54,11 +54,11 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 @st.composite
-def doors(draw: st.DrawFn, *, sound: bool = False, scheduled: bool = False) -> Door:
+def doors(draw: st.DrawFn, *, sound: bool = False, scheduled: bool = False) -> AccessContext:
     """Every door; a `sound` one belongs to a session that may meet at some time, a `scheduled` one to a booking."""
     starts_at = draw(_years if scheduled else st.one_of(_years, _years, st.none()))
     length = draw(st.timedeltas(INSTANT, WEEK))
-    return Door(
+    return AccessContext(
         status=SessionStatus.CONFIRMED if sound else draw(st.sampled_from(SessionStatus)),
         video=sound or draw(st.booleans()),
         starts_at=starts_at,
@@ -70,9 +70,9 @@ def doors(draw: st.DrawFn, *, sound: bool = False, scheduled: bool = False) -> D
 
 
 @st.composite
-def people(draw: st.DrawFn) -> Person:
+def people(draw: st.DrawFn) -> AccessSubject:
     """Everybody: of any role or of none, registered or a guest, removed, let in."""
-    return Person(
+    return AccessSubject(
         role=draw(st.sampled_from([*ROLES, None])),
         provider_role=draw(st.sampled_from(["teacher", None])),
         is_guest=draw(st.booleans()),
@@ -83,7 +83,7 @@ def people(draw: st.DrawFn) -> Person:
 
 
 @st.composite
-def moments(draw: st.DrawFn, door: Door) -> datetime:
+def moments(draw: st.DrawFn, door: AccessContext) -> datetime:
     """A moment that matters at this door: at, just before, just after, or anywhere around one of its boundaries."""
     if door.starts_at is None or door.ends_at is None:
         return draw(_years)
@@ -136,7 +136,7 @@ def every_visit() -> list[Visit]:
         closes_at + timedelta(seconds=overrun),
     ]
     doors = [
-        Door(
+        AccessContext(
             status,
             video,
             schedule[0],
@@ -157,7 +157,7 @@ def every_visit() -> list[Visit]:
         )
     ]
     everybody = [
-        Person(role, "provider role", is_guest, removed, admitted, denied)
+        AccessSubject(role, "provider role", is_guest, removed, admitted, denied)
         for role, is_guest, removed, (admitted, denied) in product(
             ("tutor", "student", None), (True, False), (True, False), ((True, False), (False, False), (False, True))
         )

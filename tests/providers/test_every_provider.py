@@ -16,7 +16,7 @@ from house import MovableClock, Sandbox
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.attendance.observations import Sign, Source
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
-from videobroker.domain.rooms import room_name
+from videobroker.domain.rooms import build_room_name
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, ChannelCredentials, Provider, Seat, TokenCredentials
 from videobroker.wiring import ProviderRegistry
@@ -126,7 +126,7 @@ def named(seat: Seat) -> str:
 
 @pytest.fixture
 def fresh_name() -> Callable[[], str]:
-    return lambda: room_name(AppId(uuid7(NOW)), SessionId(uuid7(NOW)))
+    return lambda: build_room_name(AppId(uuid7(NOW)), SessionId(uuid7(NOW)))
 
 
 async def test_opening_a_room_again_gives_the_same_room(provider: Provider, fresh_name: Callable[[], str]) -> None:

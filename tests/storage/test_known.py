@@ -11,7 +11,7 @@ import pytest
 from house import HMS_ROLES, MovableClock, Tenant
 from videobroker import wiring
 from videobroker.broker import Broker
-from videobroker.domain.api_keys import key_digest
+from videobroker.domain.api_keys import compute_key_digest
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked
@@ -159,7 +159,7 @@ async def replica(settings: Settings, database: str, clock: MovableClock) -> Asy
 
 async def revoked(tenant: Tenant, key: str, clock: MovableClock) -> None:
     """Revoke the key at the tenant's own broker."""
-    found = await tenant.broker.tenant_cache.by_key(key_digest(key))
+    found = await tenant.broker.tenant_cache.by_key(compute_key_digest(key))
     assert found is not None
     await tenants.revoke_key(tenant.broker, tenant.app, found[0].id, now=clock())
 
@@ -179,7 +179,7 @@ class TestReplicas:
         seconds = 1000.0  # no time passes: nothing grows old by itself
         async with replica(settings, database, clock) as other:
             known = TenantCache(other.store, other.listener, clock=lambda: seconds)
-            digest = key_digest(tutoring.key)
+            digest = compute_key_digest(tutoring.key)
             async with asyncio.timeout(20):
                 while not other.listener.is_listening:
                     await asyncio.sleep(0.01)
@@ -201,7 +201,7 @@ class TestReplicas:
         async with replica(settings, database, clock) as other:
             # A listener that was never started hears nothing, as one whose connection hangs.
             known = TenantCache(other.store, Listener(other.store.url), clock=lambda: seconds)
-            digest = key_digest(tutoring.key)
+            digest = compute_key_digest(tutoring.key)
             before = await known.by_key(digest)
             assert before is not None
             await revoked(tutoring, tutoring.key, clock)
@@ -215,7 +215,7 @@ class TestReplicas:
     async def test_after_a_lost_connection_nothing_is_believed(self, tutoring: Tenant, clock: MovableClock) -> None:
         listener = Listener(tutoring.broker.store.url)
         known = TenantCache(tutoring.broker.store, listener, clock=lambda: 1000.0)
-        digest = key_digest(tutoring.key)
+        digest = compute_key_digest(tutoring.key)
         listener.start()
         async with asyncio.timeout(20):
             while not listener.is_listening:

@@ -13,7 +13,7 @@ from house import Tenant
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.webhooks import Attempt, Endpoint, Secret
+from videobroker.domain.webhooks import DeliveryAttempt, Endpoint, SigningSecret
 from videobroker.storage.journal import journal
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.storage.webhooks.deliveries import DueDelivery
@@ -34,7 +34,7 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDeliver
         ordered=False,
         disabled=None,
         created_at=now,
-        secrets=(Secret("whsec_" + "A" * 32, None),),
+        secrets=(SigningSecret("whsec_" + "A" * 32, None),),
         failing_since=now - timedelta(hours=1),
     )
     async with tenant.broker.store.transaction() as transaction:
@@ -51,7 +51,7 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDeliver
 
 
 def taken(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> Receipt:
-    return Receipt(due, Attempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
+    return Receipt(due, DeliveryAttempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
 
 
 async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:

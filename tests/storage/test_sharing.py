@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from house import Tenant
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.api_keys import key_digest
+from videobroker.domain.api_keys import compute_key_digest
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.join_context import JoinContext
@@ -204,7 +204,7 @@ class TestRoundTrips:
     async def _round_trips(self, tenant: Tenant, joins: int) -> dict[str, float]:
         """Round trips to the database during so many joins at once, by who made them."""
         tenant.broker.tenant_cache.forget_all()
-        await tenant.broker.tenant_cache.by_key(key_digest(tenant.key))
+        await tenant.broker.tenant_cache.by_key(compute_key_digest(tenant.key))
         pool = 0
 
         def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -14,7 +14,7 @@ from delivery.backend import Backend, answer, carry, listening
 from house import LESSON, MovableClock, Sandbox, Tenant
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
-from videobroker.domain.retention import SHORTEST, RetentionPolicy
+from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
 from videobroker.usecases.attendance.process_webhooks import apply
 from videobroker.usecases.journal.erasure import Erased, erase_person
 from videobroker.usecases.operations import cleanup
@@ -120,7 +120,7 @@ class TestWebhooksOfProviders:
         kept = await rows(hooked, "inbox")
         journal = await hooked.events()
         clock.move(days=8)
-        hasty = replace(hooked.broker, retention=RetentionPolicy(notices=SHORTEST))
+        hasty = replace(hooked.broker, retention=RetentionPolicy(notices=MIN_RETENTION))
         assert await clear(hasty, hooked.app.id, now=hasty.now()) == len(kept)
         # As somebody does in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])

@@ -16,7 +16,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, SessionId, uuid7
 from videobroker.domain.journal_proof import export_format
-from videobroker.domain.journal_proof.verification import ProofResult, Wrong
+from videobroker.domain.journal_proof.verification import IssueType, ProofResult
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
@@ -93,7 +93,7 @@ async def export(tenant: Tenant, **how: Any) -> list[str]:
     return [line async for line in export_journal(tenant.broker, tenant.app, now=tenant.broker.now(), **how)]
 
 
-def named(verdict: ProofResult) -> list[tuple[Wrong, str | None]]:
+def named(verdict: ProofResult) -> list[tuple[IssueType, str | None]]:
     """What is wrong with which event."""
     return [(finding.wrong, finding.event_id) for finding in verdict.findings]
 
@@ -163,27 +163,27 @@ async def test_a_changed_row_is_named(tutoring: Tenant, sealed: list[str], chang
     statement = f"update journal set {change} where app_id = :app and id = :id"  # noqa: S608  our own words
     await tamper(tutoring, statement, id=sealed[4])
     verdict = await verify(tutoring)
-    assert named(verdict) == [(Wrong.CHANGED, sealed[4])]
+    assert named(verdict) == [(IssueType.CHANGED, sealed[4])]
     assert sealed[4] in verdict.findings[0].sentence
 
 
 async def test_every_single_bit_of_a_text_counts(tutoring: Tenant, sealed: list[str]) -> None:
     flip = "update journal set user_agent = convert_from(set_bit(convert_to(user_agent, 'UTF8'), 0, :bit), 'UTF8')"
     await tamper(tutoring, f"{flip} where app_id = :app and id = :id", id=sealed[0], bit=1)
-    assert named(await verify(tutoring)) == [(Wrong.CHANGED, sealed[0])]
+    assert named(await verify(tutoring)) == [(IssueType.CHANGED, sealed[0])]
 
 
 @pytest.mark.parametrize("which", [0, 4, 8])
 async def test_a_removed_row_is_named(tutoring: Tenant, sealed: list[str], which: int) -> None:
     await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=sealed[which])
-    assert named(await verify(tutoring)) == [(Wrong.REMOVED, sealed[which])]
+    assert named(await verify(tutoring)) == [(IssueType.REMOVED, sealed[which])]
 
 
 @pytest.mark.parametrize(("one", "other"), [(3, 4), (1, 7), (0, 8)])
 async def test_swapped_rows_are_named(tutoring: Tenant, sealed: list[str], one: int, other: int) -> None:
     await _swap(tutoring, sealed[one], sealed[other])
     found = await verify(tutoring)
-    assert sorted(named(found)) == sorted([(Wrong.REORDERED, sealed[one]), (Wrong.REORDERED, sealed[other])])
+    assert sorted(named(found)) == sorted([(IssueType.REORDERED, sealed[one]), (IssueType.REORDERED, sealed[other])])
 
 
 async def _swap(tenant: Tenant, one: str, other: str) -> None:
@@ -226,7 +226,7 @@ async def test_a_row_that_was_moved_behind_the_last_seal_is_named(tutoring: Tena
         )
         await transaction.execute(text("update moved set xid = pg_current_xact_id()"))
         await transaction.execute(text("insert into journal overriding system value select * from moved"))
-    assert named(await verify(tutoring)) == [(Wrong.REORDERED, sealed[2])]
+    assert named(await verify(tutoring)) == [(IssueType.REORDERED, sealed[2])]
 
 
 @pytest.mark.parametrize("after", [0, 4, 7])
@@ -241,7 +241,7 @@ async def test_an_inserted_row_is_named(tutoring: Tenant, sealed: list[str], aft
         new=new,
         id=sealed[after],
     )
-    assert named(await verify(tutoring)) == [(Wrong.INSERTED, new)]
+    assert named(await verify(tutoring)) == [(IssueType.INSERTED, new)]
 
 
 async def test_a_copy_of_a_row_is_an_inserted_one(tutoring: Tenant, sealed: list[str]) -> None:
@@ -254,7 +254,7 @@ async def test_a_copy_of_a_row_is_an_inserted_one(tutoring: Tenant, sealed: list
         """,
         id=sealed[4],
     )
-    assert named(await verify(tutoring)) == [(Wrong.INSERTED, sealed[4])]
+    assert named(await verify(tutoring)) == [(IssueType.INSERTED, sealed[4])]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ async def test_a_rewritten_seal_is_named_by_its_number(tutoring: Tenant, sealed:
     statement = f"update journal_seals set {change} where app_id = :app and number = 2"  # noqa: S608  our own words
     await tamper(tutoring, statement)
     verdict = await verify(tutoring)
-    assert {finding.wrong for finding in verdict.findings} == {Wrong.SEAL_BROKEN}
+    assert {finding.wrong for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
     assert verdict.findings[0].seal == 2
     assert verdict.rows == len(sealed)
 
@@ -282,13 +282,13 @@ async def test_a_removed_seal_is_missed(tutoring: Tenant, sealed: list[str]) -> 
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 2")
     verdict = await verify(tutoring)
     assert "Seal 2 is not there" in verdict.findings[0].sentence
-    assert {finding.wrong for finding in verdict.findings} == {Wrong.SEAL_BROKEN}
+    assert {finding.wrong for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
 
 
 async def test_the_last_seal_is_missed_by_its_leaves(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 3")
     (finding,) = (await verify(tutoring)).findings
-    assert (finding.wrong, finding.seal) == (Wrong.SEAL_BROKEN, 3)
+    assert (finding.wrong, finding.seal) == (IssueType.SEAL_BROKEN, 3)
 
 
 async def test_a_changed_leaf_does_not_accuse_its_row(tutoring: Tenant, sealed: list[str]) -> None:
@@ -296,7 +296,7 @@ async def test_a_changed_leaf_does_not_accuse_its_row(tutoring: Tenant, sealed: 
         tutoring, "update journal_leaves set digest = sha256('x') where app_id = :app and event_id = :id", id=sealed[4]
     )
     (finding,) = (await verify(tutoring)).findings
-    assert (finding.wrong, finding.seal) == (Wrong.SEAL_BROKEN, 2)
+    assert (finding.wrong, finding.seal) == (IssueType.SEAL_BROKEN, 2)
     assert sealed[4] in finding.sentence
 
 
@@ -306,12 +306,12 @@ async def test_a_leaf_under_another_name_is_found(tutoring: Tenant, sealed: list
         "update journal_leaves set event_id = gen_random_uuid() where app_id = :app and event_id = :id",
         id=sealed[4],
     )
-    assert named(await verify(tutoring)) == [(Wrong.SEAL_BROKEN, sealed[4])]
+    assert named(await verify(tutoring)) == [(IssueType.SEAL_BROKEN, sealed[4])]
 
 
 async def test_lost_salts_are_a_change(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_salts where app_id = :app and salts is not null")
-    assert named(await verify(tutoring)) == [(Wrong.CHANGED, each) for each in sealed]
+    assert named(await verify(tutoring)) == [(IssueType.CHANGED, each) for each in sealed]
 
 
 async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_elsewhere(
@@ -332,7 +332,7 @@ async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_else
         await tamper(tutoring, beginning_anew)
     await seal(tutoring)
     assert (await verify(tutoring)).is_whole
-    assert named(await verify(tutoring, head.hash)) == [(Wrong.HEAD_MISSING, None)]
+    assert named(await verify(tutoring, head.hash)) == [(IssueType.HEAD_MISSING, None)]
 
 
 # -- sealing
@@ -398,7 +398,7 @@ async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monk
     verdict = await verify(tutoring)
     assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, 30, 8)
     await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=ids[17])
-    assert named(await verify(tutoring)) == [(Wrong.REMOVED, ids[17])]
+    assert named(await verify(tutoring)) == [(IssueType.REMOVED, ids[17])]
 
 
 async def test_a_broken_journal_does_not_keep_others_from_being_sealed(tutoring: Tenant, other: Tenant) -> None:
@@ -487,7 +487,7 @@ async def test_only_salts_of_what_was_forgotten_are_gone(tutoring: Tenant) -> No
     # asked_by_user_id, ip, reference, user_agent, user_id: the last one is hers.
     assert (len(before), after) == (5 * 32, before[: 4 * 32])
     await tamper(tutoring, "update journal set ip = '192.0.2.6' where app_id = :app and id = :id", id=event_id)
-    assert named(await verify(tutoring)) == [(Wrong.CHANGED, event_id)]
+    assert named(await verify(tutoring)) == [(IssueType.CHANGED, event_id)]
 
 
 async def test_a_forgotten_value_cannot_be_put_back_nor_replaced(tutoring: Tenant) -> None:
@@ -495,7 +495,7 @@ async def test_a_forgotten_value_cannot_be_put_back_nor_replaced(tutoring: Tenan
     await seal(tutoring)
     await erase(tutoring, "zoe")
     await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=event_id)
-    assert named(await verify(tutoring)) == [(Wrong.CHANGED, event_id)]
+    assert named(await verify(tutoring)) == [(IssueType.CHANGED, event_id)]
 
 
 async def test_the_event_says_how_much_and_only_the_receipt_shows_about_whom(tutoring: Tenant) -> None:
@@ -597,7 +597,7 @@ async def test_an_erasure_that_no_event_accounts_for_is_found(tutoring: Tenant) 
         id=victim,
     )
     # Which of both the event means nobody can tell: both are named.
-    assert sorted(named(await verify(tutoring))) == sorted([(Wrong.CHANGED, genuine), (Wrong.CHANGED, victim)])
+    assert sorted(named(await verify(tutoring))) == sorted([(IssueType.CHANGED, genuine), (IssueType.CHANGED, victim)])
 
 
 # -- retention
@@ -680,7 +680,7 @@ async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
     await seal(tutoring)
     verdict = await verify(tutoring)
     assert (verdict.findings, verdict.retired, verdict.erased) == ((), 2, 2)
-    assert export_format.check(await export(tutoring)).is_whole
+    assert export_format.verify_export(await export(tutoring)).is_whole
 
 
 async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant) -> None:
@@ -698,7 +698,7 @@ async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant)
         id=young,
     )
     await tamper(tutoring, "delete from journal where app_id = :app and id = :id", id=young)
-    assert sorted(named(await verify(tutoring))) == sorted([(Wrong.REMOVED, old), (Wrong.REMOVED, young)])
+    assert sorted(named(await verify(tutoring))) == sorted([(IssueType.REMOVED, old), (IssueType.REMOVED, young)])
 
 
 @pytest.mark.parametrize(("event_class", "days"), [("journal", 30), ("person", 30), ("bogus", 30), ("call", 6)])
@@ -720,13 +720,13 @@ async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: 
 
 async def test_an_export_is_checked_without_the_database(tutoring: Tenant, sealed: list[str]) -> None:
     lines = await export(tutoring)
-    verdict = export_format.check(lines)
+    verdict = export_format.verify_export(lines)
     online = await verify(tutoring)
     assert (verdict.is_whole, verdict.rows, verdict.seals) == (True, len(sealed), 3)
     assert verdict.head == online.head
     assert online.head is not None
-    assert export_format.check(lines, head=online.head.hash).is_whole
-    assert export_format.check(lines, head=bytes(32)).counts == {Wrong.HEAD_MISSING: 1}
+    assert export_format.verify_export(lines, head=online.head.hash).is_whole
+    assert export_format.verify_export(lines, head=bytes(32)).counts == {IssueType.HEAD_MISSING: 1}
 
 
 async def test_an_export_shows_the_events(tutoring: Tenant, sealed: list[str]) -> None:
@@ -739,7 +739,7 @@ async def test_an_export_shows_the_events(tutoring: Tenant, sealed: list[str]) -
 async def test_an_export_without_people_proves_the_rest(tutoring: Tenant, sealed: list[str]) -> None:
     lines = await export(tutoring, personal=False)
     assert not any(word in line for line in lines for word in ("ben", "peer-9", "192.0.2.7", "lesson-1"))
-    assert export_format.check(lines).is_whole
+    assert export_format.verify_export(lines).is_whole
 
 
 async def test_an_export_of_one_booking_proves_each_of_its_events(tutoring: Tenant) -> None:
@@ -750,11 +750,11 @@ async def test_an_export_of_one_booking_proves_each_of_its_events(tutoring: Tena
     lines = await export(tutoring, reference="a")
     events = [json.loads(line)["event"] for line in lines if line.startswith('{"event"')]
     assert {event["shown"]["/reference"]["value"] for event in events} == {"a"}
-    verdict = export_format.check(lines)
+    verdict = export_format.verify_export(lines)
     assert (verdict.is_whole, verdict.rows) == (True, len(events))
     changed = [line.replace('"role":"teacher"', '"role":"admin"') for line in lines]
     assert changed != lines
-    assert export_format.check(changed).counts == {Wrong.CHANGED: 1}
+    assert export_format.verify_export(changed).counts == {IssueType.CHANGED: 1}
 
 
 @pytest.mark.parametrize("seal_last", [True, False])
@@ -769,30 +769,30 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     if seal_last:
         await seal(tutoring)
     lines = await export(tutoring)
-    verdict = export_format.check(lines)
+    verdict = export_format.verify_export(lines)
     assert (verdict.findings, verdict.erased, verdict.retired) == ((), 3, 2)
     without = [line for line in lines if "journal.retired" not in line and '"class"' not in line]
-    assert Wrong.REMOVED in export_format.check(without).counts
+    assert IssueType.REMOVED in export_format.verify_export(without).counts
 
 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        (lambda lines: [*lines[:2], *lines[3:]], {Wrong.REMOVED}),
-        (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], {Wrong.REORDERED}),
-        (lambda lines: [*lines[:2], lines[1], *lines[2:]], {Wrong.INSERTED}),
-        (lambda lines: lines[:-1], {Wrong.REMOVED}),
-        (lambda lines: [*lines[:-2], lines[-1]], {Wrong.SEAL_BROKEN, Wrong.REMOVED}),
-        (lambda lines: [line.replace('"ben"', '"eve"') for line in lines], {Wrong.CHANGED}),
-        (lambda lines: [line.replace('"number":2', '"number":4') for line in lines], {Wrong.SEAL_BROKEN}),
-        (lambda lines: [line.replace(":", ": ", 1) for line in lines], {Wrong.CHANGED}),
-        (lambda lines: [lines[0], "nonsense\n", *lines[1:]], {Wrong.CHANGED}),
+        (lambda lines: [*lines[:2], *lines[3:]], {IssueType.REMOVED}),
+        (lambda lines: [lines[0], lines[2], lines[1], *lines[3:]], {IssueType.REORDERED}),
+        (lambda lines: [*lines[:2], lines[1], *lines[2:]], {IssueType.INSERTED}),
+        (lambda lines: lines[:-1], {IssueType.REMOVED}),
+        (lambda lines: [*lines[:-2], lines[-1]], {IssueType.SEAL_BROKEN, IssueType.REMOVED}),
+        (lambda lines: [line.replace('"ben"', '"eve"') for line in lines], {IssueType.CHANGED}),
+        (lambda lines: [line.replace('"number":2', '"number":4') for line in lines], {IssueType.SEAL_BROKEN}),
+        (lambda lines: [line.replace(":", ": ", 1) for line in lines], {IssueType.CHANGED}),
+        (lambda lines: [lines[0], "nonsense\n", *lines[1:]], {IssueType.CHANGED}),
     ],
 )
 async def test_a_changed_export_is_found(
-    tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], wrong: set[Wrong]
+    tutoring: Tenant, sealed: list[str], change: Callable[[list[str]], list[str]], wrong: set[IssueType]
 ) -> None:
-    assert set(export_format.check(change(await export(tutoring))).counts) == wrong
+    assert set(export_format.verify_export(change(await export(tutoring))).counts) == wrong
 
 
 async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:
@@ -803,5 +803,5 @@ async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sea
 
 @pytest.mark.parametrize("lines", [[], ["\n"], ["[]\n"], ['{"end":{}}\n'], ['{"journal":{"format":9}}\n'], ["\x00"]])
 def test_what_is_no_export_is_refused(lines: list[str]) -> None:
-    with pytest.raises(export_format.Unreadable):
-        export_format.check(lines)
+    with pytest.raises(export_format.UnreadableExport):
+        export_format.verify_export(lines)

@@ -13,7 +13,7 @@ from house import FIVE_ROLES, HMS_ROLES, MovableClock, Sandbox, Tenant, make_ten
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId, uuid7
-from videobroker.domain.rooms import room_name
+from videobroker.domain.rooms import build_room_name
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Forbidden
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
@@ -227,6 +227,6 @@ async def test_the_fixed_room_of_an_account_keeps_its_codes_when_it_can_have_no_
 
 def test_the_names_of_all_generations_differ_and_are_short_enough(tutoring: Tenant) -> None:
     session_id = SessionId(uuid7(tutoring.broker.now()))
-    names = [room_name(tutoring.app.id, session_id, generation) for generation in (0, 1, 2, 10, 99_999)]
+    names = [build_room_name(tutoring.app.id, session_id, generation) for generation in (0, 1, 2, 10, 99_999)]
     assert len(set(names)) == len(names)
     assert max(map(len, names)) <= 63

@@ -53,7 +53,12 @@ async def test_settings_are_recorded_before_and_after(tutoring: Tenant) -> None:
     app = await tenants.change_app(tutoring.broker, tutoring.app, policy={"guests_allowed": True}, **change)
     await tenants.change_app(tutoring.broker, app, policy={"guests_allowed": True}, **change)
     await tenants.change_app(
-        tutoring.broker, app, policy={}, allowed_origins=["https://shop.example"], via=Via.ENVIRONMENT, **change
+        tutoring.broker,
+        app,
+        policy={},
+        allowed_origins=["https://shop.example"],
+        via=Via.ENVIRONMENT,
+        **change,
     )
     first, second = await since(tutoring, 3)
     guests = {"policy.guests_allowed": {"before": None, "after": True}}

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from house import MovableClock, Tenant, ask_as, linked
 from videobroker.domain.actors import Actor
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules
@@ -77,7 +77,8 @@ async def test_whoever_follows_the_journal_misses_nothing_although_writers_commi
             session = await sessions.find(transaction, key)
             assert session is not None
             await record(
-                transaction, about(session, EventType.SESSION_UPDATED, actor=actor, now=now, data={"marker": marker})
+                transaction,
+                create_session_event(session, EventType.SESSION_UPDATED, actor=actor, now=now, data={"marker": marker}),
             )
             if slow is not None:
                 written.set()

@@ -19,11 +19,11 @@ from starlette.types import Message, Scope
 
 from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
-from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait
+from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, RefuseDecision, WaitDecision
 from videobroker.domain.api_keys import Scope as KeyScope
-from videobroker.domain.api_keys import key_digest
+from videobroker.domain.api_keys import compute_key_digest
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.stays import Summary
+from videobroker.domain.attendance.stays import AttendanceSummary
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
@@ -91,7 +91,7 @@ async def ask(api: httpx.AsyncClient, path: str, body: bytes, headers: dict[str,
 async def keys(tutoring: Tenant, other: Tenant) -> dict[str, str]:
     """Keys in every condition."""
     revoked = await tutoring.another_key()
-    found = await tutoring.broker.tenant_cache.by_key(key_digest(revoked))
+    found = await tutoring.broker.tenant_cache.by_key(compute_key_digest(revoked))
     assert found is not None
     await tenants.revoke_key(tutoring.broker, tutoring.app, found[0].id, now=tutoring.broker.now())
     return {
@@ -416,12 +416,12 @@ class TestWebhooks:
 class TestAccessAsData:
     @given(
         decision=st.one_of(
-            st.builds(Admit, st.none() | st.text(), *[st.none() | MOMENTS] * 3),
-            st.builds(Wait, st.sampled_from(Reason), st.integers(1, 9), *[st.none() | MOMENTS] * 2),
-            st.builds(Refuse, st.sampled_from(Reason), *[st.none() | MOMENTS] * 2),
+            st.builds(AdmitDecision, st.none() | st.text(), *[st.none() | MOMENTS] * 3),
+            st.builds(WaitDecision, st.sampled_from(Reason), st.integers(1, 9), *[st.none() | MOMENTS] * 2),
+            st.builds(RefuseDecision, st.sampled_from(Reason), *[st.none() | MOMENTS] * 2),
         )
     )
-    def test_the_decision_made_by_hand_is_the_one_that_the_contract_describes(self, decision: Decision) -> None:
+    def test_the_decision_made_by_hand_is_the_one_that_the_contract_describes(self, decision: AccessDecision) -> None:
         made = msgspec.json.encode(access_json(decision))
         assert made == JSONResponse(access_shape(decision).model_dump(mode="json")).body
 
@@ -443,7 +443,7 @@ CALLS = st.builds(
     end_reason=st.none() | st.sampled_from(EndReason),
     provider_call_ids=st.lists(st.text()).map(tuple),
     attendance=st.builds(
-        Summary,
+        AttendanceSummary,
         people=st.integers(0, 9),
         peak=st.integers(0, 9),
         present=st.integers(0, 9),

@@ -13,7 +13,7 @@ import pytest
 
 from house import LESSON, MovableClock, Tenant
 from openapi import openapi_document
-from videobroker.domain.api_keys import ApiKey, Scope, mint_key
+from videobroker.domain.api_keys import ApiKey, Scope, generate_key
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.usecases import tenants
 
@@ -247,7 +247,7 @@ async def test_a_user_token_that_nobody_signed_is_not_valid(tutoring: Tenant, to
     ],
 )
 async def test_a_user_token_ends_at_a_moment(tutoring: Tenant, expires_at: Any, code: str) -> None:
-    secret = mint_key()
+    secret = generate_key()
     now = tutoring.broker.now()
     await tenants.set_token_rules(tutoring.broker, tutoring.app, TokenRules(secret=secret), now=now)
     claims = json.dumps({"sub": "tutor-1", "exp": expires_at}).encode()
@@ -273,7 +273,7 @@ async def test_a_key_in_the_query_or_a_cookie_is_no_key(tutoring: Tenant) -> Non
 
 
 async def test_a_key_of_nobody_is_not_told_from_a_key_of_somebody_else(tutoring: Tenant) -> None:
-    assert_unauthorized(await asks(tutoring, mint_key()), "api_key_invalid")
+    assert_unauthorized(await asks(tutoring, generate_key()), "api_key_invalid")
 
 
 async def test_two_keys_work_at_a_time_until_the_old_one_is_revoked(tutoring: Tenant) -> None:
@@ -317,7 +317,7 @@ async def test_no_operation_does_anything_for_a_key_that_is_not_valid(tutoring: 
     if kind == "revoked":
         await revoke(tutoring, kept)
     if kind == "invalid":
-        key = mint_key()
+        key = generate_key()
     for operation in GUARDED:
         assert_unauthorized(await operation.ask(tutoring.api, key), f"api_key_{kind}", key)
     assert await tutoring.events() == before
@@ -340,7 +340,7 @@ async def test_an_open_operation_answers_without_a_key(api: httpx.AsyncClient, o
 async def test_no_key_opens_a_hook(tutoring: Tenant, operation: Operation) -> None:
     own = replace(operation, path=operation.path.replace("lesson-1", tutoring.app.name))
     for hook in (operation, own):
-        for key in (None, tutoring.key, mint_key()):
+        for key in (None, tutoring.key, generate_key()):
             answer = await hook.ask(tutoring.api, key)
             assert (answer.status_code, answer.json()["code"]) == (401, "webhook_refused")
             assert tutoring.key not in answer.text
@@ -384,7 +384,7 @@ async def test_the_declared_scopes_alone_are_enough(tutoring: Tenant, operation:
 @each_legacy
 async def test_a_legacy_operation_wants_a_key_with_its_scope(tutoring: Tenant, operation: Operation) -> None:
     assert (await operation.ask(tutoring.api, None)).status_code == 401
-    assert (await operation.ask(tutoring.api, mint_key())).status_code == 401
+    assert (await operation.ask(tutoring.api, generate_key())).status_code == 401
     (needed,) = operation.scopes
     key = await tutoring.another_key(scopes=set(Scope) - {Scope(needed)})
     assert (await operation.ask(tutoring.api, key)).status_code == 403

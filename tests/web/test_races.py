@@ -14,7 +14,7 @@ from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, 
 from videobroker.broker import Broker
 from videobroker.concurrency.lease import kept
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType, create_session_event
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import AccessDenied, RoleMayNot, StorageUnavailable
@@ -299,7 +299,7 @@ class TestABlockWhileSomebodyJoins:
         async with tutoring.broker.store.transaction() as transaction:
             session = await _lesson_1(transaction, tutoring)
         lines = [
-            about(session, kind, actor=tutoring.actor, now=tutoring.broker.now(), user_id=user_id)
+            create_session_event(session, kind, actor=tutoring.actor, now=tutoring.broker.now(), user_id=user_id)
             for kind in (EventType.CREDENTIALS_ISSUED, EventType.CREDENTIALS_DENIED)
             for user_id in ("tutor-1", "student-1", "student-2")
         ]

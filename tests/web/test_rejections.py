@@ -16,7 +16,7 @@ from videobroker.broker import Broker
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import SERVICE_ID
-from videobroker.domain.rejections import MOST_ADDRESSES, first, merged
+from videobroker.domain.rejections import MAX_ADDRESSES, merge_tallies, start_tally
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import InvalidInput, StorageUnavailable
 from videobroker.storage.rejections import Rejections
@@ -116,7 +116,7 @@ async def test_an_attacker_cannot_fill_the_journal(tutoring: Tenant) -> None:
     events = await tutoring.events(TYPE.value)
     assert sum(each["data"]["count"] for each in events) == 10_000
     assert len(events) <= 2
-    assert events[-1]["data"]["addresses"] == MOST_ADDRESSES
+    assert events[-1]["data"]["addresses"] == MAX_ADDRESSES
     assert events[-1]["asked_by"]["ip"] is None
 
 
@@ -168,8 +168,8 @@ async def test_no_app_can_take_the_name_of_the_service(broker: Broker) -> None:
 
 def test_tallies_of_both_sides_of_an_outage_are_one(clock: MovableClock) -> None:
     now = clock()
-    one = first(SERVICE_ID, "x", "a", now).plus("b", now + timedelta(seconds=5))
-    other = first(SERVICE_ID, "x", "b", now + timedelta(seconds=2)).plus(None, now + timedelta(seconds=9))
-    both = merged(one, other)
+    one = start_tally(SERVICE_ID, "x", "a", now).plus("b", now + timedelta(seconds=5))
+    other = start_tally(SERVICE_ID, "x", "b", now + timedelta(seconds=2)).plus(None, now + timedelta(seconds=9))
+    both = merge_tallies(one, other)
     assert (both.count, both.first_at, both.last_at) == (4, now, now + timedelta(seconds=9))
     assert both.addresses == {"a", "b"}

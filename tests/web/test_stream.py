@@ -17,7 +17,7 @@ from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
@@ -152,7 +152,7 @@ async def note(
         session = await sessions.find(transaction, SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"))
         assert session is not None
         for mark in marks:
-            event = about(
+            event = create_session_event(
                 session,
                 EventType.APP_REPORTED,
                 actor=Actor(tenant.app.id),

@@ -23,7 +23,7 @@ from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.events import ONLY_BY_NAME, EventType, about
+from videobroker.domain.events import OPT_IN_EVENTS, EventType, create_session_event
 from videobroker.domain.ids import EndpointId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.times import rfc3339
@@ -141,7 +141,7 @@ async def note(tenant: Tenant, reference: str, *marks: str) -> None:
         await record(
             transaction,
             *(
-                about(
+                create_session_event(
                     session,
                     EventType.APP_REPORTED,
                     actor=Actor(tenant.app.id),
@@ -1011,4 +1011,4 @@ async def test_every_event_fits_the_schema_of_its_type(
         assert problems == [], received.body
     # What is taken out of the journal is told by commands: `tests/usecases/test_journal_proof.py`.
     by_command = {EventType.PERSON_ERASED.value, EventType.JOURNAL_RETIRED.value}
-    assert set(backend.types) == {each.value for each in set(EventType) - ONLY_BY_NAME} - by_command
+    assert set(backend.types) == {each.value for each in set(EventType) - OPT_IN_EVENTS} - by_command

@@ -15,7 +15,7 @@ from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, complain, print_json, show, stderr, stdout
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.events import EventType, Recorded
+from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.journal_proof import export_format
 from videobroker.domain.journal_proof.verification import ProofIssue, ProofResult
 from videobroker.usecases import tenants
@@ -88,11 +88,11 @@ def show_events(
 ) -> None:
     """Print the newest events, the newest last: what happened, and who did it."""
 
-    async def work(broker: Broker) -> list[Recorded]:
+    async def work(broker: Broker) -> list[RecordedEvent]:
         app = await tenants.find_journal(broker, app_name)
         return await read_latest(broker, app, types=event_type or (), limit=limit)
 
-    events = [recorded.shown() for recorded in with_broker(work)]
+    events = [recorded.to_json() for recorded in with_broker(work)]
     if as_json:
         print_json(events)
     else:
@@ -171,8 +171,8 @@ def check(
     try:
         # Bytes that are no UTF-8 are a finding about their line, and no reason to leave the other lines unchecked.
         with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-            verdict = export_format.check(lines, head=wanted)
-    except export_format.Unreadable as error:
+            verdict = export_format.verify_export(lines, head=wanted)
+    except export_format.UnreadableExport as error:
         complain(str(error))
         raise typer.Exit(1) from None
     if as_json:

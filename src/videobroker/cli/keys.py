@@ -9,7 +9,7 @@ import typer
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import AsJson, print_json, show, stderr, stdout
-from videobroker.domain.api_keys import SCOPE_MEANINGS, ApiKey, Scope
+from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS, ApiKey, Scope
 from videobroker.domain.ids import KeyId
 from videobroker.domain.times import rfc3339
 from videobroker.usecases import tenants
@@ -27,7 +27,7 @@ def create(
     name: Annotated[str, typer.Option(help="What the key is for, to tell keys apart.")] = "default",
     scope: Annotated[
         list[Scope] | None,
-        typer.Option(help="What the key may do; repeat it. All when left out: " + ", ".join(SCOPE_MEANINGS) + "."),
+        typer.Option(help="What the key may do; repeat it. All when left out: " + ", ".join(SCOPE_DESCRIPTIONS) + "."),
     ] = None,
     days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="Expire after so many days; never if unset.")

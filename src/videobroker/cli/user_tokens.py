@@ -7,7 +7,7 @@ import typer
 from videobroker.broker import Broker
 from videobroker.cli.starting import with_broker
 from videobroker.cli.terminal import read_texts, stdout
-from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, LONGEST_LIFETIME_SECONDS, TokenRules
+from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, TokenRules
 from videobroker.usecases import tenants
 
 RULE_NAMES = ("secret", "jwks_url", "issuer", "audience")
@@ -27,7 +27,7 @@ def set_rules(
         int,
         typer.Option(
             min=1,
-            max=LONGEST_LIFETIME_SECONDS,
+            max=MAX_LIFETIME_SECONDS,
             help="Refuse user tokens with a longer lifetime (`exp` minus `iat`); at most 2592000, which is 30 days.",
         ),
     ] = DEFAULT_LIFETIME_SECONDS,

@@ -15,8 +15,8 @@ import httpcore
 from standardwebhooks import Webhook
 
 from videobroker.delivery.ssrf_guard import GuardedNetwork, Resolver, system_resolver
-from videobroker.domain.redaction import redact_foreign
-from videobroker.domain.webhooks import Attempt
+from videobroker.domain.redaction import redact_foreign_text
+from videobroker.domain.webhooks import DeliveryAttempt
 
 TOTAL_SECONDS = 15.0
 """For name, connection, request and answer together."""
@@ -62,7 +62,7 @@ class Parcel:
 class Sent:
     """What came of it."""
 
-    attempt: Attempt
+    attempt: DeliveryAttempt
     retry_after: timedelta | None
     """The receiver's own wish."""
     begun: bool = True
@@ -116,7 +116,9 @@ class WebhookSender:
                 await self._free.acquire()
         except TimeoutError:
             waited = round(self._queue_seconds * 1000)
-            return Sent(Attempt(parcel.number, now, None, waited, "", "too much is under way"), None, begun=False)
+            return Sent(
+                DeliveryAttempt(parcel.number, now, None, waited, "", "too much is under way"), None, begun=False
+            )
         try:
             began = time.perf_counter()
             answer = _Answer()
@@ -135,7 +137,7 @@ class WebhookSender:
         finally:
             self._free.release()
         text = _text(bytes(answer.body))
-        return Sent(Attempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
+        return Sent(DeliveryAttempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
 
     async def _post(self, parcel: Parcel, answer: _Answer, now: datetime) -> None:
         """Send it, and write what comes back into `answer` as it comes."""
@@ -198,7 +200,7 @@ def _named(failure: Exception) -> str:
 
 def _text(raw: bytes) -> str:
     """As it is stored: at most `KEPT_BYTES`, without credentials, which receivers repeat in their errors."""
-    text = redact_foreign(raw[:READ_BYTES].decode("utf-8", "replace"))
+    text = redact_foreign_text(raw[:READ_BYTES].decode("utf-8", "replace"))
     stored = text.encode()[:KEPT_BYTES].decode("utf-8", "ignore")
     return stored.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 

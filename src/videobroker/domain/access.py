@@ -16,7 +16,7 @@ WAITING_ROOM_RETRY_SECONDS = 5
 """How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""
 
 
-SHORTEST_CREDENTIAL = timedelta(seconds=2)
+MIN_CREDENTIAL_LIFETIME = timedelta(seconds=2)
 """With less time left, access is refused. Vendors count in whole seconds: a credential that ends within this second
 and the next could have expired when it is issued, and none would last until the vendor has read it."""
 
@@ -38,7 +38,7 @@ class Reason(StrEnum):
     ADMISSION_DENIED = "admission_denied"
 
 
-class Door(Struct):
+class AccessContext(Struct):
     """Everything about a session that decides who may enter it."""
 
     status: SessionStatus
@@ -60,7 +60,7 @@ class Door(Struct):
         return None if self.ends_at is None else self.ends_at + self.policy.grace
 
 
-class Person(Struct):
+class AccessSubject(Struct):
     """Somebody at the door."""
 
     role: str | None
@@ -76,7 +76,7 @@ class Person(Struct):
     """Was not let in, by whoever was to decide."""
 
 
-class Admit(Struct):
+class AdmitDecision(Struct):
     """Come in."""
 
     role: str | None
@@ -87,7 +87,7 @@ class Admit(Struct):
     closes_at: datetime | None
 
 
-class Wait(Struct):
+class WaitDecision(Struct):
     """Not yet."""
 
     reason: Reason
@@ -97,7 +97,7 @@ class Wait(Struct):
     closes_at: datetime | None
 
 
-class Refuse(Struct):
+class RefuseDecision(Struct):
     """No. Asking again helps only after somebody changes something."""
 
     reason: Reason
@@ -105,7 +105,7 @@ class Refuse(Struct):
     closes_at: datetime | None = None
 
 
-Decision = Admit | Wait | Refuse
+AccessDecision = AdmitDecision | WaitDecision | RefuseDecision
 
 
 class _Window(Struct):
@@ -133,80 +133,82 @@ _ADVICE = {
 }
 
 
-def advice(decision: Wait | Refuse) -> str:
+def explain_decision(decision: WaitDecision | RefuseDecision) -> str:
     """The decision as a sentence that tells what to do."""
     return _ADVICE[decision.reason]
 
 
-def decide(door: Door, person: Person, now: datetime) -> Decision:
+def decide_access(door: AccessContext, person: AccessSubject, now: datetime) -> AccessDecision:
     """May this person enter now?"""
     window = _window(door, person.role or "", now)
     return (
         _refused_by_session(door)
         or _refused_as_person(door, person)
         or _outside(window, now)
-        or kept_outside(door, person, now)
-        or Admit(person.provider_role, window.until, window.opens_at, window.closes_at)
+        or check_waiting_room(door, person, now)
+        or AdmitDecision(person.provider_role, window.until, window.opens_at, window.closes_at)
     )
 
 
-def ruled_out(door: Door, person: Person | None) -> Refuse | None:
+def find_permanent_refusal(door: AccessContext, person: AccessSubject | None) -> RefuseDecision | None:
     """Why this person may not enter at any time; None when it is only a question of when. Without a person: anybody."""
     return _refused_by_session(door) or (None if person is None else _refused_as_person(door, person))
 
 
-def _refused_by_session(door: Door) -> Refuse | None:
+def _refused_by_session(door: AccessContext) -> RefuseDecision | None:
     if not door.video:
-        return Refuse(Reason.VIDEO_DISABLED)
+        return RefuseDecision(Reason.VIDEO_DISABLED)
     match door.status:
         case SessionStatus.CANCELLED:
-            return Refuse(Reason.SESSION_CANCELLED)
+            return RefuseDecision(Reason.SESSION_CANCELLED)
         case SessionStatus.COMPLETED:
-            return Refuse(Reason.SESSION_COMPLETED)
+            return RefuseDecision(Reason.SESSION_COMPLETED)
         case SessionStatus.PENDING:
-            return Refuse(Reason.SESSION_NOT_CONFIRMED)
+            return RefuseDecision(Reason.SESSION_NOT_CONFIRMED)
         case SessionStatus.CONFIRMED:
             return None
 
 
-def _refused_as_person(door: Door, person: Person) -> Refuse | None:
+def _refused_as_person(door: AccessContext, person: AccessSubject) -> RefuseDecision | None:
     if person.is_guest and not door.policy.guests_allowed:
-        return Refuse(Reason.GUESTS_NOT_ALLOWED)
+        return RefuseDecision(Reason.GUESTS_NOT_ALLOWED)
     if person.role is None:
-        return Refuse(Reason.NOT_A_PARTICIPANT)
+        return RefuseDecision(Reason.NOT_A_PARTICIPANT)
     if person.removed:
-        return Refuse(Reason.PARTICIPANT_REMOVED)
+        return RefuseDecision(Reason.PARTICIPANT_REMOVED)
     return None
 
 
-def _outside(window: _Window, now: datetime) -> Wait | Refuse | None:
+def _outside(window: _Window, now: datetime) -> WaitDecision | RefuseDecision | None:
     opens_at = window.opens_at
     if opens_at is not None and now < opens_at:
-        return Wait(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, window.closes_at)
-    if window.until is not None and now > window.until - SHORTEST_CREDENTIAL:
-        return Refuse(Reason.SESSION_OVER, opens_at, window.closes_at)
+        return WaitDecision(Reason.TOO_EARLY, _seconds(opens_at - now), opens_at, window.closes_at)
+    if window.until is not None and now > window.until - MIN_CREDENTIAL_LIFETIME:
+        return RefuseDecision(Reason.SESSION_OVER, opens_at, window.closes_at)
     return None
 
 
-def kept_outside(door: Door, person: Person, now: datetime) -> Wait | Refuse | None:
+def check_waiting_room(
+    door: AccessContext, person: AccessSubject, now: datetime
+) -> WaitDecision | RefuseDecision | None:
     """Whether this person has to wait for a host, whatever the window says; None when not."""
     if person.role in door.policy.host_roles or person.admitted:
         return None
     match door.policy.waiting_room:
         case WaitingRoom.ADMIT:
             if person.denied:
-                return Refuse(Reason.ADMISSION_DENIED, door.opens_at(person.role or ""), door.closes_at)
+                return RefuseDecision(Reason.ADMISSION_DENIED, door.opens_at(person.role or ""), door.closes_at)
             reason = Reason.WAITING_FOR_ADMISSION
         case WaitingRoom.UNTIL_HOST if not door.call_running:
             reason = Reason.WAITING_FOR_HOST
-        case _ if only_host_may_restart(door, now):
+        case _ if is_restart_limited_to_hosts(door, now):
             reason = Reason.WAITING_FOR_HOST
         case _:
             return None
-    return Wait(reason, WAITING_ROOM_RETRY_SECONDS, door.opens_at(person.role or ""), door.closes_at)
+    return WaitDecision(reason, WAITING_ROOM_RETRY_SECONDS, door.opens_at(person.role or ""), door.closes_at)
 
 
-def only_host_may_restart(door: Door, now: datetime) -> bool:
+def is_restart_limited_to_hosts(door: AccessContext, now: datetime) -> bool:
     """Whether the last call was ended for everyone, so that the next one is started by a host or a backend.
 
     A booking: until its window closes; moved to a later window, it begins afresh. A session without a schedule: for
@@ -219,9 +221,9 @@ def only_host_may_restart(door: Door, now: datetime) -> bool:
     return now < ended_at + door.policy.grace if opens_at is None else ended_at >= opens_at
 
 
-def _window(door: Door, role: str, now: datetime) -> _Window:
+def _window(door: AccessContext, role: str, now: datetime) -> _Window:
     until = closes_at = door.closes_at
-    if closes_at is not None and now > closes_at - SHORTEST_CREDENTIAL and door.call_running:
+    if closes_at is not None and now > closes_at - MIN_CREDENTIAL_LIFETIME and door.call_running:
         until = closes_at + door.policy.overrun
     return _Window(door.opens_at(role), closes_at, until)
 
@@ -230,28 +232,28 @@ def _seconds(wait: timedelta) -> int:
     return math.ceil(wait.total_seconds())
 
 
-def may_meet(door: Door, now: datetime) -> Decision:
+def decide_call_opening(door: AccessContext, now: datetime) -> AccessDecision:
     """May the session meet now, whoever comes? The question of a backend that opens a call for nobody in particular."""
     window = _window(_for_anybody(door), "", now)
     return (
         _refused_by_session(door)
         or _outside(window, now)
-        or Admit(None, window.until, window.opens_at, window.closes_at)
+        or AdmitDecision(None, window.until, window.opens_at, window.closes_at)
     )
 
 
-def has_opened(door: Door, now: datetime) -> bool:
+def has_opened(door: AccessContext, now: datetime) -> bool:
     """Whether the window has opened for anybody; that of a session without a schedule always has."""
     opens_at = _for_anybody(door).opens_at("")
     return opens_at is None or now >= opens_at
 
 
-def _for_anybody(door: Door) -> Door:
+def _for_anybody(door: AccessContext) -> AccessContext:
     earliest = max((door.policy.opens_before_seconds, *door.policy.opens_before_seconds_by_role.values()))
     return replace(door, policy=replace(door.policy, opens_before_seconds=earliest))
 
 
-def token_expiry(
+def compute_token_expiry(
     now: datetime,
     *,
     until: datetime | None,

@@ -11,7 +11,7 @@ from videobroker.domain.ids import AppId, KeyId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked, ScopeMissing
 
 KEY_PREFIX = "vb_"
-SHOWN_CHARACTERS = 9
+KEY_HINT_LENGTH = 9
 """So much of a key is kept in clear, to tell keys apart in a list: 36 of its 256 secret bits."""
 
 
@@ -32,7 +32,7 @@ class Scope(StrEnum):
     DIAGNOSTICS_READ = "diagnostics:read"
 
 
-SCOPE_MEANINGS = {
+SCOPE_DESCRIPTIONS = {
     Scope.SESSIONS_READ: "read sessions and rosters",
     Scope.SESSIONS_WRITE: "register, change and cancel sessions and rosters",
     Scope.JOIN: "ask for access decisions and join credentials",
@@ -73,17 +73,17 @@ class ApiKey:
         """Raise unless the key has this scope."""
         if scope not in self.scopes:
             raise ScopeMissing(
-                f"This API key may not {SCOPE_MEANINGS[scope]}. Create one with the scope `{scope}`.",
+                f"This API key may not {SCOPE_DESCRIPTIONS[scope]}. Create one with the scope `{scope}`.",
                 scope=scope.value,
             )
 
 
-def mint_key() -> str:
+def generate_key() -> str:
     """A new key: `vb_` and 256 random bits, 46 characters of the URL-safe alphabet."""
     return KEY_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
 
 
-def key_digest(key: str) -> bytes:
+def compute_key_digest(key: str) -> bytes:
     """What the database keeps: SHA-256. A key has too much entropy for a slow hash to add anything."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 

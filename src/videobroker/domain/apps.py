@@ -15,13 +15,13 @@ GUEST_ROLE = "guest"
 """The app role of somebody without a registration."""
 
 
-MOST_ORIGINS = 50
+MAX_ORIGINS = 50
 _ORIGIN = re.compile(r"(https?)://((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:]+\])(?::(\d{1,5}))?", re.ASCII)
 _OWN_MACHINE = re.compile(r"(.+\.)?localhost|127\.0\.0\.1|\[::1\]")
 _USUAL_PORTS = {"http": "80", "https": "443"}
 
 
-def origin(text: str) -> str:
+def normalize_origin(text: str) -> str:
     """An origin as browsers send it: `https://shop.example`. Raises `ValueError`."""
     found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
     if found is None:
@@ -81,7 +81,7 @@ class App:
     """The defaults, changed by the app."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "own_policy", DEFAULT_POLICY.changed_by(self.policy))
+        object.__setattr__(self, "own_policy", DEFAULT_POLICY.with_changes(self.policy))
 
     @property
     def default_providers(self) -> tuple[ProviderName, ...]:
@@ -90,7 +90,7 @@ class App:
 
     def policy_for(self, override: PolicyPatch) -> Policy:
         """The defaults, changed by the app, changed by the session."""
-        return self.own_policy.changed_by(override)
+        return self.own_policy.with_changes(override)
 
     def provider_role(self, provider: ProviderName, role: str) -> str | None:
         """What `role` is called at `provider`; None when nobody said."""

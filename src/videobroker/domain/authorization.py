@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
-from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.lobby import EntryState, LobbyEntry
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionView
 from videobroker.domain.struct import Struct
@@ -75,7 +75,7 @@ class Membership(Struct):
     """The app role; None for guests and for people who are not participants."""
 
 
-class Grant(StrEnum):
+class PermissionLevel(StrEnum):
     """How far a relation reaches."""
 
     NO = "no"
@@ -90,47 +90,47 @@ class Grant(StrEnum):
     WITH_TICKET = "with_ticket"
 
 
-class Rule(Struct):
+class ActionRule(Struct):
     """One row of the table."""
 
     scope: Scope
     """What a key needs, and a ticket that a key issued."""
-    host: Grant = Grant.NO
-    participant: Grant = Grant.NO
-    guest: Grant = Grant.NO
-    outsider: Grant = Grant.NO
+    host: PermissionLevel = PermissionLevel.NO
+    participant: PermissionLevel = PermissionLevel.NO
+    guest: PermissionLevel = PermissionLevel.NO
+    outsider: PermissionLevel = PermissionLevel.NO
     """A person who waits, is blocked, or is not listed."""
     is_read: bool = False
     """A session that the actor may not read does not exist for them."""
 
 
-_NO, _YES, _OWN = Grant.NO, Grant.YES, Grant.OWN
-_CALL, _BOOK, _GUESTS = Grant.IF_CALL_ROLE, Grant.IF_BOOKING_ROLE, Grant.IF_GUESTS_ALLOWED
+_NO, _YES, _OWN = PermissionLevel.NO, PermissionLevel.YES, PermissionLevel.OWN
+_CALL, _BOOK, _GUESTS = PermissionLevel.IF_CALL_ROLE, PermissionLevel.IF_BOOKING_ROLE, PermissionLevel.IF_GUESTS_ALLOWED
 
-RULES: Mapping[Action, Rule] = {
-    Action.ASK_ACCESS: Rule(Scope.JOIN, _YES, _YES, _YES, _YES),
-    Action.JOIN: Rule(Scope.JOIN, _YES, _YES, _YES, _YES),
-    Action.BRING_GUEST: Rule(Scope.JOIN, _GUESTS),
-    Action.CHOOSE_NAME: Rule(Scope.JOIN),
-    Action.VIEW_SESSION: Rule(Scope.SESSIONS_READ, _YES, _YES, _YES, Grant.WITH_TICKET, is_read=True),
-    Action.VIEW_PARTICIPANTS: Rule(Scope.SESSIONS_READ, _YES, _OWN, _NO, _NO, is_read=True),
-    Action.VIEW_DETAILS: Rule(Scope.SESSIONS_READ, is_read=True),
-    Action.CREATE_SESSION: Rule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
-    Action.CHANGE_SESSION: Rule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
-    Action.CHANGE_DETAILS: Rule(Scope.SESSIONS_WRITE),
-    Action.START_CALL: Rule(Scope.CALLS_WRITE, _YES, _CALL),
-    Action.END_CALL: Rule(Scope.CALLS_WRITE, _YES),
-    Action.VIEW_CALLS: Rule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
-    Action.VIEW_ATTENDANCE: Rule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
-    Action.MODERATE: Rule(Scope.MODERATION_WRITE, _YES),
-    Action.CREATE_LINK: Rule(Scope.LINKS_WRITE, _YES, _OWN),
-    Action.READ_LOG: Rule(Scope.CALLS_READ, _OWN, _OWN, is_read=True),
-    Action.READ_EVENTS: Rule(Scope.EVENTS_READ, is_read=True),
-    Action.REPORT_EVENT: Rule(Scope.EVENTS_WRITE, _YES, _OWN),
-    Action.VIEW_ENDPOINTS: Rule(Scope.WEBHOOKS_READ),
-    Action.MANAGE_ENDPOINTS: Rule(Scope.WEBHOOKS_WRITE),
-    Action.RECEIVE_EVENTS: Rule(Scope.EVENTS_READ),
-    Action.DIAGNOSE: Rule(Scope.DIAGNOSTICS_READ),
+RULES: Mapping[Action, ActionRule] = {
+    Action.ASK_ACCESS: ActionRule(Scope.JOIN, _YES, _YES, _YES, _YES),
+    Action.JOIN: ActionRule(Scope.JOIN, _YES, _YES, _YES, _YES),
+    Action.BRING_GUEST: ActionRule(Scope.JOIN, _GUESTS),
+    Action.CHOOSE_NAME: ActionRule(Scope.JOIN),
+    Action.VIEW_SESSION: ActionRule(Scope.SESSIONS_READ, _YES, _YES, _YES, PermissionLevel.WITH_TICKET, is_read=True),
+    Action.VIEW_PARTICIPANTS: ActionRule(Scope.SESSIONS_READ, _YES, _OWN, _NO, _NO, is_read=True),
+    Action.VIEW_DETAILS: ActionRule(Scope.SESSIONS_READ, is_read=True),
+    Action.CREATE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
+    Action.CHANGE_SESSION: ActionRule(Scope.SESSIONS_WRITE, _BOOK, _BOOK),
+    Action.CHANGE_DETAILS: ActionRule(Scope.SESSIONS_WRITE),
+    Action.START_CALL: ActionRule(Scope.CALLS_WRITE, _YES, _CALL),
+    Action.END_CALL: ActionRule(Scope.CALLS_WRITE, _YES),
+    Action.VIEW_CALLS: ActionRule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
+    Action.VIEW_ATTENDANCE: ActionRule(Scope.CALLS_READ, _YES, _OWN, is_read=True),
+    Action.MODERATE: ActionRule(Scope.MODERATION_WRITE, _YES),
+    Action.CREATE_LINK: ActionRule(Scope.LINKS_WRITE, _YES, _OWN),
+    Action.READ_LOG: ActionRule(Scope.CALLS_READ, _OWN, _OWN, is_read=True),
+    Action.READ_EVENTS: ActionRule(Scope.EVENTS_READ, is_read=True),
+    Action.REPORT_EVENT: ActionRule(Scope.EVENTS_WRITE, _YES, _OWN),
+    Action.VIEW_ENDPOINTS: ActionRule(Scope.WEBHOOKS_READ),
+    Action.MANAGE_ENDPOINTS: ActionRule(Scope.WEBHOOKS_WRITE),
+    Action.RECEIVE_EVENTS: ActionRule(Scope.EVENTS_READ),
+    Action.DIAGNOSE: ActionRule(Scope.DIAGNOSTICS_READ),
 }
 
 TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN})
@@ -151,14 +151,14 @@ class DenialReason(StrEnum):
     GUESTS_NOT_ALLOWED = "guests_not_allowed"
 
 
-class Allowed(Struct):
+class Permit(Struct):
     """The actor may."""
 
     only_own: bool = False
     """But only see, or say, what is about themselves."""
 
 
-class Denied(Struct):
+class Denial(Struct):
     """The actor may not."""
 
     reason: DenialReason
@@ -166,11 +166,16 @@ class Denied(Struct):
     """The scope that is missing."""
 
 
-Authorization = Allowed | Denied
+Authorization = Permit | Denial
 
 
-def membership(
-    policy: Policy, role: str | None, *, is_guest: bool = False, is_blocked: bool = False, entry: Entry | None = None
+def determine_membership(
+    policy: Policy,
+    role: str | None,
+    *,
+    is_guest: bool = False,
+    is_blocked: bool = False,
+    entry: LobbyEntry | None = None,
 ) -> Membership:
     """What a person is to a session. `role` is their app role there; None for people who are not participants."""
     if is_blocked:
@@ -194,18 +199,18 @@ def authorize(
     """
     rule = RULES[action]
     if lacks_scope(actor, action):
-        return Denied(DenialReason.SCOPE_MISSING, rule.scope)
+        return Denial(DenialReason.SCOPE_MISSING, rule.scope)
     if actor.user_id is None:
-        return Allowed()
+        return Permit()
     grant = _grant(rule, person.relation)
-    if grant is Grant.OWN:
-        return Denied(DenialReason.NOT_YOURSELF) if about not in {None, actor.user_id} else Allowed(only_own=True)
+    if grant is PermissionLevel.OWN:
+        return Denial(DenialReason.NOT_YOURSELF) if about not in {None, actor.user_id} else Permit(only_own=True)
     if _reaches(grant, actor, policy, person.role):
-        return Allowed()
-    return Denied(_denial(action, rule, grant, person.relation))
+        return Permit()
+    return Denial(_denial(action, rule, grant, person.relation))
 
 
-def view_of(actor: Actor, *, policy: Policy, person: Membership) -> SessionView:
+def limit_view(actor: Actor, *, policy: Policy, person: Membership) -> SessionView:
     """How much an actor who may see a session sees of it."""
 
     def authorized(action: Action) -> Authorization:
@@ -213,9 +218,9 @@ def view_of(actor: Actor, *, policy: Policy, person: Membership) -> SessionView:
 
     people = authorized(Action.VIEW_PARTICIPANTS)
     return SessionView(
-        details=isinstance(authorized(Action.VIEW_DETAILS), Allowed),
-        participants=isinstance(people, Allowed) and not people.only_own,
-        names=isinstance(people, Allowed),
+        details=isinstance(authorized(Action.VIEW_DETAILS), Permit),
+        participants=isinstance(people, Permit) and not people.only_own,
+        names=isinstance(people, Permit),
     )
 
 
@@ -223,8 +228,8 @@ def authorize_app(actor: Actor, action: Action) -> Authorization:
     """May `actor` perform an action that is about the app as a whole? No end user may."""
     rule = RULES[action]
     if lacks_scope(actor, action):
-        return Denied(DenialReason.SCOPE_MISSING, rule.scope)
-    return Allowed() if actor.user_id is None else Denied(DenialReason.ROLE_NOT_ALLOWED)
+        return Denial(DenialReason.SCOPE_MISSING, rule.scope)
+    return Permit() if actor.user_id is None else Denial(DenialReason.ROLE_NOT_ALLOWED)
 
 
 def lacks_scope(actor: Actor, action: Action) -> bool:
@@ -234,7 +239,7 @@ def lacks_scope(actor: Actor, action: Action) -> bool:
     return RULES[action].scope not in actor.scopes
 
 
-def _grant(rule: Rule, relation: Relation) -> Grant:
+def _grant(rule: ActionRule, relation: Relation) -> PermissionLevel:
     match relation:
         case Relation.HOST:
             return rule.host
@@ -246,20 +251,20 @@ def _grant(rule: Rule, relation: Relation) -> Grant:
             return rule.outsider
 
 
-def _reaches(grant: Grant, actor: Actor, policy: Policy, role: str | None) -> bool:
+def _reaches(grant: PermissionLevel, actor: Actor, policy: Policy, role: str | None) -> bool:
     return {
-        Grant.YES: True,
-        Grant.IF_CALL_ROLE: role in policy.call_roles,
-        Grant.IF_BOOKING_ROLE: role in policy.booking_roles,
-        Grant.IF_GUESTS_ALLOWED: policy.guests_allowed,
-        Grant.WITH_TICKET: actor.ticket_id is not None,
+        PermissionLevel.YES: True,
+        PermissionLevel.IF_CALL_ROLE: role in policy.call_roles,
+        PermissionLevel.IF_BOOKING_ROLE: role in policy.booking_roles,
+        PermissionLevel.IF_GUESTS_ALLOWED: policy.guests_allowed,
+        PermissionLevel.WITH_TICKET: actor.ticket_id is not None,
     }.get(grant, False)
 
 
-def _denial(action: Action, rule: Rule, grant: Grant, relation: Relation) -> DenialReason:
+def _denial(action: Action, rule: ActionRule, grant: PermissionLevel, relation: Relation) -> DenialReason:
     match relation:
         case Relation.HOST | Relation.PARTICIPANT | Relation.GUEST:
-            is_about_guests = grant is Grant.IF_GUESTS_ALLOWED
+            is_about_guests = grant is PermissionLevel.IF_GUESTS_ALLOWED
             return DenialReason.GUESTS_NOT_ALLOWED if is_about_guests else DenialReason.ROLE_NOT_ALLOWED
         case _ if rule.is_read:
             return DenialReason.SESSION_HIDDEN
@@ -272,5 +277,5 @@ def _denial(action: Action, rule: Rule, grant: Grant, relation: Relation) -> Den
             return DenialReason.NOT_A_PARTICIPANT if is_about_calls else DenialReason.SESSION_HIDDEN
 
 
-def _waits(policy: Policy, entry: Entry | None) -> bool:
+def _waits(policy: Policy, entry: LobbyEntry | None) -> bool:
     return policy.waiting_room is WaitingRoom.ADMIT and entry is not None and entry.state is not EntryState.ADMITTED

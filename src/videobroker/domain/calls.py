@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.attendance.recordings import RecordingNews
-from videobroker.domain.attendance.stays import NOBODY, Summary
+from videobroker.domain.attendance.recordings import RecordingUpdate
+from videobroker.domain.attendance.stays import EMPTY_SUMMARY, AttendanceSummary
 from videobroker.domain.ids import CallId, SessionId
 from videobroker.domain.struct import Struct
 
@@ -19,7 +19,7 @@ class EndReason(StrEnum):
     """Somebody ended it."""
     WINDOW_CLOSED = "window_closed"
     """The booking's window closed."""
-    SESSION_SHUT = "session_shut"
+    SESSION_CLOSED = "session_shut"
     """The session was cancelled or completed, or its video switched off."""
     SESSION_MOVED = "session_moved"
     """The booking was moved to another time."""
@@ -27,11 +27,11 @@ class EndReason(StrEnum):
     """Nobody had been in it for a while."""
 
 
-CLOCKS_DIFFER_BY = timedelta(minutes=1)
+MAX_CLOCK_SKEW = timedelta(minutes=1)
 """So far apart the provider's clock and ours may be, before we take one meeting for another."""
 
 
-LATEST_NEWS = timedelta(hours=1)
+MAX_EVENT_DISTANCE = timedelta(hours=1)
 """What happened longer before the call or after it belongs to another meeting, of which we know nothing."""
 
 
@@ -49,7 +49,7 @@ class Call(Struct):
     end_reason: EndReason | None = None
     provider_call_ids: tuple[str, ...] = ()
     """What the provider calls it: one id for each time that the room filled anew. Agora has none."""
-    attendance: Summary = NOBODY
+    attendance: AttendanceSummary = EMPTY_SUMMARY
     evidence_at: datetime | None = None
     """When the provider last told us who is in it; None when it never did."""
     settled_at: datetime | None = None
@@ -60,7 +60,7 @@ class Call(Struct):
         """Whole seconds from start to end; None while the call is open."""
         return None if self.ended_at is None else int((self.ended_at - self.started_at).total_seconds())
 
-    def distance(self, moment: datetime) -> timedelta:
+    def distance_to(self, moment: datetime) -> timedelta:
         """How far outside the call this moment lies; zero inside."""
         if moment < self.started_at:
             return self.started_at - moment
@@ -69,7 +69,7 @@ class Call(Struct):
         return timedelta(0)
 
 
-def call_of(calls: Sequence[Call], provider: ProviderName, each: Observation) -> Call | None:
+def find_call(calls: Sequence[Call], provider: ProviderName, each: Observation) -> Call | None:
     """The call that an observation belongs to; None when it speaks of a meeting that none of these is.
 
     The provider's own id decides where it is known. Otherwise it is the call that ran at that moment, and failing that
@@ -80,10 +80,10 @@ def call_of(calls: Sequence[Call], provider: ProviderName, each: Observation) ->
     named = _named(own, each.provider_call_id)
     if named is not None:
         return named
-    return None if begins_anew(own, each) else _nearest(own, each.since or each.at)
+    return None if is_after_all(own, each) else _nearest(own, each.since or each.at)
 
 
-def call_recorded(calls: Sequence[Call], provider: ProviderName, news: RecordingNews) -> Call | None:
+def find_recorded_call(calls: Sequence[Call], provider: ProviderName, news: RecordingUpdate) -> Call | None:
     """The call that was recorded, found as for an observation; None for a meeting that none of these is.
 
     A recording begins no call: it may run in an empty room.
@@ -95,7 +95,7 @@ def call_recorded(calls: Sequence[Call], provider: ProviderName, news: Recording
     return None if _is_after(own, news.moment) else _nearest(own, news.moment)
 
 
-def begins_anew(calls: Sequence[Call], each: Observation) -> bool:
+def is_after_all(calls: Sequence[Call], each: Observation) -> bool:
     """Whether an observation tells of a meeting after the last of these calls."""
     return each.sign is not Sign.EMPTIED and _is_after(calls, each.since or each.at)
 
@@ -107,9 +107,9 @@ def _named(calls: Sequence[Call], provider_call_id: str | None) -> Call | None:
 
 
 def _nearest(calls: Sequence[Call], moment: datetime) -> Call | None:
-    nearest = min(calls, key=lambda call: (call.distance(moment), -call.started_at.timestamp()), default=None)
-    return None if nearest is None or nearest.distance(moment) > LATEST_NEWS else nearest
+    nearest = min(calls, key=lambda call: (call.distance_to(moment), -call.started_at.timestamp()), default=None)
+    return None if nearest is None or nearest.distance_to(moment) > MAX_EVENT_DISTANCE else nearest
 
 
 def _is_after(calls: Sequence[Call], moment: datetime) -> bool:
-    return all(call.ended_at is not None and moment > call.ended_at + CLOCKS_DIFFER_BY for call in calls)
+    return all(call.ended_at is not None and moment > call.ended_at + MAX_CLOCK_SKEW for call in calls)

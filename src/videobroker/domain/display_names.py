@@ -3,6 +3,6 @@
 GUEST_MARK = " (guest)"
 
 
-def guest_name(name: str) -> str:
+def mark_guest_name(name: str) -> str:
     """The name of a person without a registration, marked because it is not verified."""
     return name if name.endswith(GUEST_MARK) else f"{name}{GUEST_MARK}"

@@ -88,7 +88,7 @@ SET_UP_EVENTS = frozenset(
 """About how the app is set up, and not about its sessions. They hold no secret."""
 SERVICE_EVENTS = frozenset({EventType.OPERATOR_SIGNED_IN, EventType.OPERATOR_SIGNED_OUT})
 """Only in the journal of the service, which is of no app: `SERVICE_ID`."""
-ONLY_BY_NAME = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED}
+OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED}
 """Webhook endpoints get these types only if they name them."""
 
 
@@ -118,7 +118,7 @@ class Event(Struct):
     data: Mapping[str, Any] | None = None
 
 
-def about(
+def create_session_event(
     session: Session,
     event_type: EventType,
     *,
@@ -141,13 +141,13 @@ def about(
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedEvent:
     """An event that stands in the journal, with its place in it."""
 
     event: Event
     cursor: str
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As the API shows it, and as webhooks and the stream carry it: JSON, moments as RFC 3339."""
         event, actor = self.event, self.event.actor
         key = event.session

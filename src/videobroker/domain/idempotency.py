@@ -6,11 +6,11 @@ from typing import Any
 
 from videobroker.domain.struct import Struct
 
-CREDENTIAL_MARGIN = timedelta(seconds=5)
+MIN_REMAINING_LIFETIME = timedelta(seconds=5)
 """A credential that expires sooner is not returned: it would expire on the way to the vendor."""
 
 
-class Grant(Struct):
+class CredentialGrant(Struct):
     """What a join credential was issued for. Holds nothing secret: `token_id` only identifies the credential."""
 
     session_id: str
@@ -33,7 +33,7 @@ class Grant(Struct):
         return {name: getattr(self, name) for name in self.__struct_fields__} | times
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Grant | None":
+    def from_json(cls, stored: Mapping[str, Any]) -> "CredentialGrant | None":
         """None for a form that this version does not know."""
         try:
             times = {name: datetime.fromisoformat(stored[name]) for name in ("issued_at", "expires_at")}
@@ -42,7 +42,7 @@ class Grant(Struct):
             return None
 
 
-def is_current(stored: Grant, fresh: Grant, *, removed_at: datetime | None, now: datetime) -> bool:
+def is_current(stored: CredentialGrant, fresh: CredentialGrant, *, removed_at: datetime | None, now: datetime) -> bool:
     """Whether the stored credential is what the person would get now, so that it may be returned instead.
 
     `fresh` describes the credential that would be issued now; `removed_at` is when the person was removed last. A
@@ -50,12 +50,12 @@ def is_current(stored: Grant, fresh: Grant, *, removed_at: datetime | None, now:
     """
     return (
         _what_for(stored) == _what_for(fresh)
-        and now + CREDENTIAL_MARGIN < stored.expires_at <= fresh.expires_at
+        and now + MIN_REMAINING_LIFETIME < stored.expires_at <= fresh.expires_at
         and (removed_at is None or removed_at < stored.issued_at)
     )
 
 
-def _what_for(grant: Grant) -> tuple[str | None, ...]:
+def _what_for(grant: CredentialGrant) -> tuple[str | None, ...]:
     return (
         grant.session_id,
         grant.call_id,

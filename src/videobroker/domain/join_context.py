@@ -1,9 +1,9 @@
 """What is known when somebody stands at the door: one look at everything that the decision and the signature need."""
 
-from videobroker.domain.access import Door
+from videobroker.domain.access import AccessContext
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.calls import Call
-from videobroker.domain.lobby import Entry
+from videobroker.domain.lobby import LobbyEntry
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Participant, Session, SessionTerms
 from videobroker.domain.struct import Struct
@@ -23,12 +23,12 @@ class JoinContext(Struct):
     """The person's number in the session, where one was given."""
     banned: bool = False
     """The person was removed from the session for good."""
-    entry: Entry | None = None
+    entry: LobbyEntry | None = None
     """The person's place in the waiting room."""
 
-    def door(self, app: App) -> Door:
+    def access_context(self, app: App) -> AccessContext:
         """The part of it that decides who may enter."""
-        return door_of(app, self.session, call_running=self.call is not None)
+        return build_access_context(app, self.session, call_running=self.call is not None)
 
     @property
     def ready_room(self) -> Room | None:
@@ -36,10 +36,10 @@ class JoinContext(Struct):
         return self.room if self.room is not None and self.room.state is RoomState.READY else None
 
 
-def door_of(app: App, session: Session, *, call_running: bool) -> Door:
+def build_access_context(app: App, session: Session, *, call_running: bool) -> AccessContext:
     """What decides who may enter a session."""
     terms = session.terms
-    return Door(
+    return AccessContext(
         status=terms.status,
         video=terms.video,
         starts_at=terms.starts_at,
@@ -50,13 +50,13 @@ def door_of(app: App, session: Session, *, call_running: bool) -> Door:
     )
 
 
-def providers_named(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
+def select_requested_providers(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
     """Where a session on these terms may take place, best first."""
     return terms.providers or app.default_providers
 
 
-def providers_of(app: App, session: Session) -> tuple[ProviderName, ...]:
+def select_providers(app: App, session: Session) -> tuple[ProviderName, ...]:
     """Where the session may take place, best first. A session that has a room stays where it is."""
     if session.provider is not None:
         return (session.provider,)
-    return providers_named(app, session.terms)
+    return select_requested_providers(app, session.terms)

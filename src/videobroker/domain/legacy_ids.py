@@ -8,7 +8,7 @@ _UUID_LAST = re.compile(rf"(.*)-({_UUID})", re.DOTALL)
 _ENCODED = re.compile(r".*:[0-9]+", re.DOTALL)
 
 
-def tutoring_user_id(user_id: str, booking_id: str, *, is_taken: bool = False) -> str:
+def build_tutoring_user_id(user_id: str, booking_id: str, *, is_taken: bool = False) -> str:
     """`{user_id}-{booking_id}` where no other pair has that text, otherwise `{user_id}-{booking_id}:{length}`.
 
     Injective: different pairs have different IDs. The length is that of `user_id`, in characters. The plain form is

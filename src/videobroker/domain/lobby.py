@@ -8,7 +8,7 @@ from videobroker.domain.struct import Struct
 
 STRANDED_AFTER = timedelta(seconds=30)
 """Without a sign. A network drop of ten seconds is shorter, also for somebody who asks every five."""
-FORGOTTEN_AFTER = timedelta(days=1)
+EXPIRED_AFTER = timedelta(days=1)
 """Without a sign, and without a call: nobody waits so long for a meeting."""
 
 
@@ -22,7 +22,7 @@ class EntryState(StrEnum):
     DENIED = "denied"
 
 
-class Entry(Struct):
+class LobbyEntry(Struct):
     """Somebody's place in the waiting room of a session."""
 
     id: EntryId

@@ -7,9 +7,9 @@ from enum import StrEnum
 from videobroker.domain.calls import Call
 from videobroker.domain.sessions import Participant, Session, SessionStatus
 
-NAMES_SHOWN = 3
+MAX_NAMES_SHOWN = 3
 """So many people of a session stand in a list."""
-LONGEST_STRETCH = timedelta(days=31)
+MAX_TIME_RANGE = timedelta(days=31)
 """Lists and counts of bookings look at no longer stretch of time."""
 
 
@@ -24,7 +24,7 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
-def phase_of(session: Session, call: Call | None, now: datetime) -> Phase:
+def determine_phase(session: Session, call: Call | None, now: datetime) -> Phase:
     """The phase of a session; `call` is its open call. The first that applies."""
     terms = session.terms
     if terms.status is SessionStatus.CANCELLED:
@@ -37,7 +37,7 @@ def phase_of(session: Session, call: Call | None, now: datetime) -> Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeRange:
     """A stretch of time: from the start on, and before the end."""
 
     start: datetime
@@ -45,12 +45,12 @@ class Stretch:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a stretch that is empty, or longer than lists look at."""
-        if not timedelta(0) < self.end - self.start <= LONGEST_STRETCH:
-            raise ValueError(f"a stretch of time has an end behind its start, at most {LONGEST_STRETCH.days} days on")
+        if not timedelta(0) < self.end - self.start <= MAX_TIME_RANGE:
+            raise ValueError(f"a stretch of time has an end behind its start, at most {MAX_TIME_RANGE.days} days on")
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SessionListItem:
     """A session as it stands in a list."""
 
     session: Session
@@ -65,7 +65,7 @@ class Listed:
     @property
     def phase(self) -> Phase:
         """How far it has come."""
-        return phase_of(self.session, self.call, self.now)
+        return determine_phase(self.session, self.call, self.now)
 
     @property
     def is_overdue(self) -> bool:
@@ -77,7 +77,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class PhaseCounts:
     """How many sessions of a stretch of time are in each phase."""
 
     upcoming: int = 0

@@ -10,7 +10,7 @@ from typing import Any
 PolicyPatch = Mapping[str, Any]
 """Some fields of `Policy` with other values, as JSON keeps them; already validated."""
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+EMPTY_MAPPING: Mapping[str, Any] = MappingProxyType({})
 
 
 class WaitingRoom(StrEnum):
@@ -27,7 +27,7 @@ class Policy:
 
     opens_before_seconds: int = 600
     """The window opens this long before the start."""
-    opens_before_seconds_by_role: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    opens_before_seconds_by_role: Mapping[str, int] = field(default_factory=lambda: EMPTY_MAPPING)
     """Other openings for some app roles."""
     grace_seconds: int = 900
     """The window closes this long after the end."""
@@ -61,7 +61,7 @@ class Policy:
     empty_seconds: int = 300
     """A group's call ends when nobody has been in it for so long."""
 
-    def changed_by(self, patch: PolicyPatch) -> "Policy":
+    def with_changes(self, patch: PolicyPatch) -> "Policy":
         """This policy with the fields of `patch`. Unknown fields are ignored: an older program may read newer rows."""
         if not patch:
             return self
@@ -101,7 +101,7 @@ class Policy:
         """How long a group's call may be empty."""
         return timedelta(seconds=self.empty_seconds)
 
-    def token_life(self, *, guest: bool, default: timedelta) -> timedelta:
+    def token_lifetime(self, *, guest: bool, default: timedelta) -> timedelta:
         """The longest life of a token; `default` is the provider's, for a policy that says nothing."""
         life = default if self.token_seconds is None else timedelta(seconds=self.token_seconds)
         return min(life, timedelta(seconds=self.guest_token_seconds)) if guest else life

@@ -8,7 +8,7 @@ from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Participant, Session
 
 
-class Step(StrEnum):
+class ProgressAction(StrEnum):
     """What may be done to a booking's progress."""
 
     REOPEN = "reopen"
@@ -19,7 +19,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SessionProgress:
     """A session with its room, the participants who lead it, and whether a call is running."""
 
     session: Session
@@ -32,6 +32,6 @@ class Standing:
     call_running: bool
 
 
-def first_by_role(people: Iterable[Participant]) -> dict[str, Participant]:
+def select_first_by_role(people: Iterable[Participant]) -> dict[str, Participant]:
     """The first participant by user ID with each role."""
     return {person.role: person for person in sorted(people, key=lambda person: person.user_id, reverse=True)}

@@ -37,7 +37,7 @@ _FOREIGN = re.compile(
 )
 
 
-def redact_foreign(text: str) -> str:
+def redact_foreign_text(text: str) -> str:
     """`redact` for a text of a program that is not ours: also what looks like a credential of another product.
 
     Names stay: `api_key=[removed]`. Words, numbers, versions, and UUIDs stay as well. Longer digests do not.
@@ -50,13 +50,13 @@ def _removed(match: re.Match[str]) -> str:
     return REMOVED if value is None else match[0].removesuffix(value) + REMOVED
 
 
-def without_secrets(value: Any) -> Any:
+def remove_secrets(value: Any) -> Any:
     """The JSON value without what is named like a credential or looks like one, at any depth."""
     if isinstance(value, Mapping):
         return {
-            without_secrets(key): REMOVED if _SECRET_NAME.search(key) else without_secrets(member)
+            remove_secrets(key): REMOVED if _SECRET_NAME.search(key) else remove_secrets(member)
             for key, member in value.items()
         }
     if isinstance(value, list):
-        return [without_secrets(member) for member in value]
+        return [remove_secrets(member) for member in value]
     return redact(value) if isinstance(value, str) else value

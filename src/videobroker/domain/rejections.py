@@ -8,12 +8,12 @@ from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.times import rfc3339
 
-MOST_ADDRESSES = 100
+MAX_ADDRESSES = 100
 """Distinct addresses that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RejectionTally:
     """Rejections of one app for one reason."""
 
     app_id: AppId
@@ -25,10 +25,10 @@ class Tally:
     last_at: datetime
     addresses: frozenset[str]
 
-    def plus(self, address: str | None, now: datetime) -> "Tally":
+    def plus(self, address: str | None, now: datetime) -> "RejectionTally":
         """With one more."""
         addresses = self.addresses
-        if address is not None and len(addresses) < MOST_ADDRESSES:
+        if address is not None and len(addresses) < MAX_ADDRESSES:
             addresses |= {address}
         return replace(self, count=self.count + 1, last_at=max(self.last_at, now), addresses=addresses)
 
@@ -49,17 +49,17 @@ class Tally:
         )
 
 
-def first(app_id: AppId, reason: str, address: str | None, now: datetime) -> Tally:
+def start_tally(app_id: AppId, reason: str, address: str | None, now: datetime) -> RejectionTally:
     """A tally of one."""
-    return Tally(app_id, reason, 1, now, now, frozenset() if address is None else frozenset({address}))
+    return RejectionTally(app_id, reason, 1, now, now, frozenset() if address is None else frozenset({address}))
 
 
-def merged(one: Tally, other: Tally) -> Tally:
+def merge_tallies(one: RejectionTally, other: RejectionTally) -> RejectionTally:
     """Both together; they are of the same app and reason."""
     return replace(
         one,
         count=one.count + other.count,
         first_at=min(one.first_at, other.first_at),
         last_at=max(one.last_at, other.last_at),
-        addresses=frozenset(sorted(one.addresses | other.addresses)[:MOST_ADDRESSES]),
+        addresses=frozenset(sorted(one.addresses | other.addresses)[:MAX_ADDRESSES]),
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from videobroker.domain.webhooks import DeliveryState
 
-SHORTEST = timedelta(days=7)
+MIN_RETENTION = timedelta(days=7)
 """Providers send the same webhook again within minutes, we deliver for a little more than a day, calls are settled
 within hours, and whoever looks into a complaint wants a week. Only somebody who replays webhooks at the vendor can
 bring older ones back, for 30 days: those are taken as new then, and change nothing."""
@@ -22,17 +22,17 @@ class RetentionPolicy:
     deliveries: timedelta | None = timedelta(days=30)
 
 
-def notice_may_go(state: NoticeState, received_at: datetime, kept_for: timedelta, now: datetime) -> bool:
+def is_notice_expired(state: NoticeState, received_at: datetime, retention: timedelta, now: datetime) -> bool:
     """Whether a provider's webhook is needed no more: something came of it, and it has been kept long enough."""
-    return state != "pending" and now - received_at > kept_for
+    return state != "pending" and now - received_at > retention
 
 
-def delivery_may_go(
-    state: DeliveryState, created_at: datetime, attempted_at: datetime | None, kept_for: timedelta, now: datetime
+def is_delivery_expired(
+    state: DeliveryState, created_at: datetime, attempted_at: datetime | None, retention: timedelta, now: datetime
 ) -> bool:
     """Whether a delivery has come to an end, and has been kept long enough since.
 
     `attempted_at` is the last attempt: an old event may have been sent once more.
     """
     ended_at = created_at if attempted_at is None else max(created_at, attempted_at)
-    return state is not DeliveryState.PENDING and now - ended_at > kept_for
+    return state is not DeliveryState.PENDING and now - ended_at > retention

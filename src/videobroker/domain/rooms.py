@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, RoomId, SessionId
-from videobroker.domain.policy import NOTHING
+from videobroker.domain.policy import EMPTY_MAPPING
 from videobroker.domain.struct import Struct, field
 
-UID_LIMIT = 2_000_000_000
+MAX_PERSON_UID = 2_000_000_000
 """People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that
 some SDKs show negative numbers."""
 
@@ -38,7 +38,7 @@ class Room(Struct):
     state: RoomState
     provider_room_id: str | None = None
     """100ms room id or Agora channel; known once the provider answered."""
-    codes: StoredCodes = field(default_factory=lambda: NOTHING)
+    codes: StoredCodes = field(default_factory=lambda: EMPTY_MAPPING)
     """Falsy until the ready-made page was requested. `storage.room_codes.RoomCodes` decrypts them."""
     closure: str | None = None
     """What the provider answered when the room was closed; it wants it back to open the room again."""
@@ -58,7 +58,7 @@ class FormerRoom(Struct):
     retired_at: datetime
 
 
-def room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -> str:
+def build_room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -> str:
     """The name of a session's room at any provider.
 
     Always the same for the same session and generation, so that a room created just before a crash is found again. At
@@ -68,17 +68,17 @@ def room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -> str:
     return f"{name}-{generation}" if generation else name
 
 
-def code_id(code: str) -> str:
+def compute_code_id(code: str) -> str:
     """The name under which the journal remembers a room code: it tells codes apart and gives none away."""
     return f"code:{hashlib.sha256(code.encode()).hexdigest()[:12]}"
 
 
-def code_alias(code: str, prefix: str | None) -> str:
+def add_code_prefix(code: str, prefix: str | None) -> str:
     """The code as the app's people see it: with the app's prefix, where it has one."""
     return f"{prefix}-{code}" if prefix else code
 
 
-def code_behind(alias: str, prefix: str | None) -> str:
+def strip_code_prefix(alias: str, prefix: str | None) -> str:
     """The provider's code behind an alias; a code without the prefix is itself."""
     return alias.removeprefix(f"{prefix}-") if prefix else alias
 
@@ -88,7 +88,7 @@ def _short(number: int) -> str:
     return "".join(digits[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-def uid_candidate(session_id: SessionId, draw: int) -> int:
-    """The `draw`-th number to try for somebody in this session: 1 to `UID_LIMIT`, spread so that draws rarely meet."""
-    # A step that shares no factor with UID_LIMIT visits every number before it repeats one.
-    return (session_id.int + draw * 1_640_531_527) % UID_LIMIT + 1
+def propose_uid(session_id: SessionId, draw: int) -> int:
+    """The `draw`-th uid to try in this session, from 1 to `MAX_PERSON_UID`; distinct for successive draws."""
+    # A step that is coprime to MAX_PERSON_UID visits every number before it repeats one.
+    return (session_id.int + draw * 1_640_531_527) % MAX_PERSON_UID + 1

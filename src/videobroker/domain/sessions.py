@@ -8,7 +8,7 @@ from typing import Any
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.policy import NOTHING, PolicyPatch
+from videobroker.domain.policy import EMPTY_MAPPING, PolicyPatch
 from videobroker.domain.struct import Struct, field
 
 
@@ -69,11 +69,11 @@ class SessionTerms(Struct):
     """Both or neither; a group has neither."""
     providers: tuple[ProviderName, ...] = ()
     """In order of preference; empty means the app's accounts in their own order."""
-    policy: PolicyPatch = field(default_factory=lambda: NOTHING)
-    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    policy: PolicyPatch = field(default_factory=lambda: EMPTY_MAPPING)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: EMPTY_MAPPING)
 
     @property
-    def is_shut(self) -> bool:
+    def is_closed(self) -> bool:
         """Nobody will be admitted on these terms: calls end, and rooms are shut."""
         return not self.video or self.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED}
 
@@ -132,7 +132,7 @@ class SessionSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegistrationResult:
     """A session with participants, as it is after a change, and what the change did."""
 
     session: Session

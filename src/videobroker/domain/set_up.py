@@ -13,17 +13,17 @@ from videobroker.domain.user_tokens import TokenRules
 from videobroker.domain.webhooks import Endpoint
 
 
-def set_up_event(event_type: EventType, *, actor: Actor, via: Via, now: datetime, **data: Any) -> Event:
+def create_set_up_event(event_type: EventType, *, actor: Actor, via: Via, now: datetime, **data: Any) -> Event:
     """Something about the set-up of an app that happened now."""
     return Event(EventId(uuid7(now)), event_type, now, actor, data={**data, "via": via.value})
 
 
-def via_of(actor: Actor) -> Via:
+def determine_origin(actor: Actor) -> Via:
     """How an actor who sends requests changes something."""
     return Via.CONSOLE if actor.operator is not None else Via.API
 
 
-def settings_of(app: App) -> dict[str, Any]:
+def list_settings(app: App) -> dict[str, Any]:
     """The settings of an app, each under its name, as JSON."""
     return {
         **{f"policy.{name}": value for name, value in app.policy.items()},
@@ -33,7 +33,7 @@ def settings_of(app: App) -> dict[str, Any]:
     }
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def compare_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What differs, by name; what is not set is None."""
     return {
         name: {"before": before.get(name), "after": after.get(name)}
@@ -42,22 +42,22 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, di
     }
 
 
-def changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def list_changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The names of what differs, without the values."""
-    return list(changes(before, after))
+    return list(compare_settings(before, after))
 
 
-def rules_changed(before: TokenRules | None, after: TokenRules) -> dict[str, Any]:
+def describe_rules_change(before: TokenRules | None, after: TokenRules) -> dict[str, Any]:
     """The names of the rules that differ, and those that are no secret."""
     return {
-        "changed": changed_names({} if before is None else asdict(before), asdict(after)),
+        "changed": list_changed_names({} if before is None else asdict(before), asdict(after)),
         "issuer": after.issuer,
         "audience": after.audience,
         "max_lifetime_seconds": after.max_lifetime_seconds,
     }
 
 
-def endpoint_set(endpoint: Endpoint) -> dict[str, Any]:
+def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
     """How an endpoint is set. Of the URL only the host: the rest may hold a credential."""
     return {
         "endpoint": str(endpoint.id),
@@ -68,7 +68,7 @@ def endpoint_set(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def endpoint_changed(before: Endpoint, after: Endpoint) -> list[str]:
+def list_changed_endpoint_settings(before: Endpoint, after: Endpoint) -> list[str]:
     """The names of the settings of an endpoint that differ."""
     names = ("url", "description", "types", "ordered")
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]

@@ -2,8 +2,8 @@
 
 import re
 
-LONGEST_IDENTIFIER = 128
-LONGEST_NAME = 200
+MAX_IDENTIFIER_LENGTH = 128
+MAX_NAME_LENGTH = 200
 
 _UNSAFE = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """Controls (C0, C1), line and paragraph separators, and bidi embeddings, overrides, and isolates, which reorder the
@@ -37,8 +37,8 @@ def check_identifier(text: str) -> str:
 
     It can be sent in a path segment, in a header, and as the `sub` of a token. Raises `ValueError`.
     """
-    if not 1 <= len(text) <= LONGEST_IDENTIFIER:
-        raise ValueError(f"an id must have 1 to {LONGEST_IDENTIFIER} characters")
+    if not 1 <= len(text) <= MAX_IDENTIFIER_LENGTH:
+        raise ValueError(f"an id must have 1 to {MAX_IDENTIFIER_LENGTH} characters")
     if not is_line(text):
         raise ValueError("an id must not contain control characters, line breaks, or bidi controls")
     if "/" in text or text in {".", ".."}:
@@ -59,8 +59,8 @@ def is_name(text: str) -> bool:
 
 def check_name(text: str) -> str:
     """The text, if it can be displayed as the name of a person or the title of a session. Raises `ValueError`."""
-    if not 1 <= len(text) <= LONGEST_NAME:
-        raise ValueError(f"a name must have 1 to {LONGEST_NAME} characters")
+    if not 1 <= len(text) <= MAX_NAME_LENGTH:
+        raise ValueError(f"a name must have 1 to {MAX_NAME_LENGTH} characters")
     if not is_line(text):
         raise ValueError("a name must not contain control characters, line breaks, or bidi controls")
     if _VISIBLE.search(text) is None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from videobroker.domain.access import Door
+from videobroker.domain.access import AccessContext
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import SessionId, TicketId
 from videobroker.domain.sessions import SessionKey
@@ -12,19 +12,19 @@ from videobroker.domain.struct import Struct
 from videobroker.errors import TicketExpired, TicketRevoked
 
 TICKET_PREFIX = "vbt_"
-SHORTEST_LIFE = timedelta(minutes=1)
-LONGEST_LIFE = timedelta(days=30)
+MIN_TICKET_LIFETIME = timedelta(minutes=1)
+MAX_TICKET_LIFETIME = timedelta(days=30)
 """The longest lifetime that a request or a policy can ask for."""
-UNSCHEDULED_LIFE = timedelta(hours=12)
+UNSCHEDULED_TICKET_LIFETIME = timedelta(hours=12)
 """Lifetime where nothing else limits it: no schedule, no policy, no request. As long as a call can last."""
-ACTIVE_PER_PERSON = 100
+MAX_ACTIVE_TICKETS_PER_PERSON = 100
 """Active links of one person at one session; a new one beyond that replaces the oldest.
 
 An abuse bound: a user token can create links all day. Replacing instead of refusing, as OAuth servers do with refresh
 tokens, so that a product which creates a link at every click never fails to, and the link of a person's last click
 works. Far above what a person needs at the same time: one in each message, calendar entry, and open page.
 """
-READABLE_AFTER_END = timedelta(days=1)
+READABLE_AFTER_WINDOW = timedelta(days=1)
 """How long after the window's end a ticket still shows that the session is over. It can do nothing else then."""
 
 
@@ -62,23 +62,23 @@ class TicketRecord(Struct):
     """The end that the request asked for (`expires_in_seconds`)."""
     revoked_at: datetime | None = None
 
-    def expires_at(self, door: Door) -> datetime:
+    def expires_at(self, door: AccessContext) -> datetime:
         """When it expires, as the session and its policy are now: the earliest of all limits that apply."""
         return min(self._limits(door, after_end=timedelta(0)))
 
-    def readable_until(self, door: Door) -> datetime:
+    def readable_until(self, door: AccessContext) -> datetime:
         """Until when its holder may still read the visit: after the window's end, and not past any other limit."""
-        return min(self._limits(door, after_end=READABLE_AFTER_END))
+        return min(self._limits(door, after_end=READABLE_AFTER_WINDOW))
 
-    def check(self, door: Door, now: datetime, *, is_read: bool = False) -> None:
+    def check(self, door: AccessContext, now: datetime, *, is_read: bool = False) -> None:
         """Raise `TicketRevoked` or `TicketExpired`. With `is_read`, the request only reads the visit."""
         if self.revoked_at is not None:
             raise TicketRevoked("This link was revoked. Ask for a new one where you got it.")
         if now >= (self.readable_until(door) if is_read else self.expires_at(door)):
             raise TicketExpired("This link has expired. Ask for a new one where you got it.")
 
-    def _limits(self, door: Door, *, after_end: timedelta) -> list[datetime]:
-        ends_at, seconds = window_end(door), door.policy.ticket_seconds
+    def _limits(self, door: AccessContext, *, after_end: timedelta) -> list[datetime]:
+        ends_at, seconds = compute_window_end(door), door.policy.ticket_seconds
         limits = [
             self.credential_expires_at,
             self.requested_until,
@@ -87,10 +87,10 @@ class TicketRecord(Struct):
         ]
         found = [limit for limit in limits if limit is not None]
         is_bounded = ends_at is not None or seconds is not None or self.requested_until is not None
-        return found if is_bounded else [*found, self.issued_at + UNSCHEDULED_LIFE]
+        return found if is_bounded else [*found, self.issued_at + UNSCHEDULED_TICKET_LIFETIME]
 
 
-def window_end(door: Door) -> datetime | None:
+def compute_window_end(door: AccessContext) -> datetime | None:
     """The last moment at which anyone can join, as things are now; None for a session without a schedule."""
     closes_at = door.closes_at
     return closes_at + door.policy.overrun if closes_at is not None and door.call_running else closes_at
@@ -101,6 +101,6 @@ def is_ticket(credential: str) -> bool:
     return credential.startswith(TICKET_PREFIX)
 
 
-def requested_end(now: datetime, life: timedelta | None) -> datetime | None:
+def compute_requested_end(now: datetime, life: timedelta | None) -> datetime | None:
     """The end of a requested lifetime, in whole seconds."""
     return None if life is None else (now + life).replace(microsecond=0)

@@ -8,7 +8,7 @@ from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from videobroker.domain.struct import Struct
-from videobroker.domain.texts import LONGEST_IDENTIFIER, check_identifier, is_line
+from videobroker.domain.texts import MAX_IDENTIFIER_LENGTH, check_identifier, is_line
 from videobroker.errors import (
     InvalidInput,
     UserTokenExpired,
@@ -19,15 +19,15 @@ from videobroker.errors import (
 
 HMAC_BLOCK_BYTES = 64
 """Of SHA-256."""
-LEEWAY = timedelta(seconds=30)
+MAX_CLOCK_SKEW = timedelta(seconds=30)
 """So far may the clocks of the app and ours differ."""
-LONGEST_TOKEN = 8192
+MAX_TOKEN_LENGTH = 8192
 """Characters. No sensible token is longer, and headers have bounds anyway."""
-LONGEST_ISSUER = 255
-LONGEST_ISSUER = 255
+MAX_ISSUER_LENGTH = 255
+MAX_ISSUER_LENGTH = 255
 DEFAULT_LIFETIME_SECONDS = 24 * 3600
 """Covers the defaults of Firebase (1 h), Cognito (1 h), Okta (1 h), Entra ID (60 to 90 min), and Auth0 (24 h)."""
-LONGEST_LIFETIME_SECONDS = 30 * 24 * 3600
+MAX_LIFETIME_SECONDS = 30 * 24 * 3600
 """The longest lifetime that an app can configure; also the longest that Auth0 issues."""
 
 
@@ -60,8 +60,8 @@ class TokenRules:
             raise ValueError("the secret of user tokens needs at least 32 bytes (RFC 7518, section 3.2)")
         if self.jwks_url is not None and self.issuer is None:
             raise ValueError("with a `jwks_url` the `issuer` must be named: it tells whose keys to ask for")
-        if not 1 <= self.max_lifetime_seconds <= LONGEST_LIFETIME_SECONDS:
-            raise ValueError(f"`max_lifetime_seconds` must be between 1 and {LONGEST_LIFETIME_SECONDS} (30 days)")
+        if not 1 <= self.max_lifetime_seconds <= MAX_LIFETIME_SECONDS:
+            raise ValueError(f"`max_lifetime_seconds` must be between 1 and {MAX_LIFETIME_SECONDS} (30 days)")
 
     @property
     def hmac_key(self) -> bytes | None:
@@ -92,13 +92,13 @@ class UnverifiedToken(Struct):
 
 def is_issuer(value: object) -> TypeGuard[str]:
     """Whether this can be the `iss` of a token. Anything else cannot be looked up."""
-    return isinstance(value, str) and 1 <= len(value) <= LONGEST_ISSUER and is_line(value)
+    return isinstance(value, str) and 1 <= len(value) <= MAX_ISSUER_LENGTH and is_line(value)
 
 
 def check_new_rules(rules: TokenRules) -> None:
     """Raise `InvalidInput` for rules that no token could ever fit."""
     if rules.issuer is not None and not is_issuer(rules.issuer):
-        raise InvalidInput(f"The `issuer` must have 1 to {LONGEST_ISSUER} characters, and no control characters.")
+        raise InvalidInput(f"The `issuer` must have 1 to {MAX_ISSUER_LENGTH} characters, and no control characters.")
     if rules.audience == "":
         raise InvalidInput("The `audience` must not be empty. Leave it out if the tokens have no `aud`.")
     if rules.jwks_url is not None and not _is_web_address(rules.jwks_url):
@@ -131,20 +131,20 @@ class VerifiedUser(Struct):
 
     user_id: str
     expires_at: datetime
-    """Its `exp`. Up to `LEEWAY` before now, because clocks differ."""
+    """Its `exp`. Up to `MAX_CLOCK_SKEW` before now, because clocks differ."""
 
 
-def verified_user(claims: dict[str, object], now: datetime, *, max_lifetime: timedelta) -> VerifiedUser:
+def read_verified_user(claims: dict[str, object], now: datetime, *, max_lifetime: timedelta) -> VerifiedUser:
     """The user of a token whose signature was verified.
 
     Raises `UserTokenInvalid`, `UserTokenExpired`, `UserTokenNotYetValid`, `UserTokenLivesTooLong`.
     """
     expires_at = check_times(claims, now, max_lifetime=max_lifetime)
-    return VerifiedUser(user_of(claims), expires_at)
+    return VerifiedUser(read_user_id(claims), expires_at)
 
 
 def check_times(claims: dict[str, object], now: datetime, *, max_lifetime: timedelta) -> datetime:
-    """When the token expires, if it is valid at `now`, give or take `LEEWAY` (RFC 7519, sections 4.1.4 to 4.1.6).
+    """Return the expiry of a token that is valid at `now` within `MAX_CLOCK_SKEW` (RFC 7519, sections 4.1.4 to 4.1.6).
 
     The lifetime counts from `iat`, so that a token is not refused first and accepted later. A token without `iat`, or
     with one in the future, counts from `now`.
@@ -152,7 +152,7 @@ def check_times(claims: dict[str, object], now: datetime, *, max_lifetime: timed
     expires_at, not_before = claims.get("exp"), claims.get("nbf", 0)
     if not _is_number(expires_at) or not _is_number(not_before):
         raise UserTokenInvalid("The user token needs an `exp`, and both `exp` and `nbf` are seconds since 1970.")
-    moment, leeway = now.timestamp(), LEEWAY.total_seconds()
+    moment, leeway = now.timestamp(), MAX_CLOCK_SKEW.total_seconds()
     if moment >= expires_at + leeway:
         raise UserTokenExpired("The user token has expired. Get a new one from your identity provider.")
     if moment < not_before - leeway:
@@ -172,10 +172,10 @@ def _hours(duration: timedelta) -> str:
     return f"{duration.total_seconds() / 3600:g} hours"
 
 
-def user_of(claims: dict[str, object]) -> str:
+def read_user_id(claims: dict[str, object]) -> str:
     """The `sub` of the token: our `user_id`. A number counts as its digits."""
     subject = claims.get("sub")
-    if isinstance(subject, int) and not isinstance(subject, bool) and abs(subject) < 10**LONGEST_IDENTIFIER:
+    if isinstance(subject, int) and not isinstance(subject, bool) and abs(subject) < 10**MAX_IDENTIFIER_LENGTH:
         subject = str(subject)
     if not isinstance(subject, str):
         raise UserTokenInvalid("The user token needs a `sub`: the id of the user, as a string.")

@@ -10,16 +10,16 @@ from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
 from urllib.parse import urlsplit
 
-from videobroker.domain.events import ONLY_BY_NAME, EventType
+from videobroker.domain.events import OPT_IN_EVENTS, EventType
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId
 from videobroker.errors import InvalidInput
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the standard's word, not a secret
 SECRET_BYTES = 32
-MOST_SECRETS = 10
+MAX_SIGNING_SECRETS = 10
 """Sign at once. Whoever rotates faster loses the oldest."""
 
-RETRY_AFTER = (
+RETRY_DELAYS = (
     timedelta(seconds=5),
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -29,13 +29,13 @@ RETRY_AFTER = (
     timedelta(hours=10),
 )
 """The wait before each further attempt: 27 h 35 min in all, after which a delivery has failed."""
-JITTER = 0.1
+RETRY_JITTER = 0.1
 """Waits are longer or shorter by up to this share, so that what failed together does not come back together."""
-LONGEST_RETRY_AFTER = timedelta(hours=1)
+MAX_RETRY_AFTER = timedelta(hours=1)
 """A receiver may ask for a pause up to this."""
 DISABLED_AFTER = timedelta(days=5)
 """An endpoint that has answered nothing but failures for so long is disabled."""
-LONGEST_URL = 2048
+MAX_URL_LENGTH = 2048
 
 
 class Operated(StrEnum):
@@ -61,7 +61,7 @@ class Disabled(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SigningSecret:
     """What deliveries are signed with."""
 
     value: str = field(repr=False)
@@ -84,34 +84,34 @@ class Endpoint:
     """The events of one session come one after the other: a later one waits until an earlier one has been taken."""
     disabled: Disabled | None
     created_at: datetime
-    secrets: tuple[Secret, ...] = field(repr=False, default=())
+    secrets: tuple[SigningSecret, ...] = field(repr=False, default=())
     failing_since: datetime | None = None
     """The first failure since the last success."""
 
-    def wants(self, event_type: EventType) -> bool:
+    def is_subscribed_to(self, event_type: EventType) -> bool:
         """Whether it gets events of this type."""
-        return event_type in self.types if self.types else event_type not in ONLY_BY_NAME
+        return event_type in self.types if self.types else event_type not in OPT_IN_EVENTS
 
     @property
     def host(self) -> str:
         """The host of its URL, with the port if it is given."""
-        return host_of(self.url)
+        return extract_host(self.url)
 
     def signing_secrets(self, now: datetime) -> tuple[str, ...]:
         """All that sign now, the present one first."""
         return tuple(secret.value for secret in self.secrets if secret.until is None or now < secret.until)
 
-    def rotated(self, now: datetime, *, overlap: timedelta) -> tuple[Secret, ...]:
+    def rotate_secret(self, now: datetime, *, overlap: timedelta) -> tuple[SigningSecret, ...]:
         """A new secret, the present one for as long as the overlap, and earlier ones for as long as they were given."""
         former = (
-            Secret(secret.value, now + overlap) if secret.until is None else secret
+            SigningSecret(secret.value, now + overlap) if secret.until is None else secret
             for secret in self.secrets
             if secret.until is None or now < secret.until
         )
-        return (Secret(new_secret()), *former)[:MOST_SECRETS]
+        return (SigningSecret(generate_secret()), *former)[:MAX_SIGNING_SECRETS]
 
 
-def host_of(url: str) -> str:
+def extract_host(url: str) -> str:
     """The host of a URL, with the port if it is given."""
     parts = urlsplit(url)
     return (parts.hostname or "") + ("" if parts.port is None else f":{parts.port}")
@@ -127,7 +127,7 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """One try to deliver."""
 
     number: int
@@ -142,12 +142,12 @@ class Attempt:
     """Why there was no answer."""
 
     @property
-    def taken(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether the receiver has taken the event: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether the receiver wants nothing any more: 410."""
         return self.status == 410
 
@@ -170,25 +170,27 @@ class Delivery:
     """Attempts that failed since it was last queued."""
 
 
-def new_secret() -> str:
+def generate_secret() -> str:
     """A fresh secret: 256 random bits."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def next_attempt_at(attempts: int, now: datetime, *, asked: timedelta | None, dice: random.Random) -> datetime | None:
+def schedule_next_attempt(
+    attempts: int, now: datetime, *, asked: timedelta | None, dice: random.Random
+) -> datetime | None:
     """When a delivery is tried again that has failed `attempts` times; None when it has failed for good.
 
     `asked` is the receiver's own wish (Retry-After): it makes the wait longer, within bounds, never shorter.
     """
-    if attempts > len(RETRY_AFTER):
+    if attempts > len(RETRY_DELAYS):
         return None
-    wait = RETRY_AFTER[attempts - 1] * dice.uniform(1 - JITTER, 1 + JITTER)
+    wait = RETRY_DELAYS[attempts - 1] * dice.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER)
     if asked is not None:
-        wait = max(wait, min(asked, LONGEST_RETRY_AFTER))
+        wait = max(wait, min(asked, MAX_RETRY_AFTER))
     return now + wait
 
 
-def checked_url(url: str, *, anywhere: bool) -> str:
+def check_endpoint_url(url: str, *, anywhere: bool) -> str:
     """The URL, if events may be sent to it. Raises `InvalidInput` saying what is wrong.
 
     Only what the text shows is checked here; whether the host is in a private network is checked at every connection.
@@ -200,8 +202,8 @@ def checked_url(url: str, *, anywhere: bool) -> str:
     except ValueError:
         raise InvalidInput("The `url` is not a URL.") from None
     allowed = {"https", "http"} if anywhere else {"https"}
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise InvalidInput(f"The `url` has at most {LONGEST_URL} characters, all of them printable ASCII.")
+    if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
+        raise InvalidInput(f"The `url` has at most {MAX_URL_LENGTH} characters, all of them printable ASCII.")
     if parts.scheme not in allowed or not host:
         raise InvalidInput("The `url` must begin with https:// and name a host.")
     if parts.username is not None or parts.password is not None:

@@ -7,13 +7,13 @@ from typing import Any
 import jwt
 
 from videobroker.domain.user_tokens import (
-    LONGEST_TOKEN,
+    MAX_TOKEN_LENGTH,
     Algorithm,
     TokenRules,
     UnverifiedToken,
     VerifiedUser,
     is_issuer,
-    verified_user,
+    read_verified_user,
 )
 from videobroker.errors import UserTokenInvalid
 from videobroker.identity.jwks import SIGNING_ALGORITHMS, KeySets, PublicKey
@@ -40,7 +40,7 @@ class JwtUserTokens:
             claims = await self._claims_by_keys(rules, rules.jwks_url, token, header, now)
         else:
             claims = _claims_by_secret(rules, token)
-        return verified_user(claims, now, max_lifetime=timedelta(seconds=rules.max_lifetime_seconds))
+        return read_verified_user(claims, now, max_lifetime=timedelta(seconds=rules.max_lifetime_seconds))
 
     async def _claims_by_keys(
         self, rules: TokenRules, url: str, token: str, header: Mapping[str, Any], now: datetime
@@ -82,8 +82,8 @@ def _audiences(aud: object) -> frozenset[str]:
 
 
 def _header(token: str) -> dict[str, Any]:
-    if len(token) > LONGEST_TOKEN:
-        raise UserTokenInvalid(f"The user token is longer than {LONGEST_TOKEN} characters.")
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise UserTokenInvalid(f"The user token is longer than {MAX_TOKEN_LENGTH} characters.")
     try:
         return jwt.get_unverified_header(token)
     except (jwt.InvalidTokenError, ValueError, RecursionError):

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from videobroker.domain.apps import ProviderAccount, ProviderName
-from videobroker.domain.attendance.observations import Observation, RollCall
-from videobroker.domain.attendance.recordings import RecordingNews
+from videobroker.domain.attendance.observations import Observation, PresenceReport
+from videobroker.domain.attendance.recordings import RecordingUpdate
 from videobroker.domain.diagnostics import CheckResult
 from videobroker.domain.struct import Struct
 from videobroker.errors import ProviderRefused
@@ -139,7 +139,7 @@ class Notice:
     """Which room it is about; None for what is about none."""
     observation: Observation | None = None
     """What it says about a call; None for what does not matter to calls, and for recorders."""
-    recording: RecordingNews | None = None
+    recording: RecordingUpdate | None = None
     """What it says about a recording. A notice says something about one of them at most: a call, or a recording."""
 
 
@@ -197,7 +197,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[RollCall]:
+    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
         """Who is in the room now, and who was in it since then, as far as the vendor tells. Needs `ROLL_CALL`.
 
         One for each meeting that the vendor knows of. Where it knows of none, there is one that names nobody, or none

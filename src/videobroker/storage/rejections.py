@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import Counter
 
 from videobroker.domain.ids import SERVICE_ID, AppId
-from videobroker.domain.rejections import Tally, first, merged
+from videobroker.domain.rejections import RejectionTally, merge_tallies, start_tally
 from videobroker.storage.journal.journal import JournalWriter
 
 INTERVAL_SECONDS = 60.0
@@ -33,7 +33,7 @@ class Rejections:
 
     def __init__(self, scribe: JournalWriter) -> None:
         self._scribe = scribe
-        self._tallies: dict[tuple[AppId, str], Tally] = {}
+        self._tallies: dict[tuple[AppId, str], RejectionTally] = {}
         self._counted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -42,7 +42,7 @@ class Rejections:
         REJECTED.labels(reason).inc()
         key = (AppId(app_id or SERVICE_ID), reason)
         known = self._tallies.get(key)
-        self._tallies[key] = first(*key, address, now) if known is None else known.plus(address, now)
+        self._tallies[key] = start_tally(*key, address, now) if known is None else known.plus(address, now)
         self._counted.set()
         if self._task is None:
             self._task = asyncio.create_task(self._write_on(), name="rejections")
@@ -60,9 +60,9 @@ class Rejections:
                 log.warning("rejections.write_failed", reason=tally.reason, count=tally.count, error=repr(error))
                 self._restore(key, tally)
 
-    def _restore(self, key: tuple[AppId, str], tally: Tally) -> None:
+    def _restore(self, key: tuple[AppId, str], tally: RejectionTally) -> None:
         newer = self._tallies.get(key)
-        self._tallies[key] = tally if newer is None else merged(tally, newer)
+        self._tallies[key] = tally if newer is None else merge_tallies(tally, newer)
 
     async def aclose(self) -> None:
         """Write the rest, and stop."""

@@ -3,9 +3,17 @@
 from datetime import datetime
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Decision, Person, Reason, Refuse, Wait, advice, decide
+from videobroker.domain.access import (
+    AccessDecision,
+    AccessSubject,
+    Reason,
+    RefuseDecision,
+    WaitDecision,
+    decide_access,
+    explain_decision,
+)
 from videobroker.domain.apps import GUEST_ROLE, App
-from videobroker.domain.join_context import JoinContext, providers_of
+from videobroker.domain.join_context import JoinContext, select_providers
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKey
 from videobroker.errors import AccessDenied, SessionNotFound
@@ -13,23 +21,27 @@ from videobroker.storage.joining import lobby
 from videobroker.usecases.context import RequestContext
 
 
-async def access(context: RequestContext, key: SessionKey, *, user_id: str | None, is_guest: bool = False) -> Decision:
+async def access(
+    context: RequestContext, key: SessionKey, *, user_id: str | None, is_guest: bool = False
+) -> AccessDecision:
     """May this person enter now? Without a `user_id` the question is about any guest.
 
     Nothing is changed; of somebody who waits to be let in, it is a sign that they still do.
     """
     entrance = await look_at(context.broker, key, user_id)
-    decision = decide(
-        entrance.door(context.app), person_at(context.app, entrance, is_guest=is_guest or user_id is None), context.now
+    decision = decide_access(
+        entrance.access_context(context.app),
+        person_at(context.app, entrance, is_guest=is_guest or user_id is None),
+        context.now,
     )
     await still_waits(context.broker, entrance, decision, now=context.now)
     return decision
 
 
-async def still_waits(broker: Broker, entrance: JoinContext, decision: Decision, *, now: datetime) -> None:
+async def still_waits(broker: Broker, entrance: JoinContext, decision: AccessDecision, *, now: datetime) -> None:
     """Write that somebody with an entry in the waiting room has given a sign, as far as they are kept there."""
     entry = entrance.entry
-    if entry is None or not isinstance(decision, Wait) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
+    if entry is None or not isinstance(decision, WaitDecision) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
         return
     session = entrance.session
     async with broker.store.transaction() as transaction:
@@ -56,14 +68,14 @@ def no_session(key: SessionKey) -> SessionNotFound:
     return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 
-def person_at(app: App, entrance: JoinContext, *, is_guest: bool) -> Person:
+def person_at(app: App, entrance: JoinContext, *, is_guest: bool) -> AccessSubject:
     """Who it is that stands there."""
     participant = entrance.participant
     role = GUEST_ROLE if is_guest else participant.role if participant else None
-    providers = providers_of(app, entrance.session)
+    providers = select_providers(app, entrance.session)
     provider_role = app.provider_role(providers[0], role) if providers and role else None
     state = None if entrance.entry is None else entrance.entry.state
-    return Person(
+    return AccessSubject(
         role=role,
         provider_role=provider_role,
         is_guest=is_guest,
@@ -73,9 +85,9 @@ def person_at(app: App, entrance: JoinContext, *, is_guest: bool) -> Person:
     )
 
 
-def denial(decision: Wait | Refuse, *, guest_id: str | None = None) -> AccessDenied:
+def denial(decision: WaitDecision | RefuseDecision, *, guest_id: str | None = None) -> AccessDenied:
     """The decision as an error; a guest who has to wait is told who they are, for the next time."""
-    if isinstance(decision, Refuse):
-        return AccessDenied(advice(decision), decision=decision)
+    if isinstance(decision, RefuseDecision):
+        return AccessDenied(explain_decision(decision), decision=decision)
     fields = {} if guest_id is None else {"guest_id": guest_id}
-    return AccessDenied(advice(decision), decision=decision, retry_after=decision.retry_after, **fields)
+    return AccessDenied(explain_decision(decision), decision=decision, retry_after=decision.retry_after, **fields)

@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from videobroker.domain.access import Reason, Refuse, advice
+from videobroker.domain.access import Reason, RefuseDecision, explain_decision
 from videobroker.domain.actors import Actor
-from videobroker.domain.api_keys import SCOPE_MEANINGS
+from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS
 from videobroker.domain.authorization import (
     RULES,
     Action,
-    Allowed,
     Authorization,
+    Denial,
     DenialReason,
-    Denied,
     Membership,
+    Permit,
     Relation,
     authorize,
     authorize_app,
+    determine_membership,
     lacks_scope,
-    membership,
-    view_of,
+    limit_view,
 )
 from videobroker.domain.ids import SessionId
 from videobroker.domain.join_context import JoinContext
@@ -73,14 +73,14 @@ def require_at(
 
 async def require_in(
     context: RequestContext, transaction: UnitOfWork, session: Session, action: Action, *, about: str | None = None
-) -> Allowed:
+) -> Permit:
     """Like `require`, inside a transaction that has locked the session: no one is blocked or admitted meanwhile."""
     policy = context.app.policy_for(session.terms.policy)
     person = _NO_SESSION
     if context.actor.user_id is not None:
         participant = await sessions.find_participant(transaction, context.app.id, session.id, context.actor.user_id)
         removal = await removals.find(transaction, context.app.id, session.id, context.actor.user_id)
-        person = membership(
+        person = determine_membership(
             policy,
             None if participant is None else participant.role,
             is_guest=context.actor.is_guest,
@@ -93,7 +93,7 @@ async def require_in(
 def require_new(context: RequestContext, key: SessionKey, role: str | None) -> None:
     """Raise unless the actor may create a session in which they have this app role."""
     policy = context.app.own_policy
-    person = membership(policy, role)
+    person = determine_membership(policy, role)
     _required(authorize(context.actor, Action.CREATE_SESSION, policy=policy, person=person), key)
 
 
@@ -101,20 +101,20 @@ def require_scope(actor: Actor, action: Action) -> None:
     """Raise `ScopeMissing` for a key, or a ticket that a key issued, without the scope for the action."""
     rule = RULES[action]
     if lacks_scope(actor, action):
-        raise _error(Denied(DenialReason.SCOPE_MISSING, rule.scope), None)
+        raise _error(Denial(DenialReason.SCOPE_MISSING, rule.scope), None)
 
 
 def require_for_app(actor: Actor, action: Action) -> None:
     """Raise unless the actor may perform an action that is about the app as a whole. Raises `ScopeMissing`."""
     denied = authorize_app(actor, action)
-    if isinstance(denied, Denied):
+    if isinstance(denied, Denial):
         raise _error(denied, None)
 
 
 def require_among(actor: Actor, *user_ids: str) -> None:
     """Raise `NotYourself` for an end user who is none of these people."""
     if actor.user_id is not None and actor.user_id not in user_ids:
-        raise _error(Denied(DenialReason.NOT_YOURSELF), None)
+        raise _error(Denial(DenialReason.NOT_YOURSELF), None)
 
 
 async def visible(
@@ -130,26 +130,26 @@ async def visible(
     views: dict[SessionId, SessionView] = {}
     for session in found:
         policy, participant = context.app.policy_for(session.terms.policy), own.get(session.id)
-        person = membership(
+        person = determine_membership(
             policy,
             None if participant is None else participant.role,
             is_blocked=session.id in blocked,
             entry=waiting.get(session.id),
         )
-        if isinstance(authorize(context.actor, Action.VIEW_SESSION, policy=policy, person=person), Allowed):
-            views[session.id] = view_of(context.actor, policy=policy, person=person)
+        if isinstance(authorize(context.actor, Action.VIEW_SESSION, policy=policy, person=person), Permit):
+            views[session.id] = limit_view(context.actor, policy=policy, person=person)
     return views
 
 
 def view_at(context: RequestContext, authorized: Authorized) -> SessionView:
     """How much of the session that was loaded for the actor they see."""
     policy = context.app.policy_for(authorized.entrance.session.terms.policy)
-    return view_of(context.actor, policy=policy, person=authorized.person or _NO_SESSION)
+    return limit_view(context.actor, policy=policy, person=authorized.person or _NO_SESSION)
 
 
 def membership_at(context: RequestContext, entrance: JoinContext) -> Membership:
     """What the actor, an end user, is to the session that was loaded for them."""
-    return membership(
+    return determine_membership(
         context.app.policy_for(entrance.session.terms.policy),
         None if entrance.participant is None else entrance.participant.role,
         is_guest=context.actor.is_guest,
@@ -158,8 +158,8 @@ def membership_at(context: RequestContext, entrance: JoinContext) -> Membership:
     )
 
 
-def _required(authorization: Authorization, key: SessionKey) -> Allowed:
-    if isinstance(authorization, Denied):
+def _required(authorization: Authorization, key: SessionKey) -> Permit:
+    if isinstance(authorization, Denial):
         raise _error(authorization, key)
     return authorization
 
@@ -172,10 +172,10 @@ _REFUSALS = {
 }
 
 
-def _error(denied: Denied, key: SessionKey | None) -> BrokerError:
+def _error(denied: Denial, key: SessionKey | None) -> BrokerError:
     match denied.reason:
         case DenialReason.SCOPE_MISSING if denied.scope is not None:
-            meaning = SCOPE_MEANINGS[denied.scope]
+            meaning = SCOPE_DESCRIPTIONS[denied.scope]
             return ScopeMissing(
                 f"This credential may not {meaning}. Use an API key with the scope `{denied.scope}`.",
                 scope=denied.scope.value,
@@ -185,7 +185,7 @@ def _error(denied: Denied, key: SessionKey | None) -> BrokerError:
         case DenialReason.SESSION_HIDDEN if key is not None:
             return no_session(key)
         case reason if reason in _REFUSALS:
-            decision = Refuse(_REFUSALS[reason])
-            return AccessDenied(advice(decision), decision=decision)
+            decision = RefuseDecision(_REFUSALS[reason])
+            return AccessDenied(explain_decision(decision), decision=decision)
         case _:
             return RoleMayNot("Your role in this session does not allow this. Ask a host, or use an API key.")

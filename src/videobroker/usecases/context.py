@@ -8,7 +8,7 @@ from typing import Any, Self
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType, create_session_event
 from videobroker.domain.sessions import Session
 from videobroker.domain.struct import Struct
 from videobroker.providers.contract import Provider
@@ -51,4 +51,4 @@ class RequestContext(Struct):
         data: Mapping[str, Any] | None = None,
     ) -> Event:
         """A new event about the session, by this actor at this time. It is not recorded yet."""
-        return about(session, event_type, actor=self.actor, now=self.now, user_id=user_id, data=data)
+        return create_session_event(session, event_type, actor=self.actor, now=self.now, user_id=user_id, data=data)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from videobroker.broker import Broker
 from videobroker.concurrency.lease import kept
-from videobroker.domain.idempotency import Grant
+from videobroker.domain.idempotency import CredentialGrant
 from videobroker.domain.ids import AppId
 from videobroker.errors import IdempotencyKeyReused, RequestInFlight
 from videobroker.storage import idempotency
@@ -21,7 +21,7 @@ class Answer:
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
-    credential: Grant | None = None
+    credential: CredentialGrant | None = None
     """What the credential in the body was issued for; None for a body without one."""
     expires_at: datetime | None = None
     """When the body becomes useless, if that is known."""
@@ -116,7 +116,7 @@ def _stored_answer(broker: Broker, known: Remembered, fingerprint: bytes) -> Ans
         )
     if known.status is None or known.sealed_answer is None:
         raise _in_flight()
-    grant = None if known.credential is None else Grant.from_json(known.credential)
+    grant = None if known.credential is None else CredentialGrant.from_json(known.credential)
     return Answer(known.status, broker.secret_box.decrypt(known.sealed_answer), credential=grant)
 
 

@@ -10,8 +10,8 @@ from videobroker.domain.apps import App
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.join_context import door_of
-from videobroker.domain.lifecycle import Affairs, DueStep, LifecycleStep, agenda
+from videobroker.domain.join_context import build_access_context
+from videobroker.domain.lifecycle import DueStep, LifecycleState, LifecycleStep, list_due_steps
 from videobroker.domain.rooms import Room, RoomState
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
@@ -47,7 +47,7 @@ class _Snapshot:
     session: Session
     call: Call | None
     room: Room | None
-    affairs: Affairs
+    affairs: LifecycleState
 
 
 async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[LifecycleStep]:
@@ -63,16 +63,16 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
             snapshot = await _snapshot(transaction, broker, app_id, session_id, now)
             if snapshot is None:
                 return done
-            dues = [each for each in agenda(snapshot.affairs) if each.errand not in put_off]
+            dues = [each for each in list_due_steps(snapshot.affairs) if each.step not in put_off]
             due = next((each for each in dues if each.at <= now), None)
             if due is None:
                 moments = [*put_off.values(), *(each.at for each in dues), *([] if again_at is None else [again_at])]
                 await sessions.attend_by(transaction, app_id, session_id, min(moments, default=None))
                 return done
-        done.append(due.errand)
+        done.append(due.step)
         if not await _run(snapshot, due):
             # The others must not wait for it.
-            put_off[due.errand] = now + _pause(due, now)
+            put_off[due.step] = now + _pause(due, now)
     return done
 
 
@@ -113,16 +113,16 @@ async def _snapshot(
     found = await rooms.find(transaction, app_id, session_id)
     room = next((room for room in found if room.provider is session.provider), None)
     last_ended = max((call.ended_at for call in held if call.ended_at is not None), default=None)
-    affairs = Affairs(
-        door=door_of(app, session, call_running=call is not None),
-        shut=session.terms.is_shut,
+    affairs = LifecycleState(
+        door=build_access_context(app, session, call_running=call is not None),
+        is_closed=session.terms.is_closed,
         created_at=session.created_at,
         changed_at=session.updated_at,
         call_open=call is not None,
         room_open=room is not None and room.state is RoomState.READY and can_close(context, session),
         room_closing=room is not None and room.state is RoomState.CLOSING and can_close(context, session),
         present=None if call is None or call.evidence_at is None else call.attendance.present,
-        quiet_since=None if call is None else await _quiet_since(transaction, app, session, call),
+        empty_since=None if call is None else await _quiet_since(transaction, app, session, call),
         last_call_ended_at=last_ended,
         no_shows_reported_for=session.no_shows_reported_for,
         concluded=session.concluded_at is not None,
@@ -139,8 +139,8 @@ async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call
 
 async def _run(snapshot: _Snapshot, due: DueStep) -> bool:
     """Run one errand; False when it has to be tried again later."""
-    log.info("lifecycle.step_started", step=due.errand, session_id=str(snapshot.session.id), reason=due.reason)
-    match due.errand:
+    log.info("lifecycle.step_started", step=due.step, session_id=str(snapshot.session.id), reason=due.reason)
+    match due.step:
         case LifecycleStep.CLOSE:
             return await _close(snapshot, due)
         case LifecycleStep.REPORT_NO_SHOWS:
@@ -159,7 +159,7 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
     async with broker.store.transaction() as transaction:
         # What was due may have changed since we looked: a new start, another reschedule.
         again = await _snapshot(transaction, broker, app.id, session.id, now)
-        if again is None or due.errand not in {each.errand for each in agenda(again.affairs) if each.at <= now}:
+        if again is None or due.step not in {each.step for each in list_due_steps(again.affairs) if each.at <= now}:
             return True
         await end_open_call(
             again.context,

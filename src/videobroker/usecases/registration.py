@@ -8,17 +8,17 @@ from typing import Any
 from videobroker.domain.access import has_opened
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
-from videobroker.domain.authorization import Action, membership, view_of
+from videobroker.domain.authorization import Action, determine_membership, limit_view
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId, uuid7
-from videobroker.domain.join_context import door_of, providers_named, providers_of
-from videobroker.domain.lifecycle import Affairs, agenda
+from videobroker.domain.join_context import build_access_context, select_providers, select_requested_providers
+from videobroker.domain.lifecycle import LifecycleState, list_due_steps
 from videobroker.domain.sessions import (
     EMBEDDED_PARTICIPANTS,
     FULL_VIEW,
     Participant,
-    Registered,
+    RegistrationResult,
     Session,
     SessionFilter,
     SessionKey,
@@ -59,14 +59,14 @@ LONGEST_ROSTER = 10_000
 
 async def register(
     context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant] | None
-) -> Registered:
+) -> RegistrationResult:
     """Register a session, or replace what was registered under its reference.
 
     `people` replaces the roster; None leaves it as it is. The same terms and people again change nothing: no event,
     no new version. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`.
     """
     check_terms(context.app, terms)
-    check_people(context.app, providers_named(context.app, terms), people or ())
+    check_people(context.app, select_requested_providers(context.app, terms), people or ())
     async with context.store.transaction() as transaction:
         added = await _add(context, transaction, key, terms, people or ())
         if added is not None:
@@ -78,13 +78,13 @@ async def register(
 
 async def register_new(
     context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant]
-) -> Registered | None:
+) -> RegistrationResult | None:
     """Register a session under a reference that nothing has yet; None, and no change, when something has it.
 
     Raises whatever `register` raises.
     """
     check_terms(context.app, terms)
-    check_people(context.app, providers_named(context.app, terms), people)
+    check_people(context.app, select_requested_providers(context.app, terms), people)
     async with context.store.transaction() as transaction:
         return await _add(context, transaction, key, terms, people)
 
@@ -95,7 +95,7 @@ async def _add(
     key: SessionKey,
     terms: SessionTerms,
     people: Sequence[Participant],
-) -> Registered | None:
+) -> RegistrationResult | None:
     require_may_create(context, key.kind, terms, people)
     session = Session(SessionId(uuid7(context.now)), key, terms, None, 1, context.now, context.now)
     if not await sessions.add(transaction, session, attend_at=_first_due(context.app, session)):
@@ -118,7 +118,7 @@ def require_may_create(
 
 async def amend(
     context: RequestContext, key: SessionKey, amendment: Callable[[SessionTerms], SessionTerms]
-) -> Registered:
+) -> RegistrationResult:
     """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
     async with context.store.transaction() as transaction:
         registered = await _change(context, transaction, key, amendment, None)
@@ -126,7 +126,7 @@ async def amend(
     return registered
 
 
-async def cancel(context: RequestContext, key: SessionKey) -> Registered:
+async def cancel(context: RequestContext, key: SessionKey) -> RegistrationResult:
     """Cancel a session: nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same."""
     return await amend(context, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED))
 
@@ -137,7 +137,7 @@ async def _change(
     key: SessionKey,
     amendment: Callable[[SessionTerms], SessionTerms],
     people: Sequence[Participant] | None,
-) -> Registered:
+) -> RegistrationResult:
     session = await sessions.lock(transaction, key)
     if session is None:
         raise no_session(key)
@@ -172,24 +172,26 @@ async def _change(
 
 def _registered(
     session: Session, people: Sequence[Participant], *, actor: Actor, created: bool = False, changed: bool = False
-) -> Registered:
+) -> RegistrationResult:
     own = next((person for person in people if person.user_id == actor.user_id), None)
-    return Registered(session, tuple(people), len(people), own, created=created, changed=changed)
+    return RegistrationResult(session, tuple(people), len(people), own, created=created, changed=changed)
 
 
-async def _read_back(transaction: UnitOfWork, session: Session, *, own_user_id: str | None) -> Registered:
+async def _read_back(transaction: UnitOfWork, session: Session, *, own_user_id: str | None) -> RegistrationResult:
     app_id = session.key.app_id
     people, count = await sessions.first_participants(transaction, app_id, session.id, limit=EMBEDDED_PARTICIPANTS)
     own = None if own_user_id is None else await sessions.find_participant(transaction, app_id, session.id, own_user_id)
-    return Registered(session, people, count, own)
+    return RegistrationResult(session, people, count, own)
 
 
-def _view_of_change(context: RequestContext, registered: Registered) -> SessionView:
+def _view_of_change(context: RequestContext, registered: RegistrationResult) -> SessionView:
     """What an actor who changed the session sees of it: a key sees what it wrote, also without `sessions:read`."""
     if context.actor.user_id is None:
         return FULL_VIEW
     policy, own = context.app.policy_for(registered.session.terms.policy), registered.own
-    return view_of(context.actor, policy=policy, person=membership(policy, None if own is None else own.role))
+    return limit_view(
+        context.actor, policy=policy, person=determine_membership(policy, None if own is None else own.role)
+    )
 
 
 def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
@@ -199,24 +201,28 @@ def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
 
 
 def _first_due(app: App, session: Session) -> datetime | None:
-    door = door_of(app, session, call_running=False)
-    dues = agenda(Affairs(door=door, shut=False, created_at=session.created_at, changed_at=session.updated_at))
+    door = build_access_context(app, session, call_running=False)
+    dues = list_due_steps(
+        LifecycleState(door=door, is_closed=False, created_at=session.created_at, changed_at=session.updated_at)
+    )
     return dues[0].at if dues else None
 
 
 def _reason_to_close(context: RequestContext, session: Session, after: SessionTerms) -> EndReason | None:
     """Why the call ends and the room is shut with this change; None when they may go on."""
-    if after.is_shut:
-        return EndReason.SESSION_SHUT
-    had_opened = has_opened(door_of(context.app, session, call_running=False), context.now)
-    is_open = has_opened(door_of(context.app, replace(session, terms=after), call_running=False), context.now)
+    if after.is_closed:
+        return EndReason.SESSION_CLOSED
+    had_opened = has_opened(build_access_context(context.app, session, call_running=False), context.now)
+    is_open = has_opened(
+        build_access_context(context.app, replace(session, terms=after), call_running=False), context.now
+    )
     return EndReason.SESSION_MOVED if had_opened and not is_open else None
 
 
 async def _check_terms_change(transaction: UnitOfWork, app: App, session: Session, terms: SessionTerms) -> None:
     """Only what is new has to fit what the app has now: an app that changed its setup can still cancel."""
     check_schedule(terms)
-    providers = providers_of(app, replace(session, terms=terms))
+    providers = select_providers(app, replace(session, terms=terms))
     moved = terms.providers != session.terms.providers
     if moved:
         check_accounts(app, terms)
@@ -228,7 +234,7 @@ async def _check_terms_change(transaction: UnitOfWork, app: App, session: Sessio
 def _check_people_change(
     app: App, session: Session, terms: SessionTerms, former: Sequence[Participant], wanted: Sequence[Participant]
 ) -> None:
-    providers = providers_of(app, replace(session, terms=terms))
+    providers = select_providers(app, replace(session, terms=terms))
     moved = terms.providers != session.terms.providers
     check_people(app, providers, wanted, known=set() if moved else set(former))
 
@@ -253,12 +259,12 @@ def _kind_of_change(before: Session, after: Session) -> EventType:
     return EventType.SESSION_UPDATED
 
 
-async def _shut_if_over(context: RequestContext, registered: Registered) -> None:
-    if registered.closes or registered.session.terms.is_shut:
+async def _shut_if_over(context: RequestContext, registered: RegistrationResult) -> None:
+    if registered.closes or registered.session.terms.is_closed:
         await close_room(context, registered.session)
 
 
-async def find(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> Registered:
+async def find(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> RegistrationResult:
     """A session with its first participants and the actor's own entry, as far as the actor may see them.
 
     Raises `SessionNotFound`, `ScopeMissing`.
@@ -338,7 +344,7 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
         if session is None:
             raise no_session(key)
         await require_in(context, transaction, session, Action.CHANGE_DETAILS)
-        check_people(context.app, providers_of(context.app, session), [person])
+        check_people(context.app, select_providers(context.app, session), [person])
         former = await sessions.find_participant(transaction, context.app.id, session.id, person.user_id)
         if former != person:
             await sessions.put_participants(transaction, context.app.id, session.id, [person])
@@ -365,7 +371,7 @@ def check_terms(app: App, terms: SessionTerms) -> None:
     """Raise unless the app can have a session on these terms."""
     check_schedule(terms)
     check_accounts(app, terms)
-    check_guests(app, providers_named(app, terms), terms)
+    check_guests(app, select_requested_providers(app, terms), terms)
 
 
 def check_guests(app: App, providers: Iterable[ProviderName], terms: SessionTerms) -> None:

@@ -9,21 +9,34 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
-from videobroker.domain.api_keys import SHOWN_CHARACTERS, ApiKey, Scope, check_key_shape, key_digest, mint_key
+from videobroker.domain.api_keys import (
+    KEY_HINT_LENGTH,
+    ApiKey,
+    Scope,
+    check_key_shape,
+    compute_key_digest,
+    generate_key,
+)
 from videobroker.domain.apps import (
     GUEST_ROLE,
-    MOST_ORIGINS,
+    MAX_ORIGINS,
     App,
     LegacyFamily,
     ProviderAccount,
     ProviderName,
     RoleMap,
-    origin,
+    normalize_origin,
 )
 from videobroker.domain.events import Event, EventType, Via
 from videobroker.domain.ids import SERVICE_ID, AccountId, AppId, KeyId, uuid7
 from videobroker.domain.policy import DEFAULT_POLICY
-from videobroker.domain.set_up import changed_names, changes, rules_changed, set_up_event, settings_of
+from videobroker.domain.set_up import (
+    compare_settings,
+    create_set_up_event,
+    describe_rules_change,
+    list_changed_names,
+    list_settings,
+)
 from videobroker.domain.texts import check_identifier
 from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
@@ -87,7 +100,7 @@ class RulesOverlap(Conflict):
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
     """Whose key this is, as of less than a second ago. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
     check_key_shape(key)
-    found = await broker.tenant_cache.by_key(key_digest(key))
+    found = await broker.tenant_cache.by_key(compute_key_digest(key))
     if found is None:
         raise ApiKeyInvalid("This API key is not known here. Check that it belongs to this deployment.")
     api_key, app = found
@@ -169,7 +182,7 @@ async def set_token_rules(
             )
         former = await apps.find_rules(transaction, app.id)
         await apps.save_rules(transaction, app.id, rules, now=now)
-        data = rules_changed(former, rules)
+        data = describe_rules_change(former, rules)
         await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
 
 
@@ -245,7 +258,7 @@ async def create_app(
         if not added:
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
         new = await apps.app_by_id(transaction, app_id)
-        settings = {} if new is None else settings_of(new)
+        settings = {} if new is None else list_settings(new)
         event = _set_up(app_id, EventType.APP_SETTINGS_CREATED, via, now, name=name, settings=settings)
         await record(transaction, event)
     return await find_app(broker, name)
@@ -281,7 +294,9 @@ async def change_app(
         )
         await sessions.attend_all(transaction, app.id, now)
         after = await apps.app_by_id(transaction, app.id)
-        changed = {} if before is None or after is None else changes(settings_of(before), settings_of(after))
+        changed = (
+            {} if before is None or after is None else compare_settings(list_settings(before), list_settings(after))
+        )
         if changed:
             await record(transaction, _set_up(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
     broker.tenant_cache.forget(app.id)
@@ -291,7 +306,7 @@ async def change_app(
 def _check_guests(
     policy: Mapping[str, Any], role_maps: Mapping[ProviderName, RoleMap], providers: Iterable[ProviderName] = ()
 ) -> None:
-    if not DEFAULT_POLICY.changed_by(policy).guests_allowed:
+    if not DEFAULT_POLICY.with_changes(policy).guests_allowed:
         return
     for provider in sorted({*role_maps, *providers}):
         if GUEST_ROLE not in role_maps.get(provider, {}):
@@ -305,11 +320,11 @@ def _check_guests(
 def _origins(texts: Sequence[str]) -> tuple[str, ...]:
     """Each once, as browsers send them. Raises `InvalidInput`."""
     try:
-        origins = tuple(dict.fromkeys(origin(text) for text in texts))
+        origins = tuple(dict.fromkeys(normalize_origin(text) for text in texts))
     except ValueError as error:
         raise InvalidInput(str(error)) from None
-    if len(origins) > MOST_ORIGINS:
-        raise InvalidInput(f"An app has at most {MOST_ORIGINS} origins.")
+    if len(origins) > MAX_ORIGINS:
+        raise InvalidInput(f"An app has at most {MAX_ORIGINS} origins.")
     return origins
 
 
@@ -336,7 +351,7 @@ async def set_account(
     broker.providers.provider(account)  # refuses settings that cannot work
     async with broker.store.transaction() as transaction:
         former = await apps.save_account(transaction, app.id, account, now=now)
-        changed = changed_names({} if former is None else former.settings, settings)
+        changed = list_changed_names({} if former is None else former.settings, settings)
         if changed or former is None:
             data = {"provider": provider.value, "changed": changed, "is_new": former is None}
             await record(transaction, _set_up(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
@@ -359,20 +374,20 @@ async def create_key(
 
     A `key` that is given is used instead of a new one; giving it again changes nothing.
     """
-    secret = key or mint_key()
+    secret = key or generate_key()
     check_key_shape(secret)
     api_key = ApiKey(
         id=KeyId(uuid7(now)),
         app_id=app.id,
         name=name,
-        shown=secret[:SHOWN_CHARACTERS],
+        shown=secret[:KEY_HINT_LENGTH],
         scopes=frozenset(scopes),
         created_at=now,
         expires_at=expires_at,
         revoked_at=None,
     )
     async with broker.store.transaction() as transaction:
-        if await apps.add_key(transaction, api_key, key_digest(secret)):
+        if await apps.add_key(transaction, api_key, compute_key_digest(secret)):
             data = {**_named(api_key), "expires_at": None if expires_at is None else rfc3339(expires_at)}
             await record(transaction, _set_up(app.id, EventType.API_KEY_CREATED, via, now, **data))
     return secret, api_key
@@ -401,4 +416,4 @@ def _named(key: ApiKey) -> dict[str, Any]:
 
 
 def _set_up(app_id: AppId, event_type: EventType, via: Via, now: datetime, **data: Any) -> Event:
-    return set_up_event(event_type, actor=Actor(app_id), via=via, now=now, **data)
+    return create_set_up_event(event_type, actor=Actor(app_id), via=via, now=now, **data)

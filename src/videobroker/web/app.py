@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from videobroker.broker import Broker
-from videobroker.domain.api_keys import SCOPE_MEANINGS
+from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS
 from videobroker.web import api_docs, console, health, provider_webhooks, v1
 from videobroker.web.console.access import ConsoleAccess
 from videobroker.web.fast_lane import FastLane, ShortWay
@@ -193,7 +193,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
         for requirement in operation.get("security", ()):
             # Scopes belong to keys; a user token says what it may by saying whose it is.
             requirement |= {name: [] for name in requirement if name == "userToken"}
-    scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_MEANINGS.items())
+    scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_DESCRIPTIONS.items())
     document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"
     return document
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Admit, Reason, Refuse, Wait
+from videobroker.domain.access import AdmitDecision, Reason, RefuseDecision, WaitDecision
 from videobroker.domain.apps import GUEST_ROLE, App
-from videobroker.domain.overview import Phase, phase_of
-from videobroker.domain.sessions import Registered, SessionKey, SessionKind
+from videobroker.domain.overview import Phase, determine_phase
+from videobroker.domain.sessions import RegistrationResult, SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases import registration, tenants
 from videobroker.usecases.access import access
@@ -67,7 +67,7 @@ class Shown:
     """A session, and everybody who belongs to it."""
 
     app: App
-    registered: Registered
+    registered: RegistrationResult
     phase: Phase
     present: int
     visitors: Sequence[DemoUser]
@@ -110,30 +110,32 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
     visitors = []
     for name, role, user_id in people:
         decision = await access(context, key, user_id=user_id or None)
-        opens_at = decision.opens_at if isinstance(decision, Wait) and decision.reason is Reason.TOO_EARLY else None
-        can_try = not isinstance(decision, Refuse)
+        opens_at = (
+            decision.opens_at if isinstance(decision, WaitDecision) and decision.reason is Reason.TOO_EARLY else None
+        )
+        can_try = not isinstance(decision, RefuseDecision)
         visitors.append(DemoUser(name, role, user_id, can_try, _state(decision), opens_at))
     call = seen.open_call
     return Shown(
         app,
         registered,
-        phase_of(registered.session, call, now),
+        determine_phase(registered.session, call, now),
         0 if call is None else call.attendance.present,
         visitors,
     )
 
 
-def _state(decision: Admit | Wait | Refuse) -> str:
+def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
     match decision:
-        case Admit():
+        case AdmitDecision():
             return CAN_JOIN
-        case Wait(reason=Reason.TOO_EARLY):
+        case WaitDecision(reason=Reason.TOO_EARLY):
             return ""
-        case Wait(reason=Reason.WAITING_FOR_HOST):
+        case WaitDecision(reason=Reason.WAITING_FOR_HOST):
             return "Waits for the host"
-        case Wait():
+        case WaitDecision():
             return "Asks the host to join"
-        case Refuse(reason=reason):
+        case RefuseDecision(reason=reason):
             return BLOCKED_BY[reason]
 
 

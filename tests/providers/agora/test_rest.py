@@ -13,9 +13,9 @@ import pytest
 import respx
 from structlog.testing import capture_logs
 
-from videobroker.domain.attendance.observations import Presence, RollCall
+from videobroker.domain.attendance.observations import Presence, PresenceReport
 from videobroker.domain.diagnostics import CheckStatus
-from videobroker.domain.rooms import UID_LIMIT
+from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.agora.client import AgoraClient, CustomerKeys
 from videobroker.providers.agora.errors import WrongCredentials
@@ -272,7 +272,7 @@ CAME_UNIX = int(CAME.timestamp())
 
 async def test_a_live_channel_has_hosts_and_an_audience(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(
-        json=users(mode=2, broadcasters=[1, 2], audience=[3, 2, 4, 5, UID_LIMIT + 1], audience_total=5)
+        json=users(mode=2, broadcasters=[1, 2], audience=[3, 2, 4, 5, MAX_PERSON_UID + 1], audience_total=5)
     )
     vendor.get(property_of(1)).respond(json=there(CAME_UNIX, 2))
     vendor.get(property_of(2)).respond(json=there(CAME_UNIX, 3))
@@ -280,7 +280,7 @@ async def test_a_live_channel_has_hosts_and_an_audience(rest: AgoraProvider, ven
     vendor.get(property_of(4)).respond(json=there(CAME_UNIX, 3))
     vendor.get(property_of(5)).respond(json={"success": True, "data": {"in_channel": False}})
     assert await rest.call_roll("room-1", since=NOON) == [
-        RollCall(
+        PresenceReport(
             taken_at=NOON,
             people=(
                 Presence(connection="1", provider_user_id="1", role="publisher", joined_at=CAME),
@@ -303,7 +303,7 @@ async def test_a_communication_channel_has_users(rest: AgoraProvider, vendor: re
 
 async def test_no_channel_is_an_empty_one(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(json={"success": True, "data": {"channel_exist": False}})
-    assert await rest.call_roll("room-1", since=NOON) == [RollCall(taken_at=NOON)]
+    assert await rest.call_roll("room-1", since=NOON) == [PresenceReport(taken_at=NOON)]
 
 
 async def test_of_a_crowd_only_the_first_fifty_are_asked_when_they_came(

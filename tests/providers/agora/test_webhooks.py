@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.rooms import UID_LIMIT
+from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.webhooks import verify_webhook
@@ -190,12 +190,14 @@ def test_the_order_is_a_number_that_can_be_stored(given_order: object, order: in
     assert seen.order == order
 
 
-@pytest.mark.parametrize("uid", [UID_LIMIT + 1, 2**32 - 1, -1, -(2**31), 0, 2**32, -(2**31) - 1, "42", None, True, 4.2])
+@pytest.mark.parametrize(
+    "uid", [MAX_PERSON_UID + 1, 2**32 - 1, -1, -(2**31), 0, 2**32, -(2**31) - 1, "42", None, True, 4.2]
+)
 def test_a_uid_that_no_person_gets_is_nobody(uid: object) -> None:
     assert read(103, uid=uid) is None
 
 
-@pytest.mark.parametrize("uid", [1, UID_LIMIT])
+@pytest.mark.parametrize("uid", [1, MAX_PERSON_UID])
 def test_a_person_has_a_uid_within_the_limit(uid: int) -> None:
     seen = read(103, uid=uid)
     assert seen is not None

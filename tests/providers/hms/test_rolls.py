@@ -7,7 +7,7 @@ import httpx
 import pytest
 import respx
 
-from videobroker.domain.attendance.observations import Presence, RollCall
+from videobroker.domain.attendance.observations import Presence, PresenceReport
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.provider import HmsProvider
 
@@ -67,7 +67,7 @@ async def test_a_running_meeting_tells_who_is_there_and_who_has_left(
     ]
     asked = Sessions(vendor, [session("s1", *people)], [])
     assert await provider.call_roll(ROOM, since=SINCE) == [
-        RollCall(
+        PresenceReport(
             taken_at=START,
             provider_call_id="s1",
             began_at=moment(BEGAN),

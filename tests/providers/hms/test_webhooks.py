@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.attendance.recordings import RecordingKind, RecordingNews, RecordingState
+from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice
 from videobroker.providers.hms.provider import HmsProvider
@@ -372,7 +372,7 @@ RECORDING_ENDED = datetime(2026, 3, 12, 22, 30, 0, 250_000, tzinfo=UTC)
 SESSION_BEGAN = datetime(2026, 3, 12, 21, 47, 0, 197_000, tzinfo=UTC)
 
 
-def news(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingNews:
+def news(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingUpdate:
     notice = provider.read(body_of(*args, **fields))
     assert notice.observation is None
     assert notice.recording is not None
@@ -388,7 +388,7 @@ def news(provider: HmsProvider, *args: Any, **fields: Any) -> RecordingNews:
     ],
 )
 def test_a_recording_begins(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
-    assert news(provider, kind, data) == RecordingNews(
+    assert news(provider, kind, data) == RecordingUpdate(
         recording=BEAM, kind=recorded, state=RecordingState.STARTED, at=SENT, provider_call_id=SESSION
     )
 
@@ -401,7 +401,7 @@ def test_a_recording_begins(provider: HmsProvider, kind: str, data: dict[str, An
     ],
 )
 def test_a_recording_is_ready(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
-    assert news(provider, kind, data) == RecordingNews(
+    assert news(provider, kind, data) == RecordingUpdate(
         recording=BEAM,
         kind=recorded,
         state=RecordingState.READY,
@@ -422,7 +422,7 @@ def test_a_recording_is_ready(provider: HmsProvider, kind: str, data: dict[str, 
     ],
 )
 def test_a_recording_fails(provider: HmsProvider, kind: str, data: dict[str, Any], recorded: RecordingKind) -> None:
-    assert news(provider, kind, data) == RecordingNews(
+    assert news(provider, kind, data) == RecordingUpdate(
         recording=BEAM,
         kind=recorded,
         state=RecordingState.FAILED,

@@ -7,7 +7,7 @@ import pytest
 
 from consoles import Console
 from house import MovableClock, Sandbox, Tenant
-from videobroker.domain.overview import LONGEST_STRETCH, Phase, Stretch
+from videobroker.domain.overview import MAX_TIME_RANGE, Phase, TimeRange
 from videobroker.usecases.operations import overviews
 from videobroker.web.console import today
 
@@ -83,7 +83,7 @@ class TestToday:
             await overviews.list_phase(
                 tutoring.broker,
                 [tutoring.app.id, other.app.id],
-                Stretch(tutoring.broker.now() - DAY, tutoring.broker.now() + DAY),
+                TimeRange(tutoring.broker.now() - DAY, tutoring.broker.now() + DAY),
                 Phase.UPCOMING,
                 now=tutoring.broker.now(),
                 limit=10,
@@ -217,8 +217,8 @@ class TestSearch:
         assert await self.found(console, other, "only-theirs") == {"Theirs"}
 
 
-@pytest.mark.parametrize("length", [timedelta(0), -DAY, LONGEST_STRETCH + timedelta(seconds=1)])
+@pytest.mark.parametrize("length", [timedelta(0), -DAY, MAX_TIME_RANGE + timedelta(seconds=1)])
 def test_a_stretch_of_time_has_bounds(length: timedelta) -> None:
     start = datetime(2026, 3, 12, tzinfo=UTC)
     with pytest.raises(ValueError, match="stretch"):
-        Stretch(start, start + length)
+        TimeRange(start, start + length)

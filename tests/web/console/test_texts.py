@@ -13,5 +13,9 @@ def test_every_source_and_every_end_has_a_text() -> None:
 
 
 def test_every_refusal_has_a_text() -> None:
-    waits = {Reason.TOO_EARLY, Reason.WAITING_FOR_HOST, Reason.WAITING_FOR_ADMISSION}
+    waits = {
+        Reason.TOO_EARLY,
+        Reason.WAITING_FOR_HOST,
+        Reason.WAITING_FOR_ADMISSION,
+    }
     assert set(BLOCKED_BY) == set(Reason) - waits

@@ -63,7 +63,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Attested:
+class ReceivedObservation:
     """An observation, and how it reached us."""
 
     observation: Observation
@@ -86,7 +86,7 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RollCall:
+class PresenceReport:
     """What the provider answers when it is asked who is in a room, or who was."""
 
     taken_at: datetime
@@ -99,6 +99,6 @@ class RollCall:
     """Recorders are left out."""
 
 
-def truncated(moment: datetime) -> datetime:
+def truncate_to_milliseconds(moment: datetime) -> datetime:
     """The moment to the millisecond: as exactly as every one of the providers' pages tells it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from videobroker.domain.attendance.observations import Observation, Presence, RollCall, Sign, Source
-from videobroker.domain.attendance.stays import SAME_MOMENT, Stay, tells_arrival
+from videobroker.domain.attendance.observations import Observation, Presence, PresenceReport, Sign, Source
+from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, Stay, names_arrival
 
-VISIBLE_AFTER = timedelta(seconds=15)
+LISTING_DELAY = timedelta(seconds=15)
 """Somebody who came so lately may not stand in the provider's lists yet: neither vendor says how soon they do."""
 
 
-def learned(
-    known: Iterable[Observation], stays: Sequence[Stay], rolls: Sequence[RollCall], *, evidence: str
+def find_missing_observations(
+    known: Iterable[Observation], stays: Sequence[Stay], rolls: Sequence[PresenceReport], *, evidence: str
 ) -> tuple[Observation, ...]:
     """What these roll calls say and the observations do not: lost arrivals and departures, and who is gone.
 
@@ -29,7 +29,7 @@ def learned(
                 sign=Sign.ABSENT, at=taken_at, connection=stay.connection, provider_user_id=stay.provider_user_id
             )
             for stay in stays
-            if stay.left_at is None and stay.connection not in named and stay.joined_at < taken_at - VISIBLE_AFTER
+            if stay.left_at is None and stay.connection not in named and stay.joined_at < taken_at - LISTING_DELAY
         ]
     return tuple(replace(each, source=Source.RECONCILED, evidence=evidence) for each in told)
 
@@ -51,17 +51,17 @@ class _Register:
                 meetings.add((each.sign, each.provider_call_id))
                 continue
             signs[each.sign, each.connection].append(each)
-            if tells_arrival(each) and each.since is not None:
+            if names_arrival(each) and each.since is not None:
                 signs[Sign.ARRIVED, each.connection].append(replace(each, at=each.since))
         return cls(signs, meetings, {stay.connection: stay for stay in stays})
 
     def has(self, sign: Sign, each: Observation) -> bool:
         """Whether it is known already, from whatever source."""
         told = self.signs.get((sign, each.connection or ""), ())
-        return any(abs(one.at - each.at) <= SAME_MOMENT for one in told)
+        return any(abs(one.at - each.at) <= ARRIVAL_TOLERANCE for one in told)
 
 
-def _told(roll: RollCall, register: _Register) -> Iterator[Observation]:
+def _told(roll: PresenceReport, register: _Register) -> Iterator[Observation]:
     meeting = Observation(sign=Sign.OPENED, at=roll.taken_at, provider_call_id=roll.provider_call_id)
     if roll.began_at is not None and (Sign.OPENED, roll.provider_call_id) not in register.meetings:
         yield replace(meeting, at=roll.began_at)
@@ -91,4 +91,4 @@ def _told_of(person: Presence, meeting: Observation, register: _Register) -> Ite
 def _was_taken_for_gone(last: Stay, person: Presence) -> bool:
     if last.left_at is None or person.joined_at is None:
         return False
-    return abs(last.joined_at - person.joined_at) <= SAME_MOMENT
+    return abs(last.joined_at - person.joined_at) <= ARRIVAL_TOLERANCE

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from videobroker.domain.redaction import REMOVED, without_secrets
+from videobroker.domain.redaction import REMOVED, remove_secrets
 from videobroker.domain.times import rfc3339
 
-LONGEST_MESSAGE = 300
+MAX_MESSAGE_LENGTH = 300
 """Characters of what a provider says about a failure."""
 
 
@@ -31,7 +31,7 @@ class RecordingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingNews:
+class RecordingUpdate:
     """What a provider told about one recording. It holds no address of a file."""
 
     recording: str
@@ -57,7 +57,7 @@ class RecordingNews:
         """A moment at which it was being recorded, as near to the beginning as is known."""
         return self.started_at or self.stopped_at or self.at
 
-    def facts(self) -> dict[str, Any]:
+    def to_journal_data(self) -> dict[str, Any]:
         """What the journal keeps of it, besides where it belongs."""
         told: dict[str, Any] = {"recording": self.recording, "kind": self.kind, "at": rfc3339(self.at)}
         if self.state is RecordingState.STARTED:
@@ -79,11 +79,11 @@ _PLACE = re.compile(
 )
 
 
-def without_places(text: str) -> str:
+def redact_locations(text: str) -> str:
     """The sentence without addresses, paths, queries and keys: a link to a recording may open it for anybody."""
-    cleaned: str = without_secrets(_PLACE.sub(REMOVED, text))
+    cleaned: str = remove_secrets(_PLACE.sub(REMOVED, text))
     return cleaned
 
 
 def _fit(text: str | None) -> str | None:
-    return None if text is None else without_places(text)[:LONGEST_MESSAGE]
+    return None if text is None else redact_locations(text)[:MAX_MESSAGE_LENGTH]

@@ -21,7 +21,7 @@ from itertools import zip_longest
 from videobroker.domain.attendance.observations import Observation, Sign, Source
 from videobroker.domain.struct import Struct
 
-SAME_MOMENT = timedelta(seconds=1, milliseconds=500)
+ARRIVAL_TOLERANCE = timedelta(seconds=1, milliseconds=500)
 """Two tellings of one arrival lie no further apart: one vendor's page tells it in whole seconds."""
 
 _NAMING_ARRIVALS = {Sign.LEFT, Sign.ROLE_CHANGED}
@@ -69,7 +69,7 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
-class Attended:
+class UserStay:
     """A stay, and whose it is."""
 
     stay: Stay
@@ -89,7 +89,7 @@ class Span:
         return max(0.0, ((self.end or now) - self.start).total_seconds())
 
 
-class Summary(Struct):
+class AttendanceSummary(Struct):
     """A call's attendance in numbers."""
 
     people: int = 0
@@ -103,7 +103,7 @@ class Summary(Struct):
     """How many persons are there now."""
 
 
-NOBODY = Summary()
+EMPTY_SUMMARY = AttendanceSummary()
 
 
 def fold(observations: Iterable[Observation], *, ended_at: datetime | None = None) -> tuple[Stay, ...]:
@@ -118,15 +118,15 @@ def fold(observations: Iterable[Observation], *, ended_at: datetime | None = Non
     return tuple(sorted(stays, key=lambda stay: (stay.joined_at, stay.provider_user_id, stay.connection)))
 
 
-def spans_by_person(stays: Iterable[Stay]) -> Mapping[str, tuple[Span, ...]]:
+def group_spans_by_person(stays: Iterable[Stay]) -> Mapping[str, tuple[Span, ...]]:
     """When each person was there with at least one device."""
     found: dict[str, list[Span]] = defaultdict(list)
     for stay in stays:
         found[stay.provider_user_id].append(Span(stay.joined_at, stay.left_at))
-    return {person: merged(spans) for person, spans in found.items()}
+    return {person: merge_spans(spans) for person, spans in found.items()}
 
 
-def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """The same time without overlaps, in order."""
     result: list[Span] = []
     for span in sorted(spans, key=lambda each: (each.start, each.end is None, each.end or each.start)):
@@ -138,19 +138,19 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(result)
 
 
-def summary(stays: Iterable[Stay]) -> Summary:
+def summarize_stays(stays: Iterable[Stay]) -> AttendanceSummary:
     """How many, how many at once, from when to when."""
-    return summary_of(spans_by_person(stays))
+    return summarize_spans(group_spans_by_person(stays))
 
 
-def summary_of(people: Mapping[str, Sequence[Span]]) -> Summary:
+def summarize_spans(people: Mapping[str, Sequence[Span]]) -> AttendanceSummary:
     """The same, when it is known already when each person was there: their spans, without overlaps."""
     spans = [span for each in people.values() for span in each]
     if not spans:
-        return NOBODY
+        return EMPTY_SUMMARY
     ends = [span.end for span in spans if span.end is not None]
     present = len(spans) - len(ends)
-    return Summary(
+    return AttendanceSummary(
         people=len(people),
         peak=_peak(spans),
         first_joined_at=min(span.start for span in spans),
@@ -226,7 +226,7 @@ def _in_order(signs: Sequence[Observation]) -> list[Observation]:
 def _begin(ordered: Sequence[Observation]) -> list[_Draft]:
     """One draft for each arrival that somebody told of, by time."""
     drafts: list[_Draft] = []
-    told = [each for each in ordered if each.sign is Sign.ARRIVED or tells_arrival(each)]
+    told = [each for each in ordered if each.sign is Sign.ARRIVED or names_arrival(each)]
     for each in sorted(told, key=lambda one: (_arrival_moment(one), one.sign is not Sign.ARRIVED, _position(one))):
         known = _same_arrival(drafts, each)
         if known is None:
@@ -238,7 +238,7 @@ def _begin(ordered: Sequence[Observation]) -> list[_Draft]:
     return drafts
 
 
-def tells_arrival(each: Observation) -> bool:
+def names_arrival(each: Observation) -> bool:
     """Whether it names the very moment at which its person had arrived."""
     return each.sign in _NAMING_ARRIVALS and each.since is not None and each.since_is_exact
 
@@ -249,7 +249,7 @@ def _arrival_moment(each: Observation) -> datetime:
 
 def _same_arrival(drafts: Sequence[_Draft], each: Observation) -> _Draft | None:
     for draft in reversed(drafts):
-        if _arrival_moment(each) - draft.first_told > SAME_MOMENT:
+        if _arrival_moment(each) - draft.first_told > ARRIVAL_TOLERANCE:
             return None
         numbers = {one.order for one in (*draft.tellings, each) if one.sign is Sign.ARRIVED and one.order is not None}
         if len(numbers) <= 1:
@@ -259,7 +259,7 @@ def _same_arrival(drafts: Sequence[_Draft], each: Observation) -> _Draft | None:
 
 def _depart(drafts: list[_Draft], ordered: Sequence[Observation]) -> None:
     """Give every departure to the stay that it ended; one that belongs to none makes a stay of its own."""
-    named = {id(telling): draft for draft in drafts for telling in draft.tellings if tells_arrival(telling)}
+    named = {id(telling): draft for draft in drafts for telling in draft.tellings if names_arrival(telling)}
     begun = {id(draft.start): draft for draft in drafts}
     latest: _Draft | None = None
     for each in ordered:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from videobroker.domain.attendance.observations import Source
-from videobroker.domain.attendance.stays import Span, Stay, merged
+from videobroker.domain.attendance.stays import Span, Stay, merge_spans
 from videobroker.domain.policy import Policy
 from videobroker.domain.sessions import SessionStatus, SessionTerms
 
@@ -48,13 +48,13 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hearing:
+class VerdictInput:
     """What is known about a booking when its people are judged."""
 
     terms: SessionTerms
     policy: Policy
     now: datetime
-    shut: bool = False
+    is_closed: bool = False
     """Nobody comes in any more: what is judged now is final."""
     ended_at: datetime | None = None
     """When the last call was ended on request; nobody can be blamed for leaving then."""
@@ -67,7 +67,7 @@ class Hearing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class AttendanceResult:
     """One person's attendance."""
 
     verdict: AttendanceVerdict | None
@@ -86,10 +86,10 @@ class Judgement:
     spans: tuple[Span, ...] = ()
 
 
-def judge(hearing: Hearing, stays: Iterable[Stay]) -> Judgement:
+def decide_verdict(hearing: VerdictInput, stays: Iterable[Stay]) -> AttendanceResult:
     """The verdict on one person, whose stays in all of the booking's calls these are."""
     own = tuple(stays)
-    spans = merged(Span(stay.joined_at, stay.left_at) for stay in own)
+    spans = merge_spans(Span(stay.joined_at, stay.left_at) for stay in own)
     starts_at, ends_at = hearing.terms.starts_at, hearing.terms.ends_at
     no_verdict = _no_verdict(hearing, present=bool(spans))
     if starts_at is None or ends_at is None:
@@ -107,7 +107,7 @@ def judge(hearing: Hearing, stays: Iterable[Stay]) -> Judgement:
         if no_verdict
         else _decided(hearing, counted, during, late_by, early_by, needed=needed, was_there=bool(spans))
     )
-    return Judgement(
+    return AttendanceResult(
         verdict=verdict,
         rule=rule,
         present_seconds=_total(spans, hearing.now),
@@ -120,7 +120,7 @@ def judge(hearing: Hearing, stays: Iterable[Stay]) -> Judgement:
     )
 
 
-def _no_verdict(hearing: Hearing, *, present: bool) -> Rule | None:
+def _no_verdict(hearing: VerdictInput, *, present: bool) -> Rule | None:
     match hearing.terms.status:
         case SessionStatus.CANCELLED:
             return Rule.CANCELLED
@@ -130,14 +130,14 @@ def _no_verdict(hearing: Hearing, *, present: bool) -> Rule | None:
             return Rule.VIDEO_DISABLED
         case _ if hearing.removed:
             return Rule.REMOVED
-    over = hearing.shut or (hearing.terms.ends_at is not None and hearing.now >= hearing.terms.ends_at)
+    over = hearing.is_closed or (hearing.terms.ends_at is not None and hearing.now >= hearing.terms.ends_at)
     if not over:
         return Rule.NOT_OVER
     return None if present or hearing.evidence else Rule.NO_EVIDENCE
 
 
 def _decided(
-    hearing: Hearing,
+    hearing: VerdictInput,
     counted: Sequence[Span],
     during: int,
     late_by: int,
@@ -158,7 +158,7 @@ def _decided(
     return AttendanceVerdict.ATTENDED, Rule.THERE_IN_TIME
 
 
-def _stayed_to_an_end(hearing: Hearing, counted: Sequence[Span]) -> bool:
+def _stayed_to_an_end(hearing: VerdictInput, counted: Sequence[Span]) -> bool:
     """Whether they are there still, were never there, or stayed until a call was ended for everybody."""
     if not counted or counted[-1].end is None:
         return True

@@ -36,15 +36,15 @@ def _refuse(token: str) -> Any:
     raise ValueError(f"{token} is no JSON")
 
 
-text = encode_basestring
+canonicalize_string = encode_basestring
 """The canonical form of a text, with its quotation marks (RFC 8785, section 3.2.2.2)."""
 
 _PLAIN_READER = json.JSONDecoder(parse_float=_interrupt, parse_constant=_refuse)
 _EXACT_READER = json.JSONDecoder(parse_float=_exact, parse_constant=_refuse)
 
 
-def read(source: str) -> tuple[Any, bool]:
-    """The value of a JSON text, and whether it is plain: `canonical` is much faster then.
+def parse_json(source: str) -> tuple[Any, bool]:
+    """The value of a JSON text, and whether it is plain: `canonicalize` is much faster then.
 
     Numbers are exact: a fraction that no double holds is a `Decimal`. Raises `ValueError` for what is not JSON and for
     numbers of thousands of digits, `RecursionError` for what is nested a thousand times.
@@ -59,20 +59,20 @@ def read(source: str) -> tuple[Any, bool]:
     return _EXACT_READER.decode(source), False
 
 
-def canonical(value: Any, *, plain: bool = False) -> str:
+def canonicalize(value: Any, *, plain: bool = False) -> str:
     """The canonical form. `plain`: every text in it is ASCII, and no number has a fraction."""
     if isinstance(value, str):
-        return text(value)
+        return canonicalize_string(value)
     return _WRITER.encode(value) if plain else "".join(_pieces(value))
 
 
 def _pieces(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [text(value)]
+        return [canonicalize_string(value)]
     if isinstance(value, dict):
         # By UTF-16 code units (section 3.2.3), which is not the order of code points beyond the Basic Plane.
         members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be", "surrogatepass"))
-        inner = [[text(key), ":", *_pieces(member)] for key, member in members]
+        inner = [[canonicalize_string(key), ":", *_pieces(member)] for key, member in members]
         return _between("{", inner, "}")
     if isinstance(value, list | tuple):
         return _between("[", [_pieces(member) for member in value], "]")

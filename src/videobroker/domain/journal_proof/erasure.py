@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from videobroker.domain.journal_proof.canonical_json import read
-from videobroker.domain.journal_proof.proof import REPORTED, Row, parts_of
+from videobroker.domain.journal_proof.canonical_json import parse_json
+from videobroker.domain.journal_proof.proof import REPORTED_DETAILS, JournalRow, split_row
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class DataSubject:
     """Somebody who is to be forgotten."""
 
     user_id: str
@@ -22,9 +22,11 @@ class Subject:
     references: Collection[str] = ()
     """References of sessions that are to be forgotten with them, where these tell who they are."""
 
-    def pointers(self, row: Row) -> list[str]:
+    def pointers(self, row: JournalRow) -> list[str]:
         """Which personal parts of a row tell of this person: JSON Pointers."""
-        return [pointer for pointer, value in parts_of(row).personal if self._is_about(row, pointer, read(value)[0])]
+        return [
+            pointer for pointer, value in split_row(row).personal if self._is_about(row, pointer, parse_json(value)[0])
+        ]
 
     def is_in_notice(self, session_id: str | None, body: bytes) -> bool:
         """Whether a provider's webhook about a session tells of this person."""
@@ -42,7 +44,7 @@ class Subject:
         # Agora's numbers stand there as numbers.
         return not isinstance(value, bool) and isinstance(value, str | int) and str(value) in called
 
-    def _is_about(self, row: Row, pointer: str, value: Any) -> bool:
+    def _is_about(self, row: JournalRow, pointer: str, value: Any) -> bool:
         asked = row.asked_by_user_id == self.user_id
         is_theirs = asked or row.user_id == self.user_id
         match pointer.rpartition("/")[2]:
@@ -53,11 +55,11 @@ class Subject:
                 return value in self.references
             case "provider_user_id":
                 return self.user_id in {value, row.user_id} or value in self._called(row)
-            case last if last == REPORTED:
+            case last if last == REPORTED_DETAILS:
                 return is_theirs or self.is_named_in(value)
         return bool(value == self.user_id)
 
-    def _called(self, row: Row) -> Collection[str]:
+    def _called(self, row: JournalRow) -> Collection[str]:
         return self.names.get(row.session_id or "", ())
 
     def is_named_in(self, value: Any) -> bool:
@@ -68,12 +70,12 @@ class Subject:
             return any(self.is_named_in(member) for member in value)
         return bool(value == self.user_id)
 
-    def replaced_in(self, value: Any, pseudonym: str) -> Any:
+    def replace_in(self, value: Any, pseudonym: str) -> Any:
         """The JSON value with the pseudonym for every string and key that is their ID."""
         if isinstance(value, Mapping):
-            return {self.replaced_in(key, pseudonym): self.replaced_in(each, pseudonym) for key, each in value.items()}
+            return {self.replace_in(key, pseudonym): self.replace_in(each, pseudonym) for key, each in value.items()}
         if isinstance(value, list):
-            return [self.replaced_in(each, pseudonym) for each in value]
+            return [self.replace_in(each, pseudonym) for each in value]
         return pseudonym if value == self.user_id else value
 
 
@@ -96,23 +98,23 @@ class Pseudonym:
         return PSEUDONYM_PREFIX + self.value[:STORED_DIGITS]
 
 
-def pseudonym_of(user_id: str) -> Pseudonym:
+def create_pseudonym(user_id: str) -> Pseudonym:
     """A new one. Without the receipt nobody can find out whom it stands for, not even by trying all user ids."""
     receipt = secrets.token_bytes(32)
     return Pseudonym(sha256(receipt + user_id.encode()).hexdigest(), receipt.hex())
 
 
-def texts_in(value: Any) -> Iterator[str]:
+def iterate_texts(value: Any) -> Iterator[str]:
     """Every string and key of a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         for member in value.items():
             for each in member:
-                yield from texts_in(each)
+                yield from iterate_texts(each)
     elif isinstance(value, list):
         for each in value:
-            yield from texts_in(each)
+            yield from iterate_texts(each)
 
 
 def mentions(text: str, words: Collection[str]) -> bool:

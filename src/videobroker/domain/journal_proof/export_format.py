@@ -18,36 +18,36 @@ from hashlib import sha256
 from typing import Any
 
 from videobroker.domain.journal_proof import merkle
-from videobroker.domain.journal_proof.canonical_json import canonical, read
+from videobroker.domain.journal_proof.canonical_json import canonicalize, parse_json
 from videobroker.domain.journal_proof.proof import (
-    WHOLE,
+    WHOLE_ROW,
+    JournalRow,
     JournalSeal,
     Leaf,
     Position,
     ProofEvent,
     Redaction,
-    Row,
-    moment,
-    parts_of,
-    public_row,
-    salt_of,
+    build_public_row,
+    format_moment,
+    slice_salt,
+    split_row,
 )
 from videobroker.domain.journal_proof.verification import (
-    MOST_FINDINGS,
-    Chain,
-    Head,
-    Ledger,
+    MAX_LISTED_ISSUES,
+    ChainHead,
+    IssueType,
     ProofIssue,
     ProofResult,
-    Wrong,
-    place_of,
+    RedactionLedger,
+    SealChain,
+    describe_row,
 )
 
-FORMAT = 1
+FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Extract:
+class ExportScope:
     """What of a journal goes into the file."""
 
     name: str
@@ -63,23 +63,36 @@ class Extract:
         """Every event is in it."""
         return self.reference is None
 
-    def takes(self, row: Row) -> bool:
+    def takes(self, row: JournalRow) -> bool:
         """Whether this row goes into the file."""
         return self.is_complete or row.reference == self.reference
 
 
-def first_line(extract: Extract, now: datetime) -> str:
+def format_first_line(extract: ExportScope, now: datetime) -> str:
     """Whose journal it is."""
-    about = {"app": extract.app_id, "complete": extract.is_complete, "exported_at": moment(now), "format": FORMAT}
+    about = {
+        "app": extract.app_id,
+        "complete": extract.is_complete,
+        "exported_at": format_moment(now),
+        "format": FORMAT_VERSION,
+    }
     return _line("journal", {**about, "name": extract.name})
 
 
-def event_line(
-    extract: Extract, leaf: Leaf, row: Row, redactions: Sequence[Redaction], *, index: int, path: Sequence[bytes] | None
+def format_event_line(
+    extract: ExportScope,
+    leaf: Leaf,
+    row: JournalRow,
+    redactions: Sequence[Redaction],
+    *,
+    index: int,
+    path: Sequence[bytes] | None,
 ) -> str:
     """A row, as its leaf was made of it."""
     salts = row.salts or b""
-    shown = [(pointer, salt_of(salts, number), value) for number, (pointer, value) in enumerate(parts_of(row).personal)]
+    shown = [
+        (pointer, slice_salt(salts, number), value) for number, (pointer, value) in enumerate(split_row(row).personal)
+    ]
     event: dict[str, Any] = {
         "digest": leaf.digest.hex(),
         "erased": {
@@ -87,10 +100,12 @@ def event_line(
             for each in redactions
         },
         "index": index,
-        "public": public_row(extract.app_id, row),
+        "public": build_public_row(extract.app_id, row),
     }
     if extract.personal:
-        event["shown"] = {pointer: {"salt": salt.hex(), "value": read(value)[0]} for pointer, salt, value in shown}
+        event["shown"] = {
+            pointer: {"salt": salt.hex(), "value": parse_json(value)[0]} for pointer, salt, value in shown
+        }
     else:
         event["withheld"] = {pointer: sha256(salt + value.encode()).hexdigest() for pointer, salt, value in shown}
     if path is not None:
@@ -98,7 +113,7 @@ def event_line(
     return _line("event", event)
 
 
-def retired_line(leaf: Leaf, redaction: Redaction, earlier: Sequence[Redaction], *, index: int) -> str:
+def format_retired_line(leaf: Leaf, redaction: Redaction, earlier: Sequence[Redaction], *, index: int) -> str:
     """A row that was taken out, perhaps after some of its parts."""
     erased = {
         each.pointer: {"by": each.entry_id, "commitment": each.commitment and each.commitment.hex()} for each in earlier
@@ -107,12 +122,12 @@ def retired_line(leaf: Leaf, redaction: Redaction, earlier: Sequence[Redaction],
     return _line("retired", {**retired, "index": index, "position": list(leaf[:2])})
 
 
-def seal_line(seal: JournalSeal, stored: bytes) -> str:
+def format_seal_line(seal: JournalSeal, stored: bytes) -> str:
     """A seal."""
     return _line("seal", {"hash": stored.hex(), "says": seal.public()})
 
 
-def pending_line(entry_id: str, data: Mapping[str, Any], behind: Sequence[Redaction]) -> str:
+def format_pending_line(entry_id: str, data: Mapping[str, Any], behind: Sequence[Redaction]) -> str:
     """An event that is not sealed yet, and what it took out of rows that are not sealed either."""
     parts = [
         [*each.position, each.pointer, each.commitment and each.commitment.hex()]
@@ -122,17 +137,17 @@ def pending_line(entry_id: str, data: Mapping[str, Any], behind: Sequence[Redact
     return _line("pending", {"behind": parts, "data": data, "id": entry_id})
 
 
-def last_line(head: Head | None, events: int) -> str:
+def format_last_line(head: ChainHead | None, events: int) -> str:
     """How much there was."""
     number = 0 if head is None else head.number
     return _line("end", {"events": events, "head": None if head is None else head.hash.hex(), "seals": number})
 
 
 def _line(kind: str, value: Mapping[str, Any]) -> str:
-    return canonical({kind: value}) + "\n"
+    return canonicalize({kind: value}) + "\n"
 
 
-class Unreadable(Exception):
+class UnreadableExport(Exception):
     """A line that is not of the format."""
 
 
@@ -150,56 +165,56 @@ class _Seen:
     @property
     def place(self) -> str:
         """How findings name it."""
-        return f"{place_of(self.event_id, self.position)} (line {self.line})"
+        return f"{describe_row(self.event_id, self.position)} (line {self.line})"
 
 
-class Check:
+class ExportVerifier:
     """Takes the lines of a file, and says in the end what is wrong with it."""
 
     def __init__(self, *, head: bytes | None = None) -> None:
         """`head` is the hash of some seal, kept elsewhere: it must be there."""
         self._wanted = head
-        self._chain: Chain | None = None
+        self._chain: SealChain | None = None
         self._app_id = ""
         self.complete = True
-        self._ledger = Ledger()
+        self._ledger = RedactionLedger()
         self._seen: list[_Seen] = []
         self._events = self._lines = self._seals = self._pending = 0
         self._ended = False
         self._findings: list[ProofIssue] = []
-        self._counts: Counter[Wrong] = Counter()
+        self._counts: Counter[IssueType] = Counter()
 
     def take(self, number: int, line: str) -> None:
-        """The next line, the first being 1. Raises `Unreadable` when the file is none of ours."""
+        """The next line, the first being 1. Raises `UnreadableExport` when the file is none of ours."""
         line = line.removesuffix("\n")
         try:
-            value, plain = read(line)
+            value, plain = parse_json(line)
             ((kind, what),) = value.items()
-            if canonical(value, plain=plain) != line:
-                self._find(Wrong.CHANGED, f"Line {number} is not in canonical form.")
+            if canonicalize(value, plain=plain) != line:
+                self._find(IssueType.CHANGED, f"Line {number} is not in canonical form.")
             if self._chain is None and kind != "journal":
-                raise Unreadable("The file does not begin with a line that says whose journal it is.")
+                raise UnreadableExport("The file does not begin with a line that says whose journal it is.")
             if self._ended:
-                self._find(Wrong.INSERTED, f"Line {number} stands behind the end.")
+                self._find(IssueType.INSERTED, f"Line {number} stands behind the end.")
             self._readers[kind](self, number, what)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             if self._chain is None:
-                raise Unreadable("The file is not an export of a journal.") from error
-            self._find(Wrong.CHANGED, f"Line {number} cannot be read.")
+                raise UnreadableExport("The file is not an export of a journal.") from error
+            self._find(IssueType.CHANGED, f"Line {number} cannot be read.")
 
     def close(self) -> ProofResult:
-        """There are no more lines: what came of it. Raises `Unreadable` for an empty file."""
+        """There are no more lines: what came of it. Raises `UnreadableExport` for an empty file."""
         if self._chain is None:
-            raise Unreadable("The file is empty.")
+            raise UnreadableExport("The file is empty.")
         if not self._ended:
-            self._find(Wrong.REMOVED, "The end of the file is not there.")
+            self._find(IssueType.REMOVED, "The end of the file is not there.")
         if self._seen:
-            self._find(Wrong.SEAL_BROKEN, "The last events have no seal.")
+            self._find(IssueType.SEAL_BROKEN, "The last events have no seal.")
         if self.complete:
             for finding in self._ledger.unaccounted():
                 self._note(finding)
         if self._wanted is not None and self._wanted not in self._chain.seen:
-            self._find(Wrong.HEAD_MISSING, f"No seal has the hash {self._wanted.hex()}.")
+            self._find(IssueType.HEAD_MISSING, f"No seal has the hash {self._wanted.hex()}.")
         return ProofResult(
             rows=self._events,
             seals=self._seals,
@@ -213,21 +228,23 @@ class Check:
 
     def _journal(self, number: int, what: Mapping[str, Any]) -> None:
         if self._chain is not None:
-            self._find(Wrong.INSERTED, f"Line {number} begins another journal.")
+            self._find(IssueType.INSERTED, f"Line {number} begins another journal.")
             return
-        if what["format"] != FORMAT:
-            raise Unreadable(f"The file has the format {what['format']}; this program reads format {FORMAT}.")
+        if what["format"] != FORMAT_VERSION:
+            raise UnreadableExport(
+                f"The file has the format {what['format']}; this program reads format {FORMAT_VERSION}."
+            )
         self._app_id, self.complete = what["app"], what["complete"]
-        self._chain = Chain(self._app_id)
+        self._chain = SealChain(self._app_id)
 
     def _event(self, number: int, what: Mapping[str, Any]) -> None:
         self._lines += 1
         public, given = what["public"], bytes.fromhex(what["digest"])
         event_id, position = str(public["id"]), _position(public["position"])
-        digest = digest_of(what)
+        digest = compute_digest(what)
         if digest != given:
-            sentence = f"{place_of(event_id, position)} (line {number}) is not as it was sealed."
-            self._note(ProofIssue(Wrong.CHANGED, sentence, event_id, position))
+            sentence = f"{describe_row(event_id, position)} (line {number}) is not as it was sealed."
+            self._note(ProofIssue(IssueType.CHANGED, sentence, event_id, position))
         else:
             self._events += 1
         self._take_out(event_id, position, what["erased"])
@@ -239,7 +256,7 @@ class Check:
 
     def _retired(self, number: int, what: Mapping[str, Any]) -> None:
         position, digest = _position(what["position"]), bytes.fromhex(what["digest"])
-        taken = {**what["erased"], WHOLE: {"by": what["by"], "commitment": what["digest"]}}
+        taken = {**what["erased"], WHOLE_ROW: {"by": what["by"], "commitment": what["digest"]}}
         self._take_out(what["id"], position, taken)
         self._seen.append(_Seen(number, what["id"], position, int(what["index"]), digest))
 
@@ -252,12 +269,12 @@ class Check:
         seal, seen = _seal_of(what["says"]), self._seen
         self._seals, self._seen = self._seals + 1, []
         complaint = self._chain.add(seal, bytes.fromhex(what["hash"]), self._wanted) if self._chain else None
-        if canonical(seal.public()) != canonical(what["says"]):
+        if canonicalize(seal.public()) != canonicalize(what["says"]):
             complaint = f"Seal {seal.number} was rewritten: it says the same in other words."
         if complaint is None:
             complaint = self._root_complaint(seal, seen) if self.complete else _path_complaint(seal, seen)
         if complaint is not None:
-            self._note(ProofIssue(Wrong.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
+            self._note(ProofIssue(IssueType.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
 
     def _root_complaint(self, seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
         """Name what is missing, out of order or too much among the leaves of a seal; what is wrong with the seal."""
@@ -266,18 +283,18 @@ class Check:
         for each in seen:
             if each.index in leaves or not 0 <= each.index < seal.count:
                 sentence = f"{each.place} was not sealed there: it was inserted."
-                self._note(ProofIssue(Wrong.INSERTED, sentence, each.event_id, each.position))
+                self._note(ProofIssue(IssueType.INSERTED, sentence, each.event_id, each.position))
                 continue
             if each.index < reached:
                 sentence = f"{each.place} stands behind events that it was sealed before."
-                self._note(ProofIssue(Wrong.REORDERED, sentence, each.event_id, each.position))
+                self._note(ProofIssue(IssueType.REORDERED, sentence, each.event_id, each.position))
             reached = max(reached, each.index)
             leaves[each.index] = each.digest
-        for index in range(min(seal.count, reached + MOST_FINDINGS)):
+        for index in range(min(seal.count, reached + MAX_LISTED_ISSUES)):
             if index not in leaves:
                 sentence = f"Event {index} of seal {seal.number}, counted from 0, is not there."
-                self._note(ProofIssue(Wrong.REMOVED, sentence, seal=seal.number))
-        if len(leaves) < seal.count or merkle.root([leaves[index] for index in range(seal.count)]) == seal.root:
+                self._note(ProofIssue(IssueType.REMOVED, sentence, seal=seal.number))
+        if len(leaves) < seal.count or merkle.compute_root([leaves[index] for index in range(seal.count)]) == seal.root:
             return None
         return f"The events before seal {seal.number} do not give its root."
 
@@ -292,12 +309,12 @@ class Check:
         self._ended = True
         head = self._chain.head if self._chain else None
         if what["events"] != self._lines and not self._counts:
-            self._find(Wrong.REMOVED, f"The file says that it has {what['events']} events, and has {self._lines}.")
+            self._find(IssueType.REMOVED, f"The file says that it has {what['events']} events, and has {self._lines}.")
         if what["seals"] != self._seals or what["head"] != (None if head is None else head.hash.hex()):
             sentence = f"The file says that it ends with seal {what['seals']} (line {number}), and ends otherwise."
-            self._find(Wrong.REMOVED, sentence)
+            self._find(IssueType.REMOVED, sentence)
 
-    _readers: Mapping[str, Callable[["Check", int, Mapping[str, Any]], None]] = {
+    _readers: Mapping[str, Callable[["ExportVerifier", int, Mapping[str, Any]], None]] = {
         "journal": _journal,
         "event": _event,
         "retired": _retired,
@@ -306,33 +323,33 @@ class Check:
         "end": _end,
     }
 
-    def _find(self, wrong: Wrong, sentence: str) -> None:
+    def _find(self, wrong: IssueType, sentence: str) -> None:
         self._note(ProofIssue(wrong, sentence))
 
     def _note(self, finding: ProofIssue) -> None:
         self._counts[finding.wrong] += 1
-        if len(self._findings) < MOST_FINDINGS:
+        if len(self._findings) < MAX_LISTED_ISSUES:
             self._findings.append(finding)
 
 
 def _path_complaint(seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
     for each in seen:
-        if merkle.root_by_proof(each.digest, each.index, seal.count, each.path or ()) != seal.root:
+        if merkle.compute_root_from_proof(each.digest, each.index, seal.count, each.path or ()) != seal.root:
             return f"The way up from {each.place} does not lead to the root of seal {seal.number}."
     return None
 
 
-def digest_of(event: Mapping[str, Any]) -> bytes:
+def compute_digest(event: Mapping[str, Any]) -> bytes:
     """The leaf of an event as it stands in a file."""
     commitments = {
-        pointer: sha256(bytes.fromhex(each["salt"]) + canonical(each["value"]).encode()).hexdigest()
+        pointer: sha256(bytes.fromhex(each["salt"]) + canonicalize(each["value"]).encode()).hexdigest()
         for pointer, each in event.get("shown", {}).items()
     }
     erased = {
         pointer: each["commitment"] for pointer, each in event["erased"].items() if each["commitment"] is not None
     }
     entry = {**event["public"], "commitments": {**commitments, **event.get("withheld", {}), **erased}}
-    return merkle.leaf_hash(canonical(entry).encode())
+    return merkle.hash_leaf(canonicalize(entry).encode())
 
 
 def _position(value: Sequence[int]) -> Position:
@@ -355,9 +372,9 @@ def _seal_of(says: Mapping[str, Any]) -> JournalSeal:
     )
 
 
-def check(lines: Iterable[str], *, head: bytes | None = None) -> ProofResult:
-    """Whether a file is whole. Raises `Unreadable` when it is no export of a journal."""
-    checking = Check(head=head)
+def verify_export(lines: Iterable[str], *, head: bytes | None = None) -> ProofResult:
+    """Whether a file is whole. Raises `UnreadableExport` when it is no export of a journal."""
+    checking = ExportVerifier(head=head)
     for number, line in enumerate(lines, 1):
         checking.take(number, line)
     return checking.close()

@@ -7,31 +7,31 @@ as a node. A tree of n > 1 leaves splits at the largest power of two below n.
 from collections.abc import Sequence
 from hashlib import sha256
 
-EMPTY = sha256(b"").digest()
+EMPTY_ROOT = sha256(b"").digest()
 """The root of the tree without leaves."""
 
 
-def leaf_hash(entry: bytes) -> bytes:
+def hash_leaf(entry: bytes) -> bytes:
     """The leaf of an entry."""
     return sha256(b"\x00" + entry).digest()
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
+def hash_node(left: bytes, right: bytes) -> bytes:
     """The node above two others."""
     return sha256(b"\x01" + left + right).digest()
 
 
-def root(leaves: Sequence[bytes]) -> bytes:
+def compute_root(leaves: Sequence[bytes]) -> bytes:
     """The root above these leaves."""
     if not leaves:
-        return EMPTY
+        return EMPTY_ROOT
     level = leaves
     while len(level) > 1:
         level = _above(level)
     return level[0]
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+def build_inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """The hashes beside the way from the leaf at `index` up to the root, from below.
 
     Raises `IndexError` where there is no such leaf.
@@ -47,7 +47,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     return path
 
 
-def root_by_proof(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
+def compute_root_from_proof(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
     """The root of a tree of `count` leaves, if this leaf stands at `index` and the path is right.
 
     None when the path has not as many hashes as such a tree asks for. The caller compares the root.
@@ -61,7 +61,7 @@ def root_by_proof(leaf: bytes, index: int, count: int, path: Sequence[bytes]) ->
             if not rest:
                 return None
             beside = rest.pop(0)
-            found = node_hash(beside, found) if index & 1 else node_hash(found, beside)
+            found = hash_node(beside, found) if index & 1 else hash_node(found, beside)
         index, last = index >> 1, last >> 1
     return None if rest else found
 

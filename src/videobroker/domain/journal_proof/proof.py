@@ -17,13 +17,13 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from videobroker.domain.journal_proof import merkle
-from videobroker.domain.journal_proof.canonical_json import canonical, read, text
+from videobroker.domain.journal_proof.canonical_json import canonicalize, canonicalize_string, parse_json
 from videobroker.domain.times import utc
 
 SALT_BYTES = 32
 GENESIS = bytes(32)
 """What the first seal of an app names as the hash of the one before."""
-LARGEST_SEAL = 10_000
+MAX_SEAL_ROWS = 10_000
 """Rows."""
 
 Position = tuple[int, int]
@@ -31,13 +31,13 @@ Position = tuple[int, int]
 
 PERSONAL_IN_DATA = frozenset({"user_id", "provider_user_id"})
 """Members of `data`, at any depth, that name a person when they are texts."""
-REPORTED = "details"
+REPORTED_DETAILS = "details"
 """The member of `data` that holds what the app reported: anything, so all of it is taken as personal."""
-WHOLE = ""
+WHOLE_ROW = ""
 """The JSON Pointer of a whole row."""
 
 
-class Row(NamedTuple):
+class JournalRow(NamedTuple):
     """A row of the journal, as the database has it; ids as text."""
 
     xid: int
@@ -79,7 +79,7 @@ class Redaction:
 
     position: Position
     pointer: str
-    """Which part: a JSON Pointer (RFC 6901) such as `/user_id` or `/data/provider_user_id`; `WHOLE` for the row."""
+    """Which part: a JSON Pointer (RFC 6901) such as `/user_id` or `/data/provider_user_id`; `WHOLE_ROW` for the row."""
     commitment: bytes | None
     """Stands in the leaf for the part; for a whole row, the leaf itself. None: gone before the row was sealed."""
     entry_id: str
@@ -96,7 +96,7 @@ class Redaction:
         return self.position, self.pointer
 
 
-def account(redactions: Sequence[Redaction]) -> str:
+def compute_account_digest(redactions: Sequence[Redaction]) -> str:
     """What the event says about everything that it took out: SHA-256 over the lines in order, as hex."""
     return sha256(b"".join(each.line() for each in sorted(redactions, key=lambda each: each.order))).hexdigest()
 
@@ -133,27 +133,27 @@ class JournalSeal:
             "count": self.count,
             "first": list(self.first),
             "last": list(self.last),
-            "newest_at": moment(self.newest_at),
+            "newest_at": format_moment(self.newest_at),
             "number": self.number,
-            "oldest_at": moment(self.oldest_at),
+            "oldest_at": format_moment(self.oldest_at),
             "previous": self.previous.hex(),
             "root": self.root.hex(),
-            "sealed_at": moment(self.sealed_at),
+            "sealed_at": format_moment(self.sealed_at),
             "v": 1,
         }
 
     def hash(self) -> bytes:
         """SHA-256 over the canonical JSON: 32 bytes."""
-        return sha256(canonical(self.public()).encode()).digest()
+        return sha256(canonicalize(self.public()).encode()).digest()
 
 
-def moment(at: datetime) -> str:
+def format_moment(at: datetime) -> str:
     """RFC 3339 in UTC, always with six digits of microseconds: one text for one moment."""
     # Without the offset, which is +00:00.
     return (at if at.tzinfo is UTC else utc(at)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-class Parts(NamedTuple):
+class RowParts(NamedTuple):
     """A row, taken apart."""
 
     personal: tuple[tuple[str, str], ...]
@@ -162,33 +162,37 @@ class Parts(NamedTuple):
     """The canonical JSON of the rest of `data`."""
 
 
-def parts_of(row: Row) -> Parts:
+def split_row(row: JournalRow) -> RowParts:
     """What of the row is personal, and the rest of its data."""
     inside, rest = _data_parts(row.data)
     # By pointer, since these names are: `/asked_by_user_id`, `/data/...`, `/ip`, ...
-    personal = [("/asked_by_user_id", text(row.asked_by_user_id))] if row.asked_by_user_id is not None else []
+    personal = (
+        [("/asked_by_user_id", canonicalize_string(row.asked_by_user_id))] if row.asked_by_user_id is not None else []
+    )
     personal += inside
     if row.ip is not None:
-        personal.append(("/ip", text(row.ip)))
+        personal.append(("/ip", canonicalize_string(row.ip)))
     if row.reference is not None:
-        personal.append(("/reference", text(row.reference)))
+        personal.append(("/reference", canonicalize_string(row.reference)))
     if row.user_agent is not None:
-        personal.append(("/user_agent", text(row.user_agent)))
+        personal.append(("/user_agent", canonicalize_string(row.user_agent)))
     if row.user_id is not None:
-        personal.append(("/user_id", text(row.user_id)))
-    return Parts(tuple(personal), rest)
+        personal.append(("/user_id", canonicalize_string(row.user_id)))
+    return RowParts(tuple(personal), rest)
 
 
 def _data_parts(data: str) -> tuple[list[tuple[str, str]], str]:
     try:
-        value, plain = read(data)
+        value, plain = parse_json(data)
         found: list[tuple[str, Any]] = []
-        if 'user_id"' in data or f'"{REPORTED}"' in data or "\\" in data:
+        if 'user_id"' in data or f'"{REPORTED_DETAILS}"' in data or "\\" in data:
             value = _without_personal(value, "/data", found)
-        return sorted((pointer, canonical(part, plain=plain)) for pointer, part in found), canonical(value, plain=plain)
+        return sorted((pointer, canonicalize(part, plain=plain)) for pointer, part in found), canonicalize(
+            value, plain=plain
+        )
     except (ValueError, RecursionError):
         # Numbers with thousands of digits, or a thousand brackets: nothing of ours. The text itself will do.
-        return [], text(data)
+        return [], canonicalize_string(data)
 
 
 def _without_personal(value: Any, pointer: str, found: list[tuple[str, Any]]) -> Any:
@@ -199,7 +203,7 @@ def _without_personal(value: Any, pointer: str, found: list[tuple[str, Any]]) ->
     rest = {}
     for key, member in value.items():
         names = key in PERSONAL_IN_DATA and isinstance(member, str)
-        if names or (key == REPORTED and pointer == "/data" and member is not None):
+        if names or (key == REPORTED_DETAILS and pointer == "/data" and member is not None):
             found.append((f"{pointer}/{key}", member))
         elif isinstance(member, (list, dict)):
             step = key.replace("~", "~0").replace("/", "~1")
@@ -209,26 +213,26 @@ def _without_personal(value: Any, pointer: str, found: list[tuple[str, Any]]) ->
     return rest
 
 
-def commitment(salt: bytes, value: str) -> bytes:
+def compute_commitment(salt: bytes, value: str) -> bytes:
     """What stands for a personal part: `value` is its canonical JSON."""
     return sha256(salt + value.encode()).digest()
 
 
-def salt_of(salts: bytes, index: int) -> bytes:
+def slice_salt(salts: bytes, index: int) -> bytes:
     """One salt out of many."""
     return salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]
 
 
-def leaf_digest(app_id: str, row: Row, withheld: Mapping[str, bytes] | None = None) -> bytes | None:
+def compute_leaf_digest(app_id: str, row: JournalRow, withheld: Mapping[str, bytes] | None = None) -> bytes | None:
     """The leaf of a row: 32 bytes. `withheld` are the commitments of parts that were taken out of it.
 
     None when the salts do not belong to its personal parts: then it is not as it was sealed.
     """
-    return _leaf_digest(app_id, row, parts_of(row), row.salts or b"", withheld)
+    return _leaf_digest(app_id, row, split_row(row), row.salts or b"", withheld)
 
 
 def _leaf_digest(
-    app_id: str, row: Row, parts: Parts, salts: bytes, withheld: Mapping[str, bytes] | None = None
+    app_id: str, row: JournalRow, parts: RowParts, salts: bytes, withheld: Mapping[str, bytes] | None = None
 ) -> bytes | None:
     if len(salts) != SALT_BYTES * len(parts.personal):
         return None
@@ -241,30 +245,30 @@ def _leaf_digest(
     return _digest(app_id, row, commitments, parts.data)
 
 
-def _digest(app_id: str, row: Row, commitments: Sequence[tuple[str, str]], data: str) -> bytes:
-    """The leaf of `public_row` with the commitments. Written out, for it runs a million times."""
-    promised = ",".join([f'{text(pointer)}:"{each}"' for pointer, each in commitments])
+def _digest(app_id: str, row: JournalRow, commitments: Sequence[tuple[str, str]], data: str) -> bytes:
+    """The leaf of `build_public_row` with the commitments. Written out, for it runs a million times."""
+    promised = ",".join([f'{canonicalize_string(pointer)}:"{each}"' for pointer, each in commitments])
     entry = (
         f'{{"app":"{app_id}","commitments":{{{promised}}},"data":{data},"id":"{row.id}",'
-        f'"key_id":{_text(row.key_id)},"kind":{_text(row.kind)},"occurred_at":"{moment(row.occurred_at)}",'
-        f'"position":[{row.xid},{row.seq}],"session_id":{_text(row.session_id)},"type":{text(row.type)},"v":1}}'
+        f'"key_id":{_text(row.key_id)},"kind":{_text(row.kind)},"occurred_at":"{format_moment(row.occurred_at)}",'
+        f'"position":[{row.xid},{row.seq}],"session_id":{_text(row.session_id)},"type":{canonicalize_string(row.type)},"v":1}}'
     )
     return sha256(b"\x00" + entry.encode()).digest()
 
 
 def _text(value: str | None) -> str:
-    return "null" if value is None else text(value)
+    return "null" if value is None else canonicalize_string(value)
 
 
-def public_row(app_id: str, row: Row) -> dict[str, Any]:
+def build_public_row(app_id: str, row: JournalRow) -> dict[str, Any]:
     """The parts of a row that everybody may know: its leaf's entry without the commitments."""
     return {
         "app": app_id,
-        "data": read(parts_of(row).data)[0],
+        "data": parse_json(split_row(row).data)[0],
         "id": row.id,
         "key_id": row.key_id,
         "kind": row.kind,
-        "occurred_at": moment(row.occurred_at),
+        "occurred_at": format_moment(row.occurred_at),
         "position": [row.xid, row.seq],
         "session_id": row.session_id,
         "type": row.type,
@@ -273,7 +277,7 @@ def public_row(app_id: str, row: Row) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealingResult:
     """A new seal, and what has to be kept with it."""
 
     seal: JournalSeal
@@ -282,7 +286,9 @@ class Sealed:
     """Of the rows that have personal parts."""
 
 
-def seal_rows(app_id: str, rows: Sequence[Row], previous: tuple[int, bytes] | None, *, now: datetime) -> Sealed:
+def seal_rows(
+    app_id: str, rows: Sequence[JournalRow], previous: tuple[int, bytes] | None, *, now: datetime
+) -> SealingResult:
     """Seal rows, which are in order and at least one; `previous` are number and hash of the seal before.
 
     They get new salts.
@@ -290,7 +296,7 @@ def seal_rows(app_id: str, rows: Sequence[Row], previous: tuple[int, bytes] | No
     number, previous_hash = previous or (0, GENESIS)
     leaves, salted = [], []
     for row in rows:
-        parts = parts_of(row)
+        parts = split_row(row)
         salts = secrets.token_bytes(SALT_BYTES * len(parts.personal))
         leaves.append(Leaf(row.xid, row.seq, row.id, _leaf_digest(app_id, row, parts, salts) or b""))
         if salts:
@@ -303,8 +309,8 @@ def seal_rows(app_id: str, rows: Sequence[Row], previous: tuple[int, bytes] | No
         count=len(rows),
         oldest_at=min(row.occurred_at for row in rows),
         newest_at=max(row.occurred_at for row in rows),
-        root=merkle.root([leaf.digest for leaf in leaves]),
+        root=merkle.compute_root([leaf.digest for leaf in leaves]),
         previous=previous_hash,
         sealed_at=now,
     )
-    return Sealed(seal, tuple(leaves), tuple(salted))
+    return SealingResult(seal, tuple(leaves), tuple(salted))

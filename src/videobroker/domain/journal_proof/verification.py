@@ -12,24 +12,24 @@ from hashlib import sha256
 from typing import Any
 
 from videobroker.domain.journal_proof import merkle
-from videobroker.domain.journal_proof.canonical_json import read
+from videobroker.domain.journal_proof.canonical_json import parse_json
 from videobroker.domain.journal_proof.proof import (
     GENESIS,
-    WHOLE,
+    WHOLE_ROW,
+    JournalRow,
     JournalSeal,
     Leaf,
     Position,
     ProofEvent,
     Redaction,
-    Row,
-    leaf_digest,
+    compute_leaf_digest,
 )
 
-MOST_FINDINGS = 1_000
+MAX_LISTED_ISSUES = 1_000
 """So many are named; all are counted."""
 
 
-class Wrong(StrEnum):
+class IssueType(StrEnum):
     """What can be wrong."""
 
     CHANGED = "changed"
@@ -50,7 +50,7 @@ class Wrong(StrEnum):
 class ProofIssue:
     """One thing that is wrong."""
 
-    wrong: Wrong
+    wrong: IssueType
     sentence: str
     event_id: str | None = None
     position: Position | None = None
@@ -59,7 +59,7 @@ class ProofIssue:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """The newest seal."""
 
     number: int
@@ -79,10 +79,10 @@ class ProofResult:
     """Personal parts that were taken out, accounted for by a `person.erased`."""
     retired: int
     """Rows that were taken out, accounted for by a `journal.retired`."""
-    head: Head | None
+    head: ChainHead | None
     findings: tuple[ProofIssue, ...]
     """The first ones."""
-    counts: Mapping[Wrong, int]
+    counts: Mapping[IssueType, int]
     """Of all."""
 
     @property
@@ -92,19 +92,19 @@ class ProofResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SealedBatch:
     """Some seals in order, with everything that stands behind the seals before and not behind the last of these."""
 
     seals: Sequence[JournalSeal]
     hashes: Sequence[bytes]
     """As they were stored."""
     leaves: Sequence[Leaf]
-    rows: Sequence[Row]
+    rows: Sequence[JournalRow]
     redactions: Sequence[Redaction]
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class UnsealedRest:
     """What stands behind the last seal."""
 
     unsealed: int
@@ -123,7 +123,7 @@ class _Account:
     taken: list[tuple[Redaction, str | None]] = field(default_factory=list)
 
 
-class Ledger:
+class RedactionLedger:
     """Who accounts for what is missing. Whatever nobody accounts for is found in the end."""
 
     def __init__(self) -> None:
@@ -142,29 +142,29 @@ class Ledger:
         account = self._open.get(entry_id)
         if account is not None and data.get("digest") == account.lines.hexdigest():
             del self._open[entry_id]
-            self.retired += sum(redaction.pointer == WHOLE for redaction, _ in account.taken)
-            self.erased += sum(redaction.pointer != WHOLE for redaction, _ in account.taken)
+            self.retired += sum(redaction.pointer == WHOLE_ROW for redaction, _ in account.taken)
+            self.erased += sum(redaction.pointer != WHOLE_ROW for redaction, _ in account.taken)
 
     def unaccounted(self) -> Iterable[ProofIssue]:
         """What was taken out without an event that says so."""
         for entry_id, account in self._open.items():
             for redaction, event_id in account.taken:
-                place = place_of(event_id, redaction.position)
-                if redaction.pointer == WHOLE:
+                place = describe_row(event_id, redaction.position)
+                if redaction.pointer == WHOLE_ROW:
                     sentence = f"{place} is not there. It is said that {entry_id} retired it, which does not say so."
-                    yield ProofIssue(Wrong.REMOVED, sentence, event_id, redaction.position)
+                    yield ProofIssue(IssueType.REMOVED, sentence, event_id, redaction.position)
                 else:
                     sentence = f"{place} lacks {redaction.pointer}. It is said that {entry_id} erased it, "
                     sentence += "which does not say so."
-                    yield ProofIssue(Wrong.CHANGED, sentence, event_id, redaction.position)
+                    yield ProofIssue(IssueType.CHANGED, sentence, event_id, redaction.position)
 
 
-class Chain:
+class SealChain:
     """The seals, one after the other."""
 
     def __init__(self, app_id: str) -> None:
         self._app_id = app_id
-        self.head: Head | None = None
+        self.head: ChainHead | None = None
         self._last: Position = (-1, -1)
         self.seen: set[bytes] = set()
 
@@ -174,7 +174,7 @@ class Chain:
         number, previous = (0, GENESIS) if before is None else (before.number, before.hash)
         last, self._last = self._last, seal.last
         # What was complained about once is not complained about again at the next seal.
-        self.head = Head(seal.number, stored)
+        self.head = ChainHead(seal.number, stored)
         if actual == wanted:
             self.seen.add(actual)
         if seal.number != number + 1:
@@ -188,22 +188,22 @@ class Chain:
         return None
 
 
-class Audit:
+class JournalVerifier:
     """Takes a journal in batches, and says in the end what is wrong with it."""
 
     def __init__(self, app_id: str, *, head: bytes | None = None) -> None:
         """`head` is the hash of some seal, kept elsewhere: it must be there."""
         self._app_id = app_id
         self._wanted = head
-        self._chain = Chain(app_id)
-        self._ledger = Ledger()
+        self._chain = SealChain(app_id)
+        self._ledger = RedactionLedger()
         self._rows = self._seals = 0
         self._strays: dict[str, list[Position]] = {}
         self._vacant: dict[str, Position] = {}
         self._findings: list[ProofIssue] = []
-        self._counts: Counter[Wrong] = Counter()
+        self._counts: Counter[IssueType] = Counter()
 
-    def take(self, batch: Batch) -> None:
+    def take(self, batch: SealedBatch) -> None:
         """The next batch."""
         rows = {(row[0], row[1]): row for row in batch.rows}
         redactions: dict[Position, list[Redaction]] = {}
@@ -227,7 +227,7 @@ class Audit:
         seal: JournalSeal,
         stored: bytes,
         leaves: Sequence[Leaf],
-        rows: dict[Position, Row],
+        rows: dict[Position, JournalRow],
         redactions: Mapping[Position, Sequence[Redaction]],
     ) -> None:
         """Compare what a seal stands for; its rows are taken out of `rows`."""
@@ -241,13 +241,13 @@ class Audit:
             digests.append(digest)
         complaint = self._chain.add(seal, stored, self._wanted)
         sealed = [leaf.digest for leaf in leaves]
-        if merkle.root(sealed) != seal.root or len(leaves) != seal.count:
+        if merkle.compute_root(sealed) != seal.root or len(leaves) != seal.count:
             innocent = _root_of(digests) == seal.root
             complaint = complaint or _leaves_differ(seal, leaves, digests, innocent=innocent)
             if innocent:
                 sealed = [each or b"" for each in digests]
         if complaint is not None:
-            self._find(ProofIssue(Wrong.SEAL_BROKEN, complaint, seal=seal.number))
+            self._find(ProofIssue(IssueType.SEAL_BROKEN, complaint, seal=seal.number))
         for leaf, row, digest, wanted in zip(leaves, found, digests, sealed, strict=True):
             if row is None:
                 if not _is_retired(leaf, redactions.get(leaf[:2], ())):
@@ -260,12 +260,12 @@ class Audit:
                     self._ledger.settle(row.id, _data_of(row))
                 if row.id != leaf.event_id:
                     sentence = f"The leaf of event {row.id} in seal {seal.number} bears another name."
-                    self._find(ProofIssue(Wrong.SEAL_BROKEN, sentence, row.id, row.position, seal.number))
+                    self._find(ProofIssue(IssueType.SEAL_BROKEN, sentence, row.id, row.position, seal.number))
 
-    def _differs(self, leaf: Leaf, row: Row) -> None:
+    def _differs(self, leaf: Leaf, row: JournalRow) -> None:
         if row.id == leaf.event_id:
-            place = place_of(row.id, row.position)
-            self._find(ProofIssue(Wrong.CHANGED, f"{place} is not as it was sealed.", row.id, row.position))
+            place = describe_row(row.id, row.position)
+            self._find(ProofIssue(IssueType.CHANGED, f"{place} is not as it was sealed.", row.id, row.position))
         else:
             self._vacant[leaf.event_id] = leaf[:2]
             self._strays.setdefault(row.id, []).append(row.position)
@@ -278,7 +278,7 @@ class Audit:
         """A row that is missing stands here, behind the last seal."""
         self._strays.setdefault(event_id, []).append(position)
 
-    def close(self, rest: Rest) -> ProofResult:
+    def close(self, rest: UnsealedRest) -> ProofResult:
         """There are no more batches: what came of it."""
         for redaction in sorted(rest.redactions, key=lambda each: each.order):
             self._ledger.take_out(redaction, None)
@@ -290,10 +290,12 @@ class Audit:
         head = self._chain.head
         if rest.leaves:
             number = 1 if head is None else head.number + 1
-            self._find(ProofIssue(Wrong.SEAL_BROKEN, f"Seal {number} is not there, but leaves of it are.", seal=number))
+            self._find(
+                ProofIssue(IssueType.SEAL_BROKEN, f"Seal {number} is not there, but leaves of it are.", seal=number)
+            )
         if self._wanted is not None and self._wanted not in self._chain.seen:
             sentence = f"No seal has the hash {self._wanted.hex()}: the seals were rewritten, or the newest removed."
-            self._find(ProofIssue(Wrong.HEAD_MISSING, sentence))
+            self._find(ProofIssue(IssueType.HEAD_MISSING, sentence))
         return ProofResult(
             rows=self._rows,
             seals=self._seals,
@@ -310,47 +312,47 @@ class Audit:
             sealed_at = self._vacant.pop(event_id, None)
             for position in positions:
                 if sealed_at is None:
-                    sentence = f"{place_of(event_id, position)} was not sealed there: it was inserted."
-                    self._find(ProofIssue(Wrong.INSERTED, sentence, event_id, position))
+                    sentence = f"{describe_row(event_id, position)} was not sealed there: it was inserted."
+                    self._find(ProofIssue(IssueType.INSERTED, sentence, event_id, position))
                 else:
-                    sentence = f"{place_of(event_id, position)} was sealed at {sealed_at[0]}.{sealed_at[1]}."
-                    self._find(ProofIssue(Wrong.REORDERED, sentence, event_id, position))
+                    sentence = f"{describe_row(event_id, position)} was sealed at {sealed_at[0]}.{sealed_at[1]}."
+                    self._find(ProofIssue(IssueType.REORDERED, sentence, event_id, position))
         for event_id, position in self._vacant.items():
-            sentence = f"{place_of(event_id, position)} is not there."
-            self._find(ProofIssue(Wrong.REMOVED, sentence, event_id, position))
+            sentence = f"{describe_row(event_id, position)} is not there."
+            self._find(ProofIssue(IssueType.REMOVED, sentence, event_id, position))
 
     def _find(self, finding: ProofIssue) -> None:
         self._counts[finding.wrong] += 1
-        if len(self._findings) < MOST_FINDINGS:
+        if len(self._findings) < MAX_LISTED_ISSUES:
             self._findings.append(finding)
 
 
 _ACCOUNTS = frozenset(each.value for each in ProofEvent)
 
 
-def place_of(event_id: str | None, position: Position) -> str:
+def describe_row(event_id: str | None, position: Position) -> str:
     """How findings name a row."""
     name = "A row" if event_id is None else f"Event {event_id}"
     return f"{name} at {position[0]}.{position[1]}"
 
 
-def _data_of(row: Row) -> Mapping[str, Any]:
-    data, _ = read(row.data)
+def _data_of(row: JournalRow) -> Mapping[str, Any]:
+    data, _ = parse_json(row.data)
     return data if isinstance(data, dict) else {}
 
 
-def _digest_of(app_id: str, row: Row, redactions: Sequence[Redaction]) -> bytes | None:
+def _digest_of(app_id: str, row: JournalRow, redactions: Sequence[Redaction]) -> bytes | None:
     withheld = {each.pointer: each.commitment for each in redactions if each.commitment is not None}
-    return leaf_digest(app_id, row, withheld)
+    return compute_leaf_digest(app_id, row, withheld)
 
 
 def _is_retired(leaf: Leaf, redactions: Sequence[Redaction]) -> bool:
-    return any(each.pointer == WHOLE and each.commitment == leaf.digest for each in redactions)
+    return any(each.pointer == WHOLE_ROW and each.commitment == leaf.digest for each in redactions)
 
 
 def _root_of(digests: Sequence[bytes | None]) -> bytes | None:
     known = [each for each in digests if each is not None]
-    return merkle.root(known) if len(known) == len(digests) else None
+    return merkle.compute_root(known) if len(known) == len(digests) else None
 
 
 def _leaves_differ(

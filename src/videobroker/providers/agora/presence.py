@@ -6,7 +6,7 @@ Source: the pages "Query user list" and "Query user status" of the Agora docs.
 import asyncio
 from datetime import datetime
 
-from videobroker.domain.attendance.observations import Presence, RollCall, truncated
+from videobroker.domain.attendance.observations import Presence, PresenceReport, truncate_to_milliseconds
 from videobroker.providers.agora.client import AgoraClient
 from videobroker.providers.agora.responses import Present, Property
 
@@ -17,7 +17,7 @@ ASKED_TOGETHER = 10
 """As many as may be asked in one second."""
 
 
-async def call_roll(client: AgoraClient, channel: str, *, taken_at: datetime) -> RollCall:
+async def call_roll(client: AgoraClient, channel: str, *, taken_at: datetime) -> PresenceReport:
     """Who is there, as Agora knows it after `taken_at`. An empty channel has nobody in it: that is told as well."""
     people = await client.list_people(channel)
     asked, others = people[:ASKED_ONE_BY_ONE], people[ASKED_ONE_BY_ONE:]
@@ -25,7 +25,7 @@ async def call_roll(client: AgoraClient, channel: str, *, taken_at: datetime) ->
     for start in range(0, len(asked), ASKED_TOGETHER):
         seen += await _ask(client, channel, asked[start : start + ASKED_TOGETHER])
     seen += [_seen(person) for person in others]
-    return RollCall(taken_at=truncated(taken_at), people=tuple(seen))
+    return PresenceReport(taken_at=truncate_to_milliseconds(taken_at), people=tuple(seen))
 
 
 async def _ask(client: AgoraClient, channel: str, people: tuple[Present, ...]) -> list[Presence]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.observations import RollCall
+from videobroker.domain.attendance.observations import PresenceReport
 from videobroker.domain.diagnostics import CheckResult, ok
 from videobroker.domain.times import utc
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
@@ -173,7 +173,7 @@ class AgoraProvider:
         seconds = -((self._clock() - until) // _SECOND)
         await client.keep_out(channel, uid, min(max(seconds, SHORTEST_BAN), LONGEST_SECONDS))
 
-    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[RollCall]:
+    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
         """Who is in the channel now; always one, with nobody in it when the channel is empty.
 
         Agora tells nothing of the past, so `since` asks for nothing. When they came is told for the first 50 people.

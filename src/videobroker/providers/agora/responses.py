@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from videobroker.domain.rooms import UID_LIMIT
+from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.providers.agora.rtc_token import Role
 from videobroker.providers.retrying import AnswerError, Body
 from videobroker.providers.webhook_parsing import number, unix_moment
@@ -82,7 +82,7 @@ def present(body: Body) -> tuple[Present, ...]:
     publishers = [*_uids(data, "users"), *_uids(data, "broadcasters")]
     roles = dict.fromkeys(_uids(data, "audience"), Role.SUBSCRIBER) | dict.fromkeys(publishers, Role.PUBLISHER)
     ordered = dict.fromkeys([*publishers, *roles])
-    return tuple(Present(uid, roles[uid]) for uid in ordered if uid <= UID_LIMIT)
+    return tuple(Present(uid, roles[uid]) for uid in ordered if uid <= MAX_PERSON_UID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.rooms import UID_LIMIT
+from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import WebhookRefused
 from videobroker.providers.agora.rtc_token import LARGEST_UID, Role
 from videobroker.providers.contract import Notice
@@ -125,7 +125,7 @@ def _observation(event: int, payload: Json) -> Observation | None:
     if meaning.sign in _NOT_PERSONAL:
         return Observation(sign=meaning.sign, at=at)
     uid = unsigned(number(payload, "uid"))
-    if uid is None or uid > UID_LIMIT or number(payload, "clientType") in RECORDER_CLIENTS:
+    if uid is None or uid > MAX_PERSON_UID or number(payload, "clientType") in RECORDER_CLIENTS:
         return None
     return _personal(meaning, at, str(uid), payload)
 

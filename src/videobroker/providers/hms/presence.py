@@ -6,7 +6,7 @@ Source: api-reference/Sessions/list-sessions and api-reference/Sessions/retrieve
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from videobroker.domain.attendance.observations import Presence, RollCall, truncated
+from videobroker.domain.attendance.observations import Presence, PresenceReport, truncate_to_milliseconds
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.errors import Absent
 from videobroker.providers.hms.responses import Peer, Session
@@ -17,11 +17,11 @@ LONGEST_SESSION = timedelta(hours=12)
 
 async def call_roll(
     client: HmsClient, room_id: str, since: datetime, recorder_roles: Collection[str], *, taken_at: datetime
-) -> list[RollCall]:
+) -> list[PresenceReport]:
     """The room's meetings that run, or ended at `since` or later, as 100ms knows them after `taken_at`."""
     sessions = [await _whole(client, brief.id) for brief in await _briefs(client, room_id, since)]
     return [
-        _roll(session, recorder_roles, truncated(taken_at))
+        _roll(session, recorder_roles, truncate_to_milliseconds(taken_at))
         for session in sessions
         if session is not None and session.room_id in (None, room_id) and _reaches(session, since)
     ]
@@ -47,11 +47,11 @@ async def _whole(client: HmsClient, session_id: str) -> Session | None:
 
 
 def _reaches(session: Session, since: datetime) -> bool:
-    return session.ended_at is None or session.ended_at >= truncated(since)
+    return session.ended_at is None or session.ended_at >= truncate_to_milliseconds(since)
 
 
-def _roll(session: Session, recorder_roles: Collection[str], taken_at: datetime) -> RollCall:
-    return RollCall(
+def _roll(session: Session, recorder_roles: Collection[str], taken_at: datetime) -> PresenceReport:
+    return PresenceReport(
         taken_at=taken_at,
         provider_call_id=session.id,
         began_at=session.began_at,

@@ -10,10 +10,10 @@ import httpx
 import structlog
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.observations import RollCall
+from videobroker.domain.attendance.observations import PresenceReport
 from videobroker.domain.diagnostics import CheckResult
 from videobroker.domain.ids import uuid4
-from videobroker.domain.rooms import code_id
+from videobroker.domain.rooms import compute_code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (
     Capability,
@@ -292,7 +292,7 @@ class HmsProvider:
                 if peer.user_id == provider_user_id:
                     await self._remove(room_id, peer.id)
 
-    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[RollCall]:
+    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
         """The meetings in the room that run, or ended at `since` or later. None for an unknown room.
 
         Source: api-reference/Sessions/list-sessions and retrieve-a-session of the 100ms docs.
@@ -343,7 +343,7 @@ class HmsProvider:
         named = {"name": seat.display_name} if seat.display_name else {}
         query = urlencode({**named, "userId": seat.user_id}, quote_via=quote, safe="")
         url = f"{self.page_url}/meeting/{quote(code, safe='')}?{query}"
-        return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), code_id(code))
+        return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), compute_code_id(code))
 
     async def examine(self, roles: Collection[str]) -> list[CheckResult]:
         """Credentials, clock, template roles, page, the token given by hand and the webhooks."""

@@ -6,7 +6,7 @@ Source: the samples under server-side/v2 of the 100ms docs, which differ in thei
 
 from datetime import UTC, datetime
 
-from videobroker.domain.attendance.observations import truncated
+from videobroker.domain.attendance.observations import truncate_to_milliseconds
 
 
 def told_moment(value: object) -> datetime | None:
@@ -17,7 +17,7 @@ def told_moment(value: object) -> datetime | None:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None or moment.year == 1:
             return None
-        return truncated(moment.astimezone(UTC))
+        return truncate_to_milliseconds(moment.astimezone(UTC))
     except (ValueError, OverflowError):
         return None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.attendance.recordings import RecordingKind, RecordingNews, RecordingState
+from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.errors import WebhookRefused
 from videobroker.providers.contract import Notice
 from videobroker.providers.hms.timestamps import told_moment
@@ -204,7 +204,7 @@ def _likeness(kind: str, seen: Observation) -> str | None:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _recording(kind: str, data: Json, sent_at: datetime | None) -> RecordingNews | None:
+def _recording(kind: str, data: Json, sent_at: datetime | None) -> RecordingUpdate | None:
     meaning = _RECORDINGS.get(kind)
     if meaning is None or (meaning.flags and not any(data.get(flag) is True for flag in meaning.flags)):
         return None
@@ -219,7 +219,7 @@ def _recording(kind: str, data: Json, sent_at: datetime | None) -> RecordingNews
     known = duration is not None and 0 <= duration <= _LONGEST_SECONDS
     if known and started_at is None and meaning.state is RecordingState.FAILED:
         started_at = at - timedelta(seconds=duration or 0)
-    return RecordingNews(
+    return RecordingUpdate(
         recording=name,
         kind=meaning.kind,
         state=meaning.state,
@@ -240,7 +240,7 @@ def _span(meaning: _Recording, data: Json) -> tuple[datetime | None, datetime | 
     return told_moment(data.get(f"{whole}started_at")), told_moment(data.get(f"{whole}stopped_at"))
 
 
-def _recording_likeness(news: RecordingNews | None) -> str | None:
+def _recording_likeness(news: RecordingUpdate | None) -> str | None:
     """A recording starts once, and is ready or fails once, however often and whenever that is told."""
     if news is None:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.calls import CLOCKS_DIFFER_BY
+from videobroker.domain.calls import MAX_CLOCK_SKEW
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.joining import provider_uids
@@ -89,7 +89,7 @@ async def session_of(
             rooms.c.provider == provider,
             rooms.c.provider_room_id == provider_room_id,
             journal.c.occurred_at > at - LONGEST_CREDENTIALS,
-            journal.c.occurred_at <= at + CLOCKS_DIFFER_BY,
+            journal.c.occurred_at <= at + MAX_CLOCK_SKEW,
             or_(
                 journal.c.user_id == provider_user_id,
                 journal.c.data["provider_user_id"].astext == provider_user_id,

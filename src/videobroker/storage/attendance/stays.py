@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from videobroker.domain.attendance.observations import Attested, Observation, Sign, Source
-from videobroker.domain.attendance.stays import Attended, RoleSpan, Span, Stay, Summary, merged
+from videobroker.domain.attendance.observations import Observation, ReceivedObservation, Sign, Source
+from videobroker.domain.attendance.stays import AttendanceSummary, RoleSpan, Span, Stay, UserStay, merge_spans
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.domain.times import rfc3339
@@ -17,7 +17,9 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attendance, calls, observations, participants
 
 
-async def add_observations(unit: UnitOfWork, app_id: AppId, call_id: CallId, attested: Iterable[Attested]) -> None:
+async def add_observations(
+    unit: UnitOfWork, app_id: AppId, call_id: CallId, attested: Iterable[ReceivedObservation]
+) -> None:
     """Write what was seen of a call."""
     rows = [_columns_of_observation(app_id, call_id, each) for each in attested]
     if rows:
@@ -26,7 +28,7 @@ async def add_observations(unit: UnitOfWork, app_id: AppId, call_id: CallId, att
 
 async def observations_of(
     unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
-) -> list[Attested]:
+) -> list[ReceivedObservation]:
     """Everything that was seen of a call, as it came in; of these devices, and of the call as such."""
     statement = (
         select(observations)
@@ -63,27 +65,27 @@ async def spans_of(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str
     found: dict[str, list[Span]] = defaultdict(list)
     for row in await unit.execute(statement):
         found[row.person].append(Span(row.joined_at, row.left_at))
-    return {name: merged(spans) for name, spans in found.items()}
+    return {name: merge_spans(spans) for name, spans in found.items()}
 
 
-async def attended(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Attended]:
+async def attended(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UserStay]:
     """All stays in all calls of a session, by arrival."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.session_id == session_id)
         .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
     )
-    return [Attended(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
+    return [UserStay(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
 
 
-async def attended_call(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> list[Attended]:
+async def attended_call(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> list[UserStay]:
     """All stays in one call, by arrival."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id)
         .order_by(attendance.c.joined_at, attendance.c.provider_user_id, attendance.c.connection)
     )
-    return [Attended(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
+    return [UserStay(_stay_from(row), row.user_id) for row in await unit.execute(statement)]
 
 
 async def present_users(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> set[str]:
@@ -151,7 +153,7 @@ async def write_summary(
     unit: UnitOfWork,
     app_id: AppId,
     call_id: CallId,
-    summary: Summary,
+    summary: AttendanceSummary,
     *,
     provider_call_ids: Sequence[str],
     evidence_at: datetime | None,
@@ -172,7 +174,7 @@ async def write_summary(
     )
 
 
-def _columns_of_observation(app_id: AppId, call_id: CallId, attested: Attested) -> dict[str, Any]:
+def _columns_of_observation(app_id: AppId, call_id: CallId, attested: ReceivedObservation) -> dict[str, Any]:
     each = attested.observation
     return {
         "app_id": app_id,
@@ -195,7 +197,7 @@ def _columns_of_observation(app_id: AppId, call_id: CallId, attested: Attested) 
     }
 
 
-def _attested_from(row: Row[Any]) -> Attested:
+def _attested_from(row: Row[Any]) -> ReceivedObservation:
     each = Observation(
         sign=Sign(row.sign),
         at=row.at,
@@ -211,7 +213,7 @@ def _attested_from(row: Row[Any]) -> Attested:
         order=row.number,
         reason=row.reason,
     )
-    return Attested(each, row.received_at, row.type)
+    return ReceivedObservation(each, row.received_at, row.type)
 
 
 def _columns_of_stay(app_id: AppId, call: Call, stay: Stay, names: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select
 
 from videobroker.domain.attendance.observations import Source
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Judgement, Rule
+from videobroker.domain.attendance.verdicts import AttendanceResult, AttendanceVerdict, Rule
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import verdicts
@@ -16,7 +16,7 @@ async def replace(
     unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
-    judgements: Mapping[tuple[str, str], Judgement],
+    judgements: Mapping[tuple[str, str], AttendanceResult],
 ) -> None:
     """Write a session's verdicts over the former ones; the keys are user id and app role."""
     await unit.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
@@ -41,7 +41,7 @@ async def replace(
         await unit.execute(insert(verdicts), rows)
 
 
-async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[tuple[str, str], Judgement]:
+async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[tuple[str, str], AttendanceResult]:
     """The final verdicts, by user id and app role; without their spans."""
     statement = (
         select(verdicts)
@@ -51,8 +51,8 @@ async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> 
     return {(row.user_id, row.role): _judgement_from(row) for row in await unit.execute(statement)}
 
 
-def _judgement_from(row: Row[Any]) -> Judgement:
-    return Judgement(
+def _judgement_from(row: Row[Any]) -> AttendanceResult:
+    return AttendanceResult(
         verdict=None if row.verdict is None else AttendanceVerdict(row.verdict),
         rule=Rule(row.rule),
         present_seconds=row.present_seconds,

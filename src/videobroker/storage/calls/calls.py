@@ -7,8 +7,8 @@ from sqlalchemy import RowMapping, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.stays import Summary
-from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, EndReason
+from videobroker.domain.attendance.stays import AttendanceSummary
+from videobroker.domain.calls import MAX_CLOCK_SKEW, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns
@@ -93,8 +93,8 @@ async def sessions_running(
             calls.c.provider == provider,
             rooms.c.provider == provider,
             rooms.c.provider_room_id == provider_room_id,
-            calls.c.started_at <= until + CLOCKS_DIFFER_BY,
-            or_(calls.c.ended_at.is_(None), calls.c.ended_at >= since - CLOCKS_DIFFER_BY),
+            calls.c.started_at <= until + MAX_CLOCK_SKEW,
+            or_(calls.c.ended_at.is_(None), calls.c.ended_at >= since - MAX_CLOCK_SKEW),
         )
         .distinct()
         .limit(2)
@@ -210,7 +210,7 @@ def call_from(row: RowMapping, *, prefix: str = "") -> Call:
         ended_by=ended_by,
         end_reason=None if end_reason is None else EndReason(end_reason),
         provider_call_ids=tuple(provider_call_ids),
-        attendance=Summary(people, peak, first_joined_at, last_left_at, present),
+        attendance=AttendanceSummary(people, peak, first_joined_at, last_left_at, present),
         evidence_at=evidence_at,
         settled_at=settled_at,
     )

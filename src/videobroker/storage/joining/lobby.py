@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.ids import AppId, EntryId, SessionId
-from videobroker.domain.lobby import FORGOTTEN_AFTER, Entry, EntryState
+from videobroker.domain.lobby import EXPIRED_AFTER, EntryState, LobbyEntry
 from videobroker.storage.postgres.row_mapping import Columns
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, lobby, participants, removals
@@ -36,13 +36,13 @@ WRITE_AGAIN_AFTER = timedelta(seconds=3)
 class Found:
     """An entry, with what the roster and the removals say of the person now."""
 
-    entry: Entry
+    entry: LobbyEntry
     role: str | None
     """None for somebody who is not on the roster."""
     banned: bool
 
 
-async def knock(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: Entry) -> bool:
+async def knock(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: LobbyEntry) -> bool:
     """Write that somebody asks to be let in; False, and no change, when they have an entry already."""
     statement = (
         insert(lobby)
@@ -109,7 +109,7 @@ async def has(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: s
     return bool((await unit.execute(statement)).scalar_one())
 
 
-async def entry_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Entry | None:
+async def entry_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> LobbyEntry | None:
     """This person's entry."""
     statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
     row = (await unit.execute(statement)).one_or_none()
@@ -118,7 +118,7 @@ async def entry_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_
 
 async def entries_of(
     unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str
-) -> dict[SessionId, Entry]:
+) -> dict[SessionId, LobbyEntry]:
     """This person's entries in these sessions."""
     statement = select(lobby).where(
         lobby.c.app_id == app_id, lobby.c.session_id.in_(list(session_ids)), lobby.c.user_id == user_id
@@ -148,7 +148,7 @@ async def settle(
 
 async def admit_many(
     unit: UnitOfWork, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
-) -> list[Entry]:
+) -> list[LobbyEntry]:
     """Write that these people are admitted, as far as they still wait, in one round trip; their entries afterwards."""
     statement = (
         update(lobby)
@@ -164,7 +164,7 @@ async def admit_many(
 
 
 async def waiting(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: Entry | None, limit: int
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: LobbyEntry | None, limit: int
 ) -> list[Found]:
     """A page of those who wait, who waits longest first; `after` is the last entry of the page before."""
     statement = (
@@ -205,7 +205,7 @@ async def clear(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
 
 async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Take away entries that nobody needs any more: not seen for long, and no call runs. How many."""
-    before = now - FORGOTTEN_AFTER
+    before = now - EXPIRED_AFTER
     running = exists().where(
         calls.c.app_id == lobby.c.app_id, calls.c.session_id == lobby.c.session_id, calls.c.ended_at.is_(None)
     )
@@ -233,12 +233,12 @@ async def admitted(
     return set((await unit.execute(statement)).scalars())
 
 
-def entry_from(columns: RowMapping, *, prefix: str = "") -> Entry:
+def entry_from(columns: RowMapping, *, prefix: str = "") -> LobbyEntry:
     """An entry out of a row that holds it."""
     entry_id, user_id, display_name, is_guest, state, asked_at, seen_at, decided_at, decided_by = ENTRY_COLUMNS.of(
         columns, prefix
     )
-    return Entry(
+    return LobbyEntry(
         id=entry_id,
         user_id=user_id,
         display_name=display_name,

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.rooms import uid_candidate
+from videobroker.domain.rooms import propose_uid
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import participants, uids
 
@@ -35,7 +35,7 @@ async def allocate(
                 app_id=app_id,
                 session_id=session_id,
                 user_id=user_id,
-                uid=uid_candidate(session_id, int(taken or 0)),
+                uid=propose_uid(session_id, int(taken or 0)),
                 guest_name=guest_name,
             )
             .on_conflict_do_nothing()

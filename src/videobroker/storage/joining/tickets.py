@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, Select, and_, delete, exists, func, insert, o
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.sessions import Session
-from videobroker.domain.tickets import LONGEST_LIFE, TicketRecord
+from videobroker.domain.tickets import MAX_TICKET_LIFETIME, TicketRecord
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions.sessions import session_of
@@ -166,7 +166,7 @@ async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
         tickets.c.revoked_at,
         tickets.c.credential_expires_at,
         tickets.c.requested_until,
-        func.coalesce(sessions.c.ends_at, tickets.c.issued_at + LONGEST_LIFE),
+        func.coalesce(sessions.c.ends_at, tickets.c.issued_at + MAX_TICKET_LIFETIME),
     )
     old = (
         select(tickets.c.app_id, tickets.c.id)

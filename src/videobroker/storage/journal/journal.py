@@ -36,7 +36,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.actors import Actor
-from videobroker.domain.events import Event, EventType, Recorded
+from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.postgres import pagination
@@ -63,7 +63,7 @@ async def record(unit: UnitOfWork, *events: Event) -> None:
             unit.add_journaled(event.actor.app_id)
 
 
-async def record_one(unit: UnitOfWork, event: Event) -> Recorded:
+async def record_one(unit: UnitOfWork, event: Event) -> RecordedEvent:
     """Write this event; it is answered as it stands there, with its place."""
     statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
     row = (await unit.execute(statement)).one()
@@ -140,7 +140,7 @@ async def page(
     until: datetime | None = None,
     limit: int,
     cursor: str | None,
-) -> tuple[list[Recorded], str | None]:
+) -> tuple[list[RecordedEvent], str | None]:
     """One page of the journal, oldest first, and the cursor of the next; None when this page is the newest."""
     statement = (
         select(journal, _POSITION)
@@ -175,7 +175,7 @@ async def newest(
     types: Iterable[EventType],
     reported_by: str | None = None,
     limit: int,
-) -> list[Recorded]:
+) -> list[RecordedEvent]:
     """The newest events of these types about a session, oldest first.
 
     With `reported_by`, of the app's reports only those that this end user made.
@@ -194,7 +194,7 @@ async def newest(
     return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
 
 
-async def latest(unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int) -> list[Recorded]:
+async def latest(unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
     """The newest events of these types, or of all, oldest first. Everything that is committed is there at once."""
     statement = (
         select(journal, _POSITION)
@@ -209,7 +209,7 @@ async def latest(unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType],
 
 async def back(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
-) -> tuple[list[Recorded], str | None]:
+) -> tuple[list[RecordedEvent], str | None]:
     """The last events about a session, before this cursor or at all, oldest first; and the cursor to go on back from.
 
     Everything that is committed is there at once, as with `newest`.
@@ -229,7 +229,9 @@ async def back(
     return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
 
 
-async def at(unit: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Recorded]:
+async def at(
+    unit: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], RecordedEvent]:
     """The events that stand at these places; what was retired meanwhile is missing."""
     wanted = list(positions)
     if not wanted:
@@ -278,7 +280,7 @@ def _data_of(event: Event) -> Mapping[str, Any]:
     return data
 
 
-def _recorded_from(row: Row[Any]) -> Recorded:
+def _recorded_from(row: Row[Any]) -> RecordedEvent:
     key = None if row.reference is None else SessionKey(row.app_id, SessionKind(row.kind), row.reference)
     data = dict(row.data)
     operator, ticket = data.pop(OPERATOR, None), data.pop(TICKET, None)
@@ -300,7 +302,7 @@ def _recorded_from(row: Row[Any]) -> Recorded:
         user_id=row.user_id,
         data=data,
     )
-    return Recorded(event, pagination.write([row.position, row.seq]))
+    return RecordedEvent(event, pagination.write([row.position, row.seq]))
 
 
 def _at() -> Select[tuple[object, ...]]:

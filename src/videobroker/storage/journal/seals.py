@@ -16,9 +16,17 @@ import asyncpg
 from sqlalchemy import text
 
 from videobroker.domain.ids import SERVICE_ID, AppId, EventId
-from videobroker.domain.journal_proof.canonical_json import read
-from videobroker.domain.journal_proof.proof import JournalSeal, Leaf, Position, ProofEvent, Redaction, Row, Sealed
-from videobroker.domain.journal_proof.verification import Batch, Head, Rest
+from videobroker.domain.journal_proof.canonical_json import parse_json
+from videobroker.domain.journal_proof.proof import (
+    JournalRow,
+    JournalSeal,
+    Leaf,
+    Position,
+    ProofEvent,
+    Redaction,
+    SealingResult,
+)
+from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, UnsealedRest
 from videobroker.errors import BrokerError
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -138,13 +146,13 @@ async def last_seals(unit: UnitOfWork) -> list[LastSeal]:
     return [LastSeal(AppId(UUID(str(app_id))), number, sealed_at) for app_id, number, sealed_at in found]
 
 
-async def head(unit: UnitOfWork, app_id: AppId) -> Head | None:
+async def head(unit: UnitOfWork, app_id: AppId) -> ChainHead | None:
     """Number and hash of the newest seal."""
     newest = await newest_seal(unit, app_id)
-    return None if newest is None else Head(newest[0].number, newest[1])
+    return None if newest is None else ChainHead(newest[0].number, newest[1])
 
 
-async def unsealed(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[Row]:
+async def unsealed(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
     """Rows behind this one that can be sealed: those of transactions older than every one that still runs."""
     found = await (await unit.driver_connection()).fetch(
         f"select {_ROW}, null::bytea from journal "  # noqa: S608  our own words
@@ -153,10 +161,10 @@ async def unsealed(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: i
         *_bound(after),
         limit,
     )
-    return [Row._make(each) for each in found]
+    return [JournalRow._make(each) for each in found]
 
 
-async def write(unit: UnitOfWork, sealed: Sealed) -> None:
+async def write(unit: UnitOfWork, sealed: SealingResult) -> None:
     """Keep a seal, its leaves and the salts of its rows.
 
     Raises `JournalNotWhole` when some of these rows were sealed before, by a seal that is not there any more.
@@ -169,7 +177,7 @@ async def write(unit: UnitOfWork, sealed: Sealed) -> None:
         ) from None
 
 
-async def _write(unit: UnitOfWork, sealed: Sealed) -> None:
+async def _write(unit: UnitOfWork, sealed: SealingResult) -> None:
     driver, seal, leaves = await unit.driver_connection(), sealed.seal, sealed.leaves
     await driver.execute(
         """
@@ -223,7 +231,7 @@ async def count_sealed(unit: UnitOfWork, app_id: AppId) -> int:
     return int(await driver.fetchval("select coalesce(sum(count), 0) from journal_seals where app_id = $1", app_id))
 
 
-async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[Batch]:
+async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[SealedBatch]:
     """Everything that was sealed, in order, some thousands of rows at a time."""
     driver, number, after = await unit.driver_connection(), 0, BEGINNING
     while page := await driver.fetch(
@@ -248,7 +256,7 @@ async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[Batch]:
 
 async def _batch(
     driver: "asyncpg.Connection", app_id: AppId, after: Position, together: Sequence[tuple[JournalSeal, bytes]]
-) -> Batch:
+) -> SealedBatch:
     bounds = (app_id, *_bound(after), *_bound(max(seal.last for seal, _ in together)))
     leaves = await driver.fetch(
         f"select xid::text::bigint, seq, event_id::text, digest from journal_leaves "  # noqa: S608  our own words
@@ -267,16 +275,16 @@ async def _batch(
         "order by journal_redactions.xid, journal_redactions.seq, pointer",
         *bounds,
     )
-    return Batch(
+    return SealedBatch(
         seals=[seal for seal, _ in together],
         hashes=[stored for _, stored in together],
         leaves=[Leaf._make(each) for each in leaves],
-        rows=[Row._make(each) for each in rows],
+        rows=[JournalRow._make(each) for each in rows],
         redactions=[_redaction_from(each) for each in redactions],
     )
 
 
-async def rest(unit: UnitOfWork, app_id: AppId, after: Position) -> Rest:
+async def rest(unit: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
     """What stands behind the row of the last seal."""
     driver, bounds = await unit.driver_connection(), (app_id, *_bound(after))
     behind = f"where app_id = $1 and {_BEHIND}"
@@ -286,7 +294,7 @@ async def rest(unit: UnitOfWork, app_id: AppId, after: Position) -> Rest:
         [each.value for each in ProofEvent],
     )
     redactions = await driver.fetch(f"select {_REDACTION} from journal_redactions {behind}", *bounds)  # noqa: S608
-    return Rest(
+    return UnsealedRest(
         unsealed=int(await driver.fetchval(f"select count(*) from journal {behind}", *bounds)),  # noqa: S608
         entries={entry_id: _object(data) for entry_id, data in entries},
         redactions=[_redaction_from(each) for each in redactions],
@@ -315,7 +323,7 @@ async def find_behind(
 class Held:
     """A row, and its leaf if it was sealed."""
 
-    row: Row
+    row: JournalRow
     leaf: bytes | None
 
 
@@ -370,7 +378,7 @@ async def rows_that_name(
         # As a string or as a key, in the form in which jsonb is printed.
         json.dumps(user_id, ensure_ascii=False),
     )
-    return [Held(Row._make(each[:-1]), each[-1]) for each in found]
+    return [Held(JournalRow._make(each[:-1]), each[-1]) for each in found]
 
 
 async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
@@ -539,7 +547,7 @@ def _seal_from(found: Any) -> tuple[JournalSeal, bytes]:
 
 
 def _object(data: str) -> Mapping[str, Any]:
-    value, _ = read(data)
+    value, _ = parse_json(data)
     return value if isinstance(value, dict) else {}
 
 

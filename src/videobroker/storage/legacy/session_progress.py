@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import ColumnElement, and_, select
 
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.progress import Standing
+from videobroker.domain.progress import SessionProgress
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.storage.calls import room_codes
@@ -17,7 +17,7 @@ from videobroker.storage.tables import calls, participants, rooms, sessions
 
 async def find_one(
     unit: UnitOfWork, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
-) -> Standing | None:
+) -> SessionProgress | None:
     """The progress of the session with this key, with the first participant of each of these roles."""
     session = await find(unit, key)
     if session is None:
@@ -34,7 +34,7 @@ async def newest(
     roles: Sequence[str],
     own_user_id: str | None,
     limit: int,
-) -> list[Standing]:
+) -> list[SessionProgress]:
     """The sessions that start last and have all these people as participants, by start.
 
     A person is a user ID and an app role; without a role, any role matches.
@@ -83,14 +83,14 @@ async def _standings(
     *,
     roles: Sequence[str],
     own_user_id: str | None,
-) -> list[Standing]:
+) -> list[SessionProgress]:
     ids = [session.id for session in found]
     leading = await first_by_role(unit, app_id, ids, roles)
     own = {} if own_user_id is None else await entries_of_user(unit, app_id, ids, own_user_id)
     running = await _running(unit, app_id, ids)
     known = await _rooms(unit, app_id, found)
     return [
-        Standing(
+        SessionProgress(
             session,
             first_by_role=leading[session.id],
             own=own.get(session.id),

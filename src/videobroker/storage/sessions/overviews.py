@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.overview import NAMES_SHOWN, Counts, Listed, Phase, Stretch
+from videobroker.domain.overview import MAX_NAMES_SHOWN, Phase, PhaseCounts, SessionListItem, TimeRange
 from videobroker.domain.sessions import Participant, SessionKind, SessionStatus
 from videobroker.storage.calls.calls import call_from
 from videobroker.storage.postgres import pagination
@@ -64,7 +64,7 @@ def _phase(now: datetime) -> ColumnElement[str]:
     )
 
 
-def _bookings(stretch: Stretch) -> ColumnElement[bool]:
+def _bookings(stretch: TimeRange) -> ColumnElement[bool]:
     return and_(
         sessions.c.kind == SessionKind.BOOKING,
         sessions.c.starts_at >= stretch.start,
@@ -72,7 +72,7 @@ def _bookings(stretch: Stretch) -> ColumnElement[bool]:
     )
 
 
-async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: Stretch, *, now: datetime) -> Counts:
+async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime) -> PhaseCounts:
     """How many bookings that begin in this time are in each phase; what is in progress counts whenever it began."""
     phase = _phase(now).label("phase")
     statement = (
@@ -84,7 +84,7 @@ async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: Stretch, *
     found = {row.phase: row.number for row in await unit.execute(statement)}
     open_calls = select(func.count().label("number"), func.coalesce(func.sum(calls.c.present), 0).label("present"))
     row = (await unit.execute(open_calls.where(calls.c.app_id.in_(app_ids), calls.c.ended_at.is_(None)))).one()
-    return Counts(
+    return PhaseCounts(
         upcoming=found.get(Phase.UPCOMING, 0),
         in_progress=row.number,
         completed=found.get(Phase.COMPLETED, 0),
@@ -95,7 +95,7 @@ async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: Stretch, *
 
 async def in_progress(
     unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
-) -> tuple[list[Listed], str | None]:
+) -> tuple[list[SessionListItem], str | None]:
     """One page of the sessions in which a call runs, whatever their time, and the cursor of the next."""
     apps = _each(app_ids)
     statement = (
@@ -115,13 +115,13 @@ async def in_progress(
 async def bookings(
     unit: UnitOfWork,
     app_ids: Sequence[AppId],
-    stretch: Stretch,
+    stretch: TimeRange,
     phase: Phase,
     *,
     now: datetime,
     limit: int,
     cursor: str | None,
-) -> tuple[list[Listed], str | None]:
+) -> tuple[list[SessionListItem], str | None]:
     """One page of the bookings that begin in this time and are in this phase, by start, and the cursor of the next."""
     apps = _each(app_ids)
     position = (sessions.c.starts_at, sessions.c.id)
@@ -144,7 +144,7 @@ async def bookings(
 
 async def groups(
     unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
-) -> tuple[list[Listed], str | None]:
+) -> tuple[list[SessionListItem], str | None]:
     """One page of the groups, the newest first, and the cursor of the next."""
     apps = _each(app_ids)
     statement = (
@@ -166,13 +166,13 @@ async def search(
     app_ids: Sequence[AppId],
     words: str,
     *,
-    titles_within: Stretch,
+    titles_within: TimeRange,
     now: datetime,
     limit: int,
-) -> list[Listed]:
+) -> list[SessionListItem]:
     """Sessions whose reference begins with these words, that have a participant with this user ID, or whose title or
     participants' names contain the words: the last two among the bookings of this time, and among the newest groups."""
-    found: dict[SessionId, Listed] = {}
+    found: dict[SessionId, SessionListItem] = {}
     for chosen in (
         _by_reference(app_ids, words),
         _by_person(app_ids, words),
@@ -191,7 +191,7 @@ async def search(
     return sorted(found.values(), key=_recency, reverse=True)[:limit]
 
 
-def _recency(each: Listed) -> tuple[datetime, UUID]:
+def _recency(each: SessionListItem) -> tuple[datetime, UUID]:
     return each.session.terms.starts_at or each.session.created_at, each.session.id
 
 
@@ -213,7 +213,7 @@ def _by_person(app_ids: Sequence[AppId], words: str) -> Select[Any]:
     )
 
 
-def _by_title(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Select[Any]]:
+def _by_title(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
     apps = _each(app_ids)
     groups_of_each = _newest_groups(apps)
     return [
@@ -226,7 +226,7 @@ def _by_title(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Sel
     ]
 
 
-def _by_name(app_ids: Sequence[AppId], words: str, within: Stretch) -> list[Select[Any]]:
+def _by_name(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
     """Names have no index: they are read of the participants of few enough sessions, which have one."""
     apps = _each(app_ids)
     groups_of_each = _newest_groups(apps)
@@ -270,14 +270,14 @@ async def _lateral(unit: UnitOfWork, apps: Any, statement: Select[Any], *order: 
     return (await unit.execute(together)).all()
 
 
-async def _listed(unit: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> list[Listed]:
+async def _listed(unit: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> list[SessionListItem]:
     people = await _first_people(unit, rows)
     return [
-        Listed(
+        SessionListItem(
             session=session_from(row),
             call=None if row._mapping["call_id"] is None else call_from(row._mapping, prefix="call_"),
-            people=tuple(people.get(row._mapping["id"], ())[:NAMES_SHOWN]),
-            more_people=len(people.get(row._mapping["id"], ())) > NAMES_SHOWN,
+            people=tuple(people.get(row._mapping["id"], ())[:MAX_NAMES_SHOWN]),
+            more_people=len(people.get(row._mapping["id"], ())) > MAX_NAMES_SHOWN,
             now=now,
         )
         for row in rows
@@ -291,7 +291,7 @@ async def _first_people(unit: UnitOfWork, rows: Sequence[Row[Any]]) -> dict[Sess
         select(participants)
         .where(participants.c.app_id == row._mapping["app_id"], participants.c.session_id == row._mapping["id"])
         .order_by(participants.c.user_id)
-        .limit(NAMES_SHOWN + 1)
+        .limit(MAX_NAMES_SHOWN + 1)
         .subquery()
         for row in rows
     ]

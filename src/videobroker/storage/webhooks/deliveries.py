@@ -28,9 +28,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from videobroker.domain.events import Recorded
+from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, SessionId
-from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState
+from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
@@ -57,7 +57,7 @@ async def make(
     unit: UnitOfWork,
     app_id: AppId,
     endpoint_id: EndpointId,
-    events: Iterable[tuple[DeliveryId, Recorded]],
+    events: Iterable[tuple[DeliveryId, RecordedEvent]],
     *,
     now: datetime,
     again: bool = False,
@@ -148,7 +148,7 @@ def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tupl
 async def record_attempt(
     unit: UnitOfWork,
     due: DueDelivery,
-    attempt: Attempt,
+    attempt: DeliveryAttempt,
     *,
     state: DeliveryState,
     next_at: datetime | None,
@@ -283,7 +283,7 @@ async def find(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Deli
     return None if row is None else _delivery_from(row)
 
 
-async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Sequence[Attempt]:
+async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Sequence[DeliveryAttempt]:
     """Every attempt at a delivery, in order."""
     statement = (
         select(attempts)
@@ -291,7 +291,7 @@ async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) 
         .order_by(attempts.c.number)
     )
     return [
-        Attempt(row.number, row.at, row.status, row.latency_ms, row.body, row.error)
+        DeliveryAttempt(row.number, row.at, row.status, row.latency_ms, row.body, row.error)
         for row in await unit.execute(statement)
     ]
 
@@ -374,7 +374,7 @@ async def empty_answers(
 
 
 def _columns_of(
-    app_id: AppId, endpoint_id: EndpointId, delivery_id: DeliveryId, recorded: Recorded, now: datetime
+    app_id: AppId, endpoint_id: EndpointId, delivery_id: DeliveryId, recorded: RecordedEvent, now: datetime
 ) -> dict[str, Any]:
     xid, seq = pagination.read(recorded.cursor, pagination.number, pagination.number)
     return {

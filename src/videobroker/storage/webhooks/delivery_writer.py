@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from videobroker.concurrency.batcher import Batcher
-from videobroker.domain.webhooks import Attempt
+from videobroker.domain.webhooks import DeliveryAttempt
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
@@ -112,7 +112,7 @@ class Receipt:
     """A delivery that its endpoint has taken."""
 
     due: DueDelivery
-    attempt: Attempt
+    attempt: DeliveryAttempt
 
 
 class DeliveryWriter:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, EndpointId
-from videobroker.domain.webhooks import Disabled, Endpoint, Secret
+from videobroker.domain.webhooks import Disabled, Endpoint, SigningSecret
 from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import webhook_endpoints as endpoints
@@ -87,7 +87,7 @@ def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
         disabled=None if row.disabled is None else Disabled(row.disabled),
         created_at=row.created_at,
         secrets=tuple(
-            Secret(each["value"], None if each["until"] is None else datetime.fromisoformat(each["until"]))
+            SigningSecret(each["value"], None if each["until"] is None else datetime.fromisoformat(each["until"]))
             for each in secret_box.decrypt(row.sealed_secrets)["secrets"]
         ),
         failing_since=row.failing_since,

@@ -10,10 +10,10 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.attendance.observations import Attested, Observation
-from videobroker.domain.attendance.recordings import RecordingNews, RecordingState
-from videobroker.domain.calls import Call, begins_anew, call_of, call_recorded
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.attendance.observations import Observation, ReceivedObservation
+from videobroker.domain.attendance.recordings import RecordingState, RecordingUpdate
+from videobroker.domain.calls import Call, find_call, find_recorded_call, is_after_all
+from videobroker.domain.events import Event, EventType, create_session_event
 from videobroker.domain.ids import AppId, CallId, NoticeId, SessionId, uuid7
 from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
@@ -69,9 +69,9 @@ async def _apply_batch(
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     if app is None or session is None:
         raise LookupError(f"the inbox speaks of session {session_id}, which does not exist")
-    by_call: dict[CallId, list[Attested]] = defaultdict(list)
+    by_call: dict[CallId, list[ReceivedObservation]] = defaultdict(list)
     known = {call.id: call for call in await calls.of_session(transaction, app_id, session_id)}
-    recorded: list[tuple[NoticeId, Provider, RecordingNews]] = []
+    recorded: list[tuple[NoticeId, Provider, RecordingUpdate]] = []
     done: list[NoticeId] = []
     for each in kept:
         try:
@@ -91,7 +91,7 @@ async def _apply_batch(
             await webhook_inbox.mark(transaction, app_id, [each.id], ignored="is about no call")
             continue
         known[call.id] = _with_id(call, observation)
-        by_call[call.id].append(Attested(observation, each.received_at, each.type))
+        by_call[call.id].append(ReceivedObservation(observation, each.received_at, each.type))
         done.append(each.id)
     for call_id, told in by_call.items():
         call = known[call_id]
@@ -106,7 +106,7 @@ async def _apply_batch(
     await webhook_inbox.mark(transaction, app_id, done)
 
 
-def _told(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingNews | None]:
+def _told(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:
     try:
         notice = provider.read(kept.body)
     except WebhookUnreadable as error:
@@ -127,11 +127,11 @@ _RECORDED = {
 
 
 def _recording_event(
-    app: App, session: Session, known: Sequence[Call], provider: Provider, news: RecordingNews, now: datetime
+    app: App, session: Session, known: Sequence[Call], provider: Provider, news: RecordingUpdate, now: datetime
 ) -> Event:
-    call = call_recorded(known, provider.name, news)
-    data = {"call": None if call is None else str(call.id), "provider": provider.name, **news.facts()}
-    return about(session, _RECORDED[news.state], actor=Actor(app.id), now=now, data=data)
+    call = find_recorded_call(known, provider.name, news)
+    data = {"call": None if call is None else str(call.id), "provider": provider.name, **news.to_journal_data()}
+    return create_session_event(session, _RECORDED[news.state], actor=Actor(app.id), now=now, data=data)
 
 
 def _with_id(call: Call, observation: Observation) -> Call:
@@ -152,8 +152,8 @@ async def call_for(
     now: datetime,
 ) -> Call | None:
     """The call that an observation belongs to; a new one where people meet of whom nobody told us; None for neither."""
-    call = call_of(known, provider.name, observation)
-    if call is not None or not begins_anew([each for each in known if each.provider is provider.name], observation):
+    call = find_call(known, provider.name, observation)
+    if call is not None or not is_after_all([each for each in known if each.provider is provider.name], observation):
         return call
     # People meet although nobody asked us for a call: with a room code, or with credentials from before.
     started_at = observation.since or observation.at
@@ -166,6 +166,8 @@ async def call_for(
         return None
     await sessions.attend_sooner(transaction, app.id, session.id, now)
     data = {"call": str(new.id), "provider": provider.name}
-    event = about(session, EventType.CALL_STARTED, actor=Actor(app.id), now=now, user_id=started_by, data=data)
+    event = create_session_event(
+        session, EventType.CALL_STARTED, actor=Actor(app.id), now=now, user_id=started_by, data=data
+    )
     await record(transaction, event)
     return new

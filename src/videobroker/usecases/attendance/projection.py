@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
-from videobroker.domain.attendance.observations import Attested, Observation, Sign
-from videobroker.domain.attendance.recordings import RecordingNews
-from videobroker.domain.attendance.stays import SAME_MOMENT, Stay, fold, summary_of
+from videobroker.domain.attendance.observations import Observation, ReceivedObservation, Sign
+from videobroker.domain.attendance.recordings import RecordingUpdate
+from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, Stay, fold, summarize_spans
 from videobroker.domain.calls import Call
-from videobroker.domain.events import Event, EventType, about
+from videobroker.domain.events import Event, EventType, create_session_event
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.providers.contract import Capability, Provider
@@ -23,7 +23,7 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 
-ProviderFact = TypeVar("ProviderFact", Observation, RecordingNews)
+ProviderFact = TypeVar("ProviderFact", Observation, RecordingUpdate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CallRecord:
 
     session: Session
     call: Call
-    attested: tuple[Attested, ...]
+    attested: tuple[ReceivedObservation, ...]
     stays: tuple[Stay, ...]
     """As they are stored."""
     numbered: bool
@@ -70,7 +70,7 @@ async def learn(
     transaction: UnitOfWork,
     app: App,
     known: CallRecord,
-    told: Sequence[Attested],
+    told: Sequence[ReceivedObservation],
     *,
     final: bool = False,
     now: datetime,
@@ -87,7 +87,7 @@ async def learn(
     everybody = {stay.provider_user_id for stay in stays}
     names = await identities.names(transaction, app.id, session.id, everybody, numbered=known.numbered)
     await stay_rows.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
-    numbers = summary_of(await stay_rows.spans_of(transaction, app.id, call.id))
+    numbers = summarize_spans(await stay_rows.spans_of(transaction, app.id, call.id))
     await stay_rows.write_summary(
         transaction,
         app.id,
@@ -115,7 +115,7 @@ def as_ours(provider: Provider, told: ProviderFact) -> ProviderFact:
     return replace(told, provider_call_id=None)
 
 
-def _provider_call_ids(call: Call, told: Iterable[Attested]) -> tuple[str, ...]:
+def _provider_call_ids(call: Call, told: Iterable[ReceivedObservation]) -> tuple[str, ...]:
     new = [each.observation.provider_call_id for each in told]
     return tuple(dict.fromkeys([*call.provider_call_ids, *(each for each in new if each is not None)]))
 
@@ -165,7 +165,7 @@ def _alike(stay: Stay, others: Iterable[Stay]) -> Stay | None:
             other
             for other in others
             if other.connection == stay.connection
-            and (abs(other.joined_at - stay.joined_at) <= SAME_MOMENT or other.left_at == stay.left_at)
+            and (abs(other.joined_at - stay.joined_at) <= ARRIVAL_TOLERANCE or other.left_at == stay.left_at)
         ),
         None,
     )
@@ -187,7 +187,7 @@ def _event(app: App, known: CallRecord, change: _Change, user_id: str | None, no
             "joined_at": rfc3339(change.former.joined_at),
             "left_at": change.former.left_at and rfc3339(change.former.left_at),
         }
-    return about(known.session, change.type, actor=Actor(app.id), now=now, user_id=user_id, data=data)
+    return create_session_event(known.session, change.type, actor=Actor(app.id), now=now, user_id=user_id, data=data)
 
 
 async def _follow_up(

@@ -12,13 +12,20 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.attendance.observations import Attested, Observation, Presence, RollCall, Sign, truncated
-from videobroker.domain.attendance.reconciliation import learned
-from videobroker.domain.attendance.stays import Attended, Span, Stay, merged
-from videobroker.domain.calls import CLOCKS_DIFFER_BY, Call, call_of
-from videobroker.domain.events import EventType, about
+from videobroker.domain.attendance.observations import (
+    Observation,
+    Presence,
+    PresenceReport,
+    ReceivedObservation,
+    Sign,
+    truncate_to_milliseconds,
+)
+from videobroker.domain.attendance.reconciliation import find_missing_observations
+from videobroker.domain.attendance.stays import Span, Stay, UserStay, merge_spans
+from videobroker.domain.calls import MAX_CLOCK_SKEW, Call, find_call
+from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.ids import AppId, CallId, SessionId, uuid7
-from videobroker.domain.lifecycle import SETTLING
+from videobroker.domain.lifecycle import SETTLING_DELAY
 from videobroker.domain.sessions import Session
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderError
@@ -78,7 +85,7 @@ async def ask(
         call = await calls.find(transaction, app_id, call_id)
         if call is None or call.settled_at is not None:
             return ReconciliationOutcome.NOTHING_TO_ASK
-        since = call.started_at - CLOCKS_DIFFER_BY
+        since = call.started_at - MAX_CLOCK_SKEW
         question = await _question(transaction, broker, app_id, session_id, call.provider, since=since)
     told, rolls = await _rolls(question, since=since)
     async with broker.store.transaction() as transaction:
@@ -140,7 +147,9 @@ async def _question(
     return _Question(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
-async def _rolls(question: _Question | None, *, since: datetime) -> tuple[ReconciliationOutcome, Sequence[RollCall]]:
+async def _rolls(
+    question: _Question | None, *, since: datetime
+) -> tuple[ReconciliationOutcome, Sequence[PresenceReport]]:
     if question is None:
         return ReconciliationOutcome.NOTHING_TO_ASK, ()
     if Capability.ROLL_CALL not in question.provider.capabilities:
@@ -153,7 +162,7 @@ async def _rolls(question: _Question | None, *, since: datetime) -> tuple[Reconc
         return ReconciliationOutcome.SILENT, ()
 
 
-def _arrival(question: _Question, roll: RollCall, seen: Presence) -> Observation:
+def _arrival(question: _Question, roll: PresenceReport, seen: Presence) -> Observation:
     arrival = Observation(
         sign=Sign.ARRIVED,
         at=seen.joined_at or roll.taken_at,
@@ -164,7 +173,7 @@ def _arrival(question: _Question, roll: RollCall, seen: Presence) -> Observation
     return as_ours(question.provider, arrival)
 
 
-async def _own_people(transaction: UnitOfWork, question: _Question, roll: RollCall) -> list[Presence]:
+async def _own_people(transaction: UnitOfWork, question: _Question, roll: PresenceReport) -> list[Presence]:
     """In a room that several sessions share: only those who had credentials for this one when they came."""
     if not question.shared:
         return list(roll.people)
@@ -184,12 +193,12 @@ async def _own_people(transaction: UnitOfWork, question: _Question, roll: RollCa
 
 
 async def _own_part(
-    transaction: UnitOfWork, question: _Question, rolls: Sequence[RollCall], call: Call, held: Sequence[Call]
-) -> list[RollCall]:
+    transaction: UnitOfWork, question: _Question, rolls: Sequence[PresenceReport], call: Call, held: Sequence[Call]
+) -> list[PresenceReport]:
     """What of the roll calls is about this call, and not about another one of the session."""
 
     def is_own(observation: Observation) -> bool:
-        found = call_of(held, call.provider, as_ours(question.provider, observation))
+        found = find_call(held, call.provider, as_ours(question.provider, observation))
         return found is not None and found.id == call.id
 
     parts = []
@@ -203,7 +212,7 @@ async def _own_part(
         if is_own(opened) and Capability.CLOSE_ROOM in question.provider.capabilities:
             parts.append(replace(roll, people=tuple(people)))
         elif people:
-            parts.append(RollCall(taken_at=roll.taken_at, people=tuple(people)))
+            parts.append(PresenceReport(taken_at=roll.taken_at, people=tuple(people)))
     return parts
 
 
@@ -215,7 +224,7 @@ async def _write(
     call_id: CallId,
     question: _Question | None,
     told: ReconciliationOutcome,
-    rolls: Sequence[RollCall],
+    rolls: Sequence[PresenceReport],
     now: datetime,
 ) -> None:
     session = await sessions.lock_by_id(transaction, app_id, session_id)
@@ -230,14 +239,19 @@ async def _write(
     if question is not None and told is ReconciliationOutcome.ANSWERED:
         held = await calls.of_session(transaction, app_id, session_id)
         # With one that names nobody: whoever is not named anywhere is not there any more.
-        own = [*await _own_part(transaction, question, rolls, call, held), RollCall(taken_at=truncated(now))]
+        own = [
+            *await _own_part(transaction, question, rolls, call, held),
+            PresenceReport(taken_at=truncate_to_milliseconds(now)),
+        ]
         if call.ended_at is not None:
             # Nobody is missed at a call that is over.
-            over = truncated(call.ended_at)
+            over = truncate_to_milliseconds(call.ended_at)
             own = [replace(roll, taken_at=min(roll.taken_at, over)) for roll in own]
-        news = learned([each.observation for each in known.attested], known.stays, own, evidence=evidence)
+        news = find_missing_observations(
+            [each.observation for each in known.attested], known.stays, own, evidence=evidence
+        )
     settles = _settles(call, told, [stay for stay in known.stays if stay.left_at is None], news, now)
-    attested = tuple(Attested(each, now, None) for each in news)
+    attested = tuple(ReceivedObservation(each, now, None) for each in news)
     # Mostly nothing is new: what was learned before has been written.
     if attested or settles:
         await learn(transaction, app, known, attested, final=settles, now=now)
@@ -245,7 +259,7 @@ async def _write(
         await calls.hear_of(transaction, app_id, call_id, now=now)
     if attested:
         data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
-        event = about(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
+        event = create_session_event(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
         await record(transaction, event)
     if settles:
         await _settle(transaction, app, session, call, reconciled=told is ReconciliationOutcome.ANSWERED, now=now)
@@ -255,7 +269,7 @@ def _settles(
     call: Call, told: ReconciliationOutcome, present: Sequence[Stay], news: Sequence[Observation], now: datetime
 ) -> bool:
     """Whether there is nothing more to learn about a call."""
-    if call.ended_at is None or now < call.ended_at + SETTLING:
+    if call.ended_at is None or now < call.ended_at + SETTLING_DELAY:
         return False
     if (
         told in {ReconciliationOutcome.NOT_ASKABLE, ReconciliationOutcome.NOTHING_TO_ASK}
@@ -266,12 +280,12 @@ def _settles(
     return told is ReconciliationOutcome.ANSWERED and all(stay.connection in gone for stay in present)
 
 
-def _counts(told: Sequence[Attested]) -> dict[str, int]:
+def _counts(told: Sequence[ReceivedObservation]) -> dict[str, int]:
     signs = [each.observation.sign for each in told]
     return {sign.value: signs.count(sign) for sign in Sign if sign in signs}
 
 
-def _told_of(attended: Iterable[Attended]) -> list[dict[str, Any]]:
+def _told_of(attended: Iterable[UserStay]) -> list[dict[str, Any]]:
     """Who was there, from when to when and for how long, with all devices; in the order in which they came."""
     people: dict[tuple[str | None, str], list[Stay]] = {}
     for each in attended:
@@ -281,7 +295,7 @@ def _told_of(attended: Iterable[Attended]) -> list[dict[str, Any]]:
 
 
 def _told_of_person(user_id: str | None, name: str, stays: Sequence[Stay]) -> dict[str, Any]:
-    spans = merged(Span(stay.joined_at, stay.left_at or stay.joined_at) for stay in stays)
+    spans = merge_spans(Span(stay.joined_at, stay.left_at or stay.joined_at) for stay in stays)
     return {
         "user_id": user_id,
         **({"provider_user_id": name} if user_id is None else {}),
@@ -307,4 +321,6 @@ async def _settle(
         "reconciled": reconciled,
         "attendance": _told_of(await stay_rows.attended_call(transaction, app.id, call.id)),
     }
-    await record(transaction, about(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data))
+    await record(
+        transaction, create_session_event(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data)
+    )

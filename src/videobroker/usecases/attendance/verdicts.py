@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.attendance.stays import Stay
-from videobroker.domain.attendance.verdicts import AttendanceVerdict, Hearing, Judgement, judge
+from videobroker.domain.attendance.verdicts import AttendanceResult, AttendanceVerdict, VerdictInput, decide_verdict
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
-from videobroker.domain.events import EventType, about
+from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import Participant, Session, SessionKey
 from videobroker.storage.attendance import identities, verdicts
 from videobroker.storage.attendance import stays as stay_rows
@@ -38,7 +38,7 @@ class Judged:
     role: str | None
     """The app's role; None for somebody who is not on the roster."""
     display_name: str | None
-    judgement: Judgement
+    judgement: AttendanceResult
     stays: tuple[Stay, ...]
 
 
@@ -68,7 +68,7 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
             raise no_session(key)
         case = await _case(transaction, context.app, session)
         written = await verdicts.of_session(transaction, context.app.id, session.id) if session.concluded_at else {}
-    fresh = case.judged(context.now, shut=session.concluded_at is not None)
+    fresh = case.judged(context.now, is_closed=session.concluded_at is not None)
     final = {user_id: judgement for (user_id, _), judgement in written.items()}
     return Report(
         session=session,
@@ -87,7 +87,7 @@ async def write_verdicts(
     `confirmed`: the provider was asked about everything and answered.
     """
     case = await _case(transaction, app, session, confirmed=confirmed)
-    judged = case.judged(now, shut=True)
+    judged = case.judged(now, is_closed=True)
     former = await verdicts.of_session(transaction, app.id, session.id)
     await verdicts.replace(
         transaction, app.id, session.id, {(each.user_id, each.role or ""): each.judgement for each in judged}
@@ -108,7 +108,10 @@ async def write_verdicts(
     }
     # A booking without a roster is over as well; that it was over before is not written anywhere then.
     if changed or not judged:
-        await record(transaction, about(session, EventType.SESSION_CLOSED, actor=Actor(app.id), now=now, data=data))
+        await record(
+            transaction,
+            create_session_event(session, EventType.SESSION_CLOSED, actor=Actor(app.id), now=now, data=data),
+        )
 
 
 async def who_is_missing(
@@ -145,13 +148,13 @@ class _Case:
             return self.confirmed or not self.could_enter
         return all(call.evidence_at is not None for call in self.calls)
 
-    def judged(self, now: datetime, *, shut: bool) -> list[Judged]:
+    def judged(self, now: datetime, *, is_closed: bool) -> list[Judged]:
         """The verdict on everybody on the roster."""
-        hearing = Hearing(
+        hearing = VerdictInput(
             terms=self.session.terms,
             policy=self.app.policy_for(self.session.terms.policy),
             now=now,
-            shut=shut,
+            is_closed=is_closed,
             ended_at=self._ended_on_request(),
             requested_ends=tuple(call.ended_at for call in self.calls if call.ended_at and _was_requested(call)),
             evidence=self.evidence,
@@ -161,7 +164,9 @@ class _Case:
                 person.user_id,
                 person.role,
                 person.display_name,
-                judge(replace(hearing, removed=person.user_id in self.banned), self.own.get(person.user_id, ())),
+                decide_verdict(
+                    replace(hearing, removed=person.user_id in self.banned), self.own.get(person.user_id, ())
+                ),
                 self.own.get(person.user_id, ()),
             )
             for person in self.roster
@@ -169,11 +174,11 @@ class _Case:
 
     def others(self, now: datetime) -> tuple[Judged, ...]:
         """Who was there without being on the roster."""
-        hearing = Hearing(terms=self.session.terms, policy=self.app.policy_for(self.session.terms.policy), now=now)
+        hearing = VerdictInput(terms=self.session.terms, policy=self.app.policy_for(self.session.terms.policy), now=now)
         registered = {person.user_id for person in self.roster}
         known = {user_id: stays for user_id, stays in self.own.items() if user_id not in registered}
         return tuple(
-            Judged(name, None, None, judge(hearing, stays), stays)
+            Judged(name, None, None, decide_verdict(hearing, stays), stays)
             for name, stays in (*known.items(), *self.strangers.items())
         )
 
@@ -183,7 +188,7 @@ class _Case:
 
 
 def _was_requested(call: Call) -> bool:
-    return call.end_reason in {EndReason.REQUESTED, EndReason.SESSION_SHUT}
+    return call.end_reason in {EndReason.REQUESTED, EndReason.SESSION_CLOSED}
 
 
 async def _case(transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _Case:
@@ -241,5 +246,5 @@ def _grouped(stays: Iterable[tuple[str | None, Stay]]) -> dict[str, tuple[Stay, 
     return {name: tuple(each) for name, each in own.items()}
 
 
-def _as_written(fresh: Judged, written: Judgement | None) -> Judged:
+def _as_written(fresh: Judged, written: AttendanceResult | None) -> Judged:
     return fresh if written is None else Judged(fresh.user_id, fresh.role, fresh.display_name, written, fresh.stays)

@@ -5,11 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from videobroker.domain.access import Admit, Decision, Reason, Refuse, decide, may_meet
+from videobroker.domain.access import (
+    AccessDecision,
+    AdmitDecision,
+    Reason,
+    RefuseDecision,
+    decide_access,
+    decide_call_opening,
+)
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
-from videobroker.domain.attendance.observations import Attested
-from videobroker.domain.attendance.stays import Attended, Stay
+from videobroker.domain.attendance.observations import ReceivedObservation
+from videobroker.domain.attendance.stays import Stay, UserStay
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call, EndReason
 from videobroker.domain.events import EventType
@@ -51,17 +58,17 @@ async def require_may_start(context: RequestContext, key: SessionKey, *, user_id
     """The session, for an actor who may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     entrance = await look_at(context.broker, key, user_id)
     decision = _may_start(context, entrance, user_id)
-    if not isinstance(decision, Admit):
+    if not isinstance(decision, AdmitDecision):
         raise denial(decision)
     require_at(context, entrance, Action.START_CALL)
     return entrance
 
 
-def _may_start(context: RequestContext, entrance: JoinContext, user_id: str | None) -> Decision:
-    door = entrance.door(context.app)
+def _may_start(context: RequestContext, entrance: JoinContext, user_id: str | None) -> AccessDecision:
+    door = entrance.access_context(context.app)
     if user_id is None:
-        return may_meet(door, context.now)
-    return decide(door, person_at(context.app, entrance, is_guest=False), context.now)
+        return decide_call_opening(door, context.now)
+    return decide_access(door, person_at(context.app, entrance, is_guest=False), context.now)
 
 
 async def open_call(
@@ -72,7 +79,7 @@ async def open_call(
     Raises `RoomNotReady` when the session was shut meanwhile: asking again gives the reason.
     """
     locked = await sessions.lock(transaction, session.key)
-    if locked is None or locked.terms.is_shut:
+    if locked is None or locked.terms.is_closed:
         raise RoomNotReady("The session was changed while its call was being opened. Ask again.", retry_after=1)
     if locked.ended_for_all_at not in {None, session.ended_for_all_at}:
         # Ended for everyone since the access decision: it has to be made again.
@@ -105,7 +112,7 @@ async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: 
     """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
     entrance = await look_at(context.broker, key, user_id)
     if user_id is not None and entrance.participant is None:
-        raise denial(Refuse(Reason.NOT_A_PARTICIPANT))
+        raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT))
     require_at(context, entrance, Action.END_CALL)
     return entrance
 
@@ -193,11 +200,11 @@ class Explained:
 
     session: Session
     call: Call
-    attended: tuple[Attended, ...]
-    evidence: Mapping[str, tuple[Attested, ...]]
+    attended: tuple[UserStay, ...]
+    evidence: Mapping[str, tuple[ReceivedObservation, ...]]
     """By `Observation.evidence`: a webhook says one thing, a roll call may say many."""
 
-    def evidence_for(self, stay: Stay) -> list[Attested]:
+    def evidence_for(self, stay: Stay) -> list[ReceivedObservation]:
         """What this stay rests on, by the time at which it happened."""
         told = [each for name in stay.evidence for each in self.evidence.get(name, ())]
         own = [each for each in told if each.observation.connection in {None, stay.connection}]
@@ -210,7 +217,7 @@ async def explain(context: RequestContext, call_id: CallId, *, acting_for: str |
     async with context.store.transaction() as transaction:
         attended = await stays.attended_call(transaction, context.app.id, call.id)
         attested = await stays.observations_of(transaction, context.app.id, call.id)
-    evidence: dict[str, list[Attested]] = defaultdict(list)
+    evidence: dict[str, list[ReceivedObservation]] = defaultdict(list)
     for each in attested:
         evidence[each.observation.evidence].append(each)
     shown = [each for each in attended if for_user in {None, each.user_id}]

@@ -20,8 +20,8 @@ from videobroker.concurrency.lease import kept
 from videobroker.domain.calls import Call
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import RoomId, uuid7
-from videobroker.domain.join_context import JoinContext, providers_of
-from videobroker.domain.rooms import Room, RoomState, room_name
+from videobroker.domain.join_context import JoinContext, select_providers
+from videobroker.domain.rooms import Room, RoomState, build_room_name
 from videobroker.domain.sessions import Session
 from videobroker.errors import (
     ProviderError,
@@ -77,7 +77,7 @@ async def open_room(context: RequestContext, session: Session, *, surface: Surfa
     """
     reason: ProviderUnavailable | SurfaceNotOffered | None = None
     with_codes = codes or surface is Surface.PREBUILT
-    for name in providers_of(context.app, session):
+    for name in select_providers(context.app, session):
         provider = context.provider(name)
         if codes and Capability.ROOM_CODES not in provider.capabilities:
             reason = reason or SurfaceNotOffered(f"{name} has no room codes. Ask for join credentials with `/v1`.")
@@ -251,7 +251,7 @@ async def close_former_rooms(context: RequestContext, session: Session) -> None:
 async def _provider_room(opening: _Opening, room: Room) -> str:
     if room.state is RoomState.READY and room.provider_room_id is not None:
         return room.provider_room_id
-    name = room_name(opening.context.app.id, opening.session.id, room.generation)
+    name = build_room_name(opening.context.app.id, opening.session.id, room.generation)
     # A room that was open before may have been closed without our having got the answer.
     closure = room.closure or ("" if room.provider_room_id is not None else None)
     return await opening.provider.open_room(name, closure=closure)
@@ -275,7 +275,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
         if room.state is not RoomState.READY:
             await record(transaction, *_opened_events(opening, opened))
             await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
-    if bound.terms.is_shut:
+    if bound.terms.is_closed:
         # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
         await close_room(context, bound)
         raise RoomNotReady("The session was changed while its room was being opened. Ask again.", retry_after=1)
@@ -284,7 +284,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
 
 def _opened_events(opening: _Opening, room: Room) -> list[Event]:
     types = [EventType.ROOM_OPENED]
-    if providers_of(opening.context.app, opening.session)[0] is not room.provider:
+    if select_providers(opening.context.app, opening.session)[0] is not room.provider:
         types.append(EventType.PROVIDER_SWITCHED)
     data = {"provider": room.provider}
     return [opening.context.event(opening.session, event_type, data=data) for event_type in types]

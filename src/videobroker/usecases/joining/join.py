@@ -7,15 +7,24 @@ from typing import Any
 from uuid import uuid5
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Admit, Door, Person, Reason, Refuse, Wait, decide, token_expiry
+from videobroker.domain.access import (
+    AccessContext,
+    AccessSubject,
+    AdmitDecision,
+    Reason,
+    RefuseDecision,
+    WaitDecision,
+    compute_token_expiry,
+    decide_access,
+)
 from videobroker.domain.apps import GUEST_ROLE, App, ProviderName
 from videobroker.domain.authorization import Action
 from videobroker.domain.calls import Call
-from videobroker.domain.display_names import guest_name
+from videobroker.domain.display_names import mark_guest_name
 from videobroker.domain.events import Event, EventType
-from videobroker.domain.idempotency import Grant, is_current
+from videobroker.domain.idempotency import CredentialGrant, is_current
 from videobroker.domain.ids import uuid7
-from videobroker.domain.join_context import JoinContext, providers_of
+from videobroker.domain.join_context import JoinContext, select_providers
 from videobroker.domain.rooms import Room
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.domain.struct import Struct
@@ -77,7 +86,7 @@ class Joined(Struct):
     hidden_from_repr = ("credentials",)
 
     @property
-    def grant(self) -> Grant:
+    def grant(self) -> CredentialGrant:
         """What the credentials were issued for."""
         return _grant(
             self.session, self.call, self.credentials, self.role, self.token_id, self.issued_at, self.expires_at
@@ -130,7 +139,7 @@ async def join(
     await _require_may_join(attempt)
     for _ in range(ROUNDS):
         entrance = await look_at(context.broker, key, visitor.user_id)
-        door = entrance.door(context.app)
+        door = entrance.access_context(context.app)
         _require_own_name(attempt, entrance)
         admission = await _admission(attempt, entrance, door)
         _require_provider(attempt, entrance.session)
@@ -145,7 +154,7 @@ async def confirm_join(
     context: RequestContext,
     key: SessionKey,
     visitor: JoinRequester,
-    stored: Grant | None,
+    stored: CredentialGrant | None,
     *,
     surface: Surface,
     provider: ProviderName | None = None,
@@ -159,7 +168,7 @@ async def confirm_join(
     attempt = _Attempt(context, key, visitor, surface, provider)
     await _require_may_join(attempt)
     entrance = await look_at(context.broker, key, visitor.user_id)
-    door = entrance.door(context.app)
+    door = entrance.access_context(context.app)
     _require_own_name(attempt, entrance)
     admission = await _admission(attempt, entrance, door)
     _require_provider(attempt, entrance.session)
@@ -191,8 +200,8 @@ def _grant(
     token_id: str,
     issued_at: datetime,
     expires_at: datetime,
-) -> Grant:
-    return Grant(
+) -> CredentialGrant:
+    return CredentialGrant(
         session_id=str(session.id),
         call_id=str(call.id),
         provider=credentials.provider,
@@ -234,13 +243,13 @@ def _registered_name(entrance: JoinContext) -> str | None:
 def _display_name(visitor: JoinRequester, entrance: JoinContext) -> str:
     """What the others in the call see. A guest is marked, because the name is not verified."""
     name = visitor.display_name or visitor.ticket_name or _registered_name(entrance) or visitor.user_id
-    return guest_name(name) if visitor.is_guest else name
+    return mark_guest_name(name) if visitor.is_guest else name
 
 
-async def _admission(attempt: _Attempt, entrance: JoinContext, door: Door) -> Admit:
+async def _admission(attempt: _Attempt, entrance: JoinContext, door: AccessContext) -> AdmitDecision:
     person = person_at(attempt.context.app, entrance, is_guest=attempt.visitor.is_guest)
-    decision = decide(door, person, attempt.context.now)
-    if isinstance(decision, Admit):
+    decision = decide_access(door, person, attempt.context.now)
+    if isinstance(decision, AdmitDecision):
         return decision
     guest_id = attempt.visitor.user_id if attempt.visitor.is_guest else None
     if decision.reason is Reason.WAITING_FOR_ADMISSION:
@@ -250,7 +259,9 @@ async def _admission(attempt: _Attempt, entrance: JoinContext, door: Door) -> Ad
     raise denial(decision, guest_id=guest_id)
 
 
-async def _knock(attempt: _Attempt, entrance: JoinContext, person: Person, decision: Wait | Refuse) -> None:
+async def _knock(
+    attempt: _Attempt, entrance: JoinContext, person: AccessSubject, decision: WaitDecision | RefuseDecision
+) -> None:
     visitor = attempt.visitor
     async with attempt.context.store.transaction() as transaction:
         await record(transaction, _denied(attempt, entrance, person.role, decision))
@@ -266,7 +277,7 @@ async def _knock(attempt: _Attempt, entrance: JoinContext, person: Person, decis
 
 
 def _require_provider(attempt: _Attempt, session: Session) -> None:
-    offered = providers_of(attempt.context.app, session)
+    offered = select_providers(attempt.context.app, session)
     if attempt.provider is not None and offered and attempt.provider not in offered:
         raise SurfaceNotOffered(
             f"The {session.key.label} takes place at {' or '.join(offered)}, not at {attempt.provider}. "
@@ -309,7 +320,7 @@ def _narrowed(session: Session, provider: ProviderName | None) -> Session:
 
 
 async def _sign_and_record(
-    attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit, room: Room, call: Call
+    attempt: _Attempt, entrance: JoinContext, door: AccessContext, admission: AdmitDecision, room: Room, call: Call
 ) -> Joined:
     provider = attempt.context.provider(room.provider)
     seat = _seat(attempt, entrance, door, admission, provider)
@@ -329,18 +340,20 @@ async def _sign_and_record(
     )
 
 
-async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: Admit, event: Event) -> None:
+async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: AdmitDecision, event: Event) -> None:
     """Journal issued credentials; raises `AccessDenied` if the person was blocked after the decision."""
     if await attempt.context.broker.journal_writer.record(event):
         return
-    decision = Refuse(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
+    decision = RefuseDecision(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
     await attempt.context.broker.journal_writer.record(
         _denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision)
     )
     raise denial(decision)
 
 
-def _seat(attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit, provider: Provider) -> Seat:
+def _seat(
+    attempt: _Attempt, entrance: JoinContext, door: AccessContext, admission: AdmitDecision, provider: Provider
+) -> Seat:
     visitor = attempt.visitor
     role = _app_role(visitor, entrance)
     rule = provider.token_rule
@@ -349,10 +362,10 @@ def _seat(attempt: _Attempt, entrance: JoinContext, door: Door, admission: Admit
         role=provider_role(attempt.context.app, provider.name, role),
         display_name=_display_name(visitor, entrance),
         issued_at=attempt.context.now,
-        expires_at=token_expiry(
+        expires_at=compute_token_expiry(
             attempt.context.now,
             until=admission.until,
-            life=door.policy.token_life(guest=visitor.is_guest, default=rule.default),
+            life=door.policy.token_lifetime(guest=visitor.is_guest, default=rule.default),
             longest=rule.longest,
             longest_call=LONGEST_CALL if rule.must_outlive_call else None,
         ),
@@ -416,13 +429,15 @@ def _issued(
     )
 
 
-def _denied(attempt: _Attempt, entrance: JoinContext, role: str | None, decision: Wait | Refuse) -> Event:
+def _denied(
+    attempt: _Attempt, entrance: JoinContext, role: str | None, decision: WaitDecision | RefuseDecision
+) -> Event:
     return _about(
         attempt,
         entrance,
         EventType.CREDENTIALS_DENIED,
         {
-            "decision": "wait" if isinstance(decision, Wait) else "refuse",
+            "decision": "wait" if isinstance(decision, WaitDecision) else "refuse",
             "reason": decision.reason,
             "role": role,
             "guest": attempt.visitor.is_guest,

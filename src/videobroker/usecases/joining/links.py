@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Door, Refuse, decide
+from videobroker.domain.access import AccessContext, RefuseDecision, decide_access
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
-from videobroker.domain.idempotency import CREDENTIAL_MARGIN
+from videobroker.domain.idempotency import MIN_REMAINING_LIFETIME
 from videobroker.domain.ids import TicketId, uuid7
-from videobroker.domain.join_context import door_of
+from videobroker.domain.join_context import build_access_context
 from videobroker.domain.sessions import Session, SessionKey
-from videobroker.domain.tickets import ACTIVE_PER_PERSON, Ticket, TicketRecord, requested_end
+from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON, Ticket, TicketRecord, compute_requested_end
 from videobroker.domain.times import rfc3339
 from videobroker.errors import (
     LinkNotFound,
@@ -78,16 +78,17 @@ async def issue_link(
     """A ticket for one person at one session.
 
     It is valid until the session's window closes, and not longer than the actor's credential, the policy, and `life`.
-    A person who is too early or has to wait gets one: every use repeats the decision. Beyond `ACTIVE_PER_PERSON` it
-    replaces the person's oldest one. The events are in the journal before this returns. Raises `SessionNotFound`,
+    A person who is too early or has to wait gets one: every use repeats the decision. Beyond
+    `MAX_ACTIVE_TICKETS_PER_PERSON` it replaces the oldest one of the person. The events are in the journal before this
+    returns. Raises `SessionNotFound`,
     `AccessDenied` where only a change of the session or of its participants would help, `NotYourself`, `RoleMayNot`,
     `TicketNotEnough`.
     """
     await _require_may_issue(context, key, user_id, display_name, is_guest=is_guest)
     entrance = await look_at(context.broker, key, user_id)
-    door = entrance.door(context.app)
-    decision = decide(door, person_at(context.app, entrance, is_guest=is_guest), context.now)
-    if isinstance(decision, Refuse):
+    door = entrance.access_context(context.app)
+    decision = decide_access(door, person_at(context.app, entrance, is_guest=is_guest), context.now)
+    if isinstance(decision, RefuseDecision):
         raise denial(decision)
     issued = TicketRecord(
         id=TicketId(uuid7(context.now)),
@@ -98,7 +99,7 @@ async def issue_link(
         scopes=context.actor.scopes,
         issued_at=context.now,
         credential_expires_at=context.actor.credential_expires_at,
-        requested_until=requested_end(context.now, life),
+        requested_until=compute_requested_end(context.now, life),
     )
     expires_at = issued.expires_at(door)
     if expires_at <= context.now:
@@ -118,7 +119,12 @@ async def _add(context: RequestContext, transaction: UnitOfWork, issued: TicketR
     await tickets.lock_person(transaction, issued.session_id, issued.user_id)
     await tickets.add(transaction, context.app.id, issued)
     return await tickets.revoke_oldest(
-        transaction, context.app.id, issued.session_id, issued.user_id, leave=ACTIVE_PER_PERSON, now=context.now
+        transaction,
+        context.app.id,
+        issued.session_id,
+        issued.user_id,
+        leave=MAX_ACTIVE_TICKETS_PER_PERSON,
+        now=context.now,
     )
 
 
@@ -138,16 +144,16 @@ async def confirm_link(
     """
     await _require_may_issue(context, key, user_id, display_name, is_guest=is_guest)
     entrance = await look_at(context.broker, key, user_id)
-    door = entrance.door(context.app)
-    decision = decide(door, person_at(context.app, entrance, is_guest=is_guest), context.now)
-    if isinstance(decision, Refuse):
+    door = entrance.access_context(context.app)
+    decision = decide_access(door, person_at(context.app, entrance, is_guest=is_guest), context.now)
+    if isinstance(decision, RefuseDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
         found = await tickets.find(transaction, context.app.id, ticket_id)
     if found is None or found.record.session_id != entrance.session.id or found.record.revoked_at is not None:
         return None
     expires_at = found.record.expires_at(door)
-    if expires_at <= context.now + CREDENTIAL_MARGIN:
+    if expires_at <= context.now + MIN_REMAINING_LIFETIME:
         return None
     data = {"guest": is_guest, "token_id": str(ticket_id), "expires_at": rfc3339(expires_at), "replayed": True}
     event = context.event(entrance.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
@@ -180,7 +186,7 @@ async def list_links(
     """
     require_for_app(context.actor, Action.CREATE_LINK)
     entrance = await look_at(context.broker, key, None)
-    door = entrance.door(context.app)
+    door = entrance.access_context(context.app)
     async with context.store.transaction() as transaction:
         found, following = await tickets.page(
             transaction,
@@ -288,5 +294,5 @@ def _checked(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bo
     return Holder(app, replace(ticket, expires_at=found.record.expires_at(door)), found.record)
 
 
-def _door(app: App, found: FoundTicket) -> Door:
-    return door_of(app, found.session, call_running=found.call_running)
+def _door(app: App, found: FoundTicket) -> AccessContext:
+    return build_access_context(app, found.session, call_running=found.call_running)

@@ -17,7 +17,7 @@ from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.rooms import Room, RoomState, code_id
+from videobroker.domain.rooms import Room, RoomState, compute_code_id
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import ParticipantNotFound, ProviderError
 from videobroker.providers.contract import Capability, Provider, RoomCodesExhausted
@@ -230,7 +230,7 @@ async def _replace_codes(context: RequestContext, session: Session, removal: Rem
         given = await identities.codes_of_user(transaction, context.app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
     for role, code in room_codes.decrypt(context.broker.secret_box, room.codes).items():
-        if role != context.app.provider_role(room.provider, own_role) and code_id(code) not in given:
+        if role != context.app.provider_role(room.provider, own_role) and compute_code_id(code) not in given:
             continue
         try:
             new = await provider.replace_code(room.provider_room_id or "", role, code)

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from videobroker.domain.access import Admit, Decision, Reason, Refuse, Wait, decide
+from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, RefuseDecision, WaitDecision, decide_access
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import CallId
-from videobroker.domain.join_context import providers_of
-from videobroker.domain.lobby import Entry
+from videobroker.domain.join_context import select_providers
+from videobroker.domain.lobby import LobbyEntry
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import SessionKey, SessionStatus
 from videobroker.domain.tickets import Ticket
@@ -47,14 +47,14 @@ class Visit:
     role: str | None
     """The app's role; None for somebody who is not on the roster any more."""
     is_host: bool
-    decision: Decision
+    decision: AccessDecision
     provider: ProviderName | None
     """Where the session takes place, as far as that is known."""
     call: tuple[CallId, datetime] | None
     """The one that runs, and since when."""
     host_present: bool | None
     """Whether a host is in it; None when nobody can tell."""
-    entry: Entry | None = None
+    entry: LobbyEntry | None = None
     """The visitor's place in the waiting room."""
     waiting: int | None = None
     """For a host of a session that lets people in one by one: how many wait."""
@@ -65,7 +65,7 @@ class Visit:
         decision, entry = self.decision, self.entry
         return replace(
             self,
-            decision=replace(decision, retry_after=0) if isinstance(decision, Wait) else decision,
+            decision=replace(decision, retry_after=0) if isinstance(decision, WaitDecision) else decision,
             entry=None if entry is None else replace(entry, seen_at=entry.asked_at),
         )
 
@@ -76,7 +76,7 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
     Of somebody who waits to be let in, looking is a sign that they still do.
     """
     entrance = await look_at(context.broker, ticket.session, ticket.user_id)
-    session, terms, door = entrance.session, entrance.session.terms, entrance.door(context.app)
+    session, terms, door = entrance.session, entrance.session.terms, entrance.access_context(context.app)
     person, call = person_at(context.app, entrance, is_guest=ticket.is_guest), entrance.call
     is_host = person.role in door.policy.host_roles
     counts = is_host and door.policy.waiting_room is WaitingRoom.ADMIT
@@ -87,9 +87,9 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
                 roles = await stays.roles_present(transaction, context.app.id, call.id)
             if counts:
                 waiting = await count_waiting(context, transaction, session)
-    decision = decide(door, person, context.now)
+    decision = decide_access(door, person, context.now)
     await still_waits(context.broker, entrance, decision, now=context.now)
-    providers = providers_of(context.app, session)
+    providers = select_providers(context.app, session)
     registered_name = None if entrance.participant is None else entrance.participant.display_name
     return Visit(
         key=session.key,
@@ -117,8 +117,8 @@ async def ask_in(context: RequestContext, ticket: Ticket) -> Visit:
     """
     entrance = await look_at(context.broker, ticket.session, ticket.user_id)
     person = person_at(context.app, entrance, is_guest=ticket.is_guest)
-    decision = decide(entrance.door(context.app), person, context.now)
-    if isinstance(decision, Wait) and decision.reason is Reason.WAITING_FOR_ADMISSION:
+    decision = decide_access(entrance.access_context(context.app), person, context.now)
+    if isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION:
         participant = entrance.participant
         async with context.store.transaction() as transaction:
             await knock(
@@ -160,9 +160,9 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
     Raises `SessionNotFound`, and `AccessDenied` for everyone else: names are for the people in the call.
     """
     entrance = await look_at(context.broker, ticket.session, ticket.user_id)
-    door = entrance.door(context.app)
-    decision = decide(door, person_at(context.app, entrance, is_guest=ticket.is_guest), context.now)
-    if not isinstance(decision, Admit):
+    door = entrance.access_context(context.app)
+    decision = decide_access(door, person_at(context.app, entrance, is_guest=ticket.is_guest), context.now)
+    if not isinstance(decision, AdmitDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
         found = await provider_uids.named(transaction, context.app.id, entrance.session.id, numbers)
@@ -178,8 +178,11 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
     ]
 
 
-def _is_unknown(decision: Decision) -> bool:
-    return isinstance(decision, Refuse) and decision.reason in {Reason.NOT_A_PARTICIPANT, Reason.GUESTS_NOT_ALLOWED}
+def _is_unknown(decision: AccessDecision) -> bool:
+    return isinstance(decision, RefuseDecision) and decision.reason in {
+        Reason.NOT_A_PARTICIPANT,
+        Reason.GUESTS_NOT_ALLOWED,
+    }
 
 
 async def watch(

@@ -7,13 +7,13 @@ session: what ends the call or puts somebody out has the same lock, and takes th
 from collections.abc import Sequence
 from datetime import datetime
 
-from videobroker.domain.access import Door, Person, Reason, Wait, decide
+from videobroker.domain.access import AccessContext, AccessSubject, Reason, WaitDecision, decide_access
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EntryId, uuid7
-from videobroker.domain.join_context import door_of
-from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.join_context import build_access_context
+from videobroker.domain.lobby import EntryState, LobbyEntry
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import AlreadyAdmitted, EntryNotFound
 from videobroker.storage.calls import calls
@@ -44,7 +44,7 @@ async def knock(
     is_guest: bool,
 ) -> None:
     """Somebody asks to be let in: an entry, and an event, or a sign of life where there is an entry already."""
-    entry = Entry(
+    entry = LobbyEntry(
         EntryId(uuid7(context.now)), user_id, display_name, is_guest, EntryState.WAITING, context.now, context.now
     )
     app_id = session.key.app_id
@@ -70,7 +70,7 @@ async def withdraw(
     return True
 
 
-async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple[Entry, str | None]]:
+async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
     """Who waits and who was decided about, with their roles: who waits comes first.
 
     Whom only something else keeps out, or nothing, is not among them. Raises `SessionNotFound`, `RoleMayNot`.
@@ -83,12 +83,12 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
         return await _kept(context, transaction, session)
 
 
-async def admit(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[Entry, str | None]:
+async def admit(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
     """Let somebody in who waits or was denied. Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`."""
     return await _settle(context, key, entry_id, EntryState.ADMITTED)
 
 
-async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[Entry, str | None]:
+async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
     """Do not let somebody in who waits.
 
     Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`, and `AlreadyAdmitted`: credentials may be out then.
@@ -96,13 +96,13 @@ async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> t
     return await _settle(context, key, entry_id, EntryState.DENIED)
 
 
-async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[Entry, str | None]]:
+async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
     """Let everybody in who waits; who that was. Raises `SessionNotFound`, `RoleMayNot`."""
     async with context.store.transaction() as transaction:
         session = await _moderated(context, transaction, key)
         door = await _door(transaction, context.app, session)
-        admitted: list[tuple[Entry, str | None]] = []
-        last: Entry | None = None
+        admitted: list[tuple[LobbyEntry, str | None]] = []
+        last: LobbyEntry | None = None
         while True:
             page = await lobby.waiting(transaction, context.app.id, session.id, after=last, limit=ADMITTED_TOGETHER)
             admitted += await _admit_page(context, transaction, session, door, page)
@@ -112,8 +112,8 @@ async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[
 
 
 async def _admit_page(
-    context: RequestContext, transaction: UnitOfWork, session: Session, door: Door, page: Sequence[Found]
-) -> list[tuple[Entry, str | None]]:
+    context: RequestContext, transaction: UnitOfWork, session: Session, door: AccessContext, page: Sequence[Found]
+) -> list[tuple[LobbyEntry, str | None]]:
     """Admit everyone that only the waiting room keeps outside, longest waiting first, in two round trips."""
     roles = {found.entry.id: _role(found) for found in page if _is_kept(door, found, context.now)}
     entries = await lobby.admit_many(
@@ -126,7 +126,7 @@ async def _admit_page(
 
 async def _settle(
     context: RequestContext, key: SessionKey, entry_id: EntryId, state: EntryState
-) -> tuple[Entry, str | None]:
+) -> tuple[LobbyEntry, str | None]:
     async with context.store.transaction() as transaction:
         session = await _moderated(context, transaction, key)
         found = await lobby.find(transaction, context.app.id, session.id, entry_id)
@@ -161,7 +161,7 @@ async def _write(
         await record(transaction, _decided(context, session, found.entry))
 
 
-def _decided(context: RequestContext, session: Session, entry: Entry) -> Event:
+def _decided(context: RequestContext, session: Session, entry: LobbyEntry) -> Event:
     admitted = entry.state is EntryState.ADMITTED
     return context.event(
         session,
@@ -171,7 +171,9 @@ def _decided(context: RequestContext, session: Session, entry: Entry) -> Event:
     )
 
 
-async def _kept(context: RequestContext, transaction: UnitOfWork, session: Session) -> list[tuple[Entry, str | None]]:
+async def _kept(
+    context: RequestContext, transaction: UnitOfWork, session: Session
+) -> list[tuple[LobbyEntry, str | None]]:
     door = await _door(transaction, context.app, session)
     found = await lobby.of_session(transaction, context.app.id, session.id, limit=MOST_ENTRIES)
     return [(each.entry, _role(each)) for each in found if _is_kept(door, each, context.now)]
@@ -183,17 +185,17 @@ async def count_waiting(context: RequestContext, transaction: UnitOfWork, sessio
     return sum(entry.state_at(context.now) is EntryState.WAITING for entry, _ in kept)
 
 
-async def _door(transaction: UnitOfWork, app: App, session: Session) -> Door:
+async def _door(transaction: UnitOfWork, app: App, session: Session) -> AccessContext:
     held = await calls.latest(transaction, app.id, session.id)
-    return door_of(app, session, call_running=held is not None and held.ended_at is None)
+    return build_access_context(app, session, call_running=held is not None and held.ended_at is None)
 
 
 def _role(found: Found) -> str | None:
     return GUEST_ROLE if found.entry.is_guest else found.role
 
 
-def _is_kept(door: Door, found: Found, now: datetime) -> bool:
+def _is_kept(door: AccessContext, found: Found, now: datetime) -> bool:
     """Whether it is the waiting room, and nothing else, that keeps or kept this person."""
-    person = Person(_role(found), is_guest=found.entry.is_guest, removed=found.banned)
-    decision = decide(door, person, now)
-    return isinstance(decision, Wait) and decision.reason is Reason.WAITING_FOR_ADMISSION
+    person = AccessSubject(_role(found), is_guest=found.entry.is_guest, removed=found.banned)
+    decision = decide_access(door, person, now)
+    return isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from videobroker.domain.authorization import Action
-from videobroker.domain.events import Event, EventType, Recorded
+from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import EventId, uuid7
-from videobroker.domain.redaction import without_secrets
+from videobroker.domain.redaction import remove_secrets
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal
@@ -34,7 +34,7 @@ async def report(
     details: Mapping[str, Any],
     user_id: str | None,
     reported_at: datetime | None,
-) -> Recorded:
+) -> RecordedEvent:
     """Write into the journal that the app says this happened; without a session, in the app as a whole.
 
     `reported_at` is the app's own clock; the journal goes by ours. Whatever is, or may be, a credential is taken out.
@@ -45,9 +45,9 @@ async def report(
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
     session = await require_may_report(context, key, user_id)
     data = {
-        "event": without_secrets(name),
+        "event": remove_secrets(name),
         "reported_at": None if reported_at is None else reported_at.isoformat(),
-        "details": without_secrets(dict(details)),
+        "details": remove_secrets(dict(details)),
     }
     event = Event(
         id=EventId(uuid7(context.now)),

@@ -11,15 +11,15 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import AppId, EventId, SessionId, uuid7
-from videobroker.domain.journal_proof.erasure import Subject, mentions, pseudonym_of, texts_in
+from videobroker.domain.journal_proof.erasure import DataSubject, create_pseudonym, iterate_texts, mentions
 from videobroker.domain.journal_proof.proof import (
     SALT_BYTES,
     Position,
     Redaction,
-    account,
-    commitment,
-    parts_of,
-    salt_of,
+    compute_account_digest,
+    compute_commitment,
+    slice_salt,
+    split_row,
 )
 from videobroker.errors import ProviderError
 from videobroker.storage import idempotency
@@ -85,8 +85,8 @@ async def erase_person(
         await seals.be_patient(transaction)
         names = await seals.provider_names(transaction, app_id, user_id)
         found = await people.sessions_naming(transaction, app_id, user_id)
-    subject = Subject(user_id, names, references)
-    pseudonym, entry_id = pseudonym_of(user_id), EventId(uuid7(now))
+    subject = DataSubject(user_id, names, references)
+    pseudonym, entry_id = create_pseudonym(user_id), EventId(uuid7(now))
     notices, waiting = await _empty_notices(broker, app_id, subject)
     session_ids = sorted({*found, *(SessionId(UUID(each)) for each in names)})
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
@@ -110,7 +110,7 @@ async def erase_person(
             "rows": len(plans),
             "fields": len(redactions),
             "records": records,
-            "digest": account(redactions),
+            "digest": compute_account_digest(redactions),
         }
         await journal.record(transaction, Event(entry_id, EventType.PERSON_ERASED, now, actor, data=data))
         if redactions:
@@ -137,7 +137,7 @@ async def _erase_in_sessions(
     broker: Broker,
     app_id: AppId,
     session_ids: Sequence[SessionId],
-    subject: Subject,
+    subject: DataSubject,
     pseudonym: str,
     now: datetime,
 ) -> tuple[int, tuple[str, ...]]:
@@ -154,7 +154,7 @@ async def _erase_in_sessions(
                 subject.user_id,
                 *await people.display_names(transaction, app_id, session_id, subject.user_id),
             }
-            metadata: Mapping[str, object] = subject.replaced_in(session.terms.metadata, pseudonym)
+            metadata: Mapping[str, object] = subject.replace_in(session.terms.metadata, pseudonym)
             count += await people.erase_in_session(
                 transaction,
                 session,
@@ -164,12 +164,12 @@ async def _erase_in_sessions(
                 metadata=metadata,
                 now=now,
             )
-        if any(mentions(text, words) for text in (session.terms.title or "", *texts_in(metadata))):
+        if any(mentions(text, words) for text in (session.terms.title or "", *iterate_texts(metadata))):
             mentioned.append(session.key.label)
     return count, tuple(mentioned)
 
 
-async def _forget_answers(broker: Broker, app_id: AppId, subject: Subject) -> int:
+async def _forget_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
     """Delete the stored answers that are about the person, or name them among others; how many."""
     async with broker.store.transaction() as transaction:
         await seals.be_patient(transaction)
@@ -185,7 +185,7 @@ async def _forget_answers(broker: Broker, app_id: AppId, subject: Subject) -> in
         after = page[-1][0]
 
 
-def _names_them(broker: Broker, sealed: bytes, subject: Subject) -> bool:
+def _names_them(broker: Broker, sealed: bytes, subject: DataSubject) -> bool:
     try:
         return subject.is_named_in(broker.secret_box.decrypt(sealed))
     except SealBroken:
@@ -193,7 +193,7 @@ def _names_them(broker: Broker, sealed: bytes, subject: Subject) -> bool:
         return False
 
 
-async def _empty_notices(broker: Broker, app_id: AppId, subject: Subject) -> tuple[int, int]:
+async def _empty_notices(broker: Broker, app_id: AppId, subject: DataSubject) -> tuple[int, int]:
     """How many named them, and how many still wait to be applied."""
     emptied = waiting = 0
     place: tuple[datetime, object] | None = None
@@ -221,14 +221,16 @@ class _Plan:
 
 def _plan(held: Held, pointers: Collection[str], entry_id: EventId) -> _Plan:
     row, salts = held.row, held.row.salts or b""
-    personal = parts_of(row).personal
+    personal = split_row(row).personal
     # Salts that do not belong to the row prove nothing any more: verifying it says so, and here they only go.
     fitting = held.leaf is not None and len(salts) == SALT_BYTES * len(personal)
     parts, left = [], b""
     for index, (pointer, value) in enumerate(personal):
-        salt = salt_of(salts, index) if fitting else b""
+        salt = slice_salt(salts, index) if fitting else b""
         if pointer in pointers:
-            parts.append(Redaction(row.position, pointer, commitment(salt, value) if fitting else None, str(entry_id)))
+            parts.append(
+                Redaction(row.position, pointer, compute_commitment(salt, value) if fitting else None, str(entry_id))
+            )
         else:
             left += salt
     return _Plan(row.position, parts, left)

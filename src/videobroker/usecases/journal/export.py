@@ -6,9 +6,17 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.journal_proof import export_format, merkle
-from videobroker.domain.journal_proof.export_format import Extract
-from videobroker.domain.journal_proof.proof import WHOLE, JournalSeal, Leaf, Position, Redaction, Row, leaf_digest
-from videobroker.domain.journal_proof.verification import Batch, Head, place_of
+from videobroker.domain.journal_proof.export_format import ExportScope
+from videobroker.domain.journal_proof.proof import (
+    WHOLE_ROW,
+    JournalRow,
+    JournalSeal,
+    Leaf,
+    Position,
+    Redaction,
+    compute_leaf_digest,
+)
+from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, describe_row
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import JournalNotWhole
 
@@ -21,23 +29,23 @@ async def export_journal(
     Without `personal`, values of personal parts are withheld. With a `reference`, only events about these sessions.
     Raises `JournalNotWhole` when a row is not as it was sealed: such a file would prove nothing.
     """
-    extract = Extract(app.name, str(app.id), personal, reference)
-    yield export_format.first_line(extract, now)
-    head: Head | None = None
+    extract = ExportScope(app.name, str(app.id), personal, reference)
+    yield export_format.format_first_line(extract, now)
+    head: ChainHead | None = None
     last, events = seals.BEGINNING, 0
     async with seals.snapshot(broker.store) as connection:
         async for batch in seals.batches(connection, app.id):
             for line in _lines(extract, batch):
                 events += line.startswith('{"event"')
                 yield line
-            head, last = Head(batch.seals[-1].number, batch.hashes[-1]), batch.seals[-1].last
+            head, last = ChainHead(batch.seals[-1].number, batch.hashes[-1]), batch.seals[-1].last
         rest = await seals.rest(connection, app.id, last)
     for entry_id, data in sorted(rest.entries.items()):
-        yield export_format.pending_line(entry_id, data, rest.redactions)
-    yield export_format.last_line(head, events)
+        yield export_format.format_pending_line(entry_id, data, rest.redactions)
+    yield export_format.format_last_line(head, events)
 
 
-def _lines(extract: Extract, batch: Batch) -> Iterator[str]:
+def _lines(extract: ExportScope, batch: SealedBatch) -> Iterator[str]:
     rows = {row.position: row for row in batch.rows}
     redactions: dict[Position, list[Redaction]] = {}
     for redaction in batch.redactions:
@@ -47,35 +55,35 @@ def _lines(extract: Extract, batch: Batch) -> Iterator[str]:
         leaves = batch.leaves[begin : begin + seal.count]
         begin += seal.count
         yield from _sealed_lines(extract, seal, leaves, rows, redactions)
-        yield export_format.seal_line(seal, stored)
+        yield export_format.format_seal_line(seal, stored)
 
 
 def _sealed_lines(
-    extract: Extract,
+    extract: ExportScope,
     seal: JournalSeal,
     leaves: Sequence[Leaf],
-    rows: Mapping[Position, Row],
+    rows: Mapping[Position, JournalRow],
     redactions: Mapping[Position, Sequence[Redaction]],
 ) -> Iterator[str]:
     digests = [leaf.digest for leaf in leaves]
-    if merkle.root(digests) != seal.root:
+    if merkle.compute_root(digests) != seal.root:
         raise _not_whole(f"The leaves of seal {seal.number} are not what was sealed.")
     for index, leaf in enumerate(leaves):
         row, taken = rows.get(leaf[:2]), redactions.get(leaf[:2], ())
         if row is None:
-            whole = next((each for each in taken if each.pointer == WHOLE), None)
+            whole = next((each for each in taken if each.pointer == WHOLE_ROW), None)
             if whole is None:
-                raise _not_whole(f"{place_of(leaf.event_id, leaf[:2])} is not there.")
+                raise _not_whole(f"{describe_row(leaf.event_id, leaf[:2])} is not there.")
             if extract.is_complete:
-                earlier = [each for each in taken if each.pointer != WHOLE]
-                yield export_format.retired_line(leaf, whole, earlier, index=index)
+                earlier = [each for each in taken if each.pointer != WHOLE_ROW]
+                yield export_format.format_retired_line(leaf, whole, earlier, index=index)
             continue
         withheld = {each.pointer: each.commitment for each in taken if each.commitment is not None}
-        if leaf_digest(extract.app_id, row, withheld) != leaf.digest:
-            raise _not_whole(f"{place_of(leaf.event_id, leaf[:2])} is not as it was sealed.")
+        if compute_leaf_digest(extract.app_id, row, withheld) != leaf.digest:
+            raise _not_whole(f"{describe_row(leaf.event_id, leaf[:2])} is not as it was sealed.")
         if extract.takes(row):
-            path = None if extract.is_complete else merkle.inclusion_proof(digests, index)
-            yield export_format.event_line(extract, leaf, row, taken, index=index, path=path)
+            path = None if extract.is_complete else merkle.build_inclusion_proof(digests, index)
+            yield export_format.format_event_line(extract, leaf, row, taken, index=index, path=path)
 
 
 def _not_whole(sentence: str) -> JournalNotWhole:

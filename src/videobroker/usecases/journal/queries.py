@@ -6,7 +6,7 @@ from datetime import datetime
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.authorization import Action
-from videobroker.domain.events import EventType, Recorded
+from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.ids import SessionId
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage.journal import journal
@@ -25,7 +25,7 @@ async def read_journal(
     since: datetime | None,
     limit: int,
     cursor: str | None,
-) -> tuple[list[Recorded], str | None]:
+) -> tuple[list[RecordedEvent], str | None]:
     """One page of the app's journal, oldest first, and the cursor of the next; None when this page is the newest.
 
     Raises `ScopeMissing`, `SessionNotFound`, `InvalidCursor`.
@@ -50,7 +50,7 @@ async def read_journal(
         )
 
 
-async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[Recorded]:
+async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
     """The newest events of a journal, oldest first, for an operator."""
     async with broker.store.transaction() as transaction:
         return await journal.latest(transaction, app.id, types=types, limit=limit)
@@ -58,7 +58,7 @@ async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], l
 
 async def read_back(
     broker: Broker, app: App, session_id: SessionId, *, limit: int, before: str | None
-) -> tuple[list[Recorded], str | None]:
+) -> tuple[list[RecordedEvent], str | None]:
     """What happened last to a session, oldest first, and the cursor before which there is more.
 
     Raises `InvalidCursor`.

@@ -8,8 +8,14 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.events import Event, EventType, Via
 from videobroker.domain.ids import AppId, EventId, uuid7
-from videobroker.domain.journal_proof.proof import WHOLE, ProofEvent, Redaction, account, moment
-from videobroker.domain.set_up import set_up_event
+from videobroker.domain.journal_proof.proof import (
+    WHOLE_ROW,
+    ProofEvent,
+    Redaction,
+    compute_account_digest,
+    format_moment,
+)
+from videobroker.domain.set_up import create_set_up_event
 from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import Retention
@@ -44,7 +50,9 @@ async def keep_for(broker: Broker, app: App, event_class: str, days: int | None,
             return
         await seals.keep_for(transaction, app.id, event_class, days)
         data = {"class": event_class, "before": before, "days": days}
-        event = set_up_event(EventType.RETENTION_CHANGED, actor=Actor(app.id), via=Via.COMMAND_LINE, now=now, **data)
+        event = create_set_up_event(
+            EventType.RETENTION_CHANGED, actor=Actor(app.id), via=Via.COMMAND_LINE, now=now, **data
+        )
         await journal.record(transaction, event)
 
 
@@ -83,12 +91,12 @@ async def _retire_some(broker: Broker, retention: Retention, now: datetime) -> i
         await seals.be_patient(transaction)
         rows = await seals.outlived(transaction, retention, before=before, limit=AT_ONCE)
         if rows:
-            redactions = [Redaction(position, WHOLE, leaf, str(entry_id)) for position, leaf in rows]
+            redactions = [Redaction(position, WHOLE_ROW, leaf, str(entry_id)) for position, leaf in rows]
             data = {
                 "class": retention.event_class,
-                "before": moment(before),
+                "before": format_moment(before),
                 "rows": len(rows),
-                "digest": account(redactions),
+                "digest": compute_account_digest(redactions),
             }
             await journal.record(transaction, Event(entry_id, EventType.JOURNAL_RETIRED, now, Actor(app_id), data=data))
             await seals.replace_salts(transaction, app_id, dict.fromkeys((position for position, _ in rows), b""))

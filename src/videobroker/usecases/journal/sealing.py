@@ -7,7 +7,7 @@ import structlog
 
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
-from videobroker.domain.journal_proof.proof import LARGEST_SEAL, seal_rows
+from videobroker.domain.journal_proof.proof import MAX_SEAL_ROWS, seal_rows
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import JournalNotWhole
 
@@ -41,7 +41,7 @@ async def seal_journal(broker: Broker, app_id: AppId, *, now: datetime) -> int:
     for _ in range(ROUNDS):
         count = await _seal_some(broker, app_id, now)
         total += count
-        if count < LARGEST_SEAL:
+        if count < MAX_SEAL_ROWS:
             break
     return total
 
@@ -52,7 +52,7 @@ async def _seal_some(broker: Broker, app_id: AppId, now: datetime) -> int:
             return 0
         newest = await seals.newest_seal(transaction, app_id)
         after = seals.BEGINNING if newest is None else newest[0].last
-        rows = await seals.unsealed(transaction, app_id, after, limit=LARGEST_SEAL)
+        rows = await seals.unsealed(transaction, app_id, after, limit=MAX_SEAL_ROWS)
         if not rows:
             return 0
         previous = None if newest is None else (newest[0].number, newest[1])

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from videobroker.domain.authorization import Action
-from videobroker.domain.events import EventType, Recorded
+from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage.journal import journal
 from videobroker.storage.postgres import pagination
@@ -31,7 +31,7 @@ class Chosen:
     session: SessionKey | None = None
     user_id: str | None = None
 
-    def has(self, recorded: Recorded) -> bool:
+    def has(self, recorded: RecordedEvent) -> bool:
         """Whether this is one of them."""
         event = recorded.event
         return (
@@ -55,7 +55,9 @@ async def begin(context: RequestContext, cursor: str | None) -> str:
     return cursor
 
 
-async def follow(context: RequestContext, chosen: Chosen, *, cursor: str, seconds: float) -> AsyncIterator[Recorded]:
+async def follow(
+    context: RequestContext, chosen: Chosen, *, cursor: str, seconds: float
+) -> AsyncIterator[RecordedEvent]:
     """Every chosen event behind the cursor, in order, as soon as it is there; for so many seconds.
 
     Whoever goes on behind the cursor of the last event that they got

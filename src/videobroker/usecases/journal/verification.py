@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.domain.journal_proof.verification import Audit, Batch, Head, ProofResult
+from videobroker.domain.journal_proof.verification import ChainHead, JournalVerifier, ProofResult, SealedBatch
 from videobroker.storage.journal import seals
 
 
@@ -18,7 +18,7 @@ async def verify_journal(
     `head` is the hash of a seal that was kept elsewhere: it must be the hash of one of them. `advanced` is told how
     many leaves were compared since it was told last.
     """
-    audit, last = Audit(str(app.id), head=head), seals.BEGINNING
+    audit, last = JournalVerifier(str(app.id), head=head), seals.BEGINNING
     async with seals.snapshot(broker.store) as connection:
         async for batch in _ahead(seals.batches(connection, app.id)):
             await asyncio.to_thread(audit.take, batch)
@@ -30,10 +30,10 @@ async def verify_journal(
         return audit.close(await seals.rest(connection, app.id, last))
 
 
-async def _ahead(batches: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
+async def _ahead(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[SealedBatch]:
     """The same, and the next one is read while nobody waits for it."""
 
-    async def following() -> Batch | None:
+    async def following() -> SealedBatch | None:
         return await anext(batches, None)
 
     reading = asyncio.create_task(following())
@@ -52,7 +52,7 @@ async def count_sealed(broker: Broker, app_id: AppId) -> int:
         return await seals.count_sealed(transaction, app_id)
 
 
-async def journal_head(broker: Broker, app: App) -> Head | None:
+async def journal_head(broker: Broker, app: App) -> ChainHead | None:
     """The newest seal of the app's journal; None when nothing was sealed yet."""
     async with broker.store.transaction() as transaction:
         return await seals.head(transaction, app.id)

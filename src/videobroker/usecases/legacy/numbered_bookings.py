@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from videobroker.domain.access import Wait
+from videobroker.domain.access import WaitDecision
 from videobroker.domain.ids import uuid7
 from videobroker.domain.sessions import (
     Participant,
-    Registered,
+    RegistrationResult,
     Session,
     SessionKey,
     SessionKind,
@@ -61,14 +61,14 @@ async def _with_room(context: RequestContext, session: Session, terms: SessionTe
     try:
         _, code = await hand_out_code(context, session.key, role=role, user_id=None)
     except AccessDenied as error:
-        if not isinstance(error.decision, Wait):
+        if not isinstance(error.decision, WaitDecision):
             raise
         # The waiting room: whoever is let in gets their credentials then.
         return Appointed(confirmed.session, None)
     return Appointed(confirmed.session, code)
 
 
-async def _numbered(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> Registered:
+async def _numbered(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> RegistrationResult:
     while True:
         async with context.store.transaction() as transaction:
             number = await counters.next_number(transaction, context.app.id, SessionKind.BOOKING)
@@ -78,7 +78,7 @@ async def _numbered(context: RequestContext, terms: SessionTerms, people: Sequen
             return registered
 
 
-async def book(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> Registered:
+async def book(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> RegistrationResult:
     """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
     registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     key = SessionKey(context.app.id, SessionKind.BOOKING, str(uuid7(context.now)))

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from videobroker.domain.access import Decision, may_meet
+from videobroker.domain.access import AccessDecision, decide_call_opening
 from videobroker.domain.authorization import Action
-from videobroker.domain.progress import Standing, Step
+from videobroker.domain.progress import ProgressAction, SessionProgress
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.storage.legacy import session_progress
 from videobroker.usecases import registration
@@ -17,7 +17,7 @@ from videobroker.usecases.context import RequestContext
 
 async def standing_of(
     context: RequestContext, key: SessionKey, *, roles: Sequence[str], acting_for: str | None = None
-) -> Standing:
+) -> SessionProgress:
     """How far the session has come, with the first participant of each of these app roles.
 
     Raises `SessionNotFound`, also for an actor who may not see it.
@@ -38,7 +38,7 @@ async def newest_bookings(
     roles: Sequence[str],
     acting_for: str | None = None,
     limit: int,
-) -> list[Standing]:
+) -> list[SessionProgress]:
     """The bookings that start last and have all these participants (user ID, app role or None), by start.
 
     Each with the first participant of each of `roles`.
@@ -58,31 +58,31 @@ async def newest_bookings(
     return [each for each in found if each.session.id in seen]
 
 
-async def may_enter_now(context: RequestContext, key: SessionKey, *, user_id: str | None) -> Decision:
+async def may_enter_now(context: RequestContext, key: SessionKey, *, user_id: str | None) -> AccessDecision:
     """May this person enter now? Without a `user_id`: may the session meet now, whoever comes?"""
     if user_id is not None:
         return await access(context, key, user_id=user_id)
-    return may_meet((await look_at(context.broker, key, None)).door(context.app), context.now)
+    return decide_call_opening((await look_at(context.broker, key, None)).access_context(context.app), context.now)
 
 
-async def take(context: RequestContext, key: SessionKey, step: Step, *, user_id: str | None) -> None:
+async def take(context: RequestContext, key: SessionKey, step: ProgressAction, *, user_id: str | None) -> None:
     """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise.
 
     Every step but the start changes the session, and is authorized before anything happens.
     """
     entrance = await look_at(context.broker, key, user_id)
-    if step is not Step.START:
+    if step is not ProgressAction.START:
         require_at(context, entrance, Action.CHANGE_SESSION)
-    if step in {Step.REOPEN, Step.COMPLETE} and entrance.call is not None:
+    if step in {ProgressAction.REOPEN, ProgressAction.COMPLETE} and entrance.call is not None:
         require_at(context, entrance, Action.END_CALL)
     match step:
-        case Step.START:
+        case ProgressAction.START:
             await start_call(context, key, user_id=user_id)
-        case Step.CANCEL:
+        case ProgressAction.CANCEL:
             await registration.cancel(context, key)
-        case Step.REOPEN:
+        case ProgressAction.REOPEN:
             await _end_and_set(context, key, SessionStatus.CONFIRMED, user_id=user_id)
-        case Step.COMPLETE:
+        case ProgressAction.COMPLETE:
             await _end_and_set(context, key, SessionStatus.COMPLETED, user_id=user_id)
 
 

@@ -5,14 +5,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from videobroker.broker import Broker
-from videobroker.domain.access import Person, Reason, Refuse, kept_outside, may_meet, ruled_out
+from videobroker.domain.access import (
+    AccessSubject,
+    Reason,
+    RefuseDecision,
+    check_waiting_room,
+    decide_call_opening,
+    find_permanent_refusal,
+)
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.authorization import Action, lacks_scope
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId
-from videobroker.domain.join_context import JoinContext, door_of
-from videobroker.domain.progress import Standing
-from videobroker.domain.rooms import Room, code_behind, code_id
+from videobroker.domain.join_context import JoinContext, build_access_context
+from videobroker.domain.progress import SessionProgress
+from videobroker.domain.rooms import Room, compute_code_id, strip_code_prefix
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import SessionNotFound
 from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
@@ -49,7 +56,7 @@ async def hand_out_code(
 
 
 async def hand_out_known_codes(
-    context: RequestContext, found: Sequence[Standing], *, role: str, user_id: str | None
+    context: RequestContext, found: Sequence[SessionProgress], *, role: str, user_id: str | None
 ) -> dict[SessionId, str]:
     """The existing codes of these sessions for an app role. Creates none.
 
@@ -96,7 +103,7 @@ async def resolve_code(context: RequestContext, alias: str, *, user_id: str | No
     that has it; `AccessDenied` when nobody will ever enter it again.
     """
     require_scope(context.actor, Action.JOIN)
-    code = code_behind(alias, code_prefix(context.app))
+    code = strip_code_prefix(alias, code_prefix(context.app))
     roles = {role for role_map in context.app.role_maps.values() for role in role_map.values()}
     async with context.store.transaction() as transaction:
         key = await session_progress.key_of_code(transaction, context.app.id, code, roles)
@@ -133,27 +140,27 @@ def _require_outside_waiting_room(
     context: RequestContext, entrance: JoinContext, *, role: str, user_id: str | None
 ) -> None:
     """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
-    door = entrance.door(context.app)
+    door = entrance.access_context(context.app)
     if user_id is None:
         # A backend may start the next call after one that was ended for everyone.
         door = replace(door, ended_for_all_at=None)
-    person = Person(role) if user_id is None else person_at(context.app, entrance, is_guest=False)
+    person = AccessSubject(role) if user_id is None else person_at(context.app, entrance, is_guest=False)
     # What rules them out at any time comes first.
-    decision = ruled_out(door, person) or kept_outside(door, person, context.now)
+    decision = find_permanent_refusal(door, person) or check_waiting_room(door, person, context.now)
     if decision is not None:
         raise denial(decision)
 
 
 def _is_kept(
-    context: RequestContext, standing: Standing, role: str, user_id: str | None, admitted: Collection[SessionId]
+    context: RequestContext, standing: SessionProgress, role: str, user_id: str | None, admitted: Collection[SessionId]
 ) -> bool:
     session = standing.session
-    door = door_of(context.app, session, call_running=standing.call_running)
+    door = build_access_context(context.app, session, call_running=standing.call_running)
     if user_id is None:
         # As in `_require_outside_waiting_room`.
         door = replace(door, ended_for_all_at=None)
     own_role = role if user_id is None else None if standing.own is None else standing.own.role
-    return kept_outside(door, Person(own_role, admitted=session.id in admitted), context.now) is not None
+    return check_waiting_room(door, AccessSubject(own_role, admitted=session.id in admitted), context.now) is not None
 
 
 def _role_of(broker: Broker, room: Room, code: str) -> str:
@@ -168,14 +175,14 @@ def _code_for(context: RequestContext, room: Room, role: str) -> str | None:
 
 async def _room_with_codes(context: RequestContext, entrance: JoinContext, *, user_id: str | None) -> Room:
     person = None if user_id is None else person_at(context.app, entrance, is_guest=False)
-    refusal = ruled_out(entrance.door(context.app), person)
+    refusal = find_permanent_refusal(entrance.access_context(context.app), person)
     if refusal is not None:
         raise denial(refusal)
     room = entrance.ready_room
     if room is not None and room.codes:
         return room
-    decision = may_meet(entrance.door(context.app), context.now)
-    if isinstance(decision, Refuse):
+    decision = decide_call_opening(entrance.access_context(context.app), context.now)
+    if isinstance(decision, RefuseDecision):
         if entrance.room is not None and entrance.room.codes:
             return entrance.room
         raise denial(decision)
@@ -190,7 +197,7 @@ async def _record_issued(
         event = replace(event, data={**(event.data or {}), "replayed": True})
     if not await context.broker.journal_writer.record(event):
         # Blocked after the decision, while the room was prepared.
-        raise denial(Refuse(Reason.PARTICIPANT_REMOVED))
+        raise denial(RefuseDecision(Reason.PARTICIPANT_REMOVED))
 
 
 def _issued(context: RequestContext, session: Session, room: Room, code: str, *, user_id: str | None) -> Event:
@@ -199,7 +206,7 @@ def _issued(context: RequestContext, session: Session, room: Room, code: str, *,
         "surface": Surface.PREBUILT,
         "role": _role_of(context.broker, room, code),
         "guest": False,
-        "token_id": code_id(code),
+        "token_id": compute_code_id(code),
         "expires_at": None,
     }
     return context.event(session, EventType.CREDENTIALS_ISSUED, user_id=user_id, data=data)

@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
-from videobroker.domain.retention import delivery_may_go, notice_may_go
+from videobroker.domain.retention import is_delivery_expired, is_notice_expired
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
@@ -37,10 +37,10 @@ async def clear(broker: Broker, app_id: AppId | None = None, *, now: datetime) -
             chosen = [app.id for app in await apps.all_apps(transaction)]
     total = 0
     for each in chosen:
-        if (kept_for := broker.retention.notices) is not None:
-            total += await _clear_all(broker, each, "notices", _notices(kept_for, now))
-        if (kept_for := broker.retention.deliveries) is not None:
-            total += await _clear_all(broker, each, "deliveries", _deliveries(kept_for, now))
+        if (retention := broker.retention.notices) is not None:
+            total += await _clear_all(broker, each, "notices", _notices(retention, now))
+        if (retention := broker.retention.deliveries) is not None:
+            total += await _clear_all(broker, each, "deliveries", _deliveries(retention, now))
     return total
 
 
@@ -56,21 +56,23 @@ async def _clear_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> i
     return total
 
 
-def _notices(kept_for: timedelta, now: datetime) -> _Some:
+def _notices(retention: timedelta, now: datetime) -> _Some:
     async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await webhook_inbox.older(transaction, app_id, than=now - kept_for, behind=place, limit=AT_ONCE)
-        gone = [each.id for each in found if notice_may_go(each.state, each.received_at, kept_for, now)]
+        found = await webhook_inbox.older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
+        gone = [each.id for each in found if is_notice_expired(each.state, each.received_at, retention, now)]
         await webhook_inbox.forget(transaction, app_id, gone)
         return len(gone), (found[-1].received_at, found[-1].id) if len(found) == AT_ONCE else None
 
     return some
 
 
-def _deliveries(kept_for: timedelta, now: datetime) -> _Some:
+def _deliveries(retention: timedelta, now: datetime) -> _Some:
     async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await deliveries.older(transaction, app_id, than=now - kept_for, behind=place, limit=AT_ONCE)
+        found = await deliveries.older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
         gone = [
-            each.id for each in found if delivery_may_go(each.state, each.created_at, each.attempted_at, kept_for, now)
+            each.id
+            for each in found
+            if is_delivery_expired(each.state, each.created_at, each.attempted_at, retention, now)
         ]
         await deliveries.forget(transaction, app_id, gone)
         return len(gone), (found[-1].created_at, found[-1].id) if len(found) == AT_ONCE else None

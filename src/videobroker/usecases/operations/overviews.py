@@ -8,9 +8,9 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.calls import Call
 from videobroker.domain.ids import AppId, SessionId
-from videobroker.domain.overview import Counts, Listed, Phase, Stretch
+from videobroker.domain.overview import Phase, PhaseCounts, SessionListItem, TimeRange
 from videobroker.domain.rooms import Room
-from videobroker.domain.sessions import Registered
+from videobroker.domain.sessions import RegistrationResult
 from videobroker.errors import SessionNotFound
 from videobroker.storage.calls import calls, rooms
 from videobroker.storage.joining import removals
@@ -25,11 +25,11 @@ TITLES_WITHIN = timedelta(days=15)
 class Page:
     """Some sessions, and where the list goes on."""
 
-    listed: Sequence[Listed]
+    listed: Sequence[SessionListItem]
     next: str | None
 
 
-async def count(broker: Broker, app_ids: Sequence[AppId], stretch: Stretch, *, now: datetime) -> Counts:
+async def count(broker: Broker, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime) -> PhaseCounts:
     """How many sessions of these apps are in each phase, and how many people are in calls."""
     async with broker.store.transaction() as transaction:
         return await overviews.counts(transaction, app_ids, stretch, now=now)
@@ -38,7 +38,7 @@ async def count(broker: Broker, app_ids: Sequence[AppId], stretch: Stretch, *, n
 async def list_phase(
     broker: Broker,
     app_ids: Sequence[AppId],
-    stretch: Stretch,
+    stretch: TimeRange,
     phase: Phase,
     *,
     now: datetime,
@@ -67,12 +67,12 @@ async def list_groups(
 
 async def search(
     broker: Broker, app_ids: Sequence[AppId], words: str, *, around: datetime, now: datetime, limit: int
-) -> list[Listed]:
+) -> list[SessionListItem]:
     """Sessions by the start of their reference, a participant's user ID, their title, or a participant's name.
 
     References and user IDs are found on any date; titles and names among groups, and among bookings around this moment.
     """
-    within = Stretch(around - TITLES_WITHIN, around + TITLES_WITHIN)
+    within = TimeRange(around - TITLES_WITHIN, around + TITLES_WITHIN)
     async with broker.store.transaction() as transaction:
         return await overviews.search(transaction, app_ids, words, titles_within=within, now=now, limit=limit)
 
@@ -81,7 +81,7 @@ async def search(
 class SessionOverview:
     """One session with everything that stands beside it."""
 
-    registered: Registered
+    registered: RegistrationResult
     rooms: Sequence[Room]
     calls: Sequence[Call]
     """The newest ones, by start."""
@@ -101,7 +101,7 @@ async def see(broker: Broker, app: App, session_id: SessionId) -> SessionOvervie
             raise SessionNotFound("This app has no session with this id.")
         people = await sessions.roster(transaction, app.id, session_id)
         return SessionOverview(
-            registered=Registered(session, people, len(people)),
+            registered=RegistrationResult(session, people, len(people)),
             rooms=await rooms.find(transaction, app.id, session_id),
             calls=await calls.of_session(transaction, app.id, session_id),
             removals=await removals.of_session(transaction, app.id, session_id),

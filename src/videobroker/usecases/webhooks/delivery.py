@@ -12,9 +12,9 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.delivery.sender import Parcel, Sent
 from videobroker.domain.actors import Actor
-from videobroker.domain.events import Event, EventType, Recorded
+from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, next_attempt_at
+from videobroker.domain.webhooks import DISABLED_AFTER, DeliveryState, Disabled, Endpoint, schedule_next_attempt
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.journal import journal
@@ -44,7 +44,7 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
             recorded, _ = await journal.page(transaction, app_id, limit=EVENTS_AT_ONCE, cursor=cursor)
             if not recorded:
                 continue
-            wanted = [each for each in recorded if endpoint.wants(each.event.type)]
+            wanted = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
             # Of the same moment, and so in no order by themselves.
             ids = sorted(DeliveryId(uuid7(now)) for _ in wanted)
             made = await deliveries.make(transaction, app_id, endpoint.id, zip(ids, wanted, strict=True), now=now)
@@ -75,7 +75,7 @@ class _Round:
 
     endpoint: Endpoint
     due: list[DueDelivery]
-    events: Mapping[tuple[int, int], Recorded]
+    events: Mapping[tuple[int, int], RecordedEvent]
 
 
 async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> int:
@@ -116,7 +116,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
         # Sent later, it could come after what another worker sends when the lease is over.
         log.warning("delivery.postponed", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
         return
-    if sent.attempt.taken and not this.endpoint.ordered:
+    if sent.attempt.is_accepted and not this.endpoint.ordered:
         # As nearly always, and nothing else follows from it.
         await broker.delivery_writer.record(Receipt(due, sent.attempt))
     else:
@@ -136,16 +136,16 @@ async def _write(transaction: UnitOfWork, endpoint: Endpoint, due: DueDelivery, 
     attempt = sent.attempt
     if not await endpoints.hold(transaction, endpoint.app_id, endpoint.id):
         return
-    if attempt.taken:
+    if attempt.is_accepted:
         await deliveries.record_attempt(transaction, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
         await endpoints.succeeded(transaction, endpoint.app_id, endpoint.id)
         await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
         return
-    next_at = next_attempt_at(due.failures + 1, now, asked=sent.retry_after, dice=_dice)
+    next_at = schedule_next_attempt(due.failures + 1, now, asked=sent.retry_after, dice=_dice)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
     await deliveries.record_attempt(transaction, due, attempt, state=state, next_at=next_at)
     failing_since = await endpoints.failed(transaction, endpoint.app_id, endpoint.id, now=now)
-    if attempt.gone:
+    if attempt.is_gone:
         await _disable(transaction, endpoint, Disabled.GONE, now)
     elif now - failing_since >= DISABLED_AFTER:
         await _disable(transaction, endpoint, Disabled.FAILING, now)
@@ -163,8 +163,8 @@ async def _disable(transaction: UnitOfWork, endpoint: Endpoint, reason: Disabled
         await journal.record(transaction, event)
 
 
-def body_of(recorded: Recorded) -> str:
+def body_of(recorded: RecordedEvent) -> str:
     """What is sent: the same bytes at every attempt."""
-    shown = recorded.shown()
+    shown = recorded.to_json()
     body = {"type": shown["type"], "timestamp": shown["occurred_at"], "data": shown}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

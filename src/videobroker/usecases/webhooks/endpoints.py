@@ -12,19 +12,24 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import DeliveryId, EndpointId, EventId, uuid7
-from videobroker.domain.set_up import endpoint_changed, endpoint_set, set_up_event, via_of
+from videobroker.domain.set_up import (
+    create_set_up_event,
+    describe_endpoint,
+    determine_origin,
+    list_changed_endpoint_settings,
+)
 from videobroker.domain.times import rfc3339
 from videobroker.domain.webhooks import (
-    Attempt,
     Delivery,
+    DeliveryAttempt,
     DeliveryState,
     Disabled,
     Endpoint,
     Operated,
-    Secret,
-    checked_url,
-    host_of,
-    new_secret,
+    SigningSecret,
+    check_endpoint_url,
+    extract_host,
+    generate_secret,
 )
 from videobroker.errors import DeliveryNotFound, EndpointNotFound, InvalidInput, SecretReplaced, TooManyEndpoints
 from videobroker.storage.jobs import Job, Kind, enqueue
@@ -62,23 +67,25 @@ async def create(context: RequestContext, wish: EndpointRequest) -> Endpoint:
     endpoint = Endpoint(
         id=EndpointId(uuid7(context.now)),
         app_id=context.app.id,
-        url=checked_url(wish.url, anywhere=context.broker.webhook_sender.anywhere),
+        url=check_endpoint_url(wish.url, anywhere=context.broker.webhook_sender.anywhere),
         description=wish.description,
         types=wish.types,
         ordered=wish.ordered,
         disabled=None if wish.enabled else Disabled.BY_APP,
         created_at=context.now,
-        secrets=(Secret(new_secret()),),
+        secrets=(SigningSecret(generate_secret()),),
     )
     async with context.store.transaction() as transaction:
         await endpoints.one_by_one(transaction, context.app.id)
         if len(await endpoints.of_app(transaction, context.app.id)) >= MOST_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
         await endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, context.app.id))
-        event_type, via = EventType.ENDPOINT_CREATED, via_of(context.actor)
+        event_type, via = EventType.ENDPOINT_CREATED, determine_origin(context.actor)
         await journal.record(
             transaction,
-            set_up_event(event_type, actor=context.actor, via=via, now=context.now, **endpoint_set(endpoint)),
+            create_set_up_event(
+                event_type, actor=context.actor, via=via, now=context.now, **describe_endpoint(endpoint)
+            ),
         )
     return endpoint
 
@@ -140,7 +147,7 @@ async def change(
         known = await _found(context, transaction, endpoint_id, locked=True)
         changed = replace(
             known,
-            url=known.url if url is None else checked_url(url, anywhere=context.broker.webhook_sender.anywhere),
+            url=known.url if url is None else check_endpoint_url(url, anywhere=context.broker.webhook_sender.anywhere),
             description=known.description if description is None else description,
             types=known.types if types is None else types,
             ordered=known.ordered if ordered is None else ordered,
@@ -153,10 +160,14 @@ async def change(
         if context.actor.operator is not None and enabled is not None:
             done = Operated.ENABLED if enabled else Operated.DISABLED
             await journal.record(transaction, _operated(context, endpoint_id, done))
-        elif names := endpoint_changed(known, changed):
-            data = {**endpoint_set(changed), "changed": names}
-            event = set_up_event(
-                EventType.ENDPOINT_CHANGED, actor=context.actor, via=via_of(context.actor), now=context.now, **data
+        elif names := list_changed_endpoint_settings(known, changed):
+            data = {**describe_endpoint(changed), "changed": names}
+            event = create_set_up_event(
+                EventType.ENDPOINT_CHANGED,
+                actor=context.actor,
+                via=determine_origin(context.actor),
+                now=context.now,
+                **data,
             )
             await journal.record(transaction, event)
     return changed
@@ -174,9 +185,13 @@ async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
         url = await endpoints.remove(transaction, context.app.id, endpoint_id)
         if url is None:
             raise _no_endpoint()
-        data = {"endpoint": str(endpoint_id), "host": host_of(url)}
-        event = set_up_event(
-            EventType.ENDPOINT_REMOVED, actor=context.actor, via=via_of(context.actor), now=context.now, **data
+        data = {"endpoint": str(endpoint_id), "host": extract_host(url)}
+        event = create_set_up_event(
+            EventType.ENDPOINT_REMOVED,
+            actor=context.actor,
+            via=determine_origin(context.actor),
+            now=context.now,
+            **data,
         )
         await journal.record(transaction, event)
 
@@ -191,17 +206,21 @@ async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: t
         raise InvalidInput(f"The overlap is at most {LONGEST_OVERLAP.days} days.")
     async with context.store.transaction() as transaction:
         known = await _found(context, transaction, endpoint_id, locked=True)
-        changed = replace(known, secrets=known.rotated(context.now, overlap=overlap))
+        changed = replace(known, secrets=known.rotate_secret(context.now, overlap=overlap))
         await endpoints.save(transaction, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
-        event = set_up_event(
-            EventType.ENDPOINT_SECRET_ROTATED, actor=context.actor, via=via_of(context.actor), now=context.now, **data
+        event = create_set_up_event(
+            EventType.ENDPOINT_SECRET_ROTATED,
+            actor=context.actor,
+            via=determine_origin(context.actor),
+            now=context.now,
+            **data,
         )
         await journal.record(transaction, event)
     return changed
 
 
-async def test(context: RequestContext, endpoint_id: EndpointId) -> Attempt:
+async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAttempt:
     """Send a signed test event once, now; the attempt is not stored. Raises `EndpointNotFound`, `ScopeMissing`.
 
     An operator who does it is journaled before anything is sent.
@@ -248,7 +267,7 @@ async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, lim
         )
 
 
-async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[Attempt]]:
+async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[DeliveryAttempt]]:
     """A delivery and every attempt at it. Raises `DeliveryNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
     async with context.store.transaction() as transaction:
@@ -316,7 +335,7 @@ async def replay(
                 limit=REPLAYED_AT_ONCE,
                 cursor=cursor,
             )
-            wanted = [each for each in recorded if endpoint.wants(each.event.type)]
+            wanted = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
             # Of the same moment, and so in no order by themselves.
             ids = sorted(DeliveryId(uuid7(context.now)) for _ in wanted)
             total += await deliveries.make(

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from videobroker.domain.apps import App, ProviderName
-from videobroker.domain.join_context import providers_named
+from videobroker.domain.join_context import select_requested_providers
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionTerms
 from videobroker.domain.times import rfc3339
 from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
@@ -174,7 +174,7 @@ class Draft:
 
 def roles_of(app: App, provider: ProviderName | None) -> list[str]:
     """The app roles that everybody may have there, by name; of all the app's providers, where none is chosen."""
-    chosen = (provider,) if provider is not None else providers_named(app, SessionTerms())
+    chosen = (provider,) if provider is not None else select_requested_providers(app, SessionTerms())
     known = [set(app.role_maps.get(name, {})) for name in chosen]
     return sorted(set.intersection(*known)) if known else []
 

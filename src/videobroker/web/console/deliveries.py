@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
 from videobroker.domain.ids import DeliveryId, EndpointId
-from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
+from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState, Endpoint
 from videobroker.errors import InvalidInput
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console.requests import Acting, ConsoleRequest, ConsoleRoute, Looking
@@ -103,7 +103,7 @@ async def _endpoint_page(
     state: DeliveryState | Literal[""] = "",
     cursor: str = "",
     said: str = "",
-    tested: Attempt | None = None,
+    tested: DeliveryAttempt | None = None,
     replay: ReplayForm | None = None,
     status: int = 200,
 ) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 from videobroker.domain.access import Reason
 from videobroker.domain.calls import EndReason
-from videobroker.domain.events import EventType, Recorded
+from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.web.console.bidi import isolated
 from videobroker.web.console.templating import duration
 
@@ -14,7 +14,7 @@ Data = Mapping[str, Any]
 _END = {
     EndReason.REQUESTED: "by a participant or the app",
     EndReason.WINDOW_CLOSED: "at the end of its time",
-    EndReason.SESSION_SHUT: "because the session was closed",
+    EndReason.SESSION_CLOSED: "because the session was closed",
     EndReason.SESSION_MOVED: "because the session was moved",
     EndReason.EMPTY: "because everyone had left",
 }
@@ -184,7 +184,7 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
 }
 
 
-def sentence(recorded: Recorded, names: Mapping[str, str]) -> str:
+def sentence(recorded: RecordedEvent, names: Mapping[str, str]) -> str:
     """What happened, for people; `names` has the display names by user id."""
     event = recorded.event
     data = event.data or {}
@@ -200,7 +200,7 @@ def _who(user_id: str | None, names: Mapping[str, str]) -> str:
     return "Unknown" if user_id is None else isolated(names.get(user_id) or user_id)
 
 
-def asked_by(recorded: Recorded) -> str:
+def asked_by(recorded: RecordedEvent) -> str:
     """Who asked for it, for people."""
     actor = recorded.event.actor
     if actor.operator is not None:
@@ -224,7 +224,7 @@ KINDS = {
 """By the first word of the type: how the timeline paints it."""
 
 
-def kind(recorded: Recorded) -> str:
+def kind(recorded: RecordedEvent) -> str:
     """How the timeline paints it."""
     if recorded.event.type in _TROUBLE:
         return "trouble"

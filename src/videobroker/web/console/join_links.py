@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fastapi import Request
 
-from videobroker.domain.access import Door, Person, Reason, ruled_out
+from videobroker.domain.access import AccessContext, AccessSubject, Reason, find_permanent_refusal
 from videobroker.domain.apps import GUEST_ROLE, App
 from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import Participant, SessionKey
@@ -135,7 +135,13 @@ async def _link_for(
 
 
 async def active_links(
-    visit: ConsoleRequest, app: App, key: SessionKey, door: Door, *, people: Sequence[Participant], blocked: Set[str]
+    visit: ConsoleRequest,
+    app: App,
+    key: SessionKey,
+    door: AccessContext,
+    *,
+    people: Sequence[Participant],
+    blocked: Set[str],
 ) -> ActiveLinks:
     """The first `LINKS_SHOWN` links of a session that work now."""
     found, following = await list_links(visit.context(app), key, user_id=None, limit=LINKS_SHOWN, cursor=None)
@@ -143,7 +149,7 @@ async def active_links(
 
 
 def _by_holder(
-    found: Sequence[ActiveLink], door: Door, people: Sequence[Participant], blocked: Set[str]
+    found: Sequence[ActiveLink], door: AccessContext, people: Sequence[Participant], blocked: Set[str]
 ) -> list[LinkHolder]:
     links: dict[tuple[str, bool], list[ActiveLink]] = defaultdict(list)
     for link in found:
@@ -158,7 +164,7 @@ def _by_holder(
 def _holder(
     user_id: str,
     links: Sequence[ActiveLink],
-    door: Door,
+    door: AccessContext,
     registered: Mapping[str, Participant],
     *,
     is_guest: bool,
@@ -168,7 +174,7 @@ def _holder(
     role = GUEST_ROLE if is_guest else participant.role if participant else None
     # Guests have only the name of their link.
     name = (participant.display_name if participant else links[0].record.display_name if is_guest else None) or user_id
-    refused = ruled_out(door, Person(role, is_guest=is_guest, removed=is_blocked))
+    refused = find_permanent_refusal(door, AccessSubject(role, is_guest=is_guest, removed=is_blocked))
     return LinkHolder(
         user_id,
         name,

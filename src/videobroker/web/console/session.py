@@ -15,11 +15,11 @@ from videobroker.domain.apps import App
 from videobroker.domain.attendance.stays import Stay
 from videobroker.domain.attendance.verdicts import Rule
 from videobroker.domain.calls import Call
-from videobroker.domain.events import Recorded
+from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId, TicketId
-from videobroker.domain.join_context import door_of
-from videobroker.domain.lobby import Entry, EntryState
-from videobroker.domain.overview import phase_of
+from videobroker.domain.join_context import build_access_context
+from videobroker.domain.lobby import EntryState, LobbyEntry
+from videobroker.domain.overview import determine_phase
 from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind
 from videobroker.domain.webhooks import Delivery, Endpoint
@@ -88,7 +88,7 @@ Count = Annotated[int, Query(ge=0, le=1_000_000_000)]
 class Line:
     """One line of the timeline."""
 
-    recorded: Recorded
+    recorded: RecordedEvent
     sentence: str
     asked_by: str
     kind: str
@@ -100,7 +100,7 @@ class Line:
 class Waiting:
     """Somebody in the waiting room."""
 
-    entry: Entry
+    entry: LobbyEntry
     role: str | None
     state: EntryState
 
@@ -150,7 +150,7 @@ async def session_page(
     shown = _chosen_call(seen, call)
     recorded, earlier = await queries.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
     session = seen.registered.session
-    door = door_of(app, session, call_running=seen.open_call is not None)
+    door = build_access_context(app, session, call_running=seen.open_call is not None)
     waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
     people = seen.registered.participants
     banned = {removal.user_id for removal in seen.removals if removal.banned}
@@ -162,7 +162,7 @@ async def session_page(
         seen=seen,
         session=session,
         path=path_of(app, session_id),
-        phase=phase_of(session, seen.open_call, visit.now),
+        phase=determine_phase(session, seen.open_call, visit.now),
         door=door,
         opens_at=door.opens_at(""),
         attendance=await _attendance(visit, app, seen, shown, names),
@@ -280,7 +280,7 @@ async def _rows_of_call(
 
 
 async def _timeline(
-    visit: ConsoleRequest, app: App, recorded: Sequence[Recorded], names: Mapping[str, str]
+    visit: ConsoleRequest, app: App, recorded: Sequence[RecordedEvent], names: Mapping[str, str]
 ) -> list[Line]:
     known, found = await endpoints.deliveries_of(visit.context(app), [each.event.id for each in recorded])
     by_id = {endpoint.id: endpoint for endpoint in known}

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.domain.overview import Phase, Stretch
+from videobroker.domain.overview import Phase, TimeRange
 from videobroker.errors import InvalidInput
 from videobroker.usecases.operations import overviews
 from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Looking
@@ -58,9 +58,9 @@ class Choice:
         return {each.id: each.name for each in self.apps}
 
     @property
-    def stretch(self) -> Stretch:
+    def stretch(self) -> TimeRange:
         """The day, as it begins and ends in this zone."""
-        return Stretch(_midnight(self.day, self.zone), _midnight(self.day + timedelta(days=1), self.zone))
+        return TimeRange(_midnight(self.day, self.zone), _midnight(self.day + timedelta(days=1), self.zone))
 
     def url(self, path: str = "/console", **others: str) -> str:
         """The same choice, on this page, with these changes."""

@@ -16,7 +16,7 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import KEY_PREFIX, Scope
 from videobroker.domain.apps import App
 from videobroker.domain.ids import TicketId
-from videobroker.domain.redaction import redact_foreign
+from videobroker.domain.redaction import redact_foreign_text
 from videobroker.domain.sessions import SessionKind
 from videobroker.domain.struct import Struct
 from videobroker.domain.tickets import Ticket, is_ticket
@@ -328,7 +328,7 @@ def stored_user_agent(user_agent: str | None) -> str | None:
     """
     if user_agent is None:
         return None
-    return redact_foreign(user_agent[:LONGEST_USER_AGENT_READ].replace("\x00", ""))[:LONGEST_USER_AGENT]
+    return redact_foreign_text(user_agent[:LONGEST_USER_AGENT_READ].replace("\x00", ""))[:LONGEST_USER_AGENT]
 
 
 SessionsReader = Annotated[Caller, Security(identify, scopes=[Scope.SESSIONS_READ.value])]

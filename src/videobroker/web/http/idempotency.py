@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from videobroker.domain.idempotency import Grant
+from videobroker.domain.idempotency import CredentialGrant
 from videobroker.usecases.idempotency import Answer, KeyedRequest, Revalidate, once
 from videobroker.web.http.auth import Caller
 
@@ -36,7 +36,7 @@ class Issued:
     """An answer with a credential."""
 
     body: BaseModel
-    credential: Grant | None
+    credential: CredentialGrant | None
     expires_at: datetime | None
 
 

@@ -18,12 +18,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from videobroker.domain.access import Admit, Decision, Reason, Wait
+from videobroker.domain.access import AccessDecision, AdmitDecision, Reason, WaitDecision
 from videobroker.domain.texts import (
     IDENTIFIER_PATTERN,
     LINE_PATTERN,
-    LONGEST_IDENTIFIER,
-    LONGEST_NAME,
+    MAX_IDENTIFIER_LENGTH,
+    MAX_NAME_LENGTH,
     NAME_PATTERN,
     check_identifier,
     check_name,
@@ -72,13 +72,13 @@ Moment = Annotated[
 IDENTIFIER_SCHEMA = {
     "type": "string",
     "minLength": 1,
-    "maxLength": LONGEST_IDENTIFIER,
+    "maxLength": MAX_IDENTIFIER_LENGTH,
     "pattern": IDENTIFIER_PATTERN,
 }
 Identifier = Annotated[str, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 """The app's own id of a user or a session. The rule is that of the `sub` of user tokens."""
 
-NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": NAME_PATTERN}
+NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "pattern": NAME_PATTERN}
 Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(NAME_SCHEMA)]
 """The name of a person or the title of a session, for people to read."""
 
@@ -156,23 +156,23 @@ class AccessShape(BaseModel):
     retry_after: int | None = Field(default=None, description="With `wait`: seconds until asking again makes sense.")
 
 
-def access_json(decision: Decision) -> dict[str, Any]:
+def access_json(decision: AccessDecision) -> dict[str, Any]:
     """The same for `msgspec`, made by hand: for a question that everybody asks who waits."""
     shown: dict[str, Any] = dict.fromkeys(AccessShape.model_fields)
     shown["opens_at"], shown["closes_at"] = decision.opens_at, decision.closes_at
-    if isinstance(decision, Admit):
+    if isinstance(decision, AdmitDecision):
         return shown | {"decision": "admit", "role": decision.role, "until": decision.until}
     shown["reason"] = decision.reason
-    if isinstance(decision, Wait):
+    if isinstance(decision, WaitDecision):
         return shown | {"decision": "wait", "retry_after": decision.retry_after}
     return shown | {"decision": "refuse"}
 
 
-def access_shape(decision: Decision) -> AccessShape:
+def access_shape(decision: AccessDecision) -> AccessShape:
     """The decision as the API shows it."""
     window = {"opens_at": decision.opens_at, "closes_at": decision.closes_at}
-    if isinstance(decision, Admit):
+    if isinstance(decision, AdmitDecision):
         return AccessShape(decision="admit", role=decision.role, until=decision.until, **window)
-    if isinstance(decision, Wait):
+    if isinstance(decision, WaitDecision):
         return AccessShape(decision="wait", reason=decision.reason, retry_after=decision.retry_after, **window)
     return AccessShape(decision="refuse", reason=decision.reason, **window)

@@ -17,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from videobroker.domain.access import Reason, Refuse
+from videobroker.domain.access import Reason, RefuseDecision
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.texts import check_name
@@ -229,7 +229,7 @@ async def _say_first_who_is_no_member(caller: Caller, key: SessionKey, user_id: 
     try:
         await require_on_roster(caller.broker, key, user_id)
     except SessionNotFound:
-        raise denial(Refuse(Reason.NOT_A_PARTICIPANT)) from None
+        raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT)) from None
 
 
 async def _enter(once: Once, caller: Caller, key: SessionKey, visitor: JoinRequester) -> Any:

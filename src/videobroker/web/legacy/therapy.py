@@ -9,14 +9,14 @@ import structlog
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from videobroker.domain.access import Admit
+from videobroker.domain.access import AdmitDecision
 from videobroker.domain.access import Reason as AccessReason
 from videobroker.domain.apps import LegacyFamily
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import SessionId
-from videobroker.domain.progress import Standing, Step, first_by_role
-from videobroker.domain.rooms import code_alias
+from videobroker.domain.progress import ProgressAction, SessionProgress, select_first_by_role
+from videobroker.domain.rooms import add_code_prefix
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
 from videobroker.errors import BrokerError, InvalidInput, StorageUnavailable
 from videobroker.usecases import registration
@@ -87,11 +87,11 @@ _resolving = APIRouter(
 )
 
 OldStatus = Literal["scheduled", "in-progress", "completed", "cancelled"]
-_STEPS: dict[OldStatus, Step] = {
-    "scheduled": Step.REOPEN,
-    "in-progress": Step.START,
-    "completed": Step.COMPLETE,
-    "cancelled": Step.CANCEL,
+_STEPS: dict[OldStatus, ProgressAction] = {
+    "scheduled": ProgressAction.REOPEN,
+    "in-progress": ProgressAction.START,
+    "completed": ProgressAction.COMPLETE,
+    "cancelled": ProgressAction.CANCEL,
 }
 
 Notes = Annotated[str, Field(max_length=4_000, pattern=r"^[^\u0000]*$")]
@@ -305,7 +305,7 @@ def _key(caller: Caller, booking_id: str) -> SessionKey:
     return SessionKey(caller.app.id, SessionKind.BOOKING, booking_id)
 
 
-def _old_status(standing: Standing) -> OldStatus:
+def _old_status(standing: SessionProgress) -> OldStatus:
     match standing.session.terms.status:
         case SessionStatus.CANCELLED:
             return "cancelled"
@@ -315,7 +315,7 @@ def _old_status(standing: Standing) -> OldStatus:
             return "in-progress" if standing.call_running else "scheduled"
 
 
-async def _code(caller: Caller, standing: Standing) -> str | None:
+async def _code(caller: Caller, standing: SessionProgress) -> str | None:
     """The client's code, made now if need be. What keeps it from being made does not keep the call from being shown."""
     try:
         _, code = await hand_out_code(caller.context, standing.session.key, role=CLIENT, user_id=caller.user_id)
@@ -336,20 +336,20 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     except BrokerError as error:
         log.info("legacy.room_code_reissue_failed", reference=key.reference, error=error.code)
         return None
-    return code_alias(code, code_prefix(caller.app))
+    return add_code_prefix(code, code_prefix(caller.app))
 
 
-async def _known_codes(caller: Caller, found: Sequence[Standing]) -> dict[SessionId, str]:
+async def _known_codes(caller: Caller, found: Sequence[SessionProgress]) -> dict[SessionId, str]:
     return await hand_out_known_codes(caller.context, found, role=CLIENT, user_id=caller.user_id)
 
 
-def _fields(caller: Caller, standing: Standing, code: str | None) -> dict[str, Any]:
+def _fields(caller: Caller, standing: SessionProgress, code: str | None) -> dict[str, Any]:
     session = standing.session
     therapist, client = standing.first_by_role.get(THERAPIST), standing.first_by_role.get(CLIENT)
     kept = session.terms.metadata.get(FAMILY)
     return {
         "id": session.key.reference,
-        "room_code": None if code is None else code_alias(code, code_prefix(caller.app)),
+        "room_code": None if code is None else add_code_prefix(code, code_prefix(caller.app)),
         "therapist_id": therapist and therapist.user_id,
         "client_id": client and client.user_id,
         "scheduled_time": session.terms.starts_at or session.created_at,
@@ -365,7 +365,7 @@ async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
     code = await _code(caller, standing)
     decision = await progress.may_enter_now(caller.context, key, user_id=caller.user_id)
     return VideoCallNow(
-        **_fields(caller, standing, code), can_join=isinstance(decision, Admit), opens_at=decision.opens_at
+        **_fields(caller, standing, code), can_join=isinstance(decision, AdmitDecision), opens_at=decision.opens_at
     )
 
 
@@ -406,9 +406,9 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
 
     async def created() -> VideoCall:
         registered = await book(caller.context, body.terms(), people)
-        standing = Standing(
+        standing = SessionProgress(
             registered.session,
-            first_by_role=first_by_role(people),
+            first_by_role=select_first_by_role(people),
             own=next((person for person in people if person.user_id == caller.user_id), None),
             room=None,
             call_running=False,

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from videobroker.domain.access import Reason
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.calls import Call
-from videobroker.domain.legacy_ids import tutoring_user_id
+from videobroker.domain.legacy_ids import build_tutoring_user_id
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
 from videobroker.usecases.access import look_at
@@ -275,7 +275,7 @@ async def _known_as(caller: Caller, booking_id: str) -> str:
     user_id = caller.must_speak_for(None)
     # A participant with exactly this user ID is known to 100ms by it when they join with `/v1`.
     plain = await look_at(caller.broker, _key(caller, booking_id), f"{user_id}-{booking_id}")
-    return tutoring_user_id(user_id, booking_id, is_taken=plain.participant is not None)
+    return build_tutoring_user_id(user_id, booking_id, is_taken=plain.participant is not None)
 
 
 def _key(caller: Caller, booking_id: str) -> SessionKey:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from videobroker.domain.attendance.observations import Attested, Sign, Source
+from videobroker.domain.attendance.observations import ReceivedObservation, Sign, Source
 from videobroker.domain.attendance.stays import Stay
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.sessions import SessionKind
@@ -102,7 +102,7 @@ class StayOut(BaseModel):
     evidence: list[EvidenceOut] = Field(description="Everything that this rests on.")
 
 
-def evidence_out(attested: Attested) -> EvidenceOut:
+def evidence_out(attested: ReceivedObservation) -> EvidenceOut:
     """As the API shows it."""
     return EvidenceOut(
         id=attested.observation.evidence,
@@ -114,7 +114,7 @@ def evidence_out(attested: Attested) -> EvidenceOut:
     )
 
 
-def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[Attested]) -> StayOut:
+def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[ReceivedObservation]) -> StayOut:
     """As the API shows it."""
     lasted = None if stay.left_at is None else int((stay.left_at - stay.joined_at).total_seconds())
     return StayOut(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.sessions import (
     Modality,
-    Registered,
+    RegistrationResult,
     Session,
     SessionFilter,
     SessionKind,
@@ -187,7 +187,7 @@ def _minutes(duration: timedelta) -> int | float:
     return int(minutes) if minutes.is_integer() else minutes
 
 
-def booking_out(registered: Registered) -> BookingOut:
+def booking_out(registered: RegistrationResult) -> BookingOut:
     """The booking in an answer about it."""
     return BookingOut(**common_fields(registered), **_booking_fields(registered.session))
 

@@ -14,7 +14,7 @@ from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.events import EventType, Via
 from videobroker.domain.sessions import SessionStatus
-from videobroker.domain.tickets import ACTIVE_PER_PERSON
+from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON
 from videobroker.domain.webhooks import Disabled, Operated
 from videobroker.providers.contract import Surface
 from videobroker.web.http.schemas import Moment
@@ -101,7 +101,9 @@ class LinkRevokedData(EventData):
     token_id: str = Field(description="Identifies the ticket, as in `link.issued`.")
     replaced_by: UUID | None = Field(
         default=None,
-        description=f"The link that replaced it, when a person got more than {ACTIVE_PER_PERSON} active links.",
+        description=(
+            f"The link that replaced it, when a person got more than {MAX_ACTIVE_TICKETS_PER_PERSON} active links."
+        ),
     )
 
 

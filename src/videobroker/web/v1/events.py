@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from videobroker.domain.events import EventType, Recorded
+from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput
 from videobroker.usecases.journal.app_events import (
@@ -160,7 +160,7 @@ class EventPage(BaseModel):
     )
 
 
-def event_out(recorded: Recorded) -> EventOut:
+def event_out(recorded: RecordedEvent) -> EventOut:
     """As the API shows it."""
     event = recorded.event
     key = event.session

@@ -7,7 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.sessions import (
-    Registered,
+    RegistrationResult,
     SessionFilter,
     SessionKind,
     SessionStatus,
@@ -132,7 +132,7 @@ class GroupPage(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
 
 
-def group_out(registered: Registered) -> GroupOut:
+def group_out(registered: RegistrationResult) -> GroupOut:
     """The group in an answer about it."""
     return GroupOut(**common_fields(registered), **_group_fields(registered.session.terms))
 

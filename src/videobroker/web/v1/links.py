@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 from videobroker.domain.access import Reason
 from videobroker.domain.ids import TicketId
 from videobroker.domain.sessions import SessionKind
-from videobroker.domain.tickets import LONGEST_LIFE, SHORTEST_LIFE
+from videobroker.domain.tickets import MAX_TICKET_LIFETIME, MIN_TICKET_LIFETIME
 from videobroker.usecases.idempotency import Answer
 from videobroker.usecases.joining.join import guest_id
 from videobroker.usecases.joining.links import (
@@ -63,7 +63,9 @@ class LinkIn(Shape):
     display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
     expires_in_seconds: (
         Annotated[
-            StrictInt, Field(ge=int(SHORTEST_LIFE.total_seconds()), le=int(LONGEST_LIFE.total_seconds())), INTEGRAL
+            StrictInt,
+            Field(ge=int(MIN_TICKET_LIFETIME.total_seconds()), le=int(MAX_TICKET_LIFETIME.total_seconds())),
+            INTEGRAL,
         ]
         | None
     ) = Field(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.ids import EntryId
-from videobroker.domain.lobby import Entry, EntryState
+from videobroker.domain.lobby import EntryState, LobbyEntry
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases.joining import waiting_room
 from videobroker.web.http.auth import Caller, Moderator
@@ -61,7 +61,7 @@ class LobbyPage(BaseModel):
     next: str | None = Field(description="Always null: there is one page, of at most a thousand.")
 
 
-def _entry_out(caller: Caller, entry: Entry, role: str | None) -> LobbyEntryOut:
+def _entry_out(caller: Caller, entry: LobbyEntry, role: str | None) -> LobbyEntryOut:
     return LobbyEntryOut(
         entry=entry.id,
         user_id=entry.user_id,

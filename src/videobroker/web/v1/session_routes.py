@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Response
 
 from videobroker.domain.authorization import Action
-from videobroker.domain.sessions import Participant, Registered, SessionKind, SessionTerms
+from videobroker.domain.sessions import Participant, RegistrationResult, SessionKind, SessionTerms
 from videobroker.usecases import registration as registering
 from videobroker.usecases.authorization import require
 from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
@@ -47,7 +47,7 @@ def register_routes(
     registration: type[Registration],
     amendment: type[Amendment],
     shape: type[SessionOut],
-    show: Callable[[Registered], SessionOut],
+    show: Callable[[RegistrationResult], SessionOut],
 ) -> APIRouter:
     """The routes for one kind of session, which reads and answers these shapes."""
     router = APIRouter(

@@ -12,7 +12,7 @@ from videobroker.domain.policy import WaitingRoom
 from videobroker.domain.sessions import (
     EMBEDDED_PARTICIPANTS,
     Participant,
-    Registered,
+    RegistrationResult,
     Session,
     SessionKey,
     SessionKind,
@@ -224,7 +224,7 @@ def summary_fields(summary: SessionSummary) -> dict[str, Any]:
     return _session_fields(summary.session, summary.participant_count, summary.own, summary.view)
 
 
-def common_fields(registered: Registered) -> dict[str, Any]:
+def common_fields(registered: RegistrationResult) -> dict[str, Any]:
     """What an answer about one session of any kind shows."""
     shown, view = registered.participants[:EMBEDDED_PARTICIPANTS], registered.view
     return {

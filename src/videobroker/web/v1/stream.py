@@ -73,7 +73,7 @@ async def _sent(caller: Caller, chosen: Chosen, cursor: str) -> AsyncIterator[Se
     yield ServerSentEvent(comment="listening", id=cursor, retry=COME_BACK_MS)
     try:
         async for recorded in follow(caller.context, chosen, cursor=cursor, seconds=LONGEST_SECONDS):
-            shown = json.dumps(recorded.shown(), ensure_ascii=False, separators=(",", ":"))
+            shown = json.dumps(recorded.to_json(), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, id=recorded.cursor, event=recorded.event.type.value)
     except StorageUnavailable:
         # The answer has begun: all that is left to say is its end. The client comes back, and is told then.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from videobroker.domain.events import EventType
 from videobroker.domain.ids import DeliveryId, EndpointId
-from videobroker.domain.webhooks import Attempt, Delivery, DeliveryState, Disabled, Endpoint
+from videobroker.domain.webhooks import Delivery, DeliveryAttempt, DeliveryState, Disabled, Endpoint
 from videobroker.usecases.idempotency import Answer, Revalidate
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
@@ -244,7 +244,7 @@ def _delivery_fields(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _attempt_out(attempt: Attempt) -> AttemptOut:
+def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
     return AttemptOut(
         number=attempt.number,
         at=attempt.at,
@@ -252,7 +252,7 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
         latency_ms=attempt.latency_ms,
         body=attempt.body,
         error=attempt.error,
-        taken=attempt.taken,
+        taken=attempt.is_accepted,
     )
 
 
