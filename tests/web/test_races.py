@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
@@ -210,6 +211,11 @@ class TestLeases:
             await done.wait()
 
 
+def journaled_items() -> float:
+    """Events that were sent to the journal, those included that were sent again."""
+    return REGISTRY.get_sample_value("videobroker_batch_items_total", {"batcher": "journal"}) or 0.0
+
+
 class TestABlockWhileSomebodyJoins:
     async def test_a_join_that_looked_before_the_block_issues_nothing(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
@@ -311,15 +317,88 @@ class TestABlockWhileSomebodyJoins:
         denied = [line for line in lines if line.type is EventType.CREDENTIALS_DENIED]
         assert all(await asyncio.gather(*(tutoring.broker.journal_writer.record(line) for line in denied)))
 
-    async def test_while_a_person_is_being_blocked_others_join(self, tutoring: Tenant) -> None:
+    @pytest.mark.parametrize("ban", [True, False])
+    async def test_a_removal_that_waits_for_a_row_lock_delays_only_its_person(
+        self, tutoring: Tenant, ban: bool
+    ) -> None:
         await tutoring.book()
+        await tutoring.book("lesson-2")
         await tutoring.join()
-        async with tutoring.broker.store.transaction() as blocking:
+        await tutoring.join("lesson-2", "student-1")
+        before = await tutoring.events("credentials.issued")
+        store = tutoring.broker.store
+        async with asyncio.timeout(PATIENCE_SECONDS), store.transaction() as holder:
+            session = await sessions.lock(holder, SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1"))
+            assert session is not None
+            removal = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": ban}))
+            while not (await holder.execute(_WAITING_FOR_ROW_LOCK)).scalar_one():
+                await asyncio.sleep(0.01)
+            written = journaled_items()
+            join = asyncio.create_task(tutoring.join("lesson-1", "student-1"))
+            # Until its event was asked for again: the first attempt was refused.
+            while journaled_items() < written + 2:
+                await asyncio.sleep(0.01)
+            others = await asyncio.gather(
+                *(tutoring.join() for _ in range(3)), tutoring.join("lesson-2", "student-1"), tutoring.join("lesson-2")
+            )
+            assert [answer.status_code for answer in others] == [200] * 5
+            assert not removal.done()
+            assert not join.done()
+        assert (await removal).status_code == 200
+        answer = await join
+        issued = await tutoring.events("credentials.issued")
+        theirs = await tutoring.events("credentials.issued", kind="booking", reference="lesson-1", user_id="student-1")
+        assert len(issued) - len(theirs) == len(before) + 5
+        if ban:
+            assert (answer.status_code, answer.json()["code"]) == (403, "participant_removed")
+            assert theirs == []
+        else:
+            assert answer.status_code == 200
+            assert len(theirs) == 1
+
+    async def test_of_lines_that_are_written_together_only_those_of_a_person_being_removed_wait(
+        self, tutoring: Tenant
+    ) -> None:
+        await tutoring.book()
+        writer, store = tutoring.broker.journal_writer, tutoring.broker.store
+        async with asyncio.timeout(PATIENCE_SECONDS), store.transaction() as blocking:
             session = await _lesson_1(blocking, tutoring)
             await removals.lock_issuing(blocking, session.id, "student-1")
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                answers = await asyncio.gather(*(tutoring.join() for _ in range(3)))
-        assert [answer.status_code for answer in answers] == [200, 200, 200]
+            contended, other = (
+                asyncio.create_task(
+                    writer.record(
+                        about(
+                            session,
+                            EventType.CREDENTIALS_ISSUED,
+                            actor=tutoring.actor,
+                            now=tutoring.broker.now(),
+                            user_id=user_id,
+                        )
+                    )
+                )
+                for user_id in ("student-1", "tutor-1")
+            )
+            assert await other is True
+            assert not contended.done()
+        assert await contended is True
+        issued = await tutoring.events("credentials.issued")
+        assert [event["user_id"] for event in issued] == ["tutor-1", "student-1"]
+
+    async def test_a_join_does_not_wait_longer_than_a_statement_for_a_removal(
+        self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("videobroker.storage.journal.journal.REMOVAL_TIMEOUT_SECONDS", 0.1)
+        await tutoring.book()
+        await tutoring.join()
+        async with asyncio.timeout(PATIENCE_SECONDS), tutoring.broker.store.transaction() as blocking:
+            session = await _lesson_1(blocking, tutoring)
+            await removals.lock_issuing(blocking, session.id, "student-1")
+            answer = await tutoring.join("lesson-1", "student-1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert answer.headers["Retry-After"] == "1"
+        issued = await tutoring.events("credentials.issued")
+        assert [event["user_id"] for event in issued] == ["tutor-1"]
+        assert (await tutoring.join("lesson-1", "student-1")).status_code == 200
 
     async def test_who_may_not_block_delays_no_join(self, tutoring: Tenant) -> None:
         await tutoring.book()
@@ -357,6 +436,11 @@ _IS_BLOCKED = {
         " array[:person]::text[])) = 1"
     ),
 }
+_WAITING_FOR_ROW_LOCK = text(
+    "select exists (select from pg_locks waiting join pg_locks advisory using (pid) where not waiting.granted"
+    " and waiting.locktype = 'transactionid' and advisory.granted and advisory.locktype = 'advisory'"
+    " and advisory.database = (select oid from pg_database where datname = current_database()))"
+)
 _WAITING_FOR_ADVISORY_LOCK = text(
     "select exists (select from pg_locks where locktype = 'advisory' and not granted and"
     " database = (select oid from pg_database where datname = current_database()))"

@@ -26,11 +26,11 @@ class Removal:
 
 
 async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) -> None:
-    """Wait until no credentials of this person are being journaled, and let none be until this transaction ends.
+    """Wait until no credentials of this person are being journaled; prevent it until this transaction ends.
 
     The journal is ordered by transaction ID. Call it before the transaction has one, before it locks or writes a row:
     then nothing that was issued without knowing of a block comes behind it. The counterparts are the database functions
-    `may_issue` and `blocked_lines`. Lines of other people may wait with this person's, which share their round trip.
+    `may_issue` and `blocked_lines`, which do not wait for this lock: see `JournalWriter`.
     """
     key = func.issue_lock_key(cast(literal(session_id), Uuid), cast(literal(user_id), Text))
     await unit.execute(select(func.pg_advisory_xact_lock(key)))

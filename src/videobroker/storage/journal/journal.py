@@ -6,6 +6,7 @@ order is (transaction, number), and a reader sees only rows of transactions olde
 The price: a row may become visible to readers a moment after it was committed.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -39,8 +40,10 @@ from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, SessionId, TicketId
 from videobroker.domain.sessions import SessionKey, SessionKind
+from videobroker.errors import StorageUnavailable
+from videobroker.storage.joining import removals
 from videobroker.storage.postgres import pagination
-from videobroker.storage.postgres.database import Store
+from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, row_of, table_of, told
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal
@@ -48,6 +51,9 @@ from videobroker.storage.tables import journal
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
 FLIGHTS = 1
 """Transactions of the scribe under way at a time."""
+REMOVAL_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000
+"""How long credentials wait for a removal of their person: as long as one of its statements may take."""
+REMOVAL_POLL_SECONDS = 0.05
 
 OPERATOR = "operator"
 """The member of a row's `data` that names the operator who asked. Nothing else in `data` has this name."""
@@ -72,7 +78,7 @@ async def record_one(unit: UnitOfWork, event: Event) -> RecordedEvent:
 
 
 def _insert_one() -> ReturningInsert[tuple[Any]]:
-    """Writes a line, unless it is `credentials.issued` for a person who is blocked."""
+    """Writes a line, unless it is `credentials.issued` for a person who is blocked or being removed."""
     line = row_of("line", *_LINE)
     is_other = line.c.type != EventType.CREDENTIALS_ISSUED.value
     may_issue = func.may_issue(line.c.app_id, line.c.session_id, line.c.user_id)
@@ -81,7 +87,10 @@ def _insert_one() -> ReturningInsert[tuple[Any]]:
 
 
 def _insert_all() -> ReturningInsert[tuple[Any]]:
-    """Writes lines, but no `credentials.issued` for people who are blocked: one call decides about all of them."""
+    """Writes lines, but no `credentials.issued` for people who are blocked or being removed.
+
+    One call decides about all lines.
+    """
     line = select(table_of("told", *_LINE)).cte("line")
     issued = [func.array_agg(line.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
     blocked = (
@@ -100,6 +109,9 @@ class JournalWriter:
     `credentials.issued` is written unless the person is blocked in the session. The check is part of the write
     (`may_issue` and `blocked_lines` in the migrations): a request that was under way when the person was blocked leaves
     no such event behind the block, in the order of the journal.
+
+    The check never waits for a removal under way: that would delay every event of the round trip. An event whose person
+    is being removed is not written, and is asked for again.
     """
 
     def __init__(self, store: Store) -> None:
@@ -108,8 +120,34 @@ class JournalWriter:
         self._lines = Batcher[Event, bool]("journal", [partial(self._write, wire) for wire in self._wires])
 
     async def record(self, event: Event) -> bool:
-        """Write this event: it is on disk when this returns. False if it was not written, because of a block."""
-        return await self._lines.ask(event)
+        """Write this event: it is on disk when this returns. False if it was not written, because of a block.
+
+        Raises `StorageUnavailable` if the person is being removed and that takes longer than
+        `REMOVAL_TIMEOUT_SECONDS`.
+        """
+        return await self._lines.ask(event) or await self._record_unless_blocked(event)
+
+    async def _record_unless_blocked(self, event: Event) -> bool:
+        """Write an event that a block or a removal under way has prevented."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + REMOVAL_TIMEOUT_SECONDS
+        while not await self._is_blocked(event):
+            if loop.time() >= deadline:
+                raise StorageUnavailable(
+                    "The person is being removed from the session. Nothing was changed; try again.", retry_after=1
+                )
+            await asyncio.sleep(REMOVAL_POLL_SECONDS)
+            if await self._lines.ask(event):
+                return True
+        return False
+
+    async def _is_blocked(self, event: Event) -> bool:
+        """False while a removal is under way: it has not committed a block yet."""
+        if event.session_id is None or event.user_id is None:
+            return False
+        async with self._store.transaction() as unit:
+            found = await removals.find(unit, event.actor.app_id, event.session_id, event.user_id)
+        return found is not None and found.banned
 
     async def aclose(self) -> None:
         """Stop writing."""
