@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from videobroker.storage.attendance import inbox_writer
-from videobroker.storage.jobs import MOST_DRIVERS
+from videobroker.storage.jobs import MAX_WORKER_CONNECTIONS
 from videobroker.storage.joining import join_context
 from videobroker.storage.journal import journal
 from videobroker.storage.webhooks import delivery_writer
@@ -14,8 +14,8 @@ BUSY_AT_MOST = 0.7
 """Beyond this share of a core, whatever comes in a bunch waits noticeably longer."""
 LISTENER = 1
 BELL = 1
-HOT_PATH = join_context.FLIGHTS + journal.FLIGHTS
-WEBHOOKS = 2 * inbox_writer.FLIGHTS
+HOT_PATH = join_context.CONCURRENT_QUERIES + journal.CONCURRENT_QUERIES
+WEBHOOKS = 2 * inbox_writer.CONCURRENT_QUERIES
 """Opened with the first webhook."""
 
 
@@ -91,5 +91,5 @@ def connections(*, replicas: int, workers: int, pool_size: int) -> Connections:
     return Connections(
         shareable=replicas * serving + workers * working,
         direct=replicas * (LISTENER + BELL + HOT_PATH + WEBHOOKS)
-        + workers * (LISTENER + BELL + delivery_writer.FLIGHTS + MOST_DRIVERS),
+        + workers * (LISTENER + BELL + delivery_writer.CONCURRENT_QUERIES + MAX_WORKER_CONNECTIONS),
     )

@@ -53,7 +53,7 @@ async def _timed(work: Callable[[], Awaitable[object]]) -> float:
 async def _write(broker: Broker, app: App, rows: int) -> None:
     for first in range(1, rows + 1, WRITTEN_AT_ONCE):
         async with broker.store.transaction() as transaction:
-            await seals.be_patient(transaction)
+            await seals.allow_long_statements(transaction)
             last = min(rows, first + WRITTEN_AT_ONCE - 1)
             await transaction.execute(text(WRITE), {"app_id": app.id, "first": first, "last": last})
     async with broker.store.engine.connect() as connection:
@@ -72,7 +72,7 @@ async def _select(broker: Broker, app: App) -> None:
     async with seals.snapshot(broker.store) as unit:
         driver = await unit.driver_connection()
         cursor = await driver.cursor("select * from journal where app_id = $1", app.id)
-        while await cursor.fetch(seals.ROWS_AT_ONCE):
+        while await cursor.fetch(seals.ROWS_PER_BATCH):
             pass
 
 

@@ -241,7 +241,7 @@ class Tenant:
         """Ask the providers about every call of this app that is not settled."""
         for session_id in await self._sessions():
             async with self.broker.store.transaction() as transaction:
-                found = await calls.of_session(transaction, self.app.id, session_id)
+                found = await calls.newest_of_session(transaction, self.app.id, session_id)
             for call in found:
                 await ask(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
 

@@ -99,7 +99,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     direct = past_the_pooler(settings, url) if settings.direct_database_url else None
     keys = secret_keys(settings)
     secret_box = SecretBox(keys)
-    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=notifier.ring, secret_box=secret_box)
+    store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=notifier.notify, secret_box=secret_box)
     webhook_sender = WebhookSender(anywhere=settings.webhooks_anywhere)
     listener = Listener(store.direct)
     registry = ProviderRegistry(clock)

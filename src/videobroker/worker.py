@@ -21,7 +21,7 @@ from videobroker.broker import Broker
 from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, Kind
-from videobroker.storage.postgres.notifications import JOURNAL
+from videobroker.storage.postgres.notifications import JOURNAL_TOPIC
 from videobroker.usecases.attendance.process_webhooks import apply_all
 from videobroker.usecases.attendance.reconciliation import ask
 from videobroker.usecases.joining.moderation import expel
@@ -196,7 +196,7 @@ async def _run(queue: PgQueuer | QueueManager, at_once: int) -> None:
 
 async def follow(broker: Broker) -> None:
     """Put what is new in the journals on its way to webhook endpoints, soon after it was written; forever."""
-    with broker.listener.subscribed(JOURNAL) as woken:
+    with broker.listener.subscribed(JOURNAL_TOPIC) as woken:
         pause = FOLLOW_SECONDS
         while True:
             woken.clear()

@@ -26,7 +26,7 @@ from videobroker.delivery.sender import (
     retry_after,
 )
 from videobroker.domain.webhooks import generate_secret
-from videobroker.storage.webhooks.deliveries import LEASE, UNDER_WAY
+from videobroker.storage.webhooks.deliveries import LEASE_DURATION, MAX_ATTEMPT_DURATION
 
 EVENT = "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20"
 SECRET = generate_secret()
@@ -339,7 +339,7 @@ class TestABound:
 
     def test_is_over_before_anybody_else_tries(self) -> None:
         together = timedelta(seconds=QUEUE_SECONDS + TOTAL_SECONDS)
-        assert together < UNDER_WAY < LEASE
+        assert together < MAX_ATTEMPT_DURATION < LEASE_DURATION
 
 
 class TestAConnection:

@@ -20,7 +20,7 @@ from cli.program import SETTINGS_VARIABLES
 from scaling.loopback import ROOT
 from videobroker import worker
 from videobroker.cli import load, serve
-from videobroker.storage.postgres.migrations import WAIT_FOR_OTHERS
+from videobroker.storage.postgres.migrations import LOCK_TIMEOUT
 from videobroker.web.app import create_app
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -239,7 +239,7 @@ def test_a_pod_that_waits_for_the_database_is_not_taken_for_dead() -> None:
 
 
 def test_the_migrations_have_more_time_than_one_waits_for_another() -> None:
-    minutes = int(WAIT_FOR_OTHERS.removesuffix("min"))
+    minutes = int(LOCK_TIMEOUT.removesuffix("min"))
     assert the("base", "Job", "videobroker-migrate")["spec"]["activeDeadlineSeconds"] > minutes * 60
 
 

@@ -24,7 +24,7 @@ from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.apps import ProviderName
 from videobroker.settings import Settings
-from videobroker.storage.jobs import MOST_DRIVERS
+from videobroker.storage.jobs import MAX_WORKER_CONNECTIONS
 from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.storage.postgres.notifications import journal_topic
@@ -160,7 +160,7 @@ async def test_a_hundred_first_joins_through_three_connections_make_one_room(ten
         tenant.broker.store, "select count(*) from pg_stat_activity where datname = current_database()"
     )
     # Those that are shared, and those of the service and its worker that lead past the pooler.
-    assert 1 <= opened <= CONNECTIONS + LISTENER + HOT_PATH + MOST_DRIVERS
+    assert 1 <= opened <= CONNECTIONS + LISTENER + HOT_PATH + MAX_WORKER_CONNECTIONS
 
 
 async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_the_door(

@@ -24,9 +24,9 @@ from videobroker.domain.times import rfc3339
 from videobroker.errors import WebhookRefused
 from videobroker.settings import Settings
 from videobroker.storage.attendance import inbox_writer
-from videobroker.storage.attendance.inbox_writer import Address, Arrived
+from videobroker.storage.attendance.inbox_writer import IncomingWebhook, RoomAddress
 from videobroker.storage.jobs import Job, Kind, enqueue
-from videobroker.storage.postgres.fast_query import PLANNING
+from videobroker.storage.postgres.fast_query import PLANNER_SETTINGS
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants.cache import TenantCache
 from videobroker.usecases.attendance.receive_webhook import hear
@@ -82,9 +82,9 @@ async def jobs_of(tenant: Tenant) -> list[Job]:
     return [Job.read(Kind(row["entrypoint"]), row["payload"]) for row in found]
 
 
-def written(tenant: Tenant, event_id: str, **fields: Any) -> Arrived:
+def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
     now = tenant.broker.now()
-    line = Arrived(
+    line = IncomingWebhook(
         app_id=tenant.app.id,
         id=NoticeId(uuid7(now)),
         provider=ProviderName.HMS,
@@ -116,7 +116,7 @@ class TestRoundTrips:
 
     async def _made(self, tenant: Tenant, bodies: list[str]) -> dict[str, float]:
         """Round trips to the database while these webhooks come at once, by who made them."""
-        tenant.broker.tenant_cache.forget_all()
+        tenant.broker.tenant_cache.invalidate_all()
         await tenant.broker.tenant_cache.by_name(tenant.app.name)
         pool = 0
 
@@ -141,11 +141,11 @@ class TestRoundTrips:
 
     async def test_rooms_are_found_by_the_index_with_all_that_is_known(self, hooked: Tenant) -> None:
         async with hooked.broker.store.engine.connect() as connection:
-            for setting, value in PLANNING.items():
+            for setting, value in PLANNER_SETTINGS.items():
                 await connection.execute(text(f"set {setting} = {value}"))
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            await driver.execute(f"prepare look as {inbox_writer.LOOK.text}")
+            await driver.execute(f"prepare look as {inbox_writer.FIND_SESSIONS.text}")
             row = {"place": 0, "app_id": str(uuid4()), "provider": "100ms", "provider_room_id": "a"}
             asked = f"'{json.dumps([row])}'"
             plan = "\n".join(row[0] for row in await driver.fetch(f"explain (costs off) execute look({asked})"))
@@ -197,7 +197,7 @@ class TestTogether:
         assert len(await kept(hooked)) == 1
 
     async def test_a_notice_that_cannot_be_written_harms_no_other_and_leaves_nothing(self, hooked: Tenant) -> None:
-        keep = hooked.broker.inbox_writer.keep
+        keep = hooked.broker.inbox_writer.record
         lines = [written(hooked, "a"), written(hooked, "b", type="NUL \x00"), written(hooked, "c")]
         first, bad, last = await asyncio.gather(*(keep(line) for line in lines), return_exceptions=True)
         assert (first, last) == (True, True)
@@ -207,8 +207,8 @@ class TestTogether:
     async def test_an_address_that_postgresql_cannot_understand_fails_alone(self, hooked: Tenant) -> None:
         room_id = await opened(hooked)
         names = (room_id, "NUL \x00", room_id)
-        addresses = [Address(hooked.app.id, ProviderName.HMS, name) for name in names]
-        sharing = hooked.broker.inbox_writer.sharing
+        addresses = [RoomAddress(hooked.app.id, ProviderName.HMS, name) for name in names]
+        sharing = hooked.broker.inbox_writer.sessions_of_room
         first, bad, last = await asyncio.gather(*(sharing(each) for each in addresses), return_exceptions=True)
         assert isinstance(bad, Exception)
         assert first == last == await hooked._sessions()
@@ -221,19 +221,21 @@ class TestJobs:
         ours, theirs = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
         lines = [written(hooked, str(uuid4()), session_id=each, ignored=None) for each in ours * 2]
         lines += [written(hooked, str(uuid4())), written(other, "e1", session_id=theirs, ignored=None)]
-        assert await asyncio.gather(*(hooked.broker.inbox_writer.keep(line) for line in lines)) == [True] * len(lines)
+        assert await asyncio.gather(*(hooked.broker.inbox_writer.record(line) for line in lines)) == [True] * len(lines)
         (job,) = await jobs_of(hooked)
         assert sorted(job.session_ids) == sorted(ours)
         assert await jobs_of(other) == [Job(Kind.APPLY, other.app.id, theirs)]
         # What is known already is waited for by nobody.
-        assert await asyncio.gather(*(hooked.broker.inbox_writer.keep(line) for line in lines)) == [False] * len(lines)
+        assert await asyncio.gather(*(hooked.broker.inbox_writer.record(line) for line in lines)) == [False] * len(
+            lines
+        )
         assert await jobs_of(hooked) == [job]
 
     async def test_a_job_is_written_as_the_library_writes_it(self, hooked: Tenant, other: Tenant) -> None:
         session_id = SessionId(uuid4())
         async with other.broker.store.transaction() as transaction:
             await enqueue(transaction, Job(Kind.APPLY, other.app.id, session_id))
-        await hooked.broker.inbox_writer.keep(written(hooked, "e1", session_id=session_id, ignored=None))
+        await hooked.broker.inbox_writer.record(written(hooked, "e1", session_id=session_id, ignored=None))
         assert [replace(job, app_id=other.app.id) for job in await jobs_of(hooked)] == await jobs_of(other)
         ours, theirs = [await self._row_of(tenant) for tenant in (hooked, other)]
         assert ours == theirs
@@ -253,7 +255,7 @@ class TestJobs:
         for reference in ("lesson-1", "lesson-2"):
             await tell(hooked, arrival(hooked, await opened(hooked, reference)))
         nobodys = SessionId(UUID(int=0))
-        await hooked.broker.inbox_writer.keep(written(hooked, "e1", session_id=nobodys, ignored=None))
+        await hooked.broker.inbox_writer.record(written(hooked, "e1", session_id=nobodys, ignored=None))
         known = await hooked._sessions()
         with pytest.raises(LookupError):
             await run_job(hooked.broker, Job(Kind.APPLY, hooked.app.id, nobodys, others=tuple(known)))

@@ -17,7 +17,7 @@ from videobroker.domain.ids import AppId
 from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked
 from videobroker.settings import Settings
 from videobroker.storage.postgres.notifications import Listener
-from videobroker.storage.tenants.cache import RENEWED_AFTER_SECONDS, TRUSTED_SECONDS, Memory, TenantCache
+from videobroker.storage.tenants.cache import REFRESH_AFTER_SECONDS, TTL_SECONDS, TenantCache, TtlCache
 from videobroker.usecases import tenants
 
 APP, OTHER = AppId(UUID(int=1)), AppId(UUID(int=2))
@@ -33,7 +33,7 @@ class Archive:
         self.open = asyncio.Event()
         self.open.set()
         self.seconds = 0.0
-        self.memory = Memory[str, Thing](self.ask, lambda thing: thing[0], lambda: self.seconds)
+        self.memory = TtlCache[str, Thing](self.ask, lambda thing: thing[0], lambda: self.seconds)
 
     async def ask(self, name: str) -> Thing | None:
         """What stands there now, told when the archive is open."""
@@ -53,8 +53,8 @@ async def test_nothing_is_believed_for_a_second() -> None:
     archive = Archive()
     await archive.memory.find("it")
     archive.things["it"] = (APP, "new")
-    archive.seconds += TRUSTED_SECONDS
-    assert TRUSTED_SECONDS < 1
+    archive.seconds += TTL_SECONDS
+    assert TTL_SECONDS < 1
     assert await archive.memory.find("it") == (APP, "new")
 
 
@@ -65,7 +65,7 @@ async def test_the_age_counts_from_before_it_was_asked() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     archive.things["it"] = (APP, "new")
-    archive.seconds += TRUSTED_SECONDS
+    archive.seconds += TTL_SECONDS
     archive.open.set()
     assert await waiting == (APP, "old")
     assert await archive.memory.find("it") == (APP, "new")
@@ -75,7 +75,7 @@ async def test_what_grows_old_is_renewed_while_it_still_serves() -> None:
     archive = Archive()
     await archive.memory.find("it")
     archive.things["it"] = (APP, "new")
-    archive.seconds += RENEWED_AFTER_SECONDS + 0.01
+    archive.seconds += REFRESH_AFTER_SECONDS + 0.01
     assert await archive.memory.find("it") == (APP, "old")
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -101,7 +101,7 @@ async def test_a_change_of_one_app_forgets_what_belongs_to_it_and_nothing_else()
     await archive.memory.find("it")
     await archive.memory.find("other")
     archive.things = {"it": (APP, "new"), "other": (OTHER, "new")}
-    archive.memory.forget(APP)
+    archive.memory.invalidate(APP)
     assert await archive.memory.find("it") == (APP, "new")
     assert await archive.memory.find("other") == (OTHER, "old")
 
@@ -113,7 +113,7 @@ async def test_an_answer_that_was_under_way_when_something_changed_is_not_rememb
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     archive.things["it"] = (APP, "new")
-    archive.memory.forget(APP)
+    archive.memory.invalidate(APP)
     late = asyncio.create_task(archive.memory.find("it"))
     await asyncio.sleep(0)
     archive.open.set()
@@ -143,7 +143,7 @@ async def test_an_error_is_not_remembered() -> None:
             raise ConnectionError
         return archive.things[name]
 
-    memory = Memory[str, Thing](ask, lambda thing: thing[0])
+    memory = TtlCache[str, Thing](ask, lambda thing: thing[0])
     with pytest.raises(ConnectionError):
         await memory.find("it")
     broken = False

@@ -17,7 +17,7 @@ from videobroker.domain.webhooks import DeliveryAttempt, Endpoint, SigningSecret
 from videobroker.storage.journal import journal
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.storage.webhooks.deliveries import DueDelivery
-from videobroker.storage.webhooks.delivery_writer import Receipt
+from videobroker.storage.webhooks.delivery_writer import SuccessfulDelivery
 
 DELIVERIES = 8
 
@@ -46,12 +46,12 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDeliver
             for _ in range(number)
         ]
         made = [(DeliveryId(uuid7(now)), each) for each in recorded]
-        await deliveries.make(transaction, tenant.app.id, endpoint.id, made, now=now)
-        return await deliveries.take_due(transaction, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number)
+        await deliveries.create(transaction, tenant.app.id, endpoint.id, made, now=now)
+        return await deliveries.claim_due(transaction, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number)
 
 
-def taken(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> Receipt:
-    return Receipt(due, DeliveryAttempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
+def taken(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> SuccessfulDelivery:
+    return SuccessfulDelivery(due, DeliveryAttempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
 
 
 async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ async def test_two_attempts_at_one_delivery_that_end_together_are_two(tutoring: 
 async def test_of_an_endpoint_that_was_removed_meanwhile_nothing_is_written(tutoring: Tenant) -> None:
     (removed,), (kept,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
     async with tutoring.broker.store.transaction() as transaction:
-        await endpoints.remove(transaction, tutoring.app.id, removed.delivery.endpoint_id)
+        await endpoints.delete_endpoint(transaction, tutoring.app.id, removed.delivery.endpoint_id)
     record = tutoring.broker.delivery_writer.record
     await asyncio.gather(record(taken(tutoring, removed)), record(taken(tutoring, kept)))
     assert await rows(tutoring, "select delivery_id from attempts where app_id = :app") == [

@@ -21,7 +21,7 @@ from videobroker.domain.ids import EventId, uuid7
 from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.joining import join_context
-from videobroker.storage.postgres.fast_query import PLANNING
+from videobroker.storage.postgres.fast_query import PLANNER_SETTINGS
 from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.storage.tables import uids
 
@@ -48,10 +48,10 @@ WASTEFUL = re.compile(r"Seq Scan|Hash|Merge|Sort|Filter: (?!\((ended_at|retired_
 async def plan_of_a_look(connection: AsyncConnection, *, of_one: bool) -> str:
     """How PostgreSQL would look for somebody who is not there, as it stands in this transaction."""
     asked = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
-    query = join_context.LOOK_OF_ONE if of_one else join_context.LOOK
+    query = join_context.READ_ONE if of_one else join_context.READ_MANY
     given = [asked[name] for name in query.parameters] if of_one else [json.dumps([asked])]
     written = ", ".join(f"'{each}'" for each in given)
-    for setting, value in PLANNING.items():
+    for setting, value in PLANNER_SETTINGS.items():
         await connection.execute(text(f"set {setting} = {value}"))
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
@@ -87,7 +87,7 @@ class TestEntrances:
             for reference in ("lesson-1", "lesson-2", "none")
             for user_id in ("tutor-1", "student-1", "stranger", None)
         ]
-        look = tutoring.broker.join_contexts.look
+        look = tutoring.broker.join_contexts.read
         alone = [await look(key, user_id) for key, user_id in looks]
         queries = counted("queries", "entrances")
         together = await asyncio.gather(*(look(key, user_id) for key, user_id in looks))
@@ -111,7 +111,7 @@ class TestEntrances:
 
     async def test_a_look_that_postgresql_cannot_understand_fails_alone(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        look = tutoring.broker.join_contexts.look
+        look = tutoring.broker.join_contexts.read
         good, bad, unwritable, another = await asyncio.gather(
             look(key_of(tutoring, "lesson-1"), "tutor-1"),
             look(key_of(tutoring, "lesson\x00"), "tutor-1"),
@@ -203,7 +203,7 @@ class TestRoundTrips:
 
     async def _round_trips(self, tenant: Tenant, joins: int) -> dict[str, float]:
         """Round trips to the database during so many joins at once, by who made them."""
-        tenant.broker.tenant_cache.forget_all()
+        tenant.broker.tenant_cache.invalidate_all()
         await tenant.broker.tenant_cache.by_key(compute_key_digest(tenant.key))
         pool = 0
 

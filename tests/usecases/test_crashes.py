@@ -49,7 +49,7 @@ from videobroker.providers.hms.errors import Forbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
-from videobroker.storage.attendance.inbox_writer import Arrived, InboxWriter
+from videobroker.storage.attendance.inbox_writer import InboxWriter, IncomingWebhook
 from videobroker.storage.calls.room_codes import decrypt, stored_codes
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.journal.journal import JournalWriter
@@ -145,10 +145,10 @@ class MortalArrivals(InboxWriter):
         vars(self).update(vars(arrivals))
         self._fate = fate
 
-    async def keep(self, arrived: Arrived) -> bool:
+    async def record(self, arrived: IncomingWebhook) -> bool:
         """One step before the commit and one after it."""
         self._fate.step("to be committed")
-        new = await super().keep(arrived)
+        new = await super().record(arrived)
         self._fate.step("committed")
         return new
 

@@ -375,7 +375,7 @@ async def test_sealing_from_many_sides_at_once_makes_one_chain(tutoring: Tenant)
 
 async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     await write(tutoring, 3)
-    genuine = seals.write
+    genuine = seals.write_seal
 
     async def cut_off(*arguments: Any) -> None:
         await genuine(*arguments)
@@ -391,8 +391,8 @@ async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatc
 
 async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("videobroker.usecases.journal.sealing.LARGEST_SEAL", 4)
-    monkeypatch.setattr("videobroker.storage.journal.seals.ROWS_AT_ONCE", 5)
-    monkeypatch.setattr("videobroker.storage.journal.seals.SEALS_AT_ONCE", 2)
+    monkeypatch.setattr("videobroker.storage.journal.seals.ROWS_PER_BATCH", 5)
+    monkeypatch.setattr("videobroker.storage.journal.seals.SEALS_PER_PAGE", 2)
     ids = await write(tutoring, 30)
     await seal(tutoring)
     verdict = await verify(tutoring)

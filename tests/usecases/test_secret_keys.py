@@ -79,7 +79,7 @@ async def assert_works(tenant: Tenant) -> None:
     app = await tenants.find_app(tenant.broker, tenant.app.name)
     assert app.accounts[ProviderName.HMS].settings["room_code_prefix"] == "acme"
     async with tenant.broker.store.transaction() as transaction:
-        ((_, rules),) = await apps.rules_of(transaction, None)
+        ((_, rules),) = await apps.rules_for_issuer(transaction, None)
     assert rules.secret == USER_TOKEN_SECRET
     assert (await tenant.get("/v1/webhook-endpoints")).status_code == 200
     joined = await tenant.join(user_id="student-1", surface="prebuilt")
@@ -153,7 +153,7 @@ async def test_what_a_process_with_the_old_key_writes_meanwhile_is_found(own_dat
         assert last.report.may_drop_old_keys
     async with deployment(own_database, NEW) as (broker, _):
         async with broker.store.transaction() as transaction:
-            ((_, rules),) = await apps.rules_of(transaction, None)
+            ((_, rules),) = await apps.rules_for_issuer(transaction, None)
         assert rules.secret == f"{USER_TOKEN_SECRET}-29"
 
 

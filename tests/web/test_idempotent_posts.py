@@ -87,7 +87,7 @@ async def delivery_of(tenant: Tenant) -> str:
     delivery = DeliveryId(uuid7(now))
     async with tenant.broker.store.transaction() as transaction:
         recorded, _ = await journal.page(transaction, tenant.app.id, limit=1, cursor=None)
-        await deliveries.make(transaction, tenant.app.id, endpoint, [(delivery, recorded[0])], now=now)
+        await deliveries.create(transaction, tenant.app.id, endpoint, [(delivery, recorded[0])], now=now)
     return str(delivery)
 
 

@@ -367,7 +367,7 @@ class TestABlockWhileSomebodyJoins:
             contended, other = (
                 asyncio.create_task(
                     writer.record(
-                        about(
+                        create_session_event(
                             session,
                             EventType.CREDENTIALS_ISSUED,
                             actor=tutoring.actor,

@@ -13,18 +13,18 @@ from sqlalchemy import Interval, delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.ids import AppId
-from videobroker.storage.calls.rooms import LEASE
+from videobroker.storage.calls.rooms import LEASE_DURATION
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import idempotency
 
-KEPT = timedelta(hours=24)
+ANSWER_TTL = timedelta(hours=24)
 """How long an answer is repeated."""
-FORGOTTEN_AT_ONCE = 20
+DELETED_PER_CLAIM = 20
 """So many expired answers are deleted with every new one: more than come in, so that they run out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredAnswer:
     """What is known about a key."""
 
     fingerprint: bytes
@@ -39,13 +39,13 @@ class Remembered:
 
 async def claim(
     unit: UnitOfWork, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
-) -> Remembered | None:
+) -> StoredAnswer | None:
     """Take the key for a request. None when it is ours now; otherwise what is known about it.
 
     A key is free when it is new, when its answer has expired, and when its request died without an answer. `user_id`
     is the person that the answer is about: the erasure of a person deletes by it.
     """
-    await forget_expired(unit, at_once=FORGOTTEN_AT_ONCE)
+    await delete_expired(unit, at_once=DELETED_PER_CLAIM)
     alive = func.clock_timestamp()
     new_row = insert(idempotency).values(
         app_id=app_id,
@@ -53,8 +53,8 @@ async def claim(
         fingerprint=fingerprint,
         user_id=user_id,
         lease_holder=holder,
-        lease_until=alive + literal(LEASE, Interval),
-        expires_at=alive + literal(KEPT, Interval),
+        lease_until=alive + literal(LEASE_DURATION, Interval),
+        expires_at=alive + literal(ANSWER_TTL, Interval),
     )
     died = idempotency.c.status.is_(None) & (idempotency.c.lease_until < alive)
     statement = new_row.on_conflict_do_update(
@@ -77,7 +77,7 @@ async def claim(
     row = (
         await unit.execute(select(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.key == key))
     ).one()
-    return Remembered(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
+    return StoredAnswer(row.fingerprint, row.lease_holder, row.status, row.sealed_answer, row.credential)
 
 
 async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
@@ -98,15 +98,15 @@ async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID,
             sealed_answer=None,
             credential=None,
             lease_holder=holder,
-            lease_until=func.clock_timestamp() + literal(LEASE, Interval),
-            expires_at=func.clock_timestamp() + literal(KEPT, Interval),
+            lease_until=func.clock_timestamp() + literal(LEASE_DURATION, Interval),
+            expires_at=func.clock_timestamp() + literal(ANSWER_TTL, Interval),
         )
         .returning(idempotency.c.key)
     )
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def forget_expired(unit: UnitOfWork, *, at_once: int) -> None:
+async def delete_expired(unit: UnitOfWork, *, at_once: int) -> None:
     """Delete answers that are no longer repeated: they hold credentials, and must not stay for good."""
     # Passing by what others hold.
     expired = (
@@ -120,11 +120,11 @@ async def forget_expired(unit: UnitOfWork, *, at_once: int) -> None:
 
 async def renew(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
     """Hold the key for another while."""
-    lease_until = func.clock_timestamp() + literal(LEASE, Interval)
+    lease_until = func.clock_timestamp() + literal(LEASE_DURATION, Interval)
     await unit.execute(_held(app_id, key, holder).values(lease_until=lease_until))
 
 
-async def remember(
+async def store_answer(
     unit: UnitOfWork,
     app_id: AppId,
     key: str,
@@ -134,14 +134,14 @@ async def remember(
     sealed_answer: bytes,
     sealed_with: str,
     credential: Mapping[str, Any] | None = None,
-    useful_for: timedelta = KEPT,
+    useful_for: timedelta = ANSWER_TTL,
 ) -> None:
     """Store the answer, for as long as it is useful: at most `KEPT`.
 
     An answer that is useful no longer frees the key, as the end of `KEPT` does. `sealed_with` is the ID of the secret
     key that encrypted it.
     """
-    expires_at = func.clock_timestamp() + literal(max(min(useful_for, KEPT), timedelta(0)), Interval)
+    expires_at = func.clock_timestamp() + literal(max(min(useful_for, ANSWER_TTL), timedelta(0)), Interval)
     await unit.execute(
         _held(app_id, key, holder).values(
             status=status,
@@ -153,7 +153,7 @@ async def remember(
     )
 
 
-async def forget(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
+async def release(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
     """Give the key back: its request brought no answer worth repeating."""
     await unit.execute(
         delete(idempotency).where(
@@ -162,13 +162,13 @@ async def forget(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> Non
     )
 
 
-async def forget_person(unit: UnitOfWork, app_id: AppId, user_id: str) -> int:
+async def delete_answers_about(unit: UnitOfWork, app_id: AppId, user_id: str) -> int:
     """Delete all answers that are about this person; how many."""
     statement = delete(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.user_id == user_id)
     return (await unit.execute(statement)).rowcount
 
 
-async def answers(unit: UnitOfWork, app_id: AppId, *, after: str | None, limit: int) -> list[tuple[str, bytes]]:
+async def answers_page(unit: UnitOfWork, app_id: AppId, *, after: str | None, limit: int) -> list[tuple[str, bytes]]:
     """A page of keys with their encrypted answers, by key; `after` is the last key of the page before."""
     statement = (
         select(idempotency.c.key, idempotency.c.sealed_answer)
@@ -181,7 +181,7 @@ async def answers(unit: UnitOfWork, app_id: AppId, *, after: str | None, limit: 
     return [(row.key, row.sealed_answer) for row in await unit.execute(statement)]
 
 
-async def forget_answers(unit: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
+async def delete_answers(unit: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
     """Delete the answers under these keys; how many."""
     if not keys:
         return 0

@@ -59,11 +59,11 @@ SETTINGS = DBSettings(
     widen_id=True,
 )
 
-MOST_DRIVERS = 4
+MAX_WORKER_CONNECTIONS = 4
 """Connections of a worker that listens, fetches jobs and reports on them."""
 CLOSE_SECONDS = 5.0
 """So long a worker's connections are waited for when it stops."""
-KEPT_DAYS = 7
+LOG_RETENTION_DAYS = 7
 """The library's log of finished jobs is kept for so long."""
 
 
@@ -157,7 +157,7 @@ async def enqueue(unit: UnitOfWork, *jobs: Job, unless_waiting: bool = False) ->
     )
 
 
-def applying(waiting: FromClause) -> tuple[CTE, CTE]:
+def enqueue_processing(waiting: FromClause) -> tuple[CTE, CTE]:
     """What a statement adds to itself to write jobs that apply what waits: for each app one, which names its sessions.
 
     `waiting` has `app_id` and `session_id`. It does what the library does to enqueue, which only works on its own.
@@ -198,7 +198,11 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
     """Connections for a worker: one listens, the others fetch jobs and report on them."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     pool = await asyncpg.create_pool(
-        dsn, min_size=2, max_size=MOST_DRIVERS, timeout=5, server_settings={"application_name": "videobroker worker"}
+        dsn,
+        min_size=2,
+        max_size=MAX_WORKER_CONNECTIONS,
+        timeout=5,
+        server_settings={"application_name": "videobroker worker"},
     )
     try:
         # Entered here as well: a queue that fails at its start never enters it, and nobody else would let it go.
@@ -274,7 +278,7 @@ async def _prune(unit: UnitOfWork, table: str, at_once: int) -> int:
         f"delete from {table} where id in "  # noqa: S608  our own name
         f"(select id from {table} where created < now() - make_interval(days => :days) limit :at_once)"
     )
-    return (await unit.execute(text(statement), {"days": KEPT_DAYS, "at_once": at_once})).rowcount
+    return (await unit.execute(text(statement), {"days": LOG_RETENTION_DAYS, "at_once": at_once})).rowcount
 
 
 def _nobody_waits(_: object) -> None:

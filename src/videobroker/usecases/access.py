@@ -45,12 +45,12 @@ async def still_waits(broker: Broker, entrance: JoinContext, decision: AccessDec
         return
     session = entrance.session
     async with broker.store.transaction() as transaction:
-        await lobby.saw(transaction, session.key.app_id, session.id, entry.user_id, now=now)
+        await lobby.refresh_entry(transaction, session.key.app_id, session.id, entry.user_id, now=now)
 
 
 async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:
     """The session as this person finds it. Raises `SessionNotFound`."""
-    entrance = await broker.join_contexts.look(key, user_id)
+    entrance = await broker.join_contexts.read(key, user_id)
     if entrance is None:
         raise no_session(key)
     return entrance

@@ -85,7 +85,7 @@ async def require_in(
             None if participant is None else participant.role,
             is_guest=context.actor.is_guest,
             is_blocked=removal is not None and removal.banned,
-            entry=await lobby.entry_of(transaction, context.app.id, session.id, context.actor.user_id),
+            entry=await lobby.find_entry_of_user(transaction, context.app.id, session.id, context.actor.user_id),
         )
     return _required(authorize(context.actor, action, policy=policy, person=person, about=about), session.key)
 
@@ -124,9 +124,9 @@ async def visible(
     ids = [session.id for session in found]
     if context.actor.user_id is None:
         return dict.fromkeys(ids, FULL_VIEW)
-    blocked = await removals.bans(transaction, context.app.id, ids, context.actor.user_id)
+    blocked = await removals.sessions_banning(transaction, context.app.id, ids, context.actor.user_id)
     waiting = await lobby.entries_of(transaction, context.app.id, ids, context.actor.user_id)
-    own = await sessions.entries_of_user(transaction, context.app.id, ids, context.actor.user_id)
+    own = await sessions.participations_of(transaction, context.app.id, ids, context.actor.user_id)
     views: dict[SessionId, SessionView] = {}
     for session in found:
         policy, participant = context.app.policy_for(session.terms.policy), own.get(session.id)

@@ -12,7 +12,7 @@ from videobroker.domain.idempotency import CredentialGrant
 from videobroker.domain.ids import AppId
 from videobroker.errors import IdempotencyKeyReused, RequestInFlight
 from videobroker.storage import idempotency
-from videobroker.storage.idempotency import KEPT, Remembered
+from videobroker.storage.idempotency import ANSWER_TTL, StoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ async def _produced(
             answer = await produce()
     except BaseException:
         async with broker.store.transaction() as transaction:
-            await idempotency.forget(transaction, request.app_id, request.key, holder)
+            await idempotency.release(transaction, request.app_id, request.key, holder)
         raise
     async with broker.store.transaction() as transaction:
-        await idempotency.remember(
+        await idempotency.store_answer(
             transaction,
             request.app_id,
             request.key,
@@ -106,10 +106,10 @@ async def _produced(
 
 
 def _useful_for(answer: Answer, now: datetime) -> timedelta:
-    return KEPT if answer.expires_at is None else answer.expires_at - now
+    return ANSWER_TTL if answer.expires_at is None else answer.expires_at - now
 
 
-def _stored_answer(broker: Broker, known: Remembered, fingerprint: bytes) -> Answer:
+def _stored_answer(broker: Broker, known: StoredAnswer, fingerprint: bytes) -> Answer:
     if known.fingerprint != fingerprint:
         raise IdempotencyKeyReused(
             "This Idempotency-Key was used for another request. Use a new key for a new request."

@@ -67,7 +67,7 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
             due = next((each for each in dues if each.at <= now), None)
             if due is None:
                 moments = [*put_off.values(), *(each.at for each in dues), *([] if again_at is None else [again_at])]
-                await sessions.attend_by(transaction, app_id, session_id, min(moments, default=None))
+                await sessions.set_next_step_at(transaction, app_id, session_id, min(moments, default=None))
                 return done
         done.append(due.step)
         if not await _run(snapshot, due):
@@ -81,7 +81,7 @@ async def _close_former_rooms(
 ) -> datetime | None:
     """Close the rooms that the session has left; when to try again, where the provider could not be reached."""
     async with broker.store.transaction() as transaction:
-        if not await rooms.former(transaction, app_id, session_id):
+        if not await rooms.former_rooms_of(transaction, app_id, session_id):
             return None
         app = await apps.app_by_id(transaction, app_id)
         session = await sessions.find_by_id(transaction, app_id, session_id)
@@ -108,7 +108,7 @@ async def _snapshot(
     if app is None or session is None:
         return None
     context = RequestContext.for_system(broker, app, now)
-    held = await calls.of_session(transaction, app_id, session_id)
+    held = await calls.newest_of_session(transaction, app_id, session_id)
     call = next((call for call in held if call.ended_at is None), None)
     found = await rooms.find(transaction, app_id, session_id)
     room = next((room for room in found if room.provider is session.provider), None)
@@ -133,7 +133,7 @@ async def _snapshot(
 async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
     """Since when nobody has been in the call, nor got credentials for it: who has them may be on the way."""
     last_left_at = call.attendance.last_left_at or call.started_at
-    issued_at = await identities.issued_since(transaction, app.id, session.id, user_id=None, since=call.started_at)
+    issued_at = await identities.last_issued_at(transaction, app.id, session.id, user_id=None, since=call.started_at)
     return max(last_left_at, issued_at or call.started_at)
 
 
@@ -215,7 +215,7 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
                     for person in missing
                 ),
             )
-        await sessions.reported_no_shows(transaction, app.id, session.id, starts_at)
+        await sessions.set_no_shows_reported_for(transaction, app.id, session.id, starts_at)
     return True
 
 
@@ -224,7 +224,7 @@ async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
     async with broker.store.transaction() as transaction:
-        held = await calls.of_session(transaction, app.id, session.id)
+        held = await calls.newest_of_session(transaction, app.id, session.id)
     if not held:
         since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - LOOKS_BACK
         return await ask_about_room(broker, app.id, session.id, since=since, now=now)
@@ -240,9 +240,11 @@ async def _conclude(snapshot: _Snapshot, due: DueStep) -> bool:
         locked = await sessions.lock_by_id(transaction, app.id, session.id)
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
             return True
-        open_yet = [call for call in await calls.of_session(transaction, app.id, session.id) if call.settled_at is None]
+        open_yet = [
+            call for call in await calls.newest_of_session(transaction, app.id, session.id) if call.settled_at is None
+        ]
         if open_yet or (told is ReconciliationOutcome.SILENT and now < due.at + GIVE_UP_AFTER):
             return False
-        await lobby.clear(transaction, app.id, session.id)
+        await lobby.delete_entries_of_session(transaction, app.id, session.id)
         await write_verdicts(transaction, app, locked, confirmed=told is ReconciliationOutcome.ANSWERED, now=now)
     return True

@@ -100,7 +100,7 @@ async def _add(
     session = Session(SessionId(uuid7(context.now)), key, terms, None, 1, context.now, context.now)
     if not await sessions.add(transaction, session, attend_at=_first_due(context.app, session)):
         return None
-    await sessions.put_participants(transaction, context.app.id, session.id, people)
+    await sessions.upsert_participants(transaction, context.app.id, session.id, people)
     await record(transaction, _about(context, session, EventType.SESSION_REGISTERED))
     return _registered(session, _sorted(people), actor=context.actor, created=True, changed=True)
 
@@ -143,7 +143,7 @@ async def _change(
         raise no_session(key)
     await require_in(context, transaction, session, Action.CHANGE_SESSION)
     terms = amendment(session.terms)
-    former = None if people is None else await sessions.roster(transaction, context.app.id, session.id)
+    former = None if people is None else await sessions.participants_of(transaction, context.app.id, session.id)
     wanted = None if people is None else _sorted(people)
     if wanted != former or _changes_details(session.terms, terms):
         await require_in(context, transaction, session, Action.CHANGE_DETAILS)
@@ -154,15 +154,15 @@ async def _change(
         same = await _read_back(transaction, session, own_user_id=context.actor.user_id)
         return replace(same, view=_view_of_change(context, same))
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=context.now)
-    await sessions.save_terms(transaction, changed)
+    await sessions.update_terms(transaction, changed)
     if wanted is not None and former is not None:
         await _replace_roster(transaction, changed, former, wanted)
-    await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+    await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
     if changed.concluded_at is not None:
-        await sessions.conclude(transaction, context.app.id, session.id, at=None)
+        await sessions.set_concluded_at(transaction, context.app.id, session.id, at=None)
     reason = _reason_to_close(context, session, terms)
     if reason is not None:
-        await lobby.clear(transaction, context.app.id, session.id)
+        await lobby.delete_entries_of_session(transaction, context.app.id, session.id)
         await end_open_call(context, transaction, changed, by=None, reason=reason)
     await record(transaction, _about(context, changed, _kind_of_change(session, changed)))
     read_back = await _read_back(transaction, changed, own_user_id=context.actor.user_id)
@@ -226,7 +226,7 @@ async def _check_terms_change(transaction: UnitOfWork, app: App, session: Sessio
     moved = terms.providers != session.terms.providers
     if moved:
         check_accounts(app, terms)
-        check_roles(app, providers, await sessions.roles(transaction, app.id, session.id))
+        check_roles(app, providers, await sessions.participant_roles(transaction, app.id, session.id))
     if moved or terms.policy != session.terms.policy:
         check_guests(app, providers, terms)
 
@@ -245,10 +245,10 @@ async def _replace_roster(
     app_id, session_id = session.key.app_id, session.id
     staying = {person.user_id for person in wanted}
     known = set(former)
-    await sessions.drop_participants(
+    await sessions.delete_participants(
         transaction, app_id, session_id, [p.user_id for p in former if p.user_id not in staying]
     )
-    await sessions.put_participants(
+    await sessions.upsert_participants(
         transaction, app_id, session_id, [person for person in wanted if person not in known]
     )
 
@@ -295,7 +295,7 @@ async def list_sessions(
         ids = [session.id for session in found]
         counts = await sessions.participant_counts(transaction, context.app.id, ids)
         user_id = chosen.participant
-        own = {} if user_id is None else await sessions.entries_of_user(transaction, context.app.id, ids, user_id)
+        own = {} if user_id is None else await sessions.participations_of(transaction, context.app.id, ids, user_id)
         views = await visible(context, transaction, found)
     return [
         SessionSummary(session, counts[session.id], own.get(session.id), views[session.id])
@@ -319,7 +319,7 @@ async def list_participants(
         session = await sessions.find(transaction, key)
         if session is None:
             raise no_session(key)
-        return await sessions.roster_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
+        return await sessions.participants_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
 
 
 async def find_participant(
@@ -347,7 +347,7 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
         check_people(context.app, select_providers(context.app, session), [person])
         former = await sessions.find_participant(transaction, context.app.id, session.id, person.user_id)
         if former != person:
-            await sessions.put_participants(transaction, context.app.id, session.id, [person])
+            await sessions.upsert_participants(transaction, context.app.id, session.id, [person])
             kind = EventType.PARTICIPANT_ADDED if former is None else EventType.PARTICIPANT_UPDATED
             await record(transaction, _about(context, session, kind, person))
     return former is None
@@ -363,7 +363,7 @@ async def drop_participant(context: RequestContext, key: SessionKey, user_id: st
         person = await sessions.find_participant(transaction, context.app.id, session.id, user_id)
         if person is None:
             raise _no_participant(key, user_id)
-        await sessions.drop_participants(transaction, context.app.id, session.id, [user_id])
+        await sessions.delete_participants(transaction, context.app.id, session.id, [user_id])
         await record(transaction, _about(context, session, EventType.PARTICIPANT_DROPPED, person))
 
 

@@ -120,7 +120,7 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     """
     unverified = broker.user_tokens.unverified(token)
     async with broker.store.transaction() as transaction:
-        stored = await apps.rules_of(transaction, unverified.issuer)
+        stored = await apps.rules_for_issuer(transaction, unverified.issuer)
     candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]
     results = await asyncio.gather(*(_verify(broker, app_id, rules, token, now) for app_id, rules in candidates))
     user, app_id = _only_match([app_id for app_id, _ in candidates], results)
@@ -172,7 +172,7 @@ async def set_token_rules(
     """
     check_new_rules(rules)
     async with broker.store.transaction() as transaction:
-        stored = await apps.rules_beside(transaction, rules)
+        stored = await apps.lock_overlapping_rules(transaction, rules)
         if (app.id, rules) in stored:
             return
         if any(app_id != app.id and may_accept_same_token(rules, other) for app_id, other in stored):
@@ -292,14 +292,14 @@ async def change_app(
             allowed_origins=origins,
             legacy_families=app.legacy_families if legacy_families is None else legacy_families,
         )
-        await sessions.attend_all(transaction, app.id, now)
+        await sessions.bring_all_next_steps_forward(transaction, app.id, now)
         after = await apps.app_by_id(transaction, app.id)
         changed = (
             {} if before is None or after is None else compare_settings(list_settings(before), list_settings(after))
         )
         if changed:
             await record(transaction, _set_up(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
-    broker.tenant_cache.forget(app.id)
+    broker.tenant_cache.invalidate(app.id)
     return await find_app(broker, app.name)
 
 
@@ -355,7 +355,7 @@ async def set_account(
         if changed or former is None:
             data = {"provider": provider.value, "changed": changed, "is_new": former is None}
             await record(transaction, _set_up(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
-    broker.tenant_cache.forget(app.id)
+    broker.tenant_cache.invalidate(app.id)
     return await find_app(broker, app.name)
 
 
@@ -408,7 +408,7 @@ async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.
         if key.revoked_at is None:
             await apps.revoke_key(transaction, app.id, key_id, now=now)
             await record(transaction, _set_up(app.id, EventType.API_KEY_REVOKED, via, now, **_named(key)))
-    broker.tenant_cache.forget(app.id)
+    broker.tenant_cache.invalidate(app.id)
 
 
 def _named(key: ApiKey) -> dict[str, Any]:

@@ -227,7 +227,7 @@ class TestNumbers:
     async def test_many_taken_numbers_are_passed_in_few_steps(
         self, clinic: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("videobroker.storage.legacy.counters.LOOKED_AT_TOGETHER", 3)
+        monkeypatch.setattr("videobroker.storage.legacy.counters.NUMBERS_PER_QUERY", 3)
         for reference in range(1, 8):
             await clinic.book(str(reference), participants=VISIT)
         assert (await create(clinic, type="PHYSICAL"))["id"] == 8

@@ -14,11 +14,11 @@ from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal, participants, rooms
 
-LONGEST_CREDENTIALS = timedelta(days=2)
+MAX_CREDENTIAL_AGE = timedelta(days=2)
 """Nobody enters with credentials that are older."""
 
 
-async def names(
+async def user_ids_by_provider_id(
     unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
@@ -40,7 +40,7 @@ async def _numbered(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider_user_ids: Collection[str]
 ) -> dict[str, str]:
     numbers = {int(each): each for each in provider_user_ids if each.isascii() and each.isdecimal()}
-    owners = await provider_uids.owners(unit, app_id, session_id, list(numbers)) if numbers else {}
+    owners = await provider_uids.user_ids_of(unit, app_id, session_id, list(numbers)) if numbers else {}
     return {numbers[number]: user_id for number, user_id in owners.items()}
 
 
@@ -88,7 +88,7 @@ async def session_of(
             _issued(app_id),
             rooms.c.provider == provider,
             rooms.c.provider_room_id == provider_room_id,
-            journal.c.occurred_at > at - LONGEST_CREDENTIALS,
+            journal.c.occurred_at > at - MAX_CREDENTIAL_AGE,
             journal.c.occurred_at <= at + MAX_CLOCK_SKEW,
             or_(
                 journal.c.user_id == provider_user_id,
@@ -101,7 +101,7 @@ async def session_of(
     return (await unit.execute(statement)).scalar_one_or_none()
 
 
-async def names_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+async def provider_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
     """Everything that the provider may call this person, besides numbers."""
     statement = (
         select(journal.c.data["provider_user_id"].astext)
@@ -111,7 +111,7 @@ async def names_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, 
     return {user_id, *(each for each in (await unit.execute(statement)).scalars() if each)}
 
 
-async def codes_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
+async def code_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
     """The names of the room codes that this person was given: `rooms.code_id`."""
     token_id = journal.c.data["token_id"].astext
     statement = (
@@ -127,7 +127,7 @@ async def codes_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, 
     return set((await unit.execute(statement)).scalars())
 
 
-async def issued_since(
+async def last_issued_at(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
 ) -> datetime | None:
     """When credentials were issued last, to this person or to anybody; None when that was before `since`."""

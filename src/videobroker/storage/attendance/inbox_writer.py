@@ -1,5 +1,6 @@
-"""Takes in what providers tell. Notices that come together share a round trip to find out whose rooms they speak of,
-and another one that writes them into the inbox, with the jobs that apply them.
+"""Writes incoming webhooks into the inbox, together with the jobs that process them.
+
+Webhooks that arrive at the same time share a round trip that finds the sessions of their rooms, and one that writes.
 """
 
 from collections.abc import Sequence
@@ -16,20 +17,20 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
 from videobroker.storage import jobs
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, table_of, told
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, json_rows, json_table
 from videobroker.storage.tables import former_rooms, inbox, rooms
 
-FLIGHTS = 1
-"""Queries of each kind under way at a time."""
-LARGEST = 64
-"""Notices in one statement: each may be large, and its session is named in one job with those of all others."""
-SHARING = 2
-"""It matters whether a room is one session's or that of several, not how many they are."""
+CONCURRENT_QUERIES = 1
+"""Of each kind."""
+MAX_BATCH = 64
+"""Webhooks in one statement: each may be large, and one job names the sessions of all."""
+MAX_SESSIONS = 2
+"""Callers only distinguish a room of one session from a room that several share."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A room, as its provider calls it."""
+class RoomAddress:
+    """A room by the provider's ID."""
 
     app_id: AppId
     provider: ProviderName
@@ -37,14 +38,15 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """A notice, as it is written. `ignored` says why nothing follows from it; without a reason it is to be applied."""
+class IncomingWebhook:
+    """A row of the inbox to be written."""
 
     app_id: AppId
     id: NoticeId
     provider: ProviderName
     event_id: str
     likeness: str | None
+    """Equal for all webhooks about one occurrence, whatever their event IDs."""
     type: str
     provider_room_id: str | None
     session_id: SessionId | None
@@ -52,11 +54,12 @@ class Arrived:
     received_at: datetime
     body: bytes
     ignored: str | None
+    """Why it is not processed; None if it is to be processed."""
 
 
-def _look() -> Select[tuple[object, ...]]:
-    asked = table_of(
-        "asked",
+def _find_sessions() -> Select[tuple[object, ...]]:
+    addresses = json_table(
+        "addresses",
         column("place", Integer),
         column("app_id", Uuid),
         column("provider", Text),
@@ -64,85 +67,87 @@ def _look() -> Select[tuple[object, ...]]:
     )
 
     def named_in(table: Table) -> LateralFromClause:
-        # Ordering by the last column of the index makes the planner choose the index while the table is small, too.
+        # ORDER BY the last column of the index makes the planner choose the index while the table is small, too.
         named = table.c.provider_room_id
         return (
             select(table.c.session_id)
             .where(
-                table.c.app_id == asked.c.app_id,
-                table.c.provider == asked.c.provider,
-                named.between(asked.c.provider_room_id, asked.c.provider_room_id),
+                table.c.app_id == addresses.c.app_id,
+                table.c.provider == addresses.c.provider,
+                named.between(addresses.c.provider_room_id, addresses.c.provider_room_id),
             )
             .order_by(named)
-            .limit(literal_column(str(SHARING)))
+            .limit(literal_column(str(MAX_SESSIONS)))
             .lateral(f"found_in_{table.name}")
         )
 
     present, past = named_in(rooms), named_in(former_rooms)
-    session_id = func.coalesce(present.c.session_id, past.c.session_id).label("session_id")
     # A room is either the present one of a session or a former one; the present one decides.
+    session_id = func.coalesce(present.c.session_id, past.c.session_id).label("session_id")
     return (
-        select(asked.c.place, session_id)
-        .select_from(asked)
+        select(addresses.c.place, session_id)
+        .select_from(addresses)
         .outerjoin(present, true())
         .outerjoin(past, true())
         .where(session_id.is_not(None))
     )
 
 
-def _write() -> Select[tuple[object, ...]]:
+def _insert() -> Select[tuple[object, ...]]:
     written = [each for each in inbox.c if each.name in _WRITTEN]
-    # As arrays, and not as one text: JSON has no bytes.
-    arrived = func.unnest(*(bindparam(each.name, type_=ARRAY(each.type)) for each in written)).table_valued(
-        *(column(each.name, each.type) for each in written), name="arrived"
+    # Arrays instead of `json_table`: JSON has no bytes.
+    webhooks = func.unnest(*(bindparam(each.name, type_=ARRAY(each.type)) for each in written)).table_valued(
+        *(column(each.name, each.type) for each in written), name="webhooks"
     )
-    kept = (
+    inserted = (
         insert(inbox)
-        .from_select([each.name for each in written], select(*arrived.render_derived().c))
+        .from_select([each.name for each in written], select(*webhooks.render_derived().c))
         .on_conflict_do_nothing()
         .returning(inbox.c.id, inbox.c.app_id, inbox.c.session_id, inbox.c.state)
-        .cte("kept")
+        .cte("inserted")
     )
-    waiting = select(kept.c.app_id, kept.c.session_id).where(kept.c.state == literal_column("'pending'"))
-    return select(kept.c.id).add_cte(*jobs.applying(waiting.subquery("waiting")))
+    pending = select(inserted.c.app_id, inserted.c.session_id).where(inserted.c.state == literal_column("'pending'"))
+    return select(inserted.c.id).add_cte(*jobs.enqueue_processing(pending.subquery("pending")))
 
 
 class InboxWriter:
-    """Takes in notices."""
+    """Batcher: concurrent webhooks share their round trips."""
 
     def __init__(self, store: Store) -> None:
-        self._wires: list[DedicatedConnection] = []
-        self._looks = Batcher[Address, Sequence[SessionId]](
-            "addresses", [partial(_look_up_all, self._wire(store)) for _ in range(FLIGHTS)]
+        self._connections: list[DedicatedConnection] = []
+        self._addresses = Batcher[RoomAddress, Sequence[SessionId]](
+            "addresses", [partial(_find_all, self._connection(store)) for _ in range(CONCURRENT_QUERIES)]
         )
-        self._arrived = Batcher[Arrived, bool](
-            "inbox", [partial(_keep_all, self._wire(store)) for _ in range(FLIGHTS)], largest=LARGEST
+        self._webhooks = Batcher[IncomingWebhook, bool](
+            "inbox",
+            [partial(_insert_all, self._connection(store)) for _ in range(CONCURRENT_QUERIES)],
+            largest=MAX_BATCH,
         )
 
-    async def sharing(self, address: Address) -> Sequence[SessionId]:
-        """Whose room this is: nobody's, usually one session's, or two of those that share it."""
-        return await self._looks.ask(address)
+    async def sessions_of_room(self, address: RoomAddress) -> Sequence[SessionId]:
+        """The sessions of a room: none, usually one, or two of those that share it."""
+        return await self._addresses.ask(address)
 
-    async def keep(self, arrived: Arrived) -> bool:
-        """Write a notice; False when it is there already, under this id or under another.
+    async def record(self, webhook: IncomingWebhook) -> bool:
+        """Write a webhook; False if it is stored already, under its event ID or its likeness.
 
-        It is on disk when this returns, and so is a job that applies it where it is to be applied.
+        When this returns, the webhook and the job that processes it are committed.
         """
-        return await self._arrived.ask(arrived)
+        return await self._webhooks.ask(webhook)
 
     async def aclose(self) -> None:
-        """Take in nothing any more."""
-        await self._looks.aclose()
-        await self._arrived.aclose()
-        for wire in self._wires:
-            await wire.aclose()
+        """Finish the current queries, and close the connections."""
+        await self._addresses.aclose()
+        await self._webhooks.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
-    def _wire(self, store: Store) -> DedicatedConnection:
-        self._wires.append(DedicatedConnection(store))
-        return self._wires[-1]
+    def _connection(self, store: Store) -> DedicatedConnection:
+        self._connections.append(DedicatedConnection(store))
+        return self._connections[-1]
 
 
-async def _look_up_all(wire: DedicatedConnection, asked: Sequence[Address]) -> list[list[SessionId]]:
+async def _find_all(connection: DedicatedConnection, addresses: Sequence[RoomAddress]) -> list[list[SessionId]]:
     rows = [
         {
             "place": place,
@@ -150,25 +155,25 @@ async def _look_up_all(wire: DedicatedConnection, asked: Sequence[Address]) -> l
             "provider": each.provider.value,
             "provider_room_id": each.provider_room_id,
         }
-        for place, each in enumerate(asked)
+        for place, each in enumerate(addresses)
     ]
-    found: list[list[SessionId]] = [[] for _ in asked]
-    for row in await wire.fetch(LOOK, told(rows)):
+    found: list[list[SessionId]] = [[] for _ in addresses]
+    for row in await connection.fetch(FIND_SESSIONS, json_rows(rows)):
         found[row["place"]].append(SessionId(row["session_id"]))
     return found
 
 
-async def _keep_all(wire: DedicatedConnection, arrived: Sequence[Arrived]) -> list[bool]:
-    # In the same order everywhere: two processes that are told the same at the same time must not wait for each other.
-    lines = sorted(arrived, key=lambda each: (each.app_id, each.provider, each.likeness or "", each.event_id))
-    values = {name: [getattr(each, name) for each in lines] for name in _AS_ARRIVED}
-    states = {"state": ["pending" if each.ignored is None else "ignored" for each in lines]}
-    notes = {"note": [each.ignored for each in lines]}
-    kept = {row["id"] for row in await wire.fetch(WRITE, values | states | notes)}
-    return [each.id in kept for each in arrived]
+async def _insert_all(connection: DedicatedConnection, webhooks: Sequence[IncomingWebhook]) -> list[bool]:
+    # One order in all processes, so that two of them that receive the same webhooks at once do not deadlock.
+    rows = sorted(webhooks, key=lambda each: (each.app_id, each.provider, each.likeness or "", each.event_id))
+    values = {name: [getattr(each, name) for each in rows] for name in _FIELDS}
+    states = {"state": ["pending" if each.ignored is None else "ignored" for each in rows]}
+    notes = {"note": [each.ignored for each in rows]}
+    inserted = {row["id"] for row in await connection.fetch(INSERT, values | states | notes)}
+    return [each.id in inserted for each in webhooks]
 
 
-_AS_ARRIVED = (
+_FIELDS = (
     "app_id",
     "id",
     "provider",
@@ -181,6 +186,6 @@ _AS_ARRIVED = (
     "received_at",
     "body",
 )
-_WRITTEN = (*_AS_ARRIVED, "state", "note")
-LOOK = Query(_look())
-WRITE = Query(_write())
+_WRITTEN = (*_FIELDS, "state", "note")
+FIND_SESSIONS = Query(_find_sessions())
+INSERT = Query(_insert())

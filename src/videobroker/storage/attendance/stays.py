@@ -68,7 +68,7 @@ async def spans_of(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str
     return {name: merge_spans(spans) for name, spans in found.items()}
 
 
-async def attended(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UserStay]:
+async def attended_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[UserStay]:
     """All stays in all calls of a session, by arrival."""
     statement = (
         select(attendance)

@@ -12,7 +12,7 @@ from videobroker.domain.retention import NoticeState
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import inbox
 
-BATCH = 1000
+BATCH_ROWS = 1000
 """So many are applied in one transaction."""
 
 
@@ -27,13 +27,13 @@ class StoredWebhook:
     received_at: datetime
 
 
-async def take(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
+async def claim_pending(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
     """What waits to be applied to a session and nobody else is applying, oldest first; nobody else takes it."""
     statement = (
         select(inbox.c.id, inbox.c.provider, inbox.c.type, inbox.c.body, inbox.c.received_at)
         .where(inbox.c.app_id == app_id, inbox.c.session_id == session_id, inbox.c.state == "pending")
         .order_by(inbox.c.received_at, inbox.c.id)
-        .limit(BATCH)
+        .limit(BATCH_ROWS)
         .with_for_update(skip_locked=True)
     )
     return [
@@ -51,19 +51,21 @@ async def mark(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, igno
         )
 
 
-async def stuck(unit: UnitOfWork, *, now: datetime, after: timedelta) -> list[tuple[AppId, SessionId]]:
+async def sessions_with_stuck_webhooks(
+    unit: UnitOfWork, *, now: datetime, after: timedelta
+) -> list[tuple[AppId, SessionId]]:
     """Sessions for which something has been waiting longer than `after`."""
     statement = (
         select(inbox.c.app_id, inbox.c.session_id)
         .where(inbox.c.state == "pending", inbox.c.received_at < now - after)
         .distinct()
-        .limit(BATCH)
+        .limit(BATCH_ROWS)
     )
     return [(row.app_id, row.session_id) for row in await unit.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class WebhookCount:
     """How many notices of one kind there are, and what became of them."""
 
     provider: ProviderName
@@ -74,7 +76,7 @@ class Count:
     last_received_at: datetime
 
 
-async def counted(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> list[Count]:
+async def count_by_type(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> list[WebhookCount]:
     """What an app was told since then, by provider, type and what became of it."""
     columns = (inbox.c.provider, inbox.c.type, inbox.c.state, inbox.c.note)
     statement = (
@@ -84,13 +86,13 @@ async def counted(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> list[C
         .order_by(*columns)
     )
     return [
-        Count(ProviderName(row.provider), row.type, row.state, row.note, row.number, row.last_received_at)
+        WebhookCount(ProviderName(row.provider), row.type, row.state, row.note, row.number, row.last_received_at)
         for row in await unit.execute(statement)
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Aged:
+class AgedWebhook:
     """When a notice came, and what became of it."""
 
     id: NoticeId
@@ -98,14 +100,14 @@ class Aged:
     received_at: datetime
 
 
-async def older(
+async def claim_older(
     unit: UnitOfWork,
     app_id: AppId,
     *,
     than: datetime,
     behind: tuple[datetime, object] | None,
     limit: int,
-) -> list[Aged]:
+) -> list[AgedWebhook]:
     """Notices that came before then, oldest first, from behind a place on, and held by nobody; they are ours now."""
     statement = (
         select(inbox.c.id, inbox.c.state, inbox.c.received_at)
@@ -116,17 +118,17 @@ async def older(
     )
     if behind is not None:
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
-    return [Aged(row.id, row.state, row.received_at) for row in await unit.execute(statement)]
+    return [AgedWebhook(row.id, row.state, row.received_at) for row in await unit.execute(statement)]
 
 
-async def forget(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
+async def delete_webhooks(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
     """Delete these. Should one come again, it is new and changes nothing: calls are folded from what was seen."""
     if chosen := list(ids):
         await unit.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
 
 
 @dataclass(frozen=True, slots=True)
-class StoredNotice:
+class InboxRow:
     """What a notice says, and of which session."""
 
     id: NoticeId
@@ -136,9 +138,9 @@ class StoredNotice:
     body: bytes
 
 
-async def read_on(
+async def read_page(
     unit: UnitOfWork, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
-) -> list[StoredNotice]:
+) -> list[InboxRow]:
     """Everything that an app was told and that was not taken out, oldest first, from behind a place on."""
     statement = (
         select(inbox.c.id, inbox.c.session_id, inbox.c.state, inbox.c.received_at, inbox.c.body)
@@ -149,12 +151,11 @@ async def read_on(
     if behind is not None:
         statement = statement.where(tuple_(inbox.c.received_at, inbox.c.id) > behind)
     return [
-        StoredNotice(row.id, row.session_id, row.state, row.received_at, row.body)
-        for row in await unit.execute(statement)
+        InboxRow(row.id, row.session_id, row.state, row.received_at, row.body) for row in await unit.execute(statement)
     ]
 
 
-async def empty(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
+async def erase_bodies(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
     """Take out what these say, and leave that they came: should they come again, they are known. How many those were.
 
     Not of what waits to be applied: it would be lost.

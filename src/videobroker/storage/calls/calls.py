@@ -1,9 +1,11 @@
 """Calls."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, or_, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -11,7 +13,7 @@ from videobroker.domain.attendance.stays import AttendanceSummary
 from videobroker.domain.calls import MAX_CLOCK_SKEW, Call, EndReason
 from videobroker.domain.ids import AppId, CallId, SessionId
 from videobroker.storage.postgres import pagination
-from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns
+from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, RowReader
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, rooms
 
@@ -74,7 +76,7 @@ async def find(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> Call | None:
     return None if row is None else call_from(row._mapping)
 
 
-async def sessions_running(
+async def sessions_with_calls(
     unit: UnitOfWork,
     app_id: AppId,
     provider: ProviderName,
@@ -102,23 +104,23 @@ async def sessions_running(
     return list((await unit.execute(statement)).scalars())
 
 
-NEWEST = 100
+NEWEST_CALLS = 100
 """A group may have had thousands of calls; what happens now concerns the newest."""
 
 
-async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Call]:
+async def newest_of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Call]:
     """The newest calls of the session, by start."""
     statement = (
         select(calls)
         .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
         .order_by(calls.c.id.desc())
-        .limit(NEWEST)
+        .limit(NEWEST_CALLS)
     )
     found = [call_from(row._mapping) for row in await unit.execute(statement)]
     return sorted(found, key=lambda call: (call.started_at, call.id))
 
 
-async def hear_of(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
+async def set_evidence_at(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
     """Write that the provider has just told us who is in it."""
     await unit.execute(
         update(calls)
@@ -127,7 +129,7 @@ async def hear_of(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: date
     )
 
 
-async def settle(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
+async def mark_settled(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
     """Write that there is nothing more to learn about a call that ended; False when that is written already."""
     statement = (
         update(calls)
@@ -143,7 +145,7 @@ async def settle(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datet
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def take_unsettled(
+async def claim_unsettled(
     unit: UnitOfWork, *, now: datetime, asked_before: datetime, limit: int
 ) -> list[tuple[AppId, SessionId, CallId]]:
     """Calls about which the provider was not asked since then, although there may be something to learn; now it is."""
@@ -180,57 +182,44 @@ async def page(
     return found[:limit], pagination.write([str(found[limit - 1].id)]) if len(found) > limit else None
 
 
-def call_from(row: RowMapping, *, prefix: str = "") -> Call:
-    """The call that stands in a row of the table."""
-    (
-        call_id,
-        session_id,
-        provider,
-        started_at,
-        started_by,
-        ended_at,
-        ended_by,
-        end_reason,
-        provider_call_ids,
-        people,
-        peak,
-        present,
-        first_joined_at,
-        last_left_at,
-        evidence_at,
-        settled_at,
-    ) = CALL_COLUMNS.of(row, prefix)
+class CallRow(NamedTuple):
+    """The columns of `calls` that make a `Call`."""
+
+    id: CallId
+    session_id: SessionId
+    provider: str
+    started_at: datetime
+    started_by: str | None
+    ended_at: datetime | None
+    ended_by: str | None
+    end_reason: str | None
+    provider_call_ids: Sequence[str]
+    people: int
+    peak: int
+    present: int
+    first_joined_at: datetime | None
+    last_left_at: datetime | None
+    evidence_at: datetime | None
+    settled_at: datetime | None
+
+
+CALL_ROWS = RowReader(CallRow)
+
+
+def call_from(columns: Columns, *, prefix: str = "") -> Call:
+    """The call of a row."""
+    row = CALL_ROWS.read(columns, prefix)
     return Call(
-        id=call_id,
-        session_id=session_id,
-        provider=PROVIDERS[provider],
-        started_at=started_at,
-        started_by=started_by,
-        ended_at=ended_at,
-        ended_by=ended_by,
-        end_reason=None if end_reason is None else EndReason(end_reason),
-        provider_call_ids=tuple(provider_call_ids),
-        attendance=AttendanceSummary(people, peak, first_joined_at, last_left_at, present),
-        evidence_at=evidence_at,
-        settled_at=settled_at,
+        id=row.id,
+        session_id=row.session_id,
+        provider=PROVIDERS[row.provider],
+        started_at=row.started_at,
+        started_by=row.started_by,
+        ended_at=row.ended_at,
+        ended_by=row.ended_by,
+        end_reason=None if row.end_reason is None else EndReason(row.end_reason),
+        provider_call_ids=tuple(row.provider_call_ids),
+        attendance=AttendanceSummary(row.people, row.peak, row.first_joined_at, row.last_left_at, row.present),
+        evidence_at=row.evidence_at,
+        settled_at=row.settled_at,
     )
-
-
-CALL_COLUMNS = Columns(
-    "id",
-    "session_id",
-    "provider",
-    "started_at",
-    "started_by",
-    "ended_at",
-    "ended_by",
-    "end_reason",
-    "provider_call_ids",
-    "people",
-    "peak",
-    "present",
-    "first_joined_at",
-    "last_left_at",
-    "evidence_at",
-    "settled_at",
-)

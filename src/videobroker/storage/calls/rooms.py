@@ -6,10 +6,10 @@ The lease is measured by the database's clock: it is about who is alive, and the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Interval, RowMapping, case, false, func, literal, select, update
+from sqlalchemy import Integer, Interval, case, false, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.apps import ProviderName
@@ -17,11 +17,11 @@ from videobroker.domain.ids import AppId, RoomId, SessionId
 from videobroker.domain.rooms import FormerRoom, Room, RoomState
 from videobroker.storage.calls.room_codes import columns_of, no_codes, stored_codes
 from videobroker.storage.postgres.notifications import notify, room_topic
-from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, words
+from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, RowReader, members_by_value
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, former_rooms, rooms
 
-LEASE = timedelta(seconds=3)
+LEASE_DURATION = timedelta(seconds=3)
 """After a crash nobody touches the room for so long. The holder renews three times as often."""
 
 
@@ -89,10 +89,10 @@ async def claim_opening(
     row = (await unit.execute(statement)).one_or_none()
     if row is not None:
         return Claim(room_from(row._mapping), mine=True, attempt=row.attempt, failure=None)
-    return await look(unit, app_id, room)
+    return await read_claim(unit, app_id, room)
 
 
-async def look(unit: UnitOfWork, app_id: AppId, room: Room) -> Claim:
+async def read_claim(unit: UnitOfWork, app_id: AppId, room: Room) -> Claim:
     """How the session's room at this provider stands, without taking anything. It has to exist."""
     statement = select(rooms, _lease_is_free().label("free")).where(
         rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
@@ -135,7 +135,7 @@ async def claim_closing(
     return None if row is None else room_from(row._mapping)
 
 
-async def intend_closing(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
+async def request_closing(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
     """Write that the session's open room is to be shut: whoever comes next does it."""
     await unit.execute(
         update(rooms)
@@ -262,7 +262,7 @@ async def begin_generation(
     return room
 
 
-async def former(
+async def former_rooms_of(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
 ) -> list[FormerRoom]:
     """The rooms that the session has left and that are not closed yet; with `retired_since`, all left since then."""
@@ -327,7 +327,7 @@ async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Sequen
     return [room_from(row._mapping) for row in await unit.execute(statement)]
 
 
-async def sessions_at(
+async def sessions_of_room(
     unit: UnitOfWork, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
 ) -> list[SessionId]:
     """Whose room the provider calls so: usually one session's; several share one where the account has a fixed room."""
@@ -353,41 +353,43 @@ def _failed(attempt: int | None) -> Any:
 
 
 def _lease_end() -> Any:
-    return func.clock_timestamp() + literal(LEASE, Interval)
+    return func.clock_timestamp() + literal(LEASE_DURATION, Interval)
 
 
 def _lease_is_free() -> Any:
     return rooms.c.lease_until.is_(None) | (rooms.c.lease_until < func.clock_timestamp())
 
 
-def room_from(row: RowMapping, *, prefix: str = "") -> Room:
-    """The room that stands in a row of the table."""
-    room_id, session_id, provider, state, provider_room_id, codes, sealed_codes, closure, generation, codes_issued = (
-        ROOM_COLUMNS.of(row, prefix)
-    )
+class RoomRow(NamedTuple):
+    """The columns of `rooms` that make a `Room`."""
+
+    id: RoomId
+    session_id: SessionId
+    provider: str
+    state: str
+    provider_room_id: str | None
+    codes: Mapping[str, str]
+    sealed_codes: bytes | None
+    closure: str | None
+    generation: int
+    codes_issued: bool
+
+
+ROOM_ROWS = RowReader(RoomRow)
+_STATES = members_by_value(RoomState)
+
+
+def room_from(columns: Columns, *, prefix: str = "") -> Room:
+    """The room of a row."""
+    row = ROOM_ROWS.read(columns, prefix)
     return Room(
-        id=room_id,
-        session_id=session_id,
-        provider=PROVIDERS[provider],
-        state=_STATES[state],
-        provider_room_id=provider_room_id,
-        codes=stored_codes(codes, sealed_codes),
-        closure=closure,
-        generation=generation,
-        codes_issued=codes_issued,
+        id=row.id,
+        session_id=row.session_id,
+        provider=PROVIDERS[row.provider],
+        state=_STATES[row.state],
+        provider_room_id=row.provider_room_id,
+        codes=stored_codes(row.codes, row.sealed_codes),
+        closure=row.closure,
+        generation=row.generation,
+        codes_issued=row.codes_issued,
     )
-
-
-ROOM_COLUMNS = Columns(
-    "id",
-    "session_id",
-    "provider",
-    "state",
-    "provider_room_id",
-    "codes",
-    "sealed_codes",
-    "closure",
-    "generation",
-    "codes_issued",
-)
-_STATES = words(RoomState)

@@ -1,4 +1,4 @@
-"""The hot path's look at the database: session, person, room, call and uid of many askers in one round trip."""
+"""Reads what a join depends on: session, participant, room, call, and uid of many requests in one round trip."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,22 +23,28 @@ from sqlalchemy.sql.selectable import LateralFromClause, TableValuedAlias
 from videobroker.concurrency.batcher import Batcher
 from videobroker.domain.join_context import JoinContext
 from videobroker.domain.sessions import Participant, SessionKey
-from videobroker.storage.calls.calls import CALL_COLUMNS, call_from
-from videobroker.storage.calls.rooms import ROOM_COLUMNS, room_from
-from videobroker.storage.joining.lobby import ENTRY_COLUMNS, entry_from
+from videobroker.storage.calls.calls import CALL_ROWS, call_from
+from videobroker.storage.calls.rooms import ROOM_ROWS, room_from
+from videobroker.storage.joining.lobby import ENTRY_ROWS, entry_from
 from videobroker.storage.postgres.database import Store
-from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, Record, row_of, table_of, told
-from videobroker.storage.postgres.row_mapping import Columns
-from videobroker.storage.sessions.sessions import SESSION_COLUMNS, session_of
+from videobroker.storage.postgres.fast_query import (
+    DedicatedConnection,
+    Query,
+    Row,
+    json_rows,
+    json_table,
+    single_row_table,
+)
+from videobroker.storage.postgres.row_mapping import RowReader
+from videobroker.storage.sessions.sessions import SESSION_ROWS, session_from
 from videobroker.storage.tables import calls, lobby, participants, removals, rooms, sessions, uids
 
-FLIGHTS = 1
-"""Queries under way at a time."""
+CONCURRENT_QUERIES = 1
 
-_Asked = tuple[SessionKey, str | None]
+_Request = tuple[SessionKey, str | None]
 
 
-_ASKED = (
+_REQUEST_COLUMNS = (
     column("place", Integer),
     column("app_id", Uuid),
     column("kind", Text),
@@ -47,51 +53,45 @@ _ASKED = (
 )
 
 
-def _look(asked: TableValuedAlias | Subquery) -> Select[tuple[object, ...]]:
+def _statement(requests: TableValuedAlias | Subquery) -> Select[tuple[object, ...]]:
     def one(table: Table, *columns: ColumnElement[Any], **where: ColumnElement[Any]) -> LateralFromClause:
-        # LIMIT makes the planner look for one row by all that is known of it, instead of taking all rows of a session
-        # and choosing among them.
+        # LIMIT makes the planner look up one row by all conditions, instead of filtering all rows of a session.
         return _narrowed(select(*columns), table, where).limit(literal_column("1")).lateral(f"one_of_{table.name}")
 
     def first(
         table: Table, *columns: ColumnElement[Any], by: tuple[str, ColumnElement[Any]], **where: ColumnElement[Any]
     ) -> LateralFromClause:
-        # While a table is small, an index that serves only a part of this looks as good to the planner, and it keeps
-        # what it chose. Having to order by a column, it takes the index that has it; and it would not order by a
-        # column that it is told to be equal to something.
+        # While a table is small, an index on a part of the conditions looks equally good, and a generic plan is final.
+        # ORDER BY a column makes the planner choose the index with that column. BETWEEN, because the planner drops the
+        # order by a column that is compared with `=`.
         name, value = by
         key = table.c[name]
         found = _narrowed(select(*columns), table, where).where(key.between(value, value)).order_by(key)
         return found.limit(literal_column("1")).lateral(f"one_of_{table.name}")
 
-    app = {"app_id": asked.c.app_id}
+    app = {"app_id": requests.c.app_id}
     session = first(
-        sessions, *_columns(sessions, SESSION_COLUMNS), **app, kind=asked.c.kind, by=("reference", asked.c.reference)
+        sessions, *_columns(sessions, SESSION_ROWS), **app, kind=requests.c.kind, by=("reference", requests.c.reference)
     )
     of_session = ("session_id", session.c.id)
-    in_session, of_person = {"session_id": session.c.id}, ("user_id", asked.c.user_id)
-    person = app | in_session | {"user_id": asked.c.user_id}
+    in_session, of_person = {"session_id": session.c.id}, ("user_id", requests.c.user_id)
+    person = app | in_session | {"user_id": requests.c.user_id}
     role, name = participants.c.role.label("participant_role"), participants.c.display_name.label("participant_name")
-    entry, room, call = (
-        _columns(table, columns, prefix=prefix)
-        for table, columns, prefix in (
-            (lobby, ENTRY_COLUMNS, "entry_"),
-            (rooms, ROOM_COLUMNS, "room_"),
-            (calls, CALL_COLUMNS, "call_"),
-        )
-    )
-    beside = (
+    entry = _columns(lobby, ENTRY_ROWS, prefix="entry_")
+    room = _columns(rooms, ROOM_ROWS, prefix="room_")
+    call = _columns(calls, CALL_ROWS, prefix="call_")
+    joined = (
         one(participants, role, name, **person),
         first(uids, uids.c.uid, **app, **in_session, retired_at=null(), by=of_person),
         one(removals, removals.c.banned, **person),
-        first(lobby, *entry, **app, user_id=asked.c.user_id, by=of_session),
+        first(lobby, *entry, **app, user_id=requests.c.user_id, by=of_session),
         first(rooms, *room, **app, provider=session.c.provider, by=of_session),
         first(calls, *call, **app, ended_at=null(), by=of_session),
     )
-    # Only what is read: every column costs time at both ends.
-    statement = select(asked.c.place, *session.c, *(column for each in beside for column in each.c))
-    statement = statement.select_from(asked).join(session, true())
-    for each in beside:
+    # Only the columns that are read: each one costs time on both sides.
+    statement = select(requests.c.place, *session.c, *(column for each in joined for column in each.c))
+    statement = statement.select_from(requests).join(session, true())
+    for each in joined:
         statement = statement.outerjoin(each, true())
     return statement
 
@@ -102,34 +102,35 @@ def _narrowed(
     return statement.where(*(table.c[name] == value for name, value in where.items()))
 
 
-def _columns(table: Table, columns: Columns, *, prefix: str = "") -> list[ColumnElement[Any]]:
-    return [table.c[name].label(f"{prefix}{name}") for name in columns.names]
+def _columns(table: Table, reader: RowReader[Any], *, prefix: str = "") -> list[ColumnElement[Any]]:
+    return [table.c[name].label(f"{prefix}{name}") for name in reader.names]
 
 
-LOOK = Query(_look(table_of("asked", *_ASKED)))
-LOOK_OF_ONE = Query(_look(row_of("asked", *_ASKED)))
+READ_MANY = Query(_statement(json_table("requests", *_REQUEST_COLUMNS)))
+READ_ONE = Query(_statement(single_row_table("requests", *_REQUEST_COLUMNS)))
 
 
 class JoinContextReader:
-    """Looks through doors. Those who look at the same time share a round trip."""
+    """Batcher: concurrent reads share a round trip."""
 
     def __init__(self, store: Store) -> None:
-        self._wires = [DedicatedConnection(store) for _ in range(FLIGHTS)]
-        carriers = [partial(_look_through_all, wire) for wire in self._wires]
-        self._looks = Batcher[_Asked, JoinContext | None]("entrances", carriers)
+        self._connections = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
+        self._reads = Batcher[_Request, JoinContext | None](
+            "entrances", [partial(_read_all, connection) for connection in self._connections]
+        )
 
-    async def look(self, key: SessionKey, user_id: str | None) -> JoinContext | None:
-        """The session as this person finds it; `user_id` is None for somebody without a registration."""
-        return await self._looks.ask((key, user_id))
+    async def read(self, key: SessionKey, user_id: str | None) -> JoinContext | None:
+        """The session and what it has about this person; `user_id` is None for a person without a registration."""
+        return await self._reads.ask((key, user_id))
 
     async def aclose(self) -> None:
-        """Stop looking."""
-        await self._looks.aclose()
-        for wire in self._wires:
-            await wire.aclose()
+        """Finish the current query, and close the connections."""
+        await self._reads.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
 
-async def _look_through_all(wire: DedicatedConnection, asked: Sequence[_Asked]) -> list[JoinContext | None]:
+async def _read_all(connection: DedicatedConnection, requests: Sequence[_Request]) -> list[JoinContext | None]:
     rows = [
         {
             "place": place,
@@ -138,24 +139,24 @@ async def _look_through_all(wire: DedicatedConnection, asked: Sequence[_Asked]) 
             "reference": key.reference,
             "user_id": user_id,
         }
-        for place, (key, user_id) in enumerate(asked)
+        for place, (key, user_id) in enumerate(requests)
     ]
-    found: list[JoinContext | None] = [None] * len(asked)
-    query, values = (LOOK_OF_ONE, rows[0]) if len(rows) == 1 else (LOOK, told(rows))
-    for row in await wire.fetch(query, values):
+    found: list[JoinContext | None] = [None] * len(requests)
+    query, values = (READ_ONE, rows[0]) if len(rows) == 1 else (READ_MANY, json_rows(rows))
+    for row in await connection.fetch(query, values):
         place = row["place"]
-        found[place] = _entrance_from(row, asked[place][1])
+        found[place] = _join_context_from(row, requests[place][1])
     return found
 
 
-def _entrance_from(columns: Record, user_id: str | None) -> JoinContext:
-    role = columns["participant_role"]
+def _join_context_from(row: Row, user_id: str | None) -> JoinContext:
+    role = row["participant_role"]
     return JoinContext(
-        session=session_of(columns),
-        participant=None if role is None else Participant(user_id or "", role, columns["participant_name"]),
-        room=None if columns["room_id"] is None else room_from(columns, prefix="room_"),
-        call=None if columns["call_id"] is None else call_from(columns, prefix="call_"),
-        uid=columns["uid"],
-        banned=bool(columns["banned"]),
-        entry=None if columns["entry_id"] is None else entry_from(columns, prefix="entry_"),
+        session=session_from(row),
+        participant=None if role is None else Participant(user_id or "", role, row["participant_name"]),
+        room=None if row["room_id"] is None else room_from(row, prefix="room_"),
+        call=None if row["call_id"] is None else call_from(row, prefix="call_"),
+        uid=row["uid"],
+        banned=bool(row["banned"]),
+        entry=None if row["entry_id"] is None else entry_from(row, prefix="entry_"),
     )

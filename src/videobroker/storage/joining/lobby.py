@@ -3,12 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
     Row,
-    RowMapping,
     Uuid,
     and_,
     delete,
@@ -24,16 +23,16 @@ from sqlalchemy.dialects.postgresql import insert
 
 from videobroker.domain.ids import AppId, EntryId, SessionId
 from videobroker.domain.lobby import EXPIRED_AFTER, EntryState, LobbyEntry
-from videobroker.storage.postgres.row_mapping import Columns
+from videobroker.storage.postgres.row_mapping import Columns, RowReader
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, lobby, participants, removals
 
-WRITE_AGAIN_AFTER = timedelta(seconds=3)
+MIN_REFRESH_INTERVAL = timedelta(seconds=3)
 """A sign of life is written at most so often."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EntryContext:
     """An entry, with what the roster and the removals say of the person now."""
 
     entry: LobbyEntry
@@ -42,7 +41,7 @@ class Found:
     banned: bool
 
 
-async def knock(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: LobbyEntry) -> bool:
+async def add_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: LobbyEntry) -> bool:
     """Write that somebody asks to be let in; False, and no change, when they have an entry already."""
     statement = (
         insert(lobby)
@@ -63,7 +62,7 @@ async def knock(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: L
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def saw(
+async def refresh_entry(
     unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
@@ -79,7 +78,7 @@ async def saw(
             *_is_of(app_id, session_id, user_id),
             lobby.c.state == EntryState.WAITING,
             or_(
-                lobby.c.seen_at < now - WRITE_AGAIN_AFTER,
+                lobby.c.seen_at < now - MIN_REFRESH_INTERVAL,
                 lobby.c.display_name != func.coalesce(display_name, lobby.c.display_name),
             ),
         )
@@ -90,26 +89,28 @@ async def saw(
     )
 
 
-async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int) -> list[Found]:
+async def entries_of_session(
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
+) -> list[EntryContext]:
     """Everybody with an entry: who still waits comes first, and of those who waits longest."""
     statement = _found(app_id, session_id).order_by(lobby.c.decided_at.nulls_first(), lobby.c.asked_at, lobby.c.id)
     return [_found_from(row) for row in await unit.execute(statement.limit(limit))]
 
 
-async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> Found | None:
+async def find_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> EntryContext | None:
     """One entry of the session."""
     statement = _found(app_id, session_id).where(lobby.c.id == entry_id)
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _found_from(row)
 
 
-async def has(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def has_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Whether this person has an entry."""
     statement = select(exists().where(*_is_of(app_id, session_id, user_id)))
     return bool((await unit.execute(statement)).scalar_one())
 
 
-async def entry_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> LobbyEntry | None:
+async def find_entry_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> LobbyEntry | None:
     """This person's entry."""
     statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
     row = (await unit.execute(statement)).one_or_none()
@@ -126,7 +127,7 @@ async def entries_of(
     return {row.session_id: entry_from(row._mapping) for row in await unit.execute(statement)}
 
 
-async def settle(
+async def decide(
     unit: UnitOfWork,
     app_id: AppId,
     entry_id: EntryId,
@@ -163,9 +164,9 @@ async def admit_many(
     return [entry_from(row._mapping) for row in await unit.execute(statement)]
 
 
-async def waiting(
+async def waiting_page(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: LobbyEntry | None, limit: int
-) -> list[Found]:
+) -> list[EntryContext]:
     """A page of those who wait, who waits longest first; `after` is the last entry of the page before."""
     statement = (
         _found(app_id, session_id)
@@ -181,7 +182,7 @@ async def waiting(
     return [_found_from(row) for row in await unit.execute(statement)]
 
 
-async def drop(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
+async def delete_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
     """Take somebody's entry away: they have to ask again. False when there was none."""
     statement = delete(lobby).where(*_is_of(app_id, session_id, user_id)).returning(lobby.c.id)
     return (await unit.execute(statement)).one_or_none() is not None
@@ -198,12 +199,12 @@ async def withdraw(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_
     return None if entry_id is None else EntryId(entry_id)
 
 
-async def clear(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
+async def delete_entries_of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
     """Take all entries of a session away."""
     await unit.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
 
 
-async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
+async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Take away entries that nobody needs any more: not seen for long, and no call runs. How many."""
     before = now - EXPIRED_AFTER
     running = exists().where(
@@ -233,27 +234,37 @@ async def admitted(
     return set((await unit.execute(statement)).scalars())
 
 
-def entry_from(columns: RowMapping, *, prefix: str = "") -> LobbyEntry:
-    """An entry out of a row that holds it."""
-    entry_id, user_id, display_name, is_guest, state, asked_at, seen_at, decided_at, decided_by = ENTRY_COLUMNS.of(
-        columns, prefix
-    )
+class EntryRow(NamedTuple):
+    """The columns of `lobby` that make a `LobbyEntry`."""
+
+    id: EntryId
+    user_id: str
+    display_name: str | None
+    is_guest: bool
+    state: str
+    asked_at: datetime
+    seen_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+
+
+ENTRY_ROWS = RowReader(EntryRow)
+
+
+def entry_from(columns: Columns, *, prefix: str = "") -> LobbyEntry:
+    """The lobby entry of a row."""
+    row = ENTRY_ROWS.read(columns, prefix)
     return LobbyEntry(
-        id=entry_id,
-        user_id=user_id,
-        display_name=display_name,
-        is_guest=is_guest,
-        state=EntryState(state),
-        asked_at=asked_at,
-        seen_at=seen_at,
-        decided_at=decided_at,
-        decided_by=decided_by,
+        id=row.id,
+        user_id=row.user_id,
+        display_name=row.display_name,
+        is_guest=row.is_guest,
+        state=EntryState(row.state),
+        asked_at=row.asked_at,
+        seen_at=row.seen_at,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
     )
-
-
-ENTRY_COLUMNS = Columns(
-    "id", "user_id", "display_name", "is_guest", "state", "asked_at", "seen_at", "decided_at", "decided_by"
-)
 
 
 def _is_of(app_id: AppId, session_id: SessionId, user_id: str) -> tuple[Any, ...]:
@@ -284,5 +295,5 @@ def _found(app_id: AppId, session_id: SessionId) -> Any:
     )
 
 
-def _found_from(row: Row[Any]) -> Found:
-    return Found(entry_from(row._mapping), row.role, bool(row.banned))
+def _found_from(row: Row[Any]) -> EntryContext:
+    return EntryContext(entry_from(row._mapping), row.role, bool(row.banned))

@@ -56,7 +56,7 @@ async def retire(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id
     )
 
 
-async def retired(
+async def retired_uids(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
 ) -> list[int]:
     """The numbers that this person had and has no more, as far as they were retired since then."""
@@ -66,7 +66,9 @@ async def retired(
     return list((await unit.execute(statement)).scalars())
 
 
-async def owners(unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]) -> dict[int, str]:
+async def user_ids_of(
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]
+) -> dict[int, str]:
     """Whose numbers these are, or were."""
     statement = select(uids.c.uid, uids.c.user_id).where(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers)
@@ -85,7 +87,9 @@ class NamedUid:
     """The app role; None for a guest, and for a person who is no longer a participant."""
 
 
-async def named(unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]) -> list[NamedUid]:
+async def named_uids(
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]
+) -> list[NamedUid]:
     """Who has or had these uids, with their names of now, by uid."""
     statement = (
         select(

@@ -36,7 +36,7 @@ async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) ->
     await unit.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-async def put(
+async def record_removal(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
 ) -> Removal:
     """Write that somebody is put out now. Who is banned already stays banned."""
@@ -73,7 +73,7 @@ async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> 
     return [_removal_from(row) for row in await unit.execute(statement)]
 
 
-async def bans(
+async def sessions_banning(
     unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
 ) -> set[SessionId]:
     """From which of these sessions this person is banned."""
@@ -104,7 +104,9 @@ async def lift_ban(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def enforce(unit: UnitOfWork, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime) -> None:
+async def mark_enforced(
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime
+) -> None:
     """Write when the provider had done what it can, unless the person was put out once more meanwhile."""
     await unit.execute(
         update(removals)
@@ -118,7 +120,7 @@ async def enforce(unit: UnitOfWork, app_id: AppId, session_id: SessionId, remova
     )
 
 
-async def let_be(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
+async def clear_sightings(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
     """Write that they may be there: with new credentials, or not any more."""
     await unit.execute(
         update(removals)
@@ -132,7 +134,7 @@ async def let_be(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id
     )
 
 
-async def saw_again(
+async def record_sightings(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
 ) -> bool:
     """Write that these people are there, as far as they were put out; whether any of them was."""
@@ -145,7 +147,9 @@ async def saw_again(
     return bool((await unit.execute(statement)).all())
 
 
-async def unenforced(unit: UnitOfWork, *, now: datetime, after: timedelta, limit: int) -> list[tuple[AppId, SessionId]]:
+async def sessions_to_enforce(
+    unit: UnitOfWork, *, now: datetime, after: timedelta, limit: int
+) -> list[tuple[AppId, SessionId]]:
     """Sessions where somebody was put out, or came back, longer ago than that, and the provider has to be told."""
     statement = (
         select(removals.c.app_id, removals.c.session_id)
@@ -159,7 +163,7 @@ async def unenforced(unit: UnitOfWork, *, now: datetime, after: timedelta, limit
     return [(row.app_id, row.session_id) for row in await unit.execute(statement)]
 
 
-async def unenforced_of(unit: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
+async def sessions_to_enforce_for(unit: UnitOfWork, app_id: AppId, user_id: str) -> list[SessionId]:
     """The sessions whose provider still has to be notified that this person was removed."""
     statement = select(removals.c.session_id).where(
         removals.c.app_id == app_id,

@@ -14,10 +14,10 @@ from videobroker.domain.sessions import Session
 from videobroker.domain.tickets import MAX_TICKET_LIFETIME, TicketRecord
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.sessions.sessions import session_of
+from videobroker.storage.sessions.sessions import session_from
 from videobroker.storage.tables import calls, sessions, tickets
 
-STORED_AFTER_END = timedelta(days=30)
+RETENTION_AFTER_END = timedelta(days=30)
 """A ticket is deleted so long after its end: until then, moving the session makes it valid again."""
 
 
@@ -63,7 +63,7 @@ async def find(unit: UnitOfWork, app_id: AppId, ticket_id: TicketId) -> FoundTic
     if row is None:
         return None
     columns = row._mapping
-    return FoundTicket(_record_from(columns, prefix="ticket_"), session_of(columns), columns["call_running"])
+    return FoundTicket(_record_from(columns, prefix="ticket_"), session_from(columns), columns["call_running"])
 
 
 async def page(
@@ -160,7 +160,7 @@ async def revoke_oldest(
     return await _revoke(unit, app_id, locked, now)
 
 
-async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
+async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
     """Delete tickets whose end is long past. How many."""
     ends_at = func.least(
         tickets.c.revoked_at,
@@ -172,7 +172,7 @@ async def forget_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
         select(tickets.c.app_id, tickets.c.id)
         .join(sessions, and_(sessions.c.app_id == tickets.c.app_id, sessions.c.id == tickets.c.session_id))
         # Nothing that was issued later can have ended so long ago; finds the old ones by index.
-        .where(tickets.c.issued_at < now - STORED_AFTER_END, ends_at < now - STORED_AFTER_END)
+        .where(tickets.c.issued_at < now - RETENTION_AFTER_END, ends_at < now - RETENTION_AFTER_END)
         .limit(at_once)
     )
     statement = delete(tickets).where(tuple_(tickets.c.app_id, tickets.c.id).in_(old)).returning(tickets.c.id)

@@ -44,12 +44,12 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage.joining import removals
 from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.database import STATEMENT_TIMEOUT_MS, Store
-from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, row_of, table_of, told
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query, json_rows, json_table, single_row_table
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
-FLIGHTS = 1
+CONCURRENT_QUERIES = 1
 """Transactions of the scribe under way at a time."""
 REMOVAL_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000
 """How long credentials wait for a removal of their person: as long as one of its statements may take."""
@@ -79,7 +79,7 @@ async def record_one(unit: UnitOfWork, event: Event) -> RecordedEvent:
 
 def _insert_one() -> ReturningInsert[tuple[Any]]:
     """Writes a line, unless it is `credentials.issued` for a person who is blocked or being removed."""
-    line = row_of("line", *_LINE)
+    line = single_row_table("line", *_LINE)
     is_other = line.c.type != EventType.CREDENTIALS_ISSUED.value
     may_issue = func.may_issue(line.c.app_id, line.c.session_id, line.c.user_id)
     allowed = select(*line.c).where(case((is_other, true()), else_=may_issue))
@@ -91,7 +91,7 @@ def _insert_all() -> ReturningInsert[tuple[Any]]:
 
     One call decides about all lines.
     """
-    line = select(table_of("told", *_LINE)).cte("line")
+    line = select(json_table("told", *_LINE)).cte("line")
     issued = [func.array_agg(line.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
     blocked = (
         select(func.blocked_lines(*issued, type_=ARRAY(Uuid)).label("ids"))
@@ -116,7 +116,7 @@ class JournalWriter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._wires = [DedicatedConnection(store) for _ in range(FLIGHTS)]
+        self._wires = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
         self._lines = Batcher[Event, bool]("journal", [partial(self._write, wire) for wire in self._wires])
 
     async def record(self, event: Event) -> bool:
@@ -159,7 +159,7 @@ class JournalWriter:
         query, values = (
             (_INSERT_ONE, _columns_of(events[0]))
             if len(events) == 1
-            else (_INSERT_ALL, told([_columns_of(event) for event in events]))
+            else (_INSERT_ALL, json_rows([_columns_of(event) for event in events]))
         )
         written = {row["id"] for row in await wire.fetch(query, values)}
         # After the commit: whoever is woken finds what there is to find.
@@ -205,7 +205,7 @@ async def page(
     return found[:limit], found[limit - 1].cursor if len(found) > limit else None
 
 
-async def newest(
+async def newest_of_session(
     unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
@@ -232,7 +232,9 @@ async def newest(
     return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
 
 
-async def latest(unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
+async def newest_of_app(
+    unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int
+) -> list[RecordedEvent]:
     """The newest events of these types, or of all, oldest first. Everything that is committed is there at once."""
     statement = (
         select(journal, _POSITION)
@@ -245,7 +247,7 @@ async def latest(unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType],
     return [_recorded_from(row) for row in await unit.execute(statement)][::-1]
 
 
-async def back(
+async def page_backwards(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[RecordedEvent], str | None]:
     """The last events about a session, before this cursor or at all, oldest first; and the cursor to go on back from.
@@ -267,7 +269,7 @@ async def back(
     return found[:limit][::-1], found[limit - 1].cursor if len(found) > limit else None
 
 
-async def at(
+async def events_at(
     unit: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], RecordedEvent]:
     """The events that stand at these places; what was retired meanwhile is missing."""
@@ -278,7 +280,7 @@ async def at(
     return {(row.position, row.seq): _recorded_from(row) for row in await unit.execute(_AT, values)}
 
 
-async def end(unit: UnitOfWork, app_id: AppId) -> str | None:
+async def last_cursor(unit: UnitOfWork, app_id: AppId) -> str | None:
     """The place behind which everything is new; None while the journal is empty."""
     statement = (
         select(journal, _POSITION)

@@ -1,8 +1,8 @@
-"""Tells every process, soon after a commit, which apps' journals have become longer.
+"""Journal notifier: wakes the readers of the journal in every process through LISTEN/NOTIFY, soon after a commit.
 
-Not in the transaction itself: PostgreSQL lets only one transaction with a NOTIFY commit at a time, and every join
-writes into the journal. So commits ring a bell in their own process, and the bell tells the others, a few times a
-second at most. Should the process die in between, those who wait look by themselves a little later.
+Not in the transaction itself: PostgreSQL serializes the commits of transactions with a NOTIFY, and every join writes
+into the journal. So commits notify this object, and it notifies the other processes, at most once per
+`INTERVAL_SECONDS`. If the process dies in between, the readers find the events with their next poll.
 """
 
 import asyncio
@@ -17,12 +17,11 @@ from videobroker.domain.ids import AppId
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
-from videobroker.storage.postgres.notifications import CHANNEL, JOURNAL, journal_topic
+from videobroker.storage.postgres.notifications import CHANNEL, JOURNAL_TOPIC, journal_topic
 
-PAUSE_SECONDS = 0.05
-"""Between two notices: what happens meanwhile is told together."""
+INTERVAL_SECONDS = 0.05
 
-_TELL = Query(select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text))))))
+_NOTIFY = Query(select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text))))))
 
 log = structlog.get_logger(__name__)
 
@@ -31,42 +30,42 @@ class JournalNotifier:
     """One per process."""
 
     def __init__(self) -> None:
-        self._apps: set[AppId] = set()
-        self._rung = asyncio.Event()
+        self._app_ids: set[AppId] = set()
+        self._has_apps = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def ring(self, apps: Collection[AppId]) -> None:
-        """These apps' journals are longer now. Costs nothing worth mentioning."""
-        if apps:
-            self._apps.update(apps)
-            self._rung.set()
+    def notify(self, app_ids: Collection[AppId]) -> None:
+        """Events were committed to the journals of these apps. Returns at once."""
+        if app_ids:
+            self._app_ids.update(app_ids)
+            self._has_apps.set()
 
     def start(self, store: Store) -> None:
-        """Begin to tell the others, for as long as the running event loop."""
-        self._task = asyncio.create_task(self._tell(store), name="bell")
+        """Start sending, in a task of the running event loop."""
+        self._task = asyncio.create_task(self._run(store), name="journal notifier")
 
     async def aclose(self) -> None:
-        """Stop."""
+        """Stop sending. What was not sent is found by polling."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def _tell(self, store: Store) -> None:
-        wire = DedicatedConnection(store)
+    async def _run(self, store: Store) -> None:
+        connection = DedicatedConnection(store)
         try:
-            await self._tell_on(wire)
+            while True:
+                await self._has_apps.wait()
+                self._has_apps.clear()
+                await self._send(connection)
+                await asyncio.sleep(INTERVAL_SECONDS)
         finally:
-            await wire.aclose()
+            await connection.aclose()
 
-    async def _tell_on(self, wire: DedicatedConnection) -> None:
-        while True:
-            await self._rung.wait()
-            self._rung.clear()
-            apps, self._apps = self._apps, set()
-            topics = [JOURNAL, *(journal_topic(app_id) for app_id in apps)]
-            try:
-                await wire.fetch(_TELL, {"topics": topics})
-            except StorageUnavailable:
-                log.warning("journal.notify_failed")
-            await asyncio.sleep(PAUSE_SECONDS)
+    async def _send(self, connection: DedicatedConnection) -> None:
+        app_ids, self._app_ids = self._app_ids, set()
+        topics = [JOURNAL_TOPIC, *(journal_topic(app_id) for app_id in app_ids)]
+        try:
+            await connection.fetch(_NOTIFY, {"topics": topics})
+        except StorageUnavailable:
+            log.warning("journal.notify_failed")

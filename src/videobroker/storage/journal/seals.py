@@ -38,9 +38,9 @@ class JournalNotWhole(BrokerError):
     code = "journal_not_whole"
 
 
-SEALS_AT_ONCE = 1_000
-ROWS_AT_ONCE = 20_000
-PATIENCE = "10min"
+SEALS_PER_PAGE = 1_000
+ROWS_PER_BATCH = 20_000
+LONG_STATEMENT_TIMEOUT = "10min"
 """The longest statement of an operator's command: it may have to look at the whole journal."""
 BEGINNING: Position = (0, 0)
 
@@ -74,13 +74,13 @@ async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
     """
     async with store.transaction() as unit:
         await unit.execute(text("set transaction isolation level repeatable read, read only"))
-        await be_patient(unit)
+        await allow_long_statements(unit)
         yield unit
 
 
-async def be_patient(unit: UnitOfWork) -> None:
+async def allow_long_statements(unit: UnitOfWork) -> None:
     """Let the statements of this transaction take minutes."""
-    await unit.execute(text(f"set local statement_timeout = '{PATIENCE}'"))
+    await unit.execute(text(f"set local statement_timeout = '{LONG_STATEMENT_TIMEOUT}'"))
 
 
 async def lock(unit: UnitOfWork, app_id: AppId) -> None:
@@ -152,7 +152,7 @@ async def head(unit: UnitOfWork, app_id: AppId) -> ChainHead | None:
     return None if newest is None else ChainHead(newest[0].number, newest[1])
 
 
-async def unsealed(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
+async def unsealed_rows(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
     """Rows behind this one that can be sealed: those of transactions older than every one that still runs."""
     found = await (await unit.driver_connection()).fetch(
         f"select {_ROW}, null::bytea from journal "  # noqa: S608  our own words
@@ -164,7 +164,7 @@ async def unsealed(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: i
     return [JournalRow._make(each) for each in found]
 
 
-async def write(unit: UnitOfWork, sealed: SealingResult) -> None:
+async def write_seal(unit: UnitOfWork, sealed: SealingResult) -> None:
     """Keep a seal, its leaves and the salts of its rows.
 
     Raises `JournalNotWhole` when some of these rows were sealed before, by a seal that is not there any more.
@@ -225,7 +225,7 @@ async def _write(unit: UnitOfWork, sealed: SealingResult) -> None:
 # -- looking at everything
 
 
-async def count_sealed(unit: UnitOfWork, app_id: AppId) -> int:
+async def count_sealed_rows(unit: UnitOfWork, app_id: AppId) -> int:
     """How many rows the app's seals stand for."""
     driver = await unit.driver_connection()
     return int(await driver.fetchval("select coalesce(sum(count), 0) from journal_seals where app_id = $1", app_id))
@@ -238,14 +238,14 @@ async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[SealedBatch]
         f"select {_SEAL} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
         app_id,
         number,
-        SEALS_AT_ONCE,
+        SEALS_PER_PAGE,
     ):
         together: list[tuple[JournalSeal, bytes]] = []
         expected = 0
         for each in page:
             together.append(_seal_from(each))
             expected += together[-1][0].count
-            if expected >= ROWS_AT_ONCE:
+            if expected >= ROWS_PER_BATCH:
                 yield await _batch(driver, app_id, after, together)
                 after, together, expected = max(after, *(seal.last for seal, _ in together)), [], 0
         if together:
@@ -284,7 +284,7 @@ async def _batch(
     )
 
 
-async def rest(unit: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
+async def read_unsealed(unit: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
     """What stands behind the row of the last seal."""
     driver, bounds = await unit.driver_connection(), (app_id, *_bound(after))
     behind = f"where app_id = $1 and {_BEHIND}"
@@ -302,7 +302,7 @@ async def rest(unit: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest
     )
 
 
-async def find_behind(
+async def positions_after(
     unit: UnitOfWork, app_id: AppId, after: Position, event_ids: Collection[str]
 ) -> list[tuple[str, Position]]:
     """Which of these events stand behind this row, and where."""
@@ -320,14 +320,14 @@ async def find_behind(
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredRow:
     """A row, and its leaf if it was sealed."""
 
     row: JournalRow
     leaf: bytes | None
 
 
-async def provider_names(unit: UnitOfWork, app_id: AppId, user_id: str) -> dict[str, set[str]]:
+async def provider_ids_by_session(unit: UnitOfWork, app_id: AppId, user_id: str) -> dict[str, set[str]]:
     """What providers call this person, by the id of the session."""
     found = await (await unit.driver_connection()).fetch(
         """
@@ -345,13 +345,13 @@ async def provider_names(unit: UnitOfWork, app_id: AppId, user_id: str) -> dict[
     return names
 
 
-async def rows_that_name(
+async def rows_naming(
     unit: UnitOfWork,
     app_id: AppId,
     user_id: str,
     names: Mapping[str, Collection[str]],
     references: Collection[str],
-) -> list[Held]:
+) -> list[StoredRow]:
     """Rows in which this person may stand, in order: under their id, or under a provider's name for them in a session.
 
     Rows about sessions with these references, too. Looks at the whole journal of the app: there is no index by person,
@@ -378,7 +378,7 @@ async def rows_that_name(
         # As a string or as a key, in the form in which jsonb is printed.
         json.dumps(user_id, ensure_ascii=False),
     )
-    return [Held(JournalRow._make(each[:-1]), each[-1]) for each in found]
+    return [StoredRow(JournalRow._make(each[:-1]), each[-1]) for each in found]
 
 
 async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
@@ -440,7 +440,7 @@ class Retention:
     """There is nothing left of the class in the seals up to this one."""
 
 
-async def keep_for(unit: UnitOfWork, app_id: AppId, event_class: str, days: int | None) -> None:
+async def set_retention(unit: UnitOfWork, app_id: AppId, event_class: str, days: int | None) -> None:
     """Keep events of this class for so many days; None: for good."""
     driver = await unit.driver_connection()
     if days is None:
@@ -467,7 +467,7 @@ async def retentions(unit: UnitOfWork, app_id: AppId | None = None) -> list[Rete
     return [Retention(AppId(UUID(app)), *rest) for app, *rest in found]
 
 
-async def outlived(
+async def expired_rows(
     unit: UnitOfWork, retention: Retention, *, before: datetime, limit: int
 ) -> list[tuple[Position, bytes]]:
     """Sealed rows of the class that happened before then, in order, with their leaves.
@@ -505,7 +505,7 @@ async def outlived(
     return [((xid, seq), digest) for xid, seq, digest in found]
 
 
-async def done_with(unit: UnitOfWork, retention: Retention, *, before: datetime) -> None:
+async def mark_done(unit: UnitOfWork, retention: Retention, *, before: datetime) -> None:
     """There is nothing left of the class from before then: next time, look only at younger seals."""
     await (await unit.driver_connection()).execute(
         """

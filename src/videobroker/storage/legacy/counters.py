@@ -8,7 +8,7 @@ from videobroker.domain.sessions import SessionKind
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import counters, sessions
 
-LOOKED_AT_TOGETHER = 1_000
+NUMBERS_PER_QUERY = 1_000
 """Numbers. An app that registered many numeric references by itself costs one statement per so many of them, once."""
 
 
@@ -20,7 +20,7 @@ async def next_number(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int
     first = await _taken_from_counter(unit, app_id, kind)
     number = await _first_free(unit, app_id, kind, first)
     while number is None:
-        first += LOOKED_AT_TOGETHER
+        first += NUMBERS_PER_QUERY
         number = await _first_free(unit, app_id, kind, first)
     await unit.execute(update(counters).where(counters.c.app_id == app_id, counters.c.name == kind).values(last=number))
     return number
@@ -37,7 +37,7 @@ async def _taken_from_counter(unit: UnitOfWork, app_id: AppId, kind: SessionKind
 
 
 async def _first_free(unit: UnitOfWork, app_id: AppId, kind: SessionKind, first: int) -> int | None:
-    last = first + LOOKED_AT_TOGETHER - 1
+    last = first + NUMBERS_PER_QUERY - 1
     number = func.generate_series(literal(first, BigInteger), literal(last, BigInteger)).column_valued("number")
     taken = (
         select(sessions.c.id)

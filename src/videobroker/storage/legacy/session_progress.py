@@ -11,11 +11,11 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.storage.calls import room_codes
 from videobroker.storage.calls.rooms import room_from
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-from videobroker.storage.sessions.sessions import entries_of_user, find, first_by_role, session_from
+from videobroker.storage.sessions.sessions import find, first_participants_by_role, participations_of, session_from
 from videobroker.storage.tables import calls, participants, rooms, sessions
 
 
-async def find_one(
+async def find_by_key(
     unit: UnitOfWork, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
 ) -> SessionProgress | None:
     """The progress of the session with this key, with the first participant of each of these roles."""
@@ -46,7 +46,7 @@ async def newest(
         .order_by(sessions.c.starts_at.desc(), sessions.c.id.desc())
         .limit(limit)
     )
-    found = [session_from(row) for row in await unit.execute(statement)][::-1]
+    found = [session_from(row._mapping) for row in await unit.execute(statement)][::-1]
     return await _standings(unit, app_id, found, roles=roles, own_user_id=own_user_id)
 
 
@@ -64,7 +64,7 @@ async def key_of_code(unit: UnitOfWork, app_id: AppId, code: str, roles: Iterabl
         .limit(1)
     )
     row = (await unit.execute(statement)).one_or_none()
-    return None if row is None else session_from(row).key
+    return None if row is None else session_from(row._mapping).key
 
 
 def _on_roster(app_id: AppId, user_id: str, role: str | None) -> ColumnElement[bool]:
@@ -85,8 +85,8 @@ async def _standings(
     own_user_id: str | None,
 ) -> list[SessionProgress]:
     ids = [session.id for session in found]
-    leading = await first_by_role(unit, app_id, ids, roles)
-    own = {} if own_user_id is None else await entries_of_user(unit, app_id, ids, own_user_id)
+    leading = await first_participants_by_role(unit, app_id, ids, roles)
+    own = {} if own_user_id is None else await participations_of(unit, app_id, ids, own_user_id)
     running = await _running(unit, app_id, ids)
     known = await _rooms(unit, app_id, found)
     return [

@@ -1,6 +1,7 @@
-"""Connections for those few queries that every request makes: each has its own, and nothing lies in between.
+"""Queries of the hot path: compiled once, executed by the driver on a connection of their own.
 
-SQLAlchemy still writes these queries; it does not execute them. That saves more time than PostgreSQL takes for them.
+SQLAlchemy writes these queries, but does not execute them: that costs more time than PostgreSQL needs for them. The
+writers and readers that use this module are batchers, and have no unit of work: each query is a transaction.
 """
 
 import json
@@ -17,15 +18,14 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 
 from videobroker.storage.postgres.database import Store
 
-Record = Any
-"""A row: `row["column"]`."""
+Row = Mapping[str, Any]
 
 TIMEOUT_SECONDS = 10.0
-"""When not even the server's own statement timeout is heard of any more."""
+"""Longer than the statement timeout of the server: it applies when the connection is dead."""
 
-# A plan is made once, and it is the one that fits any number of rows: every table is asked by an index. Without this,
-# PostgreSQL plans every query anew, or reads whole tables because they were small when it planned.
-PLANNING = {
+# One plan that fits any number of rows, made once, with an index for every table. Otherwise PostgreSQL plans each
+# execution, or scans whole tables because they were small when it planned.
+PLANNER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -34,34 +34,35 @@ PLANNING = {
     "jit": "off",
 }
 
-REMEMBERED_JSON = 2048
+CACHED_JSON_CHARACTERS = 2048
+"""The longest JSON text whose value is cached."""
 
-MANY = "many"
-"""The parameter of a statement that is about `table_of` many."""
+ROWS_PARAMETER = "rows"
 
 
-def table_of(name: str, *columns: ColumnClause[Any]) -> TableValuedAlias:
-    """What the statement is told of many at once, as a table. It travels as one JSON text, made by `told`.
+def json_table(name: str, *columns: ColumnClause[Any]) -> TableValuedAlias:
+    """A parameter with any number of rows, as a table. `json_rows` makes its value.
 
-    Not as an array for each column: the driver looks at every element of every array several times before it sends it.
+    One JSON text, not one array per column: the driver inspects each element of an array several times.
     """
-    many = func.json_to_recordset(cast(bindparam(MANY, type_=Text), JSON))
-    return many.table_valued(*columns, name=name).render_derived(with_types=True)
+    rows = func.json_to_recordset(cast(bindparam(ROWS_PARAMETER, type_=Text), JSON))
+    return rows.table_valued(*columns, name=name).render_derived(with_types=True)
 
 
-def row_of(name: str, *columns: ColumnClause[Any]) -> Subquery:
-    """What the statement is told of one, as a table of one row: PostgreSQL has no text to read then."""
-    said = (cast(bindparam(each.name, type_=each.type), each.type).label(each.name) for each in columns)
-    return select(*said).subquery(name)
+def single_row_table(name: str, *columns: ColumnClause[Any]) -> Subquery:
+    """One parameter per column, as a table of one row: spares PostgreSQL the parsing of JSON."""
+    parameters = (cast(bindparam(each.name, type_=each.type), each.type).label(each.name) for each in columns)
+    return select(*parameters).subquery(name)
 
 
-def told(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The parameter for these rows: of strings, numbers, booleans, None, UUIDs, aware moments, enums, and JSON."""
-    return {MANY: msgspec.json.encode(rows).decode()}
+def json_rows(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The parameters of a query with a `json_table`. Values: str, int, float, bool, None, UUID, aware datetime, enum,
+    JSON."""
+    return {ROWS_PARAMETER: msgspec.json.encode(rows).decode()}
 
 
 class Query:
-    """A statement as it travels."""
+    """A statement, compiled to the text and the parameter order of the driver."""
 
     def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, ClauseElement)  # noqa: S101  what else could be compiled
@@ -71,41 +72,39 @@ class Query:
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
 
     def arguments(self, values: Mapping[str, Any]) -> Sequence[Any]:
-        """These values, in the order of the statement's parameters."""
+        """The arguments of the driver, from values by parameter name."""
         return [values[name] if name in values else self._constants[name] for name in self.parameters]
 
 
 class DedicatedConnection:
-    """One connection. One query at a time; it is made when it is needed, and made anew after it was lost."""
+    """One connection outside of the pool, made when it is needed, and again after it was lost. One query at a time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._connection: Any = None
 
-    async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Record]:
-        """What the query answers. On its own it is a transaction: what it wrote is committed.
+    async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        """Run the query as a transaction of its own: what it wrote is committed when this returns.
 
-        Raises `StorageUnavailable` for a lost database.
+        Raises `StorageUnavailable` when the database is lost.
         """
         async with self._store.translated():
             connection = self._connection
             if connection is None or connection.is_closed():
                 connection = self._connection = await self._connect()
             try:
-                rows: list[Record] = await connection.fetch(
-                    query.text, *query.arguments(values), timeout=TIMEOUT_SECONDS
-                )
+                rows: list[Row] = await connection.fetch(query.text, *query.arguments(values), timeout=TIMEOUT_SECONDS)
             except TimeoutError:
-                self._cut()
+                self._terminate()
                 raise
             return rows
 
     async def aclose(self) -> None:
-        """Let go of the connection."""
-        self._cut()
+        """Close the connection."""
+        self._terminate()
 
-    def _cut(self) -> None:
-        # Not `close()`: the server may be gone, and nothing is in flight.
+    def _terminate(self) -> None:
+        # `close` waits for the server, which may be gone; no query is in flight.
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
@@ -113,23 +112,23 @@ class DedicatedConnection:
     async def _connect(self) -> Any:
         arguments = dict(self._store.connect_args)
         if settings := arguments.get("server_settings"):
-            arguments["server_settings"] = {**settings, **PLANNING}
-        # Past a pooler: it lives on statements that stay prepared, and has settings of its own.
+            arguments["server_settings"] = {**settings, **PLANNER_SETTINGS}
+        # Not through a pooler: it needs prepared statements and session settings that persist.
         url = self._store.direct.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await asyncpg.connect(url, **arguments)
-        await connection.set_type_codec("jsonb", encoder=_json, decoder=_value, schema="pg_catalog")
+        await connection.set_type_codec("jsonb", encoder=_encode_json, decoder=_decode_json, schema="pg_catalog")
         return connection
 
 
-def _json(value: object) -> str:
+def _encode_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _value(text: str) -> Any:
-    return _short_value(text) if len(text) < REMEMBERED_JSON else json.loads(text)
+def _decode_json(text: str) -> Any:
+    return _decode_cached(text) if len(text) < CACHED_JSON_CHARACTERS else json.loads(text)
 
 
 @lru_cache(maxsize=1024)
-def _short_value(text: str) -> Any:
-    # Most sessions have the same policy and no metadata. Nobody changes what they are given.
+def _decode_cached(text: str) -> Any:
+    # Most sessions have the same policy and no metadata. Callers never change the shared value.
     return json.loads(text)

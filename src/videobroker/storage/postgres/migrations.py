@@ -14,7 +14,7 @@ from videobroker.storage.postgres.database import Store
 
 # "videobro" in ASCII: the number of the advisory lock under which migrations run, one process at a time.
 MIGRATION_LOCK = 0x766964656F62726F
-WAIT_FOR_OTHERS = "10min"
+LOCK_TIMEOUT = "10min"
 """How long a process waits for another one that is migrating."""
 
 
@@ -38,7 +38,7 @@ def newest_revision() -> str | None:
 async def migrate(store: Store) -> tuple[str | None, str | None]:
     """Apply what is missing; the revisions before and after. Any number of processes may do this at once."""
     async with store.translated(), store.engine.connect() as connection:
-        await connection.execute(text(f"set statement_timeout = '{WAIT_FOR_OTHERS}'"))
+        await connection.execute(text(f"set statement_timeout = '{LOCK_TIMEOUT}'"))
         await connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
         await connection.commit()
         try:

@@ -1,7 +1,6 @@
-"""Wakes who waits for something that another process does (PostgreSQL LISTEN/NOTIFY).
+"""Notifications between processes (PostgreSQL LISTEN/NOTIFY).
 
-A wake-up is a hint, never a promise: the connection may be away at the wrong moment, and behind a transaction pooler
-there is none at all. Whoever waits looks again after a while in any case.
+A notification is a hint, not a guarantee: it is lost while the connection is. Waiting code must poll as well.
 """
 
 import asyncio
@@ -25,16 +24,16 @@ log = structlog.get_logger(__name__)
 
 
 def room_topic(room_id: RoomId) -> str:
-    """What is said when something about the room has changed."""
+    """A room has changed."""
     return f"room:{room_id}"
 
 
-JOURNAL = "journal"
-"""What is said when any app's journal has become longer."""
+JOURNAL_TOPIC = "journal"
+"""Events were written into the journal of any app."""
 
 
 def journal_topic(app_id: AppId) -> str:
-    """What is said when this app's journal has become longer."""
+    """Events were written into the journal of this app."""
     return f"journal:{app_id}"
 
 
@@ -42,27 +41,27 @@ _APP = "app:"
 
 
 def app_topic(app_id: AppId) -> str:
-    """What is said when the app, a key of it or an account of it was changed."""
+    """The app, one of its keys, or one of its accounts was changed."""
     return f"{_APP}{app_id}"
 
 
 async def notify(unit: UnitOfWork, topic: str) -> None:
-    """Wake everybody who waits for the topic, in every process, when this transaction commits."""
+    """Notify the subscribers of the topic in every process when the transaction commits."""
     await unit.execute(select(func.pg_notify(CHANNEL, topic)))
 
 
 class Listener:
-    """One connection per process that hears every topic."""
+    """One connection per process that receives every topic."""
 
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername="postgresql")
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self.is_listening = False
-        self._following: list[tuple[Callable[[AppId], None], Callable[[], None]]] = []
+        self._app_callbacks: list[tuple[Callable[[AppId], None], Callable[[], None]]] = []
 
     def start(self) -> None:
-        """Begin to listen, in the background, for as long as the running event loop."""
+        """Start listening, in a task of the running event loop."""
         self._task = asyncio.create_task(self._listen(), name="listener")
 
     async def aclose(self) -> None:
@@ -74,7 +73,10 @@ class Listener:
 
     @contextlib.contextmanager
     def subscribed(self, topic: str) -> Iterator[asyncio.Event]:
-        """An event that is set when the topic is heard. Subscribe first, then look: no wake-up falls between."""
+        """An event that is set by each notification of the topic.
+
+        Subscribe first, then read the state to wait for: otherwise a notification in between is missed.
+        """
         event = asyncio.Event()
         self._waiting[topic].add(event)
         try:
@@ -84,9 +86,9 @@ class Listener:
             if not self._waiting[topic]:
                 del self._waiting[topic]
 
-    def follow_apps(self, changed: Callable[[AppId], None], missed: Callable[[], None]) -> None:
-        """Call `changed` for every app that is said to have changed, and `missed` when something may not be heard."""
-        self._following.append((changed, missed))
+    def on_app_change(self, changed: Callable[[AppId], None], missed: Callable[[], None]) -> None:
+        """Call `changed` for every app that changes, and `missed` whenever notifications may have been lost."""
+        self._app_callbacks.append((changed, missed))
 
     async def _listen(self) -> None:
         while True:
@@ -101,24 +103,24 @@ class Listener:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            await connection.add_listener(CHANNEL, self._heard)
+            await connection.add_listener(CHANNEL, self._receive)
             self.is_listening = True
-            # What was said before is lost.
-            self._missed_something()
+            # Earlier notifications are lost.
+            self._report_missed()
             await lost.wait()
         finally:
-            # Not `close()`: the server may be gone, and nothing is in flight.
+            # `close` waits for the server, which may be gone.
             connection.terminate()
             self.is_listening = False
-            self._missed_something()
+            self._report_missed()
 
-    def _missed_something(self) -> None:
-        for _, missed in self._following:
+    def _report_missed(self) -> None:
+        for _, missed in self._app_callbacks:
             missed()
 
-    def _heard(self, _connection: object, _pid: int, _channel: str, topic: str) -> None:
+    def _receive(self, _connection: object, _pid: int, _channel: str, topic: str) -> None:
         for event in self._waiting.get(topic, ()):
             event.set()
         if topic.startswith(_APP):
-            for changed, _ in self._following:
+            for changed, _ in self._app_callbacks:
                 changed(AppId(UUID(topic.removeprefix(_APP))))

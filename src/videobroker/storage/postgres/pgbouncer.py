@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import URL
 
-ANSWER_SECONDS = 5.0
-BUSY_SECONDS = 2.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+QUERY_TIMEOUT_SECONDS = 2.0
 """A connection that has lost its session may wait for another one for ever."""
 
 
@@ -33,18 +33,18 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver 
         return status
 
 
-PASSED_ON = "application_name"
+FORWARDED_SETTING = "application_name"
 """A pooler passes this one on; others it may refuse."""
 
 
 def connect_args(direct: dict[str, Any]) -> dict[str, Any]:
     """What SQLAlchemy and the driver need to know to keep nothing on a connection that has these settings otherwise."""
     settings = direct["server_settings"]
-    local = [f"set local {name} = '{value}'" for name, value in settings.items() if name != PASSED_ON]
+    local = [f"set local {name} = '{value}'" for name, value in settings.items() if name != FORWARDED_SETTING]
     return {
         **direct,
         # In the server's spelling: the driver's own, utf-8, never equals it, and the pooler would set it every time.
-        "server_settings": {PASSED_ON: settings[PASSED_ON], "client_encoding": "UTF8"},
+        "server_settings": {FORWARDED_SETTING: settings[FORWARDED_SETTING], "client_encoding": "UTF8"},
         "connection_class": type("Connection", (PooledConnection,), {"settings": "; ".join(local)}),
         # Statements without a name are gone with the next one: none is left behind, and none has to be closed.
         "prepared_statement_name_func": str,
@@ -63,7 +63,7 @@ async def keeps_sessions(url: URL) -> bool:
         async with other.transaction():
             await other.fetchval("select pg_backend_pid()")
             try:
-                return await asyncio.wait_for(_server_process(one), BUSY_SECONDS) == before
+                return await asyncio.wait_for(_server_process(one), QUERY_TIMEOUT_SECONDS) == before
             except TimeoutError:
                 return False
 
@@ -74,7 +74,7 @@ async def is_same_database(url: URL, other: URL) -> bool:
 
 
 async def _connected(stack: contextlib.AsyncExitStack, dsn: str) -> "asyncpg.Connection":
-    connection = await asyncpg.connect(dsn, timeout=ANSWER_SECONDS, statement_cache_size=0)
+    connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0)
     # Not `close()`: it may be waiting for the server.
     stack.callback(connection.terminate)
     return connection

@@ -274,7 +274,7 @@ async def _listed(unit: UnitOfWork, rows: Sequence[Row[Any]], now: datetime) -> 
     people = await _first_people(unit, rows)
     return [
         SessionListItem(
-            session=session_from(row),
+            session=session_from(row._mapping),
             call=None if row._mapping["call_id"] is None else call_from(row._mapping, prefix="call_"),
             people=tuple(people.get(row._mapping["id"], ())[:MAX_NAMES_SHOWN]),
             more_people=len(people.get(row._mapping["id"], ())) > MAX_NAMES_SHOWN,

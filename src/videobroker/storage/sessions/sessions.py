@@ -1,8 +1,8 @@
 """Sessions and their rosters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, Select, Text, and_, column, delete, func, select, true, tuple_, update, values
@@ -20,7 +20,7 @@ from videobroker.domain.sessions import (
     SessionTerms,
 )
 from videobroker.storage.postgres import pagination
-from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, words
+from videobroker.storage.postgres.row_mapping import PROVIDERS, Columns, RowReader, members_by_value
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import participants, sessions
 
@@ -28,21 +28,21 @@ from videobroker.storage.tables import participants, sessions
 async def find(unit: UnitOfWork, key: SessionKey) -> Session | None:
     """The session the app calls so."""
     row = (await unit.execute(_by_key(key))).one_or_none()
-    return None if row is None else session_from(row)
+    return None if row is None else session_from(row._mapping)
 
 
 async def find_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
     """The session with this id of ours."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id)
     row = (await unit.execute(statement)).one_or_none()
-    return None if row is None else session_from(row)
+    return None if row is None else session_from(row._mapping)
 
 
 async def lock_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
     """The same by our id."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).with_for_update()
     row = (await unit.execute(statement)).one_or_none()
-    return None if row is None else session_from(row)
+    return None if row is None else session_from(row._mapping)
 
 
 async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
@@ -58,14 +58,14 @@ async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: Session
     )
 
 
-async def attend_by(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
+async def set_next_step_at(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
     """Write when something falls due for the session next; None when nothing does."""
     await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(attend_at=at)
     )
 
 
-async def attend_sooner(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime) -> None:
+async def bring_next_step_forward(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime) -> None:
     """Have the session looked at by then at the latest."""
     await unit.execute(
         update(sessions)
@@ -78,14 +78,16 @@ async def attend_sooner(unit: UnitOfWork, app_id: AppId, session_id: SessionId, 
     )
 
 
-async def attend_all(unit: UnitOfWork, app_id: AppId, at: datetime) -> None:
+async def bring_all_next_steps_forward(unit: UnitOfWork, app_id: AppId, at: datetime) -> None:
     """Have every session of the app looked at for which something falls due later."""
     await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.attend_at > at).values(attend_at=at)
     )
 
 
-async def take_due(unit: UnitOfWork, *, now: datetime, again_at: datetime, limit: int) -> list[tuple[AppId, SessionId]]:
+async def claim_due(
+    unit: UnitOfWork, *, now: datetime, again_at: datetime, limit: int
+) -> list[tuple[AppId, SessionId]]:
     """Sessions for which something is due now. Unless somebody attends to them, they come again at `again_at`."""
     chosen = (
         select(sessions.c.app_id, sessions.c.id)
@@ -104,7 +106,9 @@ async def take_due(unit: UnitOfWork, *, now: datetime, again_at: datetime, limit
     return [(row.app_id, row.id) for row in await unit.execute(statement)]
 
 
-async def reported_no_shows(unit: UnitOfWork, app_id: AppId, session_id: SessionId, starts_at: datetime | None) -> None:
+async def set_no_shows_reported_for(
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, starts_at: datetime | None
+) -> None:
     """Write for which start missing people were reported."""
     await unit.execute(
         update(sessions)
@@ -113,7 +117,7 @@ async def reported_no_shows(unit: UnitOfWork, app_id: AppId, session_id: Session
     )
 
 
-async def conclude(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
+async def set_concluded_at(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
     """Write when the verdicts were written; None when they no longer hold."""
     await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(concluded_at=at)
@@ -123,7 +127,7 @@ async def conclude(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, at
 async def lock(unit: UnitOfWork, key: SessionKey) -> Session | None:
     """The session, which nobody else changes until this transaction ends."""
     row = (await unit.execute(_by_key(key).with_for_update())).one_or_none()
-    return None if row is None else session_from(row)
+    return None if row is None else session_from(row._mapping)
 
 
 async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None) -> bool:
@@ -147,7 +151,7 @@ async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None)
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def save_terms(unit: UnitOfWork, session: Session) -> None:
+async def update_terms(unit: UnitOfWork, session: Session) -> None:
     """Write what the app now says about the session."""
     await unit.execute(
         update(sessions)
@@ -156,7 +160,9 @@ async def save_terms(unit: UnitOfWork, session: Session) -> None:
     )
 
 
-async def stick_to(unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName) -> Session | None:
+async def bind_provider(
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
+) -> Session | None:
     """Bind the session to a provider for everybody; the session as it then stands. None when it is bound to another.
 
     Nobody else changes the session until this transaction ends.
@@ -172,7 +178,7 @@ async def stick_to(unit: UnitOfWork, app_id: AppId, session_id: SessionId, provi
         .returning(sessions)
     )
     row = (await unit.execute(statement)).one_or_none()
-    return None if row is None else session_from(row)
+    return None if row is None else session_from(row._mapping)
 
 
 async def page(
@@ -190,7 +196,7 @@ async def page(
     if cursor is not None:
         statement = statement.where(tuple_(*position) > tuple_(*_position_at(kind, cursor)))
     rows = (await unit.execute(statement)).all()
-    found = [session_from(row) for row in rows[:limit]]
+    found = [session_from(row._mapping) for row in rows[:limit]]
     return found, _cursor_after(found[-1]) if len(rows) > limit else None
 
 
@@ -226,7 +232,7 @@ def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
     return pagination.read(cursor, UUID)
 
 
-async def roster(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
+async def participants_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
     """Everybody on the roster, by user id."""
     statement = (
         select(participants)
@@ -264,7 +270,7 @@ async def participant_counts(unit: UnitOfWork, app_id: AppId, session_ids: Seque
     return counts
 
 
-async def entries_of_user(
+async def participations_of(
     unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
 ) -> dict[SessionId, Participant]:
     """The user's entry in each of these sessions that has one, in one round trip."""
@@ -276,7 +282,7 @@ async def entries_of_user(
     return {SessionId(row.session_id): participant_from(row) for row in await unit.execute(statement)}
 
 
-async def first_by_role(
+async def first_participants_by_role(
     unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], roles: Sequence[str]
 ) -> dict[SessionId, dict[str, Participant]]:
     """The first participant by user ID with each of these roles, for each session, in one round trip."""
@@ -305,7 +311,7 @@ async def first_by_role(
     return found
 
 
-async def roles(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:
+async def participant_roles(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:
     """The app roles of the session's participants, each once."""
     statement = (
         select(participants.c.role)
@@ -315,7 +321,7 @@ async def roles(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[
     return list((await unit.execute(statement)).scalars())
 
 
-async def roster_page(
+async def participants_page(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
 ) -> tuple[list[Participant], str | None]:
     """One page of the roster, by user id, and the cursor of the next."""
@@ -338,7 +344,7 @@ async def find_participant(unit: UnitOfWork, app_id: AppId, session_id: SessionI
     return None if row is None else participant_from(row)
 
 
-async def put_participants(
+async def upsert_participants(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
 ) -> None:
     """Write these lines of the roster, over what stood there under the same user id."""
@@ -364,7 +370,7 @@ async def put_participants(
     )
 
 
-async def drop_participants(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]) -> None:
+async def delete_participants(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]) -> None:
     """Take these people off the roster."""
     if user_ids:
         await unit.execute(
@@ -403,80 +409,59 @@ def _columns_of(terms: SessionTerms) -> dict[str, Any]:
     }
 
 
-def session_from(row: Row[Any]) -> Session:
-    """The session that stands in a row of the table."""
-    return session_of(row._mapping)
+class SessionRow(NamedTuple):
+    """The columns of `sessions` that make a `Session`."""
+
+    app_id: AppId
+    id: SessionId
+    kind: str
+    reference: str
+    title: str
+    status: str
+    video: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    providers: Sequence[str]
+    policy: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    provider: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    no_shows_reported_for: datetime | None
+    concluded_at: datetime | None
+    ended_for_all_at: datetime | None
 
 
-def session_of(row: Any) -> Session:
-    """The session that stands in a row of the table."""
-    (
-        app_id,
-        session_id,
-        kind,
-        reference,
-        title,
-        status,
-        video,
-        starts_at,
-        ends_at,
-        providers,
-        policy,
-        metadata,
-        provider,
-        version,
-        created_at,
-        updated_at,
-        no_shows_reported_for,
-        concluded_at,
-        ended_for_all_at,
-    ) = SESSION_COLUMNS.of(row)
+SESSION_ROWS = RowReader(SessionRow)
+_KINDS = members_by_value(SessionKind)
+_STATUSES = members_by_value(SessionStatus)
+
+
+def session_from(columns: Columns) -> Session:
+    """The session of a row."""
+    row = SESSION_ROWS.read(columns)
     return Session(
-        id=session_id,
-        key=SessionKey(app_id, _KINDS[kind], reference),
+        id=row.id,
+        key=SessionKey(row.app_id, _KINDS[row.kind], row.reference),
         terms=SessionTerms(
-            title=title,
-            status=_STATUSES[status],
-            video=video,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            providers=tuple([PROVIDERS[name] for name in providers]),
-            policy=policy,
-            metadata=metadata,
+            title=row.title,
+            status=_STATUSES[row.status],
+            video=row.video,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            providers=tuple([PROVIDERS[name] for name in row.providers]),
+            policy=row.policy,
+            metadata=row.metadata,
         ),
-        provider=None if provider is None else PROVIDERS[provider],
-        version=version,
-        created_at=created_at,
-        updated_at=updated_at,
-        no_shows_reported_for=no_shows_reported_for,
-        concluded_at=concluded_at,
-        ended_for_all_at=ended_for_all_at,
+        provider=None if row.provider is None else PROVIDERS[row.provider],
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        no_shows_reported_for=row.no_shows_reported_for,
+        concluded_at=row.concluded_at,
+        ended_for_all_at=row.ended_for_all_at,
     )
-
-
-SESSION_COLUMNS = Columns(
-    "app_id",
-    "id",
-    "kind",
-    "reference",
-    "title",
-    "status",
-    "video",
-    "starts_at",
-    "ends_at",
-    "providers",
-    "policy",
-    "metadata",
-    "provider",
-    "version",
-    "created_at",
-    "updated_at",
-    "no_shows_reported_for",
-    "concluded_at",
-    "ended_for_all_at",
-)
-_KINDS = words(SessionKind)
-_STATUSES = words(SessionStatus)
 
 
 def participant_from(row: Row[Any]) -> Participant:

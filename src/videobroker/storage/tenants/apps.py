@@ -122,17 +122,17 @@ async def delete_rules(unit: UnitOfWork, app_id: AppId) -> bool:
     return removed.one_or_none() is not None
 
 
-async def rules_of(unit: UnitOfWork, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
+async def rules_for_issuer(unit: UnitOfWork, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
     """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
     return await _rules(unit, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer))
 
 
-async def rules_beside(unit: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
+async def lock_overlapping_rules(unit: UnitOfWork, rules: TokenRules) -> list[tuple[AppId, TokenRules]]:
     """All rules that may accept the same tokens as these. No other rules are saved until the transaction ends."""
     await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("user_token_rules", 0))))
     if rules.issuer is None:
         return await _rules(unit, true())
-    return await rules_of(unit, rules.issuer)
+    return await rules_for_issuer(unit, rules.issuer)
 
 
 async def _rules(unit: UnitOfWork, condition: ColumnElement[bool]) -> list[tuple[AppId, TokenRules]]:

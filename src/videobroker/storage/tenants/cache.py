@@ -1,8 +1,8 @@
-"""Apps and keys that were asked for a moment ago, so that not every request has to ask for them.
+"""TTL cache of API keys and apps, so that a request does not need a query for its credentials.
 
-What is remembered is dropped when somebody changes it: at once in this process, and in every other as soon as it hears
-of it (LISTEN/NOTIFY). Should it not hear, everything is asked for again before a second has passed: a key that was
-revoked is refused everywhere within a second, whatever happens. What does not exist is not remembered.
+An entry is dropped when its app changes: at once in this process, and through LISTEN/NOTIFY in the others. A process
+that misses the notification queries again before a second has passed, so a revoked key is refused everywhere within a
+second. Absent keys and apps are not cached.
 """
 
 import asyncio
@@ -20,148 +20,143 @@ from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants import apps
 
-TRUSTED_SECONDS = 0.9
-"""So long something is believed, counted from before it was asked for."""
-RENEWED_AFTER_SECONDS = 0.7
-"""Who uses something older has it asked for again, and does not wait for it."""
-MOST_REMEMBERED = 10_000
+TTL_SECONDS = 0.9
+"""Measured from before the query was sent."""
+REFRESH_AFTER_SECONDS = 0.7
+"""A hit on an older entry starts a query in the background (stale-while-revalidate)."""
+MAX_ENTRIES = 10_000
 
-ASKED = Counter("videobroker_known_asked", "Look-ups of keys and apps that went to the database.")
+QUERIES = Counter("videobroker_known_asked", "Look-ups of keys and apps that went to the database.")
 
-Name = TypeVar("Name")
-Thing = TypeVar("Thing")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered(Generic[Thing]):
-    thing: Thing
+class _Entry(Generic[Value]):
+    value: Value
     app_id: AppId
-    asked_at: float
+    queried_at: float
 
 
-class Memory(Generic[Name, Thing]):
-    """Things that belong to apps, by name."""
+class TtlCache(Generic[Key, Value]):
+    """Values that belong to apps. Concurrent lookups of the same key share one query (single-flight)."""
 
     def __init__(
         self,
-        ask: Callable[[Name], Coroutine[Any, Any, Thing | None]],
-        app_of: Callable[[Thing], AppId],
+        query: Callable[[Key], Coroutine[Any, Any, Value | None]],
+        app_of: Callable[[Value], AppId],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` tells seconds that never go back."""
-        self._ask = ask
+        """`clock` returns monotonic seconds."""
+        self._query = query
         self._app_of = app_of
         self._clock = clock
-        self._remembered: dict[Name, _Remembered[Thing]] = {}
-        self._asking: dict[Name, asyncio.Task[Thing | None]] = {}
-        self._tasks: set[asyncio.Task[Thing | None]] = set()
-        self._changes = 0
+        self._entries: dict[Key, _Entry[Value]] = {}
+        self._current: dict[Key, asyncio.Task[Value | None]] = {}
+        """Queries that later callers may share: started after the last invalidation."""
+        self._tasks: set[asyncio.Task[Value | None]] = set()
+        self._invalidations = 0
 
-    async def find(self, name: Name) -> Thing | None:
-        """What is called so."""
-        known = self._remembered.get(name)
-        if known is not None:
-            age = self._clock() - known.asked_at
-            if age < TRUSTED_SECONDS:
-                if age > RENEWED_AFTER_SECONDS and name not in self._asking:
-                    self._start_asking(name)
-                return known.thing
-        # Whoever comes meanwhile waits for the same answer; who gives up leaves the others theirs.
-        return await asyncio.shield(self._asking.get(name) or self._start_asking(name))
+    async def find(self, key: Key) -> Value | None:
+        """The value, from the cache or the database."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            age = self._clock() - entry.queried_at
+            if age < TTL_SECONDS:
+                if age > REFRESH_AFTER_SECONDS and key not in self._current:
+                    self._start_query(key)
+                return entry.value
+        # Shielded: a caller that is canceled does not cancel the query of the others.
+        return await asyncio.shield(self._current.get(key) or self._start_query(key))
 
-    def forget(self, app_id: AppId) -> None:
-        """Something of the app was changed."""
-        for name in [name for name, known in self._remembered.items() if known.app_id == app_id]:
-            del self._remembered[name]
-        self._changed()
+    def invalidate(self, app_id: AppId) -> None:
+        """Drop all entries of an app."""
+        for key in [key for key, entry in self._entries.items() if entry.app_id == app_id]:
+            del self._entries[key]
+        self._abandon_queries()
 
-    def forget_all(self) -> None:
-        """Something may have been changed."""
-        self._remembered.clear()
-        self._changed()
+    def invalidate_all(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+        self._abandon_queries()
 
     async def aclose(self) -> None:
-        """Ask for nothing any more."""
+        """Cancel all queries."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _changed(self) -> None:
-        # What is being asked for now may be what stood there before.
-        self._changes += 1
-        self._asking.clear()
+    def _abandon_queries(self) -> None:
+        # Queries that were sent before the change may return the old value: it is neither cached nor shared.
+        self._invalidations += 1
+        self._current.clear()
 
-    def _start_asking(self, name: Name) -> "asyncio.Task[Thing | None]":
-        task = asyncio.create_task(self._look(name), name="known")
-        self._asking[name] = task
+    def _start_query(self, key: Key) -> "asyncio.Task[Value | None]":
+        task = asyncio.create_task(self._query_and_cache(key), name="tenant cache")
+        self._current[key] = task
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._asked(name, done))
+        task.add_done_callback(lambda done: self._query_done(key, done))
         return task
 
-    def _asked(self, name: Name, task: "asyncio.Task[Thing | None]") -> None:
+    def _query_done(self, key: Key, task: "asyncio.Task[Value | None]") -> None:
         self._tasks.discard(task)
-        if self._asking.get(name) is task:
-            del self._asking[name]
+        if self._current.get(key) is task:
+            del self._current[key]
         if not task.cancelled():
-            # Who waits for it gets the error; of an answer that nobody waits for, there is nothing to tell.
+            # Waiting callers get the exception. Retrieving it here keeps asyncio from logging it when there are none.
             task.exception()
 
-    async def _look(self, name: Name) -> Thing | None:
-        changes, asked_at = self._changes, self._clock()
-        ASKED.inc()
-        thing = await self._ask(name)
-        if changes == self._changes:
-            self._remembered.pop(name, None)
-            if thing is not None:
-                while len(self._remembered) >= MOST_REMEMBERED:
-                    del self._remembered[next(iter(self._remembered))]
-                self._remembered[name] = _Remembered(thing, self._app_of(thing), asked_at)
-        return thing
+    async def _query_and_cache(self, key: Key) -> Value | None:
+        invalidations, queried_at = self._invalidations, self._clock()
+        QUERIES.inc()
+        value = await self._query(key)
+        if invalidations == self._invalidations:
+            self._entries.pop(key, None)
+            if value is not None:
+                while len(self._entries) >= MAX_ENTRIES:
+                    del self._entries[next(iter(self._entries))]
+                self._entries[key] = _Entry(value, self._app_of(value), queried_at)
+        return value
 
 
 class TenantCache:
-    """What this process remembers of apps and keys."""
+    """The apps and API keys that this process has cached."""
 
-    def __init__(
-        self,
-        store: Store,
-        listener: Listener,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: Store, listener: Listener, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._keys = Memory[bytes, tuple[ApiKey, App]](self._ask_for_key, lambda found: found[1].id, clock)
-        self._named = Memory[str, App](self._ask_for_app, lambda app: app.id, clock)
-        listener.follow_apps(self.forget, self.forget_all)
+        self._keys = TtlCache[bytes, tuple[ApiKey, App]](self._query_key, lambda found: found[1].id, clock)
+        self._apps = TtlCache[str, App](self._query_app, lambda app: app.id, clock)
+        listener.on_app_change(self.invalidate, self.invalidate_all)
 
     async def by_key(self, digest: bytes) -> tuple[ApiKey, App] | None:
         """The key with this digest, which may have expired, and its app."""
         return await self._keys.find(digest)
 
     async def by_name(self, name: str) -> App | None:
-        """The app that is called so."""
-        return await self._named.find(name)
+        """The app with this name."""
+        return await self._apps.find(name)
 
-    def forget(self, app_id: AppId) -> None:
-        """The app, a key of it or an account of it was changed."""
-        self._keys.forget(app_id)
-        self._named.forget(app_id)
+    def invalidate(self, app_id: AppId) -> None:
+        """Drop the entries of an app: it, one of its keys, or one of its accounts was changed."""
+        self._keys.invalidate(app_id)
+        self._apps.invalidate(app_id)
 
-    def forget_all(self) -> None:
-        """Changes may have been missed."""
-        self._keys.forget_all()
-        self._named.forget_all()
+    def invalidate_all(self) -> None:
+        """Drop all entries: notifications of changes may have been missed."""
+        self._keys.invalidate_all()
+        self._apps.invalidate_all()
 
     async def aclose(self) -> None:
-        """Ask for nothing any more."""
+        """Cancel all queries."""
         await self._keys.aclose()
-        await self._named.aclose()
+        await self._apps.aclose()
 
-    async def _ask_for_key(self, digest: bytes) -> tuple[ApiKey, App] | None:
+    async def _query_key(self, digest: bytes) -> tuple[ApiKey, App] | None:
         async with self._store.transaction() as unit:
             return await apps.find_by_key(unit, digest)
 
-    async def _ask_for_app(self, name: str) -> App | None:
+    async def _query_app(self, name: str) -> App | None:
         async with self._store.transaction() as unit:
             return await apps.find_app(unit, name)

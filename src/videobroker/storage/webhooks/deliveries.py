@@ -35,10 +35,10 @@ from videobroker.storage.postgres import pagination
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 
-LEASE = timedelta(seconds=30)
+LEASE_DURATION = timedelta(seconds=30)
 """Longer than an attempt can take. After a crash somebody else tries again then."""
-RETRYING_CONSIDERED = 1_000
-UNDER_WAY = timedelta(seconds=28)
+RETRYING_LIMIT = 1_000
+MAX_ATTEMPT_DURATION = timedelta(seconds=28)
 """What was taken longer ago is under way no more: it has come to its end, or whoever took it is dead."""
 
 
@@ -53,7 +53,7 @@ class DueDelivery:
     """It is ours until then, and no longer."""
 
 
-async def make(
+async def create(
     unit: UnitOfWork,
     app_id: AppId,
     endpoint_id: EndpointId,
@@ -81,7 +81,7 @@ async def make(
     return len(rows)
 
 
-async def take_due(
+async def claim_due(
     unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
 ) -> list[DueDelivery]:
     """What may be attempted now and nobody else is attempting, oldest first; nobody else takes it for a while.
@@ -95,7 +95,9 @@ async def take_due(
         deliveries.c.endpoint_id == endpoint_id,
         deliveries.c.state == DeliveryState.PENDING,
     )
-    taken_lately = deliveries.c.lease_until >= func.clock_timestamp() + literal(LEASE - UNDER_WAY, Interval)
+    taken_lately = deliveries.c.lease_until >= func.clock_timestamp() + literal(
+        LEASE_DURATION - MAX_ATTEMPT_DURATION, Interval
+    )
     under_way = select(deliveries.c.id).where(*pending, taken_lately).limit(limit).subquery()
     limit -= (await unit.execute(select(func.count()).select_from(under_way))).scalar_one()
     if limit <= 0:
@@ -114,7 +116,7 @@ async def take_due(
     taken = (
         update(deliveries)
         .where(deliveries.c.app_id == app_id, deliveries.c.id == chosen.c.id)
-        .values(lease_until=func.clock_timestamp() + literal(LEASE, Interval))
+        .values(lease_until=func.clock_timestamp() + literal(LEASE_DURATION, Interval))
         .returning(deliveries)
     )
     found = [
@@ -185,7 +187,7 @@ async def record_attempt(
     )
 
 
-async def give_up(unit: UnitOfWork, due: DueDelivery) -> None:
+async def mark_failed(unit: UnitOfWork, due: DueDelivery) -> None:
     """Write that there is nothing to deliver any more."""
     await unit.execute(
         update(deliveries)
@@ -253,7 +255,7 @@ async def retrying(
             deliveries.c.state == DeliveryState.PENDING,
         )
         .order_by(deliveries.c.xid, deliveries.c.seq)
-        .limit(RETRYING_CONSIDERED)
+        .limit(RETRYING_LIMIT)
         .subquery()
     )
     statement = select(oldest).order_by(oldest.c.xid, oldest.c.seq).limit(limit)
@@ -296,7 +298,7 @@ async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) 
     ]
 
 
-async def retry(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
+async def reschedule(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
     """Put a delivery on its way once more."""
     await unit.execute(
         update(deliveries)
@@ -306,7 +308,7 @@ async def retry(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now
 
 
 @dataclass(frozen=True, slots=True)
-class Aged:
+class AgedDelivery:
     """What became of a delivery, and when it was made and last attempted."""
 
     id: DeliveryId
@@ -315,14 +317,14 @@ class Aged:
     attempted_at: datetime | None
 
 
-async def older(
+async def claim_older(
     unit: UnitOfWork,
     app_id: AppId,
     *,
     than: datetime,
     behind: tuple[datetime, object] | None,
     limit: int,
-) -> list[Aged]:
+) -> list[AgedDelivery]:
     """Deliveries that were made before then, oldest first, from behind a place on, and held by nobody; ours now."""
     attempted_at = (
         select(func.max(attempts.c.at))
@@ -341,18 +343,18 @@ async def older(
     if behind is not None:
         statement = statement.where(tuple_(deliveries.c.created_at, deliveries.c.id) > behind)
     return [
-        Aged(row.id, DeliveryState(row.state), row.created_at, row.attempted_at)
+        AgedDelivery(row.id, DeliveryState(row.state), row.created_at, row.attempted_at)
         for row in await unit.execute(statement)
     ]
 
 
-async def forget(unit: UnitOfWork, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
+async def delete_deliveries(unit: UnitOfWork, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
     """Delete these, and every attempt at them."""
     if chosen := list(ids):
         await unit.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
 
 
-async def empty_answers(
+async def erase_answers(
     unit: UnitOfWork, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
 ) -> int:
     """Take out what receivers answered to deliveries of these events, and of all events of these sessions; how many."""

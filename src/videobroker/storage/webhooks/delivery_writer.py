@@ -1,4 +1,4 @@
-"""Writes what endpoints have taken. Deliveries that end at the same time share a round trip, and a transaction."""
+"""Records successful deliveries. Those that end at the same time share a round trip, and a transaction."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,10 @@ from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 from videobroker.storage.webhooks.deliveries import DueDelivery
 
-FLIGHTS = 1
-"""Queries under way at a time."""
+CONCURRENT_QUERIES = 1
 
 _Columns = dict[str, tuple[str, Any]]
-_SENT: _Columns = {
+_PARAMETERS: _Columns = {
     "app_ids": ("app_id", Uuid),
     "endpoint_ids": ("endpoint_id", Uuid),
     "delivery_ids": ("delivery_id", Uuid),
@@ -46,55 +45,58 @@ _SENT: _Columns = {
 }
 
 
-def _write() -> Select[tuple[object, ...]]:
-    taken = (
-        func.unnest(*(bindparam(many, type_=ARRAY(kind)) for many, (_, kind) in _SENT.items()))
-        .table_valued(*(column(name, kind) for name, kind in _SENT.values()), name="taken")
+def _record() -> Select[tuple[object, ...]]:
+    successes = (
+        func.unnest(*(bindparam(many, type_=ARRAY(kind)) for many, (_, kind) in _PARAMETERS.items()))
+        .table_valued(*(column(name, kind) for name, kind in _PARAMETERS.values()), name="successes")
         .render_derived()
     )
-    told = select(taken.c.app_id, taken.c.endpoint_id).distinct().subquery("told")
-    # First: an endpoint that is being removed takes its deliveries along, and nothing is written of it any more.
-    held = (
+    affected = select(successes.c.app_id, successes.c.endpoint_id).distinct().subquery("affected")
+    # Locked first: deleting an endpoint deletes its deliveries, and nothing must be written about them afterwards.
+    locked = (
         select(webhook_endpoints.c.app_id, webhook_endpoints.c.id)
-        .join(told, (webhook_endpoints.c.app_id == told.c.app_id) & (webhook_endpoints.c.id == told.c.endpoint_id))
+        .join(
+            affected,
+            (webhook_endpoints.c.app_id == affected.c.app_id) & (webhook_endpoints.c.id == affected.c.endpoint_id),
+        )
         .with_for_update(key_share=True, read=True, of=webhook_endpoints)
-        .cte("held")
+        .cte("locked")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    ours = deliveries.c.lease_until == taken.c.lease_until
+    is_ours = deliveries.c.lease_until == successes.c.lease_until
     counted = (
         update(deliveries)
         .where(
-            held.c.app_id == taken.c.app_id,
-            held.c.id == taken.c.endpoint_id,
-            deliveries.c.app_id == taken.c.app_id,
-            deliveries.c.id == taken.c.delivery_id,
+            locked.c.app_id == successes.c.app_id,
+            locked.c.id == successes.c.endpoint_id,
+            deliveries.c.app_id == successes.c.app_id,
+            deliveries.c.id == successes.c.delivery_id,
         )
         .values(
             attempts=deliveries.c.attempts + literal_column("1"),
-            state=case((ours, literal_column("'delivered'")), else_=deliveries.c.state),
-            failures=case((ours, literal_column("0")), else_=deliveries.c.failures),
-            next_at=case((ours, null()), else_=deliveries.c.next_at),
-            lease_until=case((ours, null()), else_=deliveries.c.lease_until),
+            state=case((is_ours, literal_column("'delivered'")), else_=deliveries.c.state),
+            failures=case((is_ours, literal_column("0")), else_=deliveries.c.failures),
+            next_at=case((is_ours, null()), else_=deliveries.c.next_at),
+            lease_until=case((is_ours, null()), else_=deliveries.c.lease_until),
         )
         .returning(
             deliveries.c.app_id,
             deliveries.c.endpoint_id,
             deliveries.c.id,
             deliveries.c.attempts,
-            *(taken.c[name] for name in _SHOWN),
+            *(successes.c[name] for name in _ATTEMPT_COLUMNS),
         )
         .cte("counted")
     )
     written = (
         insert(attempts)
         .from_select(
-            ["app_id", "delivery_id", "number", *_SHOWN],
-            select(counted.c.app_id, counted.c.id, counted.c.attempts, *(counted.c[name] for name in _SHOWN)),
+            ["app_id", "delivery_id", "number", *_ATTEMPT_COLUMNS],
+            select(counted.c.app_id, counted.c.id, counted.c.attempts, *(counted.c[name] for name in _ATTEMPT_COLUMNS)),
         )
         .cte("written")
     )
-    healed = (
+    recovered = (
         update(webhook_endpoints)
         .where(
             webhook_endpoints.c.failing_since.is_not(None),
@@ -102,67 +104,72 @@ def _write() -> Select[tuple[object, ...]]:
             webhook_endpoints.c.id == counted.c.endpoint_id,
         )
         .values(failing_since=null())
-        .cte("healed")
+        .cte("recovered")
     )
-    return select(counted.c.id).add_cte(written, healed)
+    return select(counted.c.id).add_cte(written, recovered)
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """A delivery that its endpoint has taken."""
+class SuccessfulDelivery:
+    """A delivery that its endpoint has accepted."""
 
     due: DueDelivery
     attempt: DeliveryAttempt
 
 
 class DeliveryWriter:
-    """Writes receipts."""
+    """Batcher: concurrent records share a round trip."""
 
     def __init__(self, store: Store) -> None:
-        self._wires = [DedicatedConnection(store) for _ in range(FLIGHTS)]
-        self._written = Batcher[Receipt, None]("receipts", [partial(_write_all, wire) for wire in self._wires])
+        self._connections = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
+        self._deliveries = Batcher[SuccessfulDelivery, None](
+            "receipts", [partial(_record_all, connection) for connection in self._connections]
+        )
 
-    async def record(self, receipt: Receipt) -> None:
-        """Write that the endpoint has taken it, and that the endpoint works. It is on disk when this returns.
+    async def record(self, delivery: SuccessfulDelivery) -> None:
+        """Record the attempt, and that the endpoint works. Committed when this returns.
 
-        As in `deliveries.record_attempt`: where the delivery is not ours any more, the attempt alone is written.
+        If the lease of the delivery was lost, only the attempt is written, as in `deliveries.record_attempt`.
         """
-        await self._written.ask(receipt)
+        await self._deliveries.ask(delivery)
 
     async def aclose(self) -> None:
-        """Stop writing."""
-        await self._written.aclose()
-        for wire in self._wires:
-            await wire.aclose()
+        """Finish the current query, and close the connections."""
+        await self._deliveries.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
 
-async def _write_all(wire: DedicatedConnection, receipts: Sequence[Receipt]) -> list[None]:
-    for some in _each_once(receipts):
-        await wire.fetch(WRITE, _values(some))
-    return [None] * len(receipts)
+async def _record_all(connection: DedicatedConnection, deliveries: Sequence[SuccessfulDelivery]) -> list[None]:
+    for some in _without_repetitions(deliveries):
+        await connection.fetch(RECORD, _values(some))
+    return [None] * len(deliveries)
 
 
-def _each_once(receipts: Sequence[Receipt]) -> Iterator[list[Receipt]]:
-    """No delivery twice in one statement, which would see it as it was before: a lease may end during an attempt."""
-    left = list(receipts)
+def _without_repetitions(deliveries: Sequence[SuccessfulDelivery]) -> Iterator[list[SuccessfulDelivery]]:
+    """Statements without a repeated delivery, whose second attempt would not see the first.
+
+    Two attempts at one delivery can succeed: the lease of the first may end before it does.
+    """
+    left = list(deliveries)
     while left:
         now = {each.due.delivery.id: each for each in reversed(left)}
         yield list(now.values())
         left = [each for each in left if now[each.due.delivery.id] is not each]
 
 
-def _values(receipts: Sequence[Receipt]) -> dict[str, list[Any]]:
+def _values(deliveries: Sequence[SuccessfulDelivery]) -> dict[str, list[Any]]:
     return {
-        "app_ids": [each.due.delivery.app_id for each in receipts],
-        "endpoint_ids": [each.due.delivery.endpoint_id for each in receipts],
-        "delivery_ids": [each.due.delivery.id for each in receipts],
-        "leases": [each.due.lease_until for each in receipts],
-        "moments": [each.attempt.at for each in receipts],
-        "statuses": [each.attempt.status for each in receipts],
-        "latencies": [each.attempt.latency_ms for each in receipts],
-        "bodies": [each.attempt.body for each in receipts],
+        "app_ids": [each.due.delivery.app_id for each in deliveries],
+        "endpoint_ids": [each.due.delivery.endpoint_id for each in deliveries],
+        "delivery_ids": [each.due.delivery.id for each in deliveries],
+        "leases": [each.due.lease_until for each in deliveries],
+        "moments": [each.attempt.at for each in deliveries],
+        "statuses": [each.attempt.status for each in deliveries],
+        "latencies": [each.attempt.latency_ms for each in deliveries],
+        "bodies": [each.attempt.body for each in deliveries],
     }
 
 
-_SHOWN = ("at", "status", "latency_ms", "body")
-WRITE = Query(_write())
+_ATTEMPT_COLUMNS = ("at", "status", "latency_ms", "body")
+RECORD = Query(_record())

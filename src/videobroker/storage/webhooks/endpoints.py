@@ -47,7 +47,7 @@ async def of_app(unit: UnitOfWork, app_id: AppId) -> list[Endpoint]:
     return [_endpoint_from(row, unit.secret_box) for row in await unit.execute(statement)]
 
 
-async def take(unit: UnitOfWork, app_id: AppId) -> list[tuple[Endpoint, str | None]]:
+async def lock_enabled(unit: UnitOfWork, app_id: AppId) -> list[tuple[Endpoint, str | None]]:
     """The app's enabled endpoints that nobody else is making deliveries for, and how far they have got."""
     statement = (
         select(endpoints)
@@ -94,12 +94,12 @@ def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
     )
 
 
-async def one_by_one(unit: UnitOfWork, app_id: AppId) -> None:
+async def lock_endpoints_of_app(unit: UnitOfWork, app_id: AppId) -> None:
     """Whoever else comes here for this app waits until this transaction ends: endpoints are counted, then added."""
     await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"endpoints of {app_id}", 0))))
 
 
-async def hold(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> bool:
+async def lock_shared(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> bool:
     """Keep an endpoint from being removed until this transaction ends; False when there is none."""
     statement = (
         select(endpoints.c.id)
@@ -109,7 +109,7 @@ async def hold(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> bool
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def remove(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> str | None:
+async def delete_endpoint(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> str | None:
     """Delete an endpoint and everything on its way to it. Its URL; None when there is none."""
     statement = (
         delete(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id).returning(endpoints.c.url)
@@ -118,19 +118,19 @@ async def remove(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> st
     return url
 
 
-async def advance(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, cursor: str) -> None:
+async def set_cursor(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, cursor: str) -> None:
     """Write how far in the journal deliveries have been made."""
     await unit.execute(_this(app_id, endpoint_id).values(cursor=cursor))
 
 
-async def succeeded(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> None:
+async def mark_working(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> None:
     """Write that it has taken something."""
     await unit.execute(
         _this(app_id, endpoint_id).where(endpoints.c.failing_since.is_not(None)).values(failing_since=None)
     )
 
 
-async def failed(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> datetime:
+async def mark_failing(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> datetime:
     """Write that it has not; since when that has been so."""
     statement = (
         _this(app_id, endpoint_id)
@@ -152,7 +152,7 @@ async def disable(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reas
     return (await unit.execute(statement)).one_or_none() is not None
 
 
-async def listening_apps(unit: UnitOfWork) -> Sequence[AppId]:
+async def apps_with_endpoints(unit: UnitOfWork) -> Sequence[AppId]:
     """The apps that have an endpoint which is not disabled."""
     statement = select(endpoints.c.app_id).where(endpoints.c.disabled.is_(None)).distinct()
     return (await unit.execute(statement)).scalars().all()

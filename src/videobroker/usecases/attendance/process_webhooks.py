@@ -19,7 +19,7 @@ from videobroker.domain.sessions import Session
 from videobroker.errors import ProviderNotConfigured, StorageUnavailable, WebhookUnreadable
 from videobroker.providers.contract import Provider
 from videobroker.storage.attendance import identities, webhook_inbox
-from videobroker.storage.attendance.webhook_inbox import BATCH, StoredWebhook
+from videobroker.storage.attendance.webhook_inbox import BATCH_ROWS, StoredWebhook
 from videobroker.storage.calls import calls
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
@@ -49,11 +49,11 @@ async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     applied = 0
     while True:
         async with broker.store.transaction() as transaction:
-            kept = await webhook_inbox.take(transaction, app_id, session_id)
+            kept = await webhook_inbox.claim_pending(transaction, app_id, session_id)
             if kept:
                 await _apply_batch(transaction, broker, app_id, session_id, kept, now)
         applied += len(kept)
-        if len(kept) < BATCH:
+        if len(kept) < BATCH_ROWS:
             return applied
 
 
@@ -70,7 +70,7 @@ async def _apply_batch(
     if app is None or session is None:
         raise LookupError(f"the inbox speaks of session {session_id}, which does not exist")
     by_call: dict[CallId, list[ReceivedObservation]] = defaultdict(list)
-    known = {call.id: call for call in await calls.of_session(transaction, app_id, session_id)}
+    known = {call.id: call for call in await calls.newest_of_session(transaction, app_id, session_id)}
     recorded: list[tuple[NoticeId, Provider, RecordingUpdate]] = []
     done: list[NoticeId] = []
     for each in kept:
@@ -159,12 +159,14 @@ async def call_for(
     started_at = observation.since or observation.at
     person = observation.provider_user_id
     people = [] if person is None else [person]
-    names = await identities.names(transaction, app.id, session.id, people, numbered=provider.needs_uid)
+    names = await identities.user_ids_by_provider_id(
+        transaction, app.id, session.id, people, numbered=provider.needs_uid
+    )
     started_by = names.get(person or "")
     new = Call(CallId(uuid7(now)), session.id, provider.name, started_at=started_at, started_by=started_by)
     if not await calls.open_call(transaction, app.id, new):
         return None
-    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
     data = {"call": str(new.id), "provider": provider.name}
     event = create_session_event(
         session, EventType.CALL_STARTED, actor=Actor(app.id), now=now, user_id=started_by, data=data

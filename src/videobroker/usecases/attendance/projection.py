@@ -85,7 +85,9 @@ async def learn(
     everything = [each.observation for each in (*known.attested, *told)]
     stays = fold(everything, ended_at=call.ended_at if final else None)
     everybody = {stay.provider_user_id for stay in stays}
-    names = await identities.names(transaction, app.id, session.id, everybody, numbered=known.numbered)
+    names = await identities.user_ids_by_provider_id(
+        transaction, app.id, session.id, everybody, numbered=known.numbered
+    )
     await stay_rows.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
     numbers = summarize_spans(await stay_rows.spans_of(transaction, app.id, call.id))
     await stay_rows.write_summary(
@@ -195,9 +197,9 @@ async def _follow_up(
 ) -> None:
     # Whether the call is empty now, whether the verdicts still hold: one look answers both.
     if session.concluded_at is not None:
-        await sessions.conclude(transaction, app.id, session.id, at=None)
-    await sessions.attend_sooner(transaction, app.id, session.id, now)
+        await sessions.set_concluded_at(transaction, app.id, session.id, at=None)
+    await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
     there = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
-    if there and await removals.saw_again(transaction, app.id, session.id, there, now=now):
+    if there and await removals.record_sightings(transaction, app.id, session.id, there, now=now):
         # Perhaps with credentials from before they were put out.
         await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))

@@ -12,7 +12,7 @@ from videobroker.domain.ids import NoticeId, SessionId, uuid7
 from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
 from videobroker.providers.contract import Capability, Notice, Provider
 from videobroker.storage.attendance import identities
-from videobroker.storage.attendance.inbox_writer import Address, Arrived
+from videobroker.storage.attendance.inbox_writer import IncomingWebhook, RoomAddress
 from videobroker.storage.calls import calls
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
@@ -47,8 +47,8 @@ async def hear(
         broker.rejections.count(error.app_id, error.code, None, now=now)
         raise
     session_id, ignored = await _addressee(broker, app, provider, notice, now)
-    new = await broker.inbox_writer.keep(
-        Arrived(
+    new = await broker.inbox_writer.record(
+        IncomingWebhook(
             app_id=app.id,
             id=NoticeId(uuid7(now)),
             provider=provider.name,
@@ -100,7 +100,7 @@ async def _addressee(
     told = notice.observation or notice.recording
     if told is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
-    sharing = await broker.inbox_writer.sharing(Address(app.id, provider.name, notice.room_id))
+    sharing = await broker.inbox_writer.sessions_of_room(RoomAddress(app.id, provider.name, notice.room_id))
     if not sharing:
         return None, "is about a room that is not ours"
     if told.at > now + AHEAD:
@@ -132,7 +132,7 @@ async def _recorded_session(
     news = notice.recording
     if news is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
-    running = await calls.sessions_running(
+    running = await calls.sessions_with_calls(
         transaction, app.id, provider.name, notice.room_id, since=news.moment, until=news.stopped_at or news.moment
     )
     return (running[0], None) if len(running) == 1 else (None, "is about a recording of no single session")

@@ -107,7 +107,7 @@ async def ask_about_room(
     begun: set[CallId] = set()
     async with broker.store.transaction() as transaction:
         locked = await sessions.lock_by_id(transaction, app_id, session_id)
-        held = await calls.of_session(transaction, app_id, session_id)
+        held = await calls.newest_of_session(transaction, app_id, session_id)
         for roll in rolls if locked is not None else ():
             for seen in await _own_people(transaction, question, roll):
                 arrival = _arrival(question, roll, seen)
@@ -137,13 +137,13 @@ async def _question(
     room_id = next((room.provider_room_id for room in found if room.provider is name), None)
     left = [
         room.provider_room_id
-        for room in await rooms.former(transaction, app_id, session_id, retired_since=since)
+        for room in await rooms.former_rooms_of(transaction, app_id, session_id, retired_since=since)
         if room.provider is name
     ]
     room_ids = (*left, *([] if room_id is None else [room_id]))
     if app is None or session is None or not room_ids:
         return None
-    sharing = [] if room_id is None else await rooms.sessions_at(transaction, app_id, name, room_id, limit=2)
+    sharing = [] if room_id is None else await rooms.sessions_of_room(transaction, app_id, name, room_id, limit=2)
     return _Question(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
@@ -237,7 +237,7 @@ async def _write(
     evidence = str(uuid7(now))
     news: Sequence[Observation] = ()
     if question is not None and told is ReconciliationOutcome.ANSWERED:
-        held = await calls.of_session(transaction, app_id, session_id)
+        held = await calls.newest_of_session(transaction, app_id, session_id)
         # With one that names nobody: whoever is not named anywhere is not there any more.
         own = [
             *await _own_part(transaction, question, rolls, call, held),
@@ -256,7 +256,7 @@ async def _write(
     if attested or settles:
         await learn(transaction, app, known, attested, final=settles, now=now)
     if told is ReconciliationOutcome.ANSWERED:
-        await calls.hear_of(transaction, app_id, call_id, now=now)
+        await calls.set_evidence_at(transaction, app_id, call_id, now=now)
     if attested:
         data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
         event = create_session_event(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
@@ -308,9 +308,9 @@ def _told_of_person(user_id: str | None, name: str, stays: Sequence[Stay]) -> di
 async def _settle(
     transaction: UnitOfWork, app: App, session: Session, call: Call, *, reconciled: bool, now: datetime
 ) -> None:
-    if not await calls.settle(transaction, app.id, call.id, now=now):
+    if not await calls.mark_settled(transaction, app.id, call.id, now=now):
         return
-    await sessions.attend_sooner(transaction, app.id, session.id, now)
+    await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
     settled = await calls.find(transaction, app.id, call.id)
     numbers = (settled or call).attendance
     data: dict[str, Any] = {

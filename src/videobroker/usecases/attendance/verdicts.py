@@ -92,7 +92,7 @@ async def write_verdicts(
     await verdicts.replace(
         transaction, app.id, session.id, {(each.user_id, each.role or ""): each.judgement for each in judged}
     )
-    await sessions.conclude(transaction, app.id, session.id, at=now)
+    await sessions.set_concluded_at(transaction, app.id, session.id, at=now)
     data = {
         "counts": {
             verdict.value: sum(each.judgement.verdict is verdict for each in judged) for verdict in AttendanceVerdict
@@ -196,18 +196,18 @@ async def _case(transaction: UnitOfWork, app: App, session: Session, *, confirme
     window = _window(app, session)
     attended = [
         each
-        for each in await stay_rows.attended(transaction, app.id, session.id)
+        for each in await stay_rows.attended_session(transaction, app.id, session.id)
         if window.overlaps(each.stay.joined_at, each.stay.left_at)
     ]
-    held = await calls.of_session(transaction, app.id, session.id)
+    held = await calls.newest_of_session(transaction, app.id, session.id)
     removed = await removals.of_session(transaction, app.id, session.id)
-    issued = await identities.issued_since(
+    issued = await identities.last_issued_at(
         transaction, app.id, session.id, user_id=None, since=session.created_at - LOOKS_BACK
     )
     return _Case(
         app=app,
         session=session,
-        roster=await sessions.roster(transaction, app.id, session.id),
+        roster=await sessions.participants_of(transaction, app.id, session.id),
         calls=[call for call in held if window.overlaps(call.started_at, call.ended_at)],
         own=_grouped((each.user_id, each.stay) for each in attended),
         strangers=_grouped((each.stay.provider_user_id, each.stay) for each in attended if each.user_id is None),

@@ -87,7 +87,7 @@ async def open_call(
     call = Call(CallId(uuid7(context.now)), session.id, provider, started_at=context.now, started_by=by)
     if await calls.open_call(transaction, context.app.id, call):
         # The window may have closed since this request began: somebody has to look.
-        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
         await sessions.set_ended_for_all(transaction, context.app.id, session.id, None)
         data = {"call": str(call.id), "provider": provider}
         await record(transaction, context.event(session, EventType.CALL_STARTED, user_id=by, data=data))
@@ -156,9 +156,9 @@ async def end_open_call(
     if ended is not None:
         if can_close(context, session):
             # In the same transaction: should this process die now, somebody else shuts the room.
-            await rooms.intend_closing(transaction, context.app.id, session.id, now=context.now)
-        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
-        await lobby.clear(transaction, context.app.id, session.id)
+            await rooms.request_closing(transaction, context.app.id, session.id, now=context.now)
+        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
+        await lobby.delete_entries_of_session(transaction, context.app.id, session.id)
         data = {
             "call": str(ended.id),
             "provider": ended.provider,

@@ -137,7 +137,7 @@ async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Cla
 async def _look(opening: _Opening, wanted: Room) -> Claim:
     # Only reading: hundreds of waiters must not stand in the way of the one who works.
     async with opening.context.store.transaction() as transaction:
-        return await rooms.look(transaction, opening.context.app.id, wanted)
+        return await rooms.read_claim(transaction, opening.context.app.id, wanted)
 
 
 def _failure_again(claim: Claim) -> ProviderError:
@@ -204,7 +204,7 @@ async def _next_generation(opening: _Opening, room: Room, provider_room_id: str)
         )
         if left is None:
             raise RoomNotReady("Another process prepared the room meanwhile. Ask again.", retry_after=1)
-        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
     await close_former_rooms(context, session)
     return left, await _provider_room(opening, left)
 
@@ -223,7 +223,7 @@ async def renew_room(context: RequestContext, session: Session, room: Room) -> N
         await rooms.begin_generation(
             transaction, context.app.id, room.id, holder=holder, provider_room_id=room.provider_room_id, now=context.now
         )
-        await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+        await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
         await rooms.release(transaction, context.app.id, room.id, holder=holder, failure=None)
     await close_former_rooms(context, session)
 
@@ -234,7 +234,7 @@ async def close_former_rooms(context: RequestContext, session: Session) -> None:
     Raises `ProviderError` when one could not be closed.
     """
     async with context.store.transaction() as transaction:
-        left = await rooms.former(transaction, context.app.id, session.id)
+        left = await rooms.former_rooms_of(transaction, context.app.id, session.id)
     for room in left:
         if room.provider not in context.app.accounts:
             continue
@@ -269,12 +269,12 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             codes=codes,
             now=context.now,
         )
-        bound = await sessions.stick_to(transaction, context.app.id, session.id, room.provider)
+        bound = await sessions.bind_provider(transaction, context.app.id, session.id, room.provider)
         if opened is None or bound is None:
             raise RoomNotReady("Somebody else prepared the room meanwhile. Ask again.", retry_after=1)
         if room.state is not RoomState.READY:
             await record(transaction, *_opened_events(opening, opened))
-            await sessions.attend_sooner(transaction, context.app.id, session.id, context.now)
+            await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
     if bound.terms.is_closed:
         # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
         await close_room(context, bound)
@@ -349,7 +349,7 @@ async def close_room(context: RequestContext, session: Session) -> None:
         # Whoever waits for the lease wants the room open: that this failed is no news for them.
         await _give_up(context, room, holder, None)
         async with context.store.transaction() as transaction:
-            await sessions.attend_sooner(transaction, context.app.id, session.id, context.now + TRY_AGAIN)
+            await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now + TRY_AGAIN)
         return
     async with context.store.transaction() as transaction:
         if await rooms.mark_closed(

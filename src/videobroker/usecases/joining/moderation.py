@@ -75,9 +75,11 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
             raise no_session(key)
         await require_in(context, transaction, session, Action.MODERATE)
         await _require_known(transaction, context.app, session, user_id)
-        removal = await removals.put(transaction, context.app.id, session.id, user_id, banned=ban, now=context.now)
+        removal = await removals.record_removal(
+            transaction, context.app.id, session.id, user_id, banned=ban, now=context.now
+        )
         await provider_uids.retire(transaction, context.app.id, session.id, user_id, now=context.now)
-        await lobby.drop(transaction, context.app.id, session.id, user_id)
+        await lobby.delete_entry(transaction, context.app.id, session.id, user_id)
         await record(
             transaction,
             context.event(session, EventType.PARTICIPANT_REMOVED, user_id=user_id, data={"ban": ban}),
@@ -121,9 +123,9 @@ async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> boo
 
 async def _require_known(transaction: UnitOfWork, app: App, session: Session, user_id: str) -> None:
     person = await sessions.find_participant(transaction, app.id, session.id, user_id)
-    if person is not None or await lobby.has(transaction, app.id, session.id, user_id):
+    if person is not None or await lobby.has_entry(transaction, app.id, session.id, user_id):
         return
-    issued = await identities.issued_since(
+    issued = await identities.last_issued_at(
         transaction, app.id, session.id, user_id=user_id, since=session.created_at - timedelta(days=1)
     )
     if issued is None:
@@ -164,7 +166,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     gone = [removal.user_id for removal in enforced if removal not in back]
     if gone:
         async with broker.store.transaction() as transaction:
-            await removals.let_be(transaction, app_id, session_id, gone)
+            await removals.clear_sightings(transaction, app_id, session_id, gone)
     for removal in (*fresh, *back):
         try:
             for room in found:
@@ -177,7 +179,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
             failure = error
             continue
         async with broker.store.transaction() as transaction:
-            await removals.enforce(transaction, app_id, session_id, removal, at=now)
+            await removals.mark_enforced(transaction, app_id, session_id, removal, at=now)
     if failure is not None:
         raise failure
     return len(fresh) + len(back)
@@ -186,7 +188,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
 async def _is_shared(context: RequestContext, room: Room) -> bool:
     """Whether other sessions meet in the same room: its codes are theirs as well."""
     async with context.store.transaction() as transaction:
-        sharing = await rooms.sessions_at(
+        sharing = await rooms.sessions_of_room(
             transaction, context.app.id, room.provider, room.provider_room_id or "", limit=2
         )
     return len(sharing) > 1
@@ -197,7 +199,7 @@ async def _is_unwelcome(transaction: UnitOfWork, app: App, session: Session, rem
     if removal.banned:
         return True
     since = removal.removed_at
-    issued = await identities.issued_since(transaction, app.id, session.id, user_id=removal.user_id, since=since)
+    issued = await identities.last_issued_at(transaction, app.id, session.id, user_id=removal.user_id, since=since)
     return issued is None
 
 
@@ -215,8 +217,8 @@ async def _known_as(
     transaction: UnitOfWork, app: App, session: Session, provider: Provider, user_id: str
 ) -> Iterable[str]:
     if not provider.needs_uid:
-        return await identities.names_of_user(transaction, app.id, session.id, user_id)
-    numbers = await provider_uids.retired(
+        return await identities.provider_ids_of_user(transaction, app.id, session.id, user_id)
+    numbers = await provider_uids.retired_uids(
         transaction, app.id, session.id, user_id, since=session.created_at - timedelta(days=1)
     )
     return [str(number) for number in numbers]
@@ -227,7 +229,7 @@ async def _replace_codes(context: RequestContext, session: Session, removal: Rem
     provider = context.provider(room.provider)
     async with context.store.transaction() as transaction:
         person = await sessions.find_participant(transaction, context.app.id, session.id, removal.user_id)
-        given = await identities.codes_of_user(transaction, context.app.id, session.id, removal.user_id)
+        given = await identities.code_ids_of_user(transaction, context.app.id, session.id, removal.user_id)
     own_role = GUEST_ROLE if person is None else person.role
     for role, code in room_codes.decrypt(context.broker.secret_box, room.codes).items():
         if role != context.app.provider_role(room.provider, own_role) and compute_code_id(code) not in given:

@@ -165,7 +165,7 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
-        found = await provider_uids.named(transaction, context.app.id, entrance.session.id, numbers)
+        found = await provider_uids.named_uids(transaction, context.app.id, entrance.session.id, numbers)
     return [
         CallPerson(
             uid=each.uid,

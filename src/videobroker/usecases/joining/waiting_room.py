@@ -18,7 +18,7 @@ from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import AlreadyAdmitted, EntryNotFound
 from videobroker.storage.calls import calls
 from videobroker.storage.joining import lobby
-from videobroker.storage.joining.lobby import Found
+from videobroker.storage.joining.lobby import EntryContext
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
@@ -48,12 +48,12 @@ async def knock(
         EntryId(uuid7(context.now)), user_id, display_name, is_guest, EntryState.WAITING, context.now, context.now
     )
     app_id = session.key.app_id
-    if await lobby.knock(transaction, app_id, session.id, entry):
+    if await lobby.add_entry(transaction, app_id, session.id, entry):
         data = {"entry": str(entry.id), "guest": is_guest, "role": role}
         event = context.event(session, EventType.PARTICIPANT_WAITING, user_id=user_id, data=data)
         await record(transaction, event)
     else:
-        await lobby.saw(transaction, app_id, session.id, user_id, display_name=display_name, now=context.now)
+        await lobby.refresh_entry(transaction, app_id, session.id, user_id, display_name=display_name, now=context.now)
 
 
 async def withdraw(
@@ -104,7 +104,9 @@ async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[
         admitted: list[tuple[LobbyEntry, str | None]] = []
         last: LobbyEntry | None = None
         while True:
-            page = await lobby.waiting(transaction, context.app.id, session.id, after=last, limit=ADMITTED_TOGETHER)
+            page = await lobby.waiting_page(
+                transaction, context.app.id, session.id, after=last, limit=ADMITTED_TOGETHER
+            )
             admitted += await _admit_page(context, transaction, session, door, page)
             if len(page) < ADMITTED_TOGETHER:
                 return admitted
@@ -112,7 +114,11 @@ async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[
 
 
 async def _admit_page(
-    context: RequestContext, transaction: UnitOfWork, session: Session, door: AccessContext, page: Sequence[Found]
+    context: RequestContext,
+    transaction: UnitOfWork,
+    session: Session,
+    door: AccessContext,
+    page: Sequence[EntryContext],
 ) -> list[tuple[LobbyEntry, str | None]]:
     """Admit everyone that only the waiting room keeps outside, longest waiting first, in two round trips."""
     roles = {found.entry.id: _role(found) for found in page if _is_kept(door, found, context.now)}
@@ -129,14 +135,14 @@ async def _settle(
 ) -> tuple[LobbyEntry, str | None]:
     async with context.store.transaction() as transaction:
         session = await _moderated(context, transaction, key)
-        found = await lobby.find(transaction, context.app.id, session.id, entry_id)
+        found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id)
         if found is None or not _is_kept(await _door(transaction, context.app, session), found, context.now):
             raise EntryNotFound("Nobody waits here under this id any more. `GET .../lobby` shows who does.")
         if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
             raise AlreadyAdmitted("They were let in already. Put them out: `POST .../participants/{user_id}/remove`.")
         if found.entry.state is not state:
             await _write(context, transaction, session, entry_id, state)
-            found = await lobby.find(transaction, context.app.id, session.id, entry_id) or found
+            found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id) or found
     return found.entry, _role(found)
 
 
@@ -153,10 +159,10 @@ async def _write(
 ) -> None:
     app_id = session.key.app_id
     out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else list(UNDECIDED)
-    settled = await lobby.settle(
+    settled = await lobby.decide(
         transaction, app_id, entry_id, state, out_of=out_of, by=context.actor.user_id, now=context.now
     )
-    found = await lobby.find(transaction, app_id, session.id, entry_id)
+    found = await lobby.find_entry(transaction, app_id, session.id, entry_id)
     if settled and found is not None:
         await record(transaction, _decided(context, session, found.entry))
 
@@ -175,7 +181,7 @@ async def _kept(
     context: RequestContext, transaction: UnitOfWork, session: Session
 ) -> list[tuple[LobbyEntry, str | None]]:
     door = await _door(transaction, context.app, session)
-    found = await lobby.of_session(transaction, context.app.id, session.id, limit=MOST_ENTRIES)
+    found = await lobby.entries_of_session(transaction, context.app.id, session.id, limit=MOST_ENTRIES)
     return [(each.entry, _role(each)) for each in found if _is_kept(door, each, context.now)]
 
 
@@ -190,11 +196,11 @@ async def _door(transaction: UnitOfWork, app: App, session: Session) -> AccessCo
     return build_access_context(app, session, call_running=held is not None and held.ended_at is None)
 
 
-def _role(found: Found) -> str | None:
+def _role(found: EntryContext) -> str | None:
     return GUEST_ROLE if found.entry.is_guest else found.role
 
 
-def _is_kept(door: AccessContext, found: Found, now: datetime) -> bool:
+def _is_kept(door: AccessContext, found: EntryContext, now: datetime) -> bool:
     """Whether it is the waiting room, and nothing else, that keeps or kept this person."""
     person = AccessSubject(_role(found), is_guest=found.entry.is_guest, removed=found.banned)
     decision = decide_access(door, person, now)

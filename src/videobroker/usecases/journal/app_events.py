@@ -92,7 +92,7 @@ async def history(context: RequestContext, key: SessionKey, *, acting_for: str |
     session = authorized.entrance.session
     reporter = context.actor.user_id if authorized.only_own else None
     async with context.store.transaction() as transaction:
-        recorded = await journal.newest(
+        recorded = await journal.newest_of_session(
             transaction, context.app.id, session.id, types=_HISTORY, reported_by=reporter, limit=LONGEST_HISTORY
         )
     events = [each.event for each in recorded]

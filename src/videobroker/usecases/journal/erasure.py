@@ -26,7 +26,7 @@ from videobroker.storage import idempotency
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.joining import removals
 from videobroker.storage.journal import journal, seals
-from videobroker.storage.journal.seals import Held
+from videobroker.storage.journal.seals import StoredRow
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.storage.sessions import people, sessions
 from videobroker.storage.webhooks import deliveries
@@ -82,8 +82,8 @@ async def erase_person(
     """
     await _finish_removals(broker, app_id, user_id, now)
     async with broker.store.transaction() as transaction:
-        await seals.be_patient(transaction)
-        names = await seals.provider_names(transaction, app_id, user_id)
+        await seals.allow_long_statements(transaction)
+        names = await seals.provider_ids_by_session(transaction, app_id, user_id)
         found = await people.sessions_naming(transaction, app_id, user_id)
     subject = DataSubject(user_id, names, references)
     pseudonym, entry_id = create_pseudonym(user_id), EventId(uuid7(now))
@@ -92,9 +92,9 @@ async def erase_person(
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
     records += await _forget_answers(broker, app_id, subject)
     async with broker.store.transaction() as transaction:
-        await seals.be_patient(transaction)
+        await seals.allow_long_statements(transaction)
         await seals.lock(transaction, app_id)
-        held = await seals.rows_that_name(transaction, app_id, user_id, names, references)
+        held = await seals.rows_naming(transaction, app_id, user_id, names, references)
         # Looking comes before writing: the event that accounts for rows has to stand behind all of them.
         plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in held) if plan.parts]
         redactions = [redaction for plan in plans for redaction in plan.parts]
@@ -102,7 +102,7 @@ async def erase_person(
         event_ids = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
         # Also sessions that an interrupted erasure has been through: they do not name the person anymore.
         named = {SessionId(UUID(each.row.session_id)) for each in held if each.row.session_id is not None}
-        records += await deliveries.empty_answers(transaction, app_id, event_ids, sorted({*session_ids, *named}))
+        records += await deliveries.erase_answers(transaction, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
             return Erased(0, 0, None, None, notices, waiting, mentions=mentioned)
         data = {
@@ -124,7 +124,7 @@ async def erase_person(
 async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: datetime) -> None:
     """Remove the person at the provider where that is not done yet: afterwards it is not known who they are."""
     async with broker.store.transaction() as transaction:
-        unfinished = await removals.unenforced_of(transaction, app_id, user_id)
+        unfinished = await removals.sessions_to_enforce_for(transaction, app_id, user_id)
     for session_id in unfinished:
         try:
             await expel(broker, app_id, session_id, now=now)
@@ -145,7 +145,7 @@ async def _erase_in_sessions(
     count, mentioned = 0, []
     for session_id in session_ids:
         async with broker.store.transaction() as transaction:
-            await seals.be_patient(transaction)
+            await seals.allow_long_statements(transaction)
             # The lock that everything takes first that changes a session.
             session = await sessions.lock_by_id(transaction, app_id, session_id)
             if session is None:
@@ -172,14 +172,14 @@ async def _erase_in_sessions(
 async def _forget_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
     """Delete the stored answers that are about the person, or name them among others; how many."""
     async with broker.store.transaction() as transaction:
-        await seals.be_patient(transaction)
-        count = await idempotency.forget_person(transaction, app_id, subject.user_id)
+        await seals.allow_long_statements(transaction)
+        count = await idempotency.delete_answers_about(transaction, app_id, subject.user_id)
     after: str | None = None
     while True:
         async with broker.store.transaction() as transaction:
-            page = await idempotency.answers(transaction, app_id, after=after, limit=ANSWERS_AT_ONCE)
+            page = await idempotency.answers_page(transaction, app_id, after=after, limit=ANSWERS_AT_ONCE)
             theirs = [key for key, sealed in page if _names_them(broker, sealed, subject)]
-            count += await idempotency.forget_answers(transaction, app_id, theirs)
+            count += await idempotency.delete_answers(transaction, app_id, theirs)
         if len(page) < ANSWERS_AT_ONCE:
             return count
         after = page[-1][0]
@@ -199,9 +199,9 @@ async def _empty_notices(broker: Broker, app_id: AppId, subject: DataSubject) ->
     place: tuple[datetime, object] | None = None
     while True:
         async with broker.store.transaction() as transaction:
-            told = await webhook_inbox.read_on(transaction, app_id, behind=place, limit=NOTICES_AT_ONCE)
+            told = await webhook_inbox.read_page(transaction, app_id, behind=place, limit=NOTICES_AT_ONCE)
             theirs = [each for each in told if subject.is_in_notice(str(each.session_id), each.body)]
-            count = await webhook_inbox.empty(transaction, app_id, [each.id for each in theirs])
+            count = await webhook_inbox.erase_bodies(transaction, app_id, [each.id for each in theirs])
         emptied += count
         waiting += len(theirs) - count
         if len(told) < NOTICES_AT_ONCE:
@@ -219,7 +219,7 @@ class _Plan:
     """What is left of its salts."""
 
 
-def _plan(held: Held, pointers: Collection[str], entry_id: EventId) -> _Plan:
+def _plan(held: StoredRow, pointers: Collection[str], entry_id: EventId) -> _Plan:
     row, salts = held.row, held.row.salts or b""
     personal = split_row(row).personal
     # Salts that do not belong to the row prove nothing any more: verifying it says so, and here they only go.

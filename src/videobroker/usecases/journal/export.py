@@ -39,7 +39,7 @@ async def export_journal(
                 events += line.startswith('{"event"')
                 yield line
             head, last = ChainHead(batch.seals[-1].number, batch.hashes[-1]), batch.seals[-1].last
-        rest = await seals.rest(connection, app.id, last)
+        rest = await seals.read_unsealed(connection, app.id, last)
     for entry_id, data in sorted(rest.entries.items()):
         yield export_format.format_pending_line(entry_id, data, rest.redactions)
     yield export_format.format_last_line(head, events)

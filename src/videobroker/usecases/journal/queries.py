@@ -53,7 +53,7 @@ async def read_journal(
 async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
     """The newest events of a journal, oldest first, for an operator."""
     async with broker.store.transaction() as transaction:
-        return await journal.latest(transaction, app.id, types=types, limit=limit)
+        return await journal.newest_of_app(transaction, app.id, types=types, limit=limit)
 
 
 async def read_back(
@@ -64,4 +64,4 @@ async def read_back(
     Raises `InvalidCursor`.
     """
     async with broker.store.transaction() as transaction:
-        return await journal.back(transaction, app.id, session_id, limit=limit, before=before)
+        return await journal.page_backwards(transaction, app.id, session_id, limit=limit, before=before)

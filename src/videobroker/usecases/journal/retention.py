@@ -48,7 +48,7 @@ async def keep_for(broker: Broker, app: App, event_class: str, days: int | None,
         before = {each.event_class: each.days for each in await seals.retentions(transaction, app.id)}.get(event_class)
         if before == days:
             return
-        await seals.keep_for(transaction, app.id, event_class, days)
+        await seals.set_retention(transaction, app.id, event_class, days)
         data = {"class": event_class, "before": before, "days": days}
         event = create_set_up_event(
             EventType.RETENTION_CHANGED, actor=Actor(app.id), via=Via.COMMAND_LINE, now=now, **data
@@ -88,8 +88,8 @@ async def _retire_some(broker: Broker, retention: Retention, now: datetime) -> i
     async with broker.store.transaction() as transaction:
         if not await seals.try_lock(transaction, app_id):
             return 0
-        await seals.be_patient(transaction)
-        rows = await seals.outlived(transaction, retention, before=before, limit=AT_ONCE)
+        await seals.allow_long_statements(transaction)
+        rows = await seals.expired_rows(transaction, retention, before=before, limit=AT_ONCE)
         if rows:
             redactions = [Redaction(position, WHOLE_ROW, leaf, str(entry_id)) for position, leaf in rows]
             data = {
@@ -102,5 +102,5 @@ async def _retire_some(broker: Broker, retention: Retention, now: datetime) -> i
             await seals.replace_salts(transaction, app_id, dict.fromkeys((position for position, _ in rows), b""))
             await seals.redact(transaction, app_id, entry_id, redactions)
         if len(rows) < AT_ONCE:
-            await seals.done_with(transaction, retention, before=before)
+            await seals.mark_done(transaction, retention, before=before)
     return len(rows)

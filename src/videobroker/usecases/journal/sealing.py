@@ -52,11 +52,11 @@ async def _seal_some(broker: Broker, app_id: AppId, now: datetime) -> int:
             return 0
         newest = await seals.newest_seal(transaction, app_id)
         after = seals.BEGINNING if newest is None else newest[0].last
-        rows = await seals.unsealed(transaction, app_id, after, limit=MAX_SEAL_ROWS)
+        rows = await seals.unsealed_rows(transaction, app_id, after, limit=MAX_SEAL_ROWS)
         if not rows:
             return 0
         previous = None if newest is None else (newest[0].number, newest[1])
         # In a thread: ten thousand rows take longer than anybody's request should wait.
         sealed = await asyncio.to_thread(seal_rows, str(app_id), rows, previous, now=now)
-        await seals.write(transaction, sealed)
+        await seals.write_seal(transaction, sealed)
     return len(rows)

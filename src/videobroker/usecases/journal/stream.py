@@ -50,7 +50,7 @@ async def begin(context: RequestContext, cursor: str | None) -> str:
     require_for_app(context.actor, Action.READ_EVENTS)
     async with context.store.transaction() as transaction:
         if cursor is None:
-            return await journal.end(transaction, context.app.id) or BEFORE_EVERYTHING
+            return await journal.last_cursor(transaction, context.app.id) or BEFORE_EVERYTHING
         await journal.page(transaction, context.app.id, limit=1, cursor=cursor)
     return cursor
 

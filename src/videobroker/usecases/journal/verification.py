@@ -25,9 +25,9 @@ async def verify_journal(
             last = max(last, *(seal.last for seal in batch.seals))
             advanced(len(batch.leaves))
         if missing := audit.missing():
-            for event_id, position in await seals.find_behind(connection, app.id, last, missing):
+            for event_id, position in await seals.positions_after(connection, app.id, last, missing):
                 audit.stands_at(event_id, position)
-        return audit.close(await seals.rest(connection, app.id, last))
+        return audit.close(await seals.read_unsealed(connection, app.id, last))
 
 
 async def _ahead(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[SealedBatch]:
@@ -49,7 +49,7 @@ async def _ahead(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[SealedBat
 async def count_sealed(broker: Broker, app_id: AppId) -> int:
     """How many rows of the app's journal are sealed."""
     async with broker.store.transaction() as transaction:
-        return await seals.count_sealed(transaction, app_id)
+        return await seals.count_sealed_rows(transaction, app_id)
 
 
 async def journal_head(broker: Broker, app: App) -> ChainHead | None:

@@ -25,7 +25,7 @@ async def standing_of(
     await require(context, key, Action.VIEW_SESSION, acting_for=acting_for)
     own = context.actor.user_id or acting_for
     async with context.store.transaction() as transaction:
-        found = await session_progress.find_one(transaction, key, roles=roles, own_user_id=own)
+        found = await session_progress.find_by_key(transaction, key, roles=roles, own_user_id=own)
     if found is None:
         raise no_session(key)
     return found

@@ -69,7 +69,7 @@ async def hand_out_known_codes(
     events: dict[SessionId, Event] = {}
     async with context.store.transaction() as transaction:
         ids = [standing.session.id for standing in found]
-        banned = await removals.bans(transaction, context.app.id, ids, user_id)
+        banned = await removals.sessions_banning(transaction, context.app.id, ids, user_id)
         admitted = await lobby.admitted(transaction, context.app.id, ids, user_id)
     for standing in found:
         if standing.session.id in banned or _is_kept(context, standing, role, user_id, admitted):

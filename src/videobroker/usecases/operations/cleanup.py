@@ -58,9 +58,9 @@ async def _clear_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> i
 
 def _notices(retention: timedelta, now: datetime) -> _Some:
     async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await webhook_inbox.older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
+        found = await webhook_inbox.claim_older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
         gone = [each.id for each in found if is_notice_expired(each.state, each.received_at, retention, now)]
-        await webhook_inbox.forget(transaction, app_id, gone)
+        await webhook_inbox.delete_webhooks(transaction, app_id, gone)
         return len(gone), (found[-1].received_at, found[-1].id) if len(found) == AT_ONCE else None
 
     return some
@@ -68,13 +68,13 @@ def _notices(retention: timedelta, now: datetime) -> _Some:
 
 def _deliveries(retention: timedelta, now: datetime) -> _Some:
     async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await deliveries.older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
+        found = await deliveries.claim_older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
         gone = [
             each.id
             for each in found
             if is_delivery_expired(each.state, each.created_at, each.attempted_at, retention, now)
         ]
-        await deliveries.forget(transaction, app_id, gone)
+        await deliveries.delete_deliveries(transaction, app_id, gone)
         return len(gone), (found[-1].created_at, found[-1].id) if len(found) == AT_ONCE else None
 
     return some

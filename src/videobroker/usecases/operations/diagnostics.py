@@ -10,7 +10,7 @@ from videobroker.domain.diagnostics import CheckResult, CheckStatus, failed, ok,
 from videobroker.errors import BrokerError, StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.attendance import webhook_inbox
-from videobroker.storage.attendance.webhook_inbox import Count
+from videobroker.storage.attendance.webhook_inbox import WebhookCount
 from videobroker.storage.jobs import Waiting
 from videobroker.storage.journal import seals
 from videobroker.storage.journal.seals import LastSeal
@@ -90,10 +90,10 @@ async def examine_secret_keys(broker: Broker) -> list[CheckResult]:
     return [ok("secret keys", f"Every encrypted row uses the first secret key, {report.key_ids[0]}.")]
 
 
-async def heard(broker: Broker, app: App, *, now: datetime) -> list[Count]:
+async def heard(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
     """What the providers told about the app's calls in the last week, and what became of it."""
     async with broker.store.transaction() as transaction:
-        return await webhook_inbox.counted(transaction, app.id, since=now - LOOKS_BACK)
+        return await webhook_inbox.count_by_type(transaction, app.id, since=now - LOOKS_BACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,10 +99,10 @@ async def see(broker: Broker, app: App, session_id: SessionId) -> SessionOvervie
         session = await sessions.find_by_id(transaction, app.id, session_id)
         if session is None:
             raise SessionNotFound("This app has no session with this id.")
-        people = await sessions.roster(transaction, app.id, session_id)
+        people = await sessions.participants_of(transaction, app.id, session_id)
         return SessionOverview(
             registered=RegistrationResult(session, people, len(people)),
             rooms=await rooms.find(transaction, app.id, session_id),
-            calls=await calls.of_session(transaction, app.id, session_id),
+            calls=await calls.newest_of_session(transaction, app.id, session_id),
             removals=await removals.of_session(transaction, app.id, session_id),
         )

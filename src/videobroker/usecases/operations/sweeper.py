@@ -42,8 +42,8 @@ async def sweep(broker: Broker, *, now: datetime) -> int:
 async def _sweep_due(broker: Broker, now: datetime) -> int:
     """What falls due by the passing of time."""
     async with broker.store.transaction() as transaction:
-        due = await sessions.take_due(transaction, now=now, again_at=now + AGAIN_AFTER, limit=AT_ONCE)
-        asked = await calls.take_unsettled(transaction, now=now, asked_before=now - ASK_EVERY, limit=AT_ONCE)
+        due = await sessions.claim_due(transaction, now=now, again_at=now + AGAIN_AFTER, limit=AT_ONCE)
+        asked = await calls.claim_unsettled(transaction, now=now, asked_before=now - ASK_EVERY, limit=AT_ONCE)
         found = [
             *(Job(Kind.ATTEND, app_id, session_id) for app_id, session_id in due),
             *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in asked),
@@ -55,9 +55,9 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
 async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
     """What had a job once, and is still to be done."""
     async with broker.store.transaction() as transaction:
-        stuck = await webhook_inbox.stuck(transaction, now=now, after=STUCK_AFTER)
+        stuck = await webhook_inbox.sessions_with_stuck_webhooks(transaction, now=now, after=STUCK_AFTER)
         waiting = await deliveries.due_endpoints(transaction, now=now, limit=MOST_ENDPOINTS)
-        unenforced = await removals.unenforced(transaction, now=now, after=AGAIN_AFTER, limit=AT_ONCE)
+        unenforced = await removals.sessions_to_enforce(transaction, now=now, after=AGAIN_AFTER, limit=AT_ONCE)
         found = [
             *(Job(Kind.APPLY, app_id, session_id) for app_id, session_id in stuck),
             *(Job(Kind.EXPEL, app_id, session_id) for app_id, session_id in unenforced),
@@ -70,11 +70,11 @@ async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
 async def tidy(broker: Broker) -> None:
     """Delete what is not needed anymore: old idempotency answers, waiting rooms, and tickets, and the queue's log."""
     async with broker.store.transaction() as transaction:
-        await lobby.forget_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
+        await lobby.delete_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
     async with broker.store.transaction() as transaction:
-        await tickets.forget_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
+        await tickets.delete_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
     async with broker.store.transaction() as transaction:
-        await idempotency.forget_expired(transaction, at_once=FORGOTTEN_AT_ONCE)
+        await idempotency.delete_expired(transaction, at_once=FORGOTTEN_AT_ONCE)
     async with broker.store.transaction() as transaction:
         await console_sessions.delete_expired(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
     forgotten = FORGOTTEN_AT_ONCE

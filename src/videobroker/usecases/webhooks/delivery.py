@@ -21,7 +21,7 @@ from videobroker.storage.journal import journal
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.storage.webhooks.deliveries import DueDelivery
-from videobroker.storage.webhooks.delivery_writer import Receipt
+from videobroker.storage.webhooks.delivery_writer import SuccessfulDelivery
 
 EVENTS_AT_ONCE = 500
 """So many of the journal are looked at in one transaction."""
@@ -40,15 +40,15 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
     """
     more = False
     async with broker.store.transaction() as transaction:
-        for endpoint, cursor in await endpoints.take(transaction, app_id):
+        for endpoint, cursor in await endpoints.lock_enabled(transaction, app_id):
             recorded, _ = await journal.page(transaction, app_id, limit=EVENTS_AT_ONCE, cursor=cursor)
             if not recorded:
                 continue
             wanted = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
             # Of the same moment, and so in no order by themselves.
             ids = sorted(DeliveryId(uuid7(now)) for _ in wanted)
-            made = await deliveries.make(transaction, app_id, endpoint.id, zip(ids, wanted, strict=True), now=now)
-            await endpoints.advance(transaction, app_id, endpoint.id, recorded[-1].cursor)
+            made = await deliveries.create(transaction, app_id, endpoint.id, zip(ids, wanted, strict=True), now=now)
+            await endpoints.set_cursor(transaction, app_id, endpoint.id, recorded[-1].cursor)
             if made:
                 await enqueue(transaction, Job(Kind.DELIVER, app_id, endpoint.id))
             more = more or len(recorded) == EVENTS_AT_ONCE
@@ -58,7 +58,7 @@ async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
 async def fan_out_all(broker: Broker, *, now: datetime) -> None:
     """The same for every app that has endpoints, until nothing is new."""
     async with broker.store.transaction() as transaction:
-        listening = await endpoints.listening_apps(transaction)
+        listening = await endpoints.apps_with_endpoints(transaction)
     for app_id in listening:
         try:
             while await fan_out(broker, app_id, now=now):
@@ -84,10 +84,10 @@ async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now
         endpoint = await endpoints.find(transaction, app_id, endpoint_id)
         if endpoint is None or endpoint.disabled is not None:
             return 0
-        due = await deliveries.take_due(
+        due = await deliveries.claim_due(
             transaction, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=SENT_AT_ONCE
         )
-        events = await journal.at(transaction, app_id, [each.position for each in due])
+        events = await journal.events_at(transaction, app_id, [each.position for each in due])
     this = _Round(endpoint, due, events)
     outcomes = await asyncio.gather(*(_attempt(broker, this, each, now) for each in due), return_exceptions=True)
     for outcome in outcomes:
@@ -102,7 +102,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
     if recorded is None:
         # Retired from the journal while it was on its way: there is nothing left to tell.
         async with broker.store.transaction() as transaction:
-            await deliveries.give_up(transaction, due)
+            await deliveries.mark_failed(transaction, due)
         return
     parcel = Parcel(
         url=this.endpoint.url,
@@ -118,7 +118,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
         return
     if sent.attempt.is_accepted and not this.endpoint.ordered:
         # As nearly always, and nothing else follows from it.
-        await broker.delivery_writer.record(Receipt(due, sent.attempt))
+        await broker.delivery_writer.record(SuccessfulDelivery(due, sent.attempt))
     else:
         async with broker.store.transaction() as transaction:
             await _write(transaction, this.endpoint, due, sent, now)
@@ -134,17 +134,17 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
 
 async def _write(transaction: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: Sent, now: datetime) -> None:
     attempt = sent.attempt
-    if not await endpoints.hold(transaction, endpoint.app_id, endpoint.id):
+    if not await endpoints.lock_shared(transaction, endpoint.app_id, endpoint.id):
         return
     if attempt.is_accepted:
         await deliveries.record_attempt(transaction, due, attempt, state=DeliveryState.DELIVERED, next_at=None)
-        await endpoints.succeeded(transaction, endpoint.app_id, endpoint.id)
+        await endpoints.mark_working(transaction, endpoint.app_id, endpoint.id)
         await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
         return
     next_at = schedule_next_attempt(due.failures + 1, now, asked=sent.retry_after, dice=_dice)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
     await deliveries.record_attempt(transaction, due, attempt, state=state, next_at=next_at)
-    failing_since = await endpoints.failed(transaction, endpoint.app_id, endpoint.id, now=now)
+    failing_since = await endpoints.mark_failing(transaction, endpoint.app_id, endpoint.id, now=now)
     if attempt.is_gone:
         await _disable(transaction, endpoint, Disabled.GONE, now)
     elif now - failing_since >= DISABLED_AFTER:

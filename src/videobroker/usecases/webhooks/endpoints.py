@@ -76,10 +76,10 @@ async def create(context: RequestContext, wish: EndpointRequest) -> Endpoint:
         secrets=(SigningSecret(generate_secret()),),
     )
     async with context.store.transaction() as transaction:
-        await endpoints.one_by_one(transaction, context.app.id)
+        await endpoints.lock_endpoints_of_app(transaction, context.app.id)
         if len(await endpoints.of_app(transaction, context.app.id)) >= MOST_ENDPOINTS:
             raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
-        await endpoints.add(transaction, endpoint, cursor=await journal.end(transaction, context.app.id))
+        await endpoints.add(transaction, endpoint, cursor=await journal.last_cursor(transaction, context.app.id))
         event_type, via = EventType.ENDPOINT_CREATED, determine_origin(context.actor)
         await journal.record(
             transaction,
@@ -182,7 +182,7 @@ async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     async with context.store.transaction() as transaction:
         # Without its secrets: an endpoint can be deleted when its secret key is lost.
-        url = await endpoints.remove(transaction, context.app.id, endpoint_id)
+        url = await endpoints.delete_endpoint(transaction, context.app.id, endpoint_id)
         if url is None:
             raise _no_endpoint()
         data = {"endpoint": str(endpoint_id), "host": extract_host(url)}
@@ -297,7 +297,7 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
         found = await deliveries.find(transaction, context.app.id, delivery_id)
         if found is None:
             raise _no_delivery()
-        await deliveries.retry(transaction, context.app.id, delivery_id, now=context.now)
+        await deliveries.reschedule(transaction, context.app.id, delivery_id, now=context.now)
         await enqueue(transaction, Job(Kind.DELIVER, context.app.id, found.endpoint_id))
         if context.actor.operator is not None:
             event = _operated(context, found.endpoint_id, Operated.RETRIED, delivery=str(delivery_id))
@@ -321,7 +321,7 @@ async def replay(
         endpoint = await _found(context, transaction, endpoint_id)
     chosen = frozenset(types)
     async with context.store.transaction() as transaction:
-        if not await endpoints.hold(transaction, context.app.id, endpoint_id):
+        if not await endpoints.lock_shared(transaction, context.app.id, endpoint_id):
             raise _no_endpoint()
         cursor: str | None = None
         total = 0
@@ -338,7 +338,7 @@ async def replay(
             wanted = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
             # Of the same moment, and so in no order by themselves.
             ids = sorted(DeliveryId(uuid7(context.now)) for _ in wanted)
-            total += await deliveries.make(
+            total += await deliveries.create(
                 transaction, context.app.id, endpoint_id, zip(ids, wanted, strict=True), now=context.now, again=True
             )
             if total > MOST_REPLAYED:
