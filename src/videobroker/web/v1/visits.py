@@ -58,7 +58,7 @@ class VisitPerson(BaseModel):
 
 
 class VisitedLobby(BaseModel):
-    """Where the request stands in the waiting room."""
+    """Where the visitor stands in the waiting room."""
 
     entry: UUID
     state: EntryState
@@ -114,7 +114,7 @@ _EXAMPLE: dict[str, Any] = {
         "starts_at": "2026-03-12T14:00:00Z",
         "ends_at": "2026-03-12T15:00:00Z",
     },
-    "request": {
+    "visitor": {
         "user_id": "student-1",
         "display_name": "Ben",
         "is_guest": False,
@@ -144,9 +144,9 @@ class VisitOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    now: Moment = Field(description="The service's time: count down from it, not from the request's clock.")
+    now: Moment = Field(description="The service's time: count down from it, not from the visitor's clock.")
     session: VisitedSession
-    request: VisitPerson
+    visitor: VisitPerson
     decision: AccessShape
     lobby: VisitedLobby | None = Field(description="Null for somebody who has not asked to be let in.")
     provider: ProviderName | None = Field(
@@ -171,7 +171,7 @@ def visit_out(seen: Visit, now: datetime) -> VisitOut:
             starts_at=seen.starts_at,
             ends_at=seen.ends_at,
         ),
-        request=VisitPerson(
+        visitor=VisitPerson(
             user_id=seen.ticket.user_id,
             display_name=seen.display_name,
             is_guest=seen.ticket.is_guest,
