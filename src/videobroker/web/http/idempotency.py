@@ -11,7 +11,10 @@ from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from videobroker.domain.authorization import Action
 from videobroker.domain.idempotency import CredentialGrant
+from videobroker.domain.sessions import SessionKey
+from videobroker.usecases.authorization import require
 from videobroker.usecases.idempotency import Answer, KeyedRequest, Revalidate, once
 from videobroker.web.http.auth import Caller
 
@@ -77,6 +80,16 @@ class Once:
             caller.broker, request, lambda: _produced(produce, status), revalidate=revalidate, now=caller.now
         )
         return _respond(answer)
+
+    async def answer_authorized(
+        self, caller: Caller, key: SessionKey, action: Action, produce: Produce, *, user_id: str | None = None
+    ) -> Any:
+        """Like `answer`, for answers without credentials.
+
+        A stored answer is returned as it is if the caller may still perform the action on the session.
+        """
+        check = authorized(lambda: require(caller.context, key, action))
+        return await self.answer(caller, produce, revalidate=check, user_id=user_id)
 
     def _scoped(self, caller: Caller) -> str:
         return f"{_digest(_owner(caller)).hex()}\n{self.key}"

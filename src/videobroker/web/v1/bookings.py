@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.sessions import (
@@ -18,20 +18,35 @@ from videobroker.domain.sessions import (
     SessionTerms,
 )
 from videobroker.usecases import registration
-from videobroker.web.http.auth import SessionsReader
+from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
+from videobroker.web.http.idempotency import OnceOnly
+from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment, Name, Shape, sensible
-from videobroker.web.v1.session_routes import register_routes
+from videobroker.web.v1.session_routes import (
+    CANCEL_DESCRIPTION,
+    CANCEL_RESPONSES,
+    GET_DESCRIPTION,
+    GET_RESPONSES,
+    PATCH_DESCRIPTION,
+    PATCH_RESPONSES,
+    PUT_DESCRIPTION,
+    cancel_session,
+    put_responses,
+    put_session,
+)
 from videobroker.web.v1.session_schemas import (
     LIST_RESPONSES,
     Cursor,
     Limit,
     PolicyIn,
     Providers,
+    Reference,
     SessionIn,
     SessionOut,
     SessionSummaryOut,
     common_fields,
     listed_participant,
+    session_key,
     summary_fields,
 )
 
@@ -209,12 +224,45 @@ def _booking_fields(session: Session) -> dict[str, Any]:
     }
 
 
-router = register_routes(
-    SessionKind.BOOKING, registration=BookingIn, amendment=BookingPatch, shape=BookingOut, show=booking_out
+router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute, generate_unique_id_function=by_name)
+
+
+@router.put(
+    "/{reference}",
+    summary="Register or replace a booking",
+    description=PUT_DESCRIPTION,
+    responses=put_responses(BookingOut),
 )
+async def put_booking(caller: SessionsWriter, reference: Reference, body: BookingIn, response: Response) -> BookingOut:
+    key = session_key(caller, SessionKind.BOOKING, reference)
+    return booking_out(await put_session(caller, key, body, response))
 
 
-@router.get("", operation_id="list_bookings", summary="List bookings", responses=LIST_RESPONSES)
+@router.patch("/{reference}", summary="Change a booking", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
+async def patch_booking(caller: SessionsAuthor, reference: Reference, body: BookingPatch) -> BookingOut:
+    key = session_key(caller, SessionKind.BOOKING, reference)
+    return booking_out(await registration.amend(caller.context, key, body.amend))
+
+
+@router.get("/{reference}", summary="Read a booking", description=GET_DESCRIPTION, responses=GET_RESPONSES)
+async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOut:
+    key = session_key(caller, SessionKind.BOOKING, reference)
+    return booking_out(await registration.find(caller.context, key, acting_for=caller.acting_for))
+
+
+@router.post(
+    "/{reference}/cancel",
+    summary="Cancel a booking",
+    description=CANCEL_DESCRIPTION,
+    response_model=BookingOut,
+    responses=CANCEL_RESPONSES,
+)
+async def cancel_booking(caller: SessionsAuthor, reference: Reference, once: OnceOnly) -> Any:
+    key = session_key(caller, SessionKind.BOOKING, reference)
+    return await cancel_session(once, caller, key, booking_out)
+
+
+@router.get("", summary="List bookings", responses=LIST_RESPONSES)
 async def list_bookings(
     caller: SessionsReader,
     participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from videobroker.domain.sessions import (
@@ -15,20 +15,35 @@ from videobroker.domain.sessions import (
     SessionTerms,
 )
 from videobroker.usecases import registration
-from videobroker.web.http.auth import SessionsReader
+from videobroker.web.http.auth import SessionsAuthor, SessionsReader, SessionsWriter
+from videobroker.web.http.idempotency import OnceOnly
+from videobroker.web.http.requests import JsonRoute, by_name
 from videobroker.web.http.schemas import Identifier, Metadata, Name, Shape
-from videobroker.web.v1.session_routes import register_routes
+from videobroker.web.v1.session_routes import (
+    CANCEL_DESCRIPTION,
+    CANCEL_RESPONSES,
+    GET_DESCRIPTION,
+    GET_RESPONSES,
+    PATCH_DESCRIPTION,
+    PATCH_RESPONSES,
+    PUT_DESCRIPTION,
+    cancel_session,
+    put_responses,
+    put_session,
+)
 from videobroker.web.v1.session_schemas import (
     LIST_RESPONSES,
     Cursor,
     Limit,
     PolicyIn,
     Providers,
+    Reference,
     SessionIn,
     SessionOut,
     SessionSummaryOut,
     common_fields,
     listed_participant,
+    session_key,
     summary_fields,
 )
 
@@ -146,10 +161,45 @@ def _group_fields(terms: SessionTerms) -> dict[str, Any]:
     return {"video_enabled": terms.video, "cancelled": terms.status is SessionStatus.CANCELLED}
 
 
-router = register_routes(SessionKind.GROUP, registration=GroupIn, amendment=GroupPatch, shape=GroupOut, show=group_out)
+router = APIRouter(prefix="/groups", tags=["groups"], route_class=JsonRoute, generate_unique_id_function=by_name)
 
 
-@router.get("", operation_id="list_groups", summary="List groups", responses=LIST_RESPONSES)
+@router.put(
+    "/{reference}",
+    summary="Register or replace a group",
+    description=PUT_DESCRIPTION,
+    responses=put_responses(GroupOut),
+)
+async def put_group(caller: SessionsWriter, reference: Reference, body: GroupIn, response: Response) -> GroupOut:
+    key = session_key(caller, SessionKind.GROUP, reference)
+    return group_out(await put_session(caller, key, body, response))
+
+
+@router.patch("/{reference}", summary="Change a group", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
+async def patch_group(caller: SessionsAuthor, reference: Reference, body: GroupPatch) -> GroupOut:
+    key = session_key(caller, SessionKind.GROUP, reference)
+    return group_out(await registration.amend(caller.context, key, body.amend))
+
+
+@router.get("/{reference}", summary="Read a group", description=GET_DESCRIPTION, responses=GET_RESPONSES)
+async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
+    key = session_key(caller, SessionKind.GROUP, reference)
+    return group_out(await registration.find(caller.context, key, acting_for=caller.acting_for))
+
+
+@router.post(
+    "/{reference}/cancel",
+    summary="Cancel a group",
+    description=CANCEL_DESCRIPTION,
+    response_model=GroupOut,
+    responses=CANCEL_RESPONSES,
+)
+async def cancel_group(caller: SessionsAuthor, reference: Reference, once: OnceOnly) -> Any:
+    key = session_key(caller, SessionKind.GROUP, reference)
+    return await cancel_session(once, caller, key, group_out)
+
+
+@router.get("", summary="List groups", responses=LIST_RESPONSES)
 async def list_groups(
     caller: SessionsReader,
     participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,

@@ -5,12 +5,11 @@ from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from videobroker.domain.access import Reason
 from videobroker.domain.ids import TicketId
-from videobroker.domain.sessions import SessionKind
 from videobroker.domain.tickets import MAX_TICKET_LIFETIME, MIN_TICKET_LIFETIME
 from videobroker.usecases.idempotency import Answer
 from videobroker.usecases.joining.join import guest_id
@@ -26,9 +25,9 @@ from videobroker.usecases.joining.links import (
 from videobroker.web.http.auth import Caller, LinkIssuer, LinkManager
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.http.problems import described
-from videobroker.web.http.requests import JsonRoute
 from videobroker.web.http.schemas import INTEGRAL, Identifier, Moment, Name, Shape
 from videobroker.web.v1.joining import SessionNamed
+from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
 
 REFUSALS = tuple(
@@ -191,102 +190,95 @@ def _person_of(caller: Caller, wish: LinkIn) -> str:
     return caller.must_speak_for(wish.user_id)
 
 
-def link_routes(kind: SessionKind) -> APIRouter:
-    """The routes for one kind of session."""
-    router = APIRouter(
-        prefix=f"/{kind}s/{{reference}}",
-        tags=[f"{kind}s"],
-        route_class=JsonRoute,
-        generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
-    )
+router = SessionRouter()
 
-    @router.post(
-        "/links",
-        summary="Create a link",
-        status_code=201,
-        response_model=LinkOut,
-        responses=described(
-            *SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS
-        ),
-    )
-    async def issue(
-        caller: LinkIssuer, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
-    ) -> Any:
-        """A signed address for one person: the hosted page with everything until they are in the call. Every use of it
-        repeats the access decision, so it may be given long before the session opens. It is valid until the session's
-        window closes, also after the session was moved, and never grants more than its creator may do: a link made
-        with an API key has the scopes of that key, and no link outlives the credential that created it. A person has
-        at most 100 active links per session: the next one replaces their oldest, which is revoked."""
-        wish = body or LinkIn()
-        if wish.guest is None:
-            user_id, name = _person_of(caller, wish), wish.display_name
-        else:
-            user_id = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
-            name = wish.guest.display_name
-        seconds = wish.expires_in_seconds
 
-        async def issued() -> LinkOut:
-            link = await issue_link(
-                caller.context,
-                session_key(caller, kind, reference),
-                user_id=user_id,
-                display_name=name,
-                is_guest=wish.guest is not None,
-                life=None if seconds is None else timedelta(seconds=seconds),
-            )
-            return _link_out(link, public_address(request))
+@router.post(
+    "/links",
+    summary="Create a link",
+    status_code=201,
+    response_model=LinkOut,
+    responses=described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
+)
+async def issue(
+    caller: LinkIssuer, kind: Kind, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
+) -> Any:
+    """A signed address for one person: the hosted page with everything until they are in the call. Every use of it
+    repeats the access decision, so it may be given long before the session opens. It is valid until the session's
+    window closes, also after the session was moved, and never grants more than its creator may do: a link made
+    with an API key has the scopes of that key, and no link outlives the credential that created it. A person has
+    at most 100 active links per session: the next one replaces their oldest, which is revoked."""
+    wish = body or LinkIn()
+    if wish.guest is None:
+        user_id, name = _person_of(caller, wish), wish.display_name
+    else:
+        user_id = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
+        name = wish.guest.display_name
+    seconds = wish.expires_in_seconds
 
-        async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
-            link = LinkOut.model_validate(stored.body)
-            expires_at = await confirm_link(
-                caller.context,
-                session_key(caller, kind, reference),
-                TicketId(link.id),
-                user_id=user_id,
-                display_name=name,
-                is_guest=wish.guest is not None,
-            )
-            if expires_at is None:
-                return None
-            return link.model_copy(update={"expires_at": expires_at}).model_dump(mode="json")
-
-        return await once.answer(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
-
-    @router.get("/links", summary="List links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
-    async def list_active(
-        caller: LinkManager,
-        reference: Reference,
-        user_id: Annotated[Identifier | None, Query(description="Only links of this person.")] = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
-    ) -> LinkPage:
-        """The links of the session that work now: neither revoked nor expired."""
-        found, following = await list_links(
-            caller.context, session_key(caller, kind, reference), user_id=user_id, limit=limit, cursor=cursor
+    async def issued() -> LinkOut:
+        link = await issue_link(
+            caller.context,
+            session_key(caller, kind, reference),
+            user_id=user_id,
+            display_name=name,
+            is_guest=wish.guest is not None,
+            life=None if seconds is None else timedelta(seconds=seconds),
         )
-        return LinkPage(data=[_active_out(link) for link in found], next=following)
+        return _link_out(link, public_address(request))
 
-    @router.delete("/links", summary="Revoke links", responses=described(*SESSION_PROBLEMS))
-    async def revoke_all(
-        caller: LinkManager,
-        reference: Reference,
-        user_id: Annotated[
-            Identifier | None, Query(description="Only links of this person; without it, all links of the session.")
-        ] = None,
-    ) -> RevokedOut:
-        """Effective at once: every use is refused with `ticket_revoked`, and open streams end. Links that are created
-        later work. Credentials that were already issued stay valid: remove the participant to end them."""
-        key = session_key(caller, kind, reference)
-        count = await revoke_links(caller.context, key, user_id=user_id)
-        return RevokedOut(revoked=count)
+    async def revalidate(stored: Answer) -> Mapping[str, Any] | None:
+        link = LinkOut.model_validate(stored.body)
+        expires_at = await confirm_link(
+            caller.context,
+            session_key(caller, kind, reference),
+            TicketId(link.id),
+            user_id=user_id,
+            display_name=name,
+            is_guest=wish.guest is not None,
+        )
+        if expires_at is None:
+            return None
+        return link.model_copy(update={"expires_at": expires_at}).model_dump(mode="json")
 
-    @router.delete(
-        "/links/{link_id}", summary="Revoke a link", responses=described(*SESSION_PROBLEMS, "link_not_found")
+    return await once.answer(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
+
+
+@router.get("/links", summary="List links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
+async def list_active(
+    caller: LinkManager,
+    kind: Kind,
+    reference: Reference,
+    user_id: Annotated[Identifier | None, Query(description="Only links of this person.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> LinkPage:
+    """The links of the session that work now: neither revoked nor expired."""
+    found, following = await list_links(
+        caller.context, session_key(caller, kind, reference), user_id=user_id, limit=limit, cursor=cursor
     )
-    async def revoke_one(caller: LinkManager, reference: Reference, link_id: UUID) -> RevokedOut:
-        """Effective at once. Revoking it again changes nothing."""
-        key = session_key(caller, kind, reference)
-        count = await revoke_link(caller.context, key, TicketId(link_id))
-        return RevokedOut(revoked=count)
+    return LinkPage(data=[_active_out(link) for link in found], next=following)
 
-    return router
+
+@router.delete("/links", summary="Revoke links", responses=described(*SESSION_PROBLEMS))
+async def revoke_all(
+    caller: LinkManager,
+    kind: Kind,
+    reference: Reference,
+    user_id: Annotated[
+        Identifier | None, Query(description="Only links of this person; without it, all links of the session.")
+    ] = None,
+) -> RevokedOut:
+    """Effective at once: every use is refused with `ticket_revoked`, and open streams end. Links that are created
+    later work. Credentials that were already issued stay valid: remove the participant to end them."""
+    key = session_key(caller, kind, reference)
+    count = await revoke_links(caller.context, key, user_id=user_id)
+    return RevokedOut(revoked=count)
+
+
+@router.delete("/links/{link_id}", summary="Revoke a link", responses=described(*SESSION_PROBLEMS, "link_not_found"))
+async def revoke_one(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevokedOut:
+    """Effective at once. Revoking it again changes nothing."""
+    key = session_key(caller, kind, reference)
+    count = await revoke_link(caller.context, key, TicketId(link_id))
+    return RevokedOut(revoked=count)

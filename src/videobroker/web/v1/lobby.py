@@ -1,22 +1,20 @@
 """The waiting room of a session, for those who let people in."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from videobroker.domain.authorization import Action
 from videobroker.domain.ids import EntryId
 from videobroker.domain.lobby import EntryState, LobbyEntry
-from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases.joining import waiting_room
 from videobroker.web.http.auth import Caller, Moderator
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.http.problems import described
-from videobroker.web.http.requests import JsonRoute
 from videobroker.web.http.schemas import Moment
-from videobroker.web.v1.moderation import may_moderate
+from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
 
 EntryPath = Annotated[UUID, Path(description="The `entry` of the one who waits.")]
@@ -76,76 +74,71 @@ def _entry_out(caller: Caller, entry: LobbyEntry, role: str | None) -> LobbyEntr
     )
 
 
-def lobby_routes(kind: SessionKind) -> APIRouter:
-    """The routes for one kind of session."""
-    router = APIRouter(
-        prefix=f"/{kind}s/{{reference}}/lobby",
-        tags=[f"{kind}s"],
-        route_class=JsonRoute,
-        generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
-    )
+router = SessionRouter("/{reference}/lobby")
 
-    async def answer(
-        once: Once, caller: Caller, reference: str, produce: Callable[[SessionKey], Awaitable[BaseModel]]
-    ) -> Any:
-        key = session_key(caller, kind, reference)
-        return await once.answer(caller, lambda: produce(key), revalidate=authorized(may_moderate(caller, key)))
 
-    @router.get("", summary="See who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
-    async def list_lobby(caller: Moderator, reference: Reference) -> LobbyPage:
-        """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
-        `host_roles`. Whom something else keeps out does not wait: they are not listed."""
-        key = session_key(caller, kind, reference)
-        found = await waiting_room.list_lobby(caller.context, key)
+@router.get("", summary="See who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
+async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> LobbyPage:
+    """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
+    `host_roles`. Whom something else keeps out does not wait: they are not listed."""
+    key = session_key(caller, kind, reference)
+    found = await waiting_room.list_lobby(caller.context, key)
+    return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
+
+
+@router.post(
+    "/admit",
+    summary="Let everybody in who waits",
+    responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
+    response_model=LobbyPage,
+)
+async def admit_all(caller: Moderator, kind: Kind, reference: Reference, once: OnceOnly) -> Any:
+    """The answer holds those who were let in with this request. Who was denied stays outside."""
+
+    key = session_key(caller, kind, reference)
+
+    async def produce() -> LobbyPage:
+        found = await waiting_room.admit_all(caller.context, key)
         return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
-    @router.post(
-        "/admit",
-        summary="Let everybody in who waits",
-        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
-        response_model=LobbyPage,
-    )
-    async def admit_all(caller: Moderator, reference: Reference, once: OnceOnly) -> Any:
-        """The answer holds those who were let in with this request. Who was denied stays outside."""
+    return await once.answer_authorized(caller, key, Action.MODERATE, produce)
 
-        async def admitted(key: SessionKey) -> LobbyPage:
-            found = await waiting_room.admit_all(caller.context, key)
-            return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
 
-        return await answer(once, caller, reference, admitted)
+@router.post(
+    "/{entry}/admit",
+    summary="Let somebody in",
+    responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
+    response_model=LobbyEntryOut,
+)
+async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
+    """They get credentials as soon as they ask again, until the room is shut or somebody puts them out. Admitting
+    twice is the same as once; somebody who was denied can be admitted."""
 
-    @router.post(
-        "/{entry}/admit",
-        summary="Let somebody in",
-        responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
-        response_model=LobbyEntryOut,
-    )
-    async def admit(caller: Moderator, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
-        """They get credentials as soon as they ask again, until the room is shut or somebody puts them out. Admitting
-        twice is the same as once; somebody who was denied can be admitted."""
+    key = session_key(caller, kind, reference)
 
-        async def admitted(key: SessionKey) -> LobbyEntryOut:
-            found = await waiting_room.admit(caller.context, key, EntryId(entry))
-            return _entry_out(caller, *found)
+    async def produce() -> LobbyEntryOut:
+        found = await waiting_room.admit(caller.context, key, EntryId(entry))
+        return _entry_out(caller, *found)
 
-        return await answer(once, caller, reference, admitted)
+    return await once.answer_authorized(caller, key, Action.MODERATE, produce)
 
-    @router.post(
-        "/{entry}/deny",
-        summary="Do not let somebody in",
-        responses=described(
-            *SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"
-        ),
-        response_model=LobbyEntryOut,
-    )
-    async def deny(caller: Moderator, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
-        """They are told so, and asking again changes nothing until the room is shut. Denying twice is the same as
-        once; whoever was admitted has to be put out instead."""
 
-        async def denied(key: SessionKey) -> LobbyEntryOut:
-            found = await waiting_room.deny(caller.context, key, EntryId(entry))
-            return _entry_out(caller, *found)
+@router.post(
+    "/{entry}/deny",
+    summary="Do not let somebody in",
+    responses=described(
+        *SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"
+    ),
+    response_model=LobbyEntryOut,
+)
+async def deny(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
+    """They are told so, and asking again changes nothing until the room is shut. Denying twice is the same as
+    once; whoever was admitted has to be put out instead."""
 
-        return await answer(once, caller, reference, denied)
+    key = session_key(caller, kind, reference)
 
-    return router
+    async def produce() -> LobbyEntryOut:
+        found = await waiting_room.deny(caller.context, key, EntryId(entry))
+        return _entry_out(caller, *found)
+
+    return await once.answer_authorized(caller, key, Action.MODERATE, produce)

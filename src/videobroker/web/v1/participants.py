@@ -1,14 +1,14 @@
 """The roster of a session, one person at a time."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from videobroker.domain.sessions import Participant, SessionKind
+from videobroker.domain.sessions import Participant
 from videobroker.usecases import registration
 from videobroker.web.http.auth import SessionsReader, SessionsWriter
 from videobroker.web.http.problems import described
-from videobroker.web.http.requests import JsonRoute
 from videobroker.web.http.schemas import Name, RoleName, Shape
+from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import (
     SESSION_PROBLEMS,
     Cursor,
@@ -37,68 +37,68 @@ class ParticipantPage(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
 
 
-def roster_routes(kind: SessionKind) -> APIRouter:
-    """The roster's routes for one kind of session."""
-    router = APIRouter(
-        prefix=f"/{kind}s/{{reference}}/participants",
-        tags=[f"{kind}s"],
-        route_class=JsonRoute,
-        generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
+router = SessionRouter("/{reference}/participants")
+
+
+@router.get("", summary="List the roster", responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"))
+async def list_participants(
+    caller: SessionsReader, kind: Kind, reference: Reference, limit: Limit = 100, cursor: Cursor = None
+) -> ParticipantPage:
+    """The participants of the session, by user ID. Users who are not hosts see their own entry."""
+    people, following = await registration.list_participants(
+        caller.context,
+        session_key(caller, kind, reference),
+        acting_for=caller.acting_for,
+        limit=limit,
+        cursor=cursor,
     )
+    return ParticipantPage(data=[participant_out(person) for person in people], next=following)
 
-    @router.get("", summary="List the roster", responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"))
-    async def list_participants(
-        caller: SessionsReader, reference: Reference, limit: Limit = 100, cursor: Cursor = None
-    ) -> ParticipantPage:
-        """The participants of the session, by user ID. Users who are not hosts see their own entry."""
-        people, following = await registration.list_participants(
-            caller.context,
-            session_key(caller, kind, reference),
-            acting_for=caller.acting_for,
-            limit=limit,
-            cursor=cursor,
-        )
-        return ParticipantPage(data=[participant_out(person) for person in people], next=following)
 
-    @router.put(
-        "/{user_id}",
-        summary="Put one person on the roster",
-        responses={
-            201: {"model": ParticipantOut, "description": "New on the roster"},
-            **described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", "role_not_mapped"),
-        },
+@router.put(
+    "/{user_id}",
+    summary="Put one person on the roster",
+    responses={
+        201: {"model": ParticipantOut, "description": "New on the roster"},
+        **described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", "role_not_mapped"),
+    },
+)
+async def put_participant(
+    caller: SessionsWriter,
+    kind: Kind,
+    reference: Reference,
+    user_id: UserId,
+    body: ParticipantTerms,
+    response: Response,
+) -> ParticipantOut:
+    """201 when the person is new there, 200 when they were there already."""
+    person = Participant(user_id, body.role, body.display_name)
+    key = session_key(caller, kind, reference)
+    added = await registration.put_participant(caller.context, key, person)
+    response.status_code = 201 if added else 200
+    return participant_out(person)
+
+
+@router.get(
+    "/{user_id}",
+    summary="Read one line of the roster",
+    responses=described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not"),
+)
+async def get_participant(caller: SessionsReader, kind: Kind, reference: Reference, user_id: UserId) -> ParticipantOut:
+    """One person's role and name."""
+    person = await registration.find_participant(
+        caller.context, session_key(caller, kind, reference), user_id, acting_for=caller.acting_for
     )
-    async def put_participant(
-        caller: SessionsWriter, reference: Reference, user_id: UserId, body: ParticipantTerms, response: Response
-    ) -> ParticipantOut:
-        """201 when the person is new there, 200 when they were there already."""
-        person = Participant(user_id, body.role, body.display_name)
-        key = session_key(caller, kind, reference)
-        added = await registration.put_participant(caller.context, key, person)
-        response.status_code = 201 if added else 200
-        return participant_out(person)
+    return participant_out(person)
 
-    @router.get(
-        "/{user_id}",
-        summary="Read one line of the roster",
-        responses=described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not"),
-    )
-    async def get_participant(caller: SessionsReader, reference: Reference, user_id: UserId) -> ParticipantOut:
-        """One person's role and name."""
-        person = await registration.find_participant(
-            caller.context, session_key(caller, kind, reference), user_id, acting_for=caller.acting_for
-        )
-        return participant_out(person)
 
-    @router.delete(
-        "/{user_id}",
-        summary="Take one person off the roster",
-        status_code=204,
-        responses=described(*SESSION_PROBLEMS, "participant_not_found"),
-    )
-    async def delete_participant(caller: SessionsWriter, reference: Reference, user_id: UserId) -> None:
-        """The person gets no credentials any more."""
-        key = session_key(caller, kind, reference)
-        await registration.drop_participant(caller.context, key, user_id)
-
-    return router
+@router.delete(
+    "/{user_id}",
+    summary="Take one person off the roster",
+    status_code=204,
+    responses=described(*SESSION_PROBLEMS, "participant_not_found"),
+)
+async def delete_participant(caller: SessionsWriter, kind: Kind, reference: Reference, user_id: UserId) -> None:
+    """The person gets no credentials any more."""
+    key = session_key(caller, kind, reference)
+    await registration.drop_participant(caller.context, key, user_id)
