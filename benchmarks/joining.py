@@ -27,7 +27,7 @@ from benchmarks import behind, gun, stage
 from benchmarks.contenders import servers
 from benchmarks.load import Measured, Shot, generator, load
 from benchmarks.stage import Served, Stage, connected
-from videobroker.providers.contract import Seat
+from videobroker.providers.contract import CredentialRequest
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.sandbox import demo_config
 
@@ -333,7 +333,7 @@ def _signatures() -> float:
     settings: Mapping[str, str] = {"access_key": workspace.access_key, "secret": workspace.secret}
     provider = HmsProvider.from_settings(settings, clock=lambda: datetime.now(UTC))
     now = datetime.now(UTC)
-    seat = Seat("tutor-1", "teacher", "Ada", now, now + timedelta(hours=1))
+    seat = CredentialRequest("tutor-1", "teacher", "Ada", now, now + timedelta(hours=1))
     began = time.perf_counter()
     for _ in range(SIGNATURES):
         provider.sign("65f0c1a2b3d4e5f60718293a", seat)

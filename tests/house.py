@@ -248,7 +248,7 @@ class Tenant:
     async def present(self, room_id: str) -> list[str]:
         """Who is in a room just now, as the provider tells it."""
         (name,) = self.app.default_providers
-        rolls = await self.broker.provider(self.app, name).call_roll(room_id, since=self.broker.now())
+        rolls = await self.broker.provider(self.app, name).fetch_presence(room_id, since=self.broker.now())
         return sorted(seen.provider_user_id for roll in rolls for seen in roll.people if seen.left_at is None)
 
     async def _sessions(self) -> list[SessionId]:

@@ -9,9 +9,9 @@ from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.retention import RetentionPolicy
 from videobroker.errors import ProviderNotConfigured
-from videobroker.identity.contract import UserTokens
-from videobroker.identity.tickets import Tickets
-from videobroker.providers.contract import Provider, ProviderDirectory
+from videobroker.identity.contract import UserTokenVerifier
+from videobroker.identity.tickets import TicketSigner
+from videobroker.providers.contract import Provider, ProviderLookup
 from videobroker.storage.attendance.inbox_writer import InboxWriter
 from videobroker.storage.joining.join_context import JoinContextReader
 from videobroker.storage.journal.journal import JournalWriter
@@ -38,9 +38,9 @@ class Broker:
     rejections: Rejections
     tenant_cache: TenantCache
     listener: Listener
-    providers: ProviderDirectory
-    user_tokens: UserTokens
-    tickets: Tickets
+    providers: ProviderLookup
+    user_tokens: UserTokenVerifier
+    tickets: TicketSigner
     webhook_sender: WebhookSender
     secret_box: SecretBox
     now: Clock

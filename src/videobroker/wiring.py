@@ -17,9 +17,9 @@ from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.events import Via
 from videobroker.domain.ids import AccountId
 from videobroker.errors import BrokerError
-from videobroker.identity.jwks import KeySets
-from videobroker.identity.tickets import Tickets
-from videobroker.identity.user_tokens import JwtUserTokens
+from videobroker.identity.jwks import JwksCache
+from videobroker.identity.tickets import TicketSigner
+from videobroker.identity.user_tokens import JwtVerifier
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider
 from videobroker.providers.hms.provider import HmsProvider
@@ -103,7 +103,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     webhook_sender = WebhookSender(anywhere=settings.webhooks_anywhere)
     listener = Listener(store.direct)
     registry = ProviderRegistry(clock)
-    user_tokens = JwtUserTokens(KeySets())
+    user_tokens = JwtVerifier(JwksCache())
     join_contexts, journal_writer = JoinContextReader(store), JournalWriter(store)
     inbox_writer, delivery_writer = InboxWriter(store), DeliveryWriter(store)
     rejections = Rejections(journal_writer)
@@ -122,7 +122,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             listener=listener,
             providers=registry,
             user_tokens=user_tokens,
-            tickets=Tickets(keys),
+            tickets=TicketSigner(keys),
             webhook_sender=webhook_sender,
             secret_box=secret_box,
             now=clock,

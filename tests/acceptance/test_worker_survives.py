@@ -28,7 +28,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.times import rfc3339
 from videobroker.providers.hms.client import HmsClient
-from videobroker.providers.hms.responses import Peer
+from videobroker.providers.hms.responses import HmsPeer
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
@@ -288,7 +288,7 @@ async def kill_now_and_then(workers: list[Program], chance: random.Random) -> No
         doomed.start()
 
 
-async def peers_at_100ms(held: Lesson, sandbox: Sandbox) -> list[Peer]:
+async def peers_at_100ms(held: Lesson, sandbox: Sandbox) -> list[HmsPeer]:
     """Everybody who was ever in the room, as the provider's REST API tells it."""
     async with rest(sandbox) as client:
         briefs = [

@@ -17,13 +17,13 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from delivery.backend import Backend, Received, answer, hang, listening, say, until
 from house import free_port
 from videobroker.delivery.sender import (
-    KEPT_BYTES,
-    QUEUE_SECONDS,
-    TOTAL_SECONDS,
-    Parcel,
-    Sent,
+    MAX_DELIVERY_SECONDS,
+    MAX_QUEUE_SECONDS,
+    STORED_RESPONSE_BYTES,
+    SendResult,
+    WebhookRequest,
     WebhookSender,
-    retry_after,
+    parse_retry_after,
 )
 from videobroker.domain.webhooks import generate_secret
 from videobroker.storage.webhooks.deliveries import LEASE_DURATION, MAX_ATTEMPT_DURATION
@@ -47,7 +47,7 @@ async def backend() -> AsyncIterator[Backend]:
 @pytest.fixture
 async def courier() -> AsyncIterator[WebhookSender]:
     """A courier that delivers on this machine."""
-    courier = WebhookSender(anywhere=True, seconds=PATIENCE)
+    courier = WebhookSender(allow_private=True, seconds=PATIENCE)
     yield courier
     await courier.aclose()
 
@@ -55,15 +55,15 @@ async def courier() -> AsyncIterator[WebhookSender]:
 @pytest.fixture
 async def hasty() -> AsyncIterator[WebhookSender]:
     """A courier that soon gives up."""
-    courier = WebhookSender(anywhere=True, seconds=LITTLE_PATIENCE)
+    courier = WebhookSender(allow_private=True, seconds=LITTLE_PATIENCE)
     yield courier
     await courier.aclose()
 
 
 async def send(
     courier: WebhookSender, backend: Backend, *, body: str = BODY, secrets: tuple[str, ...] = (SECRET,), **ago: float
-) -> Sent:
-    parcel = Parcel(backend.url, EVENT, body, secrets, 1)
+) -> SendResult:
+    parcel = WebhookRequest(backend.url, EVENT, body, secrets, 1)
     return await courier.send(parcel, now=datetime.now(UTC) - timedelta(**ago))
 
 
@@ -128,7 +128,7 @@ class TestASignature:
             assert Webhook(SECRET).verify(backend.got[-1].raw, backend.got[-1].headers) == backend.got[-1].body
 
     async def test_gives_no_secret_away(self) -> None:
-        assert SECRET not in repr(Parcel("https://backend.example/", EVENT, BODY, [SECRET], 1))
+        assert SECRET not in repr(WebhookRequest("https://backend.example/", EVENT, BODY, [SECRET], 1))
 
 
 class TestAnAnswer:
@@ -148,7 +148,7 @@ class TestAnAnswer:
 
     async def test_is_kept_as_far_as_its_beginning_goes(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, b"x" * 5000)
-        assert (await send(courier, backend)).attempt.body == "x" * KEPT_BYTES
+        assert (await send(courier, backend)).attempt.body == "x" * STORED_RESPONSE_BYTES
 
     async def test_is_text_that_can_be_kept(self, courier: WebhookSender, backend: Backend) -> None:
         backend.usually = answer(200, b"a\x00b\xff\xfe\xed\xa0\x80")
@@ -161,7 +161,7 @@ class TestAnAnswer:
         backend.usually = answer(200, gzip.compress(b"\0" * 10_000_000), content_encoding="gzip")
         sent = await send(courier, backend)
         assert sent.attempt.is_accepted
-        assert len(sent.attempt.body) <= KEPT_BYTES
+        assert len(sent.attempt.body) <= STORED_RESPONSE_BYTES
 
     async def test_takes_as_long_as_the_attempt_says(self, courier: WebhookSender, backend: Backend) -> None:
         async def slowly(received: Received, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ class TestABound:
         backend.usually = behaviour  # type: ignore[assignment]
         sent = await send(courier, backend)
         assert sent.attempt.is_accepted
-        assert sent.attempt.body == "x" * KEPT_BYTES
+        assert sent.attempt.body == "x" * STORED_RESPONSE_BYTES
         await until(lambda: backend.hung_up == 1, what="the end of the connection")
 
     @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ class TestABound:
     async def test_begins_when_the_delivery_does(self, backend: Backend) -> None:
         """As long as all connections are taken by slow receivers, a quick one waits; it has not failed."""
         patience = 3.0
-        courier = WebhookSender(anywhere=True, seconds=patience, queue_seconds=PATIENCE, connections=2)
+        courier = WebhookSender(allow_private=True, seconds=patience, queue_seconds=PATIENCE, connections=2)
         async with listening() as slow:
             slow.usually = hang
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(4)]
@@ -322,7 +322,7 @@ class TestABound:
 
     async def test_holds_for_the_wait_for_a_connection_too(self, backend: Backend) -> None:
         """A delivery that is sent long after it was taken up could come after a later one of its session."""
-        courier = WebhookSender(anywhere=True, seconds=PATIENCE, queue_seconds=0.2, connections=1)
+        courier = WebhookSender(allow_private=True, seconds=PATIENCE, queue_seconds=0.2, connections=1)
         async with listening() as slow:
             slow.usually = hang
             hanging = asyncio.create_task(send(courier, slow))
@@ -338,7 +338,7 @@ class TestABound:
         await courier.aclose()
 
     def test_is_over_before_anybody_else_tries(self) -> None:
-        together = timedelta(seconds=QUEUE_SECONDS + TOTAL_SECONDS)
+        together = timedelta(seconds=MAX_QUEUE_SECONDS + MAX_DELIVERY_SECONDS)
         assert together < MAX_ATTEMPT_DURATION < LEASE_DURATION
 
 
@@ -408,12 +408,12 @@ class TestAWishToBeAskedLater:
         ],
     )
     def test_is_understood(self, text: str, seconds: int | None) -> None:
-        wish = retry_after(text.encode("latin-1"), self.NOW)
+        wish = parse_retry_after(text.encode("latin-1"), self.NOW)
         assert wish == (None if seconds is None else timedelta(seconds=seconds))
 
     @given(st.binary(max_size=40) | st.text("0123456789 -+:,MonJanGT", max_size=40).map(str.encode))
     def test_never_does_harm(self, raw: bytes) -> None:
-        wish = retry_after(raw, self.NOW)
+        wish = parse_retry_after(raw, self.NOW)
         assert wish is None or timedelta(0) <= wish
 
     async def test_comes_with_any_answer(self, courier: WebhookSender, backend: Backend) -> None:

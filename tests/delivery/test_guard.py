@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.backend import Backend, answer, listening
-from videobroker.delivery.sender import Parcel, Sent, WebhookSender
-from videobroker.delivery.ssrf_guard import GuardedNetwork, PrivateAddress, Resolver, is_public
+from videobroker.delivery.sender import SendResult, WebhookRequest, WebhookSender
+from videobroker.delivery.ssrf_guard import PrivateAddressError, Resolver, SsrfGuard, is_public
 from videobroker.domain.webhooks import generate_secret
 
 PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
@@ -61,8 +61,8 @@ class Names:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-async def send(courier: WebhookSender, url: str) -> Sent:
-    parcel = Parcel(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [generate_secret()], 1)
+async def send(courier: WebhookSender, url: str) -> SendResult:
+    parcel = WebhookRequest(url, "0195d3c2-7a11-7f02-8f5d-0c9be3a41d20", "{}", [generate_secret()], 1)
     return await courier.send(parcel, now=datetime.now(UTC))
 
 
@@ -218,7 +218,7 @@ async def test_a_name_that_has_one_private_address_is_refused_altogether(address
     async with guarded(wire, Names(addresses)) as courier:
         sent = await send(courier, "https://both.example/")
     assert wire.opened == []
-    assert (sent.attempt.error or "").startswith("PrivateAddress")
+    assert (sent.attempt.error or "").startswith("PrivateAddressError")
 
 
 async def test_when_one_address_of_a_name_is_dead_the_next_is_tried() -> None:
@@ -307,5 +307,5 @@ async def test_in_development_events_are_delivered_on_this_machine_too() -> None
 
 
 async def test_a_socket_in_the_file_system_is_never_opened() -> None:
-    with pytest.raises(PrivateAddress):
-        await GuardedNetwork(anywhere=True).connect_unix_socket("/run/anything.sock")
+    with pytest.raises(PrivateAddressError):
+        await SsrfGuard(anywhere=True).connect_unix_socket("/run/anything.sock")

@@ -12,7 +12,7 @@ import pytest
 
 from delivery.backend import Received, listening
 from node_packages import node_modules
-from videobroker.delivery.sender import Parcel, WebhookSender
+from videobroker.delivery.sender import WebhookRequest, WebhookSender
 from videobroker.domain.webhooks import generate_secret
 
 pytestmark = pytest.mark.node
@@ -34,7 +34,7 @@ async def courier() -> AsyncIterator[WebhookSender]:
 async def recorded(courier: WebhookSender, **ago: float) -> Received:
     """A delivery, as it came."""
     async with listening() as backend:
-        parcel = Parcel(backend.url, EVENT, BODY, [SECRET, FORMER], 1)
+        parcel = WebhookRequest(backend.url, EVENT, BODY, [SECRET, FORMER], 1)
         sent = await courier.send(parcel, now=datetime.now(UTC) - timedelta(**ago))
     assert sent.attempt.is_accepted
     return backend.got[0]

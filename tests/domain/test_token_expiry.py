@@ -19,21 +19,28 @@ from videobroker.domain.sessions import SessionStatus
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-LONGEST_CALL = 12 * HOUR
+MAX_CALL_DURATION = 12 * HOUR
 
 
 def on_100ms(
-    *, until: datetime | None, policy: Policy | None = None, guest: bool = False, longest_call: timedelta = LONGEST_CALL
+    *,
+    until: datetime | None,
+    policy: Policy | None = None,
+    guest: bool = False,
+    max_call_duration: timedelta = MAX_CALL_DURATION,
 ) -> timedelta:
     """How long a 100ms token lives that is issued now: its SDK presents the first token again."""
-    life = (policy or Policy()).token_lifetime(guest=guest, default=DAY)
-    return compute_token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=longest_call) - NOW
+    lifetime = (policy or Policy()).token_lifetime(guest=guest, default=DAY)
+    return (
+        compute_token_expiry(NOW, until=until, lifetime=lifetime, maximum=DAY, max_call_duration=max_call_duration)
+        - NOW
+    )
 
 
 def on_agora(*, until: datetime | None, policy: Policy | None = None, guest: bool = False) -> timedelta:
     """How long an Agora token lives that is issued now: it is renewed while the call goes on."""
-    life = (policy or Policy()).token_lifetime(guest=guest, default=HOUR)
-    return compute_token_expiry(NOW, until=until, life=life, longest=DAY, longest_call=None) - NOW
+    lifetime = (policy or Policy()).token_lifetime(guest=guest, default=HOUR)
+    return compute_token_expiry(NOW, until=until, lifetime=lifetime, maximum=DAY, max_call_duration=None) - NOW
 
 
 # --- groups have no end: the policy decides alone ---------------------------------------------------------------------
@@ -82,16 +89,16 @@ def test_a_token_ends_before_the_window_where_its_life_is_over_earlier() -> None
 def test_on_100ms_a_token_outlives_the_call_even_where_the_policy_is_shorter() -> None:
     short = Policy(token_seconds=600)
     assert on_100ms(until=NOW + 75 * MINUTE, policy=short) == 75 * MINUTE
-    assert on_100ms(until=NOW + 3 * DAY, policy=short) == LONGEST_CALL
+    assert on_100ms(until=NOW + 3 * DAY, policy=short) == MAX_CALL_DURATION
 
 
 def test_on_100ms_the_token_of_a_guest_outlives_the_call_too() -> None:
     assert on_100ms(until=NOW + 3 * HOUR, guest=True) == 3 * HOUR
-    assert on_100ms(until=NOW + 3 * DAY, guest=True) == LONGEST_CALL
+    assert on_100ms(until=NOW + 3 * DAY, guest=True) == MAX_CALL_DURATION
 
 
 def test_outliving_the_call_is_no_reason_to_exceed_what_the_vendor_honours() -> None:
-    assert on_100ms(until=NOW + 30 * DAY, longest_call=2 * DAY) == DAY
+    assert on_100ms(until=NOW + 30 * DAY, max_call_duration=2 * DAY) == DAY
 
 
 def test_on_agora_a_short_policy_stays_short() -> None:
@@ -100,62 +107,77 @@ def test_on_agora_a_short_policy_stays_short() -> None:
 
 # --- whatever the numbers ---------------------------------------------------------------------------------------------
 
-_spans = st.sampled_from([MINUTE, HOUR, LONGEST_CALL, DAY]) | st.timedeltas(timedelta(microseconds=1), 10 * DAY)
+_spans = st.sampled_from([MINUTE, HOUR, MAX_CALL_DURATION, DAY]) | st.timedeltas(timedelta(microseconds=1), 10 * DAY)
 
 
-@given(remaining=_spans, life=_spans, longest=_spans, longest_call=st.none() | _spans)
+@given(remaining=_spans, lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans)
 def test_a_token_lives_but_never_after_until_and_never_above_the_longest(
-    remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None
+    remaining: timedelta, lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta | None
 ) -> None:
-    expiry = compute_token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call)
-    assert NOW < expiry <= NOW + min(remaining, longest)
+    expiry = compute_token_expiry(
+        NOW, until=NOW + remaining, lifetime=lifetime, maximum=maximum, max_call_duration=max_call_duration
+    )
+    assert NOW < expiry <= NOW + min(remaining, maximum)
 
 
-@given(remaining=_spans, life=_spans, longest=_spans)
+@given(remaining=_spans, lifetime=_spans, maximum=_spans)
 def test_where_no_call_has_to_be_outlived_a_token_lives_its_life_within_the_bounds(
-    remaining: timedelta, life: timedelta, longest: timedelta
+    remaining: timedelta, lifetime: timedelta, maximum: timedelta
 ) -> None:
-    expiry = compute_token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=None)
-    assert expiry - NOW == sorted([remaining, life, longest])[0]
+    expiry = compute_token_expiry(
+        NOW, until=NOW + remaining, lifetime=lifetime, maximum=maximum, max_call_duration=None
+    )
+    assert expiry - NOW == sorted([remaining, lifetime, maximum])[0]
 
 
-@given(remaining=_spans, life=_spans, longest=_spans, longest_call=_spans)
+@given(remaining=_spans, lifetime=_spans, maximum=_spans, max_call_duration=_spans)
 def test_a_token_that_has_to_outlive_the_call_does_so_or_reaches_a_bound(
-    remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta
+    remaining: timedelta, lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta
 ) -> None:
-    span = compute_token_expiry(NOW, until=NOW + remaining, life=life, longest=longest, longest_call=longest_call) - NOW
-    assert span >= longest_call or span in {remaining, longest}
-    assert span >= life or span in {remaining, longest}
-    assert span <= max(life, longest_call)
+    span = (
+        compute_token_expiry(
+            NOW, until=NOW + remaining, lifetime=lifetime, maximum=maximum, max_call_duration=max_call_duration
+        )
+        - NOW
+    )
+    assert span >= max_call_duration or span in {remaining, maximum}
+    assert span >= lifetime or span in {remaining, maximum}
+    assert span <= max(lifetime, max_call_duration)
 
 
-@given(life=_spans, longest=_spans, longest_call=st.none() | _spans)
+@given(lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans)
 def test_without_an_end_the_longest_call_does_not_matter(
-    life: timedelta, longest: timedelta, longest_call: timedelta | None
+    lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta | None
 ) -> None:
-    expiry = compute_token_expiry(NOW, until=None, life=life, longest=longest, longest_call=longest_call)
-    assert expiry - NOW == sorted([life, longest])[0]
+    expiry = compute_token_expiry(
+        NOW, until=None, lifetime=lifetime, maximum=maximum, max_call_duration=max_call_duration
+    )
+    assert expiry - NOW == sorted([lifetime, maximum])[0]
 
 
-@given(remaining=_spans, more=_spans, life=_spans, longest=_spans, longest_call=st.none() | _spans)
+@given(remaining=_spans, more=_spans, lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans)
 def test_a_door_that_stays_open_longer_never_shortens_a_token(
-    remaining: timedelta, more: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None
+    remaining: timedelta, more: timedelta, lifetime: timedelta, maximum: timedelta, max_call_duration: timedelta | None
 ) -> None:
     shorter, longer = (
-        compute_token_expiry(NOW, until=until, life=life, longest=longest, longest_call=longest_call)
+        compute_token_expiry(NOW, until=until, lifetime=lifetime, maximum=maximum, max_call_duration=max_call_duration)
         for until in (NOW + remaining, NOW + remaining + more)
     )
     assert shorter <= longer
 
 
-@given(remaining=_spans, life=_spans, longest=_spans, longest_call=st.none() | _spans, passed=_spans)
+@given(remaining=_spans, lifetime=_spans, maximum=_spans, max_call_duration=st.none() | _spans, passed=_spans)
 def test_joining_again_never_ends_a_token_earlier_than_the_one_before(
-    remaining: timedelta, life: timedelta, longest: timedelta, longest_call: timedelta | None, passed: timedelta
+    remaining: timedelta,
+    lifetime: timedelta,
+    maximum: timedelta,
+    max_call_duration: timedelta | None,
+    passed: timedelta,
 ) -> None:
     assume(passed < remaining)
     until = NOW + remaining
     first, again = (
-        compute_token_expiry(now, until=until, life=life, longest=longest, longest_call=longest_call)
+        compute_token_expiry(now, until=until, lifetime=lifetime, maximum=maximum, max_call_duration=max_call_duration)
         for now in (NOW, NOW + passed)
     )
     assert first <= again
@@ -185,8 +207,10 @@ def test_near_the_end_a_person_is_refused_or_gets_a_credential_that_has_not_expi
         assert overrun == 0 or not running
         return
     assert isinstance(decision, AdmitDecision)
-    longest_call = LONGEST_CALL if must_outlive_call else None
-    expires_at = compute_token_expiry(now, until=decision.until, life=DAY, longest=DAY, longest_call=longest_call)
+    max_call_duration = MAX_CALL_DURATION if must_outlive_call else None
+    expires_at = compute_token_expiry(
+        now, until=decision.until, lifetime=DAY, maximum=DAY, max_call_duration=max_call_duration
+    )
     assert int(expires_at.timestamp()) >= now.timestamp() + 1, "100ms: `exp` is cut to whole seconds"
     assert (expires_at - now) // timedelta(seconds=1) >= 1, "Agora: whole seconds from the issue"
     assert decision.until is not None

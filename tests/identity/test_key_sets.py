@@ -22,10 +22,10 @@ from videobroker.identity.jwks import (
     MAX_KEYS,
     MAX_KEYS_TRIED,
     REFRESH_INTERVAL,
-    KeySets,
+    JwksCache,
     parse_key_set,
 )
-from videobroker.identity.user_tokens import JwtUserTokens
+from videobroker.identity.user_tokens import JwtVerifier
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
 ISSUER = "https://id.example"
@@ -81,13 +81,13 @@ def publisher() -> Publisher:
 
 
 @pytest.fixture
-async def user_tokens(publisher: Publisher) -> AsyncIterator[JwtUserTokens]:
-    tokens = JwtUserTokens(KeySets(httpx.MockTransport(publisher)))
+async def user_tokens(publisher: Publisher) -> AsyncIterator[JwtVerifier]:
+    tokens = JwtVerifier(JwksCache(httpx.MockTransport(publisher)))
     yield tokens
     await tokens.aclose()
 
 
-async def accepts(user_tokens: JwtUserTokens, bearer: str, now: datetime = NOW) -> bool:
+async def accepts(user_tokens: JwtVerifier, bearer: str, now: datetime = NOW) -> bool:
     try:
         return (await user_tokens.verify(RULES, bearer, now)).user_id == "ada"
     except UserTokenInvalid:
@@ -187,7 +187,7 @@ def ory() -> list[Jwk]:
     ],
 )
 async def test_the_key_sets_of_common_providers_verify_their_tokens(
-    publisher: Publisher, user_tokens: JwtUserTokens, keys: list[Jwk], signer: Any, kid: str
+    publisher: Publisher, user_tokens: JwtVerifier, keys: list[Jwk], signer: Any, kid: str
 ) -> None:
     publisher.keys = keys
     assert await accepts(user_tokens, token(signer, kid=kid))
@@ -197,7 +197,7 @@ async def test_the_key_sets_of_common_providers_verify_their_tokens(
     )
 
 
-async def test_a_key_for_encryption_verifies_nothing(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_a_key_for_encryption_verifies_nothing(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = keycloak()
     assert not await accepts(user_tokens, token(OTHER_RSA_KEY, kid="enc-1"))
 
@@ -235,7 +235,7 @@ async def test_a_key_for_encryption_verifies_nothing(publisher: Publisher, user_
     ids=str,
 )
 async def test_a_key_that_is_not_for_verifying_is_not_used(
-    publisher: Publisher, user_tokens: JwtUserTokens, members: Jwk
+    publisher: Publisher, user_tokens: JwtVerifier, members: Jwk
 ) -> None:
     publisher.keys = [public(RSA_KEY) | members, public(EC_KEY, kid="ec")]
     assert not await accepts(user_tokens, token(RSA_KEY))
@@ -257,14 +257,14 @@ async def test_a_key_that_is_not_for_verifying_is_not_used(
 )
 @pytest.mark.parametrize("kid", ["rsa", None])
 async def test_optional_members_may_be_absent(
-    publisher: Publisher, user_tokens: JwtUserTokens, members: Jwk, kid: str | None
+    publisher: Publisher, user_tokens: JwtVerifier, members: Jwk, kid: str | None
 ) -> None:
     publisher.keys = [public(RSA_KEY, key_ops=None, kid=kid) | members]
     assert await accepts(user_tokens, token(RSA_KEY, kid=kid))
 
 
 @pytest.mark.parametrize("bits", [1024, 2047])
-async def test_a_short_rsa_key_is_not_used(publisher: Publisher, user_tokens: JwtUserTokens, bits: int) -> None:
+async def test_a_short_rsa_key_is_not_used(publisher: Publisher, user_tokens: JwtVerifier, bits: int) -> None:
     short = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     publisher.keys = [public(short, kid="short")]
     with pytest.warns(jwt.warnings.InsecureKeyLengthWarning):
@@ -275,7 +275,7 @@ async def test_a_short_rsa_key_is_not_used(publisher: Publisher, user_tokens: Jw
 @pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1()], ids=lambda curve: str(curve.name))
 @pytest.mark.parametrize("alg", [None, "ES256"])
 async def test_es256_takes_no_other_curve_than_p256(
-    publisher: Publisher, user_tokens: JwtUserTokens, curve: ec.EllipticCurve, alg: str | None
+    publisher: Publisher, user_tokens: JwtVerifier, curve: ec.EllipticCurve, alg: str | None
 ) -> None:
     key = ec.generate_private_key(curve)
     publisher.keys = [public(key, kid="ec", alg=alg)]
@@ -284,7 +284,7 @@ async def test_es256_takes_no_other_curve_than_p256(
     assert parse_key_set(json.dumps({"keys": publisher.keys}).encode()) == {}
 
 
-async def test_eddsa_takes_no_other_curve_than_ed25519(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_eddsa_takes_no_other_curve_than_ed25519(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     key = ed448.Ed448PrivateKey.generate()
     publisher.keys = [public(key, kid="ed")]
     assert not await accepts(user_tokens, token(key, kid="ed"))
@@ -292,7 +292,7 @@ async def test_eddsa_takes_no_other_curve_than_ed25519(publisher: Publisher, use
 
 @pytest.mark.parametrize("key", [RSA_KEY, EC_KEY, ED_KEY], ids=lambda key: family(key)[0])
 async def test_a_private_key_that_is_published_verifies_nothing(
-    publisher: Publisher, user_tokens: JwtUserTokens, key: Any
+    publisher: Publisher, user_tokens: JwtVerifier, key: Any
 ) -> None:
     publisher.keys = [private(key, kid="leaked", key_ops=["sign", "verify"])]
     assert not await accepts(user_tokens, token(key, kid="leaked"))
@@ -301,33 +301,33 @@ async def test_a_private_key_that_is_published_verifies_nothing(
 # --- Which key a token may use ----------------------------------------------------------------------------------------
 
 
-async def test_keys_of_different_types_may_have_the_same_kid(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_keys_of_different_types_may_have_the_same_kid(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(key, kid="2026") for key in (RSA_KEY, EC_KEY, ED_KEY)]
     for key in (RSA_KEY, EC_KEY, ED_KEY):
         assert await accepts(user_tokens, token(key, kid="2026"))
 
 
-async def test_keys_of_one_type_may_have_the_same_kid(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_keys_of_one_type_may_have_the_same_kid(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid="same"), public(OTHER_RSA_KEY, kid="same"), public(RSA_KEY, kid="same")]
     assert await accepts(user_tokens, token(RSA_KEY, kid="same"))
     assert await accepts(user_tokens, token(OTHER_RSA_KEY, kid="same"))
 
 
-async def test_several_keys_without_a_kid_are_all_tried(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_several_keys_without_a_kid_are_all_tried(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(key) for key in (RSA_KEY, EC_KEY, OTHER_RSA_KEY, OTHER_EC_KEY, ED_KEY)]
     for key in (RSA_KEY, OTHER_RSA_KEY, EC_KEY, OTHER_EC_KEY, ED_KEY):
         assert await accepts(user_tokens, token(key))
         assert await accepts(user_tokens, token(key, kid="any"))
 
 
-async def test_a_token_without_a_kid_is_tried_with_every_key(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_a_token_without_a_kid_is_tried_with_every_key(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid="1"), public(OTHER_RSA_KEY), public(EC_KEY, kid="2")]
     for key in (RSA_KEY, OTHER_RSA_KEY, EC_KEY):
         assert await accepts(user_tokens, token(key))
 
 
 async def test_a_token_is_verified_with_the_key_that_it_names_and_no_other(
-    publisher: Publisher, user_tokens: JwtUserTokens
+    publisher: Publisher, user_tokens: JwtVerifier
 ) -> None:
     publisher.keys = [public(RSA_KEY, kid="1"), public(OTHER_RSA_KEY, kid="2")]
     assert not await accepts(user_tokens, token(RSA_KEY, kid="2"))
@@ -336,7 +336,7 @@ async def test_a_token_is_verified_with_the_key_that_it_names_and_no_other(
 
 @pytest.mark.parametrize("kid", ["shared", None])
 async def test_a_published_secret_never_verifies_a_token(
-    publisher: Publisher, user_tokens: JwtUserTokens, kid: str | None
+    publisher: Publisher, user_tokens: JwtVerifier, kid: str | None
 ) -> None:
     secret = b"k" * 32
     encoded = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
@@ -355,7 +355,7 @@ async def test_a_published_secret_never_verifies_a_token(
 
 
 @pytest.mark.parametrize("alg", ["none", "HS256", "HS512", "RS512", "ES384", "", None, [], {}, 1, "RS256 "])
-async def test_other_algorithms_are_refused(publisher: Publisher, user_tokens: JwtUserTokens, alg: object) -> None:
+async def test_other_algorithms_are_refused(publisher: Publisher, user_tokens: JwtVerifier, alg: object) -> None:
     publisher.keys = [public(RSA_KEY, kid="rsa")]
     header = (
         base64.urlsafe_b64encode(json.dumps({"alg": alg, "typ": "JWT", "kid": "rsa"}).encode()).rstrip(b"=").decode()
@@ -369,7 +369,7 @@ async def test_other_algorithms_are_refused(publisher: Publisher, user_tokens: J
 
 @pytest.mark.parametrize("kid", ["new", None])
 async def test_a_rotated_key_is_found_without_waiting_for_the_cache_to_expire(
-    publisher: Publisher, user_tokens: JwtUserTokens, kid: str | None
+    publisher: Publisher, user_tokens: JwtVerifier, kid: str | None
 ) -> None:
     publisher.keys = [public(RSA_KEY, kid=kid and "old")]
     assert await accepts(user_tokens, token(RSA_KEY, kid=kid and "old"))
@@ -379,21 +379,21 @@ async def test_a_rotated_key_is_found_without_waiting_for_the_cache_to_expire(
     assert not await accepts(user_tokens, token(RSA_KEY, kid=kid and "old"), later), "the former key is gone"
 
 
-async def test_a_key_replaced_under_its_kid_is_found(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_a_key_replaced_under_its_kid_is_found(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid="1")]
     assert await accepts(user_tokens, token(RSA_KEY, kid="1"))
     publisher.keys = [public(OTHER_RSA_KEY, kid="1")]
     assert await accepts(user_tokens, token(OTHER_RSA_KEY, kid="1"), NOW + REFRESH_INTERVAL)
 
 
-async def test_forged_signatures_cause_few_fetches(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_forged_signatures_cause_few_fetches(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid="1"), public(RSA_KEY)]
     for kid in ("1", None, "2") * 20:
         assert not await accepts(user_tokens, token(OTHER_RSA_KEY, kid=kid))
     assert publisher.requests == 2
 
 
-async def test_a_set_of_several_hundred_keys_is_used(publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+async def test_a_set_of_several_hundred_keys_is_used(publisher: Publisher, user_tokens: JwtVerifier) -> None:
     publisher.keys = [public(RSA_KEY, kid=f"key-{number}", x5c=[certificate(RSA_KEY)]) for number in range(400)]
     publisher.keys = [*publisher.keys, public(OTHER_RSA_KEY, kid="last")]
     assert 256 * 1024 < len(json.dumps({"keys": publisher.keys})) < MAX_KEY_SET_BYTES
@@ -409,7 +409,7 @@ def test_the_keys_of_a_set_are_bounded() -> None:
 
 @pytest.mark.parametrize(("before", "found"), [(MAX_KEYS_TRIED - 1, True), (MAX_KEYS_TRIED, False)])
 async def test_the_keys_tried_for_one_token_are_bounded(
-    publisher: Publisher, user_tokens: JwtUserTokens, before: int, found: bool
+    publisher: Publisher, user_tokens: JwtVerifier, before: int, found: bool
 ) -> None:
     publisher.keys = [*([public(OTHER_EC_KEY)] * before), public(EC_KEY)]
     assert await accepts(user_tokens, token(EC_KEY)) is found
@@ -444,7 +444,7 @@ def test_no_changed_member_breaks_the_others(key: Any, name: str, value: object)
     "content", [b"", b"null", b"[]", b"{}", b'{"keys": null}', b'{"keys": {}}', b"\xff", b'"keys"']
 )
 async def test_what_is_no_key_set_is_an_unavailable_provider(content: bytes) -> None:
-    tokens = JwtUserTokens(KeySets(httpx.MockTransport(lambda _: httpx.Response(200, content=content))))
+    tokens = JwtVerifier(JwksCache(httpx.MockTransport(lambda _: httpx.Response(200, content=content))))
     with pytest.raises(IdentityUnavailable):
         await tokens.verify(RULES, token(RSA_KEY), NOW)
     await tokens.aclose()

@@ -14,7 +14,7 @@ from videobroker.domain.ids import AppId
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.tickets import Ticket, is_ticket
 from videobroker.errors import TicketInvalid
-from videobroker.identity.tickets import Tickets
+from videobroker.identity.tickets import TicketSigner
 from videobroker.storage.postgres.encryption import new_key
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -39,7 +39,7 @@ moments = st.datetimes(datetime(2000, 1, 1), datetime(2199, 1, 1), timezones=st.
     )
 )
 def test_what_was_signed_is_read_again(ticket: Ticket) -> None:
-    tickets = Tickets([NEW])
+    tickets = TicketSigner([NEW])
     text = tickets.sign(ticket)
     assert tickets.read(text) == ticket
     assert is_ticket(text)
@@ -48,17 +48,17 @@ def test_what_was_signed_is_read_again(ticket: Ticket) -> None:
 
 def test_the_longest_names_fit_into_an_address() -> None:
     key = SessionKey(LESSON.app_id, LESSON.kind, "用" * 128)
-    text = Tickets([NEW]).sign(Ticket(uuid4(), key, "户" * 128, "😀" * 200, True, NOW, NOW))
+    text = TicketSigner([NEW]).sign(Ticket(uuid4(), key, "户" * 128, "😀" * 200, True, NOW, NOW))
     assert len(text) < 3000
-    assert Tickets([NEW]).read(text).display_name == "😀" * 200
+    assert TicketSigner([NEW]).read(text).display_name == "😀" * 200
 
 
 def test_an_ordinary_ticket_is_short() -> None:
-    assert len(Tickets([NEW]).sign(BENS)) < 300
+    assert len(TicketSigner([NEW]).sign(BENS)) < 300
 
 
 def test_the_first_key_signs_and_all_keys_verify() -> None:
-    before, during, after = Tickets([OLD]), Tickets([NEW, OLD]), Tickets([NEW])
+    before, during, after = TicketSigner([OLD]), TicketSigner([NEW, OLD]), TicketSigner([NEW])
     assert during.read(before.sign(BENS)) == BENS
     assert after.read(during.sign(BENS)) == BENS
     with pytest.raises(TicketInvalid):
@@ -67,11 +67,11 @@ def test_the_first_key_signs_and_all_keys_verify() -> None:
 
 def test_another_deployment_does_not_take_it() -> None:
     with pytest.raises(TicketInvalid):
-        Tickets([OLD]).read(Tickets([NEW]).sign(BENS))
+        TicketSigner([OLD]).read(TicketSigner([NEW]).sign(BENS))
 
 
 def test_no_character_of_it_can_be_changed() -> None:
-    tickets = Tickets([NEW])
+    tickets = TicketSigner([NEW])
     text = tickets.sign(BENS)
     # The last character holds two bits that stand for nothing.
     for place in range(len(text) - 1):
@@ -81,12 +81,12 @@ def test_no_character_of_it_can_be_changed() -> None:
 
 
 def test_it_is_signed_with_a_key_of_its_own_and_not_with_the_secret_key() -> None:
-    payload = Tickets([NEW]).sign(BENS).removeprefix("vbt_").partition(".")[0]
+    payload = TicketSigner([NEW]).sign(BENS).removeprefix("vbt_").partition(".")[0]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     for key in (NEW.encode(), base64.urlsafe_b64decode(NEW)):
         forged = jwt.encode(claims, key, headers={"typ": ""})
         with pytest.raises(TicketInvalid):
-            Tickets([NEW]).read("vbt_" + forged.partition(".")[2])
+            TicketSigner([NEW]).read("vbt_" + forged.partition(".")[2])
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_it_is_signed_with_a_key_of_its_own_and_not_with_the_secret_key() -> Non
 )
 def test_what_is_no_ticket_is_refused(text: str) -> None:
     with pytest.raises(TicketInvalid):
-        Tickets([NEW]).read(text)
+        TicketSigner([NEW]).read(text)
 
 
 @pytest.mark.parametrize("claims", [{}, [], {"app": "x"}, {"app": 1, "kind": "booking"}])
 def test_a_text_that_was_signed_and_says_nothing_sensible_is_refused(claims: object) -> None:
-    tickets = Tickets([NEW])
+    tickets = TicketSigner([NEW])
     signed = jwt.PyJWS().encode(json.dumps(claims).encode(), tickets._keys[0], "HS256", headers={"typ": ""})
     with pytest.raises(TicketInvalid):
         tickets.read("vbt_" + signed.partition(".")[2])

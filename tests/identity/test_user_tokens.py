@@ -19,8 +19,8 @@ from house import MovableClock, Tenant
 from videobroker.domain.apps import App
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.errors import IdentityUnavailable
-from videobroker.identity.jwks import FRESH, MAX_KEY_SET_BYTES, REFRESH_INTERVAL, KeySets
-from videobroker.identity.user_tokens import JwtUserTokens
+from videobroker.identity.jwks import MAX_KEY_SET_BYTES, REFRESH_AFTER, REFRESH_INTERVAL, JwksCache
+from videobroker.identity.user_tokens import JwtVerifier
 from videobroker.storage.tenants import apps
 from videobroker.usecases import tenants
 
@@ -299,7 +299,7 @@ class TestTwoAppsOneToken:
         issuer = one_of(tutoring)
         await trust(first, TokenRules(jwks_url=URL, issuer=issuer, audience="first"))
         await trust(second, TokenRules(jwks_url="https://down.example/keys", issuer=issuer, audience="second"))
-        user_tokens = JwtUserTokens(KeySets(_Route({URL: publisher})))
+        user_tokens = JwtVerifier(JwksCache(_Route({URL: publisher})))
         broker = replace(first.broker, user_tokens=user_tokens)
 
         async def sign_in(*audiences: str) -> tuple[str, Any]:
@@ -387,23 +387,23 @@ def publisher() -> Publisher:
 
 
 @pytest.fixture
-async def user_tokens(publisher: Publisher) -> AsyncIterator[JwtUserTokens]:
-    tokens = JwtUserTokens(KeySets(httpx.MockTransport(publisher)))
+async def user_tokens(publisher: Publisher) -> AsyncIterator[JwtVerifier]:
+    tokens = JwtVerifier(JwksCache(httpx.MockTransport(publisher)))
     yield tokens
     await tokens.aclose()
 
 
 class TestPublishedKeys:
     @pytest.mark.parametrize("kind", ["rsa", "ec", "ed"])
-    async def test_each_kind_of_key_is_taken(self, publisher: Publisher, user_tokens: JwtUserTokens, kind: str) -> None:
+    async def test_each_kind_of_key_is_taken(self, publisher: Publisher, user_tokens: JwtVerifier, kind: str) -> None:
         assert (await user_tokens.verify(RULES, publisher.token(kind), NOW)).user_id == "ada"
 
-    async def test_keys_are_asked_for_once(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+    async def test_keys_are_asked_for_once(self, publisher: Publisher, user_tokens: JwtVerifier) -> None:
         await asyncio.gather(*(user_tokens.verify(RULES, publisher.token("rsa"), NOW) for _ in range(20)))
         assert publisher.asked == 1
 
     async def test_a_new_key_is_found_when_a_token_names_it(
-        self, publisher: Publisher, user_tokens: JwtUserTokens
+        self, publisher: Publisher, user_tokens: JwtVerifier
     ) -> None:
         publisher.published = ["rsa"]
         await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
@@ -414,7 +414,7 @@ class TestPublishedKeys:
             await user_tokens.verify(RULES, publisher.token("rsa"), later)
 
     async def test_made_up_keys_do_not_make_us_ask_again_and_again(
-        self, publisher: Publisher, user_tokens: JwtUserTokens
+        self, publisher: Publisher, user_tokens: JwtVerifier
     ) -> None:
         for number in range(20):
             with pytest.raises(Exception, match="kid"):
@@ -422,14 +422,14 @@ class TestPublishedKeys:
         assert publisher.asked == 2  # at first, and once for a key that might have been new
 
     async def test_a_key_that_replaces_another_right_away_is_taken(
-        self, publisher: Publisher, user_tokens: JwtUserTokens
+        self, publisher: Publisher, user_tokens: JwtVerifier
     ) -> None:
         publisher.published = ["rsa"]
         await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.published = ["ec"]
         assert (await user_tokens.verify(RULES, publisher.token("ec"), NOW)).user_id == "ada"
 
-    async def test_a_public_key_is_no_shared_secret(self, publisher: Publisher, user_tokens: JwtUserTokens) -> None:
+    async def test_a_public_key_is_no_shared_secret(self, publisher: Publisher, user_tokens: JwtVerifier) -> None:
         public = json.dumps(publisher.document()["keys"][0])
         body = {"sub": "ada", "iss": "https://id.example", "exp": NOW.timestamp() + 600}
         segments = [{"alg": "HS256", "typ": "JWT", "kid": "rsa"}, body]
@@ -452,7 +452,7 @@ class TestPublishedKeys:
         ids=["fails", "redirects", "huge", "garbage", "wrong shape", "bottomless"],
     )
     async def test_a_provider_that_misbehaves_is_a_clear_error_and_kept_keys_go_on_working(
-        self, publisher: Publisher, user_tokens: JwtUserTokens, answer: Callable[[], httpx.Response]
+        self, publisher: Publisher, user_tokens: JwtVerifier, answer: Callable[[], httpx.Response]
     ) -> None:
         publisher.answer = answer
         with pytest.raises(Exception, match="cannot be fetched"):
@@ -461,16 +461,16 @@ class TestPublishedKeys:
         later = NOW + REFRESH_INTERVAL
         assert (await user_tokens.verify(RULES, publisher.token("rsa"), later)).user_id == "ada"
         publisher.answer = answer
-        stale = later + FRESH + timedelta(seconds=1)
+        stale = later + REFRESH_AFTER + timedelta(seconds=1)
         bearer = publisher.token("rsa", exp=stale.timestamp() + 60)
         assert (await user_tokens.verify(RULES, bearer, stale)).user_id == "ada"
 
     async def test_a_slow_provider_holds_up_nobody_who_has_a_key_and_others_no_longer_than_the_limit(
-        self, publisher: Publisher, user_tokens: JwtUserTokens
+        self, publisher: Publisher, user_tokens: JwtVerifier
     ) -> None:
         await user_tokens.verify(RULES, publisher.token("rsa"), NOW)
         publisher.delay = 60
-        stale = NOW + FRESH + timedelta(seconds=1)
+        stale = NOW + REFRESH_AFTER + timedelta(seconds=1)
         await user_tokens.verify(RULES, publisher.token("rsa", exp=stale.timestamp() + 60), stale)
         assert publisher.answered == 1
         assert publisher.given_up == 0

@@ -18,7 +18,7 @@ from videobroker.domain.attendance.observations import Sign, Source
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
 from videobroker.domain.rooms import build_room_name
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, WebhookRefused, WebhookUnreadable
-from videobroker.providers.contract import Capability, ChannelCredentials, Provider, Seat, TokenCredentials
+from videobroker.providers.contract import Capability, ChannelCredentials, CredentialRequest, Provider, TokenCredentials
 from videobroker.wiring import ProviderRegistry
 
 NOW = datetime(2026, 3, 12, 14, 0, tzinfo=UTC)
@@ -56,8 +56,8 @@ async def provider(account: ProviderAccount, clock: MovableClock) -> AsyncIterat
     await directory.aclose()
 
 
-def make_seat(provider: Provider, clock: MovableClock, user_id: str, uid: int) -> Seat:
-    return Seat(
+def make_seat(provider: Provider, clock: MovableClock, user_id: str, uid: int) -> CredentialRequest:
+    return CredentialRequest(
         user_id=user_id,
         role=ROLES[provider.name],
         display_name=user_id.capitalize(),
@@ -68,12 +68,12 @@ def make_seat(provider: Provider, clock: MovableClock, user_id: str, uid: int) -
 
 
 @pytest.fixture
-def seat(provider: Provider, clock: MovableClock) -> Seat:
+def seat(provider: Provider, clock: MovableClock) -> CredentialRequest:
     return make_seat(provider, clock, "ada", 42)
 
 
 @pytest.fixture
-def another(provider: Provider, clock: MovableClock) -> Seat:
+def another(provider: Provider, clock: MovableClock) -> CredentialRequest:
     return make_seat(provider, clock, "ben", 43)
 
 
@@ -84,7 +84,7 @@ class FarSide:
     provider: Provider
     sandbox: Sandbox
 
-    async def enter(self, room_id: str, seat: Seat) -> str | None:
+    async def enter(self, room_id: str, seat: CredentialRequest) -> str | None:
         """Enter with the signed credentials: the connection, or None when the vendor lets nobody in."""
         credentials = self.provider.sign(room_id, seat).credentials
         if isinstance(credentials, ChannelCredentials):
@@ -104,7 +104,7 @@ class FarSide:
 
     async def present(self, room_id: str) -> set[str]:
         """Who is there, in the provider's words."""
-        rolls = await self.provider.call_roll(room_id, since=NOW)
+        rolls = await self.provider.fetch_presence(room_id, since=NOW)
         return {person.provider_user_id for roll in rolls for person in roll.people if person.left_at is None}
 
     async def until_present(self, room_id: str, people: set[str]) -> None:
@@ -119,7 +119,7 @@ def far_side(provider: Provider, sandbox: Sandbox) -> FarSide:
     return FarSide(provider, sandbox)
 
 
-def named(seat: Seat) -> str:
+def named(seat: CredentialRequest) -> str:
     """What the provider calls the person."""
     return seat.user_id if seat.uid is None else str(seat.uid)
 
@@ -139,7 +139,7 @@ async def test_different_names_are_different_rooms(provider: Provider, fresh_nam
 
 
 async def test_signing_needs_nobody_and_remembers_a_name_that_is_not_the_token(
-    provider: Provider, seat: Seat, sandbox: Sandbox, fresh_name: Callable[[], str]
+    provider: Provider, seat: CredentialRequest, sandbox: Sandbox, fresh_name: Callable[[], str]
 ) -> None:
     room_id = await provider.open_room(fresh_name())
     await sandbox.fault("drop")
@@ -150,7 +150,7 @@ async def test_signing_needs_nobody_and_remembers_a_name_that_is_not_the_token(
 
 
 async def test_a_person_with_a_number_gets_credentials_for_it(
-    provider: Provider, seat: Seat, fresh_name: Callable[[], str]
+    provider: Provider, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     credentials = provider.sign(await provider.open_room(fresh_name()), seat).credentials
     assert isinstance(credentials, ChannelCredentials) == provider.needs_uid
@@ -158,13 +158,17 @@ async def test_a_person_with_a_number_gets_credentials_for_it(
         assert credentials.uid == seat.uid
 
 
-async def test_a_role_without_a_name_is_never_signed_for(provider: Provider, seat: Seat) -> None:
+async def test_a_role_without_a_name_is_never_signed_for(provider: Provider, seat: CredentialRequest) -> None:
     with pytest.raises(ProviderRefused):
         provider.sign("65f0c1a2b3d4e5f60718293a", replace(seat, role=""))
 
 
 async def test_a_closed_room_holds_nobody_and_lets_nobody_in_until_it_is_opened_again(
-    provider: Provider, far_side: FarSide, seat: Seat, another: Seat, fresh_name: Callable[[], str]
+    provider: Provider,
+    far_side: FarSide,
+    seat: CredentialRequest,
+    another: CredentialRequest,
+    fresh_name: Callable[[], str],
 ) -> None:
     name = fresh_name()
     room_id = await provider.open_room(name)
@@ -183,7 +187,7 @@ async def test_a_closed_room_holds_nobody_and_lets_nobody_in_until_it_is_opened_
 
 
 async def test_an_idle_room_can_be_closed_twice_and_opened_with_either_answer(
-    provider: Provider, far_side: FarSide, seat: Seat, fresh_name: Callable[[], str]
+    provider: Provider, far_side: FarSide, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     if Capability.CLOSE_ROOM not in provider.capabilities:
         return
@@ -196,7 +200,7 @@ async def test_an_idle_room_can_be_closed_twice_and_opened_with_either_answer(
 
 
 async def test_codes_stay_the_same_and_lead_to_a_page_where_the_page_is_claimed(
-    provider: Provider, seat: Seat, fresh_name: Callable[[], str]
+    provider: Provider, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     room_id = await provider.open_room(fresh_name())
     if Capability.ROOM_CODES not in provider.capabilities:
@@ -205,21 +209,21 @@ async def test_codes_stay_the_same_and_lead_to_a_page_where_the_page_is_claimed(
         with pytest.raises(ProviderRefused):
             await provider.replace_code(room_id, seat.role, "abc")
         with pytest.raises(ProviderRefused):
-            provider.prebuilt(room_id, "abc", seat)
+            provider.sign_prebuilt(room_id, "abc", seat)
         return
     codes = await provider.issue_codes(room_id)
     assert codes == await provider.issue_codes(room_id)
     if Capability.PREBUILT in provider.capabilities:
-        signed = provider.prebuilt(room_id, codes[seat.role], seat)
+        signed = provider.sign_prebuilt(room_id, codes[seat.role], seat)
         assert codes[seat.role] in getattr(signed.credentials, "url", "")
         assert codes[seat.role] not in signed.token_id
     else:
         with pytest.raises(ProviderNotConfigured):
-            provider.prebuilt(room_id, codes[seat.role], seat)
+            provider.sign_prebuilt(room_id, codes[seat.role], seat)
 
 
 async def test_a_replaced_code_opens_nothing_and_the_new_one_stays(
-    provider: Provider, far_side: FarSide, seat: Seat, fresh_name: Callable[[], str]
+    provider: Provider, far_side: FarSide, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     if Capability.ROOM_CODES not in provider.capabilities:
         return
@@ -234,7 +238,7 @@ async def test_a_replaced_code_opens_nothing_and_the_new_one_stays(
 
 
 async def test_no_code_from_before_a_closing_opens_anything_afterwards(
-    provider: Provider, far_side: FarSide, seat: Seat, fresh_name: Callable[[], str]
+    provider: Provider, far_side: FarSide, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     if Capability.ROOM_CODES not in provider.capabilities:
         return
@@ -251,7 +255,11 @@ async def test_no_code_from_before_a_closing_opens_anything_afterwards(
 
 
 async def test_somebody_put_out_is_gone_and_the_others_stay(
-    provider: Provider, far_side: FarSide, seat: Seat, another: Seat, fresh_name: Callable[[], str]
+    provider: Provider,
+    far_side: FarSide,
+    seat: CredentialRequest,
+    another: CredentialRequest,
+    fresh_name: Callable[[], str],
 ) -> None:
     room_id = await provider.open_room(fresh_name())
     if Capability.REMOVE_PERSON not in provider.capabilities:
@@ -269,12 +277,12 @@ async def test_somebody_put_out_is_gone_and_the_others_stay(
 async def test_somebody_kept_out_stays_out_and_nobody_else(
     provider: Provider,
     far_side: FarSide,
-    seat: Seat,
-    another: Seat,
+    seat: CredentialRequest,
+    another: CredentialRequest,
     clock: MovableClock,
     fresh_name: Callable[[], str],
 ) -> None:
-    if Capability.KEEP_OUT not in provider.capabilities:
+    if Capability.BAN not in provider.capabilities:
         return
     room_id = await provider.open_room(fresh_name())
     assert await far_side.enter(room_id, seat)
@@ -285,9 +293,9 @@ async def test_somebody_kept_out_stays_out_and_nobody_else(
 
 
 async def test_a_ban_ends_by_itself(
-    provider: Provider, far_side: FarSide, seat: Seat, clock: MovableClock, fresh_name: Callable[[], str]
+    provider: Provider, far_side: FarSide, seat: CredentialRequest, clock: MovableClock, fresh_name: Callable[[], str]
 ) -> None:
-    if Capability.KEEP_OUT not in provider.capabilities:
+    if Capability.BAN not in provider.capabilities:
         return
     room_id = await provider.open_room(fresh_name())
     await provider.remove_person(room_id, named(seat), until=clock() + timedelta(minutes=5))
@@ -298,20 +306,20 @@ async def test_a_ban_ends_by_itself(
 async def test_a_roll_call_names_who_is_there(
     provider: Provider,
     far_side: FarSide,
-    seat: Seat,
-    another: Seat,
+    seat: CredentialRequest,
+    another: CredentialRequest,
     clock: MovableClock,
     fresh_name: Callable[[], str],
 ) -> None:
     room_id = await provider.open_room(fresh_name())
-    if Capability.ROLL_CALL not in provider.capabilities:
+    if Capability.PRESENCE not in provider.capabilities:
         with pytest.raises(ProviderRefused):
-            await provider.call_roll(room_id, since=NOW)
+            await provider.fetch_presence(room_id, since=NOW)
         return
     before = clock()
-    assert [roll.people for roll in await provider.call_roll(room_id, since=before)] in ([], [()])
+    assert [roll.people for roll in await provider.fetch_presence(room_id, since=before)] in ([], [()])
     connections = {await far_side.enter(room_id, seat), await far_side.enter(room_id, another)}
-    [roll] = await provider.call_roll(room_id, since=before)
+    [roll] = await provider.fetch_presence(room_id, since=before)
     assert {person.connection for person in roll.people} == connections
     assert {person.provider_user_id for person in roll.people} == {named(seat), named(another)}
     assert {person.role for person in roll.people} == {seat.role}
@@ -383,7 +391,7 @@ async def test_a_webhook_says_the_same_thing_in_one_form(provider: Provider) -> 
     assert seen is not None
     assert (seen.sign, seen.at, seen.connection, seen.provider_user_id) == (Sign.ARRIVED, NOW, "42", "42")
     assert (seen.role, seen.source, notice.room_id) == (ROLES[provider.name], Source.OBSERVED, "room-1")
-    assert notice.likeness is not None
+    assert notice.dedup_key is not None
 
 
 @given(st.binary())
@@ -397,7 +405,7 @@ def test_no_bytes_are_read_with_another_error(body: bytes) -> None:
 
 
 async def test_nothing_secret_is_ever_printed(
-    provider: Provider, account: ProviderAccount, seat: Seat, fresh_name: Callable[[], str]
+    provider: Provider, account: ProviderAccount, seat: CredentialRequest, fresh_name: Callable[[], str]
 ) -> None:
     signed = provider.sign(await provider.open_room(fresh_name()), seat)
     printed = f"{provider!r} {account!r} {signed!r}"

@@ -89,7 +89,7 @@ def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
         id=NoticeId(uuid7(now)),
         provider=ProviderName.HMS,
         event_id=event_id,
-        likeness=None,
+        dedup_key=None,
         type="moon.rises",
         provider_room_id=None,
         session_id=None,

@@ -50,15 +50,15 @@ async def turns(number: int = 5) -> None:
 
 
 def ask(batcher: Batcher[int, int], *items: int) -> "list[asyncio.Task[int]]":
-    return [asyncio.create_task(batcher.ask(item)) for item in items]
+    return [asyncio.create_task(batcher.submit(item)) for item in items]
 
 
 async def test_who_asks_alone_is_carried_at_once() -> None:
     road = Road()
     road.open.set()
     batcher = Batcher("test", [road.carry])
-    assert await batcher.ask(7) == 70
-    assert await batcher.ask(8) == 80
+    assert await batcher.submit(7) == 70
+    assert await batcher.submit(8) == 80
     assert road.travelled == [[7], [8]]
 
 
@@ -85,7 +85,7 @@ async def test_what_is_asked_in_the_same_moment_goes_together() -> None:
 
 async def test_as_many_are_under_way_as_there_are_carriers() -> None:
     road = Road()
-    batcher = Batcher("test", [road.carry, road.carry], largest=2)
+    batcher = Batcher("test", [road.carry, road.carry], max_batch_size=2)
     asked = ask(batcher, *range(7))
     await turns(10)
     assert road.most_under_way == 2
@@ -98,24 +98,24 @@ async def test_as_many_are_under_way_as_there_are_carriers() -> None:
 async def test_no_batch_is_larger_than_the_bound() -> None:
     road = Road()
     road.open.set()
-    batcher = Batcher("test", [road.carry], largest=3)
+    batcher = Batcher("test", [road.carry], max_batch_size=3)
     await asyncio.gather(*ask(batcher, *range(8)))
     assert road.travelled == [[0, 1, 2], [3, 4, 5], [6, 7]]
 
 
 async def test_who_finds_the_queue_full_is_told_to_come_again() -> None:
     road = Road()
-    batcher = Batcher("test", [road.carry], longest_queue=2)
+    batcher = Batcher("test", [road.carry], max_queue_length=2)
     first = ask(batcher, 1)
     await turns()
     waiting = ask(batcher, 2, 3)
     await turns()
     with pytest.raises(StorageUnavailable) as full:
-        await batcher.ask(4)
+        await batcher.submit(4)
     assert full.value.retry_after == 1
     road.open.set()
     assert await asyncio.gather(*first, *waiting) == [10, 20, 30]
-    assert await batcher.ask(4) == 40
+    assert await batcher.submit(4) == 40
 
 
 async def test_an_error_reaches_exactly_the_one_who_caused_it() -> None:
@@ -138,7 +138,7 @@ async def test_a_lost_database_is_told_to_all_of_a_batch_and_nothing_is_sent_twi
     assert len({id(each) for each in results}) == 3
     assert {each.retry_after for each in results if isinstance(each, StorageUnavailable)} == {3}
     assert road.travelled == [[1, 2, 3]]
-    assert await batcher.ask(4) == 40
+    assert await batcher.submit(4) == 40
 
 
 async def test_a_carrier_that_forgets_somebody_is_an_error_and_leaves_nobody_waiting() -> None:
@@ -190,7 +190,7 @@ async def test_closing_tells_everybody_who_waits() -> None:
     assert [type(each) for each in results] == [StorageUnavailable] * 3
     assert road.under_way == 0
     with pytest.raises(StorageUnavailable):
-        await batcher.ask(4)
+        await batcher.submit(4)
 
 
 async def test_closing_in_the_middle_of_asking_singly_tells_everybody() -> None:
@@ -220,7 +220,7 @@ async def test_round_trips_and_what_travelled_in_them_are_counted() -> None:
 
     road = Road()
     road.open.set()
-    batcher = Batcher("counted", [road.carry], largest=4)
+    batcher = Batcher("counted", [road.carry], max_batch_size=4)
     await asyncio.gather(*ask(batcher, *range(10)))
     assert (counted("queries"), counted("items"), counted("turned_away")) == (3, 10, 0)
 
@@ -267,13 +267,13 @@ def story(play: Callable[[], Awaitable[None]]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps=STEPS, carriers=st.integers(1, 3), largest=st.integers(1, 4), spoilt=st.integers(2, 7))
+@given(steps=STEPS, carriers=st.integers(1, 3), max_batch_size=st.integers(1, 4), spoilt=st.integers(2, 7))
 def test_whatever_happens_in_whatever_order_everybody_gets_their_own_answer_or_their_own_error(
     steps: list[tuple[str, int]], carriers: int, largest: int, spoilt: int
 ) -> None:
     async def play() -> None:
         toll = Toll(spoilt)
-        batcher = Batcher("story", [toll.carry] * carriers, largest=largest)
+        batcher = Batcher("story", [toll.carry] * carriers, max_batch_size=largest)
         asked: list[asyncio.Task[int]] = []
         for step, number in steps:
             if step == "ask":
@@ -314,7 +314,7 @@ def test_whatever_happens_in_whatever_order_everybody_gets_their_own_answer_or_t
 def test_closing_at_any_moment_leaves_nobody_waiting(steps: list[tuple[str, int]], carriers: int) -> None:
     async def play() -> None:
         toll = Toll(5)
-        batcher = Batcher("story", [toll.carry] * carriers, largest=3)
+        batcher = Batcher("story", [toll.carry] * carriers, max_batch_size=3)
         asked: list[asyncio.Task[int]] = []
         for step, number in steps:
             if step == "ask":

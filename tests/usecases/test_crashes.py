@@ -45,7 +45,7 @@ from videobroker.errors import AccessDenied
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Provider, Surface
 from videobroker.providers.hms.client import HmsClient
-from videobroker.providers.hms.errors import Forbidden
+from videobroker.providers.hms.errors import HmsForbidden
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox.agora.notifications import Notifications
@@ -361,7 +361,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, clock: MovableClock) -> datetime:
     # The pretend Agora never names a moment twice, and so none before one that it has named: here time is turned back.
     monkeypatch.setattr(Notifications, "_send_time", lambda self: int(self._state.now().timestamp() * 1000))
     # A slow machine would renew a lease, and take a step more than a fast one.
-    monkeypatch.setattr(lease, "RENEW_EVERY_SECONDS", 60)
+    monkeypatch.setattr(lease, "RENEWAL_INTERVAL_SECONDS", 60)
     assert clock() == moment
     return moment
 
@@ -518,7 +518,7 @@ async def _live_codes(stage: Stage, room_id: str) -> dict[str, int] | str:
     async with _client(stage) as client:
         try:
             listed = await client.list_codes(room_id)
-        except Forbidden:
+        except HmsForbidden:
             return "the room is shut"
     roles = [code.role for code in listed]
     return {role: roles.count(role) for role in sorted(set(roles))}

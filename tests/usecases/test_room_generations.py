@@ -15,7 +15,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId, uuid7
 from videobroker.domain.rooms import build_room_name
 from videobroker.providers.hms.client import HmsClient
-from videobroker.providers.hms.errors import Forbidden
+from videobroker.providers.hms.errors import HmsForbidden
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 
 CIRCLE = "/v1/groups/circle"
@@ -53,8 +53,8 @@ async def rooms_open(tenant: Tenant) -> int:
         room_ids = list((await transaction.execute(text(ROOMS), {"app": tenant.app.id})).scalars())
     provider, count = tenant.broker.provider(tenant.app, ProviderName.HMS), 0
     for room_id in room_ids:
-        with suppress(Forbidden):  # what 100ms says about the codes of a disabled room
-            await provider.codes_left(room_id)
+        with suppress(HmsForbidden):  # what 100ms says about the codes of a disabled room
+            await provider.count_codes_left(room_id)
             count += 1
     return count
 

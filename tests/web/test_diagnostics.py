@@ -13,7 +13,7 @@ from house import HMS_ROLES, MovableClock, Sandbox, Tenant, make_tenant, with_no
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import SessionId
-from videobroker.providers.hms.tokens import AccountKeys, management_token
+from videobroker.providers.hms.tokens import AccountKeys, sign_management_token
 from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.usecases import tenants
 
@@ -180,7 +180,7 @@ class TestManagementTokenByHand:
 
     def given(self, keys: AccountKeys, *, lasts: timedelta) -> str:
         now = datetime.now(UTC)
-        return management_token(keys, issued_at=now, expires_at=now + lasts, token_id="by-hand")
+        return sign_management_token(keys, issued_at=now, expires_at=now + lasts, token_id="by-hand")
 
     async def test_it_is_used_while_it_is_valid_and_replaced_when_it_is_refused(
         self, broker: Broker, api: httpx.AsyncClient, sandbox: Sandbox, keys: AccountKeys

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
 from videobroker.broker import Broker
-from videobroker.concurrency.lease import kept
+from videobroker.concurrency.lease import renew_periodically
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import Event, EventType, create_session_event
 from videobroker.domain.sessions import Session, SessionKey, SessionKind
@@ -184,7 +184,7 @@ class TestLeases:
 
         async def work() -> None:
             nonlocal finished
-            async with kept(slow_renewal):
+            async with renew_periodically(slow_renewal):
                 begun.set()
                 await asyncio.sleep(60)
                 finished = True
@@ -197,7 +197,7 @@ class TestLeases:
         assert not finished
 
     async def test_a_renewal_that_fails_does_not_undo_what_was_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("videobroker.concurrency.lease.RENEW_EVERY_SECONDS", 0.0)
+        monkeypatch.setattr("videobroker.concurrency.lease.RENEWAL_INTERVAL_SECONDS", 0.0)
         failures = iter([StorageUnavailable("away"), KeyError("unexpected")])
         done = asyncio.Event()
 
@@ -207,7 +207,7 @@ class TestLeases:
                 done.set()
             raise error
 
-        async with kept(failing):
+        async with renew_periodically(failing):
             await done.wait()
 
 

@@ -17,17 +17,17 @@ from videobroker.errors import StorageUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Carry = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
+BatchQuery = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
 """Asks for all these items in one round trip; the results in the same order. Never called twice at a time."""
 
-LARGEST_BATCH = 256
+MAX_BATCH_SIZE = 256
 """More in one query make every one of them wait for the slowest, and save hardly anything."""
-LONGEST_QUEUE = 4096
+MAX_QUEUE_LENGTH = 4096
 """Who would be behind so many is told to come again: the answer would be too late anyway."""
 
 QUERIES = Counter("videobroker_batch_queries", "Round trips to the database that were shared.", ["batcher"])
 ITEMS = Counter("videobroker_batch_items", "What was asked for in them.", ["batcher"])
-TURNED_AWAY = Counter("videobroker_batch_turned_away", "What found the queue full.", ["batcher"])
+REJECTED_ITEMS = Counter("videobroker_batch_turned_away", "What found the queue full.", ["batcher"])
 
 _Asked = tuple[Item, asyncio.Future[Result]]
 
@@ -38,24 +38,24 @@ class Batcher(Generic[Item, Result]):
     def __init__(
         self,
         name: str,
-        carriers: Sequence[Carry[Item, Result]],
+        carriers: Sequence[BatchQuery[Item, Result]],
         *,
-        largest: int = LARGEST_BATCH,
-        longest_queue: int = LONGEST_QUEUE,
+        max_batch_size: int = MAX_BATCH_SIZE,
+        max_queue_length: int = MAX_QUEUE_LENGTH,
     ) -> None:
         """`name` is for the metrics. As many batches are under way at a time as there are carriers."""
         self._idle = list(carriers)
-        self._largest = largest
-        self._longest_queue = longest_queue
+        self._largest = max_batch_size
+        self._longest_queue = max_queue_length
         self._queue: deque[_Asked[Item, Result]] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queries = QUERIES.labels(name)
         self._items = ITEMS.labels(name)
-        self._turned_away = TURNED_AWAY.labels(name)
+        self._turned_away = REJECTED_ITEMS.labels(name)
 
-    async def ask(self, item: Item) -> Result:
+    async def submit(self, item: Item) -> Result:
         """The result for this item. Raises what asking for it raised, and `StorageUnavailable` when too many wait.
 
         Who is cancelled meanwhile disturbs nobody; what is under way for them already is still done.
@@ -91,7 +91,7 @@ class Batcher(Generic[Item, Result]):
         self._flights.add(flight)
         flight.add_done_callback(self._flights.discard)
 
-    async def _fly(self, carry: Carry[Item, Result]) -> None:
+    async def _fly(self, carry: BatchQuery[Item, Result]) -> None:
         try:
             while batch := self._boarded():
                 await self._serve(carry, batch)
@@ -108,7 +108,7 @@ class Batcher(Generic[Item, Result]):
             batch = [asked for asked in some if not asked[1].done()]
         return batch
 
-    async def _serve(self, carry: Carry[Item, Result], batch: Sequence[_Asked[Item, Result]]) -> None:
+    async def _serve(self, carry: BatchQuery[Item, Result], batch: Sequence[_Asked[Item, Result]]) -> None:
         self._queries.inc()
         self._items.inc(len(batch))
         try:
@@ -130,7 +130,7 @@ class Batcher(Generic[Item, Result]):
                 # One of them spoilt it, and nothing was done for any: each is asked for alone.
                 await self._serve_singly(carry, batch)
 
-    async def _serve_singly(self, carry: Carry[Item, Result], batch: Sequence[_Asked[Item, Result]]) -> None:
+    async def _serve_singly(self, carry: BatchQuery[Item, Result], batch: Sequence[_Asked[Item, Result]]) -> None:
         left = deque(batch)
         with contextlib.ExitStack() as whatever_happens:
             whatever_happens.callback(lambda: _refuse(left, _closing()))

@@ -8,14 +8,14 @@ import structlog
 
 from videobroker.errors import StorageUnavailable
 
-RENEW_EVERY_SECONDS = 1.0
+RENEWAL_INTERVAL_SECONDS = 1.0
 """A third of the lease: one renewal may fail without anybody noticing."""
 
 log = structlog.get_logger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def kept(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def renew_periodically(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Renew the lease in the background for as long as the block runs."""
     task = asyncio.create_task(_renew_again_and_again(renew))
     try:
@@ -30,7 +30,7 @@ async def kept(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
 
 async def _renew_again_and_again(renew: Callable[[], Awaitable[None]]) -> None:
     while True:
-        await asyncio.sleep(RENEW_EVERY_SECONDS)
+        await asyncio.sleep(RENEWAL_INTERVAL_SECONDS)
         try:
             await renew()
         except StorageUnavailable:

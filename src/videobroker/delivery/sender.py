@@ -14,21 +14,21 @@ import certifi
 import httpcore
 from standardwebhooks import Webhook
 
-from videobroker.delivery.ssrf_guard import GuardedNetwork, Resolver, system_resolver
+from videobroker.delivery.ssrf_guard import Resolver, SsrfGuard, resolve_host
 from videobroker.domain.redaction import redact_foreign_text
 from videobroker.domain.webhooks import DeliveryAttempt
 
-TOTAL_SECONDS = 15.0
+MAX_DELIVERY_SECONDS = 15.0
 """For name, connection, request and answer together."""
 CONNECT_SECONDS = 5.0
-QUEUE_SECONDS = 12.0
+MAX_QUEUE_SECONDS = 12.0
 """For a free connection, before all that. Whoever leases a delivery has to reckon with both."""
-KEPT_BYTES = 1024
+STORED_RESPONSE_BYTES = 1024
 """So much of an answer is stored."""
-READ_BYTES = 4096
+MAX_READ_BYTES = 4096
 """So much of an answer is read: credentials are removed before it is cut, so that no part of one is left."""
-CONNECTIONS = 200
-IDLE_SECONDS = 4.0
+MAX_CONNECTIONS = 200
+MAX_IDLE_SECONDS = 4.0
 """Connections that nobody used for so long are not used again: many servers close them after 5 s (Node, uvicorn), and
 a delivery that is on its way just then would fail for nothing."""
 
@@ -42,7 +42,7 @@ _FAILURES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class WebhookRequest:
     """What is sent."""
 
     url: str
@@ -59,7 +59,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendResult:
     """What came of it."""
 
     attempt: DeliveryAttempt
@@ -70,7 +70,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class _Answer:
+class _Response:
     """What has arrived of an answer so far; filled while it is read, because reading may fail halfway."""
 
     status: int | None = None
@@ -85,11 +85,11 @@ class WebhookSender:
         self,
         *,
         anywhere: bool = False,
-        seconds: float = TOTAL_SECONDS,
-        queue_seconds: float = QUEUE_SECONDS,
-        connections: int = CONNECTIONS,
+        seconds: float = MAX_DELIVERY_SECONDS,
+        queue_seconds: float = MAX_QUEUE_SECONDS,
+        connections: int = MAX_CONNECTIONS,
         network: httpcore.AsyncNetworkBackend | None = None,
-        resolve: Resolver = system_resolver,
+        resolve: Resolver = resolve_host,
     ) -> None:
         """`anywhere` also delivers in private networks, for development.
 
@@ -100,15 +100,15 @@ class WebhookSender:
             ssl_context=_tls(),
             max_connections=connections,
             max_keepalive_connections=connections,
-            keepalive_expiry=IDLE_SECONDS,
-            network_backend=GuardedNetwork(anywhere=anywhere, network=network, resolve=resolve),
+            keepalive_expiry=MAX_IDLE_SECONDS,
+            network_backend=SsrfGuard(anywhere=anywhere, network=network, resolve=resolve),
         )
         self._free = asyncio.Semaphore(connections)
         self._seconds = seconds
         self._queue_seconds = queue_seconds
         self.anywhere = anywhere
 
-    async def send(self, parcel: Parcel, *, now: datetime) -> Sent:
+    async def send(self, parcel: WebhookRequest, *, now: datetime) -> SendResult:
         """Send it once. Whatever happens is an attempt: nothing is raised."""
         # Outside the bound: that others are slow is not this receiver's fault.
         try:
@@ -116,12 +116,12 @@ class WebhookSender:
                 await self._free.acquire()
         except TimeoutError:
             waited = round(self._queue_seconds * 1000)
-            return Sent(
+            return SendResult(
                 DeliveryAttempt(parcel.number, now, None, waited, "", "too much is under way"), None, begun=False
             )
         try:
             began = time.perf_counter()
-            answer = _Answer()
+            answer = _Response()
             error = None
             try:
                 async with asyncio.timeout(self._seconds):
@@ -137,9 +137,9 @@ class WebhookSender:
         finally:
             self._free.release()
         text = _text(bytes(answer.body))
-        return Sent(DeliveryAttempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
+        return SendResult(DeliveryAttempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
 
-    async def _post(self, parcel: Parcel, answer: _Answer, now: datetime) -> None:
+    async def _post(self, parcel: WebhookRequest, answer: _Response, now: datetime) -> None:
         """Send it, and write what comes back into `answer` as it comes."""
         content = parcel.body.encode()
         async with self._pool.stream(
@@ -151,16 +151,16 @@ class WebhookSender:
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(content)).encode()),
                 (b"user-agent", b"videobroker"),
-                *((name.encode(), value.encode()) for name, value in signed_headers(parcel, now).items()),
+                *((name.encode(), value.encode()) for name, value in sign_headers(parcel, now).items()),
             ],
             content=content,
             extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "pool": self._seconds}},
         ) as response:
             headers = {name.lower(): value for name, value in response.headers}
-            answer.status, answer.retry_after = response.status, retry_after(headers.get(b"retry-after"), now)
+            answer.status, answer.retry_after = response.status, parse_retry_after(headers.get(b"retry-after"), now)
             async for part in response.aiter_stream():
                 answer.body += part
-                if len(answer.body) >= READ_BYTES:
+                if len(answer.body) >= MAX_READ_BYTES:
                     break
 
     async def aclose(self) -> None:
@@ -168,7 +168,7 @@ class WebhookSender:
         await self._pool.aclose()
 
 
-def signed_headers(parcel: Parcel, now: datetime) -> dict[str, str]:
+def sign_headers(parcel: WebhookRequest, now: datetime) -> dict[str, str]:
     """The headers of Standard Webhooks: id, timestamp, and one signature for each secret."""
     signatures = [
         Webhook(secret).sign(msg_id=parcel.event_id, timestamp=now, data=parcel.body) for secret in parcel.secrets
@@ -199,13 +199,13 @@ def _named(failure: Exception) -> str:
 
 
 def _text(raw: bytes) -> str:
-    """As it is stored: at most `KEPT_BYTES`, without credentials, which receivers repeat in their errors."""
-    text = redact_foreign_text(raw[:READ_BYTES].decode("utf-8", "replace"))
-    stored = text.encode()[:KEPT_BYTES].decode("utf-8", "ignore")
+    """As it is stored: at most `STORED_RESPONSE_BYTES`, without credentials, which receivers repeat in their errors."""
+    text = redact_foreign_text(raw[:MAX_READ_BYTES].decode("utf-8", "replace"))
+    stored = text.encode()[:STORED_RESPONSE_BYTES].decode("utf-8", "ignore")
     return stored.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
-def retry_after(raw: bytes | None, now: datetime) -> timedelta | None:
+def parse_retry_after(raw: bytes | None, now: datetime) -> timedelta | None:
     """Seconds or a date (RFC 9110, section 10.2.3); None for anything else."""
     text = (raw or b"").decode("latin-1").strip()
     if text.isascii() and text.isdigit():

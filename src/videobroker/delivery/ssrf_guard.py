@@ -16,7 +16,7 @@ NAT64 = IPv6Network("64:ff9b::/96")
 """IPv4 addresses in IPv6 clothes (RFC 6052)."""
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 """All of IPv6 that is given out (RFC 4291): beyond it are site-local, link-local, unique local and multicast."""
-CLOSED = tuple(
+BLOCKED_NETWORKS = tuple(
     ip_network(network)
     for network in (
         "192.0.0.0/24",  # protocol assignments; a cloud has its metadata there
@@ -31,7 +31,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """The numeric addresses of a host; `OSError` or `UnicodeError` when it has none."""
 
 
-class PrivateAddress(httpcore.ConnectError):
+class PrivateAddressError(httpcore.ConnectError):
     """The host is in a network into which nothing is delivered."""
 
 
@@ -44,7 +44,7 @@ def is_public(address: str) -> bool:
 def _is_open(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
         return False
-    closed = any(address in network for network in CLOSED)
+    closed = any(address in network for network in BLOCKED_NETWORKS)
     return address.is_global and not address.is_multicast and not address.is_reserved and not closed
 
 
@@ -64,13 +64,13 @@ def _behind(address: IPv4Address | IPv6Address) -> Iterable[IPv4Address | IPv6Ad
     yield address
 
 
-async def system_resolver(host: str, port: int) -> Sequence[str]:
+async def resolve_host(host: str, port: int) -> Sequence[str]:
     """What this machine says, in the order in which it prefers them."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
-class GuardedNetwork(httpcore.AsyncNetworkBackend):
+class SsrfGuard(httpcore.AsyncNetworkBackend):
     """Opens connections to public addresses only; with `anywhere`, to all."""
 
     def __init__(
@@ -78,7 +78,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         *,
         anywhere: bool,
         network: httpcore.AsyncNetworkBackend | None = None,
-        resolve: Resolver = system_resolver,
+        resolve: Resolver = resolve_host,
     ) -> None:
         self._anywhere = anywhere
         self._network = network or httpcore.AnyIOBackend()
@@ -92,10 +92,10 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first of the host's addresses that answers. Raises `PrivateAddress`."""
+        """A connection to the first of the host's addresses that answers. Raises `PrivateAddressError`."""
         addresses = await self._addresses(host, port)
         if not self._anywhere and not all(is_public(address) for address in addresses):
-            raise PrivateAddress("The host is in a private network, or has an address there.")
+            raise PrivateAddressError("The host is in a private network, or has an address there.")
         error: Exception | None = None
         for address in addresses:
             try:
@@ -111,7 +111,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Never: a URL names no socket."""
-        raise PrivateAddress("Events are delivered over the network only.")
+        raise PrivateAddressError("Events are delivered over the network only.")
 
     async def sleep(self, seconds: float) -> None:
         """As the network does."""

@@ -257,18 +257,18 @@ def compute_token_expiry(
     now: datetime,
     *,
     until: datetime | None,
-    life: timedelta,
-    longest: timedelta,
-    longest_call: timedelta | None,
+    lifetime: timedelta,
+    maximum: timedelta,
+    max_call_duration: timedelta | None,
 ) -> datetime:
-    """When a token issued now ends: after `life`, but never after `until` and never after `longest`.
+    """Return when a token issued now expires: after `lifetime`, but not after `until` or `maximum`.
 
-    `longest_call` is given where the SDK presents its first token again after a network drop: such a token must last
-    as long as the call can, even when `life` is shorter. A session without an end asks no such thing: a call there
-    may last for days, and `life` alone decides.
+    `max_call_duration` is given for vendors whose SDK presents its first token again after a network drop: the token
+    must cover the rest of the call even if `lifetime` is shorter. Without `until` it is ignored: such a call may last
+    for days, and `lifetime` alone decides.
     """
     if until is None:
-        return now + min(life, longest)
+        return now + min(lifetime, maximum)
     remaining = until - now
-    needed = min(longest_call, remaining) if longest_call is not None else timedelta(0)
-    return now + min(max(life, needed), remaining, longest)
+    needed = min(max_call_duration, remaining) if max_call_duration is not None else timedelta(0)
+    return now + min(max(lifetime, needed), remaining, maximum)

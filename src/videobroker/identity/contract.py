@@ -6,7 +6,7 @@ from typing import Protocol
 from videobroker.domain.user_tokens import TokenRules, UnverifiedToken, VerifiedUser
 
 
-class UserTokens(Protocol):
+class UserTokenVerifier(Protocol):
     """Checks user tokens."""
 
     async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
@@ -17,7 +17,7 @@ class UserTokens(Protocol):
         """
         ...
 
-    def unverified(self, token: str) -> UnverifiedToken:
+    def read_unverified(self, token: str) -> UnverifiedToken:
         """What the token says of itself, to choose the rules to try. Raises `UserTokenInvalid`."""
         ...
 

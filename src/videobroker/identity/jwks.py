@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from videobroker.domain.user_tokens import Algorithm
 from videobroker.errors import IdentityUnavailable
 
-FETCH_SECONDS = 2.0
+MAX_FETCH_SECONDS = 2.0
 """No request waits longer for keys."""
 MAX_KEY_SET_BYTES = 1024 * 1024
 """Room for several hundred keys with their certificate chains (`x5c`)."""
@@ -31,9 +31,9 @@ MAX_KEYS = 1000
 """Keys of a set beyond this are ignored."""
 MAX_KEYS_TRIED = 100
 """Bounds the work for one token that does not name its key: about 3 ms."""
-RSA_BITS = range(2048, 8192 + 1)
+ALLOWED_RSA_BITS = range(2048, 8192 + 1)
 """RFC 7518, section 3.3, requires 2048 bits. The upper bound limits the cost of a verification."""
-FRESH = timedelta(minutes=10)
+REFRESH_AFTER = timedelta(minutes=10)
 """Older key sets are refreshed in the background."""
 REFRESH_INTERVAL = timedelta(seconds=10)
 """Least time between two fetches that tokens without a matching key cause, and after a fetch that failed."""
@@ -51,7 +51,7 @@ class KeySet:
     """By algorithm and `kid`. Several keys can have the same `kid`, or none."""
     fetched_at: datetime
 
-    def fitting(self, algorithm: Algorithm, kid: str | None) -> Sequence[PublicKey]:
+    def select_keys(self, algorithm: Algorithm, kid: str | None) -> Sequence[PublicKey]:
         """The keys to try for a token with this `alg` and `kid`, at most `MAX_KEYS_TRIED`.
 
         A `kid` selects the keys with the same `kid`, or else those without one. A token without a `kid` may be signed
@@ -64,13 +64,13 @@ class KeySet:
         return found[:MAX_KEYS_TRIED]
 
 
-class KeySets:
+class JwksCache:
     """The key sets of all identity providers."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         # No redirects: the operator named the URL, and its answer decides which keys we trust.
         self._client = httpx.AsyncClient(
-            timeout=FETCH_SECONDS, follow_redirects=False, trust_env=False, transport=transport
+            timeout=MAX_FETCH_SECONDS, follow_redirects=False, trust_env=False, transport=transport
         )
         self._cached: dict[str, KeySet] = {}
         self._limited_since: dict[str, datetime] = {}
@@ -80,12 +80,12 @@ class KeySets:
         """The cached key set, or a new one if there is none. Raises `IdentityUnavailable`."""
         cached = self._cached.get(url)
         if cached is None:
-            return await self.refreshed(url, now)
-        if now - cached.fetched_at > FRESH:
+            return await self.refresh(url, now)
+        if now - cached.fetched_at > REFRESH_AFTER:
             self._start_fetch(url, now)
         return cached
 
-    async def refreshed(self, url: str, now: datetime) -> KeySet:
+    async def refresh(self, url: str, now: datetime) -> KeySet:
         """The key set after a fetch; the cached one if the last fetch was just now. Raises `IdentityUnavailable`."""
         task = self._start_fetch(url, now)
         if task is not None:
@@ -118,7 +118,7 @@ class KeySets:
 
     async def _fetch(self, url: str, now: datetime) -> None:
         try:
-            async with asyncio.timeout(FETCH_SECONDS):
+            async with asyncio.timeout(MAX_FETCH_SECONDS):
                 content = await self._read(url)
                 # In a thread: parsing a thousand keys takes about 50 ms.
                 keys = await asyncio.to_thread(parse_key_set, content)
@@ -213,6 +213,6 @@ def _public_key(jwk: Mapping[str, Any], key_type: _KeyType) -> PublicKey | None:
         key = jwt.PyJWK(members, key_type.algorithm).key
     except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError, OverflowError):
         return None
-    if isinstance(key, RSAPublicKey) and key.key_size not in RSA_BITS:
+    if isinstance(key, RSAPublicKey) and key.key_size not in ALLOWED_RSA_BITS:
         return None
     return key if isinstance(key, RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey) else None

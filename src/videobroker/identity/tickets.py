@@ -16,7 +16,7 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.tickets import TICKET_PREFIX, Ticket
 from videobroker.errors import TicketInvalid
 
-LONGEST_TICKET = 8192
+MAX_TICKET_LENGTH = 8192
 """Characters."""
 ALGORITHM = "HS256"
 # One algorithm, and the header is put in front here: what a sender says about it is not even read.
@@ -28,7 +28,7 @@ _REFUSED = "This link is not one of ours, or it was cut off. Open the whole link
 _signatures = jwt.PyJWS(algorithms=[ALGORITHM])
 
 
-class Tickets:
+class TicketSigner:
     """The keys of tickets are derived from the deployment's secret keys: the first signs, all verify."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
@@ -43,7 +43,7 @@ class Tickets:
 
     def read(self, text: str) -> Ticket:
         """What a ticket says, whether it has expired or not. Raises `TicketInvalid`."""
-        if len(text) > LONGEST_TICKET or not text.startswith(TICKET_PREFIX):
+        if len(text) > MAX_TICKET_LENGTH or not text.startswith(TICKET_PREFIX):
             raise TicketInvalid(_REFUSED)
         signed = f"{_HEADER}.{text.removeprefix(TICKET_PREFIX)}"
         for key in self._keys:

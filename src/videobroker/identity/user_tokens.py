@@ -16,7 +16,7 @@ from videobroker.domain.user_tokens import (
     read_verified_user,
 )
 from videobroker.errors import UserTokenInvalid
-from videobroker.identity.jwks import SIGNING_ALGORITHMS, KeySets, PublicKey
+from videobroker.identity.jwks import SIGNING_ALGORITHMS, JwksCache, PublicKey
 
 Claims = dict[str, object]
 
@@ -27,10 +27,10 @@ _NO_KEY = (
 )
 
 
-class JwtUserTokens:
+class JwtVerifier:
     """User tokens signed with a shared secret, or with keys at a JWKS URL."""
 
-    def __init__(self, keysets: KeySets) -> None:
+    def __init__(self, keysets: JwksCache) -> None:
         self._keysets = keysets
 
     async def verify(self, rules: TokenRules, token: str, now: datetime) -> VerifiedUser:
@@ -47,19 +47,19 @@ class JwtUserTokens:
     ) -> Claims:
         algorithm, kid = _signing_algorithm(header), header.get("kid")
         key_set = await self._keysets.get(url, now)
-        keys = key_set.fitting(algorithm, kid)
+        keys = key_set.select_keys(algorithm, kid)
         claims = _decode_with_any(keys, algorithm, token, rules)
         if claims is None:
             # The provider may have rotated its keys.
-            refreshed = await self._keysets.refreshed(url, now)
+            refreshed = await self._keysets.refresh(url, now)
             if refreshed is not key_set:
-                keys = refreshed.fitting(algorithm, kid)
+                keys = refreshed.select_keys(algorithm, kid)
                 claims = _decode_with_any(keys, algorithm, token, rules)
         if claims is None:
             raise UserTokenInvalid(_REFUSED if keys else _NO_KEY)
         return claims
 
-    def unverified(self, token: str) -> UnverifiedToken:
+    def read_unverified(self, token: str) -> UnverifiedToken:
         """What the token says of itself, to choose the rules to try."""
         algorithm = _header(token).get("alg")
         try:

@@ -40,26 +40,26 @@ class Capability(StrEnum):
     """Can end a running call and keep the room shut."""
     REMOVE_PERSON = "remove_person"
     """Can put somebody out of a running call."""
-    KEEP_OUT = "keep_out"
+    BAN = "keep_out"
     """Can refuse somebody who has valid credentials, for a while."""
-    ROLL_CALL = "roll_call"
+    PRESENCE = "roll_call"
     """Can tell who is in a room."""
     WEBHOOKS = "webhooks"
     """Tells us who comes and goes, in a way that we can verify."""
 
 
-class TokenRule(Struct):
+class TokenLimits(Struct):
     """How long this vendor's tokens live."""
 
     default: timedelta
     """When the policy says nothing."""
-    longest: timedelta
+    maximum: timedelta
     """The vendor honours no more than this."""
-    must_outlive_call: bool
+    must_cover_call: bool
     """The SDK presents the first token again after a network drop, so it has to last as long as the call can."""
 
 
-class Seat(Struct):
+class CredentialRequest(Struct):
     """One person's place in a room: everything that a signature is made over."""
 
     user_id: str
@@ -117,7 +117,7 @@ class ChannelCredentials(Struct):
 Credentials = TokenCredentials | PrebuiltCredentials | ChannelCredentials
 
 
-class Signed(Struct):
+class IssuedCredentials(Struct):
     """Credentials, and the name under which the journal remembers them."""
 
     credentials: Credentials
@@ -125,12 +125,12 @@ class Signed(Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ProviderWebhook:
     """A webhook of the provider, read."""
 
     id: str
     """The provider's id of it."""
-    likeness: str | None
+    dedup_key: str | None
     """The same for all notices of the same happening, also under another id; None where nothing tells."""
     type: str
     """In the provider's word."""
@@ -148,7 +148,7 @@ class Provider(Protocol):
 
     name: ProviderName
     capabilities: frozenset[Capability]
-    token_rule: TokenRule
+    token_limits: TokenLimits
     needs_uid: bool
     page_url: str | None
     """Where the page is on which its calls take place; None where there is none, only an SDK."""
@@ -177,7 +177,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def codes_left(self, room_id: str) -> int:
+    async def count_codes_left(self, room_id: str) -> int:
         """How many more room codes can be created in this open room. Needs `Capability.ROOM_CODES`."""
         ...
 
@@ -192,35 +192,35 @@ class Provider(Protocol):
     async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
         """Put every device of this person out of the room. Needs `Capability.REMOVE_PERSON`.
 
-        `until` asks to keep them out so long, also with valid credentials; a provider without `Capability.KEEP_OUT`
+        `until` asks to keep them out so long, also with valid credentials; a provider without `Capability.BAN`
         does not. Somebody who is not there is not an error.
         """
         ...
 
-    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
-        """Who is in the room now, and who was in it since then, as far as the vendor tells. Needs `ROLL_CALL`.
+    async def fetch_presence(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
+        """Who is in the room now, and who was in it since then, as far as the vendor tells. Needs `PRESENCE`.
 
         One for each meeting that the vendor knows of. Where it knows of none, there is one that names nobody, or none
         at all.
         """
         ...
 
-    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Notice:
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
         """Read a webhook after making sure that the vendor sent it, lately. Names of headers are in lower case.
 
         Raises `WebhookRefused` when it may be forged, `WebhookUnreadable` when it cannot be read or is too old.
         """
         ...
 
-    def read(self, body: bytes) -> Notice:
+    def read(self, body: bytes) -> ProviderWebhook:
         """Read a webhook that was verified before. Raises `WebhookUnreadable`."""
         ...
 
-    def sign(self, room_id: str, seat: Seat) -> Signed:
+    def sign(self, room_id: str, seat: CredentialRequest) -> IssuedCredentials:
         """Credentials for the SDK, made without asking anybody."""
         ...
 
-    def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
+    def sign_prebuilt(self, room_id: str, code: str, seat: CredentialRequest) -> IssuedCredentials:
         """Credentials for the ready-made page. Needs `Capability.PREBUILT`."""
         ...
 
@@ -233,7 +233,7 @@ class Provider(Protocol):
         ...
 
 
-class ProviderDirectory(Protocol):
+class ProviderLookup(Protocol):
     """Finds the provider for an account; keeps one for as long as the account does not change."""
 
     def provider(self, account: ProviderAccount) -> Provider:

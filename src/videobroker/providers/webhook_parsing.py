@@ -12,17 +12,17 @@ from typing import Any, NoReturn
 
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 
-Json = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 """A JSON object as it came."""
 
-LONGEST_TEXT = 512
+MAX_TEXT_LENGTH = 512
 """Characters of an id or a name that is taken for one: the vendors' own have 36, people's user ids fewer than this."""
 
-AHEAD = timedelta(minutes=10)
+MAX_CLOCK_SKEW = timedelta(minutes=10)
 """So far may the vendor's clock be before ours."""
 
 
-def json_object(body: bytes) -> Json:
+def parse_json_object(body: bytes) -> JsonObject:
     """The object that the body is. Raises `WebhookUnreadable`."""
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
@@ -34,23 +34,23 @@ def json_object(body: bytes) -> Json:
     return value
 
 
-def needed_text(body: Json, key: str) -> str:
+def require_text(body: JsonObject, key: str) -> str:
     """The text under `key`. Raises `WebhookUnreadable` when there is none."""
-    value = text(body, key)
+    value = get_text(body, key)
     if value is None:
         raise WebhookUnreadable(f"The webhook has no {key}. Send the body as the provider made it.")
     return value
 
 
-def needed_number(body: Json, key: str) -> int:
+def require_number(body: JsonObject, key: str) -> int:
     """The whole number under `key`. Raises `WebhookUnreadable` when there is none, or one beyond 64 bits."""
-    value = number(body, key)
+    value = get_number(body, key)
     if value is None:
         raise WebhookUnreadable(f"The webhook has no {key}. Send the body as the provider made it.")
     return value
 
 
-def needed_object(body: Json, key: str) -> Json:
+def require_object(body: JsonObject, key: str) -> JsonObject:
     """The object under `key`. Raises `WebhookUnreadable` when there is none."""
     value = body.get(key)
     if not isinstance(value, dict):
@@ -58,18 +58,18 @@ def needed_object(body: Json, key: str) -> Json:
     return value
 
 
-def text(body: Json, key: str) -> str | None:
+def get_text(body: JsonObject, key: str) -> str | None:
     """The text under `key`, fit to be stored; None when there is none, an empty one, or one that is no name.
 
     Unpaired surrogates and NUL, which no database takes and no honest name holds, are replaced.
     """
     value = body.get(key)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT_LENGTH:
         return None
     return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def number(body: Json, key: str) -> int | None:
+def get_number(body: JsonObject, key: str) -> int | None:
     """The whole number under `key`, of at most 64 bits with its sign; None when there is none."""
     value = body.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
@@ -104,17 +104,17 @@ def require_fresh(sent_at: datetime | None, longest: timedelta, now: datetime) -
         return
     if now - sent_at > longest:
         raise WebhookUnreadable(f"The webhook is older than {longest}. What it tells is found out by asking.")
-    if sent_at - now > AHEAD:
+    if sent_at - now > MAX_CLOCK_SKEW:
         raise WebhookUnreadable("The webhook was sent in the future. Set this machine's clock (NTP).")
 
 
-def unix_moment(seconds: int | None) -> datetime | None:
+def parse_unix_seconds(seconds: int | None) -> datetime | None:
     """The moment of a Unix time in whole seconds; None for one before 1970, none, or one beyond all calendars."""
-    return unix_moment_ms(None if seconds is None else seconds * 1000)
+    return parse_unix_milliseconds(None if seconds is None else seconds * 1000)
 
 
-def unix_moment_ms(milliseconds: int | None) -> datetime | None:
-    """The moment of a Unix time in milliseconds; None as for `unix_moment`. Zero means that nobody knows."""
+def parse_unix_milliseconds(milliseconds: int | None) -> datetime | None:
+    """The moment of a Unix time in milliseconds; None as for `parse_unix_seconds`. Zero means that nobody knows."""
     if milliseconds is None or not 0 < milliseconds <= _LAST_MS:
         return None
     return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from videobroker.broker import Broker
-from videobroker.concurrency.lease import kept
+from videobroker.concurrency.lease import renew_periodically
 from videobroker.domain.idempotency import CredentialGrant
 from videobroker.domain.ids import AppId
 from videobroker.errors import IdempotencyKeyReused, RequestInFlight
@@ -84,7 +84,7 @@ async def _produced(
     broker: Broker, request: KeyedRequest, produce: Callable[[], Awaitable[Answer]], *, holder: UUID, now: datetime
 ) -> Answer:
     try:
-        async with kept(_renewal(broker, request, holder)):
+        async with renew_periodically(_renewal(broker, request, holder)):
             answer = await produce()
     except BaseException:
         async with broker.store.transaction() as transaction:

@@ -118,7 +118,7 @@ async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tup
     order nor on which of their key sets can be fetched at the moment. Raises `UserTokenInvalid`, `UserTokenExpired`,
     `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `UserTokenAmbiguous`, `IdentityUnavailable`.
     """
-    unverified = broker.user_tokens.unverified(token)
+    unverified = broker.user_tokens.read_unverified(token)
     async with broker.store.transaction() as transaction:
         stored = await apps.rules_for_issuer(transaction, unverified.issuer)
     candidates = [(app_id, rules) for app_id, rules in stored if unverified.may_fit(rules)]

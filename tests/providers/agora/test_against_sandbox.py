@@ -11,7 +11,7 @@ from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.diagnostics import CheckStatus
 from videobroker.errors import ProviderUnavailable
 from videobroker.providers.agora.provider import AgoraProvider
-from videobroker.providers.contract import ChannelCredentials, Seat
+from videobroker.providers.contract import ChannelCredentials, CredentialRequest
 from videobroker.sandbox import SandboxState, create_sandbox, demo_config
 
 from .far_side import NOON
@@ -60,7 +60,9 @@ class FarSide:
         return await self._http.request(method, f"/_sandbox{path}", json=body)
 
     async def enter(self, provider: AgoraProvider, uid: int, **how: object) -> bool:
-        seat = Seat("ada", "publisher", "Ada", issued_at=self.now, expires_at=self.now + timedelta(hours=2), uid=uid)
+        seat = CredentialRequest(
+            "ada", "publisher", "Ada", issued_at=self.now, expires_at=self.now + timedelta(hours=2), uid=uid
+        )
         credentials = provider.sign("room-1", seat).credentials
         assert isinstance(credentials, ChannelCredentials)
         body = {"uid": uid, "token": credentials.token, **how}
@@ -122,13 +124,13 @@ async def test_the_rule_of_a_closing_outlives_every_token(provider: AgoraProvide
 async def test_a_vendor_that_stays_down_is_unavailable(provider: AgoraProvider, far_side: FarSide) -> None:
     await far_side.ask("POST", "/faults", {"kind": "drop"})
     with pytest.raises(ProviderUnavailable):
-        await provider.call_roll("room-1", since=NOON)
+        await provider.fetch_presence("room-1", since=NOON)
 
 
 async def test_a_roll_call_of_people_and_a_recorder(provider: AgoraProvider, far_side: FarSide) -> None:
     for uid in (42, 43, 2_000_000_001):
         assert await far_side.enter(provider, uid)
-    [roll] = await provider.call_roll("room-1", since=NOON)
+    [roll] = await provider.fetch_presence("room-1", since=NOON)
     assert [(person.connection, person.joined_at) for person in roll.people] == [("42", NOON), ("43", NOON)]
 
 
@@ -170,4 +172,4 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
     assert arrived.order is not None
     assert left.order is not None
     assert arrived.order < left.order
-    assert len({notice.likeness for notice in notices}) == len(notices)
+    assert len({notice.dedup_key for notice in notices}) == len(notices)

@@ -9,14 +9,14 @@ import pytest
 from videobroker.domain.apps import ProviderName
 from videobroker.errors import ProviderError, ProviderNotConfigured, ProviderRefused
 from videobroker.providers.agora.provider import AgoraProvider, secure_salt
-from videobroker.providers.contract import ChannelCredentials, Provider, Seat, Signed
+from videobroker.providers.contract import ChannelCredentials, CredentialRequest, IssuedCredentials, Provider
 from videobroker.sandbox.agora.tokens import AgoraToken, RtcService, read_token
 
 APP_ID = "0123456789abcdef0123456789abcdef"
 CERTIFICATE = "fedcba9876543210fedcba9876543210"
 SETTINGS = {"app_id": APP_ID, "app_certificate": CERTIFICATE}
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-SEAT = Seat(
+SEAT = CredentialRequest(
     user_id="tutor-7",
     role="publisher",
     display_name="Ada",
@@ -31,18 +31,18 @@ def agora() -> AgoraProvider:
     return AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, clock=lambda: NOON, draw_salt=lambda: 4711)
 
 
-def credentials_of(signed: Signed) -> ChannelCredentials:
+def credentials_of(signed: IssuedCredentials) -> ChannelCredentials:
     assert isinstance(signed.credentials, ChannelCredentials)
     return signed.credentials
 
 
-def parsed_token(signed: Signed) -> AgoraToken:
+def parsed_token(signed: IssuedCredentials) -> AgoraToken:
     token = read_token(credentials_of(signed).token)
     assert token.signed_with(CERTIFICATE)
     return token
 
 
-def service_of(signed: Signed) -> RtcService:
+def service_of(signed: IssuedCredentials) -> RtcService:
     (service,) = parsed_token(signed).services
     return service
 
@@ -55,9 +55,9 @@ class TestClaims:
         assert provider.needs_uid
 
     def test_its_tokens_live_an_hour_and_never_more_than_a_day(self, agora: AgoraProvider) -> None:
-        rule = agora.token_rule
-        assert (rule.default, rule.longest) == (timedelta(hours=1), timedelta(hours=24))
-        assert not rule.must_outlive_call
+        rule = agora.token_limits
+        assert (rule.default, rule.maximum) == (timedelta(hours=1), timedelta(hours=24))
+        assert not rule.must_cover_call
 
     async def test_what_it_does_not_claim_it_refuses(self, agora: AgoraProvider) -> None:
         with pytest.raises(ProviderRefused, match="room codes"):
@@ -65,7 +65,7 @@ class TestClaims:
         with pytest.raises(ProviderRefused, match="close a channel"):
             await agora.close_room("room-1")
         with pytest.raises(ProviderRefused, match="ready-made page"):
-            agora.prebuilt("room-1", "code", SEAT)
+            agora.sign_prebuilt("room-1", "code", SEAT)
 
     async def test_it_can_be_closed_at_any_time(self, agora: AgoraProvider) -> None:
         await agora.aclose()
@@ -192,7 +192,7 @@ class TestSecrets:
             assert token not in printed
 
     @pytest.mark.parametrize("seat", [replace(SEAT, role="host"), replace(SEAT, uid=0), replace(SEAT, uid=None)])
-    def test_no_refusal_shows_the_certificate(self, agora: AgoraProvider, seat: Seat) -> None:
+    def test_no_refusal_shows_the_certificate(self, agora: AgoraProvider, seat: CredentialRequest) -> None:
         with pytest.raises(ProviderError) as refusal:
             agora.sign("room-1", seat)
         assert CERTIFICATE not in f"{refusal.value!r} {refusal.value.fields} {refusal.value.__cause__!r}"

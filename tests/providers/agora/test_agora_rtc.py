@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from videobroker.providers.agora.encoding import TokenInputError
-from videobroker.providers.agora.rtc_token import Role, checked_channel, rtc_token
+from videobroker.providers.agora.rtc_token import Role, build_rtc_token, check_channel
 from videobroker.providers.agora.token import AccessToken
 from videobroker.sandbox.agora.tokens import read_token
 
@@ -18,7 +18,7 @@ VALID: dict[str, Any] = INVALID["base_inputs"]
 def built(inputs: dict[str, Any]) -> str:
     """The text of the token for inputs as the vectors spell them; only role 1 has a counterpart here."""
     role = Role.PUBLISHER if inputs["role"] == 1 else inputs["role"]
-    token = rtc_token(
+    token = build_rtc_token(
         app_id=inputs["app_id"],
         channel=inputs["channel_name"],
         uid=inputs["uid"],
@@ -41,7 +41,7 @@ def issued(**changes: Any) -> AccessToken:
         "expire": 3600,
         "salt": 12345678,
     }
-    return rtc_token(**inputs | changes)
+    return build_rtc_token(**inputs | changes)
 
 
 def test_the_unchanged_inputs_make_a_token() -> None:
@@ -123,15 +123,15 @@ def test_a_token_is_issued_at_a_whole_unix_second(issue_ts: object) -> None:
 @pytest.mark.parametrize("character", [*"/\\\"'*`", "\x00", "\n", "\x7f", "é", "к", "\ud800", "🙂"])
 def test_a_channel_holds_documented_characters_only(character: str) -> None:
     with pytest.raises(TokenInputError, match="channel"):
-        checked_channel(f"room{character}")
+        check_channel(f"room{character}")
 
 
 @pytest.mark.parametrize("name", ["", "c" * 64, None, 5, b"room"])
 def test_a_channel_is_a_text_of_1_to_63_bytes(name: object) -> None:
     with pytest.raises(TokenInputError, match="channel"):
-        checked_channel(name)
+        check_channel(name)
 
 
 @pytest.mark.parametrize("name", ["c", "c" * 63, "aZ09 !#$%&()+-:;<=.>?@[]^_{}|~,"])
 def test_a_channel_keeps_its_name(name: str) -> None:
-    assert checked_channel(name) == name
+    assert check_channel(name) == name

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from videobroker.providers.agora.rtc_token import Role, rtc_token
+from videobroker.providers.agora.rtc_token import Role, build_rtc_token
 from videobroker.providers.agora.token import AccessToken, RtcService, signing_key
 from videobroker.sandbox.agora.tokens import read_token
 
@@ -82,7 +82,7 @@ def test_building_twice_gives_a_valid_token_twice(vector: dict[str, Any]) -> Non
 def test_the_strict_builder_agrees_with_the_official_one(identifier: str) -> None:
     vector = next(vector for vector in TOKENS if vector["id"] == identifier)
     inputs = vector["inputs"]
-    token = rtc_token(
+    token = build_rtc_token(
         app_id=inputs["app_id"],
         channel=inputs["channel_name"],
         uid=inputs["uid"],

@@ -10,7 +10,7 @@ import pytest
 from node_packages import node_modules
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.token import AccessToken, RtcService
-from videobroker.providers.contract import ChannelCredentials, Seat
+from videobroker.providers.contract import ChannelCredentials, CredentialRequest
 
 pytestmark = pytest.mark.node
 
@@ -56,7 +56,9 @@ def read_by_the_official_parser(text: str, certificate: str = CERTIFICATE) -> di
 )
 def test_the_official_parser_reads_a_signed_seat(role: str, privileges: dict[str, int]) -> None:
     now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    seat = Seat("tutor-7", role, "Ada", issued_at=now, expires_at=now + timedelta(minutes=30), uid=2**32 - 1)
+    seat = CredentialRequest(
+        "tutor-7", role, "Ada", issued_at=now, expires_at=now + timedelta(minutes=30), uid=2**32 - 1
+    )
     agora = AgoraProvider(app_id=APP_ID, app_certificate=CERTIFICATE, clock=lambda: now, draw_salt=lambda: 99_999_999)
     credentials = agora.sign("vb room-1!", seat).credentials
     assert isinstance(credentials, ChannelCredentials)

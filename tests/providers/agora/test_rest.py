@@ -18,7 +18,7 @@ from videobroker.domain.diagnostics import CheckStatus
 from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.agora.client import AgoraClient, CustomerKeys
-from videobroker.providers.agora.errors import WrongCredentials
+from videobroker.providers.agora.errors import AgoraUnauthorized
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.rate_limit import RateLimiter
 from videobroker.providers.contract import Capability
@@ -54,8 +54,8 @@ def test_customer_credentials_bring_four_capabilities(rest: AgoraProvider) -> No
     assert rest.capabilities == {
         Capability.CLOSE_ROOM,
         Capability.REMOVE_PERSON,
-        Capability.KEEP_OUT,
-        Capability.ROLL_CALL,
+        Capability.BAN,
+        Capability.PRESENCE,
     }
 
 
@@ -131,7 +131,7 @@ async def test_opening_what_was_not_closed_asks_nobody(rest: AgoraProvider, vend
 async def test_a_rule_that_is_over_is_no_error(client: AgoraClient, vendor: respx.MockRouter, status: int) -> None:
     vendor.delete(RULES).respond(status, json={"message": "rule not found"})
     vendor.get(RULES).respond(json=rules(rule(5)))
-    await client.lift(1953)
+    await client.delete_rule(1953)
 
 
 async def test_a_rule_that_stays_is_an_error(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
@@ -247,7 +247,7 @@ async def test_a_channel_that_cannot_be_is_refused_unasked(
     with pytest.raises(ProviderRefused, match="channel"):
         await rest.remove_person(channel, "42", until=None)
     with pytest.raises(ProviderRefused, match="channel"):
-        await rest.call_roll(channel, since=NOON)
+        await rest.fetch_presence(channel, since=NOON)
     assert sent(vendor) == []
 
 
@@ -279,7 +279,7 @@ async def test_a_live_channel_has_hosts_and_an_audience(rest: AgoraProvider, ven
     vendor.get(property_of(3)).respond(json=there(0, 0))
     vendor.get(property_of(4)).respond(json=there(CAME_UNIX, 3))
     vendor.get(property_of(5)).respond(json={"success": True, "data": {"in_channel": False}})
-    assert await rest.call_roll("room-1", since=NOON) == [
+    assert await rest.fetch_presence("room-1", since=NOON) == [
         PresenceReport(
             taken_at=NOON,
             people=(
@@ -295,7 +295,7 @@ async def test_a_live_channel_has_hosts_and_an_audience(rest: AgoraProvider, ven
 async def test_a_communication_channel_has_users(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.get(f"{API}/channel/user/{APP_ID}/a%20%23%3F%25%26b").respond(json=users(mode=1, total=1, users=[42]))
     vendor.get(property_of(42, "a%20%23%3F%25%26b")).respond(json=there(CAME_UNIX, 1))
-    [roll] = await rest.call_roll("a #?%&b", since=NOON)
+    [roll] = await rest.fetch_presence("a #?%&b", since=NOON)
     assert roll.people == (Presence(connection="42", provider_user_id="42", role="publisher", joined_at=CAME),)
     paths = [path for _, path, _ in sent(vendor)]
     assert all(path.endswith("/a%20%23%3F%25%26b") for path in paths)
@@ -303,18 +303,18 @@ async def test_a_communication_channel_has_users(rest: AgoraProvider, vendor: re
 
 async def test_no_channel_is_an_empty_one(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(json={"success": True, "data": {"channel_exist": False}})
-    assert await rest.call_roll("room-1", since=NOON) == [PresenceReport(taken_at=NOON)]
+    assert await rest.fetch_presence("room-1", since=NOON) == [PresenceReport(taken_at=NOON)]
 
 
 async def test_of_a_crowd_only_the_first_fifty_are_asked_when_they_came(
     rest: AgoraProvider, vendor: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("videobroker.providers.agora.rate_limit.WINDOW", 0.0)
+    monkeypatch.setattr("videobroker.providers.agora.rate_limit.WINDOW_SECONDS", 0.0)
     vendor.get(f"{API}/channel/user/{APP_ID}/room-1").respond(
         json=users(mode=2, broadcasters=[900], audience=list(range(1, 80)))
     )
     asked = vendor.get(url__startswith=f"{API}/channel/user/property/").respond(json=there(CAME_UNIX, 3))
-    [roll] = await rest.call_roll("room-1", since=NOON)
+    [roll] = await rest.fetch_presence("room-1", since=NOON)
     assert asked.call_count == 50
     assert len(roll.people) == 80
     assert roll.people[0].connection == "900"
@@ -327,7 +327,7 @@ async def test_what_is_not_known_is_not_called_empty(rest: AgoraProvider, vendor
     for body in unusable:
         vendor.get(url__startswith="https://").respond(json=body)
         with pytest.raises(ProviderUnavailable, match="unusable"):
-            await rest.call_roll("room-1", since=NOON)
+            await rest.fetch_presence("room-1", since=NOON)
 
 
 # --- trying again
@@ -338,7 +338,7 @@ async def test_hosts_take_turns_and_waits_grow(
 ) -> None:
     vendor.delete(url__regex=".*").respond(500)
     with pytest.raises(ProviderUnavailable) as refused:
-        await client.lift(1)
+        await client.delete_rule(1)
     hosts = [call.request.url.host for call in vendor.calls]
     assert hosts == ["api.agora.io", "api.sd-rtn.com"] * 2
     assert [1 <= waits[0] <= 1.4, 2 <= waits[1] <= 2.4, 4 <= waits[2] <= 4.4] == [True] * 3
@@ -348,7 +348,7 @@ async def test_hosts_take_turns_and_waits_grow(
 async def test_retry_after_is_honoured(client: AgoraClient, vendor: respx.MockRouter, waits: list[float]) -> None:
     vendor.delete(RULES).respond(429, headers={"Retry-After": "2"})
     vendor.delete(f"{FALLBACK}/kicking-rule").respond(json={"status": "success"})
-    await client.lift(1)
+    await client.delete_rule(1)
     assert waits == [2.0]
 
 
@@ -357,7 +357,7 @@ async def test_a_long_retry_after_is_handed_to_the_caller(
 ) -> None:
     vendor.delete(RULES).respond(429, headers={"Retry-After": "45"})
     with pytest.raises(ProviderUnavailable) as refused:
-        await client.lift(1)
+        await client.delete_rule(1)
     assert (refused.value.retry_after, waits) == (45, [])
 
 
@@ -385,7 +385,7 @@ async def test_nothing_secret_is_logged_printed_or_raised(
 ) -> None:
     caplog.set_level("DEBUG")
     vendor.post(RULES).respond(401, json={"message": "Invalid authentication credentials"})
-    with capture_logs() as logs, pytest.raises(WrongCredentials, match="AGORA_CUSTOMER_SECRET") as refused:
+    with capture_logs() as logs, pytest.raises(AgoraUnauthorized, match="AGORA_CUSTOMER_SECRET") as refused:
         await rest.close_room("room-1")
     assert [(entry["operation"], entry["status"], entry["event"]) for entry in logs] == [
         ("keep_out", 401, "provider.request_failed")

@@ -17,7 +17,7 @@ from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.agora.webhooks import verify_webhook
-from videobroker.providers.contract import Notice
+from videobroker.providers.contract import ProviderWebhook
 
 from .far_side import NOON, PROJECT
 
@@ -212,7 +212,7 @@ def test_recorders_are_nobody(client: int) -> None:
 @pytest.mark.parametrize("event", [109, 110, 113, 114, 0, -1, 31, 10**15])
 def test_an_unknown_event_says_nothing_about_a_call(event: int) -> None:
     notice = PROVIDER.read(body_of(event))
-    assert (notice.room_id, notice.observation, notice.likeness) == ("room-1", None, None)
+    assert (notice.room_id, notice.observation, notice.dedup_key) == ("room-1", None, None)
 
 
 @pytest.mark.parametrize("product", [0, 3, 4, 5])
@@ -224,7 +224,7 @@ def test_other_products_mean_other_things_by_the_same_numbers(product: int) -> N
 def test_the_consoles_health_test_is_taken_and_means_nothing() -> None:
     body = body_of(103, {**PAYLOAD, "channelName": "test_webhook", "uid": 12_121_212})
     notice = PROVIDER.verify(signed(body), body, now=SENT)
-    assert (notice.room_id, notice.observation, notice.likeness) == (None, None, None)
+    assert (notice.room_id, notice.observation, notice.dedup_key) == (None, None, None)
 
 
 @pytest.mark.parametrize("ts", [None, 0, -1, 2**62, "now", 1.5, True, 253_402_300_800])
@@ -242,11 +242,11 @@ def test_what_lacks_its_channel_says_nothing(channel: object) -> None:
 
 
 def likeness(event: int = 103, **changes: Any) -> str | None:
-    return PROVIDER.read(body_of(event, {**PAYLOAD, **changes})).likeness
+    return PROVIDER.read(body_of(event, {**PAYLOAD, **changes})).dedup_key
 
 
 def test_the_same_happening_has_the_same_likeness_under_another_id() -> None:
-    again = PROVIDER.read(body_of(noticeId="n-2", notifyMs=SENT_MS + 5000)).likeness
+    again = PROVIDER.read(body_of(noticeId="n-2", notifyMs=SENT_MS + 5000)).dedup_key
     assert again == likeness() == likeness(ts=1_700_000_601)
     assert again is not None
     assert likeness(uid=-1) == likeness(uid=2**32 - 1)
@@ -295,7 +295,7 @@ JSON = st.recursive(
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_bring_another_error(body: bytes) -> None:
     with contextlib.suppress(WebhookUnreadable):
-        assert isinstance(PROVIDER.read(body), Notice)
+        assert isinstance(PROVIDER.read(body), ProviderWebhook)
     with contextlib.suppress(WebhookUnreadable):
         PROVIDER.verify(signed(body), body, now=SENT)
 

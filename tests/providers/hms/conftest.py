@@ -11,7 +11,7 @@ import pytest
 import respx
 from structlog.testing import capture_logs
 
-from videobroker.providers.contract import Seat
+from videobroker.providers.contract import CredentialRequest
 from videobroker.providers.hms.client import HmsClient
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
@@ -55,8 +55,8 @@ def settings(keys: AccountKeys) -> dict[str, str]:
 
 
 @pytest.fixture
-def seat() -> Seat:
-    return Seat(
+def seat() -> CredentialRequest:
+    return CredentialRequest(
         user_id="u-1842",
         role="teacher",
         display_name="Asha",

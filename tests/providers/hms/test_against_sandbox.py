@@ -12,7 +12,7 @@ import pytest
 
 from videobroker.domain.attendance.observations import Sign
 from videobroker.errors import ProviderRefused, ProviderUnavailable
-from videobroker.providers.contract import PrebuiltCredentials, Seat, TokenCredentials
+from videobroker.providers.contract import CredentialRequest, PrebuiltCredentials, TokenCredentials
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.sandbox import SandboxConfig, SandboxState, create_sandbox, demo_config
 
@@ -112,7 +112,7 @@ async def control(line: Line) -> AsyncIterator[Control]:
     await control.aclose()
 
 
-def token_for(provider: HmsProvider, room_id: str, seat: Seat) -> str:
+def token_for(provider: HmsProvider, room_id: str, seat: CredentialRequest) -> str:
     credentials = provider.sign(room_id, seat).credentials
     assert isinstance(credentials, TokenCredentials)
     return credentials.token
@@ -126,7 +126,7 @@ async def test_opening_twice_gives_one_room(provider: HmsProvider, control: Cont
 
 @pytest.mark.parametrize("user_id", ["u-1842", "???~~~>>>", "Zoë 漢字 😀\x7f"])
 async def test_a_signed_token_opens_the_room_for_exactly_that_person(
-    provider: HmsProvider, control: Control, seat: Seat, user_id: str
+    provider: HmsProvider, control: Control, seat: CredentialRequest, user_id: str
 ) -> None:
     room_id = await provider.open_room("lesson")
     joined = await control.join(room_id, token_for(provider, room_id, replace(seat, user_id=user_id)))
@@ -135,26 +135,28 @@ async def test_a_signed_token_opens_the_room_for_exactly_that_person(
 
 
 async def test_a_token_made_for_another_role_name_opens_nothing(
-    provider: HmsProvider, control: Control, seat: Seat
+    provider: HmsProvider, control: Control, seat: CredentialRequest
 ) -> None:
     room_id = await provider.open_room("lesson")
     joined = await control.join(room_id, token_for(provider, room_id, replace(seat, role="Teacher")))
     assert joined.status_code == 401
 
 
-async def test_codes_stay_the_same_and_can_be_exchanged(provider: HmsProvider, control: Control, seat: Seat) -> None:
+async def test_codes_stay_the_same_and_can_be_exchanged(
+    provider: HmsProvider, control: Control, seat: CredentialRequest
+) -> None:
     room_id = await provider.open_room("lesson")
     codes = await provider.issue_codes(room_id)
     assert set(codes) == {"teacher", "student"}
     assert await provider.issue_codes(room_id) == codes
-    credentials = provider.prebuilt(room_id, codes["teacher"], seat).credentials
+    credentials = provider.sign_prebuilt(room_id, codes["teacher"], seat).credentials
     assert isinstance(credentials, PrebuiltCredentials)
     exchanged = await control.ask("POST", "/v2/token", {"code": credentials.room_code, "user_id": seat.user_id})
     assert (await control.join(room_id, exchanged.json()["token"])).status_code == 200
 
 
 async def test_closing_sends_everybody_out_and_keeps_them_out_until_it_is_opened_again(
-    provider: HmsProvider, control: Control, seat: Seat
+    provider: HmsProvider, control: Control, seat: CredentialRequest
 ) -> None:
     room_id = await provider.open_room("lesson")
     token = token_for(provider, room_id, seat)
@@ -165,7 +167,9 @@ async def test_closing_sends_everybody_out_and_keeps_them_out_until_it_is_opened
     assert (await control.join(room_id, token)).status_code == 200
 
 
-async def test_an_idle_room_can_be_closed_twice(provider: HmsProvider, control: Control, seat: Seat) -> None:
+async def test_an_idle_room_can_be_closed_twice(
+    provider: HmsProvider, control: Control, seat: CredentialRequest
+) -> None:
     room_id = await provider.open_room("lesson")
     await provider.close_room(room_id)
     await provider.close_room(room_id)
@@ -176,7 +180,7 @@ async def test_a_room_nobody_made_can_be_closed(provider: HmsProvider) -> None:
     await provider.close_room("65f0c1a2b3d4e5f60718293a")
 
 
-async def test_codes_of_a_closed_room_open_it(provider: HmsProvider, control: Control, seat: Seat) -> None:
+async def test_codes_of_a_closed_room_open_it(provider: HmsProvider, control: Control, seat: CredentialRequest) -> None:
     room_id = await provider.open_room("lesson")
     await provider.close_room(room_id)
     assert await provider.issue_codes(room_id)
@@ -190,7 +194,7 @@ async def test_a_closing_that_was_cut_short_is_finished_by_repeating_it(
     line: Line,
     provider: HmsProvider,
     control: Control,
-    seat: Seat,
+    seat: CredentialRequest,
     requests: int,
 ) -> None:
     room_id = await provider.open_room("lesson")
@@ -210,7 +214,7 @@ async def test_a_closing_that_was_cut_short_is_finished_by_repeating_it(
 
 
 async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
-    settings: dict[str, str], config: SandboxConfig, clock: Clock, seat: Seat
+    settings: dict[str, str], config: SandboxConfig, clock: Clock, seat: CredentialRequest
 ) -> None:
     sent: list[httpx.Request] = []
 

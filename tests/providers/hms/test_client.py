@@ -14,10 +14,10 @@ import respx
 
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.client import HmsClient
-from videobroker.providers.hms.errors import Absent, Forbidden
-from videobroker.providers.hms.responses import ActiveRoom, RoomCode, Template
+from videobroker.providers.hms.errors import HmsForbidden, HmsNotFound
+from videobroker.providers.hms.responses import ActiveRoom, HmsRoomCode, HmsTemplate
 from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
-from videobroker.providers.retrying import Patience
+from videobroker.providers.retrying import RetryPolicy
 
 from .conftest import API, Clock
 
@@ -97,7 +97,7 @@ async def test_rooms_are_enabled_and_disabled_by_update(
 async def test_create_codes_sends_no_body(client: HmsClient, vendor: respx.MockRouter) -> None:
     code = {"code": "qzt-mbwr-kfa", "room_id": ROOM, "role": "teacher", "enabled": True}
     vendor.post(f"/room-codes/room/{ROOM}").respond(json={"data": [code]})
-    assert await client.create_codes(ROOM) == (RoomCode("teacher", enabled=True, code="qzt-mbwr-kfa"),)
+    assert await client.create_codes(ROOM) == (HmsRoomCode("teacher", enabled=True, code="qzt-mbwr-kfa"),)
     assert only_request(vendor).content == b""
 
 
@@ -115,7 +115,7 @@ async def test_end_room_sends_reason_and_lock(client: HmsClient, vendor: respx.M
 async def test_a_templates_roles_are_the_keys_of_its_map(client: HmsClient, vendor: respx.MockRouter) -> None:
     body = {"id": TEMPLATE, "name": "clinic", "roles": {"doctor": {"priority": 1}, "patient": {}}}
     vendor.get(f"/templates/{TEMPLATE}").respond(json=body)
-    assert await client.get_template(TEMPLATE) == Template(TEMPLATE, "clinic", frozenset({"doctor", "patient"}))
+    assert await client.get_template(TEMPLATE) == HmsTemplate(TEMPLATE, "clinic", frozenset({"doctor", "patient"}))
 
 
 @pytest.mark.parametrize("peers", [["p1", "p2"], {"p1": {}, "p2": {}}])
@@ -228,7 +228,7 @@ async def test_a_long_retry_after_is_handed_to_the_caller_instead_of_waited_for(
 async def test_an_operation_ends_when_its_time_is_up(keys: AccountKeys, clock: Clock, vendor: respx.MockRouter) -> None:
     silence = Silence()
     vendor.post("/rooms").mock(side_effect=silence)
-    client = HmsClient(API, ManagementTokens(keys, clock), clock, patience=Patience(total=0.02))
+    client = HmsClient(API, ManagementTokens(keys, clock), clock, retry_policy=RetryPolicy(total=0.02))
     with pytest.raises(ProviderUnavailable, match=r"not done within 0.02 s"):
         await client.create_room("lesson-0042", None)
     assert silence.requests == 1
@@ -268,14 +268,14 @@ async def test_a_401_that_stays_is_a_refusal_after_two_requests(client: HmsClien
 
 async def test_a_403_is_not_signed_anew(client: HmsClient, vendor: respx.MockRouter) -> None:
     route = vendor.post(f"/room-codes/room/{ROOM}").respond(403, json={"code": 403, "message": "Room is disabled"})
-    with pytest.raises(Forbidden, match="disabled"):
+    with pytest.raises(HmsForbidden, match="disabled"):
         await client.create_codes(ROOM)
     assert route.call_count == 1
 
 
 async def test_a_404_is_told_apart(client: HmsClient, vendor: respx.MockRouter) -> None:
     vendor.post(f"/rooms/{ROOM}").respond(404, json={"code": 404, "message": "Error: Room not found"})
-    with pytest.raises(Absent):
+    with pytest.raises(HmsNotFound):
         await client.disable_room(ROOM)
 
 
@@ -319,4 +319,4 @@ async def test_nothing_secret_is_logged_printed_or_raised(
 
 
 def test_a_room_code_does_not_print_itself() -> None:
-    assert "qzt" not in repr(RoomCode("teacher", enabled=True, code="qzt-mbwr-kfa"))
+    assert "qzt" not in repr(HmsRoomCode("teacher", enabled=True, code="qzt-mbwr-kfa"))

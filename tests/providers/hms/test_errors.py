@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.errors import ProviderRefused, ProviderUnavailable
-from videobroker.providers.hms.errors import Absent, Forbidden, provider_error
-from videobroker.providers.hms.responses import Room
-from videobroker.providers.retrying import LONGEST_MESSAGE, AttemptError, answer, asked_wait
+from videobroker.providers.hms.errors import HmsForbidden, HmsNotFound, provider_error
+from videobroker.providers.hms.responses import HmsRoom
+from videobroker.providers.retrying import MAX_MESSAGE_LENGTH, AttemptError, parse_response, parse_retry_after
 
 from .conftest import START
 
@@ -37,12 +37,12 @@ def failure(status: int, body: Any = None, **headers: str) -> AttemptError:
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
-    assert asked_wait(header, START) == seconds
+    assert parse_retry_after(header, START) == seconds
 
 
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,30} Mar [0-9]{1,30} [0-9:]{1,20} (GMT|[+-][0-9]{4,9})"))
 def test_no_retry_after_header_breaks_us(header: str) -> None:
-    wait = asked_wait(header, START)
+    wait = parse_retry_after(header, START)
     assert wait is None or wait >= 0
 
 
@@ -55,7 +55,7 @@ def test_an_overloaded_or_broken_server_is_unavailable(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(301, ProviderRefused), (400, ProviderRefused), (401, ProviderRefused), (403, Forbidden), (404, Absent)],
+    [(301, ProviderRefused), (400, ProviderRefused), (401, ProviderRefused), (403, HmsForbidden), (404, HmsNotFound)],
 )
 def test_any_other_answer_is_a_refusal(status: int, kind: type[ProviderRefused]) -> None:
     error = provider_error(failure(status), "create_room")
@@ -71,7 +71,7 @@ def test_any_other_answer_is_a_refusal(status: int, kind: type[ProviderRefused])
         (401, {"code": 401, "message": "Token validation error"}, "clock"),
         (400, {"code": 400, "message": "Error: template not found"}, "HMS_TEMPLATE_ID"),
         (400, {"code": 400, "message": "Bad", "details": ["Error: template not found"]}, "HMS_TEMPLATE_ID"),
-        (403, {"code": 403, "message": "Room is disabled"}, "disabled"),
+        (403, {"code": 403, "message": "HmsRoom is disabled"}, "disabled"),
         (404, {"code": 404, "message": "Error: Room not found", "data": {"description": "x"}}, "workspace"),
     ],
 )
@@ -94,11 +94,11 @@ def test_tokens_in_the_vendors_text_are_not_passed_on() -> None:
 
 
 def test_the_vendors_text_is_kept_short() -> None:
-    assert len(failure(400, {"message": "x" * 5000}).message) == LONGEST_MESSAGE
+    assert len(failure(400, {"message": "x" * 5000}).message) == MAX_MESSAGE_LENGTH
 
 
 @pytest.mark.parametrize("content", [b'{"id": "65f0', b"", b"\xff\xfe", b"[]", b"null", b"{}", b'{"id": ""}'])
 def test_a_success_that_cannot_be_used_is_unavailable(content: bytes) -> None:
     with pytest.raises(AttemptError) as caught:
-        answer(httpx.Response(200, content=content), Room.read)
+        parse_response(httpx.Response(200, content=content), HmsRoom.read)
     assert isinstance(provider_error(caught.value, "create_room"), ProviderUnavailable)

@@ -21,10 +21,10 @@ from videobroker.domain.diagnostics import CheckStatus
 from videobroker.errors import ProviderNotConfigured, ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import (
     Capability,
+    CredentialRequest,
     PrebuiltCredentials,
     Provider,
     RoomCodesExhausted,
-    Seat,
     TokenCredentials,
 )
 from videobroker.providers.hms.provider import HmsProvider
@@ -35,7 +35,7 @@ ROOM = "65f0c1a2b3d4e5f60718293a"
 CODE = "qzt-mbwr-kfa"
 NOT_FOUND = {"code": 404, "message": "session not found"}
 DISABLED = {"code": 403, "message": "Room is disabled"}
-ALWAYS = {Capability.ROOM_CODES, Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.ROLL_CALL}
+ALWAYS = {Capability.ROOM_CODES, Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.PRESENCE}
 
 pytestmark = pytest.mark.usefixtures("waits")
 
@@ -73,9 +73,9 @@ def test_it_is_a_provider(provider: HmsProvider) -> None:
 
 
 def test_tokens_outlive_every_call_because_the_sdk_joins_again_with_the_first(provider: HmsProvider) -> None:
-    rule = provider.token_rule
-    assert rule.must_outlive_call
-    assert rule.default == rule.longest == timedelta(hours=24)
+    rule = provider.token_limits
+    assert rule.must_cover_call
+    assert rule.default == rule.maximum == timedelta(hours=24)
 
 
 @pytest.mark.parametrize("missing", ["access_key", "secret"])
@@ -113,12 +113,14 @@ async def test_a_transport_takes_the_place_of_the_network(settings: dict[str, st
     await provider.aclose()
 
 
-def test_an_account_without_a_page_does_not_claim_one(settings: dict[str, str], clock: Clock, seat: Seat) -> None:
+def test_an_account_without_a_page_does_not_claim_one(
+    settings: dict[str, str], clock: Clock, seat: CredentialRequest
+) -> None:
     del settings["subdomain"]
     provider = HmsProvider.from_settings(settings, clock=clock)
     assert provider.capabilities == ALWAYS
     with pytest.raises(ProviderNotConfigured, match="subdomain"):
-        provider.prebuilt(ROOM, CODE, seat)
+        provider.sign_prebuilt(ROOM, CODE, seat)
 
 
 def test_printing_a_provider_shows_no_secret(provider: HmsProvider, settings: dict[str, str]) -> None:
@@ -300,7 +302,7 @@ async def test_a_room_that_all_sessions_share_is_never_closed(
 ) -> None:
     provider = HmsProvider.from_settings({**settings, "room_id": ROOM}, clock=clock)
     assert Capability.CLOSE_ROOM not in provider.capabilities
-    assert {Capability.REMOVE_PERSON, Capability.ROLL_CALL} <= provider.capabilities
+    assert {Capability.REMOVE_PERSON, Capability.PRESENCE} <= provider.capabilities
     with pytest.raises(ProviderRefused, match="share"):
         await provider.close_room(ROOM)
     assert sent(vendor) == []
@@ -450,7 +452,7 @@ async def test_nobody_is_put_out_by_an_empty_name_and_nobody_is_kept_out(
 ) -> None:
     with pytest.raises(ProviderRefused):
         await provider.remove_person(ROOM, "", until=None)
-    assert Capability.KEEP_OUT not in provider.capabilities
+    assert Capability.BAN not in provider.capabilities
     assert sent(vendor) == []
 
 
@@ -523,7 +525,9 @@ async def test_the_examination_looks_at_the_webhooks(
 # --- credentials
 
 
-def test_signing_seats_one_person_in_one_room(provider: HmsProvider, settings: dict[str, str], seat: Seat) -> None:
+def test_signing_seats_one_person_in_one_room(
+    provider: HmsProvider, settings: dict[str, str], seat: CredentialRequest
+) -> None:
     signed = provider.sign(ROOM, seat)
     assert isinstance(signed.credentials, TokenCredentials)
     options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -540,19 +544,19 @@ def test_signing_seats_one_person_in_one_room(provider: HmsProvider, settings: d
     assert signed.credentials.app_id == settings["access_key"]
 
 
-def test_every_signature_has_a_name_of_its_own(provider: HmsProvider, seat: Seat) -> None:
+def test_every_signature_has_a_name_of_its_own(provider: HmsProvider, seat: CredentialRequest) -> None:
     assert provider.sign(ROOM, seat).token_id != provider.sign(ROOM, seat).token_id
 
 
 @pytest.mark.parametrize("empty", ["user_id", "role"])
-def test_nobody_is_not_seated(provider: HmsProvider, seat: Seat, empty: str) -> None:
+def test_nobody_is_not_seated(provider: HmsProvider, seat: CredentialRequest, empty: str) -> None:
     changes: dict[str, Any] = {empty: ""}
     with pytest.raises(ProviderRefused):
         provider.sign(ROOM, replace(seat, **changes))
 
 
-def test_the_ready_made_page_gets_code_name_and_user(provider: HmsProvider, seat: Seat) -> None:
-    signed = provider.prebuilt(ROOM, CODE, replace(seat, display_name="Asha & Søn?", user_id="u/1 +2"))
+def test_the_ready_made_page_gets_code_name_and_user(provider: HmsProvider, seat: CredentialRequest) -> None:
+    signed = provider.sign_prebuilt(ROOM, CODE, replace(seat, display_name="Asha & Søn?", user_id="u/1 +2"))
     assert isinstance(signed.credentials, PrebuiltCredentials)
     assert signed.credentials.room_code == CODE
     assert (
@@ -567,34 +571,36 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 @given(name=NAMES, user_id=NAMES)
 def test_any_name_and_user_survive_the_address(name: str, user_id: str) -> None:
     provider = HmsProvider.from_settings({"access_key": "k", "secret": "s" * 32, "subdomain": "acme"}, clock=Clock())
-    seat = Seat(user_id, "teacher", name, START, START)
-    url = provider.prebuilt(ROOM, CODE, seat).credentials.url  # type: ignore[union-attr]
+    seat = CredentialRequest(user_id, "teacher", name, START, START)
+    url = provider.sign_prebuilt(ROOM, CODE, seat).credentials.url  # type: ignore[union-attr]
     parts = urlsplit(url)
     assert parts.path == f"/meeting/{CODE}"
     assert parse_qsl(parts.query) == [("name", name), ("userId", user_id)]
 
 
-def test_without_a_name_the_page_asks_for_one(provider: HmsProvider, seat: Seat) -> None:
-    signed = provider.prebuilt(ROOM, CODE, replace(seat, display_name=""))
+def test_without_a_name_the_page_asks_for_one(provider: HmsProvider, seat: CredentialRequest) -> None:
+    signed = provider.sign_prebuilt(ROOM, CODE, replace(seat, display_name=""))
     assert isinstance(signed.credentials, PrebuiltCredentials)
     assert signed.credentials.url.endswith(f"/meeting/{CODE}?userId=u-1842")
 
 
 @pytest.mark.parametrize("code", ["", "qzt-mbwr-kfa"])
-def test_the_page_takes_neither_nobody_nor_nothing(provider: HmsProvider, seat: Seat, code: str) -> None:
+def test_the_page_takes_neither_nobody_nor_nothing(provider: HmsProvider, seat: CredentialRequest, code: str) -> None:
     with pytest.raises(ProviderRefused):
-        provider.prebuilt(ROOM, code, replace(seat, user_id="" if code else "u-1842"))
+        provider.sign_prebuilt(ROOM, code, replace(seat, user_id="" if code else "u-1842"))
 
 
-def test_a_page_of_its_own_replaces_the_vendors(settings: dict[str, str], clock: Clock, seat: Seat) -> None:
+def test_a_page_of_its_own_replaces_the_vendors(
+    settings: dict[str, str], clock: Clock, seat: CredentialRequest
+) -> None:
     provider = HmsProvider.from_settings({**settings, "prebuilt_url": "http://localhost:9000/prebuilt/"}, clock=clock)
-    signed = provider.prebuilt(ROOM, CODE, seat)
+    signed = provider.sign_prebuilt(ROOM, CODE, seat)
     assert isinstance(signed.credentials, PrebuiltCredentials)
     assert signed.credentials.url.startswith(f"http://localhost:9000/prebuilt/meeting/{CODE}?")
 
 
-def test_the_journal_remembers_a_code_by_its_digest(provider: HmsProvider, seat: Seat) -> None:
-    signed = provider.prebuilt(ROOM, CODE, seat)
+def test_the_journal_remembers_a_code_by_its_digest(provider: HmsProvider, seat: CredentialRequest) -> None:
+    signed = provider.sign_prebuilt(ROOM, CODE, seat)
     assert signed.token_id == f"code:{hashlib.sha256(CODE.encode()).hexdigest()[:12]}"
     assert CODE not in signed.token_id
     assert CODE not in repr(signed)

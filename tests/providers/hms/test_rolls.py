@@ -66,7 +66,7 @@ async def test_a_running_meeting_tells_who_is_there_and_who_has_left(
         peer("bot", role="__internal_recorder"),
     ]
     asked = Sessions(vendor, [session("s1", *people)], [])
-    assert await provider.call_roll(ROOM, since=SINCE) == [
+    assert await provider.fetch_presence(ROOM, since=SINCE) == [
         PresenceReport(
             taken_at=START,
             provider_call_id="s1",
@@ -107,7 +107,7 @@ async def test_of_the_past_it_tells_what_reached_into_the_time_asked_for(
         [session("still-running", created_at="2026-03-12T09:00:00Z")],
         [session("reached-in", active=False), session("too-early", active=False, updated_at=before)],
     )
-    rolls = await provider.call_roll(ROOM, since=SINCE)
+    rolls = await provider.fetch_presence(ROOM, since=SINCE)
     assert [(roll.provider_call_id, roll.ended_at) for roll in rolls] == [
         ("still-running", None),
         ("reached-in", moment(ENDED)),
@@ -119,25 +119,25 @@ async def test_a_meeting_that_ends_between_the_questions_is_told_once(
 ) -> None:
     Sessions(vendor, [session("s1")], [session("s1", active=False)])
     vendor.get("/sessions/s1").respond(json=session("s1", active=False))
-    rolls = await provider.call_roll(ROOM, since=SINCE)
+    rolls = await provider.fetch_presence(ROOM, since=SINCE)
     assert [roll.ended_at for roll in rolls] == [moment(ENDED)]
 
 
 async def test_meetings_of_another_room_are_left_out(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     Sessions(vendor, [session("s1", room_id="another"), session("s2", room_id=None)], [])
-    assert [roll.provider_call_id for roll in await provider.call_roll(ROOM, since=SINCE)] == ["s2"]
+    assert [roll.provider_call_id for roll in await provider.fetch_presence(ROOM, since=SINCE)] == ["s2"]
 
 
 async def test_a_meeting_that_is_gone_is_left_out(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     Sessions(vendor, [session("s1"), session("s2")], [])
     vendor.get("/sessions/s1").respond(404, json={"code": 404, "message": "session not found"})
-    assert [roll.provider_call_id for roll in await provider.call_roll(ROOM, since=SINCE)] == ["s2"]
+    assert [roll.provider_call_id for roll in await provider.fetch_presence(ROOM, since=SINCE)] == ["s2"]
 
 
 async def test_peers_may_be_an_array_and_hold_oddities(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     Sessions(vendor, [session("s1")], [])
     vendor.get("/sessions/s1").respond(json=session("s1", peers=[peer("p1"), "p2", None, {"role": "student"}]))
-    [roll] = await provider.call_roll(ROOM, since=SINCE)
+    [roll] = await provider.fetch_presence(ROOM, since=SINCE)
     assert [person.connection for person in roll.people] == ["p1"]
 
 
@@ -152,7 +152,7 @@ async def test_lists_are_read_to_their_end(provider: HmsProvider, vendor: respx.
     ]
     for number in range(10):
         vendor.get(f"/sessions/s{number}").respond(json=session(f"s{number}", active=False))
-    assert len(await provider.call_roll(ROOM, since=SINCE)) == 10
+    assert len(await provider.fetch_presence(ROOM, since=SINCE)) == 10
     assert over.calls.last.request.url.params["start"] == "s9"
 
 
@@ -161,13 +161,13 @@ async def test_a_room_without_meetings_and_an_unknown_one_give_none(
     provider: HmsProvider, vendor: respx.MockRouter, answer: tuple[int, dict[str, object]]
 ) -> None:
     vendor.get("/sessions").respond(answer[0], json=answer[1])
-    assert await provider.call_roll(ROOM, since=SINCE) == []
+    assert await provider.fetch_presence(ROOM, since=SINCE) == []
 
 
 async def test_what_is_not_known_is_not_called_empty(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.get("/sessions").respond(500)
     with pytest.raises(ProviderUnavailable):
-        await provider.call_roll(ROOM, since=SINCE)
+        await provider.fetch_presence(ROOM, since=SINCE)
     vendor.get("/sessions").respond(400, json={"code": 400, "message": "no"})
     with pytest.raises(ProviderRefused):
-        await provider.call_roll(ROOM, since=SINCE)
+        await provider.fetch_presence(ROOM, since=SINCE)

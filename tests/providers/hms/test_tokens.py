@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videobroker.providers.hms.tokens import (
-    MANAGEMENT_LIFE,
-    RENEWED_BEFORE,
+    MANAGEMENT_TOKEN_LIFETIME,
+    RENEWAL_MARGIN,
     AccountKeys,
     ManagementTokens,
-    auth_token,
-    management_token,
+    sign_auth_token,
+    sign_management_token,
 )
 
 from .conftest import START, Clock
@@ -29,7 +29,7 @@ NASTY = st.text(alphabet=st.sampled_from("abc>?~\x7f\\\"'/é漢😀\x00\n-_"))
 
 
 def signed(user_id: str = "u-1842", role: str = "teacher") -> str:
-    return auth_token(
+    return sign_auth_token(
         KEYS,
         room_id=ROOM,
         role=role,
@@ -74,7 +74,7 @@ def test_an_auth_token_claims_what_100ms_asks_for_and_nothing_else() -> None:
 
 
 def test_a_management_token_names_no_room_and_nobody() -> None:
-    token = management_token(KEYS, issued_at=START, expires_at=START + timedelta(hours=1), token_id=TOKEN_ID)
+    token = sign_management_token(KEYS, issued_at=START, expires_at=START + timedelta(hours=1), token_id=TOKEN_ID)
     issued = int(START.timestamp())
     assert claims(token) == {
         "access_key": KEYS.access_key,
@@ -93,7 +93,7 @@ def test_the_header_names_hs256() -> None:
 
 def test_times_are_whole_seconds_and_never_past_the_promise() -> None:
     moment = START + timedelta(milliseconds=900)
-    token = management_token(KEYS, issued_at=moment, expires_at=moment, token_id=TOKEN_ID)
+    token = sign_management_token(KEYS, issued_at=moment, expires_at=moment, token_id=TOKEN_ID)
     got = claims(token)
     assert [type(got[name]) for name in ("iat", "nbf", "exp")] == [int, int, int]
     assert got["exp"] == int(START.timestamp())
@@ -117,12 +117,12 @@ def test_without_escaping_the_same_token_would_not_survive() -> None:
 def test_one_management_token_serves_until_five_minutes_are_left(clock: Clock) -> None:
     tokens = ManagementTokens(KEYS, clock)
     first = tokens.current()
-    clock.advance(MANAGEMENT_LIFE - RENEWED_BEFORE)
+    clock.advance(MANAGEMENT_TOKEN_LIFETIME - RENEWAL_MARGIN)
     assert tokens.current() == first
     clock.advance(timedelta(seconds=1))
     second = tokens.current()
     assert second != first
-    assert claims(second)["exp"] == int((clock.now + MANAGEMENT_LIFE).timestamp())
+    assert claims(second)["exp"] == int((clock.now + MANAGEMENT_TOKEN_LIFETIME).timestamp())
 
 
 def test_a_discarded_token_is_not_used_again(clock: Clock) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.errors import WebhookRefused, WebhookUnreadable
-from videobroker.providers.contract import Capability, Notice
+from videobroker.providers.contract import Capability, ProviderWebhook
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.providers.hms.webhooks import read_webhook
 
@@ -77,7 +77,7 @@ def provider() -> HmsProvider:
     return account(webhook_secret=SECRET, recorder_roles="cam-bot, notes ,")
 
 
-def shown(body: bytes, provider: HmsProvider, *, now: datetime = SENT, **headers: str) -> Notice:
+def shown(body: bytes, provider: HmsProvider, *, now: datetime = SENT, **headers: str) -> ProviderWebhook:
     given_headers = {
         "videobroker-hook-secret": SECRET,
         **{key.replace("_", "-"): value for key, value in headers.items()},
@@ -271,7 +271,7 @@ def test_recorders_are_nobody(provider: HmsProvider, kind: str, role: str) -> No
 )
 def test_everything_else_says_nothing_about_a_call(provider: HmsProvider, kind: str) -> None:
     notice = provider.read(body_of(kind))
-    assert (notice.type, notice.observation, notice.recording, notice.likeness) == (kind, None, None, None)
+    assert (notice.type, notice.observation, notice.recording, notice.dedup_key) == (kind, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_everything_else_says_nothing_about_a_call(provider: HmsProvider, kind: 
 )
 def test_what_lacks_its_moment_says_nothing(provider: HmsProvider, at: object) -> None:
     notice = provider.read(body_of(data={**DATA, "left_at": at}))
-    assert (notice.observation, notice.likeness) == (None, None)
+    assert (notice.observation, notice.dedup_key) == (None, None)
 
 
 def test_a_departure_without_its_arrival_reckons_it_from_the_duration(provider: HmsProvider) -> None:
@@ -303,7 +303,7 @@ def test_what_lacks_its_room_or_device_says_nothing(provider: HmsProvider, missi
 @pytest.mark.parametrize("kind", ["peer.join.success", "session.open.success"])
 def test_the_dashboards_test_is_taken(provider: HmsProvider, kind: str) -> None:
     notice = shown(body_of(kind, {}), provider)
-    assert (notice.room_id, notice.observation, notice.likeness) == (None, None, None)
+    assert (notice.room_id, notice.observation, notice.dedup_key) == (None, None, None)
 
 
 # --- what it says about a recording
@@ -463,7 +463,7 @@ def test_what_nobody_records_and_what_lacks_its_name_says_nothing(
     provider: HmsProvider, kind: str, data: dict[str, Any]
 ) -> None:
     notice = provider.read(body_of(kind, data))
-    assert (notice.recording, notice.likeness) == (None, None)
+    assert (notice.recording, notice.dedup_key) == (None, None)
 
 
 def test_a_recording_without_the_moment_of_the_webhook_has_its_own(provider: HmsProvider) -> None:
@@ -490,9 +490,9 @@ def test_a_recording_has_each_state_once_whatever_else_is_told(provider: HmsProv
     again = provider.read(
         body_of("beam.recording.success", later, id="another", timestamp="2026-03-12T23:31:04Z", is_replay=True)
     )
-    assert first.likeness == again.likeness is not None
+    assert first.dedup_key == again.dedup_key is not None
     others = [
-        provider.read(body_of(kind, data)).likeness
+        provider.read(body_of(kind, data)).dedup_key
         for kind, data in (
             ("beam.started.success", BEGUN),
             ("beam.failure", BROKEN_OFF),
@@ -501,7 +501,7 @@ def test_a_recording_has_each_state_once_whatever_else_is_told(provider: HmsProv
             ("recording.success", SFU),
         )
     ]
-    assert len({first.likeness, *others}) == 6
+    assert len({first.dedup_key, *others}) == 6
 
 
 # --- what is the same
@@ -512,7 +512,7 @@ def test_the_same_happening_has_the_same_likeness_under_another_id(provider: Hms
     finer = {**DATA, "left_at": "2026-03-12T22:31:04.009Z", "reason": "other", "is_replay": True}
     again = provider.read(body_of(data=finer, id="another", timestamp="2026-03-13T22:31:04Z"))
     assert first.id != again.id
-    assert first.likeness == again.likeness is not None
+    assert first.dedup_key == again.dedup_key is not None
 
 
 @pytest.mark.parametrize(
@@ -525,7 +525,7 @@ def test_the_same_happening_has_the_same_likeness_under_another_id(provider: Hms
     ],
 )
 def test_another_happening_has_another(provider: HmsProvider, kind: str, change: dict[str, Any]) -> None:
-    assert provider.read(body_of(kind, {**DATA, **change})).likeness != provider.read(body_of()).likeness
+    assert provider.read(body_of(kind, {**DATA, **change})).dedup_key != provider.read(body_of()).dedup_key
 
 
 # --- what cannot be read
@@ -584,7 +584,7 @@ def test_no_bytes_bring_another_error(body: bytes) -> None:
     provider = account(webhook_secret=SECRET)
     for reading in (provider.read, lambda given_body: shown(given_body, provider)):
         with contextlib.suppress(WebhookUnreadable):
-            assert isinstance(reading(body), Notice)
+            assert isinstance(reading(body), ProviderWebhook)
 
 
 @given(

@@ -12,28 +12,28 @@ from urllib.parse import quote
 
 import httpx
 
-from videobroker.providers.agora.errors import Absent, Malformed, provider_error
+from videobroker.providers.agora.errors import AgoraBadRequest, AgoraNotFound, provider_error
 from videobroker.providers.agora.rate_limit import RateLimiter
 from videobroker.providers.agora.responses import (
-    JOIN,
-    Present,
-    Property,
-    Rule,
-    nothing,
-    present,
-    rule_id,
-    rules,
-    user_property,
+    JOIN_PRIVILEGE,
+    BanningRule,
+    ChannelUser,
+    UserStatus,
+    ignore_body,
+    read_channel_users,
+    read_rule_id,
+    read_rules,
+    read_user_status,
 )
 from videobroker.providers.retrying import (
-    IDLE_SECONDS,
+    MAX_IDLE_SECONDS,
     AttemptError,
     Body,
-    Patience,
     ProviderCall,
-    answer,
-    persist,
-    tls,
+    RetryPolicy,
+    create_tls_context,
+    parse_response,
+    retry,
 )
 
 HOSTS = ("https://api.agora.io", "https://api.sd-rtn.com")
@@ -49,13 +49,13 @@ RULE_SECONDS = 20.0
 """The same where a rule is made or lifted: what the vendor recommends."""
 
 POOL_SECONDS = 5.0
-CONNECTIONS = 20
+MAX_CONNECTIONS = 20
 
-CALLS_PER_SECOND = 10
+MAX_CALLS_PER_SECOND = 10
 """Of one account, everything together. The vendor allows 10 of each kind, and 20 queries."""
 
-QUERY_PATIENCE = Patience(attempts=4, first_wait=0.3, longest_wait=2.0, total=10.0)
-RULE_PATIENCE = Patience(attempts=4, first_wait=1.0, longest_wait=6.0, total=25.0)
+QUERY_RETRY_POLICY = RetryPolicy(attempts=4, initial_wait=0.3, max_wait=2.0, total=10.0)
+RULE_RETRY_POLICY = RetryPolicy(attempts=4, initial_wait=1.0, max_wait=6.0, total=25.0)
 """The vendor asks for waits of 1, 3 and 6 seconds. Shorter than common gateway timeouts."""
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class CustomerKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
+class AgoraOperation(Generic[T]):
     """One thing to ask of Agora: the request, and how its answer is read."""
 
     name: str
@@ -80,7 +80,7 @@ class Operation(Generic[T]):
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     seconds: float = QUERY_SECONDS
-    patience: Patience = QUERY_PATIENCE
+    retry_policy: RetryPolicy = QUERY_RETRY_POLICY
 
 
 class AgoraClient:
@@ -88,7 +88,7 @@ class AgoraClient:
 
     Operations raise `ProviderUnavailable` when Agora, after retries, still cannot be reached, is overloaded or
     answers in pieces, and `ProviderRefused` for anything else but success: `WrongCredentials` on 401 and 403,
-    `Malformed` on 400, `Absent` on 404.
+    `AgoraBadRequest` on 400, `AgoraNotFound` on 404.
     """
 
     def __init__(
@@ -104,20 +104,20 @@ class AgoraClient:
         self._app_id = app_id
         self._clock = clock
         self._hosts = hosts
-        self._pace = RateLimiter(CALLS_PER_SECOND)
+        self._pace = RateLimiter(MAX_CALLS_PER_SECOND)
         self._http = httpx.AsyncClient(
             auth=httpx.BasicAuth(keys.customer_id, keys.customer_secret),
-            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
-            verify=tls(),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=MAX_IDLE_SECONDS),
+            verify=create_tls_context(),
             transport=transport,
         )
 
     async def kick(self, channel: str, uid: int) -> None:
         """Put somebody out of the channel once: they may come back. Safe to repeat."""
         rule = {**self._rule(channel, uid), "time": 0}
-        await self._perform(self._rule_operation("kick", "POST", nothing, rule))
+        await self._perform(self._rule_operation("kick", "POST", ignore_body, rule))
 
-    async def keep_out(self, channel: str, uid: int | None, seconds: int) -> int:
+    async def ban(self, channel: str, uid: int | None, seconds: int) -> int:
         """Put somebody, or without `uid` everybody, out of the channel and keep them out; the id of the rule.
 
         After an attempt of which nobody knows whether it did its work, the rules are searched before another is
@@ -125,7 +125,7 @@ class AgoraClient:
         be one more than is known.
         """
         body = {**self._rule(channel, uid), "time_in_seconds": seconds}
-        operation = self._rule_operation("keep_out", "POST", rule_id, body)
+        operation = self._rule_operation("keep_out", "POST", read_rule_id, body)
         doubtful = False
 
         async def attempt(number: int) -> int:
@@ -135,41 +135,41 @@ class AgoraClient:
             try:
                 return await self._send(operation, number)
             except AttemptError as failure:
-                doubtful = doubtful or failure.doubtful
+                doubtful = doubtful or failure.may_have_succeeded
                 raise
 
         return await self._persist(operation, attempt)
 
-    async def list_rules(self) -> tuple[Rule, ...]:
+    async def list_rules(self) -> tuple[BanningRule, ...]:
         """The rules of the project, as far as Agora tells: the list is of low priority there, and may miss some."""
         return await self._perform(self._list_operation())
 
-    async def lift(self, rule: int) -> None:
+    async def delete_rule(self, rule: int) -> None:
         """Take a rule away. One that is over is not an error."""
         body = {"appid": self._app_id, "id": rule}
         try:
-            await self._perform(self._rule_operation("lift", "DELETE", nothing, body))
-        except Absent:
+            await self._perform(self._rule_operation("lift", "DELETE", ignore_body, body))
+        except AgoraNotFound:
             return
-        except Malformed:
+        except AgoraBadRequest:
             # What Agora answers for a rule that is over is not documented.
             if any(known.id == rule for known in await self.list_rules()):
                 raise
 
-    async def list_people(self, channel: str) -> tuple[Present, ...]:
+    async def list_users(self, channel: str) -> tuple[ChannelUser, ...]:
         """The people in the channel, in either profile; none when there is no channel."""
         path = _path("channel", "user", self._app_id, channel)
-        return await self._perform(Operation("list_people", "GET", path, present))
+        return await self._perform(AgoraOperation("list_people", "GET", path, read_channel_users))
 
-    async def get_property(self, channel: str, uid: int) -> Property | None:
+    async def get_user_status(self, channel: str, uid: int) -> UserStatus | None:
         """What is known of somebody in the channel; None when they are not there."""
         path = _path("channel", "user", "property", self._app_id, str(uid), channel)
-        return await self._perform(Operation("get_property", "GET", path, user_property))
+        return await self._perform(AgoraOperation("get_property", "GET", path, read_user_status))
 
     async def list_channels(self) -> None:
         """Ask for the channels, to see whether the credentials are good."""
         path, query = _path("channel", self._app_id), {"page_no": "0", "page_size": "1"}
-        await self._perform(Operation("list_channels", "GET", path, nothing, query=query))
+        await self._perform(AgoraOperation("list_channels", "GET", path, ignore_body, query=query))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -180,32 +180,32 @@ class AgoraClient:
         if not channel or uid == 0:
             raise ValueError("a rule needs a channel, and a uid that is not 0")
         person = {} if uid is None else {"uid": uid}
-        return {"appid": self._app_id, "cname": channel, **person, "privileges": [JOIN]}
+        return {"appid": self._app_id, "cname": channel, **person, "privileges": [JOIN_PRIVILEGE]}
 
     def _rule_operation(
         self, name: str, method: str, read: Callable[[Body], T], body: Mapping[str, Any] | None
-    ) -> Operation[T]:
+    ) -> AgoraOperation[T]:
         path = _path("kicking-rule")
-        return Operation(name, method, path, read, body, seconds=RULE_SECONDS, patience=RULE_PATIENCE)
+        return AgoraOperation(name, method, path, read, body, seconds=RULE_SECONDS, retry_policy=RULE_RETRY_POLICY)
 
-    def _list_operation(self) -> Operation[tuple[Rule, ...]]:
-        return Operation("list_rules", "GET", _path("kicking-rule"), rules, query={"appid": self._app_id})
+    def _list_operation(self) -> AgoraOperation[tuple[BanningRule, ...]]:
+        return AgoraOperation("list_rules", "GET", _path("kicking-rule"), read_rules, query={"appid": self._app_id})
 
     async def _newest_rule(self, channel: str, uid: int | None, number: int) -> int | None:
         known = await self._send(self._list_operation(), number)
-        return max((rule.id for rule in known if rule.shuts(channel, uid)), default=None)
+        return max((rule.id for rule in known if rule.bans(channel, uid)), default=None)
 
-    async def _perform(self, operation: Operation[T]) -> T:
+    async def _perform(self, operation: AgoraOperation[T]) -> T:
         return await self._persist(operation, lambda number: self._send(operation, number))
 
-    async def _persist(self, operation: Operation[T], attempt: Callable[[int], Awaitable[T]]) -> T:
-        errand = ProviderCall("Agora", operation.name, operation.path)
+    async def _persist(self, operation: AgoraOperation[T], attempt: Callable[[int], Awaitable[T]]) -> T:
+        call = ProviderCall("Agora", operation.name, operation.path)
         try:
-            return await persist(errand, operation.patience, attempt)
+            return await retry(call, operation.retry_policy, attempt)
         except AttemptError as failure:
             raise provider_error(failure, operation.name) from failure
 
-    async def _send(self, operation: Operation[T], number: int) -> T:
+    async def _send(self, operation: AgoraOperation[T], number: int) -> T:
         await self._pace.wait()
         host = self._hosts[(number - 1) % len(self._hosts)]
         timeout = httpx.Timeout(operation.seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
@@ -222,7 +222,7 @@ class AgoraClient:
             raise AttemptError.without_answer(error) from error
         if not response.is_success:
             raise AttemptError.with_status(response, self._clock())
-        return answer(response, operation.read)
+        return parse_response(response, operation.read)
 
 
 def _path(*segments: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from videobroker.domain.diagnostics import CheckResult, failed, ok, warning
 from videobroker.errors import ProviderError
 from videobroker.providers.agora.client import AgoraClient
-from videobroker.providers.agora.errors import WrongCredentials
+from videobroker.providers.agora.errors import AgoraUnauthorized
 from videobroker.providers.agora.rtc_token import Role
 
 
@@ -42,7 +42,7 @@ async def examine_rest(client: AgoraClient | None) -> CheckResult:
         )
     try:
         await client.list_channels()
-    except WrongCredentials as error:
+    except AgoraUnauthorized as error:
         return failed(check, error.detail, "Copy them again from the console's page RESTful API.")
     except ProviderError as error:
         return failed(check, error.detail, "See whether this machine reaches the API, and try again.")

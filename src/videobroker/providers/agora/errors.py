@@ -4,7 +4,7 @@ Source: the pages "Response status codes" and "Ensure service reliability" of th
 """
 
 from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailable
-from videobroker.providers.retrying import DEFAULT_RETRY_AFTER, AttemptError
+from videobroker.providers.retrying import DEFAULT_RETRY_AFTER_SECONDS, AttemptError
 
 _ADVICE = {
     400: "check app_id (AGORA_APP_ID): it has to be a project of the account",
@@ -16,32 +16,32 @@ _ADVICE = {
 _OTHER_ADVICE = "sending the same again will not help"
 
 
-class Absent(ProviderRefused):
+class AgoraNotFound(ProviderRefused):
     """The video provider does not know this."""
 
 
-class Malformed(ProviderRefused):
+class AgoraBadRequest(ProviderRefused):
     """The video provider does not understand this."""
 
 
-class WrongCredentials(ProviderRefused):
+class AgoraUnauthorized(ProviderRefused):
     """The video provider does not accept the account's credentials."""
 
 
 _REFUSALS: dict[int | None, type[ProviderRefused]] = {
-    400: Malformed,
-    401: WrongCredentials,
-    403: WrongCredentials,
-    404: Absent,
+    400: AgoraBadRequest,
+    401: AgoraUnauthorized,
+    403: AgoraUnauthorized,
+    404: AgoraNotFound,
 }
 
 
 def provider_error(failure: AttemptError, operation: str) -> ProviderError:
     """Our error for an operation whose last attempt ended in `failure`."""
-    if failure.transient:
+    if failure.is_transient:
         return ProviderUnavailable(
             f"Agora did not complete {operation} ({failure}). Try again later.",
-            retry_after=failure.asked_wait or DEFAULT_RETRY_AFTER,
+            retry_after=failure.retry_after or DEFAULT_RETRY_AFTER_SECONDS,
         )
     advice = _ADVICE.get(failure.status or 0, _OTHER_ADVICE)
     return _REFUSALS.get(failure.status, ProviderRefused)(f"Agora refused {operation} ({failure}): {advice}.")

@@ -20,20 +20,27 @@ from videobroker.providers.agora import encoding
 from videobroker.providers.agora.client import HOSTS, AgoraClient, CustomerKeys
 from videobroker.providers.agora.diagnostics import examine_rest, examine_roles, examine_webhooks
 from videobroker.providers.agora.encoding import TokenInputError
-from videobroker.providers.agora.presence import call_roll
+from videobroker.providers.agora.presence import fetch_presence
 from videobroker.providers.agora.rtc_token import (
-    LARGEST_SALT,
-    LARGEST_UID,
-    LONGEST_SECONDS,
+    MAX_LIFETIME_SECONDS,
+    MAX_SALT,
+    MAX_UID,
     Role,
-    checked_channel,
-    rtc_token,
+    build_rtc_token,
+    check_channel,
 )
 from videobroker.providers.agora.token import AccessToken
 from videobroker.providers.agora.webhooks import read_webhook, verify_webhook
-from videobroker.providers.contract import Capability, ChannelCredentials, Notice, Seat, Signed, TokenRule
+from videobroker.providers.contract import (
+    Capability,
+    ChannelCredentials,
+    CredentialRequest,
+    IssuedCredentials,
+    ProviderWebhook,
+    TokenLimits,
+)
 
-SHORTEST_BAN = 10
+MIN_BAN_SECONDS = 10
 """Seconds; Agora lengthens what is shorter."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,13 +49,13 @@ _UID = re.compile(r"[1-9][0-9]{0,9}")
 _RULE_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
-_NEED_REST = frozenset({Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.KEEP_OUT, Capability.ROLL_CALL})
+_NEED_REST = frozenset({Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.BAN, Capability.PRESENCE})
 _NO_CODES = "Agora has no room codes. Ask for the surface sdk."
 
 
 def secure_salt() -> int:
     """A number from 1 to 99999999 that nobody can foretell."""
-    return secrets.randbelow(LARGEST_SALT) + 1
+    return secrets.randbelow(MAX_SALT) + 1
 
 
 class AgoraProvider:
@@ -59,10 +66,10 @@ class AgoraProvider:
     """
 
     name: ProviderName = ProviderName.AGORA
-    token_rule: TokenRule = TokenRule(
+    token_limits: TokenLimits = TokenLimits(
         default=timedelta(hours=1),
-        longest=timedelta(seconds=LONGEST_SECONDS),
-        must_outlive_call=False,
+        maximum=timedelta(seconds=MAX_LIFETIME_SECONDS),
+        must_cover_call=False,
     )
     needs_uid: bool = True
 
@@ -105,7 +112,7 @@ class AgoraProvider:
 
         Required settings: `app_id`, `app_certificate`. Optional: `customer_id` and `customer_secret` (both or
         neither; else no channel can be shut), `notifications_secret` (else no webhooks), `api_url` (of the REST API),
-        `prebuilt_url` (a page that shows the call; Agora itself has none).
+        `sign_prebuilt_url` (a page that shows the call; Agora itself has none).
         Empty counts as missing. `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
         Raises `ProviderNotConfigured` naming what is wrong.
         """
@@ -145,7 +152,7 @@ class AgoraProvider:
         """Refused: Agora knows no room codes."""
         raise ProviderRefused(_NO_CODES)
 
-    async def codes_left(self, room_id: str) -> int:
+    async def count_codes_left(self, room_id: str) -> int:
         """Refused: Agora has no room codes."""
         raise ProviderRefused(_NO_CODES)
 
@@ -157,7 +164,7 @@ class AgoraProvider:
         Refused without customer credentials: then a channel is never shut, it empties.
         """
         client = self._rest("close a channel")
-        return str(await client.keep_out(_channel(room_id), None, LONGEST_SECONDS))
+        return str(await client.ban(_channel(room_id), None, MAX_LIFETIME_SECONDS))
 
     async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
         """Disconnect this uid from the channel and, with `until`, keep it out: 10 seconds at least, a day at most.
@@ -171,17 +178,17 @@ class AgoraProvider:
             await client.kick(channel, uid)
             return
         seconds = -((self._clock() - until) // _SECOND)
-        await client.keep_out(channel, uid, min(max(seconds, SHORTEST_BAN), LONGEST_SECONDS))
+        await client.ban(channel, uid, min(max(seconds, MIN_BAN_SECONDS), MAX_LIFETIME_SECONDS))
 
-    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
+    async def fetch_presence(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
         """Who is in the channel now; always one, with nobody in it when the channel is empty.
 
         Agora tells nothing of the past, so `since` asks for nothing. When they came is told for the first 50 people.
         Source: the pages "Query user list" and "Query user status" of the Agora docs.
         """
-        return [await call_roll(self._rest("tell who is there"), _channel(room_id), taken_at=self._clock())]
+        return [await fetch_presence(self._rest("tell who is there"), _channel(room_id), taken_at=self._clock())]
 
-    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Notice:
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
         """Read a webhook with a good signature that was sent within the last hour.
 
         `Agora-Signature-V2` counts where it is there, else `Agora-Signature`. Source: the page "Receive notifications
@@ -189,11 +196,11 @@ class AgoraProvider:
         """
         return verify_webhook(self._notifications_secret, headers, body, now=now)
 
-    def read(self, body: bytes) -> Notice:
+    def read(self, body: bytes) -> ProviderWebhook:
         """Read a webhook that was verified before, however old. Source: the page "Channel event types"."""
         return read_webhook(body)
 
-    def sign(self, room_id: str, seat: Seat) -> Signed:
+    def sign(self, room_id: str, seat: CredentialRequest) -> IssuedCredentials:
         """Credentials for exactly this channel and uid, over by `seat.expires_at` at the latest.
 
         Token and privileges end together, after the whole seconds between `issued_at` and `expires_at`
@@ -214,9 +221,9 @@ class AgoraProvider:
             app_id=self._app_id,
             page=self.page_url,
         )
-        return Signed(credentials, token_id=f"{token.issue_ts}-{token.salt}")
+        return IssuedCredentials(credentials, token_id=f"{token.issue_ts}-{token.salt}")
 
-    def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
+    def sign_prebuilt(self, room_id: str, code: str, seat: CredentialRequest) -> IssuedCredentials:
         """Refused: Agora has no ready-made page."""
         raise ProviderRefused("Agora has no ready-made page. Ask for the surface sdk.")
 
@@ -245,14 +252,14 @@ class AgoraProvider:
     async def _let_in(self, channel: str, known: Collection[int]) -> None:
         client = self._rest("open a channel that was closed")
         for rule in known:
-            await client.lift(rule)
+            await client.delete_rule(rule)
         for listed in await client.list_rules():
-            if listed.shuts(channel, None) and listed.id not in known:
-                await client.lift(listed.id)
+            if listed.bans(channel, None) and listed.id not in known:
+                await client.delete_rule(listed.id)
 
-    def _token(self, room_id: str, seat: Seat, uid: int) -> AccessToken:
+    def _token(self, room_id: str, seat: CredentialRequest, uid: int) -> AccessToken:
         issued_at, expires_at = utc(seat.issued_at), utc(seat.expires_at)
-        return rtc_token(
+        return build_rtc_token(
             app_id=self._app_id,
             channel=room_id,
             uid=uid,
@@ -273,7 +280,7 @@ def _role(name: str) -> Role:
 
 def _channel(name: str) -> str:
     try:
-        channel = checked_channel(name)
+        channel = check_channel(name)
     except TokenInputError as error:
         raise ProviderRefused(f"Agora cannot open this room: {error}.") from error
     if set(channel) == {"."}:
@@ -283,8 +290,8 @@ def _channel(name: str) -> str:
 
 
 def _uid(text: str) -> int:
-    if not _UID.fullmatch(text) or int(text) > LARGEST_UID:
-        raise ProviderRefused(f"Agora knows people by a uid from 1 to {LARGEST_UID}, in decimal digits.")
+    if not _UID.fullmatch(text) or int(text) > MAX_UID:
+        raise ProviderRefused(f"Agora knows people by a uid from 1 to {MAX_UID}, in decimal digits.")
     return int(text)
 
 

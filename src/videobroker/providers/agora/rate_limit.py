@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-WINDOW = 1.0
+WINDOW_SECONDS = 1.0
 """Seconds."""
 
 
@@ -18,7 +18,7 @@ class RateLimiter:
         """Return when it is this caller's turn. A turn that is given up is not given to another."""
         now = time.monotonic()
         full = len(self._turns) == self._turns.maxlen
-        turn = max(now, self._turns[0] + WINDOW) if full else now
+        turn = max(now, self._turns[0] + WINDOW_SECONDS) if full else now
         self._turns.append(turn)
         if turn > now:
             await asyncio.sleep(turn - now)

@@ -10,10 +10,10 @@ from datetime import datetime
 
 from videobroker.domain.rooms import MAX_PERSON_UID
 from videobroker.providers.agora.rtc_token import Role
-from videobroker.providers.retrying import AnswerError, Body
-from videobroker.providers.webhook_parsing import number, unix_moment
+from videobroker.providers.retrying import Body, ResponseError
+from videobroker.providers.webhook_parsing import get_number, parse_unix_seconds
 
-JOIN = "join_channel"
+JOIN_PRIVILEGE = "join_channel"
 """The privilege without which nobody enters."""
 
 _ROLES = {1: Role.PUBLISHER, 2: Role.PUBLISHER, 3: Role.SUBSCRIBER}
@@ -21,7 +21,7 @@ _ROLES = {1: Role.PUBLISHER, 2: Role.PUBLISHER, 3: Role.SUBSCRIBER}
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class BanningRule:
     """Whom Agora keeps out of a channel."""
 
     id: int
@@ -31,16 +31,16 @@ class Rule:
     address: str | None
     privileges: frozenset[str]
 
-    def shuts(self, channel: str, uid: int | None) -> bool:
+    def bans(self, channel: str, uid: int | None) -> bool:
         """Whether this keeps exactly this person, or without `uid` everybody, out of exactly this channel."""
-        return (self.channel, self.uid, self.address) == (channel, uid, None) and JOIN in self.privileges
+        return (self.channel, self.uid, self.address) == (channel, uid, None) and JOIN_PRIVILEGE in self.privileges
 
     @classmethod
-    def read(cls, body: Body) -> "Rule":
+    def read(cls, body: Body) -> "BanningRule":
         """Only the id is always there. How a missing uid or address looks is not documented."""
         uid, privileges = body.get("uid"), body.get("privileges")
         return cls(
-            id=rule_id(body),
+            id=read_rule_id(body),
             channel=_filled(body.get("cname")),
             uid=int(uid) if isinstance(uid, int | str) and str(uid).isdecimal() and int(uid) > 0 else None,
             address=_filled(body.get("ip")),
@@ -48,30 +48,30 @@ class Rule:
         )
 
 
-def rule_id(body: Body) -> int:
+def read_rule_id(body: Body) -> int:
     """The id of a rule, as creating it answers."""
-    value = number(body, "id")
+    value = get_number(body, "id")
     if value is None or value < 1:
-        raise AnswerError("id is missing")
+        raise ResponseError("id is missing")
     return value
 
 
-def rules(body: Body) -> tuple[Rule, ...]:
+def read_rules(body: Body) -> tuple[BanningRule, ...]:
     """The rules of the project. What cannot be read is left out."""
     listed = body.get("rules")
     items = listed if isinstance(listed, list) else ()
-    return tuple(Rule.read(item) for item in items if isinstance(item, Mapping) and number(item, "id"))
+    return tuple(BanningRule.read(item) for item in items if isinstance(item, Mapping) and get_number(item, "id"))
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class ChannelUser:
     """Somebody in a channel. People only: recorders and screen shares have uids that no person gets."""
 
     uid: int
     role: Role
 
 
-def present(body: Body) -> tuple[Present, ...]:
+def read_channel_users(body: Body) -> tuple[ChannelUser, ...]:
     """Who is in the channel, those who publish first; nobody when there is no channel.
 
     Of an audience, the platform names the first 10,000.
@@ -82,33 +82,35 @@ def present(body: Body) -> tuple[Present, ...]:
     publishers = [*_uids(data, "users"), *_uids(data, "broadcasters")]
     roles = dict.fromkeys(_uids(data, "audience"), Role.SUBSCRIBER) | dict.fromkeys(publishers, Role.PUBLISHER)
     ordered = dict.fromkeys([*publishers, *roles])
-    return tuple(Present(uid, roles[uid]) for uid in ordered if uid <= MAX_PERSON_UID)
+    return tuple(ChannelUser(uid, roles[uid]) for uid in ordered if uid <= MAX_PERSON_UID)
 
 
 @dataclass(frozen=True, slots=True)
-class Property:
+class UserStatus:
     """What the platform knows of somebody in a channel."""
 
     joined_at: datetime | None
     role: Role | None
 
 
-def user_property(body: Body) -> Property | None:
+def read_user_status(body: Body) -> UserStatus | None:
     """None for somebody who is not in the channel."""
     data = _data(body)
     if data.get("in_channel") is not True:
         return None
-    return Property(joined_at=unix_moment(number(data, "join")), role=_ROLES.get(number(data, "role") or 0))
+    return UserStatus(
+        joined_at=parse_unix_seconds(get_number(data, "join")), role=_ROLES.get(get_number(data, "role") or 0)
+    )
 
 
-def nothing(_: Body) -> None:
+def ignore_body(_: Body) -> None:
     """For answers that only say that the work was done."""
 
 
 def _data(body: Body) -> Body:
     value = body.get("data")
     if not isinstance(value, Mapping):
-        raise AnswerError("data is missing")
+        raise ResponseError("data is missing")
     return value
 
 

@@ -12,13 +12,13 @@ from videobroker.providers.agora import encoding
 from videobroker.providers.agora.encoding import TokenInputError
 from videobroker.providers.agora.token import AccessToken, RtcService
 
-LONGEST_SECONDS = 86_400
+MAX_LIFETIME_SECONDS = 86_400
 """The platform ends every token after a day, even if its lifetime is longer."""
 
-LARGEST_UID = 2**32 - 1
-LARGEST_SALT = 99_999_999
+MAX_UID = 2**32 - 1
+MAX_SALT = 99_999_999
 
-CHANNEL_BYTES = 63
+MAX_CHANNEL_BYTES = 63
 """Agora's pages disagree: 63 or 64 bytes."""
 _CHANNEL_CHARACTERS = frozenset(string.ascii_letters + string.digits + " !#$%&()+-:;<=.>?@[]^_{}|~,")
 
@@ -42,7 +42,7 @@ class Privilege(IntEnum):
 _PRIVILEGES = {Role.PUBLISHER: tuple(Privilege), Role.SUBSCRIBER: (Privilege.JOIN,)}
 
 
-def rtc_token(
+def build_rtc_token(
     *,
     app_id: str,
     channel: str,
@@ -63,23 +63,23 @@ def rtc_token(
     if not encoding.is_hex_32(app_id):
         raise TokenInputError("the App ID must be 32 hexadecimal characters")
     checked_role = _role(role)
-    lifetime = _whole_number("the lifetime of the token in seconds", expire, 1, LONGEST_SECONDS)
+    lifetime = _whole_number("the lifetime of the token in seconds", expire, 1, MAX_LIFETIME_SECONDS)
     granted = lifetime if privilege_expire is None else _privilege_lifetime(privilege_expire, lifetime)
     service = RtcService(
-        channel=checked_channel(channel),
-        uid=str(_whole_number("the uid", uid, 1, LARGEST_UID)),
+        channel=check_channel(channel),
+        uid=str(_whole_number("the uid", uid, 1, MAX_UID)),
         privileges={int(privilege): granted for privilege in _PRIVILEGES[checked_role]},
     )
     return AccessToken(
         app_id=app_id,
         issue_ts=_whole_number("the time of issue in Unix seconds", issue_ts, 0, 2**32 - 1),
         expire=lifetime,
-        salt=_whole_number("the salt", salt, 1, LARGEST_SALT),
+        salt=_whole_number("the salt", salt, 1, MAX_SALT),
         service=service,
     )
 
 
-def checked_channel(name: object) -> str:
+def check_channel(name: object) -> str:
     """`name`, if it is a valid channel name. Raises `TokenInputError`.
 
     Valid are 1 to 63 ASCII letters, digits, spaces and ``!#$%&()+-:;<=.>?@[]^_{}|~,``. A star is a wildcard and not
@@ -87,8 +87,8 @@ def checked_channel(name: object) -> str:
     """
     if not isinstance(name, str):
         raise TokenInputError("the channel must be a string")
-    if not 1 <= len(name) <= CHANNEL_BYTES:
-        raise TokenInputError(f"the channel name must have 1 to {CHANNEL_BYTES} characters")
+    if not 1 <= len(name) <= MAX_CHANNEL_BYTES:
+        raise TokenInputError(f"the channel name must have 1 to {MAX_CHANNEL_BYTES} characters")
     if not _CHANNEL_CHARACTERS.issuperset(name):
         raise TokenInputError(
             "the channel name may contain ASCII letters, digits, spaces and !#$%&()+-:;<=.>?@[]^_{}|~, only"

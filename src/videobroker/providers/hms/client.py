@@ -17,47 +17,47 @@ from urllib.parse import quote
 import httpx
 import structlog
 
-from videobroker.providers.hms.errors import Absent, provider_error
+from videobroker.providers.hms.errors import HmsNotFound, provider_error
 from videobroker.providers.hms.responses import (
     ActiveRoom,
-    Page,
-    Peer,
-    Room,
-    RoomCode,
-    Session,
-    Template,
-    listed_peers,
-    nothing,
+    HmsPage,
+    HmsPeer,
+    HmsRoom,
+    HmsRoomCode,
+    HmsSession,
+    HmsTemplate,
+    ignore_body,
+    read_peers,
 )
-from videobroker.providers.hms.timestamps import asked_moment
+from videobroker.providers.hms.timestamps import format_timestamp
 from videobroker.providers.hms.tokens import ManagementTokens
 from videobroker.providers.retrying import (
-    IDLE_SECONDS,
+    MAX_IDLE_SECONDS,
     AttemptError,
     Body,
-    Patience,
     ProviderCall,
-    answer,
-    persist,
-    tls,
+    RetryPolicy,
+    create_tls_context,
+    parse_response,
+    retry,
 )
 
 CONNECT_SECONDS = 2.0
 """Reaching a healthy host takes well under one second from anywhere; somebody is waiting to join."""
 
-ANSWER_SECONDS = 5.0
+RESPONSE_SECONDS = 5.0
 """For each read and write: above any answer of a healthy API, and time is left for another attempt."""
 
 POOL_SECONDS = 5.0
 """As long as one answer may take: by then a connection has become free, or waiting is of no use."""
 
-CONNECTIONS = 20
+MAX_CONNECTIONS = 20
 """At one time, per account: 100ms documents no limit to lean on, and a rush must not look like an attack."""
 
 PAGE_SIZE = 100
 """The most that 100ms gives at once."""
 
-MOST_PAGES = 100
+MAX_PAGES = 100
 """A room with more sessions or codes than fit on so many pages is not ours."""
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class WebhookTarget:
     """Where 100ms sends the webhooks of a room, instead of where those of the workspace go."""
 
     url: str
@@ -74,7 +74,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
+class HmsOperation(Generic[T]):
     """One thing to ask of 100ms: the request, and how its answer is read."""
 
     name: str
@@ -89,7 +89,7 @@ class HmsClient:
     """One account's way to the REST API.
 
     Operations raise `ProviderUnavailable` when 100ms, after retries, still cannot be reached, is overloaded
-    or answers in pieces, and `ProviderRefused` for anything else but success: `Forbidden` on 403, `Absent`
+    or answers in pieces, and `ProviderRefused` for anything else but success: `Forbidden` on 403, `HmsNotFound`
     on 404.
     """
 
@@ -99,24 +99,24 @@ class HmsClient:
         tokens: ManagementTokens,
         clock: Callable[[], datetime],
         *,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`api_url` includes the version: `https://api.100ms.live/v2`. `transport` replaces the network."""
         self._clock = clock
         self.clock_difference: timedelta | None = None
         """How far the vendor's clock was ahead of ours at its last answer; known to the second."""
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._http = httpx.AsyncClient(
             base_url=api_url,
             auth=ManagementAuth(tokens),
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=POOL_SECONDS),
-            limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS),
-            verify=tls(),
+            timeout=httpx.Timeout(RESPONSE_SECONDS, connect=CONNECT_SECONDS, pool=POOL_SECONDS),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=MAX_IDLE_SECONDS),
+            verify=create_tls_context(),
             transport=transport,
         )
 
-    async def create_room(self, name: str, template_id: str | None, webhook: Webhook | None = None) -> Room:
+    async def create_room(self, name: str, template_id: str | None, webhook: WebhookTarget | None = None) -> HmsRoom:
         """The room called `name`, made if there is none. An existing room takes template and webhook over.
 
         Names compare case-insensitively. Without `template_id` a new room has the workspace's default one. A room
@@ -127,101 +127,105 @@ class HmsClient:
             body["template_id"] = template_id
         if webhook is not None:
             body["webhook"] = {"url": webhook.url, "headers": dict(webhook.headers)}
-        return await self._perform(Operation("create_room", "POST", _path("rooms"), Room.read, body))
+        return await self._perform(HmsOperation("create_room", "POST", _path("rooms"), HmsRoom.read, body))
 
-    async def enable_room(self, room_id: str) -> Room:
+    async def enable_room(self, room_id: str) -> HmsRoom:
         """Let people in again."""
         return await self._perform(
-            Operation("enable_room", "POST", _path("rooms", room_id), Room.read, {"enabled": True})
+            HmsOperation("enable_room", "POST", _path("rooms", room_id), HmsRoom.read, {"enabled": True})
         )
 
-    async def disable_room(self, room_id: str) -> Room:
+    async def disable_room(self, room_id: str) -> HmsRoom:
         """Let nobody in any more. Whoever is inside stays."""
         return await self._perform(
-            Operation("disable_room", "POST", _path("rooms", room_id), Room.read, {"enabled": False})
+            HmsOperation("disable_room", "POST", _path("rooms", room_id), HmsRoom.read, {"enabled": False})
         )
 
-    async def create_codes(self, room_id: str) -> tuple[RoomCode, ...]:
+    async def create_codes(self, room_id: str) -> tuple[HmsRoomCode, ...]:
         """One code for each role, the same ones every time. `Forbidden` while the room is disabled."""
         return await self._perform(
-            Operation("create_codes", "POST", _path("room-codes", "room", room_id), RoomCode.read_all)
+            HmsOperation("create_codes", "POST", _path("room-codes", "room", room_id), HmsRoomCode.read_all)
         )
 
-    async def list_codes(self, room_id: str, *, enabled: bool = True) -> tuple[RoomCode, ...]:
+    async def list_codes(self, room_id: str, *, enabled: bool = True) -> tuple[HmsRoomCode, ...]:
         """All enabled, or all disabled, codes of the room. `Forbidden` while the room is disabled.
 
         What 100ms lists without this filter is not documented.
         """
         path, query = _path("room-codes", "room", room_id), {"enabled": "true" if enabled else "false"}
-        operation = Operation("list_codes", "GET", path, RoomCode.read_page, query=query)
+        operation = HmsOperation("list_codes", "GET", path, HmsRoomCode.read_page, query=query)
         return tuple([code async for code in self._pages(operation)])
 
-    async def create_code(self, room_id: str, role: str) -> RoomCode:
+    async def create_code(self, room_id: str, role: str) -> HmsRoomCode:
         """A code for the role. Whether it is a new one when the role has one already is not documented."""
         path = _path("room-codes", "room", room_id, "role", role)
-        return await self._perform(Operation("create_code", "POST", path, RoomCode.read))
+        return await self._perform(HmsOperation("create_code", "POST", path, HmsRoomCode.read))
 
     async def disable_code(self, code: str) -> None:
-        """Let nobody in with this code any more. `Absent` when there is no such code."""
+        """Let nobody in with this code any more. `HmsNotFound` when there is no such code."""
         body = {"code": code, "enabled": False}
-        await self._perform(Operation("disable_code", "POST", _path("room-codes", "code"), nothing, body))
+        await self._perform(HmsOperation("disable_code", "POST", _path("room-codes", "code"), ignore_body, body))
 
     async def end_room(self, room_id: str, reason: str, *, lock: bool) -> None:
         """Send everybody out, soon after the answer. With `lock` the room is also disabled.
 
-        `Absent` when the room is idle.
+        `HmsNotFound` when the room is idle.
         """
         path = _path("active-rooms", room_id, "end-room")
-        await self._perform(Operation("end_room", "POST", path, nothing, {"reason": reason, "lock": lock}))
+        await self._perform(HmsOperation("end_room", "POST", path, ignore_body, {"reason": reason, "lock": lock}))
 
-    async def list_peers(self, room_id: str, user_id: str) -> tuple[Peer, ...]:
-        """The devices in the room that 100ms takes for this user's. `Absent` when the room is idle or unknown."""
+    async def list_peers(self, room_id: str, user_id: str) -> tuple[HmsPeer, ...]:
+        """The devices in the room that 100ms takes for this user's. `HmsNotFound` when the room is idle or unknown."""
         path, query = _path("active-rooms", room_id, "peers"), {"user_id": user_id}
-        return await self._perform(Operation("list_peers", "GET", path, listed_peers, query=query))
+        return await self._perform(HmsOperation("list_peers", "GET", path, read_peers, query=query))
 
     async def remove_peer(self, room_id: str, peer_id: str, reason: str) -> None:
-        """Put one device out of the room, soon after the answer. `Absent` when it is not there."""
+        """Put one device out of the room, soon after the answer. `HmsNotFound` when it is not there."""
         path, body = _path("active-rooms", room_id, "remove-peers"), {"peer_id": peer_id, "reason": reason}
-        await self._perform(Operation("remove_peer", "POST", path, nothing, body))
+        await self._perform(HmsOperation("remove_peer", "POST", path, ignore_body, body))
 
-    async def list_sessions(self, room_id: str, *, active: bool, after: datetime | None = None) -> tuple[Session, ...]:
+    async def list_sessions(
+        self, room_id: str, *, active: bool, after: datetime | None = None
+    ) -> tuple[HmsSession, ...]:
         """The meetings in the room that run (`active`) or are over; `after` limits when they began."""
         query = {"room_id": room_id, "active": "true" if active else "false"}
         if after is not None:
-            query["after"] = asked_moment(after)
-        operation = Operation("list_sessions", "GET", _path("sessions"), Session.read_page, query=query)
+            query["after"] = format_timestamp(after)
+        operation = HmsOperation("list_sessions", "GET", _path("sessions"), HmsSession.read_page, query=query)
         return tuple([session async for session in self._pages(operation)])
 
-    async def get_session(self, session_id: str) -> Session:
-        """One meeting, with everybody who was in it. `Absent` when there is none."""
-        return await self._perform(Operation("get_session", "GET", _path("sessions", session_id), Session.read))
+    async def get_session(self, session_id: str) -> HmsSession:
+        """One meeting, with everybody who was in it. `HmsNotFound` when there is none."""
+        return await self._perform(HmsOperation("get_session", "GET", _path("sessions", session_id), HmsSession.read))
 
-    async def get_template(self, template_id: str) -> Template:
+    async def get_template(self, template_id: str) -> HmsTemplate:
         """The template and its roles."""
-        return await self._perform(Operation("get_template", "GET", _path("templates", template_id), Template.read))
+        return await self._perform(
+            HmsOperation("get_template", "GET", _path("templates", template_id), HmsTemplate.read)
+        )
 
     async def get_active_room(self, room_id: str) -> ActiveRoom | None:
         """Who is in the room now; None when it is idle."""
-        operation = Operation("get_active_room", "GET", _path("active-rooms", room_id), ActiveRoom.read)
+        operation = HmsOperation("get_active_room", "GET", _path("active-rooms", room_id), ActiveRoom.read)
         try:
             return await self._perform(operation)
-        except Absent:
+        except HmsNotFound:
             return None
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _perform(self, operation: Operation[T]) -> T:
-        errand = ProviderCall("100ms", operation.name, operation.path)
+    async def _perform(self, operation: HmsOperation[T]) -> T:
+        call = ProviderCall("100ms", operation.name, operation.path)
         try:
-            return await persist(errand, self._patience, lambda _: self._send(operation))
+            return await retry(call, self._retry_policy, lambda _: self._send(operation))
         except AttemptError as failure:
             raise provider_error(failure, operation.name) from failure
 
-    async def _pages(self, operation: Operation[Page[T]]) -> AsyncIterator[T]:
+    async def _pages(self, operation: HmsOperation[HmsPage[T]]) -> AsyncIterator[T]:
         start: str | None = None
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             query = {**operation.query, "limit": str(PAGE_SIZE), **({"start": start} if start else {})}
             page = await self._perform(replace(operation, query=query))
             for item in page.items:
@@ -230,7 +234,7 @@ class HmsClient:
                 return
             start = page.last
 
-    async def _send(self, operation: Operation[T]) -> T:
+    async def _send(self, operation: HmsOperation[T]) -> T:
         try:
             response = await self._http.request(
                 operation.method, operation.path, json=operation.body, params=operation.query or None
@@ -240,7 +244,7 @@ class HmsClient:
         self._compare_clocks(response)
         if not response.is_success:
             raise AttemptError.with_status(response, self._clock())
-        return answer(response, operation.read)
+        return parse_response(response, operation.read)
 
     def _compare_clocks(self, response: httpx.Response) -> None:
         with contextlib.suppress(ValueError):

@@ -7,16 +7,16 @@ from videobroker.domain.diagnostics import CheckResult, failed, ok, warning
 from videobroker.domain.times import rfc3339
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.hms.client import HmsClient
-from videobroker.providers.hms.errors import Absent
+from videobroker.providers.hms.errors import HmsNotFound
 from videobroker.providers.hms.webhooks import SECRET_HEADER, WebhookKeys
 
 UNKNOWN_ROOM = "0" * 24
 """An id that no room has: asking for it shows whether the credentials are good."""
 
-TOLERATED_DIFFERENCE = timedelta(seconds=8)
+MAX_CLOCK_SKEW = timedelta(seconds=8)
 """Tokens are back-dated by ten seconds; an answer's date is cut to whole seconds and has travelled."""
 
-WARNED_BEFORE = timedelta(days=2)
+EXPIRY_WARNING = timedelta(days=2)
 """A token given by hand is warned about so long before it expires: over a weekend, somebody has to see it."""
 
 
@@ -27,7 +27,7 @@ async def examine_template(client: HmsClient, template_id: str | None, roles: Co
             await client.get_active_room(UNKNOWN_ROOM)
             return [_credentials_ok(), _no_template()]
         template = await client.get_template(template_id)
-    except Absent:
+    except HmsNotFound:
         return [_credentials_ok(), failed("100ms template", f"There is no template {template_id}.", _COPY_TEMPLATE)]
     except ProviderRefused as error:
         return [failed("100ms credentials", error.detail, "Compare HMS_ACCESS_KEY and HMS_SECRET with the dashboard.")]
@@ -63,7 +63,7 @@ def examine_clock(difference: timedelta | None) -> CheckResult:
     if difference is None:
         return warning("100ms clock", "100ms did not tell its time.", "Try again when it can be reached.")
     seconds = difference.total_seconds()
-    if abs(difference) <= TOLERATED_DIFFERENCE:
+    if abs(difference) <= MAX_CLOCK_SKEW:
         return ok("100ms clock", f"Ours differs by {seconds:+.0f} s.")
     return failed("100ms clock", f"Theirs is {seconds:+.0f} s from ours.", "Set this machine's clock (NTP).")
 
@@ -84,7 +84,7 @@ def examine_given_token(expires_at: datetime | None, now: datetime) -> list[Chec
         return []
     if expires_at <= now:
         return [warning(check, f"It expired at {rfc3339(expires_at)}; own ones are used instead.", step)]
-    if expires_at - now < WARNED_BEFORE:
+    if expires_at - now < EXPIRY_WARNING:
         return [warning(check, f"It expires at {rfc3339(expires_at)}; own ones are used from then on.", step)]
     return [ok(check, f"It is used until {rfc3339(expires_at)}.")]
 

@@ -4,7 +4,7 @@ Source: server-side/v2/how-to-guides/make-api-calls and get-started/v2/security-
 """
 
 from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailable
-from videobroker.providers.retrying import DEFAULT_RETRY_AFTER, AttemptError
+from videobroker.providers.retrying import DEFAULT_RETRY_AFTER_SECONDS, AttemptError
 
 _ADVICE = {
     401: "check the access key and the secret (HMS_ACCESS_KEY, HMS_SECRET), and that the clock here is right",
@@ -15,23 +15,23 @@ _TEMPLATE_ADVICE = "check template_id (HMS_TEMPLATE_ID): it has to be a template
 _OTHER_ADVICE = "sending the same again will not help"
 
 
-class Forbidden(ProviderRefused):
+class HmsForbidden(ProviderRefused):
     """The video provider does not permit this."""
 
 
-class Absent(ProviderRefused):
+class HmsNotFound(ProviderRefused):
     """The video provider does not know this."""
 
 
-_REFUSALS: dict[int | None, type[ProviderRefused]] = {403: Forbidden, 404: Absent}
+_REFUSALS: dict[int | None, type[ProviderRefused]] = {403: HmsForbidden, 404: HmsNotFound}
 
 
 def provider_error(failure: AttemptError, operation: str) -> ProviderError:
     """Our error for an operation whose last attempt ended in `failure`."""
-    if failure.transient:
+    if failure.is_transient:
         return ProviderUnavailable(
             f"100ms did not complete {operation} ({failure}). Try again later.",
-            retry_after=failure.asked_wait or DEFAULT_RETRY_AFTER,
+            retry_after=failure.retry_after or DEFAULT_RETRY_AFTER_SECONDS,
         )
     detail = f"100ms refused {operation} ({failure}): {_advice(failure)}."
     return _REFUSALS.get(failure.status, ProviderRefused)(detail)

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from videobroker.domain.attendance.observations import Presence, PresenceReport, truncate_to_milliseconds
 from videobroker.providers.hms.client import HmsClient
-from videobroker.providers.hms.errors import Absent
-from videobroker.providers.hms.responses import Peer, Session
+from videobroker.providers.hms.errors import HmsNotFound
+from videobroker.providers.hms.responses import HmsPeer, HmsSession
 
-LONGEST_SESSION = timedelta(hours=12)
+MAX_SESSION_DURATION = timedelta(hours=12)
 """The platform ends every session after that."""
 
 
-async def call_roll(
+async def fetch_presence(
     client: HmsClient, room_id: str, since: datetime, recorder_roles: Collection[str], *, taken_at: datetime
 ) -> list[PresenceReport]:
     """The room's meetings that run, or ended at `since` or later, as 100ms knows them after `taken_at`."""
@@ -27,30 +27,30 @@ async def call_roll(
     ]
 
 
-async def _briefs(client: HmsClient, room_id: str, since: datetime) -> list[Session]:
+async def _briefs(client: HmsClient, room_id: str, since: datetime) -> list[HmsSession]:
     """Each meeting once: one that ends between the two questions is in both answers."""
     # The filter goes by the start: without the margin, a meeting that was running at `since` would be missed.
-    earliest = since - LONGEST_SESSION
+    earliest = since - MAX_SESSION_DURATION
     try:
         running = await client.list_sessions(room_id, active=True)
         over = await client.list_sessions(room_id, active=False, after=earliest)
-    except Absent:
+    except HmsNotFound:
         return []
     return list({session.id: session for session in (*running, *over) if _reaches(session, since)}.values())
 
 
-async def _whole(client: HmsClient, session_id: str) -> Session | None:
+async def _whole(client: HmsClient, session_id: str) -> HmsSession | None:
     try:
         return await client.get_session(session_id)
-    except Absent:
+    except HmsNotFound:
         return None
 
 
-def _reaches(session: Session, since: datetime) -> bool:
+def _reaches(session: HmsSession, since: datetime) -> bool:
     return session.ended_at is None or session.ended_at >= truncate_to_milliseconds(since)
 
 
-def _roll(session: Session, recorder_roles: Collection[str], taken_at: datetime) -> PresenceReport:
+def _roll(session: HmsSession, recorder_roles: Collection[str], taken_at: datetime) -> PresenceReport:
     return PresenceReport(
         taken_at=taken_at,
         provider_call_id=session.id,
@@ -60,7 +60,7 @@ def _roll(session: Session, recorder_roles: Collection[str], taken_at: datetime)
     )
 
 
-def _seen(peer: Peer) -> Presence:
+def _seen(peer: HmsPeer) -> Presence:
     return Presence(
         connection=peer.id,
         provider_user_id=peer.person,

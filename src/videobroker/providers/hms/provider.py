@@ -17,15 +17,15 @@ from videobroker.domain.rooms import compute_code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (
     Capability,
-    Notice,
+    CredentialRequest,
+    IssuedCredentials,
     PrebuiltCredentials,
+    ProviderWebhook,
     RoomCodesExhausted,
-    Seat,
-    Signed,
     TokenCredentials,
-    TokenRule,
+    TokenLimits,
 )
-from videobroker.providers.hms.client import HmsClient, Webhook
+from videobroker.providers.hms.client import HmsClient, WebhookTarget
 from videobroker.providers.hms.diagnostics import (
     examine_clock,
     examine_given_token,
@@ -33,10 +33,10 @@ from videobroker.providers.hms.diagnostics import (
     examine_template,
     examine_webhooks,
 )
-from videobroker.providers.hms.errors import Absent, Forbidden
-from videobroker.providers.hms.presence import call_roll
-from videobroker.providers.hms.responses import Room, RoomCode
-from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens, auth_token
+from videobroker.providers.hms.errors import HmsForbidden, HmsNotFound
+from videobroker.providers.hms.presence import fetch_presence
+from videobroker.providers.hms.responses import HmsRoom, HmsRoomCode
+from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens, sign_auth_token
 from videobroker.providers.hms.webhooks import (
     RECORDER_ROLE,
     SECRET_HEADER,
@@ -47,16 +47,16 @@ from videobroker.providers.hms.webhooks import (
 
 API_URL = "https://api.100ms.live/v2"
 
-TOKEN_LIFE = timedelta(hours=24)
+TOKEN_LIFETIME = timedelta(hours=24)
 """What every official sample uses. Calls end after 12 h at the latest, so it outlives any of them."""
 
 CLOSING_REASON = "The session has ended."
 """What the people in the room are told."""
 
-MOST_CODES = 100
+MAX_CODES = 100
 """Of one room, disabled ones included. Source: api-reference/room-codes/room-code-overview of the 100ms docs."""
 
-MANY_CODES = 50
+EXHAUSTION_THRESHOLD_CODES = 50
 """A room that has so many may have too few left for all roles of its template."""
 
 REMOVAL_REASON = "You were removed from the session."
@@ -97,7 +97,7 @@ class HmsProvider:
     name: ProviderName = ProviderName.HMS
     needs_uid: bool = False
     # The SDK joins again with its first token after a network drop.
-    token_rule: TokenRule = TokenRule(default=TOKEN_LIFE, longest=TOKEN_LIFE, must_outlive_call=True)
+    token_limits: TokenLimits = TokenLimits(default=TOKEN_LIFETIME, maximum=TOKEN_LIFETIME, must_cover_call=True)
 
     def __init__(
         self,
@@ -110,10 +110,10 @@ class HmsProvider:
         prebuilt_url: str | None,
         fixed_room_id: str | None = None,
         webhook_keys: WebhookKeys = NO_WEBHOOKS,
-        webhook: Webhook | None = None,
+        webhook: WebhookTarget | None = None,
         recorder_roles: Collection[str] = (),
     ) -> None:
-        """`prebuilt_url` is the page without a path, as in `https://acme.app.100ms.live`.
+        """`sign_prebuilt_url` is the page without a path, as in `https://acme.app.100ms.live`.
 
         `webhook` is what new rooms are told to call; `recorder_roles` are those of the app's own recorders.
         """
@@ -132,7 +132,7 @@ class HmsProvider:
         page = {Capability.PREBUILT} if prebuilt_url is not None else set()
         webhooks = {Capability.WEBHOOKS} if webhook_keys else set()
         self.capabilities: frozenset[Capability] = frozenset(
-            {Capability.ROOM_CODES, Capability.REMOVE_PERSON, Capability.ROLL_CALL} | closable | page | webhooks
+            {Capability.ROOM_CODES, Capability.REMOVE_PERSON, Capability.PRESENCE} | closable | page | webhooks
         )
 
     def __repr__(self) -> str:
@@ -149,7 +149,7 @@ class HmsProvider:
         """The provider of an account.
 
         Required settings: `access_key`, `secret`. Optional: `template_id` (else the workspace's default),
-        `subdomain` or `prebuilt_url` (else no ready-made page), `api_url`, `management_token` (used while it is
+        `subdomain` or `sign_prebuilt_url` (else no ready-made page), `api_url`, `management_token` (used while it is
         valid), `room_id` (one room for all sessions of the app), `webhook_secret` (which webhooks show in the header
         `Videobroker-Hook-Secret`), `webhook_signing_secret` (with which HIPAA workspaces sign them), `webhook_url`
         (told to new rooms, with the secret), `recorder_roles` (separated by commas). Empty counts as missing.
@@ -204,7 +204,7 @@ class HmsProvider:
         """
         try:
             codes = await self._create_codes(room_id)
-        except Forbidden:
+        except HmsForbidden:
             await self._client.enable_room(room_id)
             codes = await self._create_codes(room_id)
         first: dict[str, str] = {}
@@ -216,36 +216,36 @@ class HmsProvider:
     async def replace_code(self, room_id: str, role: str, code: str) -> str:
         """An enabled code of the role that is not `code`, which opens nothing any more.
 
-        Asking again, also after a crash, gives the same new code. `Forbidden` while the room is disabled: this opens
+        Asking again, also after a crash, gives the same new code. `HmsForbidden` while the room is disabled: this opens
         no room. Source: prebuilt/v2/room-codes and api-reference/room-codes of the 100ms docs ("disable the old code,
         then call a create endpoint again"). Which code is refused once a room has its 100 is not documented, so the
         codes are counted before the old one is disabled.
         """
         enabled = await self._client.list_codes(room_id)
         others = [known for known in enabled if known.role == role and known.code != code]
-        if not others and await self._disabled_count(room_id) + len(enabled) >= MOST_CODES:
-            raise RoomCodesExhausted(f"The 100ms room has {MOST_CODES} codes, as many as it can have.")
-        with contextlib.suppress(Absent):
+        if not others and await self._disabled_count(room_id) + len(enabled) >= MAX_CODES:
+            raise RoomCodesExhausted(f"The 100ms room has {MAX_CODES} codes, as many as it can have.")
+        with contextlib.suppress(HmsNotFound):
             await self._client.disable_code(code)
         for known in await self._client.create_codes(room_id):
             if known.role == role and known.enabled and known.code != code:
                 return known.code
         return (await self._client.create_code(room_id, role)).code
 
-    async def codes_left(self, room_id: str) -> int:
+    async def count_codes_left(self, room_id: str) -> int:
         """How many more codes the room can have. Whether disabled codes count is not documented: here they do."""
-        return max(0, MOST_CODES - len(await self._client.list_codes(room_id)) - await self._disabled_count(room_id))
+        return max(0, MAX_CODES - len(await self._client.list_codes(room_id)) - await self._disabled_count(room_id))
 
-    async def _create_codes(self, room_id: str) -> tuple[RoomCode, ...]:
+    async def _create_codes(self, room_id: str) -> tuple[HmsRoomCode, ...]:
         try:
             return await self._client.create_codes(room_id)
-        except (Forbidden, Absent):
+        except (HmsForbidden, HmsNotFound):
             raise
         except ProviderRefused as error:
             # What 100ms answers when a room would have too many codes is not documented: a refusal in a room that
             # has many of them is taken for that.
             enabled = await self._client.list_codes(room_id)
-            if len(enabled) + await self._disabled_count(room_id) < MANY_CODES:
+            if len(enabled) + await self._disabled_count(room_id) < EXHAUSTION_THRESHOLD_CODES:
                 raise
             if self._fixed_room_id is not None and enabled:
                 return enabled
@@ -268,11 +268,11 @@ class HmsProvider:
         if self._fixed_room_id is not None:
             raise ProviderRefused("All sessions of this 100ms account share one room (room_id): it is not closed.")
         for code in sorted({*codes, *await self._enabled_codes(room_id)}):
-            with contextlib.suppress(Absent, Forbidden):
+            with contextlib.suppress(HmsNotFound, HmsForbidden):
                 await self._client.disable_code(code)
         try:
             await self._client.end_room(room_id, CLOSING_REASON, lock=True)
-        except (Absent, Forbidden):
+        except (HmsNotFound, HmsForbidden):
             # Idle rooms cannot be ended, and what a disabled one answers is not documented.
             await self._disable(room_id)
         return None
@@ -286,20 +286,20 @@ class HmsProvider:
         """
         if not provider_user_id:
             raise ProviderRefused("100ms needs a user id to put somebody out: it may not be empty.")
-        with contextlib.suppress(Absent):
+        with contextlib.suppress(HmsNotFound):
             for peer in await self._client.list_peers(room_id, provider_user_id):
                 # An API that ignores the filter would answer with everybody.
                 if peer.user_id == provider_user_id:
                     await self._remove(room_id, peer.id)
 
-    async def call_roll(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
+    async def fetch_presence(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
         """The meetings in the room that run, or ended at `since` or later. None for an unknown room.
 
         Source: api-reference/Sessions/list-sessions and retrieve-a-session of the 100ms docs.
         """
-        return await call_roll(self._client, room_id, since, self._recorder_roles, taken_at=self._clock())
+        return await fetch_presence(self._client, room_id, since, self._recorder_roles, taken_at=self._clock())
 
-    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Notice:
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
         """Read a webhook that shows the account's secret, its signature, or both where both are set.
 
         Sent within the last 24 hours, a replay within the last 30 days. Source: configure-webhooks/secure-webhooks of
@@ -307,19 +307,19 @@ class HmsProvider:
         """
         return verify_webhook(self._webhook_keys, headers, body, recorder_roles=self._recorder_roles, now=now)
 
-    def read(self, body: bytes) -> Notice:
+    def read(self, body: bytes) -> ProviderWebhook:
         """Read a webhook that was verified before, however old.
 
         Source: configure-webhooks/webhook of the 100ms docs.
         """
         return read_webhook(body, recorder_roles=self._recorder_roles)
 
-    def sign(self, room_id: str, seat: Seat) -> Signed:
+    def sign(self, room_id: str, seat: CredentialRequest) -> IssuedCredentials:
         """An auth token for the seat. Its `jti` is the token id."""
         if not seat.user_id or not seat.role:
             raise ProviderRefused("A 100ms token needs a user id and a role: neither may be empty.")
         token_id = str(uuid4())
-        token = auth_token(
+        token = sign_auth_token(
             self._keys,
             room_id=room_id,
             role=seat.role,
@@ -328,9 +328,9 @@ class HmsProvider:
             expires_at=seat.expires_at,
             token_id=token_id,
         )
-        return Signed(TokenCredentials(token, room_id=room_id, app_id=self._keys.access_key), token_id)
+        return IssuedCredentials(TokenCredentials(token, room_id=room_id, app_id=self._keys.access_key), token_id)
 
-    def prebuilt(self, room_id: str, code: str, seat: Seat) -> Signed:
+    def sign_prebuilt(self, room_id: str, code: str, seat: CredentialRequest) -> IssuedCredentials:
         """The page with the code in its path. A code is a secret, so the token id is made from its digest.
 
         The page locks the name and reports the user id, but whoever has the code can claim another one.
@@ -343,7 +343,7 @@ class HmsProvider:
         named = {"name": seat.display_name} if seat.display_name else {}
         query = urlencode({**named, "userId": seat.user_id}, quote_via=quote, safe="")
         url = f"{self.page_url}/meeting/{quote(code, safe='')}?{query}"
-        return Signed(PrebuiltCredentials(code, room_id=room_id, url=url), compute_code_id(code))
+        return IssuedCredentials(PrebuiltCredentials(code, room_id=room_id, url=url), compute_code_id(code))
 
     async def examine(self, roles: Collection[str]) -> list[CheckResult]:
         """Credentials, clock, template roles, page, the token given by hand and the webhooks."""
@@ -366,20 +366,20 @@ class HmsProvider:
     async def _enabled_codes(self, room_id: str) -> list[str]:
         try:
             return [code.code for code in await self._client.list_codes(room_id)]
-        except (Absent, Forbidden):
+        except (HmsNotFound, HmsForbidden):
             return []
 
     async def _remove(self, room_id: str, peer_id: str) -> None:
-        with contextlib.suppress(Absent):
+        with contextlib.suppress(HmsNotFound):
             await self._client.remove_peer(room_id, peer_id, REMOVAL_REASON)
 
     async def _disable(self, room_id: str) -> None:
         try:
             await self._client.disable_room(room_id)
-        except Absent:
+        except HmsNotFound:
             log.info("hms.room_not_found", room_id=room_id)
 
-    def _compare_template(self, room: Room) -> None:
+    def _compare_template(self, room: HmsRoom) -> None:
         if self._template_id is not None and room.template_id not in (None, self._template_id):
             log.warning(
                 "hms.template_mismatched",
@@ -410,7 +410,7 @@ def _webhook_keys(given: Mapping[str, str]) -> WebhookKeys:
     return WebhookKeys(secret, given.get("webhook_signing_secret"))
 
 
-def _webhook(given: Mapping[str, str]) -> Webhook | None:
+def _webhook(given: Mapping[str, str]) -> WebhookTarget | None:
     url, secret = _web_address(given, "webhook_url"), given.get("webhook_secret")
     if url is None:
         return None
@@ -418,4 +418,4 @@ def _webhook(given: Mapping[str, str]) -> Webhook | None:
         raise ProviderNotConfigured(
             "webhook_url of the 100ms account needs webhook_secret: without it, anybody could send webhooks there."
         )
-    return Webhook(given["webhook_url"], {SECRET_HEADER: secret})
+    return WebhookTarget(given["webhook_url"], {SECRET_HEADER: secret})

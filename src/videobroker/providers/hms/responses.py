@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from videobroker.providers.hms.timestamps import told_moment
-from videobroker.providers.retrying import AnswerError, Body
-from videobroker.providers.webhook_parsing import text
+from videobroker.providers.hms.timestamps import parse_timestamp
+from videobroker.providers.retrying import Body, ResponseError
+from videobroker.providers.webhook_parsing import get_text
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class HmsPage(Generic[T]):
     """Part of a list."""
 
     items: tuple[T, ...]
@@ -27,7 +27,7 @@ class Page(Generic[T]):
     """Where the next page starts; None or empty at the end."""
 
     @classmethod
-    def of(cls, read: Callable[[Body], T], body: Body) -> "Page[T]":
+    def of(cls, read: Callable[[Body], T], body: Body) -> "HmsPage[T]":
         """`data` may be null."""
         limit, last = body.get("limit"), body.get("last")
         return cls(
@@ -42,7 +42,7 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class HmsRoom:
     """A room. Open while `enabled`; it cannot be deleted."""
 
     id: str
@@ -50,7 +50,7 @@ class Room:
     template_id: str | None
 
     @classmethod
-    def read(cls, body: Body) -> "Room":
+    def read(cls, body: Body) -> "HmsRoom":
         """Only the id is always there; a room that does not say it is disabled is enabled."""
         template_id = body.get("template_id")
         return cls(
@@ -61,7 +61,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomCode:
+class HmsRoomCode:
     """The key of one role to one room. It does not expire, and it does not know who uses it."""
 
     role: str
@@ -69,23 +69,23 @@ class RoomCode:
     code: str = field(repr=False)
 
     @classmethod
-    def read(cls, body: Body) -> "RoomCode":
+    def read(cls, body: Body) -> "HmsRoomCode":
         """All three fields are required: half a code opens nothing."""
         return cls(role=_text(body, "role"), enabled=body.get("enabled") is True, code=_text(body, "code"))
 
     @classmethod
-    def read_all(cls, body: Body) -> "tuple[RoomCode, ...]":
+    def read_all(cls, body: Body) -> "tuple[HmsRoomCode, ...]":
         """The codes under `data`, in the order given; `data` may be null."""
         return tuple(cls.read(item) for item in _list(body))
 
     @classmethod
-    def read_page(cls, body: Body) -> "Page[RoomCode]":
+    def read_page(cls, body: Body) -> "HmsPage[HmsRoomCode]":
         """The same, as part of a list."""
-        return Page.of(cls.read, body)
+        return HmsPage.of(cls.read, body)
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class HmsTemplate:
     """What rooms are made from: here, the roles that exist in them. Role names are case-sensitive."""
 
     id: str
@@ -93,7 +93,7 @@ class Template:
     roles: frozenset[str]
 
     @classmethod
-    def read(cls, body: Body) -> "Template":
+    def read(cls, body: Body) -> "HmsTemplate":
         """`roles` is a map keyed by role name."""
         return cls(id=_text(body, "id"), name=_text(body, "name"), roles=frozenset(_object(body, "roles")))
 
@@ -110,7 +110,7 @@ class ActiveRoom:
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class HmsPeer:
     """One device of one person. It gets another id when the person leaves and comes again."""
 
     id: str
@@ -121,14 +121,14 @@ class Peer:
     """None while it is there."""
 
     @classmethod
-    def read(cls, body: Body) -> "Peer":
+    def read(cls, body: Body) -> "HmsPeer":
         """Only the id is always there. Moments are told to the millisecond; the zero time means none."""
         return cls(
             id=_text(body, "id"),
-            user_id=text(body, "user_id"),
-            role=text(body, "role"),
-            joined_at=told_moment(body.get("joined_at")),
-            left_at=told_moment(body.get("left_at")),
+            user_id=get_text(body, "user_id"),
+            role=get_text(body, "role"),
+            joined_at=parse_timestamp(body.get("joined_at")),
+            left_at=parse_timestamp(body.get("left_at")),
         )
 
     @property
@@ -138,7 +138,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class HmsSession:
     """One meeting: from the first person's coming until the last one's leaving."""
 
     id: str
@@ -146,50 +146,50 @@ class Session:
     began_at: datetime | None
     ended_at: datetime | None
     """None while it runs: only of a closed session `updated_at` is its end."""
-    peers: tuple[Peer, ...]
+    peers: tuple[HmsPeer, ...]
 
     @classmethod
-    def read(cls, body: Body) -> "Session":
+    def read(cls, body: Body) -> "HmsSession":
         """Only the id is always there. Devices that have left stay among `peers`."""
         return cls(
             id=_text(body, "id"),
             room_id=_optional_text(body, "room_id"),
-            began_at=told_moment(body.get("created_at")),
-            ended_at=told_moment(body.get("updated_at")) if body.get("active") is False else None,
-            peers=listed_peers(body),
+            began_at=parse_timestamp(body.get("created_at")),
+            ended_at=parse_timestamp(body.get("updated_at")) if body.get("active") is False else None,
+            peers=read_peers(body),
         )
 
     @classmethod
-    def read_page(cls, body: Body) -> "Page[Session]":
+    def read_page(cls, body: Body) -> "HmsPage[HmsSession]":
         """Part of a list."""
-        return Page.of(cls.read, body)
+        return HmsPage.of(cls.read, body)
 
 
-def listed_peers(body: Body) -> tuple[Peer, ...]:
+def read_peers(body: Body) -> tuple[HmsPeer, ...]:
     """The devices under `peers`: a map by id in the samples, an array in the prose, perhaps null, perhaps only ids.
 
     What cannot be read is left out: one odd entry must not hide everybody else.
     """
     peers = body.get("peers")
     items = peers.values() if isinstance(peers, Mapping) else peers if isinstance(peers, list) else ()
-    return tuple(Peer.read(item) for item in items if isinstance(item, Mapping) and _optional_text(item, "id"))
+    return tuple(HmsPeer.read(item) for item in items if isinstance(item, Mapping) and _optional_text(item, "id"))
 
 
-def nothing(_: Body) -> None:
+def ignore_body(_: Body) -> None:
     """For answers that only say that the work was accepted."""
 
 
 def _text(body: Body, key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str) or not value:
-        raise AnswerError(f"{key} is missing")
+        raise ResponseError(f"{key} is missing")
     return value
 
 
 def _object(body: Body, key: str) -> Body:
     value = body.get(key)
     if not isinstance(value, Mapping):
-        raise AnswerError(f"{key} is missing")
+        raise ResponseError(f"{key} is missing")
     return value
 
 
@@ -201,5 +201,5 @@ def _optional_text(body: Body, key: str) -> str | None:
 def _list(body: Body) -> list[Body]:
     data = body.get("data") or []
     if not isinstance(data, list) or not all(isinstance(item, Mapping) for item in data):
-        raise AnswerError("data is not a list of objects")
+        raise ResponseError("data is not a list of objects")
     return data

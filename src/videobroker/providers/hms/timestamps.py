@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from videobroker.domain.attendance.observations import truncate_to_milliseconds
 
 
-def told_moment(value: object) -> datetime | None:
+def parse_timestamp(value: object) -> datetime | None:
     """The moment to the millisecond, in UTC; None when it is not set, or cannot be read."""
     if not isinstance(value, str):
         return None
@@ -22,6 +22,6 @@ def told_moment(value: object) -> datetime | None:
         return None
 
 
-def asked_moment(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """The moment as filters take it: `YYYY-MM-DDTHH:mm:ss.sssZ`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

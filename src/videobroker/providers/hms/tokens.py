@@ -17,14 +17,14 @@ import msgspec
 
 from videobroker.errors import ProviderNotConfigured
 
-BACKDATED = timedelta(seconds=10)
+BACKDATING = timedelta(seconds=10)
 """`iat` and `nbf` lie this far back: 100ms answers 401 when they are in the future, and promises no leeway
 for clocks that differ. The vendor's own SDK takes the same ten seconds."""
 
-MANAGEMENT_LIFE = timedelta(hours=1)
+MANAGEMENT_TOKEN_LIFETIME = timedelta(hours=1)
 """Only rotating the secret revokes a signed token, so a leaked one should die soon; signing is cheap."""
 
-RENEWED_BEFORE = timedelta(minutes=5)
+RENEWAL_MARGIN = timedelta(minutes=5)
 """A management token with less than this left is replaced: more than clocks differ and retries last."""
 
 TOKEN_VERSION = 2
@@ -47,7 +47,7 @@ class AccountKeys:
     secret: str = field(repr=False)
 
 
-def auth_token(
+def sign_auth_token(
     keys: AccountKeys,
     *,
     room_id: str,
@@ -73,7 +73,7 @@ def auth_token(
     return _signed(claims, keys)
 
 
-def management_token(keys: AccountKeys, *, issued_at: datetime, expires_at: datetime, token_id: str) -> str:
+def sign_management_token(keys: AccountKeys, *, issued_at: datetime, expires_at: datetime, token_id: str) -> str:
     """A token for the REST API. It opens the whole workspace and is never handed out."""
     claims = {
         "access_key": keys.access_key,
@@ -99,11 +99,11 @@ class ManagementTokens:
         self.given_expires_at = self._expires_at
 
     def current(self) -> str:
-        """A token with at least `RENEWED_BEFORE` left."""
+        """A token with at least `RENEWAL_MARGIN` left."""
         now = self._clock()
-        if self._token is None or self._expires_at is None or self._expires_at - now < RENEWED_BEFORE:
-            self._expires_at = now + MANAGEMENT_LIFE
-            self._token = management_token(
+        if self._token is None or self._expires_at is None or self._expires_at - now < RENEWAL_MARGIN:
+            self._expires_at = now + MANAGEMENT_TOKEN_LIFETIME
+            self._token = sign_management_token(
                 self._keys, issued_at=now, expires_at=self._expires_at, token_id=str(uuid4())
             )
         return self._token
@@ -126,7 +126,7 @@ def _expiry(token: str) -> datetime:
 
 
 def _validity(issued_at: datetime, expires_at: datetime, token_id: str) -> dict[str, str | int]:
-    since = int((issued_at - BACKDATED).timestamp())
+    since = int((issued_at - BACKDATING).timestamp())
     return {"jti": token_id, "iat": since, "nbf": since, "exp": int(expires_at.timestamp())}
 
 

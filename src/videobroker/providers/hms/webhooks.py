@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 from videobroker.domain.attendance.observations import Observation, Sign
 from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
 from videobroker.errors import WebhookRefused
-from videobroker.providers.contract import Notice
-from videobroker.providers.hms.timestamps import told_moment
+from videobroker.providers.contract import ProviderWebhook
+from videobroker.providers.hms.timestamps import parse_timestamp
 from videobroker.providers.webhook_parsing import (
-    Json,
-    json_object,
-    needed_object,
-    needed_text,
-    number,
+    JsonObject,
+    get_number,
+    get_text,
+    parse_json_object,
     require_digest,
     require_equal,
     require_fresh,
-    text,
+    require_object,
+    require_text,
 )
 
 SECRET_HEADER = "Videobroker-Hook-Secret"  # noqa: S105  # the name of the header, not the secret
@@ -35,10 +35,10 @@ SIGNATURE_HEADER = "x-100ms-signature"
 RECORDER_ROLE = "__internal_recorder"
 """The role of the vendor's own recorder bot. Nobody enters with it."""
 
-LONGEST_UNDERWAY = timedelta(hours=24)
+MAX_WEBHOOK_AGE = timedelta(hours=24)
 """100ms gives up after 14 seconds; what is older was kept by somebody."""
 
-LONGEST_REPLAYED = timedelta(days=30)
+MAX_REPLAY_AGE = timedelta(days=30)
 """Replays reach back so far."""
 
 
@@ -103,26 +103,26 @@ _LONGEST_SECONDS = 30 * 24 * 3600
 
 def verify_webhook(
     keys: WebhookKeys, headers: Mapping[str, str], body: bytes, *, recorder_roles: Collection[str], now: datetime
-) -> Notice:
+) -> ProviderWebhook:
     """Read a webhook after making sure that it comes from 100ms, lately: within a day, a replay within 30 days.
 
     Names of headers are in lower case. Raises `WebhookRefused` and `WebhookUnreadable`.
     """
     _require_origin(keys, headers, body)
-    envelope = json_object(body)
+    envelope = parse_json_object(body)
     notice = _notice(envelope, recorder_roles)
-    require_fresh(notice.sent_at, LONGEST_REPLAYED if _is_replay(envelope) else LONGEST_UNDERWAY, now)
+    require_fresh(notice.sent_at, MAX_REPLAY_AGE if _is_replay(envelope) else MAX_WEBHOOK_AGE, now)
     return notice
 
 
-def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> Notice:
+def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> ProviderWebhook:
     """What the webhook says, whoever sent it and when. Raises `WebhookUnreadable`.
 
     Webhooks about anything but people coming, going and changing roles say nothing about a call, nor do those about
     recorders and those that lack what matters: the dashboard's test has no room. Recordings are those of a whole room;
     those of single tracks and people say nothing, nor does a stop: it is followed by success or failure.
     """
-    return _notice(json_object(body), recorder_roles)
+    return _notice(parse_json_object(body), recorder_roles)
 
 
 def _require_origin(keys: WebhookKeys, headers: Mapping[str, str], body: bytes) -> None:
@@ -137,62 +137,62 @@ def _require_origin(keys: WebhookKeys, headers: Mapping[str, str], body: bytes) 
         require_digest(headers.get(SIGNATURE_HEADER), keys.signing_secret, body, "sha256")
 
 
-def _is_replay(envelope: Json) -> bool:
+def _is_replay(envelope: JsonObject) -> bool:
     # The page does not say whether the mark stands in the envelope or in its data.
-    return envelope.get("is_replay") is True or needed_object(envelope, "data").get("is_replay") is True
+    return envelope.get("is_replay") is True or require_object(envelope, "data").get("is_replay") is True
 
 
-def _notice(envelope: Json, recorder_roles: Collection[str]) -> Notice:
-    kind, data = needed_text(envelope, "type"), needed_object(envelope, "data")
-    sent_at = told_moment(envelope.get("timestamp"))
+def _notice(envelope: JsonObject, recorder_roles: Collection[str]) -> ProviderWebhook:
+    kind, data = require_text(envelope, "type"), require_object(envelope, "data")
+    sent_at = parse_timestamp(envelope.get("timestamp"))
     observation, recording = _observation(kind, data), _recording(kind, data, sent_at)
     is_recorder = observation is not None and observation.role in recorder_roles
-    return Notice(
-        id=needed_text(envelope, "id"),
-        likeness=_likeness(kind, observation) if observation else _recording_likeness(recording),
+    return ProviderWebhook(
+        id=require_text(envelope, "id"),
+        dedup_key=_likeness(kind, observation) if observation else _recording_likeness(recording),
         type=kind,
         sent_at=sent_at,
-        room_id=text(data, "room_id"),
+        room_id=get_text(data, "room_id"),
         observation=None if is_recorder else observation,
         recording=recording,
     )
 
 
-def _observation(kind: str, data: Json) -> Observation | None:
+def _observation(kind: str, data: JsonObject) -> Observation | None:
     meaning = _MEANINGS.get(kind)
-    at = None if meaning is None else told_moment(data.get(meaning.moment))
-    if meaning is None or at is None or text(data, "room_id") is None:
+    at = None if meaning is None else parse_timestamp(data.get(meaning.moment))
+    if meaning is None or at is None or get_text(data, "room_id") is None:
         return None
     if not meaning.personal:
-        return Observation(sign=meaning.sign, at=at, provider_call_id=text(data, "session_id"))
+        return Observation(sign=meaning.sign, at=at, provider_call_id=get_text(data, "session_id"))
     return _personal(meaning.sign, at, data)
 
 
-def _personal(sign: Sign, at: datetime, data: Json) -> Observation | None:
-    peer = text(data, "peer_id")
+def _personal(sign: Sign, at: datetime, data: JsonObject) -> Observation | None:
+    peer = get_text(data, "peer_id")
     if peer is None:
         return None
     left = sign is Sign.LEFT
-    since = None if sign is Sign.ARRIVED else told_moment(data.get("joined_at"))
+    since = None if sign is Sign.ARRIVED else parse_timestamp(data.get("joined_at"))
     stayed = _stayed(data) if left and since is None else None
     return Observation(
         sign=sign,
         at=at,
-        provider_call_id=text(data, "session_id"),
+        provider_call_id=get_text(data, "session_id"),
         connection=peer,
         # Whoever came with a room code alone may have no user id: then the device stands for the person.
-        provider_user_id=text(data, "user_id") or peer,
-        role=text(data, "role"),
-        former_role=text(data, "previous_role") if sign is Sign.ROLE_CHANGED else None,
+        provider_user_id=get_text(data, "user_id") or peer,
+        role=get_text(data, "role"),
+        former_role=get_text(data, "previous_role") if sign is Sign.ROLE_CHANGED else None,
         since=since if stayed is None else at - stayed,
         since_is_exact=stayed is None,
-        reason=text(data, "reason") if left else None,
+        reason=get_text(data, "reason") if left else None,
     )
 
 
-def _stayed(data: Json) -> timedelta | None:
+def _stayed(data: JsonObject) -> timedelta | None:
     """How long someone who left had been there, in whole seconds; for webhooks that do not say when they had joined."""
-    duration = number(data, "duration")
+    duration = get_number(data, "duration")
     return timedelta(seconds=duration) if duration is not None and 0 <= duration <= _LONGEST_SECONDS else None
 
 
@@ -204,18 +204,18 @@ def _likeness(kind: str, seen: Observation) -> str | None:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _recording(kind: str, data: Json, sent_at: datetime | None) -> RecordingUpdate | None:
+def _recording(kind: str, data: JsonObject, sent_at: datetime | None) -> RecordingUpdate | None:
     meaning = _RECORDINGS.get(kind)
     if meaning is None or (meaning.flags and not any(data.get(flag) is True for flag in meaning.flags)):
         return None
-    name, (started_at, stopped_at) = text(data, meaning.name), _span(meaning, data)
+    name, (started_at, stopped_at) = get_text(data, meaning.name), _span(meaning, data)
     # Only some tell when; the envelope does always.
     at = sent_at or stopped_at or started_at
-    if name is None or at is None or text(data, "room_id") is None:
+    if name is None or at is None or get_text(data, "room_id") is None:
         return None
-    duration, size = number(data, "duration"), number(data, "size")
+    duration, size = get_number(data, "duration"), get_number(data, "size")
     if size is None:
-        size = number(data, "hls_vod_recording_size")
+        size = get_number(data, "hls_vod_recording_size")
     known = duration is not None and 0 <= duration <= _LONGEST_SECONDS
     if known and started_at is None and meaning.state is RecordingState.FAILED:
         started_at = at - timedelta(seconds=duration or 0)
@@ -224,20 +224,20 @@ def _recording(kind: str, data: Json, sent_at: datetime | None) -> RecordingUpda
         kind=meaning.kind,
         state=meaning.state,
         at=at,
-        provider_call_id=text(data, "session_id"),
+        provider_call_id=get_text(data, "session_id"),
         started_at=started_at,
         stopped_at=stopped_at,
         duration_seconds=duration if known else None,
         size_bytes=size if size is not None and size >= 0 else None,
-        reason=text(data, "error_type"),
-        message=text(data, "error_message") or text(data, "error"),
+        reason=get_text(data, "error_type"),
+        message=get_text(data, "error_message") or get_text(data, "error"),
     )
 
 
-def _span(meaning: _Recording, data: Json) -> tuple[datetime | None, datetime | None]:
+def _span(meaning: _Recording, data: JsonObject) -> tuple[datetime | None, datetime | None]:
     """From when to when it was recorded, as far as the webhook tells: a session's own recording lasts as long as it."""
     whole = "session_" if meaning.name == "session_id" else ""
-    return told_moment(data.get(f"{whole}started_at")), told_moment(data.get(f"{whole}stopped_at"))
+    return parse_timestamp(data.get(f"{whole}started_at")), parse_timestamp(data.get(f"{whole}stopped_at"))
 
 
 def _recording_likeness(news: RecordingUpdate | None) -> str | None:

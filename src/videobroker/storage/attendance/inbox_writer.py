@@ -45,7 +45,7 @@ class IncomingWebhook:
     id: NoticeId
     provider: ProviderName
     event_id: str
-    likeness: str | None
+    dedup_key: str | None
     """Equal for all webhooks about one occurrence, whatever their event IDs."""
     type: str
     provider_room_id: str | None
@@ -121,19 +121,19 @@ class InboxWriter:
         self._webhooks = Batcher[IncomingWebhook, bool](
             "inbox",
             [partial(_insert_all, self._connection(store)) for _ in range(CONCURRENT_QUERIES)],
-            largest=MAX_BATCH,
+            max_batch_size=MAX_BATCH,
         )
 
     async def sessions_of_room(self, address: RoomAddress) -> Sequence[SessionId]:
         """The sessions of a room: none, usually one, or two of those that share it."""
-        return await self._addresses.ask(address)
+        return await self._addresses.submit(address)
 
     async def record(self, webhook: IncomingWebhook) -> bool:
         """Write a webhook; False if it is stored already, under its event ID or its likeness.
 
         When this returns, the webhook and the job that processes it are committed.
         """
-        return await self._webhooks.ask(webhook)
+        return await self._webhooks.submit(webhook)
 
     async def aclose(self) -> None:
         """Finish the current queries, and close the connections."""
@@ -165,7 +165,7 @@ async def _find_all(connection: DedicatedConnection, addresses: Sequence[RoomAdd
 
 async def _insert_all(connection: DedicatedConnection, webhooks: Sequence[IncomingWebhook]) -> list[bool]:
     # One order in all processes, so that two of them that receive the same webhooks at once do not deadlock.
-    rows = sorted(webhooks, key=lambda each: (each.app_id, each.provider, each.likeness or "", each.event_id))
+    rows = sorted(webhooks, key=lambda each: (each.app_id, each.provider, each.dedup_key or "", each.event_id))
     values = {name: [getattr(each, name) for each in rows] for name in _FIELDS}
     states = {"state": ["pending" if each.ignored is None else "ignored" for each in rows]}
     notes = {"note": [each.ignored for each in rows]}

@@ -121,7 +121,7 @@ class JoinContextReader:
 
     async def read(self, key: SessionKey, user_id: str | None) -> JoinContext | None:
         """The session and what it has about this person; `user_id` is None for a person without a registration."""
-        return await self._reads.ask((key, user_id))
+        return await self._reads.submit((key, user_id))
 
     async def aclose(self) -> None:
         """Finish the current query, and close the connections."""

@@ -125,7 +125,7 @@ class JournalWriter:
         Raises `StorageUnavailable` if the person is being removed and that takes longer than
         `REMOVAL_TIMEOUT_SECONDS`.
         """
-        return await self._lines.ask(event) or await self._record_unless_blocked(event)
+        return await self._lines.submit(event) or await self._record_unless_blocked(event)
 
     async def _record_unless_blocked(self, event: Event) -> bool:
         """Write an event that a block or a removal under way has prevented."""
@@ -137,7 +137,7 @@ class JournalWriter:
                     "The person is being removed from the session. Nothing was changed; try again.", retry_after=1
                 )
             await asyncio.sleep(REMOVAL_POLL_SECONDS)
-            if await self._lines.ask(event):
+            if await self._lines.submit(event):
                 return True
         return False
 

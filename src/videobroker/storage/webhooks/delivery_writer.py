@@ -131,7 +131,7 @@ class DeliveryWriter:
 
         If the lease of the delivery was lost, only the attempt is written, as in `deliveries.record_attempt`.
         """
-        await self._deliveries.ask(delivery)
+        await self._deliveries.submit(delivery)
 
     async def aclose(self) -> None:
         """Finish the current query, and close the connections."""

@@ -10,7 +10,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.ids import NoticeId, SessionId, uuid7
 from videobroker.errors import ProviderNotConfigured, WebhookRefused, WebhookUnreadable
-from videobroker.providers.contract import Capability, Notice, Provider
+from videobroker.providers.contract import Capability, Provider, ProviderWebhook
 from videobroker.storage.attendance import identities
 from videobroker.storage.attendance.inbox_writer import IncomingWebhook, RoomAddress
 from videobroker.storage.calls import calls
@@ -53,7 +53,7 @@ async def hear(
             id=NoticeId(uuid7(now)),
             provider=provider.name,
             event_id=notice.id,
-            likeness=notice.likeness,
+            dedup_key=notice.dedup_key,
             type=notice.type,
             provider_room_id=notice.room_id,
             session_id=session_id,
@@ -67,7 +67,7 @@ async def hear(
     return new
 
 
-def _verified(app: App, provider: Provider, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+def _verified(app: App, provider: Provider, headers: Mapping[str, str], body: bytes, now: datetime) -> ProviderWebhook:
     try:
         return provider.verify(headers, body, now=now)
     except WebhookRefused as error:
@@ -94,7 +94,7 @@ def _refuse() -> NoReturn:
 
 
 async def _addressee(
-    broker: Broker, app: App, provider: Provider, notice: Notice, now: datetime
+    broker: Broker, app: App, provider: Provider, notice: ProviderWebhook, now: datetime
 ) -> tuple[SessionId | None, str | None]:
     """Which session it is about; or why nothing follows from it."""
     told = notice.observation or notice.recording
@@ -112,7 +112,7 @@ async def _addressee(
 
 
 async def _one_of_many(
-    transaction: UnitOfWork, app: App, provider: Provider, notice: Notice, room_id: str
+    transaction: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook, room_id: str
 ) -> tuple[SessionId | None, str | None]:
     """In a room that several sessions share, people belong to the one they had credentials for when they came."""
     if notice.observation is None:
@@ -126,7 +126,7 @@ async def _one_of_many(
 
 
 async def _recorded_session(
-    transaction: UnitOfWork, app: App, provider: Provider, notice: Notice
+    transaction: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook
 ) -> tuple[SessionId | None, str | None]:
     """Whose recording it is, in a room that several sessions share: whose call ran meanwhile, if that was only one."""
     news = notice.recording

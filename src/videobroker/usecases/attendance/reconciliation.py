@@ -152,10 +152,10 @@ async def _rolls(
 ) -> tuple[ReconciliationOutcome, Sequence[PresenceReport]]:
     if question is None:
         return ReconciliationOutcome.NOTHING_TO_ASK, ()
-    if Capability.ROLL_CALL not in question.provider.capabilities:
+    if Capability.PRESENCE not in question.provider.capabilities:
         return ReconciliationOutcome.NOT_ASKABLE, ()
     try:
-        rolls = [await question.provider.call_roll(room_id, since=since) for room_id in question.room_ids]
+        rolls = [await question.provider.fetch_presence(room_id, since=since) for room_id in question.room_ids]
         return ReconciliationOutcome.ANSWERED, [roll for of_room in rolls for roll in of_room]
     except ProviderError as error:
         log.warning("attendance.reconciliation_failed", session_id=str(question.session.id), error=error.code)

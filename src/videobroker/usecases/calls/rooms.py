@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from videobroker.concurrency.lease import kept
+from videobroker.concurrency.lease import renew_periodically
 from videobroker.domain.calls import Call
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import RoomId, uuid7
@@ -148,7 +148,7 @@ def _failure_again(claim: Claim) -> ProviderError:
 
 async def _ask_provider(opening: _Opening, room: Room) -> Room:
     try:
-        async with kept(_renewal(opening.context, room, opening.holder)):
+        async with renew_periodically(_renewal(opening.context, room, opening.holder)):
             room, provider_room_id, codes = await _open_with_codes(opening, room)
     except ProviderError as error:
         await _give_up(opening.context, room, opening.holder, error)
@@ -187,7 +187,7 @@ async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: s
         return False
     if not {Capability.ROOM_CODES, Capability.CLOSE_ROOM} <= opening.provider.capabilities:
         return False
-    return await opening.provider.codes_left(provider_room_id) < CODES_FOR_A_CALL
+    return await opening.provider.count_codes_left(provider_room_id) < CODES_FOR_A_CALL
 
 
 async def _next_generation(opening: _Opening, room: Room, provider_room_id: str) -> tuple[Room, str]:
@@ -340,7 +340,7 @@ async def close_room(context: RequestContext, session: Session) -> None:
     if room is None or room.provider_room_id is None:
         return
     try:
-        async with kept(_renewal(context, room, holder)):
+        async with renew_periodically(_renewal(context, room, holder)):
             closure = await provider.close_room(
                 room.provider_room_id, codes=list(room_codes.decrypt(context.broker.secret_box, room.codes).values())
             )

@@ -32,11 +32,11 @@ from videobroker.domain.times import rfc3339
 from videobroker.errors import ParticipantNotFound, RoleNotMapped, RoomNotReady, SurfaceNotOffered
 from videobroker.providers.contract import (
     ChannelCredentials,
+    CredentialRequest,
     Credentials,
+    IssuedCredentials,
     PrebuiltCredentials,
     Provider,
-    Seat,
-    Signed,
     Surface,
 )
 from videobroker.storage.attendance import identities
@@ -50,7 +50,7 @@ from videobroker.usecases.calls.rooms import open_room
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.waiting_room import knock
 
-LONGEST_CALL = timedelta(hours=12)
+MAX_CALL_DURATION = timedelta(hours=12)
 """No provider lets a call run longer (100ms: "Max session length: 12 h")."""
 ROUNDS = 3
 """How often the room may be closed by somebody between our opening it and our signing for it."""
@@ -353,11 +353,11 @@ async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: Ad
 
 def _seat(
     attempt: _Attempt, entrance: JoinContext, door: AccessContext, admission: AdmitDecision, provider: Provider
-) -> Seat:
+) -> CredentialRequest:
     visitor = attempt.visitor
     role = _app_role(visitor, entrance)
-    rule = provider.token_rule
-    return Seat(
+    rule = provider.token_limits
+    return CredentialRequest(
         user_id=visitor.provider_user_id or visitor.user_id,
         role=provider_role(attempt.context.app, provider.name, role),
         display_name=_display_name(visitor, entrance),
@@ -365,9 +365,9 @@ def _seat(
         expires_at=compute_token_expiry(
             attempt.context.now,
             until=admission.until,
-            life=door.policy.token_lifetime(guest=visitor.is_guest, default=rule.default),
-            longest=rule.longest,
-            longest_call=LONGEST_CALL if rule.must_outlive_call else None,
+            lifetime=door.policy.token_lifetime(guest=visitor.is_guest, default=rule.default),
+            maximum=rule.maximum,
+            max_call_duration=MAX_CALL_DURATION if rule.must_cover_call else None,
         ),
         uid=entrance.uid,
     )
@@ -391,11 +391,11 @@ def provider_role(app: App, provider: ProviderName, role: str) -> str:
     return mapped
 
 
-def _sign(attempt: _Attempt, provider: Provider, room: Room, seat: Seat) -> Signed:
+def _sign(attempt: _Attempt, provider: Provider, room: Room, seat: CredentialRequest) -> IssuedCredentials:
     room_id = room.provider_room_id or ""
     if attempt.surface is Surface.SDK:
         return provider.sign(room_id, seat)
-    return provider.prebuilt(room_id, room_code(attempt.context.broker, room, seat.role), seat)
+    return provider.sign_prebuilt(room_id, room_code(attempt.context.broker, room, seat.role), seat)
 
 
 def room_code(broker: Broker, room: Room, role: str) -> str:
@@ -411,7 +411,13 @@ def room_code(broker: Broker, room: Room, role: str) -> str:
 
 
 def _issued(
-    attempt: _Attempt, entrance: JoinContext, provider: ProviderName, seat: Seat, *, token_id: str, expires_at: datetime
+    attempt: _Attempt,
+    entrance: JoinContext,
+    provider: ProviderName,
+    seat: CredentialRequest,
+    *,
+    token_id: str,
+    expires_at: datetime,
 ) -> Event:
     return _about(
         attempt,

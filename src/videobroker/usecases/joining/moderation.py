@@ -210,7 +210,9 @@ async def _put_out(context: RequestContext, session: Session, removal: Removal, 
     async with context.store.transaction() as transaction:
         names = await _known_as(transaction, context.app, session, provider, removal.user_id)
     for name in sorted(names):
-        await provider.remove_person(room.provider_room_id or "", name, until=context.now + provider.token_rule.longest)
+        await provider.remove_person(
+            room.provider_room_id or "", name, until=context.now + provider.token_limits.maximum
+        )
 
 
 async def _known_as(

@@ -22,7 +22,7 @@ from videobroker.domain.progress import SessionProgress
 from videobroker.domain.rooms import Room, compute_code_id, strip_code_prefix
 from videobroker.domain.sessions import Session, SessionKey
 from videobroker.errors import SessionNotFound
-from videobroker.providers.contract import Capability, PrebuiltCredentials, Seat, Surface
+from videobroker.providers.contract import Capability, CredentialRequest, PrebuiltCredentials, Surface
 from videobroker.storage.calls import room_codes
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.legacy import session_progress
@@ -125,14 +125,14 @@ def _page(context: RequestContext, entrance: JoinContext, room: Room, code: str)
     if person is None or Capability.PREBUILT not in provider.capabilities:
         return None
     # The code decides the role and how long it is valid; of the seat, the page shows only who it is.
-    seat = Seat(
+    seat = CredentialRequest(
         person.user_id,
         _role_of(context.broker, room, code),
         person.display_name or person.user_id,
         context.now,
         context.now,
     )
-    credentials = provider.prebuilt(room.provider_room_id or "", code, seat).credentials
+    credentials = provider.sign_prebuilt(room.provider_room_id or "", code, seat).credentials
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
 
 

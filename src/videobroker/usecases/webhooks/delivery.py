@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from videobroker.broker import Broker
-from videobroker.delivery.sender import Parcel, Sent
+from videobroker.delivery.sender import SendResult, WebhookRequest
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType, RecordedEvent
 from videobroker.domain.ids import AppId, DeliveryId, EndpointId, EventId, uuid7
@@ -104,7 +104,7 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
         async with broker.store.transaction() as transaction:
             await deliveries.mark_failed(transaction, due)
         return
-    parcel = Parcel(
+    parcel = WebhookRequest(
         url=this.endpoint.url,
         event_id=str(recorded.event.id),
         body=body_of(recorded),
@@ -132,7 +132,9 @@ async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime
     )
 
 
-async def _write(transaction: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: Sent, now: datetime) -> None:
+async def _write(
+    transaction: UnitOfWork, endpoint: Endpoint, due: DueDelivery, sent: SendResult, now: datetime
+) -> None:
     attempt = sent.attempt
     if not await endpoints.lock_shared(transaction, endpoint.app_id, endpoint.id):
         return

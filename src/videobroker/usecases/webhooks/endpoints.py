@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from videobroker.delivery.sender import Parcel
+from videobroker.delivery.sender import WebhookRequest
 from videobroker.domain.actors import Actor
 from videobroker.domain.authorization import Action
 from videobroker.domain.events import Event, EventType
@@ -237,7 +237,7 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
         "data": {"id": event_id, "type": "endpoint.test", "endpoint": str(endpoint_id)},
     }
     text = json.dumps(body, separators=(",", ":"), sort_keys=True)
-    parcel = Parcel(endpoint.url, event_id, text, endpoint.signing_secrets(context.now), number=1)
+    parcel = WebhookRequest(endpoint.url, event_id, text, endpoint.signing_secrets(context.now), number=1)
     return (await context.broker.webhook_sender.send(parcel, now=context.now)).attempt
 
 
