@@ -100,7 +100,7 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     keys = secret_keys(settings)
     secret_box = SecretBox(keys)
     store = Store(url, direct=direct, pool_size=settings.pool_size, on_journal=notifier.notify, secret_box=secret_box)
-    webhook_sender = WebhookSender(anywhere=settings.webhooks_anywhere)
+    webhook_sender = WebhookSender(allow_private=settings.webhooks_anywhere)
     listener = Listener(store.direct)
     registry = ProviderRegistry(clock)
     user_tokens = JwtVerifier(JwksCache())

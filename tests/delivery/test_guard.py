@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from delivery.backend import Backend, answer, listening
 from videobroker.delivery.sender import SendResult, WebhookRequest, WebhookSender
-from videobroker.delivery.ssrf_guard import PrivateAddressError, Resolver, SsrfGuard, is_public
+from videobroker.delivery.ssrf_guard import PrivateAddress, Resolver, SsrfGuard, is_public
 from videobroker.domain.webhooks import generate_secret
 
 PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
@@ -218,7 +218,7 @@ async def test_a_name_that_has_one_private_address_is_refused_altogether(address
     async with guarded(wire, Names(addresses)) as courier:
         sent = await send(courier, "https://both.example/")
     assert wire.opened == []
-    assert (sent.attempt.error or "").startswith("PrivateAddressError")
+    assert (sent.attempt.error or "").startswith("PrivateAddress")
 
 
 async def test_when_one_address_of_a_name_is_dead_the_next_is_tried() -> None:
@@ -300,12 +300,12 @@ async def test_nothing_is_told_to_a_server_whose_certificate_nobody_vouches_for(
 
 async def test_in_development_events_are_delivered_on_this_machine_too() -> None:
     async with listening() as backend:
-        courier = WebhookSender(anywhere=True)
+        courier = WebhookSender(allow_private=True)
         sent = await send(courier, backend.url)
         await courier.aclose()
     assert sent.attempt.is_accepted
 
 
 async def test_a_socket_in_the_file_system_is_never_opened() -> None:
-    with pytest.raises(PrivateAddressError):
-        await SsrfGuard(anywhere=True).connect_unix_socket("/run/anything.sock")
+    with pytest.raises(PrivateAddress):
+        await SsrfGuard(allow_private=True).connect_unix_socket("/run/anything.sock")

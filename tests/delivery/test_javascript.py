@@ -26,7 +26,7 @@ SECRET, FORMER = generate_secret(), generate_secret()
 @pytest.fixture
 async def courier() -> AsyncIterator[WebhookSender]:
     """Delivers on this machine."""
-    courier = WebhookSender(anywhere=True)
+    courier = WebhookSender(allow_private=True)
     yield courier
     await courier.aclose()
 

@@ -25,16 +25,21 @@ NO_SHOWS = datetime(2026, 3, 12, 14, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 DOOR = AccessContext(status=SessionStatus.CONFIRMED, video=True, starts_at=START, ends_at=END, policy=Policy())
-LESSON = LifecycleState(door=DOOR, is_closed=False, created_at=CREATED, changed_at=CREATED)
+LESSON = LifecycleState(access=DOOR, is_closed=False, created_at=CREATED, changed_at=CREATED)
 """A booking to which nobody has come yet."""
-RUNNING = replace(LESSON, door=replace(DOOR, call_running=True), call_open=True, room_open=True, present=2)
+RUNNING = replace(LESSON, access=replace(DOOR, call_running=True), call_open=True, room_open=True, present=2)
 """The same, with two people in a call."""
 ENDED = replace(LESSON, last_call_ended_at=END, no_shows_reported_for=START)
 """The same, after the call and with its room shut."""
-CIRCLE = replace(LESSON, door=replace(DOOR, starts_at=None, ends_at=None))
+CIRCLE = replace(LESSON, access=replace(DOOR, starts_at=None, ends_at=None))
 """A group in which nobody meets."""
 GATHERED = replace(
-    CIRCLE, door=replace(CIRCLE.door, call_running=True), call_open=True, room_open=True, present=2, empty_since=START
+    CIRCLE,
+    access=replace(CIRCLE.access, call_running=True),
+    call_open=True,
+    room_open=True,
+    present=2,
+    empty_since=START,
 )
 """A group with two people in a call."""
 
@@ -45,12 +50,12 @@ CONCLUDE = DueStep(CLOSES, LifecycleStep.CONCLUDE)
 
 def on_terms(affairs: LifecycleState, **terms: Any) -> LifecycleState:
     """The same session on other terms."""
-    return replace(affairs, door=replace(affairs.door, **terms))
+    return replace(affairs, access=replace(affairs.access, **terms))
 
 
 def ruled(affairs: LifecycleState, **rules: int) -> LifecycleState:
     """The same session under other rules."""
-    return on_terms(affairs, policy=affairs.door.policy.with_changes(rules))
+    return on_terms(affairs, policy=affairs.access.policy.with_changes(rules))
 
 
 def shut(affairs: LifecycleState, at: datetime, **terms: Any) -> LifecycleState:
@@ -271,7 +276,7 @@ def affairs_of_any(draw: st.DrawFn) -> LifecycleState:
     call_open = draw(st.booleans())
     room_closing = draw(st.booleans())
     return LifecycleState(
-        door=replace(
+        access=replace(
             door,
             call_running=call_open,
             policy=replace(
@@ -300,7 +305,7 @@ def performed(affairs: LifecycleState, due: DueStep, at: datetime) -> LifecycleS
         case LifecycleStep.CLOSE:
             return replace(
                 affairs,
-                door=replace(affairs.door, call_running=False),
+                access=replace(affairs.access, call_running=False),
                 call_open=False,
                 room_open=False,
                 room_closing=False,
@@ -309,7 +314,7 @@ def performed(affairs: LifecycleState, due: DueStep, at: datetime) -> LifecycleS
                 last_call_ended_at=at if affairs.call_open else affairs.last_call_ended_at,
             )
         case LifecycleStep.REPORT_NO_SHOWS:
-            return replace(affairs, no_shows_reported_for=affairs.door.starts_at)
+            return replace(affairs, no_shows_reported_for=affairs.access.starts_at)
         case LifecycleStep.CONCLUDE:
             return replace(affairs, concluded=True)
 
@@ -343,7 +348,7 @@ def test_running_errands_as_they_fall_due_comes_to_an_end_however_late_it_begins
     assert LifecycleStep.CONCLUDE not in done or done[-1] is LifecycleStep.CONCLUDE
     # What is left open is a group's: its call lasts while somebody is in it, and its room as long as the group.
     if affairs.call_open or affairs.room_open or affairs.room_closing:
-        assert affairs.door.closes_at is None
+        assert affairs.access.closes_at is None
         assert not affairs.is_closed
 
 
@@ -352,21 +357,21 @@ def test_nobody_comes_in_any_more_once_the_window_was_closed(affairs: LifecycleS
     for due in closings(affairs):
         if due.reason is EndReason.WINDOW_CLOSED:
             closed = performed(affairs, due, due.at)
-            assert not isinstance(decide_call_opening(closed.door, due.at), AdmitDecision)
+            assert not isinstance(decide_call_opening(closed.access, due.at), AdmitDecision)
 
 
 @given(affairs_of_any())
 def test_nobody_in_a_call_is_put_out_by_the_clock_while_others_may_come_in(affairs: LifecycleState) -> None:
     for due in closings(affairs):
         if due.reason is EndReason.WINDOW_CLOSED and affairs.present != 0:
-            assert not isinstance(decide_call_opening(affairs.door, due.at), AdmitDecision)
+            assert not isinstance(decide_call_opening(affairs.access, due.at), AdmitDecision)
 
 
 @given(affairs_of_any())
 def test_a_session_that_is_shut_waits_for_nothing_to_come(affairs: LifecycleState) -> None:
     if not affairs.is_closed:
         return
-    closes_at = affairs.door.closes_at or affairs.changed_at
+    closes_at = affairs.access.closes_at or affairs.changed_at
     latest = max(affairs.changed_at, closes_at, *([affairs.last_call_ended_at] if affairs.last_call_ended_at else []))
     assert all(due.at <= latest + SETTLING_DELAY for due in list_due_steps(affairs))
     assert LifecycleStep.REPORT_NO_SHOWS not in errands(affairs)

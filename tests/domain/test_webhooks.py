@@ -60,7 +60,7 @@ class TestTheSchedule:
     def moments(self, dice: random.Random) -> list[datetime]:
         """When a delivery is attempted that always fails at once."""
         moments = [NOW]
-        while (following := schedule_next_attempt(len(moments), moments[-1], asked=None, dice=dice)) is not None:
+        while (following := schedule_next_attempt(len(moments), moments[-1], retry_after=None, dice=dice)) is not None:
             moments.append(following)
         return moments
 
@@ -83,18 +83,18 @@ class TestTheSchedule:
 
     @given(st.integers(1, len(RETRY_DELAYS)), st.randoms(use_true_random=False))
     def test_waits_a_tenth_more_or_less(self, failures: int, dice: random.Random) -> None:
-        following = schedule_next_attempt(failures, NOW, asked=None, dice=dice)
+        following = schedule_next_attempt(failures, NOW, retry_after=None, dice=dice)
         assert following is not None
         wait = RETRY_DELAYS[failures - 1]
         assert wait * (1 - RETRY_JITTER) <= following - NOW <= wait * (1 + RETRY_JITTER)
 
     def test_spreads_what_failed_together(self) -> None:
         dice = random.Random(1)
-        assert len({schedule_next_attempt(2, NOW, asked=None, dice=dice) for _ in range(100)}) == 100
+        assert len({schedule_next_attempt(2, NOW, retry_after=None, dice=dice) for _ in range(100)}) == 100
 
     @pytest.mark.parametrize("asked", [None, timedelta(0), timedelta(minutes=5)])
     def test_comes_to_an_end(self, asked: timedelta | None) -> None:
-        assert schedule_next_attempt(len(RETRY_DELAYS) + 1, NOW, asked=asked, dice=random.Random(1)) is None
+        assert schedule_next_attempt(len(RETRY_DELAYS) + 1, NOW, retry_after=asked, dice=random.Random(1)) is None
 
     @pytest.mark.parametrize(
         ("failures", "asked", "waits"),
@@ -108,7 +108,7 @@ class TestTheSchedule:
         ids=["never shorter", "longer", "up to an hour", "never shorter, later on", "an hour is short by then"],
     )
     def test_follows_the_receivers_wish_within_bounds(self, failures: int, asked: timedelta, waits: timedelta) -> None:
-        assert schedule_next_attempt(failures, NOW, asked=asked, dice=Die(0.5)) == NOW + waits
+        assert schedule_next_attempt(failures, NOW, retry_after=asked, dice=Die(0.5)) == NOW + waits
 
 
 class TestAUrl:
@@ -126,7 +126,7 @@ class TestAUrl:
         ],
     )
     def test_of_the_internet_is_taken_as_it_is(self, url: str) -> None:
-        assert check_endpoint_url(url, anywhere=False) == url
+        assert check_endpoint_url(url, allow_private=False) == url
 
     @pytest.mark.parametrize(
         ("url", "why"),
@@ -182,23 +182,23 @@ class TestAUrl:
     )
     def test_that_leads_elsewhere_is_refused_with_a_sentence(self, url: str, why: str) -> None:
         with pytest.raises(InvalidInput, match=why):
-            check_endpoint_url(url, anywhere=False)
+            check_endpoint_url(url, allow_private=False)
 
     @pytest.mark.parametrize(
         "url", ["http://localhost:3000/hooks", "http://127.0.0.1/", "https://[::1]/", "http://10.0.0.1/"]
     )
     def test_of_this_machine_is_taken_in_development(self, url: str) -> None:
-        assert check_endpoint_url(url, anywhere=True) == url
+        assert check_endpoint_url(url, allow_private=True) == url
 
     @pytest.mark.parametrize("url", ["ftp://localhost/", "http://user@localhost/", "http://", "http://localhost/#x"])
     def test_is_refused_for_anything_else_in_development_too(self, url: str) -> None:
         with pytest.raises(InvalidInput):
-            check_endpoint_url(url, anywhere=True)
+            check_endpoint_url(url, allow_private=True)
 
     @given(st.text(max_size=60) | st.text("htps:/[]@#.0127x%?", max_size=40).map("https://".__add__))
     def test_is_taken_or_refused_and_nothing_else(self, url: str) -> None:
         with suppress(InvalidInput):
-            assert check_endpoint_url(url, anywhere=False) == url
+            assert check_endpoint_url(url, allow_private=False) == url
 
 
 class TestASecret:

@@ -267,7 +267,7 @@ def story(play: Callable[[], Awaitable[None]]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps=STEPS, carriers=st.integers(1, 3), max_batch_size=st.integers(1, 4), spoilt=st.integers(2, 7))
+@given(steps=STEPS, carriers=st.integers(1, 3), largest=st.integers(1, 4), spoilt=st.integers(2, 7))
 def test_whatever_happens_in_whatever_order_everybody_gets_their_own_answer_or_their_own_error(
     steps: list[tuple[str, int]], carriers: int, largest: int, spoilt: int
 ) -> None:

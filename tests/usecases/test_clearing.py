@@ -27,7 +27,7 @@ MONTH = timedelta(days=30)
 @pytest.fixture
 async def near(hooked: Tenant) -> AsyncIterator[Tenant]:
     """An app whose webhooks can be delivered on this machine."""
-    courier = WebhookSender(anywhere=True, seconds=60.0)
+    courier = WebhookSender(allow_private=True, seconds=60.0)
     yield replace(hooked, broker=replace(hooked.broker, webhook_sender=courier))
     await courier.aclose()
 

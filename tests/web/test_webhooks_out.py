@@ -43,7 +43,7 @@ PATIENCE = 60.0
 @pytest.fixture(scope="session")
 async def courier() -> AsyncIterator[WebhookSender]:
     """Delivers on this machine."""
-    courier = WebhookSender(anywhere=True, seconds=PATIENCE)
+    courier = WebhookSender(allow_private=True, seconds=PATIENCE)
     yield courier
     await courier.aclose()
 

@@ -84,14 +84,14 @@ class WebhookSender:
     def __init__(
         self,
         *,
-        anywhere: bool = False,
+        allow_private: bool = False,
         seconds: float = MAX_DELIVERY_SECONDS,
         queue_seconds: float = MAX_QUEUE_SECONDS,
         connections: int = MAX_CONNECTIONS,
         network: httpcore.AsyncNetworkBackend | None = None,
         resolve: Resolver = resolve_host,
     ) -> None:
-        """`anywhere` also delivers in private networks, for development.
+        """`allow_private` also delivers in private networks, for development.
 
         `seconds` is the bound on everything together, `connections` on what is under way at once, `queue_seconds` on
         the wait for one of them; `network` and `resolve` replace the real ones.
@@ -101,12 +101,12 @@ class WebhookSender:
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=MAX_IDLE_SECONDS,
-            network_backend=SsrfGuard(anywhere=anywhere, network=network, resolve=resolve),
+            network_backend=SsrfGuard(allow_private=allow_private, network=network, resolve=resolve),
         )
         self._free = asyncio.Semaphore(connections)
         self._seconds = seconds
         self._queue_seconds = queue_seconds
-        self.anywhere = anywhere
+        self.allow_private = allow_private
 
     async def send(self, parcel: WebhookRequest, *, now: datetime) -> SendResult:
         """Send it once. Whatever happens is an attempt: nothing is raised."""

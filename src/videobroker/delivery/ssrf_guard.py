@@ -31,7 +31,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """The numeric addresses of a host; `OSError` or `UnicodeError` when it has none."""
 
 
-class PrivateAddressError(httpcore.ConnectError):
+class PrivateAddress(httpcore.ConnectError):
     """The host is in a network into which nothing is delivered."""
 
 
@@ -71,16 +71,16 @@ async def resolve_host(host: str, port: int) -> Sequence[str]:
 
 
 class SsrfGuard(httpcore.AsyncNetworkBackend):
-    """Opens connections to public addresses only; with `anywhere`, to all."""
+    """Opens connections to public addresses only; with `allow_private`, to all."""
 
     def __init__(
         self,
         *,
-        anywhere: bool,
+        allow_private: bool,
         network: httpcore.AsyncNetworkBackend | None = None,
         resolve: Resolver = resolve_host,
     ) -> None:
-        self._anywhere = anywhere
+        self._anywhere = allow_private
         self._network = network or httpcore.AnyIOBackend()
         self._resolve = resolve
 
@@ -92,10 +92,10 @@ class SsrfGuard(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first of the host's addresses that answers. Raises `PrivateAddressError`."""
+        """A connection to the first of the host's addresses that answers. Raises `PrivateAddress`."""
         addresses = await self._addresses(host, port)
         if not self._anywhere and not all(is_public(address) for address in addresses):
-            raise PrivateAddressError("The host is in a private network, or has an address there.")
+            raise PrivateAddress("The host is in a private network, or has an address there.")
         error: Exception | None = None
         for address in addresses:
             try:
@@ -111,7 +111,7 @@ class SsrfGuard(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Never: a URL names no socket."""
-        raise PrivateAddressError("Events are delivered over the network only.")
+        raise PrivateAddress("Events are delivered over the network only.")
 
     async def sleep(self, seconds: float) -> None:
         """As the network does."""

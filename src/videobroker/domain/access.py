@@ -1,6 +1,6 @@
-"""Who may enter, when, as what: the decision, and nothing else.
+"""The access decision: whether a person may join a session now, and in which role.
 
-The checks stand in the order in which they are made; the first that does not hold decides.
+Pure functions. The checks run in a fixed order, and the first that fails determines the reason.
 """
 
 import math
@@ -13,16 +13,16 @@ from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.struct import Struct
 
 WAITING_ROOM_RETRY_SECONDS = 5
-"""How soon a waiting person should ask again: soon enough to feel immediate, seldom enough to cost nothing."""
+"""Polling interval for waiting people: short enough to feel immediate, long enough to cost little."""
 
 
 MIN_CREDENTIAL_LIFETIME = timedelta(seconds=2)
-"""With less time left, access is refused. Vendors count in whole seconds: a credential that ends within this second
-and the next could have expired when it is issued, and none would last until the vendor has read it."""
+"""With less time left, access is refused. Vendors count in whole seconds: a shorter credential could expire before
+the vendor reads it."""
 
 
 class Reason(StrEnum):
-    """Why somebody is not admitted. These are error codes of the API: stable."""
+    """Why a person is not admitted. The values are stable error codes of the API."""
 
     VIDEO_DISABLED = "video_disabled"
     SESSION_CANCELLED = "session_cancelled"
@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
 
 class AccessContext(Struct):
-    """Everything about a session that decides who may enter it."""
+    """The properties of a session that the access decision depends on."""
 
     status: SessionStatus
     video: bool
@@ -48,57 +48,56 @@ class AccessContext(Struct):
     policy: Policy
     call_running: bool = False
     ended_for_all_at: datetime | None = None
-    """When a host or a backend ended the last call for everyone; None when it ended otherwise, or one has started."""
+    """When a host or a backend ended the last call for everyone; None if it ended otherwise, or a new one started."""
 
     def opens_at(self, role: str) -> datetime | None:
-        """When the window of this app role opens; None for a session without a schedule."""
+        """When the window opens for this app role; None for a session without a schedule."""
         return None if self.starts_at is None else self.starts_at - self.policy.opens_before(role)
 
     @property
     def closes_at(self) -> datetime | None:
-        """When the window closes for everybody; None for a session without a schedule."""
+        """When the window closes for all roles, without overrun; None for a session without a schedule."""
         return None if self.ends_at is None else self.ends_at + self.policy.grace
 
 
 class AccessSubject(Struct):
-    """Somebody at the door."""
+    """The person who asks to join a session."""
 
     role: str | None
-    """The app role; None for somebody who is not on the roster."""
+    """The app role; None for a person who is not a participant."""
     provider_role: str | None = None
-    """What the role is called at the provider."""
     is_guest: bool = False
     removed: bool = False
-    """Was removed and banned."""
+    """Removed and blocked."""
     admitted: bool = False
-    """Was let out of the waiting room."""
+    """Admitted from the waiting room by a host or a backend."""
     denied: bool = False
-    """Was not let in, by whoever was to decide."""
+    """Denied by a host or a backend."""
 
 
 class AdmitDecision(Struct):
-    """Come in."""
+    """The person may join now."""
 
     role: str | None
     """The provider role."""
     until: datetime | None
-    """No credential may outlive this; None for a session without a schedule."""
+    """Credentials must expire by then; None for a session without a schedule."""
     opens_at: datetime | None
     closes_at: datetime | None
 
 
 class WaitDecision(Struct):
-    """Not yet."""
+    """The person may not join yet. The same request can succeed later."""
 
     reason: Reason
     retry_after: int
-    """Whole seconds until asking again makes sense; at least 1."""
+    """Whole seconds until the next request makes sense; at least 1."""
     opens_at: datetime | None
     closes_at: datetime | None
 
 
 class RefuseDecision(Struct):
-    """No. Asking again helps only after somebody changes something."""
+    """The person may not join. A retry fails until the session or its participants change."""
 
     reason: Reason
     opens_at: datetime | None = None
@@ -109,12 +108,12 @@ AccessDecision = AdmitDecision | WaitDecision | RefuseDecision
 
 
 class _Window(Struct):
-    """When one may enter, as it stands now. None where the session has no schedule."""
+    """The current join window of one role. All fields are None for a session without a schedule."""
 
     opens_at: datetime | None
     closes_at: datetime | None
     until: datetime | None
-    """The window's end, or later while a call is running."""
+    """`closes_at`, or later while a call is running."""
 
 
 _ADVICE = {
@@ -134,31 +133,34 @@ _ADVICE = {
 
 
 def explain_decision(decision: WaitDecision | RefuseDecision) -> str:
-    """The decision as a sentence that tells what to do."""
+    """A sentence for the API that states the reason and the next step."""
     return _ADVICE[decision.reason]
 
 
-def decide_access(door: AccessContext, person: AccessSubject, now: datetime) -> AccessDecision:
-    """May this person enter now?"""
-    window = _window(door, person.role or "", now)
+def decide_access(access: AccessContext, person: AccessSubject, now: datetime) -> AccessDecision:
+    """Decide whether this person may join now."""
+    window = _window(access, person.role or "", now)
     return (
-        _refused_by_session(door)
-        or _refused_as_person(door, person)
+        _refused_by_session(access)
+        or _refused_as_person(access, person)
         or _outside(window, now)
-        or check_waiting_room(door, person, now)
+        or check_waiting_room(access, person, now)
         or AdmitDecision(person.provider_role, window.until, window.opens_at, window.closes_at)
     )
 
 
-def find_permanent_refusal(door: AccessContext, person: AccessSubject | None) -> RefuseDecision | None:
-    """Why this person may not enter at any time; None when it is only a question of when. Without a person: anybody."""
-    return _refused_by_session(door) or (None if person is None else _refused_as_person(door, person))
+def find_permanent_refusal(access: AccessContext, person: AccessSubject | None) -> RefuseDecision | None:
+    """The refusal that applies at any time; None if time alone can change the decision.
+
+    Without a person, only the session is checked.
+    """
+    return _refused_by_session(access) or (None if person is None else _refused_as_person(access, person))
 
 
-def _refused_by_session(door: AccessContext) -> RefuseDecision | None:
-    if not door.video:
+def _refused_by_session(access: AccessContext) -> RefuseDecision | None:
+    if not access.video:
         return RefuseDecision(Reason.VIDEO_DISABLED)
-    match door.status:
+    match access.status:
         case SessionStatus.CANCELLED:
             return RefuseDecision(Reason.SESSION_CANCELLED)
         case SessionStatus.COMPLETED:
@@ -169,8 +171,8 @@ def _refused_by_session(door: AccessContext) -> RefuseDecision | None:
             return None
 
 
-def _refused_as_person(door: AccessContext, person: AccessSubject) -> RefuseDecision | None:
-    if person.is_guest and not door.policy.guests_allowed:
+def _refused_as_person(access: AccessContext, person: AccessSubject) -> RefuseDecision | None:
+    if person.is_guest and not access.policy.guests_allowed:
         return RefuseDecision(Reason.GUESTS_NOT_ALLOWED)
     if person.role is None:
         return RefuseDecision(Reason.NOT_A_PARTICIPANT)
@@ -189,68 +191,69 @@ def _outside(window: _Window, now: datetime) -> WaitDecision | RefuseDecision | 
 
 
 def check_waiting_room(
-    door: AccessContext, person: AccessSubject, now: datetime
+    access: AccessContext, person: AccessSubject, now: datetime
 ) -> WaitDecision | RefuseDecision | None:
-    """Whether this person has to wait for a host, whatever the window says; None when not."""
-    if person.role in door.policy.host_roles or person.admitted:
+    """The decision of the waiting room alone, regardless of the window; None if the person need not wait."""
+    if person.role in access.policy.host_roles or person.admitted:
         return None
-    match door.policy.waiting_room:
+    match access.policy.waiting_room:
         case WaitingRoom.ADMIT:
             if person.denied:
-                return RefuseDecision(Reason.ADMISSION_DENIED, door.opens_at(person.role or ""), door.closes_at)
+                return RefuseDecision(Reason.ADMISSION_DENIED, access.opens_at(person.role or ""), access.closes_at)
             reason = Reason.WAITING_FOR_ADMISSION
-        case WaitingRoom.UNTIL_HOST if not door.call_running:
+        case WaitingRoom.UNTIL_HOST if not access.call_running:
             reason = Reason.WAITING_FOR_HOST
-        case _ if is_restart_limited_to_hosts(door, now):
+        case _ if is_restart_limited_to_hosts(access, now):
             reason = Reason.WAITING_FOR_HOST
         case _:
             return None
-    return WaitDecision(reason, WAITING_ROOM_RETRY_SECONDS, door.opens_at(person.role or ""), door.closes_at)
+    return WaitDecision(reason, WAITING_ROOM_RETRY_SECONDS, access.opens_at(person.role or ""), access.closes_at)
 
 
-def is_restart_limited_to_hosts(door: AccessContext, now: datetime) -> bool:
-    """Whether the last call was ended for everyone, so that the next one is started by a host or a backend.
+def is_restart_limited_to_hosts(access: AccessContext, now: datetime) -> bool:
+    """Whether only a host or a backend may start the next call, because the last one was ended for everyone.
 
-    A booking: until its window closes; moved to a later window, it begins afresh. A session without a schedule: for
-    the policy's grace period, since its members meet there again without a host. Without host roles: never.
+    For a booking, this lasts until its window closes; a move to a later window resets it. For a session without a
+    schedule, it lasts for the policy's grace period, because its members meet again without a host. It never applies
+    without host roles.
     """
-    ended_at = door.ended_for_all_at
-    if door.call_running or ended_at is None or not door.policy.host_roles:
+    ended_at = access.ended_for_all_at
+    if access.call_running or ended_at is None or not access.policy.host_roles:
         return False
-    opens_at = _for_anybody(door).opens_at("")
-    return now < ended_at + door.policy.grace if opens_at is None else ended_at >= opens_at
+    opens_at = _for_anybody(access).opens_at("")
+    return now < ended_at + access.policy.grace if opens_at is None else ended_at >= opens_at
 
 
-def _window(door: AccessContext, role: str, now: datetime) -> _Window:
-    until = closes_at = door.closes_at
-    if closes_at is not None and now > closes_at - MIN_CREDENTIAL_LIFETIME and door.call_running:
-        until = closes_at + door.policy.overrun
-    return _Window(door.opens_at(role), closes_at, until)
+def _window(access: AccessContext, role: str, now: datetime) -> _Window:
+    until = closes_at = access.closes_at
+    if closes_at is not None and now > closes_at - MIN_CREDENTIAL_LIFETIME and access.call_running:
+        until = closes_at + access.policy.overrun
+    return _Window(access.opens_at(role), closes_at, until)
 
 
 def _seconds(wait: timedelta) -> int:
     return math.ceil(wait.total_seconds())
 
 
-def decide_call_opening(door: AccessContext, now: datetime) -> AccessDecision:
-    """May the session meet now, whoever comes? The question of a backend that opens a call for nobody in particular."""
-    window = _window(_for_anybody(door), "", now)
+def decide_call_opening(access: AccessContext, now: datetime) -> AccessDecision:
+    """Decide whether a backend may open a call now, for no particular person. The earliest role's window applies."""
+    window = _window(_for_anybody(access), "", now)
     return (
-        _refused_by_session(door)
+        _refused_by_session(access)
         or _outside(window, now)
         or AdmitDecision(None, window.until, window.opens_at, window.closes_at)
     )
 
 
-def has_opened(door: AccessContext, now: datetime) -> bool:
-    """Whether the window has opened for anybody; that of a session without a schedule always has."""
-    opens_at = _for_anybody(door).opens_at("")
+def has_opened(access: AccessContext, now: datetime) -> bool:
+    """Whether the window has opened for at least one role. Always true for a session without a schedule."""
+    opens_at = _for_anybody(access).opens_at("")
     return opens_at is None or now >= opens_at
 
 
-def _for_anybody(door: AccessContext) -> AccessContext:
-    earliest = max((door.policy.opens_before_seconds, *door.policy.opens_before_seconds_by_role.values()))
-    return replace(door, policy=replace(door.policy, opens_before_seconds=earliest))
+def _for_anybody(access: AccessContext) -> AccessContext:
+    earliest = max((access.policy.opens_before_seconds, *access.policy.opens_before_seconds_by_role.values()))
+    return replace(access, policy=replace(access.policy, opens_before_seconds=earliest))
 
 
 def compute_token_expiry(

@@ -8,7 +8,7 @@ from videobroker.domain.struct import Struct
 
 
 class Actor(Struct):
-    """Who sent a request, and from where, as far as the request says.
+    """The sender of a request, with the client's address if the request came over HTTP.
 
     Without a key, a user, and an operator, the actor is the command line or the service itself.
     """
@@ -22,9 +22,9 @@ class Actor(Struct):
     operator: str | None = None
     """The name under which an operator signed in to the console."""
     scopes: frozenset[Scope] | None = None
-    """Of an API key: its own. Of a ticket: those of the key that issued it. None: no limit by scope."""
+    """The scopes of the API key, or of the key that issued the ticket. None: not limited by scope."""
     ticket_id: TicketId | None = None
     is_guest: bool = False
     """A ticket holder who is not registered for the session."""
     credential_expires_at: datetime | None = None
-    """When the credential of the request expires; None if it does not. Nothing issued with it lives longer."""
+    """When the credential of the request expires; None if it does not. Credentials issued with it expire no later."""

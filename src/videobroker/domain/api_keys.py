@@ -1,4 +1,4 @@
-"""API keys: how a backend says who it is, and what it may do."""
+"""API keys: the credentials of backends, with their scopes."""
 
 import base64
 import hashlib
@@ -12,11 +12,11 @@ from videobroker.errors import ApiKeyExpired, ApiKeyInvalid, ApiKeyRevoked, Scop
 
 KEY_PREFIX = "vb_"
 KEY_HINT_LENGTH = 9
-"""So much of a key is kept in clear, to tell keys apart in a list: 36 of its 256 secret bits."""
+"""Characters stored in plain text to distinguish keys in a list. They reveal 36 of the 256 secret bits."""
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """A permission of an API key."""
 
     SESSIONS_READ = "sessions:read"
     SESSIONS_WRITE = "sessions:write"
@@ -39,7 +39,7 @@ SCOPE_DESCRIPTIONS = {
     Scope.LINKS_WRITE: "create, list, and revoke links",
     Scope.CALLS_READ: "read calls",
     Scope.CALLS_WRITE: "start and end calls",
-    Scope.MODERATION_WRITE: "put people out of sessions and let them in again",
+    Scope.MODERATION_WRITE: "remove people from sessions and readmit them",
     Scope.EVENTS_READ: "read the journal",
     Scope.EVENTS_WRITE: "report into the journal what happened in the app",
     Scope.WEBHOOKS_READ: "read webhook endpoints and deliveries",
@@ -50,7 +50,7 @@ SCOPE_DESCRIPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What we keep of a key. The key itself is shown once, when it is made."""
+    """The stored part of a key. The key itself is returned once, when it is created."""
 
     id: KeyId
     app_id: AppId
@@ -63,14 +63,14 @@ class ApiKey:
     revoked_at: datetime | None
 
     def check(self, now: datetime) -> None:
-        """Raise unless the key is valid at `now`."""
+        """Raise `ApiKeyRevoked` or `ApiKeyExpired` if the key is not valid at `now`."""
         if self.revoked_at is not None and now >= self.revoked_at:
             raise ApiKeyRevoked("This API key was revoked. Use the key that replaced it.")
         if self.expires_at is not None and now >= self.expires_at:
             raise ApiKeyExpired("This API key has expired. Create a new one with `videobroker keys create`.")
 
     def require(self, scope: Scope) -> None:
-        """Raise unless the key has this scope."""
+        """Raise `ScopeMissing` unless the key has this scope."""
         if scope not in self.scopes:
             raise ScopeMissing(
                 f"This API key may not {SCOPE_DESCRIPTIONS[scope]}. Create one with the scope `{scope}`.",
@@ -84,7 +84,7 @@ def generate_key() -> str:
 
 
 def compute_key_digest(key: str) -> bytes:
-    """What the database keeps: SHA-256. A key has too much entropy for a slow hash to add anything."""
+    """The SHA-256 digest that the database stores. Keys are random: a slow password hash would add nothing."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 

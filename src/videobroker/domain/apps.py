@@ -1,4 +1,4 @@
-"""An app is a tenant: one consuming product with its accounts, role map and policy."""
+"""Apps: the tenants. An app is one consuming product with its provider accounts, role map, and policy."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ RoleMap = Mapping[str, str]
 """App role -> provider role."""
 
 GUEST_ROLE = "guest"
-"""The app role of somebody without a registration."""
+"""The app role of people without a registration."""
 
 
 MAX_ORIGINS = 50
@@ -22,7 +22,7 @@ _USUAL_PORTS = {"http": "80", "https": "443"}
 
 
 def normalize_origin(text: str) -> str:
-    """An origin as browsers send it: `https://shop.example`. Raises `ValueError`."""
+    """The origin as browsers send it: `https://shop.example` (RFC 6454). Raises `ValueError`."""
     found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
     if found is None:
         raise ValueError(f"{text!r} is not an origin. Write https://shop.example: no path, no wildcard, ASCII only.")
@@ -30,19 +30,19 @@ def normalize_origin(text: str) -> str:
     if scheme == "http" and not _OWN_MACHINE.fullmatch(host):
         raise ValueError(f"{text!r} is not encrypted. Use https; plain http is for localhost.")
     if port is not None and not 0 < int(port) <= 65535:
-        raise ValueError(f"{text!r} has no port that exists.")
+        raise ValueError(f"{text!r} has an invalid port. Use a number from 1 to 65535.")
     return f"{scheme}://{host}" if port in {None, _USUAL_PORTS[scheme]} else f"{scheme}://{host}:{int(port)}"
 
 
 class ProviderName(StrEnum):
-    """The video providers we speak to, as the API spells them."""
+    """The supported video providers. The values are those of the API."""
 
     HMS = "100ms"
     AGORA = "agora"
 
 
 class LegacyFamily(StrEnum):
-    """Endpoints that products had before, served for the apps that enable them."""
+    """The endpoints of a former product, served for apps that enable them."""
 
     TUTORING = "tutoring"
     """`/api/100ms/token`, `/api/agora/token`, `/api/video-sessions/...`"""
@@ -56,7 +56,7 @@ class LegacyFamily(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """One app's credentials with one provider. Never printed: `settings` holds secrets."""
+    """One app's credentials with one provider. `settings` contains secrets, so its `repr` omits them."""
 
     id: AccountId
     provider: ProviderName
@@ -66,7 +66,7 @@ class ProviderAccount:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A tenant, with everything a decision needs to know about it."""
+    """A tenant, with everything that decisions about its sessions depend on."""
 
     id: AppId
     name: str
@@ -74,24 +74,24 @@ class App:
     role_maps: Mapping[ProviderName, RoleMap]
     accounts: Mapping[ProviderName, ProviderAccount]
     allowed_origins: tuple[str, ...] = ()
-    """Of its pages: they may ask from a browser for its users, and may embed ours."""
+    """Web origins of the app: their pages may call the API from a browser and embed the hosted page."""
     legacy_families: frozenset[LegacyFamily] = frozenset()
     """The legacy endpoints that exist for this app."""
     own_policy: Policy = field(init=False, repr=False, compare=False)
-    """The defaults, changed by the app."""
+    """The default policy with the app's changes."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "own_policy", DEFAULT_POLICY.with_changes(self.policy))
 
     @property
     def default_providers(self) -> tuple[ProviderName, ...]:
-        """The providers of a session that names none: every account, in the order of `ProviderName`."""
+        """The providers for sessions that name none: all accounts, in the order of `ProviderName`."""
         return tuple(name for name in ProviderName if name in self.accounts)
 
     def policy_for(self, override: PolicyPatch) -> Policy:
-        """The defaults, changed by the app, changed by the session."""
+        """The default policy with the app's changes, then the session's."""
         return self.own_policy.with_changes(override)
 
     def provider_role(self, provider: ProviderName, role: str) -> str | None:
-        """What `role` is called at `provider`; None when nobody said."""
+        """The provider role that the role map assigns to the app role `role`; None without an entry."""
         return self.role_maps.get(provider, {}).get(role)

@@ -1,7 +1,8 @@
-"""Authorization: may this actor perform this action?
+"""Authorization: whether an actor may perform an action.
 
-Joining is the access decision (`domain/access.py`); everything else is decided here, from plain values. Use cases call
-it, routes never do: v1, legacy endpoints, tickets, the console, and the command line cannot differ.
+Whether a person may join now is the access decision (`domain/access.py`); everything else is decided here, by pure
+functions. Use cases call them, routes never do, so v1, legacy endpoints, tickets, the console, and the command line
+cannot differ.
 
 A backend is limited by the scopes of its key. An end user is limited by their relation to the session, and a ticket by
 both: it never grants more than the key that issued it. Operators, the command line, and the service itself are trusted.
@@ -19,10 +20,10 @@ from videobroker.domain.struct import Struct
 
 
 class Action(StrEnum):
-    """What an actor may want to do."""
+    """An action that needs authorization."""
 
     ASK_ACCESS = "ask_access"
-    """Ask for the access decision, and see one's own visit."""
+    """Request the access decision, and read one's own visit."""
     JOIN = "join"
     BRING_GUEST = "bring_guest"
     CHOOSE_NAME = "choose_name"
@@ -50,25 +51,25 @@ class Action(StrEnum):
     VIEW_ENDPOINTS = "view_endpoints"
     MANAGE_ENDPOINTS = "manage_endpoints"
     RECEIVE_EVENTS = "receive_events"
-    """Have the journal delivered to a webhook endpoint, or read what was delivered."""
+    """Receive the journal at a webhook endpoint, or read past deliveries."""
     DIAGNOSE = "diagnose"
 
 
 class Relation(StrEnum):
-    """What an end user is to a session."""
+    """The relation of an end user to a session."""
 
     HOST = "host"
     PARTICIPANT = "participant"
     GUEST = "guest"
     WAITING = "waiting"
-    """Asked to be admitted, and was not, or was declined."""
+    """In the waiting room: not admitted yet, or denied."""
     BLOCKED = "blocked"
     UNLISTED = "unlisted"
     """Neither a participant nor a guest of the session."""
 
 
 class Membership(Struct):
-    """An end user as a session knows them."""
+    """An end user's relation and role in one session."""
 
     relation: Relation
     role: str | None = None
@@ -76,12 +77,12 @@ class Membership(Struct):
 
 
 class PermissionLevel(StrEnum):
-    """How far a relation reaches."""
+    """What a relation permits for an action."""
 
     NO = "no"
     YES = "yes"
     OWN = "own"
-    """Only what is about the actor."""
+    """Only for the actor's own data."""
     IF_CALL_ROLE = "if_call_role"
     """If the policy's `call_roles` include the actor's role."""
     IF_BOOKING_ROLE = "if_booking_role"
@@ -91,17 +92,17 @@ class PermissionLevel(StrEnum):
 
 
 class ActionRule(Struct):
-    """One row of the table."""
+    """One row of the authorization table: the required scope, and a permission level for each relation."""
 
     scope: Scope
-    """What a key needs, and a ticket that a key issued."""
+    """Required of an API key, and of a ticket that an API key issued."""
     host: PermissionLevel = PermissionLevel.NO
     participant: PermissionLevel = PermissionLevel.NO
     guest: PermissionLevel = PermissionLevel.NO
     outsider: PermissionLevel = PermissionLevel.NO
-    """A person who waits, is blocked, or is not listed."""
+    """For waiting, blocked, and unlisted people."""
     is_read: bool = False
-    """A session that the actor may not read does not exist for them."""
+    """A read: denials are reported as "not found", so that the session's existence is not revealed."""
 
 
 _NO, _YES, _OWN = PermissionLevel.NO, PermissionLevel.YES, PermissionLevel.OWN
@@ -134,17 +135,17 @@ RULES: Mapping[Action, ActionRule] = {
 }
 
 TICKET_ACTIONS = frozenset({Action.ASK_ACCESS, Action.JOIN})
-"""Allowed to every ticket, whatever the scopes of its issuer: a link lets its holder join."""
+"""Allowed to every ticket regardless of its issuer's scopes: a link exists to let its holder join."""
 
 
 class DenialReason(StrEnum):
-    """Why an actor may not."""
+    """Why an action is denied."""
 
     SCOPE_MISSING = "scope_missing"
     ROLE_NOT_ALLOWED = "role_not_allowed"
     NOT_YOURSELF = "not_yourself"
     SESSION_HIDDEN = "session_hidden"
-    """To this actor the session does not exist."""
+    """Reported as "not found"."""
     NOT_A_PARTICIPANT = "not_a_participant"
     BLOCKED = "blocked"
     WAITING = "waiting"
@@ -152,18 +153,18 @@ class DenialReason(StrEnum):
 
 
 class Permit(Struct):
-    """The actor may."""
+    """The action is allowed."""
 
     only_own: bool = False
-    """But only see, or say, what is about themselves."""
+    """Limited to the actor's own data."""
 
 
 class Denial(Struct):
-    """The actor may not."""
+    """The action is denied."""
 
     reason: DenialReason
     scope: Scope | None = None
-    """The scope that is missing."""
+    """The missing scope, for `SCOPE_MISSING`."""
 
 
 Authorization = Permit | Denial
@@ -177,7 +178,7 @@ def determine_membership(
     is_blocked: bool = False,
     entry: LobbyEntry | None = None,
 ) -> Membership:
-    """What a person is to a session. `role` is their app role there; None for people who are not participants."""
+    """The membership of a person. `role` is their app role in the session; None if they are not a participant."""
     if is_blocked:
         return Membership(Relation.BLOCKED, role)
     if role is None:
@@ -192,10 +193,10 @@ def determine_membership(
 def authorize(
     actor: Actor, action: Action, *, policy: Policy, person: Membership, about: str | None = None
 ) -> Authorization:
-    """May `actor` perform `action` on a session with this policy, in which they are `person`?
+    """Decide whether `actor` may perform `action` on a session with this policy.
 
-    `about` is the user that the action concerns, if any. Without it, an actor who is limited to what is
-    their own is allowed with `only_own`. `person` does not matter for actors who are not end users.
+    `person` is the actor's membership; it is ignored for actors who are not end users. `about` is the user whom the
+    action concerns, if any. Without it, an actor who is limited to their own data is allowed with `only_own`.
     """
     rule = RULES[action]
     if lacks_scope(actor, action):
@@ -211,7 +212,7 @@ def authorize(
 
 
 def limit_view(actor: Actor, *, policy: Policy, person: Membership) -> SessionView:
-    """How much an actor who may see a session sees of it."""
+    """The parts of a session that an actor who may read it sees."""
 
     def authorized(action: Action) -> Authorization:
         return authorize(actor, action, policy=policy, person=person)
@@ -225,7 +226,7 @@ def limit_view(actor: Actor, *, policy: Policy, person: Membership) -> SessionVi
 
 
 def authorize_app(actor: Actor, action: Action) -> Authorization:
-    """May `actor` perform an action that is about the app as a whole? No end user may."""
+    """Decide whether `actor` may perform an action on the app as a whole. End users never may."""
     rule = RULES[action]
     if lacks_scope(actor, action):
         return Denial(DenialReason.SCOPE_MISSING, rule.scope)
@@ -233,7 +234,7 @@ def authorize_app(actor: Actor, action: Action) -> Authorization:
 
 
 def lacks_scope(actor: Actor, action: Action) -> bool:
-    """Whether the actor's key, or the key that issued their ticket, does not reach so far."""
+    """Whether the actor's key, or the key that issued their ticket, lacks the scope of the action."""
     if actor.scopes is None or (actor.ticket_id is not None and action in TICKET_ACTIONS):
         return False
     return RULES[action].scope not in actor.scopes

@@ -1,4 +1,4 @@
-"""A call: one actual meeting of a session, from start to end."""
+"""Calls: the actual meetings of a session, and which call an observation belongs to."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ class EndReason(StrEnum):
     """Why a call ended."""
 
     REQUESTED = "requested"
-    """Somebody ended it."""
+    """A host or a backend ended it."""
     WINDOW_CLOSED = "window_closed"
     """The booking's window closed."""
     SESSION_CLOSED = "session_shut"
@@ -24,44 +24,44 @@ class EndReason(StrEnum):
     SESSION_MOVED = "session_moved"
     """The booking was moved to another time."""
     EMPTY = "empty"
-    """Nobody had been in it for a while."""
+    """It had been empty for the policy's `empty_seconds`."""
 
 
 MAX_CLOCK_SKEW = timedelta(minutes=1)
-"""So far apart the provider's clock and ours may be, before we take one meeting for another."""
+"""The difference between the provider's clock and ours up to which an observation still belongs to the last call."""
 
 
 MAX_EVENT_DISTANCE = timedelta(hours=1)
-"""What happened longer before the call or after it belongs to another meeting, of which we know nothing."""
+"""An observation further outside of a call belongs to a meeting that was not recorded."""
 
 
 class Call(Struct):
-    """One call. At most one call of a session is open."""
+    """One call. At most one call of a session is open at a time."""
 
     id: CallId
     session_id: SessionId
     provider: ProviderName
     started_at: datetime
     started_by: str | None
-    """The user whose join or start opened it; None when the backend named nobody."""
+    """The user whose join or start opened it; None if a backend opened it without naming a user."""
     ended_at: datetime | None = None
     ended_by: str | None = None
     end_reason: EndReason | None = None
     provider_call_ids: tuple[str, ...] = ()
-    """What the provider calls it: one id for each time that the room filled anew. Agora has none."""
+    """The provider's IDs: one for each time that the room filled after being empty. Agora has none."""
     attendance: AttendanceSummary = EMPTY_SUMMARY
     evidence_at: datetime | None = None
-    """When the provider last told us who is in it; None when it never did."""
+    """When the provider last reported who is in it; None if it never did."""
     settled_at: datetime | None = None
     """When its attendance became final."""
 
     @property
     def duration_seconds(self) -> int | None:
-        """Whole seconds from start to end; None while the call is open."""
+        """Whole seconds, rounded down; None while the call is open."""
         return None if self.ended_at is None else int((self.ended_at - self.started_at).total_seconds())
 
     def distance_to(self, moment: datetime) -> timedelta:
-        """How far outside the call this moment lies; zero inside."""
+        """How far outside of the call this moment is; zero within it."""
         if moment < self.started_at:
             return self.started_at - moment
         if self.ended_at is not None and moment > self.ended_at:
@@ -70,11 +70,11 @@ class Call(Struct):
 
 
 def find_call(calls: Sequence[Call], provider: ProviderName, each: Observation) -> Call | None:
-    """The call that an observation belongs to; None when it speaks of a meeting that none of these is.
+    """The call that an observation belongs to; None if it is about another meeting.
 
-    The provider's own id decides where it is known. Otherwise it is the call that ran at that moment, and failing that
-    the nearest one within an hour: what comes before a call's start or between two calls was told late, or by another
-    clock. Somebody who arrives well after the last call has ended begins a new one.
+    A known provider call ID decides. Otherwise it is the call that ran at that moment, or else the nearest one within
+    `MAX_EVENT_DISTANCE`: an observation before a call or between two calls was reported late, or by another clock. An
+    arrival well after the end of the last call starts a new one.
     """
     own = [call for call in calls if call.provider is provider]
     named = _named(own, each.provider_call_id)
@@ -84,9 +84,9 @@ def find_call(calls: Sequence[Call], provider: ProviderName, each: Observation) 
 
 
 def find_recorded_call(calls: Sequence[Call], provider: ProviderName, news: RecordingUpdate) -> Call | None:
-    """The call that was recorded, found as for an observation; None for a meeting that none of these is.
+    """The call that was recorded, by the rules of `find_call`; None if it is about another meeting.
 
-    A recording begins no call: it may run in an empty room.
+    A recording never starts a call: it may run in an empty room.
     """
     own = [call for call in calls if call.provider is provider]
     named = _named(own, news.provider_call_id)
@@ -96,7 +96,7 @@ def find_recorded_call(calls: Sequence[Call], provider: ProviderName, news: Reco
 
 
 def is_after_all(calls: Sequence[Call], each: Observation) -> bool:
-    """Whether an observation tells of a meeting after the last of these calls."""
+    """Whether an observation is about a meeting after the end of all these calls."""
     return each.sign is not Sign.EMPTIED and _is_after(calls, each.since or each.at)
 
 

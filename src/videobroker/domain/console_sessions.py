@@ -6,10 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSession:
-    """An operator who is signed in."""
+    """The sign-in of one operator in one browser."""
 
     operator: str
     zone: str
     """IANA name of the time zone of their browser."""
     expires_at: datetime
-    """The absolute end, whatever they do until then."""
+    """The absolute end. It does not move with activity."""

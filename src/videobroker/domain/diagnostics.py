@@ -1,11 +1,11 @@
-"""What an examination of the service or of an account found."""
+"""The results of `doctor` and of the diagnostics API."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CheckStatus(StrEnum):
-    """How it stands."""
+    """The outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that was looked at. What is not ok says what to try next."""
+    """The outcome of one check, with a next step unless it is `OK`."""
 
     check: str
     verdict: CheckStatus
@@ -23,20 +23,20 @@ class CheckResult:
 
 
 def ok(check: str, sentence: str) -> CheckResult:
-    """It is as it should be."""
+    """A passed check."""
     return CheckResult(check, CheckStatus.OK, sentence)
 
 
 def warning(check: str, sentence: str, next_step: str) -> CheckResult:
-    """It works, and somebody should look at it."""
+    """A check of something that works but needs attention."""
     return CheckResult(check, CheckStatus.WARNING, sentence, next_step)
 
 
 def failed(check: str, sentence: str, next_step: str) -> CheckResult:
-    """It does not work."""
+    """A failed check."""
     return CheckResult(check, CheckStatus.FAILED, sentence, next_step)
 
 
-def is_healthy(findings: list[CheckResult]) -> bool:
-    """Whether nothing has failed."""
-    return all(finding.verdict is not CheckStatus.FAILED for finding in findings)
+def is_healthy(results: list[CheckResult]) -> bool:
+    """Whether no check failed. Warnings are healthy."""
+    return all(result.verdict is not CheckStatus.FAILED for result in results)

@@ -1,8 +1,8 @@
-"""Display names: what the others in a call see."""
+"""Display names of guests."""
 
 GUEST_MARK = " (guest)"
 
 
 def mark_guest_name(name: str) -> str:
-    """The name of a person without a registration, marked because it is not verified."""
+    """The name with `GUEST_MARK`, because nothing verifies a guest's name. Idempotent."""
     return name if name.endswith(GUEST_MARK) else f"{name}{GUEST_MARK}"

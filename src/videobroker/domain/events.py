@@ -1,4 +1,4 @@
-"""The journal: the append-only list of everything that happened."""
+"""Events of the journal, the append-only log of an app."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from videobroker.domain.times import rfc3339
 
 
 class EventType(StrEnum):
-    """What can happen."""
+    """The type of an event, as it is stored and as the API names it."""
 
     SESSION_REGISTERED = "session.registered"
     SESSION_UPDATED = "session.updated"
@@ -85,15 +85,15 @@ SET_UP_EVENTS = frozenset(
         EventType.RETENTION_CHANGED,
     }
 )
-"""About how the app is set up, and not about its sessions. They hold no secret."""
+"""Events about the configuration of an app. They contain no secrets."""
 SERVICE_EVENTS = frozenset({EventType.OPERATOR_SIGNED_IN, EventType.OPERATOR_SIGNED_OUT})
-"""Only in the journal of the service, which is of no app: `SERVICE_ID`."""
+"""Events of the service itself. They are journaled under `SERVICE_ID` and belong to no app."""
 OPT_IN_EVENTS = SET_UP_EVENTS | SERVICE_EVENTS | {EventType.AUTHENTICATION_REJECTED}
-"""Webhook endpoints get these types only if they name them."""
+"""Webhook endpoints receive these types only if they list them explicitly."""
 
 
 class Via(StrEnum):
-    """How a set-up was changed."""
+    """Through which interface a set-up was changed."""
 
     API = "api"
     """With the API key that `asked_by` names."""
@@ -105,7 +105,7 @@ class Via(StrEnum):
 
 
 class Event(Struct):
-    """One line of the journal. Never holds a token, a room code or a display name."""
+    """One entry of the journal. It never contains a token, a room code, or a display name."""
 
     id: EventId
     type: EventType
@@ -114,7 +114,7 @@ class Event(Struct):
     session: SessionKey | None = None
     session_id: SessionId | None = None
     user_id: str | None = None
-    """Whom it is about."""
+    """The user whom the event is about."""
     data: Mapping[str, Any] | None = None
 
 
@@ -127,7 +127,7 @@ def create_session_event(
     user_id: str | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Something that happened to a session now."""
+    """An event about `session` with a new ID, dated `now`. It is not stored yet."""
     return Event(
         id=EventId(uuid7(now)),
         type=event_type,
@@ -142,13 +142,13 @@ def create_session_event(
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event that stands in the journal, with its place in it."""
+    """A stored event and the cursor of its position in the journal."""
 
     event: Event
     cursor: str
 
     def to_json(self) -> dict[str, Any]:
-        """As the API shows it, and as webhooks and the stream carry it: JSON, moments as RFC 3339."""
+        """The JSON form used by the API, by webhooks, and by the stream. Times are RFC 3339 strings."""
         event, actor = self.event, self.event.actor
         key = event.session
         return {

@@ -1,4 +1,4 @@
-"""Whether a stored answer with a credential may still be returned."""
+"""Idempotency of requests that issue credentials: whether a stored answer may be replayed."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,11 +7,11 @@ from typing import Any
 from videobroker.domain.struct import Struct
 
 MIN_REMAINING_LIFETIME = timedelta(seconds=5)
-"""A credential that expires sooner is not returned: it would expire on the way to the vendor."""
+"""A credential with less time left is not replayed: it could expire before it reaches the vendor."""
 
 
 class CredentialGrant(Struct):
-    """What a join credential was issued for. Holds nothing secret: `token_id` only identifies the credential."""
+    """What a join credential was issued for. Contains no secret: `token_id` only identifies the credential."""
 
     session_id: str
     call_id: str
@@ -20,7 +20,7 @@ class CredentialGrant(Struct):
     room_id: str
     """The provider's ID of the room, or the channel."""
     role: str
-    """The provider's role."""
+    """The provider role."""
     code_id: str | None
     """Identifies the room code; None for a token, which is unique to its request."""
     token_id: str
@@ -28,13 +28,13 @@ class CredentialGrant(Struct):
     expires_at: datetime
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which it is stored."""
+        """The stored form; `from_json` reads it."""
         times = {"issued_at": self.issued_at.isoformat(), "expires_at": self.expires_at.isoformat()}
         return {name: getattr(self, name) for name in self.__struct_fields__} | times
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "CredentialGrant | None":
-        """None for a form that this version does not know."""
+        """Read the stored form; None if this version of the program does not know it."""
         try:
             times = {name: datetime.fromisoformat(stored[name]) for name in ("issued_at", "expires_at")}
             return cls(**{**{name: stored[name] for name in cls.__struct_fields__}, **times})
@@ -43,10 +43,10 @@ class CredentialGrant(Struct):
 
 
 def is_current(stored: CredentialGrant, fresh: CredentialGrant, *, removed_at: datetime | None, now: datetime) -> bool:
-    """Whether the stored credential is what the person would get now, so that it may be returned instead.
+    """Whether the stored credential equals what would be issued now, so that it may be replayed.
 
-    `fresh` describes the credential that would be issued now; `removed_at` is when the person was removed last. A
-    stored credential must not be valid longer than a fresh one may be.
+    `fresh` describes the credential that would be issued now; `removed_at` is when the person was last removed. A
+    stored credential that outlives a fresh one is not current.
     """
     return (
         _what_for(stored) == _what_for(fresh)

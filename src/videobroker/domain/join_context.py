@@ -1,4 +1,4 @@
-"""What is known when somebody stands at the door: one look at everything that the decision and the signature need."""
+"""Everything about one session and one person that a join depends on, read in one query."""
 
 from videobroker.domain.access import AccessContext
 from videobroker.domain.apps import App, ProviderName
@@ -10,34 +10,33 @@ from videobroker.domain.struct import Struct
 
 
 class JoinContext(Struct):
-    """A session as one person finds it."""
+    """A session from the point of view of one person."""
 
     session: Session
     participant: Participant | None
-    """None for a stranger and for a guest."""
+    """None for guests and for people who are not participants."""
     room: Room | None
-    """The room at the provider the session sticks to; None before the first join."""
+    """The room at the session's provider; None before the first join."""
     call: Call | None
     """The open call."""
     uid: int | None
-    """The person's number in the session, where one was given."""
+    """The person's uid in the session, if one was assigned."""
     banned: bool = False
-    """The person was removed from the session for good."""
     entry: LobbyEntry | None = None
-    """The person's place in the waiting room."""
+    """The person's entry in the waiting room."""
 
     def access_context(self, app: App) -> AccessContext:
-        """The part of it that decides who may enter."""
+        """The properties of the session that the access decision depends on."""
         return build_access_context(app, self.session, call_running=self.call is not None)
 
     @property
     def ready_room(self) -> Room | None:
-        """The room, when it can be entered without asking the provider."""
+        """The room, if people can join it without a request to the provider."""
         return self.room if self.room is not None and self.room.state is RoomState.READY else None
 
 
 def build_access_context(app: App, session: Session, *, call_running: bool) -> AccessContext:
-    """What decides who may enter a session."""
+    """The properties of the session that the access decision depends on."""
     terms = session.terms
     return AccessContext(
         status=terms.status,
@@ -51,12 +50,12 @@ def build_access_context(app: App, session: Session, *, call_running: bool) -> A
 
 
 def select_requested_providers(app: App, terms: SessionTerms) -> tuple[ProviderName, ...]:
-    """Where a session on these terms may take place, best first."""
+    """The providers for a session with these terms, in order of preference."""
     return terms.providers or app.default_providers
 
 
 def select_providers(app: App, session: Session) -> tuple[ProviderName, ...]:
-    """Where the session may take place, best first. A session that has a room stays where it is."""
+    """The providers for the session, in order of preference. A session with a room stays at its provider."""
     if session.provider is not None:
         return (session.provider,)
     return select_requested_providers(app, session.terms)

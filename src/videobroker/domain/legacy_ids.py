@@ -1,4 +1,4 @@
-"""The ID under which the tutoring endpoints introduce a person to 100ms: `{userId}-{bookingId}`, made unambiguous."""
+"""User IDs of the tutoring endpoints at 100ms: `{userId}-{bookingId}`, made unambiguous."""
 
 import re
 
@@ -9,13 +9,13 @@ _ENCODED = re.compile(r".*:[0-9]+", re.DOTALL)
 
 
 def build_tutoring_user_id(user_id: str, booking_id: str, *, is_taken: bool = False) -> str:
-    """`{user_id}-{booking_id}` where no other pair has that text, otherwise `{user_id}-{booking_id}:{length}`.
+    """`{user_id}-{booking_id}` if no other pair has this ID, otherwise `{user_id}-{booking_id}:{length}`.
 
-    Injective: different pairs have different IDs. The length is that of `user_id`, in characters. The plain form is
-    used for every pair that `_split` finds again: UUIDs with anything, IDs with as many hyphens on both sides, and
-    bookings without hyphens where these rules do not apply. `is_taken`: another participant has it as user ID.
+    Injective: different pairs have different IDs. `length` is the length of `user_id` in characters. The plain form is
+    used for every pair that `_split` restores: pairs with a UUID, IDs with equally many hyphens on both sides, and
+    otherwise bookings without hyphens. `is_taken` means that another participant has the plain form as user ID.
 
-    The suffix has no `~`, which the web SDK of 100ms does not read in every token.
+    The suffix does not use `~`, which the web SDK of 100ms cannot read in every token.
     """
     plain = f"{user_id}-{booking_id}"
     is_unambiguous = not is_taken and _split(plain) == (user_id, booking_id) and not _ENCODED.fullmatch(plain)
@@ -23,7 +23,7 @@ def build_tutoring_user_id(user_id: str, booking_id: str, *, is_taken: bool = Fa
 
 
 def _split(plain: str) -> tuple[str, str]:
-    """The one pair that may use this text as it is."""
+    """The only pair that may use the plain form `plain`."""
     match = _UUID_FIRST.fullmatch(plain) or _UUID_LAST.fullmatch(plain)
     if match is not None:
         return match[1], match[2]

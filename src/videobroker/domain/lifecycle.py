@@ -1,7 +1,6 @@
-"""What falls due for a session by the mere passing of time, and when.
+"""Time-driven lifecycle of a session: close the call and its room, report no-shows, finalize the verdicts.
 
-Everything here follows from facts that are stored anyway: a service that was down for a day looks at the same facts
-afterwards, and finds the same errands, overdue.
+The steps are derived from stored facts only. After an outage, the service derives the steps that it missed, overdue.
 """
 
 from collections.abc import Iterator
@@ -14,22 +13,22 @@ from videobroker.domain.calls import EndReason
 from videobroker.domain.sessions import SessionStatus
 
 SETTLING_DELAY = timedelta(minutes=2)
-"""After a call has ended, the provider's last webhooks may be on their way for so long."""
+"""How long after the end of a call the provider's last webhooks may still arrive."""
 
 
 class LifecycleStep(StrEnum):
-    """What is to be done."""
+    """A step of the lifecycle. Steps that are due at the same time run in this order."""
 
     CLOSE = "close"
-    """End the call, shut the room."""
+    """End the call and close the room."""
     REPORT_NO_SHOWS = "report_no_shows"
     CONCLUDE = "conclude"
-    """Write the verdicts."""
+    """Finalize the verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
-    """One errand, from when on, and why."""
+    """A step, and the time from which it is due."""
 
     at: datetime
     step: LifecycleStep
@@ -38,30 +37,30 @@ class DueStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleState:
-    """How a session stands."""
+    """The facts that the steps are derived from."""
 
-    door: AccessContext
+    access: AccessContext
     is_closed: bool
-    """Nobody will be admitted on its terms: cancelled, completed, or without video."""
+    """No one can be admitted: the session is cancelled, completed, or without video."""
     created_at: datetime
     changed_at: datetime
     call_open: bool = False
     room_open: bool = False
-    """It has a room that is not shut."""
+    """A room exists and is not closed."""
     room_closing: bool = False
-    """Somebody began to shut it."""
+    """Closing of the room has started and is not confirmed."""
     present: int | None = None
-    """How many persons are in the call; None when nobody can tell."""
+    """Number of people in the call; None if the provider does not report it."""
     empty_since: datetime | None = None
-    """Since when nobody has been in the open call, nor asked to get into it."""
+    """Since when the open call has been empty, without a new join request."""
     last_call_ended_at: datetime | None = None
     no_shows_reported_for: datetime | None = None
-    """The start for which that was done."""
+    """The start time for which no-shows were reported. A booking that is moved reports them again."""
     concluded: bool = False
 
 
 def list_due_steps(affairs: LifecycleState) -> tuple[DueStep, ...]:
-    """Everything that falls due, the earliest first."""
+    """All steps that are still to be done, in order of their due times. They need not be due yet."""
     return tuple(sorted(_all(affairs), key=lambda due: (due.at, list(LifecycleStep).index(due.step))))
 
 
@@ -72,7 +71,7 @@ def _all(affairs: LifecycleState) -> Iterator[DueStep]:
     yield from _no_shows(affairs)
     if not affairs.call_open:
         for due in _conclusion(affairs):
-            # Closing comes first, but it is not waited for: a room that cannot be shut must not hold up the verdicts.
+            # Ordered after closing, but not blocked by it: a room that cannot be closed must not delay the verdicts.
             yield due if closing is None else replace(due, at=max(due.at, closing.at))
 
 
@@ -83,40 +82,40 @@ def _closing(affairs: LifecycleState) -> DueStep | None:
         return DueStep(affairs.changed_at, LifecycleStep.CLOSE, EndReason.SESSION_CLOSED)
     if affairs.room_closing and not affairs.call_open:
         return DueStep(affairs.changed_at, LifecycleStep.CLOSE, EndReason.REQUESTED)
-    if affairs.door.closes_at is None:
+    if affairs.access.closes_at is None:
         return _closing_of_group(affairs)
-    return DueStep(_end_of_window(affairs.door.closes_at, affairs), LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
+    return DueStep(_end_of_window(affairs.access.closes_at, affairs), LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
 
 
 def _end_of_window(closes_at: datetime, affairs: LifecycleState) -> datetime:
     if not affairs.call_open or affairs.present == 0:
         return closes_at
-    return closes_at + affairs.door.policy.overrun
+    return closes_at + affairs.access.policy.overrun
 
 
 def _closing_of_group(affairs: LifecycleState) -> DueStep | None:
     if not affairs.call_open or affairs.present != 0 or affairs.empty_since is None:
         return None
-    return DueStep(affairs.empty_since + affairs.door.policy.empty_for, LifecycleStep.CLOSE, EndReason.EMPTY)
+    return DueStep(affairs.empty_since + affairs.access.policy.empty_for, LifecycleStep.CLOSE, EndReason.EMPTY)
 
 
 def _no_shows(affairs: LifecycleState) -> Iterator[DueStep]:
-    door = affairs.door
-    if door.starts_at is None or door.closes_at is None or find_permanent_refusal(door, None) is not None:
+    access = affairs.access
+    if access.starts_at is None or access.closes_at is None or find_permanent_refusal(access, None) is not None:
         return
-    at = min(door.starts_at + door.policy.no_show_after, door.closes_at)
-    if affairs.no_shows_reported_for != door.starts_at and affairs.created_at <= at:
+    at = min(access.starts_at + access.policy.no_show_after, access.closes_at)
+    if affairs.no_shows_reported_for != access.starts_at and affairs.created_at <= at:
         yield DueStep(at, LifecycleStep.REPORT_NO_SHOWS)
 
 
 def _conclusion(affairs: LifecycleState) -> Iterator[DueStep]:
-    door = affairs.door
-    if door.closes_at is None or affairs.concluded or not door.video or affairs.created_at > door.closes_at:
+    access = affairs.access
+    if access.closes_at is None or affairs.concluded or not access.video or affairs.created_at > access.closes_at:
         return
-    if door.status is SessionStatus.COMPLETED:
-        shut_at = min(affairs.changed_at, door.closes_at)
-    elif door.status is SessionStatus.CONFIRMED:
-        shut_at = door.closes_at
+    if access.status is SessionStatus.COMPLETED:
+        shut_at = min(affairs.changed_at, access.closes_at)
+    elif access.status is SessionStatus.CONFIRMED:
+        shut_at = access.closes_at
     else:
         return
     settled_at = shut_at if affairs.last_call_ended_at is None else affairs.last_call_ended_at + SETTLING_DELAY

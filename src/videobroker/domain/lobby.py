@@ -1,4 +1,4 @@
-"""The waiting room: who has asked to be let in, and what became of it."""
+"""The waiting room: people who asked to be admitted, and the decisions about them."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,44 +7,45 @@ from videobroker.domain.ids import EntryId
 from videobroker.domain.struct import Struct
 
 STRANDED_AFTER = timedelta(seconds=30)
-"""Without a sign. A network drop of ten seconds is shorter, also for somebody who asks every five."""
+"""Time without a poll after which a waiting person counts as gone. People poll every 5 seconds, so that a network drop
+of 10 seconds does not count."""
 EXPIRED_AFTER = timedelta(days=1)
-"""Without a sign, and without a call: nobody waits so long for a meeting."""
+"""Time without a poll and without a call after which an entry is ignored."""
 
 
 class EntryState(StrEnum):
-    """How far somebody has come."""
+    """The state of an entry in the waiting room."""
 
     WAITING = "waiting"
     STRANDED = "stranded"
-    """They wait, but gave no sign lately. Never stored: it follows from when they were seen."""
+    """Waiting, but without a recent poll. Never stored: `state_at` derives it from `seen_at`."""
     ADMITTED = "admitted"
     DENIED = "denied"
 
 
 class LobbyEntry(Struct):
-    """Somebody's place in the waiting room of a session."""
+    """One person's entry in the waiting room of a session."""
 
     id: EntryId
     user_id: str
-    """Of a guest, the id that they were given."""
+    """For a guest, the generated ID."""
     display_name: str | None
     is_guest: bool
     state: EntryState
     asked_at: datetime
     seen_at: datetime
-    """When they gave the last sign that they still wait."""
+    """The time of the last poll."""
     decided_at: datetime | None = None
     decided_by: str | None = None
-    """The host; None when it was the backend."""
+    """The host's user ID; None if a backend decided."""
 
     @property
     def since(self) -> datetime:
-        """Since when it is as it is."""
+        """When the entry entered its stored state."""
         return self.decided_at or self.asked_at
 
     def state_at(self, now: datetime) -> EntryState:
-        """The state as it shows now."""
+        """The state at `now`, including `STRANDED`."""
         if self.state is EntryState.WAITING and now - self.seen_at >= STRANDED_AFTER:
             return EntryState.STRANDED
         return self.state

@@ -1,4 +1,4 @@
-"""How sessions look from above: to somebody who runs the service, and sees all apps."""
+"""Lists and counts of sessions across all apps, for operators."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,24 +8,24 @@ from videobroker.domain.calls import Call
 from videobroker.domain.sessions import Participant, Session, SessionStatus
 
 MAX_NAMES_SHOWN = 3
-"""So many people of a session stand in a list."""
+"""Participants that a list shows for each session."""
 MAX_TIME_RANGE = timedelta(days=31)
-"""Lists and counts of bookings look at no longer stretch of time."""
+"""The longest period that a list or a count of bookings can cover."""
 
 
 class Phase(StrEnum):
-    """How far a session has come, in a word for people."""
+    """The progress of a session as the console shows it."""
 
     UPCOMING = "upcoming"
     IN_PROGRESS = "in_progress"
-    """A call runs."""
+    """A call is running."""
     COMPLETED = "completed"
-    """Its end has passed, or the app says so."""
+    """Its end has passed, or the app set its status to `completed`."""
     CANCELLED = "cancelled"
 
 
 def determine_phase(session: Session, call: Call | None, now: datetime) -> Phase:
-    """The phase of a session; `call` is its open call. The first that applies."""
+    """The phase of a session. `call` is its open call, if any."""
     terms = session.terms
     if terms.status is SessionStatus.CANCELLED:
         return Phase.CANCELLED
@@ -38,38 +38,38 @@ def determine_phase(session: Session, call: Call | None, now: datetime) -> Phase
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """A stretch of time: from the start on, and before the end."""
+    """A half-open period: `start` is included, `end` is not."""
 
     start: datetime
     end: datetime
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a stretch that is empty, or longer than lists look at."""
+        """Raise `ValueError` if the period is empty or longer than `MAX_TIME_RANGE`."""
         if not timedelta(0) < self.end - self.start <= MAX_TIME_RANGE:
-            raise ValueError(f"a stretch of time has an end behind its start, at most {MAX_TIME_RANGE.days} days on")
+            raise ValueError(f"a period must end after its start, and at most {MAX_TIME_RANGE.days} days later")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionListItem:
-    """A session as it stands in a list."""
+    """A session in a list."""
 
     session: Session
     call: Call | None
     """The open call."""
     people: tuple[Participant, ...]
-    """The first of the roster, by user id."""
+    """The first participants by user ID, at most `MAX_NAMES_SHOWN`."""
     more_people: bool
-    """There are others."""
+    """Whether the session has more participants."""
     now: datetime
 
     @property
     def phase(self) -> Phase:
-        """How far it has come."""
+        """The phase at `now`."""
         return determine_phase(self.session, self.call, self.now)
 
     @property
     def is_overdue(self) -> bool:
-        """It should have begun, and nobody is there."""
+        """Whether the session should have started, and no call is running."""
         terms = self.session.terms
         begun = terms.starts_at is not None and terms.starts_at <= self.now
         confirmed = terms.status is SessionStatus.CONFIRMED and terms.video
@@ -78,16 +78,16 @@ class SessionListItem:
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
-    """How many sessions of a stretch of time are in each phase."""
+    """The number of sessions of a period in each phase."""
 
     upcoming: int = 0
     in_progress: int = 0
-    """Whatever their time: calls that run now."""
+    """All running calls, regardless of the period."""
     completed: int = 0
     cancelled: int = 0
     present: int = 0
-    """How many people are in calls now."""
+    """Number of people who are in calls now."""
 
-    def of(self, phase: Phase) -> int:
-        """How many of this phase."""
+    def count(self, phase: Phase) -> int:
+        """The number of sessions in `phase`."""
         return int(getattr(self, phase.value))

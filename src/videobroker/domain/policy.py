@@ -1,4 +1,4 @@
-"""What an app may decide about its sessions, and what is decided when it says nothing."""
+"""The policy of a session: the settings that apps and sessions can change, with their defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 PolicyPatch = Mapping[str, Any]
-"""Some fields of `Policy` with other values, as JSON keeps them; already validated."""
+"""Fields of `Policy` with other values, in their JSON form. Already validated."""
 
 EMPTY_MAPPING: Mapping[str, Any] = MappingProxyType({})
 
 
 class WaitingRoom(StrEnum):
-    """Who is kept outside although the window is open."""
+    """Who has to wait although the window is open."""
 
     OFF = "off"
     UNTIL_HOST = "until_host"
@@ -23,12 +23,12 @@ class WaitingRoom(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of one session. Durations are whole seconds."""
+    """The settings of one session. Durations are whole seconds."""
 
     opens_before_seconds: int = 600
     """The window opens this long before the start."""
     opens_before_seconds_by_role: Mapping[str, int] = field(default_factory=lambda: EMPTY_MAPPING)
-    """Other openings for some app roles."""
+    """Exceptions from `opens_before_seconds` by app role."""
     grace_seconds: int = 900
     """The window closes this long after the end."""
     overrun_seconds: int = 3600
@@ -45,24 +45,24 @@ class Policy:
     """
     guests_allowed: bool = False
     token_seconds: int | None = None
-    """Longest life of a participant's token; None leaves it to the provider (100ms 24 h, Agora 1 h)."""
+    """Maximum lifetime of a participant's token; None: the provider's default (100ms 24 h, Agora 1 h)."""
     guest_token_seconds: int = 7200
-    """Longest life of a guest's token."""
+    """Maximum lifetime of a guest's token."""
     ticket_seconds: int | None = None
-    """Longest lifetime of a link from its creation; None: until the window closes (without a schedule: 12 hours)."""
+    """Maximum lifetime of a link from its creation; None: until the window closes (without a schedule: 12 hours)."""
     late_after_seconds: int = 300
-    """Who arrives later than this after the start is late."""
+    """A person who arrives later than this after the start is late."""
     left_early_before_seconds: int = 300
-    """Who is gone this long before the end has left early."""
+    """A person who leaves earlier than this before the end has left early."""
     minimum_presence_seconds: int = 60
-    """Who was there for less was absent."""
+    """A person who was present for less than this was absent."""
     no_show_after_seconds: int = 600
-    """Who has not been there by then, counted from the start, is reported as missing."""
+    """A person who has not arrived this long after the start is reported as a no-show."""
     empty_seconds: int = 300
-    """A group's call ends when nobody has been in it for so long."""
+    """A group's call ends after it has been empty for this long."""
 
     def with_changes(self, patch: PolicyPatch) -> "Policy":
-        """This policy with the fields of `patch`. Unknown fields are ignored: an older program may read newer rows."""
+        """This policy with the fields of `patch`. Unknown fields are ignored, because newer versions may add some."""
         if not patch:
             return self
         changes = {name: value for name, value in patch.items() if name in _FIELDS}
@@ -73,36 +73,36 @@ class Policy:
         return replace(self, **changes)
 
     def opens_before(self, role: str) -> timedelta:
-        """How long before the start somebody with this app role may enter."""
+        """How long before the start people with this app role may join."""
         return timedelta(seconds=self.opens_before_seconds_by_role.get(role, self.opens_before_seconds))
 
     @property
     def grace(self) -> timedelta:
-        """How long after the end one may still enter."""
+        """How long after the end people may still join."""
         return timedelta(seconds=self.grace_seconds)
 
     @property
     def overrun(self) -> timedelta:
-        """How much longer than that while a call is running."""
+        """How much longer than `grace` people may join while a call is running."""
         return timedelta(seconds=self.overrun_seconds)
 
     @property
     def left_early_before(self) -> timedelta:
-        """How long before the end one may go."""
+        """How long before the end people may leave without a `left_early` verdict."""
         return timedelta(seconds=self.left_early_before_seconds)
 
     @property
     def no_show_after(self) -> timedelta:
-        """How long after the start missing people are reported."""
+        """How long after the start no-shows are reported."""
         return timedelta(seconds=self.no_show_after_seconds)
 
     @property
     def empty_for(self) -> timedelta:
-        """How long a group's call may be empty."""
+        """How long a group's call may be empty before it ends."""
         return timedelta(seconds=self.empty_seconds)
 
     def token_lifetime(self, *, guest: bool, default: timedelta) -> timedelta:
-        """The longest life of a token; `default` is the provider's, for a policy that says nothing."""
+        """The maximum lifetime of a token. `default` is the provider's, used if the policy sets none."""
         life = default if self.token_seconds is None else timedelta(seconds=self.token_seconds)
         return min(life, timedelta(seconds=self.guest_token_seconds)) if guest else life
 

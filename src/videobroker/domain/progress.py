@@ -1,4 +1,4 @@
-"""How far a session has come."""
+"""Progress of a booking for the legacy endpoints, which start, complete, and cancel bookings in steps."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from videobroker.domain.sessions import Participant, Session
 
 
 class ProgressAction(StrEnum):
-    """What may be done to a booking's progress."""
+    """A change of a booking's progress."""
 
     REOPEN = "reopen"
-    """Confirmed, and no call is running."""
+    """Back to confirmed, without a running call."""
     START = "start"
     COMPLETE = "complete"
     CANCEL = "cancel"
@@ -28,7 +28,7 @@ class SessionProgress:
     own: Participant | None
     """The entry of the user who sent the request; None for a backend."""
     room: Room | None
-    """The room at the provider the session sticks to; None before there is one."""
+    """The room at the session's provider; None before there is one."""
     call_running: bool
 
 

@@ -1,4 +1,4 @@
-"""Rejected authentication, counted: one event stands for all rejections of an app for one reason in a while."""
+"""Rejected authentication, aggregated: one event counts all rejections of an app for one reason in a period."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,31 +9,31 @@ from videobroker.domain.ids import AppId, EventId, uuid7
 from videobroker.domain.times import rfc3339
 
 MAX_ADDRESSES = 100
-"""Distinct addresses that are counted."""
+"""Distinct IP addresses that are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectionTally:
-    """Rejections of one app for one reason."""
+    """The rejections of one app for one reason."""
 
     app_id: AppId
-    """`SERVICE_ID` for credentials of no app."""
+    """`SERVICE_ID` if the credential belongs to no app."""
     reason: str
-    """The code of the error."""
+    """The error code."""
     count: int
     first_at: datetime
     last_at: datetime
     addresses: frozenset[str]
 
     def plus(self, address: str | None, now: datetime) -> "RejectionTally":
-        """With one more."""
+        """This tally with one more rejection."""
         addresses = self.addresses
         if address is not None and len(addresses) < MAX_ADDRESSES:
             addresses |= {address}
         return replace(self, count=self.count + 1, last_at=max(self.last_at, now), addresses=addresses)
 
     def event(self) -> Event:
-        """As the journal has it. The address is named if there was only one."""
+        """The event for the journal. It names the IP address if there was only one."""
         return Event(
             id=EventId(uuid7(self.last_at)),
             type=EventType.AUTHENTICATION_REJECTED,
@@ -50,12 +50,12 @@ class RejectionTally:
 
 
 def start_tally(app_id: AppId, reason: str, address: str | None, now: datetime) -> RejectionTally:
-    """A tally of one."""
+    """A tally of one rejection."""
     return RejectionTally(app_id, reason, 1, now, now, frozenset() if address is None else frozenset({address}))
 
 
 def merge_tallies(one: RejectionTally, other: RejectionTally) -> RejectionTally:
-    """Both together; they are of the same app and reason."""
+    """The sum of two tallies of one app and one reason."""
     return replace(
         one,
         count=one.count + other.count,

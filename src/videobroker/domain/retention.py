@@ -1,4 +1,4 @@
-"""How long a deployment keeps what was needed once: webhooks of providers, deliveries of ours."""
+"""Retention of processed webhooks of providers and of finished deliveries."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,32 +7,32 @@ from typing import Literal
 from videobroker.domain.webhooks import DeliveryState
 
 MIN_RETENTION = timedelta(days=7)
-"""Providers send the same webhook again within minutes, we deliver for a little more than a day, calls are settled
-within hours, and whoever looks into a complaint wants a week. Only somebody who replays webhooks at the vendor can
-bring older ones back, for 30 days: those are taken as new then, and change nothing."""
+"""Providers repeat a webhook within minutes, deliveries are retried for about 28 hours, calls are settled within
+hours, and support needs about a week. Only a replay at the vendor can send older webhooks (up to 30 days): after
+deletion they count as new, and change nothing."""
 
 NoticeState = Literal["pending", "applied", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """One deployment's choice; None: for good."""
+    """The retention of one deployment; None: unlimited."""
 
     notices: timedelta | None = timedelta(days=30)
     deliveries: timedelta | None = timedelta(days=30)
 
 
 def is_notice_expired(state: NoticeState, received_at: datetime, retention: timedelta, now: datetime) -> bool:
-    """Whether a provider's webhook is needed no more: something came of it, and it has been kept long enough."""
+    """Whether a provider's webhook may be deleted: it is processed and older than `retention`."""
     return state != "pending" and now - received_at > retention
 
 
 def is_delivery_expired(
     state: DeliveryState, created_at: datetime, attempted_at: datetime | None, retention: timedelta, now: datetime
 ) -> bool:
-    """Whether a delivery has come to an end, and has been kept long enough since.
+    """Whether a delivery may be deleted: it is finished, and its last attempt is older than `retention`.
 
-    `attempted_at` is the last attempt: an old event may have been sent once more.
+    `attempted_at` is the last attempt, which can be much later than the event: deliveries can be replayed.
     """
     ended_at = created_at if attempted_at is None else max(created_at, attempted_at)
     return state is not DeliveryState.PENDING and now - ended_at > retention

@@ -1,4 +1,4 @@
-"""The provider-side place of a session."""
+"""Rooms: the provider-side places of sessions. Also room codes and uids."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from videobroker.domain.policy import EMPTY_MAPPING
 from videobroker.domain.struct import Struct, field
 
 MAX_PERSON_UID = 2_000_000_000
-"""People get a uid from 1 up to here. The rest, up to 2^31-1, is kept for recorders and screen shares; above that
-some SDKs show negative numbers."""
+"""The highest uid of a person. Uids above it, up to 2^31-1, are reserved for recorders and screen shares. Some SDKs
+show uids above 2^31-1 as negative numbers."""
 
 
 StoredCodes: TypeAlias = bytes | Mapping[str, str]
-"""Room codes by provider role as they are stored: encrypted, or in plain text by older versions; falsy without any."""
+"""Room codes by provider role in their stored form: encrypted, or in plain text by older versions. Falsy if none."""
 
 
 class RoomState(StrEnum):
-    """`preparing` and `closing` are intentions that were written before the provider was asked."""
+    """`preparing` and `closing` are intentions, stored before the request to the provider."""
 
     PREPARING = "preparing"
     READY = "ready"
@@ -30,27 +30,27 @@ class RoomState(StrEnum):
 
 
 class Room(Struct):
-    """What we know of a session's room at one provider."""
+    """The stored state of a session's room at one provider."""
 
     id: RoomId
     session_id: SessionId
     provider: ProviderName
     state: RoomState
     provider_room_id: str | None = None
-    """100ms room id or Agora channel; known once the provider answered."""
+    """100ms room ID or Agora channel; None until the provider created it."""
     codes: StoredCodes = field(default_factory=lambda: EMPTY_MAPPING)
     """Falsy until the ready-made page was requested. `storage.room_codes.RoomCodes` decrypts them."""
     closure: str | None = None
-    """What the provider answered when the room was closed; it wants it back to open the room again."""
+    """The result of closing the room at the provider, which is needed to reopen it."""
     generation: int = 0
-    """How many rooms at the provider the session has used up and left before this one."""
+    """How many earlier rooms at the provider the session has used up."""
     codes_issued: bool = False
-    """Whether room codes were ever created in the present room at the provider."""
+    """Whether room codes were ever created in this room at the provider."""
     hidden_from_repr = ("codes",)
 
 
 class FormerRoom(Struct):
-    """A room at the provider that a session has left for a new one. Webhooks about it still belong to the session."""
+    """An earlier room of a session at the provider. Webhooks about it still belong to the session."""
 
     session_id: SessionId
     provider: ProviderName
@@ -61,25 +61,25 @@ class FormerRoom(Struct):
 def build_room_name(app_id: AppId, session_id: SessionId, generation: int = 0) -> str:
     """The name of a session's room at any provider.
 
-    Always the same for the same session and generation, so that a room created just before a crash is found again. At
-    most 63 characters of `0-9a-v` and `-`: 100ms compares names without case, and Agora allows fewer than 64 bytes.
+    Deterministic, so that a room that was created just before a crash is found again. At most 63 characters of `0-9a-v`
+    and `-`: 100ms compares names case-insensitively, and Agora allows fewer than 64 bytes.
     """
     name = f"vb-{_short(app_id.int)}-{_short(session_id.int)}"
     return f"{name}-{generation}" if generation else name
 
 
 def compute_code_id(code: str) -> str:
-    """The name under which the journal remembers a room code: it tells codes apart and gives none away."""
+    """An identifier for the journal that distinguishes room codes without revealing them."""
     return f"code:{hashlib.sha256(code.encode()).hexdigest()[:12]}"
 
 
 def add_code_prefix(code: str, prefix: str | None) -> str:
-    """The code as the app's people see it: with the app's prefix, where it has one."""
+    """The code as participants see it: with the app's prefix, if it has one."""
     return f"{prefix}-{code}" if prefix else code
 
 
 def strip_code_prefix(alias: str, prefix: str | None) -> str:
-    """The provider's code behind an alias; a code without the prefix is itself."""
+    """The provider's code. A code without the prefix is returned unchanged."""
     return alias.removeprefix(f"{prefix}-") if prefix else alias
 
 

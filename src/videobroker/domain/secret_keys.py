@@ -1,4 +1,4 @@
-"""Which secret keys stored rows depend on, and whether a key may be dropped."""
+"""Rotation of secret keys: which keys stored rows depend on, and whether a key may be dropped."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class KeyReport:
 
     @property
     def outdated_rows(self) -> int:
-        """How many these are."""
+        """The number of outdated rows."""
         return sum(use.rows for use in self.outdated)
 
     @property

@@ -1,4 +1,4 @@
-"""A session: a booking or a group that may meet on video."""
+"""Sessions: bookings and groups that may meet on video, and their participants."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from videobroker.domain.struct import Struct, field
 
 
 class SessionKind(StrEnum):
-    """What the app calls it. A booking has a schedule and a status; a group is open while its video is on."""
+    """A booking has a schedule and a status; a group is open while its video is on."""
 
     BOOKING = "booking"
     GROUP = "group"
 
 
 class SessionStatus(StrEnum):
-    """How far a booking has come. A group is `confirmed` until it is cancelled."""
+    """The status of a booking. A group is `confirmed` until it is cancelled."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -36,7 +36,7 @@ class Modality(StrEnum):
 
 
 class SessionKey(Struct):
-    """How an app names one of its sessions."""
+    """Identifies a session by the app's own reference."""
 
     app_id: AppId
     kind: SessionKind
@@ -44,21 +44,21 @@ class SessionKey(Struct):
 
     @property
     def label(self) -> str:
-        """For sentences: `booking 'lesson-1'`."""
+        """For messages: `booking 'lesson-1'`."""
         return f"{self.kind} {self.reference!r}"
 
 
 class Participant(Struct):
-    """Somebody registered for a session."""
+    """A person registered for a session."""
 
     user_id: str
     role: str
-    """The app's role."""
+    """The app role."""
     display_name: str | None = None
 
 
 class SessionTerms(Struct):
-    """What an app says about a session; registering the same terms again changes nothing."""
+    """What an app registers about a session. Registering equal terms again changes nothing."""
 
     title: str | None = None
     status: SessionStatus = SessionStatus.CONFIRMED
@@ -68,13 +68,13 @@ class SessionTerms(Struct):
     ends_at: datetime | None = None
     """Both or neither; a group has neither."""
     providers: tuple[ProviderName, ...] = ()
-    """In order of preference; empty means the app's accounts in their own order."""
+    """In order of preference; empty: all accounts of the app, in the order of `ProviderName`."""
     policy: PolicyPatch = field(default_factory=lambda: EMPTY_MAPPING)
     metadata: Mapping[str, Any] = field(default_factory=lambda: EMPTY_MAPPING)
 
     @property
     def is_closed(self) -> bool:
-        """Nobody will be admitted on these terms: calls end, and rooms are shut."""
+        """Whether no one can be admitted with these terms. Calls end, and rooms are closed."""
         return not self.video or self.status in {SessionStatus.CANCELLED, SessionStatus.COMPLETED}
 
 
@@ -85,30 +85,30 @@ class Session(Struct):
     key: SessionKey
     terms: SessionTerms
     provider: ProviderName | None
-    """The provider the session sticks to since its first room; None before that."""
+    """The provider of the session's first room, which does not change by itself; None before the first room."""
     version: int
-    """Counts the changes, beginning with 1."""
+    """Counts changes, starting at 1."""
     created_at: datetime
     updated_at: datetime
     no_shows_reported_for: datetime | None = None
-    """The start for which missing people were reported."""
+    """The start time for which no-shows were reported."""
     concluded_at: datetime | None = None
-    """When its verdicts became final; None before that."""
+    """When the verdicts became final."""
     ended_for_all_at: datetime | None = None
-    """When a host or a backend ended its last call for everyone; None once another call has started."""
+    """When a host or a backend ended the last call for everyone; None after another call has started."""
 
     @property
     def modality(self) -> Modality:
-        """For bookings: `video` in the app's word."""
+        """`terms.video` in the terms of the API. For bookings only."""
         return Modality.VIRTUAL if self.terms.video else Modality.PHYSICAL
 
 
 EMBEDDED_PARTICIPANTS = 100
-"""An answer about one session lists at most this many participants; the paged list has all of them."""
+"""Participants that a response about one session contains at most; the paginated list has all of them."""
 
 
 class SessionView(Struct):
-    """How much of a session an actor sees, besides its public part."""
+    """The parts of a session that an actor sees besides its public part."""
 
     details: bool = True
     """Policy and metadata."""
@@ -122,7 +122,7 @@ FULL_VIEW = SessionView()
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session in a list: without its participants; there may be thousands."""
+    """A session in a list, without its participants: there may be thousands."""
 
     session: Session
     participant_count: int
@@ -133,7 +133,7 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationResult:
-    """A session with participants, as it is after a change, and what the change did."""
+    """The state of a session after a change, and the effects of the change."""
 
     session: Session
     participants: tuple[Participant, ...]
@@ -145,12 +145,12 @@ class RegistrationResult:
     created: bool = False
     changed: bool = False
     closes: bool = False
-    """The call ended with the change, and the room is to be shut."""
+    """The change ended the call, and the caller must close the room."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions a list shows; None leaves a field open."""
+    """Filters of a session list; None: no restriction."""
 
     participant: str | None = None
     status: SessionStatus | None = None

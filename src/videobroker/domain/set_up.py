@@ -1,4 +1,4 @@
-"""What the journal says about a change of the set-up: which settings changed, and never a secret."""
+"""Journal events about changes of an app's configuration. They name the changed settings and contain no secrets."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,17 +14,17 @@ from videobroker.domain.webhooks import Endpoint
 
 
 def create_set_up_event(event_type: EventType, *, actor: Actor, via: Via, now: datetime, **data: Any) -> Event:
-    """Something about the set-up of an app that happened now."""
+    """An event with a new ID about the configuration of an app, dated `now`. It is not stored yet."""
     return Event(EventId(uuid7(now)), event_type, now, actor, data={**data, "via": via.value})
 
 
 def determine_origin(actor: Actor) -> Via:
-    """How an actor who sends requests changes something."""
+    """The interface that an actor who sends requests uses."""
     return Via.CONSOLE if actor.operator is not None else Via.API
 
 
 def list_settings(app: App) -> dict[str, Any]:
-    """The settings of an app, each under its name, as JSON."""
+    """The settings of an app as JSON values, by name."""
     return {
         **{f"policy.{name}": value for name, value in app.policy.items()},
         **{f"role_maps.{provider.value}": dict(roles) for provider, roles in app.role_maps.items()},
@@ -34,7 +34,7 @@ def list_settings(app: App) -> dict[str, Any]:
 
 
 def compare_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What differs, by name; what is not set is None."""
+    """The values that differ, by name; None for values that are not set."""
     return {
         name: {"before": before.get(name), "after": after.get(name)}
         for name in sorted({*before, *after})
@@ -43,12 +43,12 @@ def compare_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
 
 
 def list_changed_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The names of what differs, without the values."""
+    """The names of the values that differ."""
     return list(compare_settings(before, after))
 
 
 def describe_rules_change(before: TokenRules | None, after: TokenRules) -> dict[str, Any]:
-    """The names of the rules that differ, and those that are no secret."""
+    """Event data: the names of the rules that differ, and the rules that are not secret."""
     return {
         "changed": list_changed_names({} if before is None else asdict(before), asdict(after)),
         "issuer": after.issuer,
@@ -58,7 +58,7 @@ def describe_rules_change(before: TokenRules | None, after: TokenRules) -> dict[
 
 
 def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    """How an endpoint is set. Of the URL only the host: the rest may hold a credential."""
+    """Event data: the settings of an endpoint. Of the URL only the host, since the rest may contain a credential."""
     return {
         "endpoint": str(endpoint.id),
         "host": endpoint.host,
@@ -69,7 +69,7 @@ def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def list_changed_endpoint_settings(before: Endpoint, after: Endpoint) -> list[str]:
-    """The names of the settings of an endpoint that differ."""
+    """The names of an endpoint's settings that differ."""
     names = ("url", "description", "types", "ordered")
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
     return changed + (["enabled"] if (before.disabled is None) != (after.disabled is None) else [])

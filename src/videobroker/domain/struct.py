@@ -1,8 +1,8 @@
-"""Values that every join makes a good number of.
+"""`Struct`: immutable value objects for the hot path, as an alternative to frozen dataclasses.
 
-A frozen dataclass sets its fields one by one, past the method that refuses to set them; with twenty values, that took
-a sixth of a join. These are used in the same way (`dataclasses.replace` and `fields` know them), and made in a tenth
-of the time. Nothing that they refer to refers to them, so the collector of garbage need not look at them.
+A frozen dataclass sets every field through `object.__setattr__`. A join creates about twenty values, which took a
+sixth of its time. A `Struct` is created in a tenth of the time and works with `dataclasses.replace` and `fields`.
+Structs are excluded from garbage collection, so they must not be part of reference cycles.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ field = msgspec.field
 
 
 class _Fields:
-    """As `dataclasses` looks for them."""
+    """Provides `__dataclass_fields__`, by which `dataclasses` recognizes its classes."""
 
     def __get__(self, _: object, kind: "type[Struct]") -> Mapping[str, Any]:
         return _fields_of(kind)
@@ -30,15 +30,15 @@ def _fields_of(kind: "type[Struct]") -> Mapping[str, Any]:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Struct(msgspec.Struct, frozen=True, gc=False):
-    """Frozen; equal by class and fields, and hashable where they are. What changes is a copy: `replace`."""
+    """Base class of immutable values. Equal by class and fields; hashable if the fields are."""
 
     hidden_from_repr: ClassVar[tuple[str, ...]] = ()
-    """Fields that its `repr` does not show."""
+    """Fields that `repr` omits."""
     __dataclass_fields__: ClassVar[Any] = _Fields()
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.hidden_from_repr]
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
-        return f"{type(self).__name__}({told})"
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({shown})"

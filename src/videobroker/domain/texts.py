@@ -1,4 +1,4 @@
-"""Which texts are accepted as identifiers and as names: one rule each, for every way into the service."""
+"""Validation of identifiers and display names: one rule each, used by every interface of the service."""
 
 import re
 
@@ -18,7 +18,7 @@ _INVISIBLE_BEYOND_BMP = "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U0
 _SURROGATES = r"\ud800-\udfff"
 
 LINE_PATTERN = f"^[^{_UNSAFE}]*$"
-"""In the regular expressions of ECMA-262, as JSON Schema has them. Unpaired surrogates are no valid JSON anyway."""
+"""ECMA-262 regular expressions, for JSON Schema. They need not exclude unpaired surrogates, which JSON cannot carry."""
 IDENTIFIER_PATTERN = rf"^(?!\.{{1,2}}$)[^{_UNSAFE}/\u0020]([^{_UNSAFE}/]*[^{_UNSAFE}/\u0020])?$"
 NAME_PATTERN = f"^[^{_UNSAFE}]*[^{_UNSAFE}{_INVISIBLE}][^{_UNSAFE}]*$"
 
@@ -28,14 +28,15 @@ _VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")
 
 def is_line(text: str) -> bool:
     """Whether the text is one line without control characters that can be stored and displayed."""
-    # Nearly every id is ASCII, where these two agree with the pattern and take a third of its time.
+    # Most IDs are ASCII, where these two methods agree with the pattern and take a third of its time.
     return (text.isascii() and text.isprintable()) or _LINE.fullmatch(text) is not None
 
 
 def check_identifier(text: str) -> str:
-    """The text, if it can identify a user or a session. Identifiers are compared as they are, not normalized.
+    """Return the text if it can identify a user or a session. Raises `ValueError`.
 
-    It can be sent in a path segment, in a header, and as the `sub` of a token. Raises `ValueError`.
+    A valid identifier fits in a path segment, in a header, and in the `sub` of a token. Identifiers are compared
+    exactly, without normalization.
     """
     if not 1 <= len(text) <= MAX_IDENTIFIER_LENGTH:
         raise ValueError(f"an id must have 1 to {MAX_IDENTIFIER_LENGTH} characters")
@@ -58,7 +59,7 @@ def is_name(text: str) -> bool:
 
 
 def check_name(text: str) -> str:
-    """The text, if it can be displayed as the name of a person or the title of a session. Raises `ValueError`."""
+    """Return the text if it can be displayed as a person's name or a session's title. Raises `ValueError`."""
     if not 1 <= len(text) <= MAX_NAME_LENGTH:
         raise ValueError(f"a name must have 1 to {MAX_NAME_LENGTH} characters")
     if not is_line(text):

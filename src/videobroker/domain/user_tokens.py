@@ -20,19 +20,18 @@ from videobroker.errors import (
 HMAC_BLOCK_BYTES = 64
 """Of SHA-256."""
 MAX_CLOCK_SKEW = timedelta(seconds=30)
-"""So far may the clocks of the app and ours differ."""
+"""Tolerated difference between the identity provider's clock and ours."""
 MAX_TOKEN_LENGTH = 8192
-"""Characters. No sensible token is longer, and headers have bounds anyway."""
-MAX_ISSUER_LENGTH = 255
+"""Characters. Real tokens are much shorter."""
 MAX_ISSUER_LENGTH = 255
 DEFAULT_LIFETIME_SECONDS = 24 * 3600
 """Covers the defaults of Firebase (1 h), Cognito (1 h), Okta (1 h), Entra ID (60 to 90 min), and Auth0 (24 h)."""
 MAX_LIFETIME_SECONDS = 30 * 24 * 3600
-"""The longest lifetime that an app can configure; also the longest that Auth0 issues."""
+"""The maximum lifetime that an app can configure. It is also the maximum of Auth0."""
 
 
 class Algorithm(StrEnum):
-    """How tokens may be signed. Nothing else is ever accepted, whatever a token says of itself."""
+    """The accepted signature algorithms."""
 
     HS256 = "HS256"
     RS256 = "RS256"
@@ -47,25 +46,25 @@ class TokenRules:
     secret: str | None = field(default=None, repr=False)
     jwks_url: str | None = None
     issuer: str | None = None
-    """What `iss` must be; None checks nothing, and lets the token be tried against every app that says nothing."""
+    """The required `iss`; None: not checked, so that tokens of every issuer are tried against this app."""
     audience: str | None = None
-    """What `aud` must hold; None checks nothing."""
+    """A value that `aud` must contain; None: not checked."""
     max_lifetime_seconds: int = DEFAULT_LIFETIME_SECONDS
-    """Tokens whose `exp` is later than this after their `iat`, or after now, are refused."""
+    """Tokens whose `exp` is later than this after their `iat`, or after now, are rejected."""
 
     def __post_init__(self) -> None:
         if (self.secret is None) == (self.jwks_url is None):
-            raise ValueError("user tokens are checked either by a `secret` or by a `jwks_url`")
+            raise ValueError("user tokens need either a `secret` or a `jwks_url`")
         if self.secret is not None and len(self.secret.encode()) < 32:
             raise ValueError("the secret of user tokens needs at least 32 bytes (RFC 7518, section 3.2)")
         if self.jwks_url is not None and self.issuer is None:
-            raise ValueError("with a `jwks_url` the `issuer` must be named: it tells whose keys to ask for")
+            raise ValueError("a `jwks_url` requires the `issuer`: it determines whose keys to fetch")
         if not 1 <= self.max_lifetime_seconds <= MAX_LIFETIME_SECONDS:
             raise ValueError(f"`max_lifetime_seconds` must be between 1 and {MAX_LIFETIME_SECONDS} (30 days)")
 
     @property
     def hmac_key(self) -> bytes | None:
-        """The secret as HMAC uses it: different texts can be one key (RFC 2104, section 2)."""
+        """The secret after HMAC's key preparation: different secrets can be the same key (RFC 2104, section 2)."""
         if self.secret is None:
             return None
         key = self.secret.encode()
@@ -75,14 +74,14 @@ class TokenRules:
 
 
 class UnverifiedToken(Struct):
-    """What a token says of itself, before its signature is verified: only good for choosing the rules to try."""
+    """The claims of a token before its signature is verified. Use them only to select the rules to try."""
 
     algorithm: str
     issuer: str | None
     audiences: frozenset[str]
 
     def may_fit(self, rules: TokenRules) -> bool:
-        """Whether these rules accept the token, if its signature is valid."""
+        """Whether these rules may accept the token, provided that its signature is valid."""
         return (
             (self.algorithm == Algorithm.HS256) == (rules.secret is not None)
             and rules.issuer in (None, self.issuer)
@@ -91,12 +90,12 @@ class UnverifiedToken(Struct):
 
 
 def is_issuer(value: object) -> TypeGuard[str]:
-    """Whether this can be the `iss` of a token. Anything else cannot be looked up."""
+    """Whether the value can be the `iss` of a token."""
     return isinstance(value, str) and 1 <= len(value) <= MAX_ISSUER_LENGTH and is_line(value)
 
 
 def check_new_rules(rules: TokenRules) -> None:
-    """Raise `InvalidInput` for rules that no token could ever fit."""
+    """Raise `InvalidInput` for rules that no token can satisfy."""
     if rules.issuer is not None and not is_issuer(rules.issuer):
         raise InvalidInput(f"The `issuer` must have 1 to {MAX_ISSUER_LENGTH} characters, and no control characters.")
     if rules.audience == "":
@@ -114,10 +113,10 @@ def _is_web_address(url: str) -> bool:
 
 
 def may_accept_same_token(one: TokenRules, other: TokenRules) -> bool:
-    """Whether a token with one issuer and one audience could be valid by both rules.
+    """Whether a token with one issuer and one audience could satisfy both rules.
 
-    Different URLs can publish the same key, so with published keys the issuer decides. A token that names both
-    audiences is not considered: it is refused when it is used.
+    Different URLs can publish the same key, so for published keys the issuer decides. Tokens that contain both
+    audiences are not considered: they are rejected at sign-in.
     """
     if one.hmac_key != other.hmac_key:
         return False
@@ -127,11 +126,11 @@ def may_accept_same_token(one: TokenRules, other: TokenRules) -> bool:
 
 
 class VerifiedUser(Struct):
-    """What a valid user token says."""
+    """The content of a valid user token."""
 
     user_id: str
     expires_at: datetime
-    """Its `exp`. Up to `MAX_CLOCK_SKEW` before now, because clocks differ."""
+    """The `exp` claim. It can be up to `MAX_CLOCK_SKEW` in the past."""
 
 
 def read_verified_user(claims: dict[str, object], now: datetime, *, max_lifetime: timedelta) -> VerifiedUser:
@@ -146,8 +145,8 @@ def read_verified_user(claims: dict[str, object], now: datetime, *, max_lifetime
 def check_times(claims: dict[str, object], now: datetime, *, max_lifetime: timedelta) -> datetime:
     """Return the expiry of a token that is valid at `now` within `MAX_CLOCK_SKEW` (RFC 7519, sections 4.1.4 to 4.1.6).
 
-    The lifetime counts from `iat`, so that a token is not refused first and accepted later. A token without `iat`, or
-    with one in the future, counts from `now`.
+    The lifetime counts from `iat`, so that a rejected token is not accepted later. For a token without `iat`, or with
+    one in the future, it counts from `now`.
     """
     expires_at, not_before = claims.get("exp"), claims.get("nbf", 0)
     if not _is_number(expires_at) or not _is_number(not_before):
@@ -173,7 +172,7 @@ def _hours(duration: timedelta) -> str:
 
 
 def read_user_id(claims: dict[str, object]) -> str:
-    """The `sub` of the token: our `user_id`. A number counts as its digits."""
+    """The `sub` claim as a user ID. An integer is converted to its decimal digits. Raises `UserTokenInvalid`."""
     subject = claims.get("sub")
     if isinstance(subject, int) and not isinstance(subject, bool) and abs(subject) < 10**MAX_IDENTIFIER_LENGTH:
         subject = str(subject)
@@ -186,5 +185,5 @@ def read_user_id(claims: dict[str, object]) -> str:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    # Python reads NaN, Infinity and integers of any size from JSON: no moment is like that, and NaN would never expire.
+    # Python parses NaN, Infinity, and integers of any size from JSON. A token whose `exp` is NaN would never expire.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53

@@ -114,7 +114,7 @@ async def _snapshot(
     room = next((room for room in found if room.provider is session.provider), None)
     last_ended = max((call.ended_at for call in held if call.ended_at is not None), default=None)
     affairs = LifecycleState(
-        door=build_access_context(app, session, call_running=call is not None),
+        access=build_access_context(app, session, call_running=call is not None),
         is_closed=session.terms.is_closed,
         created_at=session.created_at,
         changed_at=session.updated_at,

@@ -203,7 +203,7 @@ def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
 def _first_due(app: App, session: Session) -> datetime | None:
     door = build_access_context(app, session, call_running=False)
     dues = list_due_steps(
-        LifecycleState(door=door, is_closed=False, created_at=session.created_at, changed_at=session.updated_at)
+        LifecycleState(access=door, is_closed=False, created_at=session.created_at, changed_at=session.updated_at)
     )
     return dues[0].at if dues else None
 

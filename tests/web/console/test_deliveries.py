@@ -20,7 +20,7 @@ from videobroker.usecases.webhooks.endpoints import EndpointRequest
 @pytest.fixture
 async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Backend]:
     """The app's backend, on this machine; this test may deliver there."""
-    courier = WebhookSender(anywhere=True)
+    courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(broker.webhook_sender, "send", courier.send)
     monkeypatch.setattr(broker.webhook_sender, "anywhere", True)
     async with listening() as backend:

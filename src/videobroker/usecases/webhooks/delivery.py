@@ -143,7 +143,7 @@ async def _write(
         await endpoints.mark_working(transaction, endpoint.app_id, endpoint.id)
         await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
         return
-    next_at = schedule_next_attempt(due.failures + 1, now, asked=sent.retry_after, dice=_dice)
+    next_at = schedule_next_attempt(due.failures + 1, now, retry_after=sent.retry_after, dice=_dice)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
     await deliveries.record_attempt(transaction, due, attempt, state=state, next_at=next_at)
     failing_since = await endpoints.mark_failing(transaction, endpoint.app_id, endpoint.id, now=now)

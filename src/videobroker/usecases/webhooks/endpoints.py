@@ -67,7 +67,7 @@ async def create(context: RequestContext, wish: EndpointRequest) -> Endpoint:
     endpoint = Endpoint(
         id=EndpointId(uuid7(context.now)),
         app_id=context.app.id,
-        url=check_endpoint_url(wish.url, anywhere=context.broker.webhook_sender.anywhere),
+        url=check_endpoint_url(wish.url, allow_private=context.broker.webhook_sender.allow_private),
         description=wish.description,
         types=wish.types,
         ordered=wish.ordered,
@@ -147,7 +147,9 @@ async def change(
         known = await _found(context, transaction, endpoint_id, locked=True)
         changed = replace(
             known,
-            url=known.url if url is None else check_endpoint_url(url, anywhere=context.broker.webhook_sender.anywhere),
+            url=known.url
+            if url is None
+            else check_endpoint_url(url, allow_private=context.broker.webhook_sender.allow_private),
             description=known.description if description is None else description,
             types=known.types if types is None else types,
             ordered=known.ordered if ordered is None else ordered,

@@ -100,7 +100,7 @@ async def console_today(visit: Looking, app: AppChoice = "", day: Day = "", q: W
         (
             phase,
             title,
-            counts.of(phase),
+            counts.count(phase),
             await overviews.list_phase(
                 visit.broker, choice.app_ids, choice.stretch, phase, now=visit.now, limit=SHOWN_AT_FIRST
             ),
