@@ -25,8 +25,9 @@ from videobroker.web.legacy import appointments as legacy_appointments
 from videobroker.web.legacy import groups as legacy_groups
 from videobroker.web.legacy import therapy as legacy_therapy
 from videobroker.web.legacy import tutoring as legacy_tutoring
+from videobroker.web.pages import hosted
 from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
-from videobroker.web.pages.hosted import PINNED_AGORA_SDK, page_routes
+from videobroker.web.pages.hosted import PINNED_AGORA_SDK, PageSettings
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.v1 import event_catalog
 from videobroker.web.v1.plain_doors import plain_door
@@ -116,6 +117,7 @@ def create_app(
     app.state.public_url = public_url
     problems.install(app)
     site = CallSite(public_url, call_url, shares_origin_with_console=door is not None)
+    app.state.pages = PageSettings(site, agora_sdk)
     app.add_middleware(BodyLimit)
     app.add_middleware(ConsoleElsewhere, site=site)
     app.add_middleware(PlainPaths)
@@ -128,7 +130,7 @@ def create_app(
     app.include_router(provider_webhooks.router)
     app.include_router(health.router)
     app.include_router(api_docs.router)
-    app.include_router(page_routes(agora_sdk, site))
+    app.include_router(hosted.router)
     if door is not None:
         console.install(app, door)
     app.webhooks.include_router(event_catalog.webhooks)

@@ -1,9 +1,11 @@
 """The page behind a link, and the files it is made of."""
 
+from dataclasses import dataclass
 from html import escape
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
 from videobroker.broker import Broker
@@ -25,54 +27,69 @@ PINNED_AGORA_SDK = Sdk(
 ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
-def page_routes(agora_sdk: Sdk = PINNED_AGORA_SDK, site: CallSite | None = None) -> APIRouter:
-    """The routes. They are no part of the API's contract: what a page asks, it asks `/v1`."""
-    call_site = site or CallSite()
-    router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
+router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
+"""Not part of the API's contract: its clients are browsers. The pages themselves call `/v1`."""
 
-    async def look(request: Request, ticket: str) -> HostedPage | Response:
-        broker: Broker = request.app.state.broker
-        try:
-            page = await hosted_page(broker, ticket, now=broker.now())
-        except TicketInvalid:
-            return _shell("ticket_invalid", 404, refusal_headers())
-        except StorageUnavailable as error:
-            log_failure(error)
-            return _shell("unavailable", 503, {**refusal_headers(), **headers_of(error, 503)})
-        if page.expired:
-            return _shell("ticket_expired", 410, refusal_headers(embedders=page.embedders), page.embedders)
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the deployment configures about the pages."""
+
+    site: CallSite
+    agora_sdk: Sdk
+
+
+async def _settings(request: Request) -> PageSettings:
+    settings: PageSettings = request.app.state.pages
+    return settings
+
+
+Settings = Annotated[PageSettings, Depends(_settings)]
+
+
+async def _find_page(request: Request, ticket: str) -> HostedPage | Response:
+    broker: Broker = request.app.state.broker
+    try:
+        page = await hosted_page(broker, ticket, now=broker.now())
+    except TicketInvalid:
+        return _shell("ticket_invalid", 404, refusal_headers())
+    except StorageUnavailable as error:
+        log_failure(error)
+        return _shell("unavailable", 503, {**refusal_headers(), **headers_of(error, 503)})
+    if page.expired:
+        return _shell("ticket_expired", 410, refusal_headers(embedders=page.embedders), page.embedders)
+    return page
+
+
+@router.get("/join/{ticket}")
+async def show_hosted_page(request: Request, ticket: str, settings: Settings) -> Response:
+    page = await _find_page(request, ticket)
+    if isinstance(page, Response):
         return page
+    call_page = settings.site.page(str(request.url), page.app_id)
+    elsewhere = [] if call_page is None or call_page.startswith("..") else [call_page]
+    headers = lobby_headers(embedders=page.embedders, call_pages=[*page.call_pages, *elsewhere])
+    return _shell("open", 200, headers, page.embedders, call_page)
 
-    @router.get("/join/{ticket}")
-    async def show_hosted_page(request: Request, ticket: str) -> Response:
-        page = await look(request, ticket)
-        if isinstance(page, Response):
-            return page
-        call_page = call_site.page(str(request.url), page.app_id)
-        elsewhere = [] if call_page is None or call_page.startswith("..") else [call_page]
-        headers = lobby_headers(embedders=page.embedders, call_pages=[*page.call_pages, *elsewhere])
-        return _shell("open", 200, headers, page.embedders, call_page)
 
-    @router.get("/call/agora/{app_id}")
-    async def show_agora_page(request: Request, app_id: UUID) -> Response:
-        parents = call_site.parents(str(request.url))
-        embedders = await embedders_of(request.app.state.broker, AppId(app_id))
-        if embedders is None or not parents:
-            raise NoSuchPath("There is nothing at this path.")
-        filled = _filled(
-            "agora.html", sdk=agora_sdk.url, integrity=agora_sdk.integrity or "", parents=" ".join(parents)
-        )
-        return HTMLResponse(filled, headers=agora_headers(agora_sdk, embedders=[*parents, *embedders]))
+@router.get("/call/agora/{app_id}")
+async def show_agora_page(request: Request, app_id: UUID, settings: Settings) -> Response:
+    parents, sdk = settings.site.parents(str(request.url)), settings.agora_sdk
+    embedders = await embedders_of(request.app.state.broker, AppId(app_id))
+    if embedders is None or not parents:
+        raise NoSuchPath("There is nothing at this path.")
+    filled = _filled("agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents))
+    return HTMLResponse(filled, headers=agora_headers(sdk, embedders=[*parents, *embedders]))
 
-    @router.get("/pages/{name}")
-    async def send_page_file(request: Request, name: str) -> Response:
-        return _file(request, name)
 
-    @router.get("/embed.js")
-    async def send_embedding_script(request: Request) -> Response:
-        return _file(request, "embed.js", **ANYWHERE)
+@router.get("/pages/{name}")
+async def send_page_file(request: Request, name: str) -> Response:
+    return _file(request, name)
 
-    return router
+
+@router.get("/embed.js")
+async def send_embedding_script(request: Request) -> Response:
+    return _file(request, "embed.js", **ANYWHERE)
 
 
 def _file(request: Request, name: str, **headers: str) -> Response:
