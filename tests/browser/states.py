@@ -125,7 +125,7 @@ HOSTED = (
     ),
     State("host-lets-in-stranded", "A person who waits is away for a moment.", ("lobby.stranded", "session.you.host")),
     State("host-lets-in-failed", "Admitting failed.", ("lobby.failed",)),
-    State("host-lets-in-nobody", "The list, opened by the host while no one waits.", ("lobby.nobody",), screen="call"),
+    State("host-lets-in-no-one", "The list, opened by the host while no one waits.", ("lobby.nobody",), screen="call"),
     State(
         "ending",
         "Ending for everyone asks for confirmation.",
@@ -154,7 +154,7 @@ HOSTED = (
     _card("not-on-the-list", "Taken off the roster.", screen="stranger"),
     _card("no-guests", "Guests are not allowed any more.", screen="guests"),
     _card("refused", "Refused for a reason that this page does not know yet."),
-    _card("setup", "The app's set-up does not let anybody in: names the code.", "setup.again"),
+    _card("setup", "The app's set-up refuses everyone: shows the code.", "setup.again"),
     State("offline", "No network: a word above everything else; goes on by itself.", ("trouble.offline",)),
     State("service-disturbed", "The service does not answer; keeps trying.", ("trouble.service",)),
     _card("link-expired", "The link's time is over. Status 410.", screen="ticket_expired"),
@@ -419,7 +419,7 @@ async def overflow(page: Page) -> int:
 
 def gallery(family: str) -> str:
     """The family's states with their pictures, for the docs."""
-    lines = ["| state | on a desk, by day | on a phone, at night |", "|---|---|---|"]
+    lines = ["| state | on a desktop | on a phone |", "|---|---|---|"]
     for state in FAMILIES[family]:
         label = state.told.replace('"', "")
         desktop, phone = (

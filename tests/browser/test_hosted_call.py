@@ -162,7 +162,7 @@ async def test_the_host_lets_people_in_one_by_one(
     await is_in(await ben.frame())
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     await ada.page.get_by_role("button", name="Waiting room").click()
-    await shown(ada.page, "host-lets-in-nobody")
+    await shown(ada.page, "host-lets-in-no-one")
     await ada.page.get_by_role("button", name="Waiting room").click()
     await expect(ada.page.locator("#lobby")).to_be_hidden()
     issued = await tutoring.events("credentials.issued")
