@@ -1,6 +1,6 @@
-"""Answers that were given once and are given again to the same question.
+"""Idempotency keys, and the stored answers that are replayed for them.
 
-A key is held under a lease while its first request runs, measured by the database's clock like the lease of a room.
+A key has a lease while its first request runs, measured with the clock of the database, like the lease of a room.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,18 +18,18 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import idempotency
 
 ANSWER_TTL = timedelta(hours=24)
-"""How long an answer is repeated."""
+"""How long an answer is replayed."""
 DELETED_PER_CLAIM = 20
-"""So many expired answers are deleted with every new one: more than come in, so that they run out."""
+"""Expired answers that each claim deletes: more than one, so that they cannot accumulate."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What is known about a key."""
+    """The row of a key."""
 
     fingerprint: bytes
     holder: UUID
-    """The request that took the key last: it identifies this version of the answer."""
+    """The request that took the key last; identifies this version of the answer."""
     status: int | None
     """None while the first request runs."""
     sealed_answer: bytes | None = field(repr=False)
@@ -40,10 +40,10 @@ class StoredAnswer:
 async def claim(
     unit: UnitOfWork, app_id: AppId, key: str, *, fingerprint: bytes, holder: UUID, user_id: str | None
 ) -> StoredAnswer | None:
-    """Take the key for a request. None when it is ours now; otherwise what is known about it.
+    """Take the key for a request. None if the request has it now, the stored row otherwise.
 
-    A key is free when it is new, when its answer has expired, and when its request died without an answer. `user_id`
-    is the person that the answer is about: the erasure of a person deletes by it.
+    A key is free if it is new, if its answer has expired, or if its request died without an answer. `user_id` is the
+    person whom the answer is about; the erasure of a person deletes by it.
     """
     await delete_expired(unit, at_once=DELETED_PER_CLAIM)
     alive = func.clock_timestamp()
@@ -81,9 +81,9 @@ async def claim(
 
 
 async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID, holder: UUID) -> bool:
-    """Discard the answer of this version and hold the key for a request that makes a new one.
+    """Discard this version of the answer, and take the key for a request that makes a new one.
 
-    False when another request did so first.
+    False if another request did so first.
     """
     statement = (
         update(idempotency)
@@ -107,8 +107,7 @@ async def take_over(unit: UnitOfWork, app_id: AppId, key: str, *, version: UUID,
 
 
 async def delete_expired(unit: UnitOfWork, *, at_once: int) -> None:
-    """Delete answers that are no longer repeated: they hold credentials, and must not stay for good."""
-    # Passing by what others hold.
+    """Delete expired answers: they hold credentials."""
     expired = (
         select(idempotency.c.app_id, idempotency.c.key)
         .where(idempotency.c.expires_at < func.clock_timestamp())
@@ -119,9 +118,9 @@ async def delete_expired(unit: UnitOfWork, *, at_once: int) -> None:
 
 
 async def renew(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
-    """Hold the key for another while."""
+    """Extend the lease."""
     lease_until = func.clock_timestamp() + literal(LEASE_DURATION, Interval)
-    await unit.execute(_held(app_id, key, holder).values(lease_until=lease_until))
+    await unit.execute(_with_lease(app_id, key, holder).values(lease_until=lease_until))
 
 
 async def store_answer(
@@ -136,14 +135,13 @@ async def store_answer(
     credential: Mapping[str, Any] | None = None,
     useful_for: timedelta = ANSWER_TTL,
 ) -> None:
-    """Store the answer, for as long as it is useful: at most `KEPT`.
+    """Store the answer for `useful_for`, at most `ANSWER_TTL`; after that the key is free.
 
-    An answer that is useful no longer frees the key, as the end of `KEPT` does. `sealed_with` is the ID of the secret
-    key that encrypted it.
+    `sealed_with` is the ID of the secret key that encrypted the answer.
     """
     expires_at = func.clock_timestamp() + literal(max(min(useful_for, ANSWER_TTL), timedelta(0)), Interval)
     await unit.execute(
-        _held(app_id, key, holder).values(
+        _with_lease(app_id, key, holder).values(
             status=status,
             sealed_answer=sealed_answer,
             sealed_with=sealed_with,
@@ -154,7 +152,7 @@ async def store_answer(
 
 
 async def release(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> None:
-    """Give the key back: its request brought no answer worth repeating."""
+    """Free the key: its request has no answer to replay."""
     await unit.execute(
         delete(idempotency).where(
             idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
@@ -163,13 +161,13 @@ async def release(unit: UnitOfWork, app_id: AppId, key: str, holder: UUID) -> No
 
 
 async def delete_answers_about(unit: UnitOfWork, app_id: AppId, user_id: str) -> int:
-    """Delete all answers that are about this person; how many."""
+    """Delete all answers about this person; returns how many."""
     statement = delete(idempotency).where(idempotency.c.app_id == app_id, idempotency.c.user_id == user_id)
     return (await unit.execute(statement)).rowcount
 
 
 async def answers_page(unit: UnitOfWork, app_id: AppId, *, after: str | None, limit: int) -> list[tuple[str, bytes]]:
-    """A page of keys with their encrypted answers, by key; `after` is the last key of the page before."""
+    """Keys with their encrypted answers, by key; `after` is the last key of the previous page."""
     statement = (
         select(idempotency.c.key, idempotency.c.sealed_answer)
         .where(idempotency.c.app_id == app_id, idempotency.c.sealed_answer.is_not(None))
@@ -182,7 +180,7 @@ async def answers_page(unit: UnitOfWork, app_id: AppId, *, after: str | None, li
 
 
 async def delete_answers(unit: UnitOfWork, app_id: AppId, keys: Collection[str]) -> int:
-    """Delete the answers under these keys; how many."""
+    """Delete the answers of these keys; returns how many."""
     if not keys:
         return 0
     statement = delete(idempotency).where(
@@ -191,7 +189,7 @@ async def delete_answers(unit: UnitOfWork, app_id: AppId, keys: Collection[str])
     return (await unit.execute(statement)).rowcount
 
 
-def _held(app_id: AppId, key: str, holder: UUID) -> Any:
+def _with_lease(app_id: AppId, key: str, holder: UUID) -> Any:
     return update(idempotency).where(
         idempotency.c.app_id == app_id, idempotency.c.key == key, idempotency.c.lease_holder == holder
     )

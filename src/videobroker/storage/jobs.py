@@ -1,8 +1,7 @@
-"""The queue of what is to be done soon, in the background: PgQueuer, in a PostgreSQL schema of its own.
+"""Job queue (PgQueuer, in the PostgreSQL schema `jobs`).
 
-A job is written in the transaction of what makes it necessary: it is there if and only if that is. Jobs are hints,
-like wake-ups: whoever runs one looks at what stands in our own tables, so running it twice does no harm, and a sweep
-finds what no job speaks of.
+A job is written in the transaction that makes it necessary. Jobs are hints: a worker reads our own tables to find what
+is to be done, so that running a job twice is harmless, and a periodic sweep finds what has no job.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ from sqlalchemy.engine import URL
 from videobroker.domain.ids import AppId, CallId, EndpointId, SessionId
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
-# Every name is given: the library would take missing ones from environment variables like CHANNEL.
+# Complete, because the library reads missing names from environment variables such as CHANNEL.
 SETTINGS = DBSettings(
     prefix="",
     db_schema="jobs",
@@ -60,35 +59,37 @@ SETTINGS = DBSettings(
 )
 
 MAX_WORKER_CONNECTIONS = 4
-"""Connections of a worker that listens, fetches jobs and reports on them."""
+"""Per worker."""
 CLOSE_SECONDS = 5.0
-"""So long a worker's connections are waited for when it stops."""
+"""How long a worker that stops waits for its connections to close."""
 LOG_RETENTION_DAYS = 7
-"""The library's log of finished jobs is kept for so long."""
+"""Of the library's log of finished jobs."""
 
 
 class Kind(StrEnum):
-    """What a job asks for."""
+    """What a job does; the values are the entry points in the queue."""
 
     APPLY = "apply"
-    """Apply what the inbox holds for a session."""
+    """Process the pending webhooks of sessions."""
     ATTEND = "attend"
-    """See to what is due for a session."""
+    """Run the lifecycle step that is due for a session."""
     ASK = "ask"
-    """Ask the provider about a call."""
+    """Reconcile a call with the provider."""
     EXPEL = "expel"
-    """Put out whoever came back after being removed from a session."""
+    """Enforce removals: disconnect people who came back to a session."""
     DELIVER = "deliver"
-    """Attempt what is due for a webhook endpoint."""
+    """Attempt the due deliveries of a webhook endpoint."""
 
 
 PRIORITIES = {Kind.EXPEL: 2, Kind.ATTEND: 1, Kind.ASK: -1}
-"""What is taken first. Asking is the slowest, and the least urgent."""
+"""Higher numbers first; the default is 0. Reconciliation is the slowest, and the least urgent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job about one session or, to deliver, about one webhook endpoint; to apply, perhaps about more sessions."""
+    """One job about one session, or one webhook endpoint to deliver to. A job that processes webhooks may have more
+    sessions.
+    """
 
     kind: Kind
     app_id: AppId
@@ -98,32 +99,28 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The same for jobs that ask for the same."""
+        """Equal for jobs that do the same."""
         return f"{self.kind}:{self.app_id}:{self.subject}:{self.call_id}"
 
     @property
     def session_id(self) -> SessionId:
-        """The session it is about."""
         return SessionId(self.subject)
 
     @property
     def session_ids(self) -> tuple[SessionId, ...]:
-        """All sessions it is about."""
         return self.session_id, *self.others
 
     @property
     def endpoint_id(self) -> EndpointId:
-        """The webhook endpoint it is about."""
         return EndpointId(self.subject)
 
     def payload(self) -> bytes:
-        """As the queue keeps it."""
         call = {} if self.call_id is None else {"call": str(self.call_id)}
         return json.dumps({"app": str(self.app_id), "subject": str(self.subject), **call}).encode()
 
     @classmethod
     def read(cls, kind: Kind, payload: bytes | None) -> "Job":
-        """What `payload` wrote."""
+        """The inverse of `payload`."""
         body = json.loads(payload or b"{}")
         call_id = CallId(UUID(body["call"])) if "call" in body else None
         others = tuple(SessionId(UUID(each)) for each in body.get("others", ()))
@@ -131,7 +128,7 @@ class Job:
 
 
 def queries(driver: Driver) -> Queries:
-    """The library's operations, on our names."""
+    """The operations of the library, on our table names."""
     return Queries(
         driver,
         qbe=QueryBuilderEnvironment(settings=SETTINGS),
@@ -140,11 +137,11 @@ def queries(driver: Driver) -> Queries:
     )
 
 
-async def enqueue(unit: UnitOfWork, *jobs: Job, unless_waiting: bool = False) -> None:
-    """Write jobs that may run once this transaction has committed.
+async def enqueue(unit: UnitOfWork, *jobs: Job, unless_queued: bool = False) -> None:
+    """Write jobs, which may run once the transaction has committed.
 
-    With `unless_waiting`, not those that were written so before and are not done yet. That is for whoever comes again:
-    a job that runs just now may have looked already.
+    `unless_queued` skips jobs that are queued but not started. A running job may have read before our write, so it does
+    not count.
     """
     if not jobs:
         return
@@ -152,19 +149,20 @@ async def enqueue(unit: UnitOfWork, *jobs: Job, unless_waiting: bool = False) ->
         [job.kind.value for job in jobs],
         [job.payload() for job in jobs],
         [PRIORITIES.get(job.kind, 0) for job in jobs],
-        dedupe_key=[job.name if unless_waiting else None for job in jobs],
+        dedupe_key=[job.name if unless_queued else None for job in jobs],
         on_conflict="skip",
     )
 
 
-def enqueue_processing(waiting: FromClause) -> tuple[CTE, CTE]:
-    """What a statement adds to itself to write jobs that apply what waits: for each app one, which names its sessions.
+def enqueue_processing(pending: FromClause) -> tuple[CTE, CTE]:
+    """Common table expressions that enqueue the processing of webhooks: one job for each app, naming its sessions.
 
-    `waiting` has `app_id` and `session_id`. It does what the library does to enqueue, which only works on its own.
+    `pending` has `app_id` and `session_id`. Does what the library does to enqueue, which offers it only as a statement
+    of its own.
     """
     queue, log = (_library_table(name) for name in (SETTINGS.queue_table, SETTINGS.queue_table_log))
-    session_ids = func.array_agg(distinct(waiting.c.session_id), type_=ARRAY(Uuid)).label("ids")
-    per_app = select(waiting.c.app_id, session_ids).group_by(waiting.c.app_id).subquery("per_app")
+    session_ids = func.array_agg(distinct(pending.c.session_id), type_=ARRAY(Uuid)).label("ids")
+    per_app = select(pending.c.app_id, session_ids).group_by(pending.c.app_id).subquery("per_app")
     named = func.json_build_object(
         literal_column("'app'"),
         per_app.c.app_id,
@@ -195,7 +193,7 @@ def enqueue_processing(waiting: FromClause) -> tuple[CTE, CTE]:
 
 @asynccontextmanager
 async def drivers(url: URL) -> AsyncIterator[Driver]:
-    """Connections for a worker: one listens, the others fetch jobs and report on them."""
+    """Connections of a worker: one listens, the others fetch jobs and report on them."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     pool = await asyncpg.create_pool(
         dsn,
@@ -205,16 +203,14 @@ async def drivers(url: URL) -> AsyncIterator[Driver]:
         server_settings={"application_name": "videobroker worker"},
     )
     try:
-        # Entered here as well: a queue that fails at its start never enters it, and nobody else would let it go.
+        # Entered here as well: a queue that fails at its start never enters it, and so would not close it.
         async with AsyncpgPoolDriver(pool) as driver:
-            # Before any queue runs. Each of them asks at its start whether it hears itself, while it begins to listen
-            # on another connection: where that takes the longer, it waits ten seconds for what was said before, and
-            # fails.
-            await driver.add_listener(SETTINGS.channel, _nobody_waits)
+            # Before any queue starts. Each queue notifies itself to check that it listens, while it starts to listen on
+            # another connection. If that takes longer, it misses its notification, and fails after ten seconds.
+            await driver.add_listener(SETTINGS.channel, _ignore)
             yield driver
     finally:
-        # The pool would wait without end for a connection that nobody gives back, and the worker with it. When the time
-        # is over it cuts them off.
+        # `close` waits for every connection that was not returned, without end; a timeout terminates them.
         with suppress(TimeoutError):
             await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
 
@@ -229,13 +225,13 @@ async def install(connection: "asyncpg.Connection") -> None:
 
 
 async def is_installed(unit: UnitOfWork) -> bool:
-    """Whether the queue's tables are there."""
+    """Whether the queue's tables exist."""
     found = await unit.execute(text("select to_regclass(:queue) is not null"), {"queue": _QUEUE})
     return bool(found.scalar_one())
 
 
 async def longest_wait(unit: UnitOfWork) -> timedelta:
-    """How long the job that has waited longest could have run already; zero when none waits."""
+    """How long the oldest queued job could have run already; zero without one."""
     found = await unit.execute(
         text(f"select now() - min(execute_after) from {_QUEUE} where status = 'queued'")  # noqa: S608  our own name
     )
@@ -244,7 +240,7 @@ async def longest_wait(unit: UnitOfWork) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Jobs of one kind that no worker has taken, although they may run."""
+    """Queued jobs of one kind that may run."""
 
     kind: str
     count: int
@@ -252,7 +248,7 @@ class Waiting:
 
 
 async def waiting(unit: UnitOfWork) -> list[Waiting]:
-    """How many jobs of each kind wait, and how long the first of them could have run already."""
+    """How many jobs of each kind are queued, and how long the oldest of them could have run already."""
     found = await unit.execute(
         text(
             "select entrypoint, count(*) as number, now() - min(execute_after) as longest "  # noqa: S608  our own name
@@ -264,7 +260,7 @@ async def waiting(unit: UnitOfWork) -> list[Waiting]:
 
 
 async def prune(unit: UnitOfWork, *, at_once: int) -> int:
-    """Forget some of what the library says of jobs that were finished long ago; how many rows those were, at most."""
+    """Delete old rows of the library's log and statistics; returns an upper bound of how many of either."""
     return max(
         [
             await _prune(unit, table, at_once)
@@ -281,8 +277,8 @@ async def _prune(unit: UnitOfWork, table: str, at_once: int) -> int:
     return (await unit.execute(text(statement), {"days": LOG_RETENTION_DAYS, "at_once": at_once})).rowcount
 
 
-def _nobody_waits(_: object) -> None:
-    """Queues add what they do when they hear something."""
+def _ignore(_: object) -> None:
+    """Keeps the connection listening; the queues add their own handlers."""
 
 
 _QUEUE = SETTINGS.qualified.queue_table

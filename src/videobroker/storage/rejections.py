@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 class Rejections:
     """One per process."""
 
-    def __init__(self, scribe: JournalWriter) -> None:
-        self._scribe = scribe
+    def __init__(self, journal_writer: JournalWriter) -> None:
+        self._journal_writer = journal_writer
         self._tallies: dict[tuple[AppId, str], RejectionTally] = {}
         self._counted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -52,7 +52,7 @@ class Rejections:
         for key in list(self._tallies):
             tally = self._tallies.pop(key)
             try:
-                await self._scribe.record(tally.event())
+                await self._journal_writer.record(tally.event())
             except asyncio.CancelledError:
                 self._restore(key, tally)
                 raise

@@ -1,4 +1,4 @@
-"""The tables. Every one of them leads with the app: tenants are apart today, and can be sharded by it tomorrow.
+"""The tables. Each of them begins with `app_id`: tenants are separate, and can be sharded by it.
 
 Only `console_sessions` has no app: operators see all of them.
 """
@@ -87,7 +87,7 @@ provider_accounts = Table(
     Column("app_id", UUID(as_uuid=True), nullable=False),
     Column("id", UUID(as_uuid=True), nullable=False),
     Column("provider", Text, nullable=False),
-    # All settings together, encrypted: which of them are secret is the vendor's business, not the table's.
+    # All settings, encrypted: only the provider's code knows which of them are secret.
     Column("sealed_settings", LargeBinary, nullable=False),
     # The ID of the secret key that encrypted this row; null for a row that an older version wrote.
     Column("sealed_with", Text),
@@ -102,7 +102,7 @@ user_token_rules = Table(
     "user_token_rules",
     metadata,
     Column("app_id", UUID(as_uuid=True), nullable=False),
-    # In clear, to find the app of a token; null for an app whose tokens do not name their issuer.
+    # Not encrypted, to find the app of a token; null if the app's tokens have no issuer.
     Column("issuer", Text),
     Column("sealed_rules", LargeBinary, nullable=False),
     Column("sealed_with", Text),
@@ -131,9 +131,9 @@ sessions = Table(
     Column("version", Integer, nullable=False),
     _moment("created_at"),
     _moment("updated_at"),
-    # When something about it falls due by the mere passing of time; null when nothing does.
+    # When the next lifecycle step is due; null if there is none.
     _moment("attend_at", nullable=True),
-    # The start for which missing people were reported.
+    # The start for which no-shows were reported.
     _moment("no_shows_reported_for", nullable=True),
     _moment("concluded_at", nullable=True),
     # When the last call was ended for everyone; null once another one has started.
@@ -171,7 +171,7 @@ uids = Table(
     Column("uid", BigInteger, nullable=False),
     # The name that a guest gave; null for participants, whose name is in their own table.
     Column("guest_name", Text),
-    # A person who was removed gets another number: credentials for the former one are worthless.
+    # A removed person gets another uid, so that credentials with the former one are useless.
     _moment("retired_at", nullable=True),
     PrimaryKeyConstraint("app_id", "session_id", "uid"),
     Index(
@@ -196,27 +196,27 @@ rooms = Table(
     # A keyed digest of each role and its code, to find the room of a code.
     Column("code_digests", ARRAY(LargeBinary)),
     Column("sealed_with", Text),
-    # Who is talking to the provider about this room, and until when the others believe it.
+    # The process that calls the provider about this room, and when its lease ends.
     Column("lease_holder", UUID(as_uuid=True)),
     _moment("lease_until", nullable=True),
-    # Counts the leases; whoever waited for one that failed learns why from `failure` instead of trying again.
+    # Counts the leases. Processes that waited for one that failed read `failure` instead of trying again.
     Column("attempt", Integer, nullable=False),
     Column("failure", JSONB(none_as_null=True)),
     # What the provider needs to open the room again.
     Column("closure", Text),
-    # Part of the room's name at the provider: a room whose codes are used up is left for the next one.
+    # Part of the room's name at the provider: a room whose codes are used up is replaced by the next generation.
     Column("generation", Integer, nullable=False, server_default=text("0")),
     # Whether room codes were ever created in the room that the provider has under this generation.
     Column("codes_issued", Boolean, nullable=False, server_default=text("false")),
     _moment("updated_at"),
     PrimaryKeyConstraint("app_id", "id"),
     UniqueConstraint("app_id", "session_id", "provider"),
-    # Which session does a webhook speak of?
+    # Finds the session of a webhook.
     Index("rooms_app_id_provider_room_id_idx", "app_id", "provider", "provider_room_id"),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
     CheckConstraint("state in ('preparing', 'ready', 'closing', 'closed')", name="state"),
     CheckConstraint("state <> 'ready' or provider_room_id is not null", name="ready"),
-    # Whose room has this code?
+    # Finds the room of a code.
     Index("rooms_codes_idx", "codes", postgresql_using="gin", postgresql_ops={"codes": "jsonb_path_ops"}),
     Index("rooms_code_digests_idx", "code_digests", postgresql_using="gin"),
     Index("rooms_sealed_with_idx", "sealed_with", postgresql_where=text("sealed_codes is not null")),
@@ -247,7 +247,7 @@ tickets = Table(
     Index("tickets_issued_at_idx", "issued_at"),
 )
 
-# Rooms at a provider that a session has left for a new one: webhooks about them still belong to the session.
+# Rooms of former generations: webhooks about them still belong to the session.
 former_rooms = Table(
     "former_rooms",
     metadata,
@@ -263,7 +263,7 @@ former_rooms = Table(
     Index("former_rooms_app_id_session_id_idx", "app_id", "session_id"),
 )
 
-# The last number that was given to something of an app, by what was numbered. Numbers may be skipped.
+# The last allocated number of an app, by kind. Numbers may be skipped.
 counters = Table(
     "counters",
     metadata,
@@ -292,7 +292,7 @@ calls = Table(
     Column("present", Integer, nullable=False, server_default=text("0")),
     _moment("first_joined_at", nullable=True),
     _moment("last_left_at", nullable=True),
-    # When the provider last told who is in it, when it was last asked, and when there was nothing more to learn.
+    # When the last evidence was received, when the provider was last asked, and when nothing more could be learned.
     _moment("evidence_at", nullable=True),
     _moment("asked_at", nullable=True),
     _moment("settled_at", nullable=True),
@@ -310,7 +310,7 @@ calls = Table(
     Index("calls_unsettled_idx", "asked_at", postgresql_where=text("settled_at is null")),
 )
 
-# Everything that providers told us, as it came.
+# The inbox of incoming webhooks, as received.
 inbox = Table(
     "inbox",
     metadata,
@@ -318,7 +318,7 @@ inbox = Table(
     Column("id", UUID(as_uuid=True), nullable=False),
     Column("provider", Text, nullable=False),
     Column("event_id", Text, nullable=False),
-    # The same for all notices of one happening, whatever their ids.
+    # Equal for all webhooks about one occurrence, whatever their event IDs.
     Column("likeness", Text),
     Column("type", Text, nullable=False),
     Column("provider_room_id", Text),
@@ -337,7 +337,7 @@ inbox = Table(
     Index("inbox_pending_idx", "app_id", "session_id", "received_at", postgresql_where=text("state = 'pending'")),
 )
 
-# What was seen of a call; `attendance` is folded from it.
+# Observations of calls; `attendance` is the projection of them.
 observations = Table(
     "observations",
     metadata,
@@ -349,7 +349,7 @@ observations = Table(
     Column("source", Text, nullable=False),
     # The id of the row in the inbox, or of the roll call.
     Column("evidence", Text, nullable=False),
-    # In the provider's word; null for a roll call.
+    # The provider's event type; null for a roll call.
     Column("type", Text),
     _moment("received_at"),
     Column("provider_call_id", Text),
@@ -376,7 +376,7 @@ attendance = Table(
     _moment("joined_at"),
     Column("session_id", UUID(as_uuid=True), nullable=False),
     Column("provider_user_id", Text, nullable=False),
-    # Null for somebody who never asked us for credentials.
+    # Null for a person who never got credentials from us.
     Column("user_id", ByteOrdered),
     Column("joined_source", Text, nullable=False),
     _moment("left_at", nullable=True),
@@ -410,7 +410,7 @@ verdicts = Table(
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
 )
 
-# Where the app's backend wants to hear our events.
+# Webhook endpoints of the app's backend.
 webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
@@ -423,7 +423,7 @@ webhook_endpoints = Table(
     Column("disabled", Text),
     Column("sealed_secrets", LargeBinary, nullable=False),
     Column("sealed_with", Text),
-    # How far in the journal deliveries have been made for it; null: from its beginning.
+    # Up to which event deliveries were created; null: from the beginning of the journal.
     Column("cursor", Text),
     _moment("failing_since", nullable=True),
     _moment("created_at"),
@@ -445,7 +445,7 @@ deliveries = Table(
     Column("type", Text, nullable=False),
     Column("session_id", UUID(as_uuid=True)),
     Column("state", Text, nullable=False),
-    # All of them, and those that failed since it was last put on its way.
+    # All attempts, and those that failed since the delivery was last scheduled.
     Column("attempts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     _moment("next_at", nullable=True),
@@ -461,7 +461,7 @@ deliveries = Table(
     Index("deliveries_due_idx", "app_id", "endpoint_id", "xid", "seq", postgresql_where=text("state = 'pending'")),
     Index("deliveries_failed_idx", "app_id", "endpoint_id", "id", postgresql_where=text("state = 'failed'")),
     Index("deliveries_next_at_idx", "next_at", postgresql_where=text("state = 'pending'")),
-    # What has come to its end, oldest first: it is forgotten one day.
+    # Finds completed deliveries, oldest first, for the retention policy.
     Index("deliveries_ended_idx", "app_id", "created_at", "id", postgresql_where=text("state <> 'pending'")),
 )
 
@@ -480,7 +480,7 @@ attempts = Table(
     ForeignKeyConstraint(["app_id", "delivery_id"], ["deliveries.app_id", "deliveries.id"], ondelete="CASCADE"),
 )
 
-# Who was put out of a session. Credentials from before are not honoured, as far as the provider lets us.
+# Removed people. Credentials from before are not honored, as far as the provider can enforce it.
 removals = Table(
     "removals",
     metadata,
@@ -489,11 +489,11 @@ removals = Table(
     Column("user_id", ByteOrdered, nullable=False),
     _moment("removed_at"),
     Column("banned", Boolean, nullable=False),
-    # Null while the provider still has to be told.
+    # Null until the provider has enforced it.
     _moment("enforced_at", nullable=True),
     PrimaryKeyConstraint("app_id", "session_id", "user_id"),
     ForeignKeyConstraint(["app_id", "session_id"], ["sessions.app_id", "sessions.id"]),
-    # When they were seen there although nothing lets them; null when that has been dealt with.
+    # When they were seen in the session despite the removal; null once that was handled.
     _moment("came_back_at", nullable=True),
     Index(
         "removals_unenforced_idx",
@@ -502,7 +502,7 @@ removals = Table(
     ),
 )
 
-# Who asked to be let in, and what was decided. An entry goes when the session's room is shut.
+# Waiting room entries and decisions. They are deleted when the session's room is closed.
 lobby = Table(
     "lobby",
     metadata,
@@ -529,7 +529,7 @@ journal = Table(
     "journal",
     metadata,
     Column("app_id", UUID(as_uuid=True), nullable=False),
-    # (xid, seq) orders the journal so that a reader who follows it misses nothing: `storage/journal.py` says why.
+    # (xid, seq) orders the journal so that a reader who follows it misses nothing: see `storage/journal/journal.py`.
     Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("seq", BigInteger, Identity(always=True), nullable=False),
     Column("id", UUID(as_uuid=True), nullable=False),
@@ -548,7 +548,7 @@ journal = Table(
     Index("journal_app_id_session_id_idx", "app_id", "session_id", "xid", "seq"),
 )
 
-# What stands for the rows of the journal, and for the seals before: `domain/proof.py`.
+# Seals of the journal: see `domain/journal_proof/proof.py`.
 journal_seals = Table(
     "journal_seals",
     metadata,
@@ -568,7 +568,7 @@ journal_seals = Table(
     PrimaryKeyConstraint("app_id", "number"),
 )
 
-# A leaf belongs to the seal whose first and last row it stands between.
+# A leaf belongs to the seal whose bounds include its position.
 journal_leaves = Table(
     "journal_leaves",
     metadata,
@@ -591,7 +591,7 @@ journal_salts = Table(
     PrimaryKeyConstraint("app_id", "xid", "seq"),
 )
 
-# What was taken out of the journal, and which event says so.
+# What was redacted, and the event that accounts for it.
 journal_redactions = Table(
     "journal_redactions",
     metadata,
@@ -600,22 +600,22 @@ journal_redactions = Table(
     Column("seq", BigInteger, nullable=False),
     # Empty for the whole row.
     Column("pointer", ByteOrdered, nullable=False),
-    # What stands for it in the leaf; of a whole row, the leaf. Null when it was gone before the row was sealed.
+    # Its commitment in the leaf; of a whole row, the leaf. Null if it was redacted before the row was sealed.
     Column("commitment", LargeBinary),
     Column("entry_id", UUID(as_uuid=True), nullable=False),
     PrimaryKeyConstraint("app_id", "xid", "seq", "pointer"),
     Index("journal_redactions_app_id_entry_id_idx", "app_id", "entry_id"),
 )
 
-# How long the journal keeps events of a class, which is the part of their type before the dot; all others stay for
-# good. The service has a journal as well, and is no app.
+# How long the journal retains events of a class: the part of their type before the dot. Others have no limit.
+# No foreign key: the service has a journal as well, and is not an app.
 retention = Table(
     "retention",
     metadata,
     Column("app_id", UUID(as_uuid=True), nullable=False),
     Column("event_class", Text, nullable=False),
     Column("days", Integer, nullable=False),
-    # There is nothing left of the class in the seals up to this one.
+    # No rows of the class are left in the seals up to this one.
     Column("done_seal", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("app_id", "event_class"),
     CheckConstraint("days >= 7", name="days"),

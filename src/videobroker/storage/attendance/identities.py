@@ -1,4 +1,4 @@
-"""Who is who: what the provider calls people, and whom we issued credentials as whom."""
+"""Maps the IDs of people at a provider to our user IDs, and back, from the roster and the journal."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import journal, participants, rooms
 
 MAX_CREDENTIAL_AGE = timedelta(days=2)
-"""Nobody enters with credentials that are older."""
+"""Older credentials have expired at every provider."""
 
 
 async def user_ids_by_provider_id(
@@ -26,9 +26,9 @@ async def user_ids_by_provider_id(
     *,
     numbered: bool,
 ) -> dict[str, str]:
-    """Our user ids of people in a session, by the provider's; who is not in it never got credentials from us.
+    """Our user IDs of people in a session. A person who is missing never got credentials from us.
 
-    `numbered`: the provider knows people by the numbers that we gave them, and by nothing else.
+    `numbered`: the provider knows people only by the uids that we allocated.
     """
     if numbered:
         return await _numbered(unit, app_id, session_id, provider_user_ids)
@@ -80,7 +80,7 @@ async def session_of(
     *,
     at: datetime,
 ) -> SessionId | None:
-    """For which of the sessions that share a room this person had last been given credentials at that moment."""
+    """The session, of those that share a room, for which this person got credentials last before `at`."""
     statement = (
         select(journal.c.session_id)
         .join(rooms, (rooms.c.app_id == journal.c.app_id) & (rooms.c.session_id == journal.c.session_id))
@@ -102,7 +102,7 @@ async def session_of(
 
 
 async def provider_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
-    """Everything that the provider may call this person, besides numbers."""
+    """Every ID that the provider may use for this person, besides uids."""
     statement = (
         select(journal.c.data["provider_user_id"].astext)
         .where(_issued(app_id), journal.c.session_id == session_id, journal.c.user_id == user_id)
@@ -112,7 +112,7 @@ async def provider_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: Sess
 
 
 async def code_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> set[str]:
-    """The names of the room codes that this person was given: `rooms.code_id`."""
+    """The IDs of the room codes that this person got (`rooms.code_id`)."""
     token_id = journal.c.data["token_id"].astext
     statement = (
         select(token_id)
@@ -130,7 +130,7 @@ async def code_ids_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionI
 async def last_issued_at(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, user_id: str | None, since: datetime
 ) -> datetime | None:
-    """When credentials were issued last, to this person or to anybody; None when that was before `since`."""
+    """When credentials were issued last, to `user_id` or to anyone; None if not since `since`."""
     statement = select(func.max(journal.c.occurred_at)).where(
         _issued(app_id), journal.c.session_id == session_id, journal.c.occurred_at >= since
     )
@@ -141,7 +141,7 @@ async def last_issued_at(
 
 
 async def was_guest(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
-    """Whether we gave this id to a guest of the session."""
+    """Whether this ID was given to a guest of the session."""
     statement = select(
         select(journal.c.seq)
         .where(

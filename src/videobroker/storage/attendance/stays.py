@@ -1,4 +1,4 @@
-"""What was seen of calls, and the stays that were folded from it."""
+"""Observations of calls, and the stays that are projected from them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,7 +20,6 @@ from videobroker.storage.tables import attendance, calls, observations, particip
 async def add_observations(
     unit: UnitOfWork, app_id: AppId, call_id: CallId, attested: Iterable[ReceivedObservation]
 ) -> None:
-    """Write what was seen of a call."""
     rows = [_columns_of_observation(app_id, call_id, each) for each in attested]
     if rows:
         await unit.execute(insert(observations), rows)
@@ -29,7 +28,10 @@ async def add_observations(
 async def observations_of(
     unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
 ) -> list[ReceivedObservation]:
-    """Everything that was seen of a call, as it came in; of these devices, and of the call as such."""
+    """The observations of a call in the order of their arrival.
+
+    With `devices`, only those of these devices, and those of the call itself.
+    """
     statement = (
         select(observations)
         .where(observations.c.app_id == app_id, observations.c.call_id == call_id)
@@ -44,7 +46,7 @@ async def observations_of(
 async def stays_of(
     unit: UnitOfWork, app_id: AppId, call_id: CallId, *, devices: Collection[str] | None = None
 ) -> tuple[Stay, ...]:
-    """The stays in a call, of these devices, by arrival."""
+    """The stays in a call, by arrival; with `devices`, only of these."""
     statement = (
         select(attendance)
         .where(attendance.c.app_id == app_id, attendance.c.call_id == call_id)
@@ -56,8 +58,8 @@ async def stays_of(
 
 
 async def spans_of(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> dict[str, tuple[Span, ...]]:
-    """When each person was in the call, with whichever device and under whichever name at the provider."""
-    # A stranger may have an id at the provider that is somebody else's with us.
+    """When each person was in the call, with any device and under any provider ID."""
+    # A person without credentials from us may have a provider ID that equals another person's user ID.
     person = func.coalesce(attendance.c.user_id, literal("?").concat(attendance.c.provider_user_id))
     statement = select(person.label("person"), attendance.c.joined_at, attendance.c.left_at).where(
         attendance.c.app_id == app_id, attendance.c.call_id == call_id
@@ -89,7 +91,7 @@ async def attended_call(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> lis
 
 
 async def present_users(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> set[str]:
-    """Which of these people are in a call of the session, as far as we know."""
+    """Which of these people are in a call of the session now, as far as it is recorded."""
     if not user_ids:
         return set()
     statement = select(attendance.c.user_id).where(
@@ -102,7 +104,7 @@ async def present_users(unit: UnitOfWork, app_id: AppId, session_id: SessionId, 
 
 
 async def roles_present(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> set[str]:
-    """The app roles of those on the roster who are in the call, as far as we know."""
+    """The app roles of the participants who are in the call now, as far as it is recorded."""
     statement = (
         select(participants.c.role)
         .join_from(
@@ -129,7 +131,10 @@ async def replace_stays(
     after: Sequence[Stay],
     names: Mapping[str, str],
 ) -> None:
-    """Write the call's stays over the former ones; only what differs is touched."""
+    """Replace the stays `before` of a call by `after`; writes only the differences.
+
+    `names` are user IDs by provider ID.
+    """
     known = set(before)
     keys = {(stay.connection, stay.joined_at) for stay in after}
     gone = [(stay.connection, stay.joined_at) for stay in before if (stay.connection, stay.joined_at) not in keys]
@@ -158,7 +163,7 @@ async def write_summary(
     provider_call_ids: Sequence[str],
     evidence_at: datetime | None,
 ) -> None:
-    """Write the call's numbers, and when we last heard of it."""
+    """Write the numbers of a call, and when the last evidence about it was received."""
     await unit.execute(
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.id == call_id)

@@ -1,4 +1,4 @@
-"""The verdicts that became final."""
+"""Final attendance verdicts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,9 +16,9 @@ async def replace(
     unit: UnitOfWork,
     app_id: AppId,
     session_id: SessionId,
-    judgements: Mapping[tuple[str, str], AttendanceResult],
+    judgments: Mapping[tuple[str, str], AttendanceResult],
 ) -> None:
-    """Write a session's verdicts over the former ones; the keys are user id and app role."""
+    """Replace the verdicts of a session. The keys are user ID and app role."""
     await unit.execute(delete(verdicts).where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id))
     rows = [
         {
@@ -26,32 +26,32 @@ async def replace(
             "session_id": session_id,
             "user_id": user_id,
             "role": role,
-            "verdict": judgement.verdict,
-            "rule": judgement.rule,
-            "present_seconds": judgement.present_seconds,
-            "late_by_seconds": judgement.late_by_seconds,
-            "left_early_by_seconds": judgement.left_early_by_seconds,
-            "first_joined_at": judgement.first_joined_at,
-            "last_left_at": judgement.last_left_at,
-            "source": judgement.source,
+            "verdict": judgment.verdict,
+            "rule": judgment.rule,
+            "present_seconds": judgment.present_seconds,
+            "late_by_seconds": judgment.late_by_seconds,
+            "left_early_by_seconds": judgment.left_early_by_seconds,
+            "first_joined_at": judgment.first_joined_at,
+            "last_left_at": judgment.last_left_at,
+            "source": judgment.source,
         }
-        for (user_id, role), judgement in judgements.items()
+        for (user_id, role), judgment in judgments.items()
     ]
     if rows:
         await unit.execute(insert(verdicts), rows)
 
 
 async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> dict[tuple[str, str], AttendanceResult]:
-    """The final verdicts, by user id and app role; without their spans."""
+    """The final verdicts by user ID and app role, without their spans."""
     statement = (
         select(verdicts)
         .where(verdicts.c.app_id == app_id, verdicts.c.session_id == session_id)
         .order_by(verdicts.c.user_id)
     )
-    return {(row.user_id, row.role): _judgement_from(row) for row in await unit.execute(statement)}
+    return {(row.user_id, row.role): _judgment_from(row) for row in await unit.execute(statement)}
 
 
-def _judgement_from(row: Row[Any]) -> AttendanceResult:
+def _judgment_from(row: Row[Any]) -> AttendanceResult:
     return AttendanceResult(
         verdict=None if row.verdict is None else AttendanceVerdict(row.verdict),
         rule=Rule(row.rule),

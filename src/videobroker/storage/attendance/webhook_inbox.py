@@ -1,4 +1,4 @@
-"""What providers told us, as it came: written before it is answered, applied afterwards, kept for a while."""
+"""Inbox of incoming webhooks: stored before they are answered, then processed, and deleted by the retention policy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import inbox
 
 BATCH_ROWS = 1000
-"""So many are applied in one transaction."""
+"""Webhooks in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWebhook:
-    """One row."""
+    """A pending row."""
 
     id: NoticeId
     provider: ProviderName
@@ -28,7 +28,10 @@ class StoredWebhook:
 
 
 async def claim_pending(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[StoredWebhook]:
-    """What waits to be applied to a session and nobody else is applying, oldest first; nobody else takes it."""
+    """The session's pending webhooks, oldest first, locked until the transaction ends.
+
+    Skips those that another transaction has locked.
+    """
     statement = (
         select(inbox.c.id, inbox.c.provider, inbox.c.type, inbox.c.body, inbox.c.received_at)
         .where(inbox.c.app_id == app_id, inbox.c.session_id == session_id, inbox.c.state == "pending")
@@ -43,7 +46,7 @@ async def claim_pending(unit: UnitOfWork, app_id: AppId, session_id: SessionId) 
 
 
 async def mark(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, ignored: str | None = None) -> None:
-    """These were applied; or ignored, and why."""
+    """Write that these were processed, or why they are ignored."""
     if chosen := list(ids):
         state = "applied" if ignored is None else "ignored"
         await unit.execute(
@@ -54,7 +57,7 @@ async def mark(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId], *, igno
 async def sessions_with_stuck_webhooks(
     unit: UnitOfWork, *, now: datetime, after: timedelta
 ) -> list[tuple[AppId, SessionId]]:
-    """Sessions for which something has been waiting longer than `after`."""
+    """Sessions with webhooks that have been pending for longer than `after`."""
     statement = (
         select(inbox.c.app_id, inbox.c.session_id)
         .where(inbox.c.state == "pending", inbox.c.received_at < now - after)
@@ -66,7 +69,7 @@ async def sessions_with_stuck_webhooks(
 
 @dataclass(frozen=True, slots=True)
 class WebhookCount:
-    """How many notices of one kind there are, and what became of them."""
+    """How many webhooks of one type and state there are."""
 
     provider: ProviderName
     type: str
@@ -77,7 +80,7 @@ class WebhookCount:
 
 
 async def count_by_type(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> list[WebhookCount]:
-    """What an app was told since then, by provider, type and what became of it."""
+    """How many webhooks an app received since then, by provider, type, and state."""
     columns = (inbox.c.provider, inbox.c.type, inbox.c.state, inbox.c.note)
     statement = (
         select(*columns, func.count().label("number"), func.max(inbox.c.received_at).label("last_received_at"))
@@ -93,7 +96,7 @@ async def count_by_type(unit: UnitOfWork, app_id: AppId, *, since: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class AgedWebhook:
-    """When a notice came, and what became of it."""
+    """A webhook that the retention policy may delete."""
 
     id: NoticeId
     state: NoticeState
@@ -108,7 +111,10 @@ async def claim_older(
     behind: tuple[datetime, object] | None,
     limit: int,
 ) -> list[AgedWebhook]:
-    """Notices that came before then, oldest first, from behind a place on, and held by nobody; they are ours now."""
+    """Webhooks received before `than`, oldest first, locked until the transaction ends.
+
+    Skips those that another transaction has locked. `behind` is the last position of the previous page.
+    """
     statement = (
         select(inbox.c.id, inbox.c.state, inbox.c.received_at)
         .where(inbox.c.app_id == app_id, inbox.c.received_at < than)
@@ -122,14 +128,16 @@ async def claim_older(
 
 
 async def delete_webhooks(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> None:
-    """Delete these. Should one come again, it is new and changes nothing: calls are folded from what was seen."""
+    """Delete webhooks. If the provider sends one again it is new, and changes nothing: the projection ignores
+    duplicates.
+    """
     if chosen := list(ids):
         await unit.execute(delete(inbox).where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen)))
 
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """What a notice says, and of which session."""
+    """A webhook with its session and state."""
 
     id: NoticeId
     session_id: SessionId | None
@@ -141,7 +149,7 @@ class InboxRow:
 async def read_page(
     unit: UnitOfWork, app_id: AppId, *, behind: tuple[datetime, object] | None, limit: int
 ) -> list[InboxRow]:
-    """Everything that an app was told and that was not taken out, oldest first, from behind a place on."""
+    """Webhooks of an app with their bodies, oldest first. `behind` is the last position of the previous page."""
     statement = (
         select(inbox.c.id, inbox.c.session_id, inbox.c.state, inbox.c.received_at, inbox.c.body)
         .where(inbox.c.app_id == app_id)
@@ -156,9 +164,9 @@ async def read_page(
 
 
 async def erase_bodies(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
-    """Take out what these say, and leave that they came: should they come again, they are known. How many those were.
+    """Erase the bodies of webhooks; returns how many. The rows stay, so that repeated webhooks are recognized.
 
-    Not of what waits to be applied: it would be lost.
+    Skips pending webhooks, which would be lost.
     """
     chosen = list(ids)
     if not chosen:

@@ -1,4 +1,4 @@
-"""Calls."""
+"""Calls of sessions: at most one is open at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from videobroker.storage.tables import calls, rooms
 
 
 async def open_call(unit: UnitOfWork, app_id: AppId, call: Call) -> bool:
-    """Write a new open call. False when the session has an open call already."""
+    """Write a new open call. False if the session has an open call already."""
     statement = (
         insert(calls)
         .values(
@@ -45,7 +45,7 @@ async def end_call(
     reason: EndReason,
     at: datetime,
 ) -> Call | None:
-    """End the open call. None when there is none."""
+    """End the open call. None if there is none."""
     statement = (
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.session_id == session_id, calls.c.ended_at.is_(None))
@@ -58,11 +58,11 @@ async def end_call(
 
 
 async def latest(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Call | None:
-    """The open call of the session; where none is open, the one that ended last."""
+    """The open call of the session; if none is open, the one that ended last."""
     statement = (
         select(calls)
         .where(calls.c.app_id == app_id, calls.c.session_id == session_id)
-        # By what happened, not by the ids: these carry the clock of the replica that made them.
+        # By the end, not by the ID alone: IDs contain the clock of the replica that made them.
         .order_by(calls.c.ended_at.desc().nulls_first(), calls.c.id.desc())
         .limit(1)
     )
@@ -71,7 +71,6 @@ async def latest(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Call
 
 
 async def find(unit: UnitOfWork, app_id: AppId, call_id: CallId) -> Call | None:
-    """The call with this id."""
     row = (await unit.execute(select(calls).where(calls.c.app_id == app_id, calls.c.id == call_id))).one_or_none()
     return None if row is None else call_from(row._mapping)
 
@@ -85,8 +84,7 @@ async def sessions_with_calls(
     since: datetime,
     until: datetime,
 ) -> list[SessionId]:
-    """Which of the sessions that share a room had a call between these moments, as far as clocks can tell: two of them
-    at most."""
+    """The sessions sharing a room that had a call in this time, allowing for clock skew: at most two."""
     statement = (
         select(calls.c.session_id)
         .join(rooms, (rooms.c.app_id == calls.c.app_id) & (rooms.c.session_id == calls.c.session_id))
@@ -105,7 +103,7 @@ async def sessions_with_calls(
 
 
 NEWEST_CALLS = 100
-"""A group may have had thousands of calls; what happens now concerns the newest."""
+"""A group may have had thousands of calls; only the newest ones still change."""
 
 
 async def newest_of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Call]:
@@ -121,7 +119,7 @@ async def newest_of_session(unit: UnitOfWork, app_id: AppId, session_id: Session
 
 
 async def set_evidence_at(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> None:
-    """Write that the provider has just told us who is in it."""
+    """Write that the provider has just reported who is in the call."""
     await unit.execute(
         update(calls)
         .where(calls.c.app_id == app_id, calls.c.id == call_id)
@@ -130,7 +128,7 @@ async def set_evidence_at(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, n
 
 
 async def mark_settled(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now: datetime) -> bool:
-    """Write that there is nothing more to learn about a call that ended; False when that is written already."""
+    """Write that nothing more can be learned about a call that ended. False if it was written before."""
     statement = (
         update(calls)
         .where(
@@ -148,7 +146,7 @@ async def mark_settled(unit: UnitOfWork, app_id: AppId, call_id: CallId, *, now:
 async def claim_unsettled(
     unit: UnitOfWork, *, now: datetime, asked_before: datetime, limit: int
 ) -> list[tuple[AppId, SessionId, CallId]]:
-    """Calls about which the provider was not asked since then, although there may be something to learn; now it is."""
+    """Unsettled calls about which the provider was not asked since `asked_before`; writes that it is asked now."""
     chosen = (
         select(calls.c.app_id, calls.c.id)
         .where(calls.c.settled_at.is_(None), calls.c.asked_at.is_(None) | (calls.c.asked_at <= asked_before))

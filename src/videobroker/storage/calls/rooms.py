@@ -1,6 +1,6 @@
-"""Rooms, and the lease under which one process at a time talks to the provider about a room.
+"""Rooms, and the lease under which one process at a time calls the provider about a room.
 
-The lease is measured by the database's clock: it is about who is alive, and the replicas' clocks may differ.
+The lease is measured with the clock of the database, because the clocks of replicas may differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,21 +22,21 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, former_rooms, rooms
 
 LEASE_DURATION = timedelta(seconds=3)
-"""After a crash nobody touches the room for so long. The holder renews three times as often."""
+"""After a crash, other processes wait for so long. The holder renews it three times in this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The room as it stands, and whether the lease is ours."""
+    """A room, and whether the caller has its lease."""
 
     room: Room
-    mine: bool
+    is_ours: bool
     attempt: int
-    """Counts the leases of this room."""
+    """The number of leases of this room so far."""
     failure: Mapping[str, Any] | None
-    """How the attempt with this number failed; None while it is under way, and after success."""
-    free: bool = False
-    """Nobody has the lease."""
+    """Why this attempt failed; None while it is under way, and after success."""
+    is_free: bool = False
+    """No process has the lease."""
 
 
 async def claim_opening(
@@ -49,10 +49,10 @@ async def claim_opening(
     awaited: int | None,
     now: datetime,
 ) -> Claim:
-    """Take the lease to open this room (or to add its codes), unless it is open or somebody else has the lease.
+    """Take the lease to open the room, or to add its codes, unless it is open or another process has the lease.
 
-    `room` is written when the session has none at this provider yet. `awaited` is the attempt that the caller has been
-    waiting for: if that one failed, its failure is the caller's answer, and the lease is left alone.
+    `room` is inserted if the session has none at this provider. `awaited` is the attempt that the caller has been
+    waiting for: if it failed, the claim has its failure, and the lease is not taken.
     """
     new_row = insert(rooms).values(
         app_id=app_id,
@@ -77,7 +77,7 @@ async def claim_opening(
             "lease_until": _lease_end(),
             "attempt": rooms.c.attempt + 1,
             "failure": None,
-            # The codes of a room that was closed open nothing any more.
+            # The codes of a closed room have been disabled.
             **{
                 name: case((rooms.c.state == RoomState.READY, rooms.c[name]), else_=literal(value, rooms.c[name].type))
                 for name, value in no_codes().items()
@@ -88,27 +88,27 @@ async def claim_opening(
     ).returning(rooms)
     row = (await unit.execute(statement)).one_or_none()
     if row is not None:
-        return Claim(room_from(row._mapping), mine=True, attempt=row.attempt, failure=None)
+        return Claim(room_from(row._mapping), is_ours=True, attempt=row.attempt, failure=None)
     return await read_claim(unit, app_id, room)
 
 
 async def read_claim(unit: UnitOfWork, app_id: AppId, room: Room) -> Claim:
-    """How the session's room at this provider stands, without taking anything. It has to exist."""
-    statement = select(rooms, _lease_is_free().label("free")).where(
+    """The session's room at this provider, which must exist; takes no lease."""
+    statement = select(rooms, _lease_is_free().label("is_free")).where(
         rooms.c.app_id == app_id, rooms.c.session_id == room.session_id, rooms.c.provider == room.provider
     )
     row = (await unit.execute(statement)).one()
-    return Claim(room_from(row._mapping), mine=False, attempt=row.attempt, failure=row.failure, free=row.free)
+    return Claim(room_from(row._mapping), is_ours=False, attempt=row.attempt, failure=row.failure, is_free=row.is_free)
 
 
 async def claim_closing(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, holder: UUID, now: datetime
 ) -> Room | None:
-    """Take the lease to close the session's room, and say so in its state. None when there is nothing to close.
+    """Take the lease to close the session's room, and write that it is closing. None if there is nothing to close.
 
-    A room with an open call is not closed: the call began after the one that ended. A room that somebody else is
-    opening right now is left to them: they look at the session once more when it is open. Whoever adds codes to an
-    open room loses the lease, and begins anew.
+    Skips a room with an open call, which began after the one that ended, and a room that another process is opening:
+    that process reads the session again when the room is open. A process that adds codes to an open room loses the
+    lease, and starts over.
     """
     statement = (
         update(rooms)
@@ -136,7 +136,7 @@ async def claim_closing(
 
 
 async def request_closing(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, now: datetime) -> None:
-    """Write that the session's open room is to be shut: whoever comes next does it."""
+    """Write that the session's open room is to be closed, by any process."""
     await unit.execute(
         update(rooms)
         .where(rooms.c.app_id == app_id, rooms.c.session_id == session_id, rooms.c.state == RoomState.READY)
@@ -145,8 +145,8 @@ async def request_closing(unit: UnitOfWork, app_id: AppId, session_id: SessionId
 
 
 async def renew(unit: UnitOfWork, app_id: AppId, room_id: RoomId, holder: UUID) -> None:
-    """Hold the lease for another while."""
-    await unit.execute(_held(app_id, room_id, holder).values(lease_until=_lease_end()))
+    """Extend the lease."""
+    await unit.execute(_with_lease(app_id, room_id, holder).values(lease_until=_lease_end()))
 
 
 async def mark_open(
@@ -159,9 +159,9 @@ async def mark_open(
     codes: Mapping[str, str],
     now: datetime,
 ) -> Room | None:
-    """Write that the room can be entered, and wake who waits for it. None when the lease was lost meanwhile."""
+    """Write that the room is open, and notify those who wait for it. None if the lease was lost."""
     statement = (
-        _held(app_id, room_id, holder)
+        _with_lease(app_id, room_id, holder)
         .values(
             state=RoomState.READY,
             provider_room_id=provider_room_id,
@@ -182,9 +182,9 @@ async def mark_open(
 async def mark_closed(
     unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, closure: str | None, now: datetime
 ) -> bool:
-    """Write that the provider keeps the room shut. False when the lease was lost meanwhile."""
+    """Write that the provider has closed the room. False if the lease was lost."""
     statement = (
-        _held(app_id, room_id, holder)
+        _with_lease(app_id, room_id, holder)
         .values(state=RoomState.CLOSED, closure=closure, lease_holder=None, lease_until=None, updated_at=now)
         .returning(rooms.c.id)
     )
@@ -196,17 +196,19 @@ async def mark_closed(
 async def release(
     unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, failure: Mapping[str, Any] | None
 ) -> None:
-    """Give the lease back without having got anywhere, and tell who waits why."""
+    """Release the lease, and notify those who wait for the room; `failure` is why the attempt failed."""
     await unit.execute(
-        _held(app_id, room_id, holder).values(lease_holder=None, lease_until=None, failure=failure and dict(failure))
+        _with_lease(app_id, room_id, holder).values(
+            lease_holder=None, lease_until=None, failure=failure and dict(failure)
+        )
     )
     await notify(unit, room_topic(room_id))
 
 
 async def claim_renewal(unit: UnitOfWork, app_id: AppId, room: Room, *, holder: UUID, now: datetime) -> bool:
-    """Take the lease to leave this room for a new one. False when it is closed, or another room by now.
+    """Take the lease to replace this room by a new generation. False if it is closed, or was replaced already.
 
-    A process that is adding codes to it loses the lease, and starts over.
+    A process that adds codes to it loses the lease, and starts over.
     """
     statement = (
         update(rooms)
@@ -225,12 +227,12 @@ async def claim_renewal(unit: UnitOfWork, app_id: AppId, room: Room, *, holder: 
 async def begin_generation(
     unit: UnitOfWork, app_id: AppId, room_id: RoomId, *, holder: UUID, provider_room_id: str, now: datetime
 ) -> Room | None:
-    """Leave the provider's room for one that has yet to be opened, under the name of the next generation.
+    """Replace the provider's room by one of the next generation, which is yet to be opened.
 
-    The former room is written down, to be closed before the new one is opened. None when the lease was lost meanwhile.
+    The former room is recorded, to be closed before the new one is opened. None if the lease was lost.
     """
     statement = (
-        _held(app_id, room_id, holder)
+        _with_lease(app_id, room_id, holder)
         .values(
             state=RoomState.PREPARING,
             generation=rooms.c.generation + 1,
@@ -265,7 +267,7 @@ async def begin_generation(
 async def former_rooms_of(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, retired_since: datetime | None = None
 ) -> list[FormerRoom]:
-    """The rooms that the session has left and that are not closed yet; with `retired_since`, all left since then."""
+    """The former rooms of the session that are not closed yet; with `retired_since`, all that were left since then."""
     which = former_rooms.c.closed_at.is_(None) if retired_since is None else former_rooms.c.retired_at >= retired_since
     statement = (
         select(former_rooms)
@@ -281,7 +283,7 @@ async def former_rooms_of(
 async def last_provider_room(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
 ) -> str | None:
-    """The session's room by the provider's ID; while it is being replaced, the one that the session left last."""
+    """The provider's ID of the session's room; while it is being replaced, of the former one."""
     present = select(rooms.c.provider_room_id).where(
         rooms.c.app_id == app_id,
         rooms.c.session_id == session_id,
@@ -306,7 +308,7 @@ async def last_provider_room(
 
 
 async def mark_former_closed(unit: UnitOfWork, app_id: AppId, room: FormerRoom, *, now: datetime) -> bool:
-    """Write that the provider has closed a former room. False when that was written before."""
+    """Write that the provider has closed a former room. False if that was written before."""
     statement = (
         update(former_rooms)
         .where(
@@ -330,7 +332,7 @@ async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Sequen
 async def sessions_of_room(
     unit: UnitOfWork, app_id: AppId, provider: ProviderName, provider_room_id: str, *, limit: int
 ) -> list[SessionId]:
-    """Whose room the provider calls so: usually one session's; several share one where the account has a fixed room."""
+    """The sessions of a provider's room: usually one; several if the account has a fixed room."""
     statement = (
         select(rooms.c.session_id)
         .where(rooms.c.app_id == app_id, rooms.c.provider == provider, rooms.c.provider_room_id == provider_room_id)
@@ -344,7 +346,7 @@ def _no_codes() -> Any:
     return literal({}, rooms.c.codes.type)
 
 
-def _held(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
+def _with_lease(app_id: AppId, room_id: RoomId, holder: UUID) -> Any:
     return update(rooms).where(rooms.c.app_id == app_id, rooms.c.id == room_id, rooms.c.lease_holder == holder)
 
 

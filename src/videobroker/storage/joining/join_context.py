@@ -61,7 +61,7 @@ def _statement(requests: TableValuedAlias | Subquery) -> Select[tuple[object, ..
     def first(
         table: Table, *columns: ColumnElement[Any], by: tuple[str, ColumnElement[Any]], **where: ColumnElement[Any]
     ) -> LateralFromClause:
-        # While a table is small, an index on a part of the conditions looks equally good, and a generic plan is final.
+        # While a table is small, an index on a part of the conditions seems equally good, and a generic plan is final.
         # ORDER BY a column makes the planner choose the index with that column. BETWEEN, because the planner drops the
         # order by a column that is compared with `=`.
         name, value = by

@@ -1,4 +1,4 @@
-"""Who waits to be let into a session, and who was let in. It lasts until the session's room is shut."""
+"""Lobby entries: who waits in the waiting room, and who was admitted. They last until the session's room is closed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -28,21 +28,21 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import calls, lobby, participants, removals
 
 MIN_REFRESH_INTERVAL = timedelta(seconds=3)
-"""A sign of life is written at most so often."""
+"""Between two writes of `seen_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryContext:
-    """An entry, with what the roster and the removals say of the person now."""
+    """A lobby entry, with what the roster and the removals have about the person now."""
 
     entry: LobbyEntry
     role: str | None
-    """None for somebody who is not on the roster."""
+    """The app role; None for a person who is not on the roster."""
     banned: bool
 
 
 async def add_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry: LobbyEntry) -> bool:
-    """Write that somebody asks to be let in; False, and no change, when they have an entry already."""
+    """Write that a person asks to be admitted. False, without a change, if they have an entry already."""
     statement = (
         insert(lobby)
         .values(
@@ -71,7 +71,7 @@ async def refresh_entry(
     display_name: str | None = None,
     now: datetime,
 ) -> None:
-    """Write that somebody still waits, unless that was written a moment ago, and how they call themselves now."""
+    """Write that a person still waits, and their current display name; at most once per `MIN_REFRESH_INTERVAL`."""
     await unit.execute(
         update(lobby)
         .where(
@@ -92,26 +92,23 @@ async def refresh_entry(
 async def entries_of_session(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int
 ) -> list[EntryContext]:
-    """Everybody with an entry: who still waits comes first, and of those who waits longest."""
+    """The entries of a session: waiting people first, longest waiting first."""
     statement = _found(app_id, session_id).order_by(lobby.c.decided_at.nulls_first(), lobby.c.asked_at, lobby.c.id)
     return [_found_from(row) for row in await unit.execute(statement.limit(limit))]
 
 
 async def find_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, entry_id: EntryId) -> EntryContext | None:
-    """One entry of the session."""
     statement = _found(app_id, session_id).where(lobby.c.id == entry_id)
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _found_from(row)
 
 
 async def has_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
-    """Whether this person has an entry."""
     statement = select(exists().where(*_is_of(app_id, session_id, user_id)))
     return bool((await unit.execute(statement)).scalar_one())
 
 
 async def find_entry_of_user(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> LobbyEntry | None:
-    """This person's entry."""
     statement = select(lobby).where(*_is_of(app_id, session_id, user_id))
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else entry_from(row._mapping)
@@ -120,7 +117,7 @@ async def find_entry_of_user(unit: UnitOfWork, app_id: AppId, session_id: Sessio
 async def entries_of(
     unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str
 ) -> dict[SessionId, LobbyEntry]:
-    """This person's entries in these sessions."""
+    """This person's entries, by session."""
     statement = select(lobby).where(
         lobby.c.app_id == app_id, lobby.c.session_id.in_(list(session_ids)), lobby.c.user_id == user_id
     )
@@ -137,7 +134,7 @@ async def decide(
     by: str | None,
     now: datetime,
 ) -> bool:
-    """Write what was decided about an entry; False, and no change, when it is in none of those states any more."""
+    """Write the decision about an entry. False, without a change, if its state is not one of `out_of`."""
     statement = (
         update(lobby)
         .where(lobby.c.app_id == app_id, lobby.c.id == entry_id, lobby.c.state.in_(list(out_of)))
@@ -150,7 +147,7 @@ async def decide(
 async def admit_many(
     unit: UnitOfWork, app_id: AppId, entry_ids: Collection[EntryId], *, by: str | None, now: datetime
 ) -> list[LobbyEntry]:
-    """Write that these people are admitted, as far as they still wait, in one round trip; their entries afterwards."""
+    """Admit those of these people who still wait, in one round trip; returns their entries."""
     statement = (
         update(lobby)
         .where(
@@ -167,7 +164,7 @@ async def admit_many(
 async def waiting_page(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, after: LobbyEntry | None, limit: int
 ) -> list[EntryContext]:
-    """A page of those who wait, who waits longest first; `after` is the last entry of the page before."""
+    """A page of the waiting people, longest waiting first; `after` is the last entry of the previous page."""
     statement = (
         _found(app_id, session_id)
         .where(lobby.c.state == EntryState.WAITING)
@@ -183,13 +180,13 @@ async def waiting_page(
 
 
 async def delete_entry(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
-    """Take somebody's entry away: they have to ask again. False when there was none."""
+    """Delete a person's entry, so that they have to ask again. False if there was none."""
     statement = delete(lobby).where(*_is_of(app_id, session_id, user_id)).returning(lobby.c.id)
     return (await unit.execute(statement)).one_or_none() is not None
 
 
 async def withdraw(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> EntryId | None:
-    """Delete the entry of a person who waits; None, and no change, when there is none or it was decided."""
+    """Delete the entry of a person who waits. None, without a change, if there is none or it was decided."""
     statement = (
         delete(lobby)
         .where(*_is_of(app_id, session_id, user_id), lobby.c.state == EntryState.WAITING)
@@ -200,12 +197,11 @@ async def withdraw(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_
 
 
 async def delete_entries_of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> None:
-    """Take all entries of a session away."""
     await unit.execute(delete(lobby).where(lobby.c.app_id == app_id, lobby.c.session_id == session_id))
 
 
 async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
-    """Take away entries that nobody needs any more: not seen for long, and no call runs. How many."""
+    """Delete entries that have not been refreshed for long, of sessions without an open call; returns how many."""
     before = now - EXPIRED_AFTER
     running = exists().where(
         calls.c.app_id == lobby.c.app_id, calls.c.session_id == lobby.c.session_id, calls.c.ended_at.is_(None)
@@ -222,7 +218,7 @@ async def delete_old(unit: UnitOfWork, *, now: datetime, at_once: int) -> int:
 async def admitted(
     unit: UnitOfWork, app_id: AppId, session_ids: Collection[SessionId], user_id: str | None
 ) -> set[SessionId]:
-    """Into which of these sessions this person was let."""
+    """The sessions to which this person was admitted."""
     if user_id is None:
         return set()
     statement = select(lobby.c.session_id).where(

@@ -1,4 +1,4 @@
-"""The numbers under which people are known in a session at providers that want numbers."""
+"""Numeric user IDs (uids) of people in a session, for providers that require numbers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from videobroker.storage.tables import participants, uids
 async def allocate(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, guest_name: str | None = None
 ) -> int:
-    """This person's number in this session: the same in every call, and unique to them.
+    """This person's uid, the same in every call of the session; allocated if they have none.
 
-    `guest_name` is what a guest is called; participants have their name in their own table.
+    `guest_name` is the name of a guest; participants have theirs in their own table.
     """
     in_session = (uids.c.app_id == app_id) & (uids.c.session_id == session_id)
     while True:
-        mine = await unit.scalar(
+        own = await unit.scalar(
             select(uids.c.uid).where(in_session, uids.c.user_id == user_id, uids.c.retired_at.is_(None))
         )
-        if mine is not None:
-            return int(mine)
+        if own is not None:
+            return int(own)
         taken = await unit.scalar(select(func.count()).select_from(uids).where(in_session))
-        # Two people may draw the same number at the same moment: one insert waits for the other, and draws again.
+        # Two transactions may choose the same candidate: one insert waits for the other, and the loop tries again.
         await unit.execute(
             insert(uids)
             .values(
@@ -43,7 +43,7 @@ async def allocate(
 
 
 async def retire(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, now: datetime) -> None:
-    """Give this person another number next time."""
+    """Make this person's uid unusable: `allocate` returns a new one."""
     await unit.execute(
         update(uids)
         .where(
@@ -59,7 +59,7 @@ async def retire(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id
 async def retired_uids(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, since: datetime
 ) -> list[int]:
-    """The numbers that this person had and has no more, as far as they were retired since then."""
+    """This person's uids that were retired since then."""
     statement = select(uids.c.uid).where(
         uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.user_id == user_id, uids.c.retired_at >= since
     )
@@ -67,18 +67,18 @@ async def retired_uids(
 
 
 async def user_ids_of(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]
+    unit: UnitOfWork, app_id: AppId, session_id: SessionId, wanted: Collection[int]
 ) -> dict[int, str]:
-    """Whose numbers these are, or were."""
+    """User IDs by uid, also of retired uids."""
     statement = select(uids.c.uid, uids.c.user_id).where(
-        uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers)
+        uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(wanted)
     )
     return {row.uid: row.user_id for row in await unit.execute(statement)}
 
 
 @dataclass(frozen=True, slots=True)
 class NamedUid:
-    """Who has a uid in a session."""
+    """The person who has or had a uid."""
 
     uid: int
     user_id: str
@@ -87,10 +87,8 @@ class NamedUid:
     """The app role; None for a guest, and for a person who is no longer a participant."""
 
 
-async def named_uids(
-    unit: UnitOfWork, app_id: AppId, session_id: SessionId, numbers: Collection[int]
-) -> list[NamedUid]:
-    """Who has or had these uids, with their names of now, by uid."""
+async def named_uids(unit: UnitOfWork, app_id: AppId, session_id: SessionId, wanted: Collection[int]) -> list[NamedUid]:
+    """The people who have or had these uids, with their current names, by uid."""
     statement = (
         select(
             uids.c.uid,
@@ -105,7 +103,7 @@ async def named_uids(
             & (participants.c.session_id == uids.c.session_id)
             & (participants.c.user_id == uids.c.user_id),
         )
-        .where(uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(numbers))
+        .where(uids.c.app_id == app_id, uids.c.session_id == session_id, uids.c.uid.in_(wanted))
         .order_by(uids.c.uid)
     )
     return [NamedUid(row.uid, row.user_id, row.display_name, row.role) for row in await unit.execute(statement)]

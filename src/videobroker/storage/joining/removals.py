@@ -1,4 +1,4 @@
-"""Who was put out of a session."""
+"""Removals of people from sessions, and whether the provider has enforced them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from videobroker.storage.tables import removals
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One person, put out of one session. Credentials from before then are not honoured."""
+    """A person's removal from a session. Credentials that were issued before it are no longer honored."""
 
     user_id: str
     removed_at: datetime
     banned: bool
-    """May not come back at all."""
+    """Gets no new credentials."""
     enforced_at: datetime | None
-    """When the provider had done what it can; None while it still has to be told."""
+    """When the provider enforced it as far as it can; None before."""
 
 
 async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) -> None:
     """Wait until no credentials of this person are being journaled; prevent it until this transaction ends.
 
     The journal is ordered by transaction ID. Call it before the transaction has one, before it locks or writes a row:
-    then nothing that was issued without knowing of a block comes behind it. The counterparts are the database functions
-    `may_issue` and `blocked_lines`, which do not wait for this lock: see `JournalWriter`.
+    then the journal has no credentials after a block that were issued without knowledge of it. The counterparts are the
+    database functions `may_issue` and `blocked_lines`, which do not wait for this lock: see `JournalWriter`.
     """
     key = func.issue_lock_key(cast(literal(session_id), Uuid), cast(literal(user_id), Text))
     await unit.execute(select(func.pg_advisory_xact_lock(key)))
@@ -39,7 +39,7 @@ async def lock_issuing(unit: UnitOfWork, session_id: SessionId, user_id: str) ->
 async def record_removal(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str, *, banned: bool, now: datetime
 ) -> Removal:
-    """Write that somebody is put out now. Who is banned already stays banned."""
+    """Write that a person is removed now. A person who is banned stays banned."""
     statement = insert(removals).values(
         app_id=app_id, session_id=session_id, user_id=user_id, removed_at=now, banned=banned
     )
@@ -55,7 +55,7 @@ async def record_removal(
 
 
 async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Removal | None:
-    """How this person was put out last."""
+    """The last removal of this person."""
     statement = select(removals).where(
         removals.c.app_id == app_id, removals.c.session_id == session_id, removals.c.user_id == user_id
     )
@@ -64,7 +64,7 @@ async def find(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: 
 
 
 async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[Removal]:
-    """Everybody who was put out."""
+    """All removals, by user ID."""
     statement = (
         select(removals)
         .where(removals.c.app_id == app_id, removals.c.session_id == session_id)
@@ -76,7 +76,7 @@ async def of_session(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> 
 async def sessions_banning(
     unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str | None
 ) -> set[SessionId]:
-    """From which of these sessions this person is banned."""
+    """Those of these sessions from which the person is banned."""
     if user_id is None:
         return set()
     statement = select(removals.c.session_id).where(
@@ -89,7 +89,7 @@ async def sessions_banning(
 
 
 async def lift_ban(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> bool:
-    """Let somebody ask for new credentials again; False when they were not banned."""
+    """Allow a person to get new credentials. False if they were not banned."""
     statement = (
         update(removals)
         .where(
@@ -107,7 +107,7 @@ async def lift_ban(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_
 async def mark_enforced(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, removal: Removal, *, at: datetime
 ) -> None:
-    """Write when the provider had done what it can, unless the person was put out once more meanwhile."""
+    """Write when the provider enforced the removal, unless the person was removed again since."""
     await unit.execute(
         update(removals)
         .where(
@@ -121,7 +121,7 @@ async def mark_enforced(
 
 
 async def clear_sightings(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str]) -> None:
-    """Write that they may be there: with new credentials, or not any more."""
+    """Write that these people may be there, with new credentials, or are no longer there."""
     await unit.execute(
         update(removals)
         .where(
@@ -137,7 +137,7 @@ async def clear_sightings(unit: UnitOfWork, app_id: AppId, session_id: SessionId
 async def record_sightings(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Collection[str], *, now: datetime
 ) -> bool:
-    """Write that these people are there, as far as they were put out; whether any of them was."""
+    """Write that those of these people who were removed are there; whether there is any."""
     statement = (
         update(removals)
         .where(removals.c.app_id == app_id, removals.c.session_id == session_id, removals.c.user_id.in_(list(user_ids)))
@@ -150,7 +150,7 @@ async def record_sightings(
 async def sessions_to_enforce(
     unit: UnitOfWork, *, now: datetime, after: timedelta, limit: int
 ) -> list[tuple[AppId, SessionId]]:
-    """Sessions where somebody was put out, or came back, longer ago than that, and the provider has to be told."""
+    """Sessions with a removal that the provider has not enforced, or a sighting, for longer than `after`."""
     statement = (
         select(removals.c.app_id, removals.c.session_id)
         .where(

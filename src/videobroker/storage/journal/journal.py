@@ -1,9 +1,9 @@
-"""The journal.
+"""The journal: the append-only event log, and the outbox of webhooks.
 
-A reader who follows the journal with a cursor must not miss a row. A counter alone cannot promise that: the row with
-number 7 may be committed after the row with number 8 was read. So every row carries the id of its transaction, the
-order is (transaction, number), and a reader sees only rows of transactions older than every one still running.
-The price: a row may become visible to readers a moment after it was committed.
+A reader who follows the journal with a cursor must not miss a row. A counter alone cannot guarantee that: row 7 may be
+committed after a reader saw row 8. So every row has the ID of its transaction, the order is (transaction ID, counter),
+and readers see only the rows of transactions older than every one still running. The price: readers may see a row a
+moment after its commit.
 """
 
 import asyncio
@@ -50,19 +50,18 @@ from videobroker.storage.tables import journal
 
 _POSITION = cast(cast(journal.c.xid, Text), BigInteger).label("position")
 CONCURRENT_QUERIES = 1
-"""Transactions of the scribe under way at a time."""
 REMOVAL_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000
 """How long credentials wait for a removal of their person: as long as one of its statements may take."""
 REMOVAL_POLL_SECONDS = 0.05
 
 OPERATOR = "operator"
-"""The member of a row's `data` that names the operator who asked. Nothing else in `data` has this name."""
+"""The key in `data` of the operator who made the request; reserved for it."""
 TICKET = "ticket"
-"""The member of a row's `data` with the ID of the ticket that was used. Nothing else in `data` has this name."""
+"""The key in `data` of the ID of the ticket that was used; reserved for it."""
 
 
 async def record(unit: UnitOfWork, *events: Event) -> None:
-    """Write these events, in this order."""
+    """Write events, in this order."""
     if events:
         await unit.execute(insert(journal), [_columns_of(event) for event in events])
         for event in events:
@@ -70,7 +69,7 @@ async def record(unit: UnitOfWork, *events: Event) -> None:
 
 
 async def record_one(unit: UnitOfWork, event: Event) -> RecordedEvent:
-    """Write this event; it is answered as it stands there, with its place."""
+    """Write an event; returns it with its position."""
     statement = insert(journal).values(_columns_of(event)).returning(journal, _POSITION)
     row = (await unit.execute(statement)).one()
     unit.add_journaled(event.actor.app_id)
@@ -78,57 +77,58 @@ async def record_one(unit: UnitOfWork, event: Event) -> RecordedEvent:
 
 
 def _insert_one() -> ReturningInsert[tuple[Any]]:
-    """Writes a line, unless it is `credentials.issued` for a person who is blocked or being removed."""
-    line = single_row_table("line", *_LINE)
-    is_other = line.c.type != EventType.CREDENTIALS_ISSUED.value
-    may_issue = func.may_issue(line.c.app_id, line.c.session_id, line.c.user_id)
-    allowed = select(*line.c).where(case((is_other, true()), else_=may_issue))
+    """Insert a row, unless it is `credentials.issued` for a person who is blocked or being removed."""
+    event = single_row_table("event", *_COLUMNS)
+    is_other = event.c.type != EventType.CREDENTIALS_ISSUED.value
+    may_issue = func.may_issue(event.c.app_id, event.c.session_id, event.c.user_id)
+    allowed = select(*event.c).where(case((is_other, true()), else_=may_issue))
     return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
 
 
 def _insert_all() -> ReturningInsert[tuple[Any]]:
-    """Writes lines, but no `credentials.issued` for people who are blocked or being removed.
+    """Insert rows, but no `credentials.issued` for people who are blocked or being removed.
 
-    One call decides about all lines.
+    One call decides about all rows.
     """
-    line = select(json_table("told", *_LINE)).cte("line")
-    issued = [func.array_agg(line.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
+    event = select(json_table("events", *_COLUMNS)).cte("event")
+    issued = [func.array_agg(event.c[name]) for name in ("id", "app_id", "session_id", "user_id")]
     blocked = (
         select(func.blocked_lines(*issued, type_=ARRAY(Uuid)).label("ids"))
-        .where(line.c.type == EventType.CREDENTIALS_ISSUED.value)
+        .where(event.c.type == EventType.CREDENTIALS_ISSUED.value)
         .cte("blocked")
     )
-    # NULL without a line that issues credentials.
-    allowed = select(*line.c).where(blocked.c.ids.is_(None) | (line.c.id != all_(blocked.c.ids)))
+    # `blocked.ids` is NULL if no row issues credentials.
+    allowed = select(*event.c).where(blocked.c.ids.is_(None) | (event.c.id != all_(blocked.c.ids)))
     return insert(journal).from_select(list(_WRITTEN), allowed).returning(journal.c.id)
 
 
 class JournalWriter:
-    """Writes single events. Events of concurrent requests share a round trip, and a transaction.
+    """Batcher of single events: concurrent writes share a round trip, and a transaction.
 
-    `credentials.issued` is written unless the person is blocked in the session. The check is part of the write
-    (`may_issue` and `blocked_lines` in the migrations): a request that was under way when the person was blocked leaves
-    no such event behind the block, in the order of the journal.
+    `credentials.issued` is written unless the person is blocked in the session. The check is part of the statement
+    (`may_issue` and `blocked_lines` in the migrations): a request that is under way while the person is blocked writes
+    no such event after the block, in the order of the journal.
 
-    The check never waits for a removal under way: that would delay every event of the round trip. An event whose person
-    is being removed is not written, and is asked for again.
+    The check never waits for a removal under way, which would delay every event of the round trip. An event whose
+    person is being removed is not written, and is tried again.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._wires = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
-        self._lines = Batcher[Event, bool]("journal", [partial(self._write, wire) for wire in self._wires])
+        self._connections = [DedicatedConnection(store) for _ in range(CONCURRENT_QUERIES)]
+        self._events = Batcher[Event, bool](
+            "journal", [partial(self._write, connection) for connection in self._connections]
+        )
 
     async def record(self, event: Event) -> bool:
-        """Write this event: it is on disk when this returns. False if it was not written, because of a block.
+        """Write an event; committed when this returns. False if it was not written because of a block.
 
-        Raises `StorageUnavailable` if the person is being removed and that takes longer than
-        `REMOVAL_TIMEOUT_SECONDS`.
+        Raises `StorageUnavailable` if the person is being removed and that takes longer than `REMOVAL_TIMEOUT_SECONDS`.
         """
-        return await self._lines.submit(event) or await self._record_unless_blocked(event)
+        return await self._events.submit(event) or await self._record_unless_blocked(event)
 
     async def _record_unless_blocked(self, event: Event) -> bool:
-        """Write an event that a block or a removal under way has prevented."""
+        """Try an event again that a block or a removal under way has prevented."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + REMOVAL_TIMEOUT_SECONDS
         while not await self._is_blocked(event):
@@ -137,7 +137,7 @@ class JournalWriter:
                     "The person is being removed from the session. Nothing was changed; try again.", retry_after=1
                 )
             await asyncio.sleep(REMOVAL_POLL_SECONDS)
-            if await self._lines.submit(event):
+            if await self._events.submit(event):
                 return True
         return False
 
@@ -150,19 +150,19 @@ class JournalWriter:
         return found is not None and found.banned
 
     async def aclose(self) -> None:
-        """Stop writing."""
-        await self._lines.aclose()
-        for wire in self._wires:
-            await wire.aclose()
+        """Finish the current query, and close the connections."""
+        await self._events.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
-    async def _write(self, wire: DedicatedConnection, events: Sequence[Event]) -> list[bool]:
+    async def _write(self, connection: DedicatedConnection, events: Sequence[Event]) -> list[bool]:
         query, values = (
             (_INSERT_ONE, _columns_of(events[0]))
             if len(events) == 1
             else (_INSERT_ALL, json_rows([_columns_of(event) for event in events]))
         )
-        written = {row["id"] for row in await wire.fetch(query, values)}
-        # After the commit: whoever is woken finds what there is to find.
+        written = {row["id"] for row in await connection.fetch(query, values)}
+        # After the commit: readers that wake up must find the new events.
         self._store.on_journal({event.actor.app_id for event in events})
         return [event.id in written for event in events]
 
@@ -179,7 +179,7 @@ async def page(
     limit: int,
     cursor: str | None,
 ) -> tuple[list[RecordedEvent], str | None]:
-    """One page of the journal, oldest first, and the cursor of the next; None when this page is the newest."""
+    """One page of the journal, oldest first, and the cursor of the next; None if this page is the newest."""
     statement = (
         select(journal, _POSITION)
         .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
@@ -214,10 +214,9 @@ async def newest_of_session(
     reported_by: str | None = None,
     limit: int,
 ) -> list[RecordedEvent]:
-    """The newest events of these types about a session, oldest first.
+    """The newest events of these types about a session, oldest first; includes everything committed.
 
-    With `reported_by`, of the app's reports only those that this end user made.
-    Everything that is committed is there at once; whoever wants to follow the journal uses `page`.
+    `reported_by` limits the app's reports to those of this user. Use `page` to follow the journal.
     """
     statement = (
         select(journal, _POSITION)
@@ -235,7 +234,7 @@ async def newest_of_session(
 async def newest_of_app(
     unit: UnitOfWork, app_id: AppId, *, types: Iterable[EventType], limit: int
 ) -> list[RecordedEvent]:
-    """The newest events of these types, or of all, oldest first. Everything that is committed is there at once."""
+    """The newest events, oldest first; all types if `types` is empty. Includes everything committed."""
     statement = (
         select(journal, _POSITION)
         .where(journal.c.app_id == app_id)
@@ -250,9 +249,9 @@ async def newest_of_app(
 async def page_backwards(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[RecordedEvent], str | None]:
-    """The last events about a session, before this cursor or at all, oldest first; and the cursor to go on back from.
+    """The newest events about a session before this cursor, oldest first, and the cursor of the page before them.
 
-    Everything that is committed is there at once, as with `newest`.
+    Includes everything committed.
     """
     statement = (
         select(journal, cast(cast(journal.c.xid, Text), BigInteger).label("position"))
@@ -272,7 +271,7 @@ async def page_backwards(
 async def events_at(
     unit: UnitOfWork, app_id: AppId, positions: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], RecordedEvent]:
-    """The events that stand at these places; what was retired meanwhile is missing."""
+    """The events at these positions. Events that the retention policy has deleted are missing."""
     wanted = list(positions)
     if not wanted:
         return {}
@@ -281,7 +280,7 @@ async def events_at(
 
 
 async def last_cursor(unit: UnitOfWork, app_id: AppId) -> str | None:
-    """The place behind which everything is new; None while the journal is empty."""
+    """The cursor after which all events are new; None if the journal is empty."""
     statement = (
         select(journal, _POSITION)
         .where(journal.c.app_id == app_id, journal.c.xid < func.pg_snapshot_xmin(func.pg_current_snapshot()))
@@ -371,6 +370,6 @@ _WRITTEN = (
     "asked_by_user_id",
     "data",
 )
-_LINE = [sql_column(name, journal.c[name].type) for name in _WRITTEN]
+_COLUMNS = [sql_column(name, journal.c[name].type) for name in _WRITTEN]
 _INSERT_ONE = Query(_insert_one())
 _INSERT_ALL = Query(_insert_all())

@@ -2,7 +2,7 @@
 
 Every column that can hold a text is listed, those of the job queue included. `tests/storage/test_personal_data.py`
 compares the list with the catalog of a migrated database: a new column fails the test until it is listed here.
-`usecases/erasing.py` is the erasure.
+The erasure is `usecases/journal/erasure.py`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""The seals of the journal, and everything that proves it.
+"""Seals of the journal, and what proves it: leaves, salts, and redactions.
 
-Rows come as plain tuples of the driver: a journal has millions of them. Whoever seals or takes something out of an
-app's journal holds its lock; whoever only writes events never waits for it.
+Reads rows as plain tuples of the driver, because a journal has millions. Sealing, redacting, and retention hold the
+lock of an app's journal; writing events never waits for it.
 """
 
 import json
@@ -33,7 +33,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 
 class JournalNotWhole(BrokerError):
-    """The journal is not what was sealed."""
+    """The journal differs from what was sealed."""
 
     code = "journal_not_whole"
 
@@ -41,10 +41,10 @@ class JournalNotWhole(BrokerError):
 SEALS_PER_PAGE = 1_000
 ROWS_PER_BATCH = 20_000
 LONG_STATEMENT_TIMEOUT = "10min"
-"""The longest statement of an operator's command: it may have to look at the whole journal."""
+"""Of the statements that may read the whole journal."""
 BEGINNING: Position = (0, 0)
 
-# First half of the number of the advisory lock of an app's journal: "seal" in ASCII.
+# The first half of the key of the advisory lock of an app's journal: "seal" in ASCII.
 LOCK_CLASS = 0x7365616C
 
 _ROW = """
@@ -59,18 +59,18 @@ _SEAL = """
     oldest_at, newest_at, root, previous, sealed_at, hash
 """
 _REDACTION = "xid::text::bigint, seq, pointer, commitment, entry_id::text"
-# Queries order by columns with their table: a bare `xid` would be the number that is shown, which no index has.
-# Everything behind one row of an app and not behind another; $1 is the app.
+# ORDER BY names the table: a bare `xid` would be the selected number, which has no index.
+# After one position of an app, up to another one; $1 is the app.
 _BETWEEN = "(xid, seq) > ($2::text::xid8, $3::bigint) and (xid, seq) <= ($4::text::xid8, $5::bigint)"
-_BEHIND = "(xid, seq) > ($2::text::xid8, $3::bigint)"
+_AFTER = "(xid, seq) > ($2::text::xid8, $3::bigint)"
 _SETTLED = "xid < pg_snapshot_xmin(pg_current_snapshot())"
 
 
 @asynccontextmanager
 async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
-    """A transaction that sees the database as it is at its beginning, changes nothing, and may take minutes.
+    """A read-only unit of work that sees the database as of its beginning, and may run for minutes.
 
-    It takes no transaction id, so nobody who follows the journal has to wait for it.
+    It has no transaction ID, so it does not delay those who follow the journal.
     """
     async with store.transaction() as unit:
         await unit.execute(text("set transaction isolation level repeatable read, read only"))
@@ -79,19 +79,19 @@ async def snapshot(store: Store) -> AsyncIterator[UnitOfWork]:
 
 
 async def allow_long_statements(unit: UnitOfWork) -> None:
-    """Let the statements of this transaction take minutes."""
+    """Let each statement of this transaction run for up to `LONG_STATEMENT_TIMEOUT`."""
     await unit.execute(text(f"set local statement_timeout = '{LONG_STATEMENT_TIMEOUT}'"))
 
 
 async def lock(unit: UnitOfWork, app_id: AppId) -> None:
-    """Be the only one, until the transaction ends, who seals or takes something out of the app's journal."""
+    """Lock the app's journal for sealing, redaction, and retention until the transaction ends."""
     await (await unit.driver_connection()).execute(
         "select pg_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)
     )
 
 
 async def try_lock(unit: UnitOfWork, app_id: AppId) -> bool:
-    """The same, without waiting: False when somebody else is."""
+    """`lock`, without waiting. False if another transaction has the lock."""
     driver = await unit.driver_connection()
     return bool(await driver.fetchval("select pg_try_advisory_xact_lock($1, hashtext($2))", LOCK_CLASS, str(app_id)))
 
@@ -100,7 +100,7 @@ async def try_lock(unit: UnitOfWork, app_id: AppId) -> bool:
 
 
 async def apps_to_seal(unit: UnitOfWork) -> list[AppId]:
-    """The apps that have rows which can be sealed; the service itself may be among them."""
+    """The apps with rows that can be sealed; `SERVICE_ID` for the service itself."""
     found = await (await unit.driver_connection()).fetch(
         f"""
         select owner.id from (select id from apps union all select $1) owner left join lateral (
@@ -110,7 +110,7 @@ async def apps_to_seal(unit: UnitOfWork) -> list[AppId]:
             select from journal where app_id = owner.id and {_SETTLED}
             and (xid, seq) > (coalesce(seal.last_xid, '0'::xid8), coalesce(seal.last_seq, 0))
         )
-        """,  # noqa: S608  our own words
+        """,  # noqa: S608  no input in the text
         SERVICE_ID,
     )
     return [AppId(UUID(str(app_id))) for (app_id,) in found]
@@ -119,7 +119,7 @@ async def apps_to_seal(unit: UnitOfWork) -> list[AppId]:
 async def newest_seal(unit: UnitOfWork, app_id: AppId) -> tuple[JournalSeal, bytes] | None:
     """The app's newest seal, and its hash as it is stored."""
     found = await (await unit.driver_connection()).fetch(
-        f"select {_SEAL} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  our own words
+        f"select {_SEAL} from journal_seals where app_id = $1 order by number desc limit 1",  # noqa: S608  no input in the text
         app_id,
     )
     return _seal_from(found[0]) if found else None
@@ -135,7 +135,7 @@ class LastSeal:
 
 
 async def last_seals(unit: UnitOfWork) -> list[LastSeal]:
-    """Of every app whose journal was sealed at least once."""
+    """The newest seal of each app that has one."""
     found = await (await unit.driver_connection()).fetch(
         """
         select apps.id, seal.number, seal.sealed_at from apps cross join lateral (
@@ -153,10 +153,10 @@ async def head(unit: UnitOfWork, app_id: AppId) -> ChainHead | None:
 
 
 async def unsealed_rows(unit: UnitOfWork, app_id: AppId, after: Position, *, limit: int) -> list[JournalRow]:
-    """Rows behind this one that can be sealed: those of transactions older than every one that still runs."""
+    """Rows after this position that can be sealed: those of transactions older than every one still running."""
     found = await (await unit.driver_connection()).fetch(
-        f"select {_ROW}, null::bytea from journal "  # noqa: S608  our own words
-        f"where app_id = $1 and {_BEHIND} and {_SETTLED} order by journal.xid, journal.seq limit $4",
+        f"select {_ROW}, null::bytea from journal "  # noqa: S608  no input in the text
+        f"where app_id = $1 and {_AFTER} and {_SETTLED} order by journal.xid, journal.seq limit $4",
         app_id,
         *_bound(after),
         limit,
@@ -165,15 +165,15 @@ async def unsealed_rows(unit: UnitOfWork, app_id: AppId, after: Position, *, lim
 
 
 async def write_seal(unit: UnitOfWork, sealed: SealingResult) -> None:
-    """Keep a seal, its leaves and the salts of its rows.
+    """Write a seal, its leaves, and the salts of its rows.
 
-    Raises `JournalNotWhole` when some of these rows were sealed before, by a seal that is not there any more.
+    Raises `JournalNotWhole` if some of these rows were sealed before, by a seal that was deleted since.
     """
     try:
         await _write(unit, sealed)
     except asyncpg.UniqueViolationError:
         raise JournalNotWhole(
-            f"Seal {sealed.seal.number} was there before, and was removed. `videobroker journal verify` tells more."
+            f"Seal {sealed.seal.number} was there before, and was removed. `videobroker journal verify` has details."
         ) from None
 
 
@@ -222,17 +222,17 @@ async def _write(unit: UnitOfWork, sealed: SealingResult) -> None:
     )
 
 
-# -- looking at everything
+# -- verifying
 
 
 async def count_sealed_rows(unit: UnitOfWork, app_id: AppId) -> int:
-    """How many rows the app's seals stand for."""
+    """How many rows the app's seals cover, deleted ones included."""
     driver = await unit.driver_connection()
     return int(await driver.fetchval("select coalesce(sum(count), 0) from journal_seals where app_id = $1", app_id))
 
 
 async def batches(unit: UnitOfWork, app_id: AppId) -> AsyncIterator[SealedBatch]:
-    """Everything that was sealed, in order, some thousands of rows at a time."""
+    """All sealed rows in order, in batches of about `ROWS_PER_BATCH`."""
     driver, number, after = await unit.driver_connection(), 0, BEGINNING
     while page := await driver.fetch(
         f"select {_SEAL} from journal_seals where app_id = $1 and number > $2 order by number limit $3",  # noqa: S608
@@ -259,19 +259,19 @@ async def _batch(
 ) -> SealedBatch:
     bounds = (app_id, *_bound(after), *_bound(max(seal.last for seal, _ in together)))
     leaves = await driver.fetch(
-        f"select xid::text::bigint, seq, event_id::text, digest from journal_leaves "  # noqa: S608  our own words
+        f"select xid::text::bigint, seq, event_id::text, digest from journal_leaves "  # noqa: S608  no input in the text
         f"where app_id = $1 and {_BETWEEN} order by journal_leaves.xid, journal_leaves.seq",
         *bounds,
     )
     rows = await driver.fetch(
-        # Both sides are bounded: PostgreSQL does not see that a bound of one is a bound of the other.
-        f"select {_ROW}, salted.salts from journal left join "  # noqa: S608  our own words
+        # Both sides are bounded: the planner does not infer the bounds of one from the other.
+        f"select {_ROW}, salted.salts from journal left join "  # noqa: S608  no input in the text
         f"(select xid, seq, salts from journal_salts where app_id = $1 and {_BETWEEN}) salted using (xid, seq) "
         f"where app_id = $1 and {_BETWEEN}",
         *bounds,
     )
     redactions = await driver.fetch(
-        f"select {_REDACTION} from journal_redactions where app_id = $1 and {_BETWEEN} "  # noqa: S608  our own words
+        f"select {_REDACTION} from journal_redactions where app_id = $1 and {_BETWEEN} "  # noqa: S608  no input in the text
         "order by journal_redactions.xid, journal_redactions.seq, pointer",
         *bounds,
     )
@@ -285,30 +285,30 @@ async def _batch(
 
 
 async def read_unsealed(unit: UnitOfWork, app_id: AppId, after: Position) -> UnsealedRest:
-    """What stands behind the row of the last seal."""
+    """What comes after the last row of the newest seal."""
     driver, bounds = await unit.driver_connection(), (app_id, *_bound(after))
-    behind = f"where app_id = $1 and {_BEHIND}"
+    condition = f"where app_id = $1 and {_AFTER}"
     entries = await driver.fetch(
-        f"select id::text, data::text from journal {behind} and type = any($4)",  # noqa: S608  our own words
+        f"select id::text, data::text from journal {condition} and type = any($4)",  # noqa: S608  no input in the text
         *bounds,
         [each.value for each in ProofEvent],
     )
-    redactions = await driver.fetch(f"select {_REDACTION} from journal_redactions {behind}", *bounds)  # noqa: S608
+    redactions = await driver.fetch(f"select {_REDACTION} from journal_redactions {condition}", *bounds)  # noqa: S608
     return UnsealedRest(
-        unsealed=int(await driver.fetchval(f"select count(*) from journal {behind}", *bounds)),  # noqa: S608
+        unsealed=int(await driver.fetchval(f"select count(*) from journal {condition}", *bounds)),  # noqa: S608
         entries={entry_id: _object(data) for entry_id, data in entries},
         redactions=[_redaction_from(each) for each in redactions],
-        leaves=int(await driver.fetchval(f"select count(*) from journal_leaves {behind}", *bounds)),  # noqa: S608
+        leaves=int(await driver.fetchval(f"select count(*) from journal_leaves {condition}", *bounds)),  # noqa: S608
     )
 
 
 async def positions_after(
     unit: UnitOfWork, app_id: AppId, after: Position, event_ids: Collection[str]
 ) -> list[tuple[str, Position]]:
-    """Which of these events stand behind this row, and where."""
+    """Those of these events that come after this position, with their positions."""
     found = await (await unit.driver_connection()).fetch(
-        f"select id::text, xid::text::bigint, seq from journal "  # noqa: S608  our own words
-        f"where app_id = $1 and {_BEHIND} and id = any($4::uuid[])",
+        f"select id::text, xid::text::bigint, seq from journal "  # noqa: S608  no input in the text
+        f"where app_id = $1 and {_AFTER} and id = any($4::uuid[])",
         app_id,
         *_bound(after),
         list(event_ids),
@@ -316,19 +316,19 @@ async def positions_after(
     return [(event_id, (xid, seq)) for event_id, xid, seq in found]
 
 
-# -- taking something out
+# -- redacting
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row, and its leaf if it was sealed."""
+    """A row, and its leaf if it is sealed."""
 
     row: JournalRow
     leaf: bytes | None
 
 
 async def provider_ids_by_session(unit: UnitOfWork, app_id: AppId, user_id: str) -> dict[str, set[str]]:
-    """What providers call this person, by the id of the session."""
+    """This person's IDs at providers, by session ID."""
     found = await (await unit.driver_connection()).fetch(
         """
         select session_id::text, data ->> 'provider_user_id' from journal
@@ -352,10 +352,10 @@ async def rows_naming(
     names: Mapping[str, Collection[str]],
     references: Collection[str],
 ) -> list[StoredRow]:
-    """Rows in which this person may stand, in order: under their id, or under a provider's name for them in a session.
+    """Rows that may name this person, in order: by user ID, or by one of `names` (provider IDs by session ID).
 
-    Rows about sessions with these references, too. Looks at the whole journal of the app: there is no index by person,
-    which every event would pay for.
+    Includes the rows about sessions with these references. Scans the app's whole journal: every event would pay for an
+    index by person.
     """
     pairs = [(session_id, name) for session_id, called in names.items() for name in called]
     found = await (await unit.driver_connection()).fetch(
@@ -369,20 +369,20 @@ async def rows_naming(
                in (select * from unnest($3::uuid[], $4::text[]))
         )
         order by journal.xid, journal.seq
-        """,  # noqa: S608  our own words
+        """,  # noqa: S608  no input in the text
         app_id,
         user_id,
         [session_id for session_id, _ in pairs],
         [name for _, name in pairs],
         list(references),
-        # As a string or as a key, in the form in which jsonb is printed.
+        # A string or a key, as jsonb is printed.
         json.dumps(user_id, ensure_ascii=False),
     )
     return [StoredRow(JournalRow._make(each[:-1]), each[-1]) for each in found]
 
 
 async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions: Sequence[Redaction]) -> None:
-    """Take these parts out of the journal. The event that accounts for them was written in this transaction."""
+    """Redact parts of the journal. The event that accounts for them must be written in this transaction."""
     driver = await unit.driver_connection()
     await driver.execute(
         """
@@ -401,16 +401,16 @@ async def redact(unit: UnitOfWork, app_id: AppId, entry_id: EventId, redactions:
 
 
 async def replace_salts(unit: UnitOfWork, app_id: AppId, salts: Mapping[Position, bytes]) -> None:
-    """Keep other salts for these rows; none where there are none left."""
+    """Replace the salts of these rows; empty salts are deleted."""
     driver = await unit.driver_connection()
-    columns = [list(column) for column in zip(*((*each, kept) for each, kept in salts.items()), strict=True)]
+    columns = [list(column) for column in zip(*((*position, value) for position, value in salts.items()), strict=True)]
     if not columns:
         return
     await driver.execute(
         """
-        update journal_salts set salts = kept.salts
-        from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as kept (xid, seq, salts)
-        where app_id = $1 and journal_salts.xid = kept.xid::text::xid8 and journal_salts.seq = kept.seq
+        update journal_salts set salts = new.salts
+        from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as new (xid, seq, salts)
+        where app_id = $1 and journal_salts.xid = new.xid::text::xid8 and journal_salts.seq = new.seq
         """,
         app_id,
         *columns,
@@ -426,22 +426,22 @@ async def replace_salts(unit: UnitOfWork, app_id: AppId, salts: Mapping[Position
     )
 
 
-# -- how long it is kept
+# -- retention
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long the journal of an app keeps events of a class: the first word of their type."""
+    """How long an app's journal retains the events of a class: the first word of their type."""
 
     app_id: AppId
     event_class: str
     days: int
     done_seal: int
-    """There is nothing left of the class in the seals up to this one."""
+    """No rows of the class are left in the seals up to this one."""
 
 
 async def set_retention(unit: UnitOfWork, app_id: AppId, event_class: str, days: int | None) -> None:
-    """Keep events of this class for so many days; None: for good."""
+    """Retain events of this class for so many days; None: without limit."""
     driver = await unit.driver_connection()
     if days is None:
         await driver.execute("delete from retention where app_id = $1 and event_class = $2", app_id, event_class)
@@ -458,7 +458,7 @@ async def set_retention(unit: UnitOfWork, app_id: AppId, event_class: str, days:
 
 
 async def retentions(unit: UnitOfWork, app_id: AppId | None = None) -> list[Retention]:
-    """All of them, or those of an app."""
+    """The retentions of an app, or all of them."""
     found = await (await unit.driver_connection()).fetch(
         "select app_id::text, event_class, days, done_seal from retention "
         "where $1::uuid is null or app_id = $1 order by app_id, event_class",
@@ -470,13 +470,13 @@ async def retentions(unit: UnitOfWork, app_id: AppId | None = None) -> list[Rete
 async def expired_rows(
     unit: UnitOfWork, retention: Retention, *, before: datetime, limit: int
 ) -> list[tuple[Position, bytes]]:
-    """Sealed rows of the class that happened before then, in order, with their leaves.
+    """Sealed rows of the class that happened before `before`, in order, with their leaves.
 
-    Looks only at seals with such old rows that have not been done with.
+    Reads only seals after `done_seal`.
     """
     driver = await unit.driver_connection()
     old = await driver.fetch(
-        f"select {_SEAL} from journal_seals where app_id = $1 and number in ("  # noqa: S608  our own words
+        f"select {_SEAL} from journal_seals where app_id = $1 and number in ("  # noqa: S608  no input in the text
         "(select min(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3),"
         "(select max(number) from journal_seals where app_id = $1 and number > $2 and oldest_at < $3)"
         ") order by number",
@@ -493,9 +493,9 @@ async def expired_rows(
         (select xid, seq, digest from journal_leaves where app_id = $1 and {_BETWEEN}) leaf using (xid, seq)
         where app_id = $1 and {_BETWEEN} and split_part(type, '.', 1) = $6 and occurred_at < $7
         order by journal.xid, journal.seq limit $8
-        """,  # noqa: S608  our own words
+        """,  # noqa: S608  no input in the text
         retention.app_id,
-        # From the first row on, not from behind it.
+        # Bounds exclude their first position.
         *_bound((first[0], first[1] - 1)),
         *_bound(last),
         retention.event_class,
@@ -506,7 +506,7 @@ async def expired_rows(
 
 
 async def mark_done(unit: UnitOfWork, retention: Retention, *, before: datetime) -> None:
-    """There is nothing left of the class from before then: next time, look only at younger seals."""
+    """Write that no rows of the class from before `before` are left: `expired_rows` skips the seals that had them."""
     await (await unit.driver_connection()).execute(
         """
         update retention set done_seal = greatest(done_seal, coalesce(
@@ -552,5 +552,5 @@ def _object(data: str) -> Mapping[str, Any]:
 
 
 def _bound(position: Position) -> tuple[str, int]:
-    # The driver has no way of its own to send an xid8.
+    # The driver cannot encode xid8.
     return str(position[0]), position[1]

@@ -1,4 +1,4 @@
-"""Numbers for sessions whose app wants integers: each is given once, and never one that the app took itself."""
+"""Sequential numbers as references of sessions, for apps that require integers."""
 
 from sqlalchemy import BigInteger, Text, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,15 +9,15 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import counters, sessions
 
 NUMBERS_PER_QUERY = 1_000
-"""Numbers. An app that registered many numeric references by itself costs one statement per so many of them, once."""
+"""One query finds the next free number among so many: an app may have used numeric references of its own."""
 
 
 async def next_number(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int:
     """The next number of the app that no session of this kind has as its reference.
 
-    Whoever else wants one waits until this transaction ends. A number is gone when it was given, used or not.
+    Concurrent callers of the app wait until the transaction ends. A number is never allocated twice, used or not.
     """
-    first = await _taken_from_counter(unit, app_id, kind)
+    first = await _increment(unit, app_id, kind)
     number = await _first_free(unit, app_id, kind, first)
     while number is None:
         first += NUMBERS_PER_QUERY
@@ -26,7 +26,7 @@ async def next_number(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int
     return number
 
 
-async def _taken_from_counter(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int:
+async def _increment(unit: UnitOfWork, app_id: AppId, kind: SessionKind) -> int:
     statement = (
         insert(counters)
         .values(app_id=app_id, name=kind, last=1)

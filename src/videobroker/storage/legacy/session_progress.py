@@ -1,4 +1,4 @@
-"""Several sessions at once, with all that tells how far they have come."""
+"""Progress of several sessions in a few round trips, for the legacy endpoints."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,7 @@ from videobroker.storage.tables import calls, participants, rooms, sessions
 async def find_by_key(
     unit: UnitOfWork, key: SessionKey, *, roles: Sequence[str], own_user_id: str | None
 ) -> SessionProgress | None:
-    """The progress of the session with this key, with the first participant of each of these roles."""
+    """The progress of a session, with the first participant of each of these roles."""
     session = await find(unit, key)
     if session is None:
         return None

@@ -1,4 +1,4 @@
-"""The near side: a pool of connections to PostgreSQL, and transactions on it."""
+"""The connection pool, and units of work on it."""
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -18,14 +18,14 @@ from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 POOL_SIZE = 10
-"""Connections per process. Two cores of PostgreSQL are busy with fewer; more only queue inside the server."""
+"""Connections per process. Fewer keep two cores of PostgreSQL busy; more only queue inside the server."""
 POOL_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_MS = 5_000
-"""No statement of ours takes longer than milliseconds: one that does is stuck, and its caller has given up."""
+"""Our statements take milliseconds. One that takes this long is stuck, and its caller has given up."""
 
 
 def database_url(url: str | URL, *, name: str = "DATABASE_URL") -> URL:
-    """The URL with our driver, whichever spelling of PostgreSQL it came with; `name` is that of the setting."""
+    """The URL with our driver, for any spelling of the scheme; `name` is the setting, for error messages."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -40,7 +40,7 @@ def _no_listeners(_: Collection[AppId]) -> None:
 
 
 class Store:
-    """Connections and transactions. One per process; closed by whoever made it."""
+    """The database. One per process; the creator closes it."""
 
     def __init__(
         self,
@@ -53,18 +53,16 @@ class Store:
     ) -> None:
         """`on_journal` is called after every commit with the apps into whose journals it wrote; usually none.
 
-        Without `secret_box`, encrypted columns can be neither read nor written.
-
-        With `direct`, which leads to PostgreSQL itself, `url` may lead through a pooler that shares its connections
-        between transactions.
+        Without `secret_box`, encrypted columns can be neither read nor written. With `direct`, the URL of PostgreSQL
+        itself, `url` may lead through a pooler in transaction mode.
         """
         self.url = database_url(url)
-        # For whoever needs a session to itself: to listen, to hold a lock, to keep prepared statements.
+        # For what needs a session of its own: LISTEN, session locks, prepared statements.
         self.direct = self.url if direct is None else database_url(direct)
         self.is_pooled = direct is not None
         self.on_journal = on_journal
         self.secret_box = secret_box
-        # Of every connection to PostgreSQL itself, also of those that are not in the pool.
+        # Also for connections outside of the pool.
         self.connect_args: dict[str, Any] = {
             "timeout": POOL_TIMEOUT_SECONDS,
             "server_settings": {
@@ -78,7 +76,7 @@ class Store:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            # Statements may hold what nobody should read in a log.
+            # Parameters may be secrets or personal data, which do not belong in logs.
             hide_parameters=True,
             connect_args=pgbouncer.connect_args(self.connect_args) if self.is_pooled else self.connect_args,
         )
@@ -98,14 +96,14 @@ class Store:
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
-        """A lost database, and one that refuses us, are `StorageUnavailable`."""
+        """Raises `StorageUnavailable` when the database is lost, or refuses the connection."""
         try:
             yield
         except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise _unavailable() from error
         except asyncpg.InterfaceError as error:
             if isinstance(error, ValueError):
-                raise  # a value that is no value of its type: the database was not even asked
+                raise  # a value that does not fit its type; the query was not sent
             raise _unavailable() from error
         except asyncpg.PostgresError as error:
             if _is_from_pooler(error):
@@ -137,12 +135,12 @@ class Store:
 
 def _means_shutdown(state: str | None) -> bool:
     # Class 57: operator intervention (shutdown, crash recovery, statement timeout); class 08: connection trouble;
-    # 53300: too many connections; class 40: rolled back because two transactions stood in each other's way.
+    # 53300: too many connections; class 40: rolled back because of a conflict with another transaction.
     return (state or "").startswith(("57", "08", "40")) or state == "53300"
 
 
 def _is_from_pooler(error: BaseException | None) -> bool:
-    # PgBouncer's own words: PostgreSQL knows the parameters that we send.
+    # A message of PgBouncer: PostgreSQL supports the parameters that we send.
     return "unsupported startup parameter" in str(error)
 
 

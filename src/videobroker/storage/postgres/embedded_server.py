@@ -71,13 +71,13 @@ def bin_directory() -> Path:
 
 
 def _account(data: Path) -> Account:
-    """PostgreSQL refuses to run as root: it runs as the owner of existing data, and as `nobody` with new data."""
+    """PostgreSQL refuses to run as root: it runs as the owner of existing data, otherwise as an unprivileged account."""
     if os.geteuid() != 0:
         return Account()
     if data.exists() and data.stat().st_uid != 0:
         return Account(data.stat().st_uid, data.stat().st_gid)
-    nobody = pwd.getpwnam("nobody")
-    return Account(nobody.pw_uid, nobody.pw_gid)
+    unprivileged = pwd.getpwnam("nobody")  # codespell:ignore nobody
+    return Account(unprivileged.pw_uid, unprivileged.pw_gid)
 
 
 def _allow_traversal(account: Account, *paths: Path) -> None:
@@ -181,11 +181,11 @@ def _stop_orphan(data: Path) -> None:
     except (FileNotFoundError, ValueError, psutil.Error):
         is_orphan = False
     if is_orphan:
-        _shut_down(process)
+        _stop(process)
     pid_file.unlink(missing_ok=True)
 
 
-def _shut_down(process: psutil.Process | psutil.Popen) -> None:
+def _stop(process: psutil.Process | psutil.Popen) -> None:
     """Fast shutdown (rolls back transactions, writes a checkpoint), then immediate shutdown, then SIGKILL."""
     for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -219,7 +219,7 @@ def _running(files: Files, programs: Path, account: Account, sockets: Path, log:
         yield process
     finally:
         if process.poll() is None:
-            _shut_down(process)
+            _stop(process)
 
 
 def _await_ready(process: psutil.Popen, data: Path) -> None:

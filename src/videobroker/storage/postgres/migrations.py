@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this program, and tells whether it is there."""
+"""Migrates a database to the schema of this program, and reads its revision."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.postgres.database import Store
 
-# "videobro" in ASCII: the number of the advisory lock under which migrations run, one process at a time.
+# The key of the advisory lock that lets one process migrate at a time: "videobro" in ASCII.
 MIGRATION_LOCK = 0x766964656F62726F
 LOCK_TIMEOUT = "10min"
-"""How long a process waits for another one that is migrating."""
+"""For another process that migrates."""
 
 
 def migrations() -> Path:
-    """The folder of the migrations: inside the installed package, or at the top of a checkout."""
+    """The folder of the migrations: inside of the installed package, or at the top of a checkout."""
     installed = Path(__file__).parents[2] / "migrations"
     return installed if installed.is_dir() else Path(__file__).parents[4] / "migrations"
 
@@ -31,12 +31,12 @@ def _config() -> Config:
 
 
 def newest_revision() -> str | None:
-    """The revision this program was written for."""
+    """The revision that this program requires."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 async def migrate(store: Store) -> tuple[str | None, str | None]:
-    """Apply what is missing; the revisions before and after. Any number of processes may do this at once."""
+    """Apply missing migrations; returns the revisions before and after. Safe to run in several processes at once."""
     async with store.translated(), store.engine.connect() as connection:
         await connection.execute(text(f"set statement_timeout = '{LOCK_TIMEOUT}'"))
         await connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -53,7 +53,7 @@ async def migrate(store: Store) -> tuple[str | None, str | None]:
 
 
 async def current_revision(store: Store) -> str | None:
-    """The revision the database is at."""
+    """The revision of the database."""
     async with store.translated(), store.engine.connect() as connection:
         return await connection.run_sync(_revision)
 

@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on. Opaque to callers, and checked when they come back."""
+"""Pagination with opaque cursors, which are validated when a client sends them back."""
 
 import base64
 import binascii
@@ -12,18 +12,18 @@ from videobroker.errors import InvalidCursor
 
 
 def write(position: Sequence[str | int]) -> str:
-    """A position in a list, as URL-safe text."""
+    """Encode a position in a list as a cursor: URL-safe text."""
     return base64.urlsafe_b64encode(json.dumps(list(position)).encode()).rstrip(b"=").decode()
 
 
 def read(cursor: str, *parsers: Callable[[str], Any]) -> list[Any]:
-    """The position again, each part through its parser. Raises `InvalidCursor`."""
+    """Decode a cursor; each part is validated by its parser. Raises `InvalidCursor`."""
     try:
         parts = _list(json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)))
         return [parser(part) for parser, part in zip(parsers, parts, strict=True)]
     except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         raise InvalidCursor(
-            "Send back `next` of the page before as it was, or leave `cursor` out to begin anew."
+            "Send back `next` of the page before as it was, or leave `cursor` out to start over."
         ) from None
 
 
@@ -34,14 +34,14 @@ def _list(parts: object) -> list[Any]:
 
 
 def moment(part: object) -> datetime:
-    """A moment, with its zone."""
+    """A parser of datetimes with a zone."""
     if not isinstance(part, str):
         raise TypeError("not a moment")
     return utc(datetime.fromisoformat(part))
 
 
 def text(part: object) -> str:
-    """A text that PostgreSQL can compare with."""
+    """A parser of texts that PostgreSQL can store: valid Unicode without NUL."""
     if not isinstance(part, str) or "\x00" in part:
         raise TypeError("not a text")
     part.encode()
@@ -49,7 +49,7 @@ def text(part: object) -> str:
 
 
 def number(part: object) -> int:
-    """A number that fits into 64 bits."""
+    """A parser of non-negative 64-bit numbers."""
     if not isinstance(part, int) or isinstance(part, bool) or not 0 <= part < 1 << 63:
         raise TypeError("not a number")
     return part

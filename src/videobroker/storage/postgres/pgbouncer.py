@@ -1,7 +1,7 @@
-"""What it takes to share PostgreSQL's connections through a pooler in transaction mode: PgBouncer, for one.
+"""Support for connection poolers in transaction mode, such as PgBouncer.
 
-Behind it every transaction may run on another connection of the server. So nothing may be kept on a connection from
-one transaction to the next: no prepared statement, no setting, no LISTEN, no lock of the session.
+Each transaction may run on another connection of the server, so nothing may persist on a connection between
+transactions: no prepared statement, no setting, no LISTEN, no session lock.
 """
 
 import asyncio
@@ -13,40 +13,40 @@ from sqlalchemy.engine import URL
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 QUERY_TIMEOUT_SECONDS = 2.0
-"""A connection that has lost its session may wait for another one for ever."""
+"""A pooler whose connections are all in use would make the query wait without end."""
 
 
 class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
-    """A connection whose transactions bring their settings along.
+    """Sends the settings of a session with each transaction.
 
-    A pooler does not pass settings on when it connects, and forgets those of a session. They travel with BEGIN, in the
-    same message: that costs no round trip.
+    A pooler does not forward settings on connect, and resets those of a session. They are sent in the message of BEGIN,
+    which costs no round trip.
     """
 
     settings = ""
     """`set local ...; ...`"""
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        """Execute; a transaction begins with its settings."""
+        """Appends the settings to BEGIN."""
         begins = not args and query.startswith("BEGIN")
         status: str = await super().execute(f"{query} {self.settings}" if begins else query, *args, timeout=timeout)
         return status
 
 
 FORWARDED_SETTING = "application_name"
-"""A pooler passes this one on; others it may refuse."""
+"""The only startup parameter of ours that poolers forward; they may refuse others."""
 
 
 def connect_args(direct: dict[str, Any]) -> dict[str, Any]:
-    """What SQLAlchemy and the driver need to know to keep nothing on a connection that has these settings otherwise."""
+    """The arguments of connections through a pooler, from those of direct connections."""
     settings = direct["server_settings"]
     local = [f"set local {name} = '{value}'" for name, value in settings.items() if name != FORWARDED_SETTING]
     return {
         **direct,
-        # In the server's spelling: the driver's own, utf-8, never equals it, and the pooler would set it every time.
+        # The server's spelling: the pooler would set the driver's, utf-8, before every transaction.
         "server_settings": {FORWARDED_SETTING: settings[FORWARDED_SETTING], "client_encoding": "UTF8"},
         "connection_class": type("Connection", (PooledConnection,), {"settings": "; ".join(local)}),
-        # Statements without a name are gone with the next one: none is left behind, and none has to be closed.
+        # The server replaces an unnamed statement by the next one, so that none persists.
         "prepared_statement_name_func": str,
         "prepared_statement_cache_size": 0,
         "statement_cache_size": 0,
@@ -54,12 +54,12 @@ def connect_args(direct: dict[str, Any]) -> dict[str, Any]:
 
 
 async def keeps_sessions(url: URL) -> bool:
-    """Whether a connection to this URL stays on one connection of the server: not so behind a transaction pooler."""
+    """Whether a connection to this URL stays on one server connection; behind a transaction pooler it does not."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
     async with contextlib.AsyncExitStack() as stack:
         one, other = [await _connected(stack, dsn) for _ in range(2)]
         before = await _server_process(one)
-        # It takes the server's connection that was free last, if those are shared.
+        # A pooler gives this transaction the server connection that was used last.
         async with other.transaction():
             await other.fetchval("select pg_backend_pid()")
             try:
@@ -69,13 +69,13 @@ async def keeps_sessions(url: URL) -> bool:
 
 
 async def is_same_database(url: URL, other: URL) -> bool:
-    """Whether both lead to one database of one server."""
+    """Whether both URLs lead to one database of one server."""
     return await _identity(url) == await _identity(other)
 
 
 async def _connected(stack: contextlib.AsyncExitStack, dsn: str) -> "asyncpg.Connection":
     connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0)
-    # Not `close()`: it may be waiting for the server.
+    # `close` would wait for the query under way.
     stack.callback(connection.terminate)
     return connection
 

@@ -34,7 +34,7 @@ class RowReader(Generic[TypedRow]):
 
 
 def members_by_value(enumeration: type[Member]) -> Mapping[str, Member]:
-    """Looking a member up here takes a tenth of the time of calling the enumeration."""
+    """A lookup in this mapping takes a tenth of the time of calling the enumeration."""
     return {member.value: member for member in enumeration}
 
 

@@ -1,7 +1,7 @@
-"""Sessions of many apps at once, for whoever runs the service.
+"""Sessions of many apps at once, for operators.
 
-Whatever is asked here is bounded: by a stretch of time, by the calls that are open, or by an index that leads there.
-Each app is looked at by itself (lateral), for the indexes begin with it.
+Every query is bounded: by a period, by the open calls, or by an index. It reads app by app (lateral), because the
+indexes begin with the app.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ from videobroker.storage.sessions.sessions import participant_from, session_from
 from videobroker.storage.tables import calls, participants, sessions
 
 GROUPS_SEARCHED = 5_000
-"""So many of an app's newest groups are searched by title: titles have no index."""
+"""The newest groups of an app that are searched by title."""
 _UUID = postgresql.UUID(as_uuid=True)
 LAST_CHARACTER = "\U0010ffff"
 
@@ -46,7 +46,7 @@ _call_columns = [each.label(f"call_{each.name}") for each in calls.c]
 
 
 def _each(app_ids: Sequence[AppId]) -> Any:
-    """The apps as a table, to look at one after the other."""
+    """The apps as a table, for lateral joins."""
     values = func.unnest(literal(list(app_ids), postgresql.ARRAY(_UUID))).table_valued(
         column("app_id", _UUID), name="each_app"
     )
@@ -54,7 +54,7 @@ def _each(app_ids: Sequence[AppId]) -> Any:
 
 
 def _phase(now: datetime) -> ColumnElement[str]:
-    """`domain.overview.phase_of`, in the database's words."""
+    """`domain.overview.phase_of` in SQL."""
     return case(
         (sessions.c.status == SessionStatus.CANCELLED, Phase.CANCELLED.value),
         (calls.c.id.is_not(None), Phase.IN_PROGRESS.value),
@@ -73,7 +73,7 @@ def _bookings(stretch: TimeRange) -> ColumnElement[bool]:
 
 
 async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime) -> PhaseCounts:
-    """How many bookings that begin in this time are in each phase; what is in progress counts whenever it began."""
+    """How many bookings that start in this period are in each phase. Sessions in progress count whenever they start."""
     phase = _phase(now).label("phase")
     statement = (
         select(phase, func.count().label("number"))
@@ -96,7 +96,7 @@ async def counts(unit: UnitOfWork, app_ids: Sequence[AppId], stretch: TimeRange,
 async def in_progress(
     unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> tuple[list[SessionListItem], str | None]:
-    """One page of the sessions in which a call runs, whatever their time, and the cursor of the next."""
+    """One page of the sessions with an open call, whatever their time, and the cursor of the next."""
     apps = _each(app_ids)
     statement = (
         select(sessions, *_call_columns)
@@ -122,7 +122,7 @@ async def bookings(
     limit: int,
     cursor: str | None,
 ) -> tuple[list[SessionListItem], str | None]:
-    """One page of the bookings that begin in this time and are in this phase, by start, and the cursor of the next."""
+    """One page of the bookings that start in this period and are in this phase, by start, and the next cursor."""
     apps = _each(app_ids)
     position = (sessions.c.starts_at, sessions.c.id)
     statement = (
@@ -145,7 +145,7 @@ async def bookings(
 async def groups(
     unit: UnitOfWork, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None
 ) -> tuple[list[SessionListItem], str | None]:
-    """One page of the groups, the newest first, and the cursor of the next."""
+    """One page of the groups, newest first, and the cursor of the next."""
     apps = _each(app_ids)
     statement = (
         select(sessions, *_call_columns)
@@ -170,8 +170,11 @@ async def search(
     now: datetime,
     limit: int,
 ) -> list[SessionListItem]:
-    """Sessions whose reference begins with these words, that have a participant with this user ID, or whose title or
-    participants' names contain the words: the last two among the bookings of this time, and among the newest groups."""
+    """Sessions whose reference begins with the words, or with a participant with this user ID, or whose title or
+    participants' names contain the words.
+
+    Titles and names have no index: only those of bookings in `titles_within` and of the newest groups are searched.
+    """
     found: dict[SessionId, SessionListItem] = {}
     for chosen in (
         _by_reference(app_ids, words),
@@ -199,7 +202,7 @@ def _by_reference(app_ids: Sequence[AppId], words: str) -> Select[Any]:
     return select(sessions.c.app_id, sessions.c.id).where(
         sessions.c.app_id.in_(app_ids),
         sessions.c.kind.in_(list(SessionKind)),
-        # As a range, which the index serves: references compare byte by byte.
+        # A range, for the index: references compare byte by byte.
         sessions.c.reference >= words,
         sessions.c.reference < words + LAST_CHARACTER,
     )
@@ -227,7 +230,7 @@ def _by_title(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[S
 
 
 def _by_name(app_ids: Sequence[AppId], words: str, within: TimeRange) -> list[Select[Any]]:
-    """Names have no index: they are read of the participants of few enough sessions, which have one."""
+    """Reads the names of the participants of a bounded number of sessions."""
     apps = _each(app_ids)
     groups_of_each = _newest_groups(apps)
     named = _contains(participants.c.display_name, words)
@@ -256,14 +259,14 @@ def _newest_groups(apps: Any) -> Any:
 
 
 def _contains(text: ColumnElement[Any], words: str) -> ColumnElement[bool]:
-    """Whether the text contains the words, whatever their case: also beyond ASCII in a database of the C locale."""
+    """Whether the text contains the words, ignoring case, also beyond ASCII in a database with the C locale."""
     spellings = sorted({words, words.lower(), words.upper(), words.title(), words.capitalize()})
     found = [func.strpos(func.lower(text), func.lower(literal(words, String))) > 0]
     return or_(*found, *(func.strpos(text, literal(each, String)) > 0 for each in spellings if not each.isascii()))
 
 
 async def _lateral(unit: UnitOfWork, apps: Any, statement: Select[Any], *order: str, limit: int) -> Sequence[Row[Any]]:
-    """The first rows of all apps together; `statement` has the first ones of each. `-name` orders backwards."""
+    """The first rows of all apps together; `statement` selects the first rows of each. `-name` orders descending."""
     own = statement.lateral("own")
     positions = [own.c[name.lstrip("-")].desc() if name.startswith("-") else own.c[name] for name in order]
     together = select(own).select_from(apps.join(own, true())).order_by(*positions).limit(limit + 1)

@@ -1,7 +1,7 @@
-"""Where people are named outside the journal, and how they are erased. `storage/personal_data.py` lists every column.
+"""Where people are named outside the journal, and how they are erased. `journal/personal_data.py` lists every column.
 
-Rows that serve only the person are deleted. Rows that belong to what happened (stays, verdicts, calls, the roster of a
-session that has begun) stay with a pseudonym, so that numbers and durations remain what they were.
+Rows that only serve the person are deleted. Rows that belong to what happened (stays, verdicts, calls, the roster of a
+session that has begun) stay with a pseudonym, so that numbers and durations remain correct.
 """
 
 import json
@@ -44,7 +44,7 @@ async def sessions_naming(unit: UnitOfWork, app_id: AppId, user_id: str) -> list
         select(calls.c.session_id)
         .join(observations, (observations.c.app_id == calls.c.app_id) & (observations.c.call_id == calls.c.id))
         .where(calls.c.app_id == app_id, observations.c.provider_user_id == user_id),
-        # A string or a key of its own, as jsonb prints it.
+        # A string or a key, as jsonb is printed.
         select(sessions.c.id).where(
             sessions.c.app_id == app_id,
             cast(sessions.c.metadata, Text).contains(json.dumps(user_id, ensure_ascii=False), autoescape=True),
@@ -76,9 +76,9 @@ async def erase_in_session(
     metadata: Mapping[str, Any],
     now: datetime,
 ) -> int:
-    """Take a person out of a session; how many rows changed. `names` is what providers call them in it.
+    """Erase a person from a session; returns how many rows changed.
 
-    `metadata` is what the session's is to be.
+    `names` are the provider's IDs of the person in it; `metadata` is the new metadata of the session.
     """
     app_id, session_id = session.key.app_id, session.id
 
@@ -86,7 +86,7 @@ async def erase_in_session(
         return table.c.app_id == app_id, table.c.session_id == session_id, table.c.user_id == user_id
 
     numbers = set((await unit.execute(select(cast(uids.c.uid, Text)).where(*theirs(uids)))).scalars())
-    # A number names no one any more when its row in `uids` has the pseudonym.
+    # A uid names no one once its row in `uids` has the pseudonym.
     called = list({user_id, *names} - numbers)
     in_session = (calls.c.app_id == app_id, calls.c.session_id == session_id)
     call_ids = select(calls.c.id).where(*in_session)

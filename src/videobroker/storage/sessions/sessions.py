@@ -1,4 +1,4 @@
-"""Sessions and their rosters."""
+"""Sessions and their participants."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -26,27 +26,27 @@ from videobroker.storage.tables import participants, sessions
 
 
 async def find(unit: UnitOfWork, key: SessionKey) -> Session | None:
-    """The session the app calls so."""
+    """The session with the app's own reference."""
     row = (await unit.execute(_by_key(key))).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
 async def find_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
-    """The session with this id of ours."""
+    """The session with our ID."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id)
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
 async def lock_by_id(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> Session | None:
-    """The same by our id."""
+    """`find_by_id`, and lock the session until the transaction ends."""
     statement = select(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).with_for_update()
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
 async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
-    """Write when the last call was ended for everyone; None when another one has started."""
+    """Write when the last call was ended for everyone; None once another one has started."""
     await unit.execute(
         update(sessions)
         .where(
@@ -59,14 +59,14 @@ async def set_ended_for_all(unit: UnitOfWork, app_id: AppId, session_id: Session
 
 
 async def set_next_step_at(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime | None) -> None:
-    """Write when something falls due for the session next; None when nothing does."""
+    """Write when the next lifecycle step of the session is due; None if there is none."""
     await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(attend_at=at)
     )
 
 
 async def bring_next_step_forward(unit: UnitOfWork, app_id: AppId, session_id: SessionId, at: datetime) -> None:
-    """Have the session looked at by then at the latest."""
+    """Make the session's next lifecycle step due at `at`, unless it is due earlier."""
     await unit.execute(
         update(sessions)
         .where(
@@ -79,7 +79,7 @@ async def bring_next_step_forward(unit: UnitOfWork, app_id: AppId, session_id: S
 
 
 async def bring_all_next_steps_forward(unit: UnitOfWork, app_id: AppId, at: datetime) -> None:
-    """Have every session of the app looked at for which something falls due later."""
+    """Make the next lifecycle step of all sessions of the app due at `at`, where one is due later."""
     await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.attend_at > at).values(attend_at=at)
     )
@@ -88,7 +88,7 @@ async def bring_all_next_steps_forward(unit: UnitOfWork, app_id: AppId, at: date
 async def claim_due(
     unit: UnitOfWork, *, now: datetime, again_at: datetime, limit: int
 ) -> list[tuple[AppId, SessionId]]:
-    """Sessions for which something is due now. Unless somebody attends to them, they come again at `again_at`."""
+    """Sessions with a due lifecycle step. They are due again at `again_at`, unless the step is run before."""
     chosen = (
         select(sessions.c.app_id, sessions.c.id)
         .where(sessions.c.attend_at <= now)
@@ -109,7 +109,7 @@ async def claim_due(
 async def set_no_shows_reported_for(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, starts_at: datetime | None
 ) -> None:
-    """Write for which start missing people were reported."""
+    """Write the start for which no-shows were reported."""
     await unit.execute(
         update(sessions)
         .where(sessions.c.app_id == app_id, sessions.c.id == session_id)
@@ -118,20 +118,20 @@ async def set_no_shows_reported_for(
 
 
 async def set_concluded_at(unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, at: datetime | None) -> None:
-    """Write when the verdicts were written; None when they no longer hold."""
+    """Write when the verdicts became final; None if they no longer are."""
     await unit.execute(
         update(sessions).where(sessions.c.app_id == app_id, sessions.c.id == session_id).values(concluded_at=at)
     )
 
 
 async def lock(unit: UnitOfWork, key: SessionKey) -> Session | None:
-    """The session, which nobody else changes until this transaction ends."""
+    """`find`, and lock the session until the transaction ends."""
     row = (await unit.execute(_by_key(key).with_for_update())).one_or_none()
     return None if row is None else session_from(row._mapping)
 
 
 async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None) -> bool:
-    """Write a new session; False when one with this key exists already. Something falls due for it at `attend_at`."""
+    """Write a new session, whose first lifecycle step is due at `attend_at`. False if its key is taken."""
     new_row = _columns_of(session.terms) | {
         "app_id": session.key.app_id,
         "id": session.id,
@@ -152,7 +152,7 @@ async def add(unit: UnitOfWork, session: Session, *, attend_at: datetime | None)
 
 
 async def update_terms(unit: UnitOfWork, session: Session) -> None:
-    """Write what the app now says about the session."""
+    """Write the app's changed terms, with version and time."""
     await unit.execute(
         update(sessions)
         .where(sessions.c.app_id == session.key.app_id, sessions.c.id == session.id)
@@ -163,9 +163,9 @@ async def update_terms(unit: UnitOfWork, session: Session) -> None:
 async def bind_provider(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, provider: ProviderName
 ) -> Session | None:
-    """Bind the session to a provider for everybody; the session as it then stands. None when it is bound to another.
+    """Bind the session to a provider, and lock it until the transaction ends.
 
-    Nobody else changes the session until this transaction ends.
+    None if it is bound to another provider.
     """
     statement = (
         update(sessions)
@@ -190,7 +190,7 @@ async def page(
     limit: int,
     cursor: str | None,
 ) -> tuple[list[Session], str | None]:
-    """One page of sessions and the cursor of the next. Bookings come by start, groups by age."""
+    """One page of sessions, bookings by start, groups by age, and the cursor of the next."""
     position = (sessions.c.starts_at, sessions.c.id) if kind is SessionKind.BOOKING else (sessions.c.id,)
     statement = _filtered(app_id, kind, chosen).order_by(*position).limit(limit + 1)
     if cursor is not None:
@@ -233,7 +233,7 @@ def _position_at(kind: SessionKind, cursor: str) -> list[Any]:
 
 
 async def participants_of(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> tuple[Participant, ...]:
-    """Everybody on the roster, by user id."""
+    """The participants of a session, by user ID."""
     statement = (
         select(participants)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
@@ -273,7 +273,7 @@ async def participant_counts(unit: UnitOfWork, app_id: AppId, session_ids: Seque
 async def participations_of(
     unit: UnitOfWork, app_id: AppId, session_ids: Sequence[SessionId], user_id: str
 ) -> dict[SessionId, Participant]:
-    """The user's entry in each of these sessions that has one, in one round trip."""
+    """This person's entries in the rosters of these sessions, in one round trip."""
     statement = select(participants).where(
         participants.c.app_id == app_id,
         participants.c.user_id == user_id,
@@ -312,7 +312,7 @@ async def first_participants_by_role(
 
 
 async def participant_roles(unit: UnitOfWork, app_id: AppId, session_id: SessionId) -> list[str]:
-    """The app roles of the session's participants, each once."""
+    """The distinct app roles of the session's participants."""
     statement = (
         select(participants.c.role)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
@@ -324,7 +324,7 @@ async def participant_roles(unit: UnitOfWork, app_id: AppId, session_id: Session
 async def participants_page(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, *, limit: int, cursor: str | None
 ) -> tuple[list[Participant], str | None]:
-    """One page of the roster, by user id, and the cursor of the next."""
+    """One page of the participants, by user ID, and the cursor of the next."""
     statement = (
         select(participants)
         .where(participants.c.app_id == app_id, participants.c.session_id == session_id)
@@ -338,7 +338,6 @@ async def participants_page(
 
 
 async def find_participant(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_id: str) -> Participant | None:
-    """This person's line on the roster."""
     statement = select(participants).where(_participant_is(app_id, session_id, user_id))
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else participant_from(row)
@@ -347,7 +346,7 @@ async def find_participant(unit: UnitOfWork, app_id: AppId, session_id: SessionI
 async def upsert_participants(
     unit: UnitOfWork, app_id: AppId, session_id: SessionId, people: Iterable[Participant]
 ) -> None:
-    """Write these lines of the roster, over what stood there under the same user id."""
+    """Insert participants, or replace those with the same user IDs."""
     rows = [
         {
             "app_id": app_id,
@@ -371,7 +370,6 @@ async def upsert_participants(
 
 
 async def delete_participants(unit: UnitOfWork, app_id: AppId, session_id: SessionId, user_ids: Sequence[str]) -> None:
-    """Take these people off the roster."""
     if user_ids:
         await unit.execute(
             delete(participants).where(
@@ -465,5 +463,5 @@ def session_from(columns: Columns) -> Session:
 
 
 def participant_from(row: Row[Any]) -> Participant:
-    """The participant who stands in a row of the table."""
+    """The participant of a row."""
     return Participant(user_id=row.user_id, role=row.role, display_name=row.display_name)

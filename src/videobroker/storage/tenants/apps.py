@@ -1,4 +1,4 @@
-"""Apps, their API keys and their accounts with the providers."""
+"""Apps, their API keys, accounts with providers, and user token rules."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -21,9 +21,9 @@ from videobroker.storage.tables import api_keys, apps, provider_accounts, user_t
 async def save_account(
     unit: UnitOfWork, app_id: AppId, account: ProviderAccount, *, now: datetime
 ) -> ProviderAccount | None:
-    """Write the app's account with a provider, over the former one, which is returned; None without one.
+    """Write the app's account with a provider; returns the former one, if there was one.
 
-    Same settings again change nothing: then the former one has the settings of `account`.
+    The same settings change nothing: then the former account has the settings of `account`.
     """
     former = (
         await unit.execute(
@@ -63,18 +63,17 @@ async def save_account(
 
 
 async def find_app(unit: UnitOfWork, name: str) -> App | None:
-    """The app with this name."""
     row = (await unit.execute(_apps().where(apps.c.name == name))).one_or_none()
     return None if row is None else _app_from(row, unit.secret_box)
 
 
 async def all_apps(unit: UnitOfWork) -> list[App]:
-    """Every app, by name."""
+    """All apps, by name."""
     return [_app_from(row, unit.secret_box) for row in await unit.execute(_apps().order_by(apps.c.name))]
 
 
 async def find_by_key(unit: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | None:
-    """The key with this digest and the app it belongs to, in one round trip."""
+    """The key with this digest and its app, in one round trip."""
     statement = (
         _apps()
         .add_columns(*(column.label(f"key_{column.name}") for column in api_keys.c))
@@ -86,19 +85,18 @@ async def find_by_key(unit: UnitOfWork, digest: bytes) -> tuple[ApiKey, App] | N
 
 
 async def app_by_id(unit: UnitOfWork, app_id: AppId) -> App | None:
-    """The app with this id of ours."""
     row = (await unit.execute(_apps().where(apps.c.id == app_id))).one_or_none()
     return None if row is None else _app_from(row, unit.secret_box)
 
 
 async def lock_app(unit: UnitOfWork, app_id: AppId) -> App | None:
-    """The app with this ID, which no other transaction changes until the transaction ends."""
+    """`app_by_id`, and lock the app until the transaction ends."""
     await unit.execute(select(apps.c.id).where(apps.c.id == app_id).with_for_update())
     return await app_by_id(unit, app_id)
 
 
 async def save_rules(unit: UnitOfWork, app_id: AppId, rules: TokenRules, *, now: datetime) -> None:
-    """Write how the app's user tokens are checked, in place of its former rules."""
+    """Replace the rules by which the app's user tokens are verified."""
     values = {
         "issuer": rules.issuer,
         "sealed_rules": unit.secret_box.encrypt(_rules_json(rules)),
@@ -110,20 +108,19 @@ async def save_rules(unit: UnitOfWork, app_id: AppId, rules: TokenRules, *, now:
 
 
 async def find_rules(unit: UnitOfWork, app_id: AppId) -> TokenRules | None:
-    """How the app's user tokens are checked."""
     found = await _rules(unit, user_token_rules.c.app_id == app_id)
     return found[0][1] if found else None
 
 
 async def delete_rules(unit: UnitOfWork, app_id: AppId) -> bool:
-    """Remove how the app's user tokens are checked. False if it had no rules."""
+    """False if the app had no rules."""
     statement = delete(user_token_rules).where(user_token_rules.c.app_id == app_id)
     removed = await unit.execute(statement.returning(user_token_rules.c.app_id))
     return removed.one_or_none() is not None
 
 
 async def rules_for_issuer(unit: UnitOfWork, issuer: str | None) -> list[tuple[AppId, TokenRules]]:
-    """The rules that may apply to a token of this issuer: its own, and those that name no issuer."""
+    """The rules that may apply to a token of this issuer: its own, and those without an issuer."""
     return await _rules(unit, or_(user_token_rules.c.issuer.is_(None), user_token_rules.c.issuer == issuer))
 
 
@@ -177,7 +174,7 @@ async def add_app(
     legacy_families: Collection[LegacyFamily] = frozenset(),
     now: datetime,
 ) -> bool:
-    """Write a new app. False when one has this name already."""
+    """Write a new app. False if the name is taken."""
     statement = (
         insert(apps)
         .values(
@@ -204,7 +201,6 @@ async def change_app(
     allowed_origins: Sequence[str],
     legacy_families: Collection[LegacyFamily],
 ) -> None:
-    """Write the app's policy, role maps, origins, and legacy families."""
     await unit.execute(
         update(apps)
         .where(apps.c.id == app_id)
@@ -219,12 +215,12 @@ async def change_app(
 
 
 async def all_origins(unit: UnitOfWork) -> set[str]:
-    """The origins of all apps."""
+    """The allowed origins of all apps."""
     return set((await unit.execute(select(func.unnest(apps.c.allowed_origins)).distinct())).scalars())
 
 
 async def add_key(unit: UnitOfWork, key: ApiKey, digest: bytes) -> bool:
-    """Write a new key. False when this very key exists already."""
+    """Write a new key. False if this key exists already."""
     statement = (
         insert(api_keys)
         .values(
@@ -250,14 +246,13 @@ async def keys_of(unit: UnitOfWork, app_id: AppId) -> Sequence[ApiKey]:
 
 
 async def lock_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId) -> ApiKey | None:
-    """This key of the app, which no other transaction changes until the transaction ends."""
+    """The app's key, locked until the transaction ends."""
     statement = select(api_keys).where(api_keys.c.app_id == app_id, api_keys.c.id == key_id).with_for_update()
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _key_from(row._mapping)
 
 
 async def revoke_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId, *, now: datetime) -> None:
-    """Make the key worthless from now on."""
     await unit.execute(
         update(api_keys)
         .where(api_keys.c.app_id == app_id, api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
@@ -267,7 +262,7 @@ async def revoke_key(unit: UnitOfWork, app_id: AppId, key_id: KeyId, *, now: dat
 
 
 def _rules_json(rules: TokenRules) -> dict[str, Any]:
-    # Versions before the bound on lifetimes read these rules during a rolling upgrade, and refuse unknown fields.
+    # Older versions may read these rules during a rolling upgrade, and refuse unknown fields.
     values = asdict(rules)
     if rules.max_lifetime_seconds == DEFAULT_LIFETIME_SECONDS:
         del values["max_lifetime_seconds"]

@@ -1,7 +1,7 @@
-"""Events on their way to endpoints, and every attempt to bring them there.
+"""Deliveries of events to webhook endpoints, and every attempt at them.
 
-The journal is the outbox: an event is to be delivered if and only if it stands there. Deliveries are made from it,
-endpoint by endpoint, behind a cursor.
+The journal is the outbox: a delivery exists for each event in it that an endpoint subscribes to. Deliveries are created
+endpoint by endpoint, from a cursor on.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,21 +36,21 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import attempts, deliveries, webhook_endpoints
 
 LEASE_DURATION = timedelta(seconds=30)
-"""Longer than an attempt can take. After a crash somebody else tries again then."""
+"""Longer than an attempt can take. After a crash, another worker tries again when it ends."""
 RETRYING_LIMIT = 1_000
 MAX_ATTEMPT_DURATION = timedelta(seconds=28)
-"""What was taken longer ago is under way no more: it has come to its end, or whoever took it is dead."""
+"""A lease that was taken longer ago has no attempt under way: the attempt has ended, or its worker is dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
-    """A delivery that is ours to attempt, and where its event stands in the journal."""
+    """A delivery with a lease, and the position of its event in the journal."""
 
     delivery: Delivery
     position: tuple[int, int]
     failures: int
     lease_until: datetime
-    """It is ours until then, and no longer."""
+    """The end of the lease, which also identifies it."""
 
 
 async def create(
@@ -62,9 +62,9 @@ async def create(
     now: datetime,
     again: bool = False,
 ) -> int:
-    """Put events on their way to an endpoint; how many those were.
+    """Create deliveries of events to an endpoint; returns how many.
 
-    One that is on its way already, or has been there, is left alone; with `again` it goes once more.
+    Existing deliveries are left alone; `again` delivers them once more.
     """
     rows = [_columns_of(app_id, endpoint_id, delivery_id, recorded, now) for delivery_id, recorded in events]
     if not rows:
@@ -84,21 +84,22 @@ async def create(
 async def claim_due(
     unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, ordered: bool, now: datetime, limit: int
 ) -> list[DueDelivery]:
-    """What may be attempted now and nobody else is attempting, oldest first; nobody else takes it for a while.
+    """Due deliveries, oldest first, with a lease of `LEASE_DURATION`.
 
-    `limit` is for all who take at once, together. `ordered`: of each session, only the oldest that is not delivered.
+    `limit` bounds the attempts under way at the endpoint, those of other workers included. `ordered`: only the oldest
+    undelivered event of each session.
     """
-    # One after the other, and each sees what the former has taken.
+    # One claim at a time, so that each counts the leases of the others.
     await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deliveries to {endpoint_id}", 0))))
     pending = (
         deliveries.c.app_id == app_id,
         deliveries.c.endpoint_id == endpoint_id,
         deliveries.c.state == DeliveryState.PENDING,
     )
-    taken_lately = deliveries.c.lease_until >= func.clock_timestamp() + literal(
+    has_recent_lease = deliveries.c.lease_until >= func.clock_timestamp() + literal(
         LEASE_DURATION - MAX_ATTEMPT_DURATION, Interval
     )
-    under_way = select(deliveries.c.id).where(*pending, taken_lately).limit(limit).subquery()
+    under_way = select(deliveries.c.id).where(*pending, has_recent_lease).limit(limit).subquery()
     limit -= (await unit.execute(select(func.count()).select_from(under_way))).scalar_one()
     if limit <= 0:
         return []
@@ -127,9 +128,9 @@ async def claim_due(
 
 
 def _heads(pending: Iterable[ColumnElement[bool]], now: datetime) -> Select[tuple[UUID]]:
-    """Of each session the oldest that is not delivered, as far as it is due, oldest first.
+    """The oldest undelivered delivery of each session, if it is due, oldest first.
 
-    All that is pending is sorted once: to ask of each whether there is an earlier one takes minutes in a long queue.
+    Sorts all pending deliveries once: a subquery per delivery takes minutes in a long queue.
     """
     place = func.row_number().over(
         partition_by=func.coalesce(deliveries.c.session_id, deliveries.c.id),
@@ -155,10 +156,9 @@ async def record_attempt(
     state: DeliveryState,
     next_at: datetime | None,
 ) -> None:
-    """Write what came of an attempt and, if the delivery is still ours, what becomes of it.
+    """Write an attempt and, if the lease was not lost, the new state of the delivery.
 
-    It is not when the attempt took longer than the lease, or when it was put on its way once more meanwhile: then it
-    is for somebody else to say.
+    The lease is lost if the attempt took longer than it, or if the delivery was rescheduled during the attempt.
     """
     this = (deliveries.c.app_id == due.delivery.app_id) & (deliveries.c.id == due.delivery.id)
     counted = update(deliveries).where(this).values(attempts=deliveries.c.attempts + 1).returning(deliveries.c.attempts)
@@ -197,7 +197,7 @@ async def mark_failed(unit: UnitOfWork, due: DueDelivery) -> None:
 
 
 async def due_endpoints(unit: UnitOfWork, *, now: datetime, limit: int) -> list[tuple[AppId, EndpointId]]:
-    """The enabled endpoints to which something may be attempted now."""
+    """Enabled endpoints with due deliveries."""
     statement = (
         select(deliveries.c.app_id, deliveries.c.endpoint_id)
         .join(
@@ -243,9 +243,9 @@ async def page(
 async def retrying(
     unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, with_untried: bool, limit: int
 ) -> list[Delivery]:
-    """Pending deliveries whose attempts failed so far, oldest first; `with_untried` all pending ones.
+    """Pending deliveries with failed attempts, oldest first; with `with_untried`, all pending ones.
 
-    Only the oldest ones of a long queue are considered.
+    Considers only the oldest `RETRYING_LIMIT` pending deliveries.
     """
     oldest = (
         select(deliveries)
@@ -279,14 +279,13 @@ async def of_events(
 
 
 async def find(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Delivery | None:
-    """The delivery with this id."""
     statement = select(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
     row = (await unit.execute(statement)).one_or_none()
     return None if row is None else _delivery_from(row)
 
 
 async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) -> Sequence[DeliveryAttempt]:
-    """Every attempt at a delivery, in order."""
+    """All attempts at a delivery, in order."""
     statement = (
         select(attempts)
         .where(attempts.c.app_id == app_id, attempts.c.delivery_id == delivery_id)
@@ -299,7 +298,7 @@ async def attempts_of(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId) 
 
 
 async def reschedule(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *, now: datetime) -> None:
-    """Put a delivery on its way once more."""
+    """Make a delivery due once more."""
     await unit.execute(
         update(deliveries)
         .where(deliveries.c.app_id == app_id, deliveries.c.id == delivery_id)
@@ -309,7 +308,7 @@ async def reschedule(unit: UnitOfWork, app_id: AppId, delivery_id: DeliveryId, *
 
 @dataclass(frozen=True, slots=True)
 class AgedDelivery:
-    """What became of a delivery, and when it was made and last attempted."""
+    """A delivery that the retention policy may delete."""
 
     id: DeliveryId
     state: DeliveryState
@@ -325,7 +324,10 @@ async def claim_older(
     behind: tuple[datetime, object] | None,
     limit: int,
 ) -> list[AgedDelivery]:
-    """Deliveries that were made before then, oldest first, from behind a place on, and held by nobody; ours now."""
+    """Deliveries created before `than`, oldest first, locked until the transaction ends.
+
+    Skips those that another transaction has locked. `behind` is the last position of the previous page.
+    """
     attempted_at = (
         select(func.max(attempts.c.at))
         .where(attempts.c.app_id == deliveries.c.app_id, attempts.c.delivery_id == deliveries.c.id)
@@ -349,7 +351,7 @@ async def claim_older(
 
 
 async def delete_deliveries(unit: UnitOfWork, app_id: AppId, ids: Iterable[DeliveryId]) -> None:
-    """Delete these, and every attempt at them."""
+    """Delete deliveries with their attempts."""
     if chosen := list(ids):
         await unit.execute(delete(deliveries).where(deliveries.c.app_id == app_id, deliveries.c.id.in_(chosen)))
 
@@ -357,9 +359,9 @@ async def delete_deliveries(unit: UnitOfWork, app_id: AppId, ids: Iterable[Deliv
 async def erase_answers(
     unit: UnitOfWork, app_id: AppId, event_ids: Sequence[EventId], session_ids: Sequence[SessionId]
 ) -> int:
-    """Take out what receivers answered to deliveries of these events, and of all events of these sessions; how many."""
+    """Erase responses to deliveries of these events, and of all events of these sessions; returns how many."""
     endpoint_ids = select(webhook_endpoints.c.id).where(webhook_endpoints.c.app_id == app_id)
-    of_them = select(deliveries.c.id).where(
+    delivery_ids = select(deliveries.c.id).where(
         deliveries.c.app_id == app_id,
         deliveries.c.endpoint_id.in_(endpoint_ids),
         or_(
@@ -369,7 +371,7 @@ async def erase_answers(
     )
     statement = (
         update(attempts)
-        .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(of_them), attempts.c.body != "")
+        .where(attempts.c.app_id == app_id, attempts.c.delivery_id.in_(delivery_ids), attempts.c.body != "")
         .values(body="")
     )
     return (await unit.execute(statement)).rowcount

@@ -15,7 +15,7 @@ from videobroker.storage.tables import webhook_endpoints as endpoints
 
 
 async def add(unit: UnitOfWork, endpoint: Endpoint, *, cursor: str | None) -> None:
-    """Write a new endpoint, which gets what comes behind this place in the journal."""
+    """Write a new endpoint, which receives the events after `cursor` in the journal."""
     await unit.execute(
         insert(endpoints).values(
             app_id=endpoint.app_id,
@@ -28,12 +28,11 @@ async def add(unit: UnitOfWork, endpoint: Endpoint, *, cursor: str | None) -> No
 
 
 async def save(unit: UnitOfWork, endpoint: Endpoint) -> None:
-    """Write what an endpoint is now."""
     await unit.execute(_this(endpoint.app_id, endpoint.id).values(_columns_of(endpoint, unit.secret_box)))
 
 
 async def find(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, locked: bool = False) -> Endpoint | None:
-    """The endpoint with this id; `locked`, nobody else changes it until this transaction ends."""
+    """With `locked`, the endpoint is locked until the transaction ends."""
     statement = select(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)
     if locked:
         statement = statement.with_for_update()
@@ -48,12 +47,15 @@ async def of_app(unit: UnitOfWork, app_id: AppId) -> list[Endpoint]:
 
 
 async def lock_enabled(unit: UnitOfWork, app_id: AppId) -> list[tuple[Endpoint, str | None]]:
-    """The app's enabled endpoints that nobody else is making deliveries for, and how far they have got."""
+    """The app's enabled endpoints with their cursors, locked until the transaction ends.
+
+    Skips those that another transaction has locked.
+    """
     statement = (
         select(endpoints)
         .where(endpoints.c.app_id == app_id, endpoints.c.disabled.is_(None))
         .order_by(endpoints.c.id)
-        # The weaker lock: it passes over those that are changed, not those to which something is just delivered.
+        # The weaker lock: it skips endpoints that are being changed, not those with a delivery under way.
         .with_for_update(key_share=True, skip_locked=True)
     )
     return [(_endpoint_from(row, unit.secret_box), row.cursor) for row in await unit.execute(statement)]
@@ -95,12 +97,12 @@ def _endpoint_from(row: Row[Any], secret_box: SecretBox) -> Endpoint:
 
 
 async def lock_endpoints_of_app(unit: UnitOfWork, app_id: AppId) -> None:
-    """Whoever else comes here for this app waits until this transaction ends: endpoints are counted, then added."""
+    """Until the transaction ends, other callers for this app wait. Keeps counting and adding endpoints atomic."""
     await unit.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"endpoints of {app_id}", 0))))
 
 
 async def lock_shared(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> bool:
-    """Keep an endpoint from being removed until this transaction ends; False when there is none."""
+    """Prevent an endpoint from being deleted until the transaction ends. False if there is none."""
     statement = (
         select(endpoints.c.id)
         .where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id)
@@ -110,7 +112,7 @@ async def lock_shared(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) 
 
 
 async def delete_endpoint(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> str | None:
-    """Delete an endpoint and everything on its way to it. Its URL; None when there is none."""
+    """Delete an endpoint and its deliveries; returns its URL, or None if there is none."""
     statement = (
         delete(endpoints).where(endpoints.c.app_id == app_id, endpoints.c.id == endpoint_id).returning(endpoints.c.url)
     )
@@ -119,19 +121,19 @@ async def delete_endpoint(unit: UnitOfWork, app_id: AppId, endpoint_id: Endpoint
 
 
 async def set_cursor(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, cursor: str) -> None:
-    """Write how far in the journal deliveries have been made."""
+    """Write up to which event in the journal deliveries have been created."""
     await unit.execute(_this(app_id, endpoint_id).values(cursor=cursor))
 
 
 async def mark_working(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId) -> None:
-    """Write that it has taken something."""
+    """Write that the endpoint accepted a delivery."""
     await unit.execute(
         _this(app_id, endpoint_id).where(endpoints.c.failing_since.is_not(None)).values(failing_since=None)
     )
 
 
 async def mark_failing(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> datetime:
-    """Write that it has not; since when that has been so."""
+    """Write that an attempt failed; returns since when all of them have."""
     statement = (
         _this(app_id, endpoint_id)
         .values(failing_since=func.coalesce(endpoints.c.failing_since, now))
@@ -142,7 +144,7 @@ async def mark_failing(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId,
 
 
 async def disable(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reason: Disabled) -> bool:
-    """Deliver nothing more to it; False when that is so already."""
+    """Disable an endpoint. False if it is disabled already."""
     statement = (
         _this(app_id, endpoint_id)
         .where(endpoints.c.disabled.is_(None))
@@ -153,7 +155,7 @@ async def disable(unit: UnitOfWork, app_id: AppId, endpoint_id: EndpointId, reas
 
 
 async def apps_with_endpoints(unit: UnitOfWork) -> Sequence[AppId]:
-    """The apps that have an endpoint which is not disabled."""
+    """The apps with an enabled endpoint."""
     statement = select(endpoints.c.app_id).where(endpoints.c.disabled.is_(None)).distinct()
     return (await unit.execute(statement)).scalars().all()
 

@@ -105,7 +105,7 @@ async def _open_at(opening: _Opening) -> Room:
     awaited = claim.attempt
     with opening.context.broker.listener.subscribed(room_topic(claim.room.id)) as woken:
         while True:
-            if claim.mine:
+            if claim.is_ours:
                 return await _ask_provider(opening, claim.room)
             if claim.room.state is RoomState.READY and (claim.room.codes or not opening.with_codes):
                 return claim.room
@@ -117,7 +117,7 @@ async def _open_at(opening: _Opening) -> Room:
                 await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS * random.uniform(0.5, 1.5))
             woken.clear()
             claim = await _look(opening, wanted)
-            if claim.free:
+            if claim.is_free:
                 claim = await _claim(opening, wanted, awaited=awaited)
 
 

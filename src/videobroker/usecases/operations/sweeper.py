@@ -48,7 +48,7 @@ async def _sweep_due(broker: Broker, now: datetime) -> int:
             *(Job(Kind.ATTEND, app_id, session_id) for app_id, session_id in due),
             *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in asked),
         ]
-        await enqueue(transaction, *found, unless_waiting=True)
+        await enqueue(transaction, *found, unless_queued=True)
     return max(len(due), len(asked))
 
 
@@ -63,7 +63,7 @@ async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
             *(Job(Kind.EXPEL, app_id, session_id) for app_id, session_id in unenforced),
             *(Job(Kind.DELIVER, app_id, endpoint_id) for app_id, endpoint_id in waiting),
         ]
-        await enqueue(transaction, *found, unless_waiting=True)
+        await enqueue(transaction, *found, unless_queued=True)
     return len(found)
 
 
