@@ -382,7 +382,7 @@ async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatc
         raise ConnectionResetError
 
     with monkeypatch.context() as patch:
-        patch.setattr(seals, "write", cut_off)
+        patch.setattr(seals, "write_seal", cut_off)
         with pytest.raises(Exception, match="database"):
             await seal(tutoring)
     assert await seal(tutoring) == 3
@@ -390,7 +390,7 @@ async def test_a_seal_that_was_cut_off_left_nothing(tutoring: Tenant, monkeypatc
 
 
 async def test_a_large_backlog_is_sealed_in_several_seals(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("videobroker.usecases.journal.sealing.LARGEST_SEAL", 4)
+    monkeypatch.setattr("videobroker.usecases.journal.sealing.MAX_SEAL_ROWS", 4)
     monkeypatch.setattr("videobroker.storage.journal.seals.ROWS_PER_BATCH", 5)
     monkeypatch.setattr("videobroker.storage.journal.seals.SEALS_PER_PAGE", 2)
     ids = await write(tutoring, 30)

@@ -71,7 +71,7 @@ def bin_directory() -> Path:
 
 
 def _account(data: Path) -> Account:
-    """PostgreSQL refuses to run as root: it runs as the owner of existing data, otherwise as an unprivileged account."""
+    """PostgreSQL refuses to run as root: it runs as the owner of existing data, or as an unprivileged account."""
     if os.geteuid() != 0:
         return Account()
     if data.exists() and data.stat().st_uid != 0:
