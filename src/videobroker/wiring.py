@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,9 +108,25 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
     inbox_writer, delivery_writer = InboxWriter(store), DeliveryWriter(store)
     rejections = Rejections(journal_writer)
     tenant_cache = TenantCache(store, listener)
-    listener.start()
-    notifier.start(store)
-    try:
+    async with AsyncExitStack() as lifetime:
+        # Closed from the last to the first; each of them, also when closing another one fails.
+        for resource in (
+            store,
+            registry,
+            user_tokens,
+            webhook_sender,
+            notifier,
+            tenant_cache,
+            delivery_writer,
+            inbox_writer,
+            journal_writer,
+            rejections,
+            join_contexts,
+            listener,
+        ):
+            lifetime.push_async_callback(resource.aclose)
+        listener.start()
+        notifier.start(store)
         yield Broker(
             store=store,
             join_contexts=join_contexts,
@@ -128,19 +144,6 @@ async def broker(settings: Settings, url: str, *, clock: Clock = utc_now) -> Asy
             now=clock,
             retention=settings.retention_policy(),
         )
-    finally:
-        await listener.aclose()
-        await join_contexts.aclose()
-        await rejections.aclose()
-        await journal_writer.aclose()
-        await inbox_writer.aclose()
-        await delivery_writer.aclose()
-        await tenant_cache.aclose()
-        await notifier.aclose()
-        await webhook_sender.aclose()
-        await user_tokens.aclose()
-        await registry.aclose()
-        await store.aclose()
 
 
 @asynccontextmanager

@@ -14,7 +14,6 @@ from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from videobroker.domain.ids import AppId
-from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
 from videobroker.storage.postgres.notifications import CHANNEL, JOURNAL_TOPIC, journal_topic
@@ -67,5 +66,5 @@ class JournalNotifier:
         topics = [JOURNAL_TOPIC, *(journal_topic(app_id) for app_id in app_ids)]
         try:
             await connection.fetch(_NOTIFY, {"topics": topics})
-        except StorageUnavailable:
-            log.warning("journal.notify_failed")
+        except Exception as error:  # noqa: BLE001  such as a read-only server after a failover: the next one may work
+            log.warning("journal.notify_failed", error=type(error).__name__)

@@ -101,6 +101,9 @@ class Store:
             yield
         except (TimeoutError, OperationalError, InterfaceError, PoolTimeout, OSError) as error:
             raise _unavailable() from error
+        except asyncpg.InternalClientError as error:
+            # The server has announced that it closes the connection, and the driver has not seen it closed yet.
+            raise _unavailable() from error
         except asyncpg.InterfaceError as error:
             if isinstance(error, ValueError):
                 raise  # a value that does not fit its type; the query was not sent

@@ -94,7 +94,7 @@ class DedicatedConnection:
                 connection = self._connection = await self._connect()
             try:
                 rows: list[Row] = await connection.fetch(query.text, *query.arguments(values), timeout=TIMEOUT_SECONDS)
-            except TimeoutError:
+            except (TimeoutError, asyncpg.InternalClientError):
                 self._terminate()
                 raise
             return rows

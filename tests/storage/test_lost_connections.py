@@ -1,0 +1,172 @@
+"""A connection that the server is about to close counts as lost, also before the driver sees it closed.
+
+PostgreSQL first sends an error and then closes the connection. A query in between makes the driver raise an error of
+its own, which says nothing about the database.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import literal, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import QueuePool
+
+from house import MovableClock, Tenant
+from videobroker import wiring
+from videobroker.errors import StorageUnavailable
+from videobroker.settings import Settings
+from videobroker.storage.journal.notifier import JournalNotifier
+from videobroker.storage.postgres.database import Store, database_url
+from videobroker.storage.postgres.fast_query import DedicatedConnection, Query
+from videobroker.storage.postgres.notifications import Listener, journal_topic
+
+PATIENCE_SECONDS = 20
+
+
+def _message(kind: bytes, fields: bytes) -> bytes:
+    return kind + (len(fields) + 4).to_bytes(4, "big") + fields
+
+
+SHUTDOWN = _message(b"E", b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0")
+"""What PostgreSQL sends before it closes a connection."""
+NOTICE = _message(b"N", b"SNOTICE\0VNOTICE\0C00000\0Mread\0\0")
+ONE = Query(select(literal(1).label("one")))
+
+
+class Proxy:
+    """Passes bytes on to PostgreSQL and back."""
+
+    def __init__(self, server: URL) -> None:
+        folder = server.query["host"]
+        assert isinstance(folder, str)
+        self._socket = f"{folder}/.s.PGSQL.{server.port or 5432}"
+        self._clients: list[asyncio.StreamWriter] = []
+        self.url = server
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Proxy"]:
+        """Accept connections at `url`."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        self.url = self.url.set(host=address[0], port=address[1], query={})
+        try:
+            yield self
+        finally:
+            server.close()
+            for client in self._clients:
+                client.close()
+            await server.wait_closed()
+
+    async def announce_shutdown(self, driver: Any) -> None:
+        """Send to all clients what PostgreSQL sends before it closes a connection, until this one has read it.
+
+        All connections stay open.
+        """
+        read = asyncio.Event()
+        driver.add_log_listener(lambda *_: read.set())
+        for client in self._clients:
+            client.write(SHUTDOWN + NOTICE)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await read.wait()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.append(writer)
+        there, back = await asyncio.open_unix_connection(self._socket)
+        try:
+            await asyncio.gather(self._copy(reader, back), self._copy(there, writer))
+        finally:
+            back.close()
+
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await source.read(65536):
+                target.write(chunk)
+                await target.drain()
+        target.close()
+
+
+@pytest.fixture
+async def proxy(database: str) -> AsyncIterator[Proxy]:
+    """A proxy of the tests' server."""
+    async with Proxy(database_url(database)).opened() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def store(proxy: Proxy) -> AsyncIterator[Store]:
+    """A pool of one connection through the proxy."""
+    store = Store(proxy.url.render_as_string(hide_password=False), pool_size=1)
+    yield store
+    await store.aclose()
+
+
+async def test_a_dedicated_connection_is_opened_again(proxy: Proxy, store: Store) -> None:
+    connection = DedicatedConnection(store)
+    assert [row["one"] for row in await connection.fetch(ONE, {})] == [1]
+    await proxy.announce_shutdown(connection._connection)
+    with pytest.raises(StorageUnavailable):
+        await connection.fetch(ONE, {})
+    assert [row["one"] for row in await connection.fetch(ONE, {})] == [1]
+    await connection.aclose()
+
+
+async def test_a_connection_of_the_pool_is_replaced(proxy: Proxy, store: Store) -> None:
+    async with store.transaction() as unit:
+        driver = await unit.driver_connection()
+    await proxy.announce_shutdown(driver)
+    with pytest.raises(StorageUnavailable):
+        await store.ping()
+    async with store.transaction() as unit:
+        assert (await unit.execute(text("select 1"))).scalar_one() == 1
+
+
+async def test_the_notifier_goes_on_after_an_error(
+    tutoring: Tenant, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, failures = DedicatedConnection.fetch, iter([RuntimeError("read-only"), StorageUnavailable("lost")])
+
+    async def fetch(self: DedicatedConnection, *arguments: object) -> object:
+        for failure in failures:
+            raise failure
+        return await usual(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DedicatedConnection, "fetch", fetch)
+    notifier, listener = JournalNotifier(), Listener(store.url)
+    listener.start()
+    notifier.start(store)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not listener.is_listening:
+                await asyncio.sleep(0.01)
+            with listener.subscribed(journal_topic(tutoring.app.id)) as notified:
+                while not notified.is_set():
+                    notifier.notify({tutoring.app.id})
+                    await asyncio.sleep(0.01)
+    finally:
+        await notifier.aclose()
+        await listener.aclose()
+
+
+async def test_what_fails_to_close_leaves_nothing_else_open(
+    settings: Settings, database: str, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = JournalNotifier.aclose
+
+    async def failing(self: JournalNotifier) -> None:
+        await usual(self)
+        raise RuntimeError("cannot be closed")
+
+    monkeypatch.setattr(JournalNotifier, "aclose", failing)
+    stack = contextlib.AsyncExitStack()
+    broker = await stack.enter_async_context(wiring.broker(settings, database, clock=clock))
+    await broker.store.ping()
+    pool = broker.store.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedin() == 1
+    with pytest.raises(RuntimeError, match="cannot be closed"):
+        await stack.aclose()
+    assert pool.checkedin() == 0
