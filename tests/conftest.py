@@ -17,7 +17,6 @@ import pytest
 import stamina
 import structlog
 import uvicorn
-import uvloop
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,6 +35,7 @@ from house import (
     with_notifications,
     with_webhooks,
 )
+from strict_loop import StrictLoop
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -119,7 +119,7 @@ if os.environ.get("PYTEST_LOOP") == "uvloop":
     # The loop that the service runs on; the tests' usual one is the standard library's. `make loops` takes both.
     def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
         """On which event loop tests run."""
-        return {"uvloop": uvloop.new_event_loop}
+        return {"uvloop": StrictLoop}
 
 
 @pytest.fixture(scope="session", autouse=True)
