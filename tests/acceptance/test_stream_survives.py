@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from house import Tenant
+from polling import eventually
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
@@ -73,6 +74,7 @@ async def write(tenant: Tenant, dice: random.Random) -> None:
                 data={"event": "load", "reported_at": None, "details": {}},
             )
             await journal.record(transaction, event)
+            # The transaction stays open for this long.
             await asyncio.sleep(dice.choice([0, 0, 0.005, 0.05]))
 
 
@@ -84,6 +86,7 @@ async def load(tenant: Tenant) -> AsyncIterator[None]:
     async def go_on(dice: random.Random) -> None:
         while not stopped.is_set():
             await write(tenant, dice)
+            # Limits the rate of events.
             await asyncio.sleep(0.02)
 
     writers = [asyncio.create_task(go_on(random.Random(n))) for n in range(4)]
@@ -134,9 +137,8 @@ async def test_a_follower_whose_replica_is_killed_goes_on_at_another(agora: Tena
     await agora.book()
     async with load(agora):
         following = asyncio.create_task(follower.follow(doomed.url, seconds=LIMIT_SECONDS))
-        while len(follower.ids) < 20:
-            assert not following.done()
-            await asyncio.sleep(0.01)
+        await eventually(lambda: len(follower.ids) >= 20 or following.done())
+        assert not following.done()
         doomed.kill()
         await following
         await follower.follow(survivor.url, seconds=2)
@@ -153,9 +155,8 @@ async def test_a_replica_that_is_told_to_stop_does_not_wait_for_its_followers(
     replica = await asyncio.to_thread(start_broker)
     follower = Follower(agora.key)
     following = asyncio.create_task(follower.follow(replica.url, seconds=2 * LIMIT_SECONDS))
-    while follower.cursor is None:
-        assert not following.done()
-        await asyncio.sleep(0.01)
+    await eventually(lambda: follower.cursor is not None or following.done())
+    assert not following.done()
     replica.process.terminate()
     # The follower would go on for longer than this.
     assert await asyncio.to_thread(replica.process.wait, LIMIT_SECONDS) == 0

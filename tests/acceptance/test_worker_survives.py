@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 
 from guard import marks
 from house import HMS_ROLES, Sandbox, Tenant, free_port, make_tenant, with_notifications, with_webhooks
+from polling import eventually
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -99,7 +100,7 @@ class House:
     async def open_service(self) -> None:
         """Start the service, and wait until it answers."""
         self.service.start()
-        await eventually(lambda: _answers(self.api, "/readyz"), START_SECONDS, "the service is ready")
+        await eventually(lambda: _answers(self.api, "/readyz"), seconds=START_SECONDS)
 
     def start_worker(self) -> Program:
         """One more worker."""
@@ -145,7 +146,7 @@ async def sandbox_process(log_folder: Path) -> AsyncIterator[Sandbox]:
     config = demo_config()
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            await eventually(lambda: _answers(client, "/_sandbox/counters"), START_SECONDS, "the sandbox is ready")
+            await eventually(lambda: _answers(client, "/_sandbox/counters"), seconds=START_SECONDS)
             yield Sandbox(f"http://127.0.0.1:{port}", client, config.workspaces[0], config.agora, client)
     finally:
         program.stop()
@@ -187,14 +188,6 @@ async def _answers(client: httpx.AsyncClient, path: str) -> bool:
         return (await client.get(path)).is_success
     except httpx.TransportError:
         return False
-
-
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-    """Wait until it is so, at most so long."""
-    deadline = time.monotonic() + seconds
-    while not await check():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.2)
 
 
 # People
@@ -360,7 +353,7 @@ async def test_workers_that_are_killed_again_and_again_lose_nothing_and_do_nothi
     )
     assert sum(each.entered.total() for each in lessons) > 30
     for each in (*lessons, channel):
-        await eventually(lambda each=each: is_over(each), SETTLED_SECONDS, f"{each.reference} is over")  # type: ignore[misc]
+        await eventually(lambda each=each: is_over(each), seconds=SETTLED_SECONDS)  # type: ignore[misc]
         await assert_told_once(each)
         assert (await each.call())["end_reason"] == "window_closed"
     for each in lessons:
@@ -395,7 +388,7 @@ async def test_what_was_told_while_the_service_was_down_is_found_out_by_asking(h
     async def everything_is_known() -> bool:
         return len((await held.call())["attendance"]) == 2
 
-    await eventually(everything_is_known, SETTLED_SECONDS, "both are in the attendance")
+    await eventually(everything_is_known, seconds=SETTLED_SECONDS)
     stays = {stay["user_id"]: stay for stay in (await held.call())["attendance"]}
     theirs = {peer.user_id: peer for peer in await peers_at_100ms(held, house.sandbox)}
     assert stays.keys() == theirs.keys() == {"tutor-1", "student-1"}
@@ -430,10 +423,10 @@ async def test_a_window_that_ended_while_no_worker_ran_is_closed_when_one_starts
     async def the_window_has_ended() -> bool:
         return datetime.now(UTC) > ends_at + timedelta(seconds=1)
 
-    await eventually(the_window_has_ended, 10, "the window has ended")
+    await eventually(the_window_has_ended, seconds=10)
     assert (await held.call())["ended_at"] is None, "somebody closed it, and no worker runs"
     house.start_worker()
-    await eventually(lambda: is_over(held), SETTLED_SECONDS, "the lesson is over")
+    await eventually(lambda: is_over(held), seconds=SETTLED_SECONDS)
     call = await held.call()
     assert call["end_reason"] == "window_closed"
     await assert_told_once(held)

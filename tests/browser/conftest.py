@@ -1,6 +1,5 @@
 """A real browser with pretend devices, and the service behind a socket where it can be reached."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -8,13 +7,12 @@ from functools import cache
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, ViewportSize, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from house import free_port
 from node_packages import node_modules
+from servers import serving
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.usecases.joining import visits
 
@@ -107,20 +105,9 @@ async def visit(chromium: Browser) -> AsyncIterator[VisitMaker]:
 @pytest.fixture(scope="session")
 async def served(app: FastAPI) -> AsyncIterator[str]:
     """The address of the service of this test process, whose clock the test may move."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, port=port, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, log_config=None, lifespan="off"
-        )
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    # Streams that a page still holds open are nobody's business any more.
-    server.force_exit = True
-    await task
+    # A page may still have a stream open at the end.
+    async with serving(app, timeout_keep_alive=KEEP_ALIVE_SECONDS, force_exit=True) as url:
+        yield url
 
 
 @pytest.fixture

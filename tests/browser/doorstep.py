@@ -1,7 +1,5 @@
 """What tests of the hosted page share: somebody with a link, in front of a page."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,14 +20,6 @@ async def ticket(tenant: Tenant, user_id: str | None = "student-1", reference: s
     answer = await tenant.post(f"/v1/bookings/{reference}/links", {**named, **wish})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["ticket"])
-
-
-async def until(ask: Callable[[], Awaitable[T]]) -> T:
-    """The first answer that is not empty. Asked from outside: the pages' policies let no `eval` in."""
-    async with asyncio.timeout(SOON / 1000):
-        while not (answer := await ask()):
-            await asyncio.sleep(0.05)
-    return answer
 
 
 @dataclass

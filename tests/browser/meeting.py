@@ -1,22 +1,22 @@
 """What tests of the sandbox's call page need: rooms at the sandbox, people in front of pages, and patience."""
 
-import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import jwt
-import uvicorn
 from playwright.async_api import Frame, Page
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from house import Sandbox, free_port
+import servers
+from house import Sandbox
+from polling import eventually
 
 DEADLINE_SECONDS = 30.0
 LONG = DEADLINE_SECONDS * 1000
@@ -30,24 +30,15 @@ _FRAMES = """async ([people, kind]) => {
 }"""
 
 
-async def until(said: str, ask: Callable[[], Awaitable[Any]]) -> Any:
-    """The first answer that is not empty."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (answer := await ask()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:.0f} seconds: {said}"
-        await asyncio.sleep(0.05)
-    return answer
-
-
 async def sees(page: Page | Frame, *, people: int = 1, kind: str = "camera") -> None:
     """Wait until the page decodes ever more pictures of so many others."""
-    before = await until(f"pictures of {people}", lambda: page.evaluate(_FRAMES, [people, kind]))
+    before = await eventually(lambda: page.evaluate(_FRAMES, [people, kind]))
 
     async def more() -> bool:
         now = await page.evaluate(_FRAMES, [people, kind])
         return bool(now) and all(after > first for after, first in zip(now, before, strict=False))
 
-    await until("more pictures", more)
+    await eventually(more)
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ class Room:
         async def there() -> bool:
             return sorted(await self.people()) == sorted(names)
 
-        await until(f"{names} are in the room", there)
+        await eventually(there)
 
 
 async def call(sandbox: Sandbox, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
@@ -118,17 +109,8 @@ async def make_room(sandbox: Sandbox, **fields: Any) -> Room:
 @asynccontextmanager
 async def serving(*routes: Route) -> AsyncIterator[str]:
     """The address of a website with these pages. It has an origin of its own."""
-    port = free_port()
-    config = uvicorn.Config(
-        Starlette(routes=routes), port=port, access_log=False, log_config=None, lifespan="off", ws="none"
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = server.force_exit = True
-    await task
+    async with servers.serving(Starlette(routes=routes), ws="none", force_exit=True) as url:
+        yield f"{url}/"
 
 
 def host_page(address: str) -> str:

@@ -1,17 +1,15 @@
 """Pages of somebody else's product, on an origin of their own."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from house import free_port
+from servers import serving
 
 
 @dataclass
@@ -31,8 +29,7 @@ class Site:
 @asynccontextmanager
 async def site() -> AsyncIterator[Site]:
     """A site, for as long as the block."""
-    port = free_port()
-    made = Site(f"http://127.0.0.1:{port}")
+    made = Site("")
 
     async def page(request: Request) -> Response:
         if request.url.path == "/favicon.ico":
@@ -41,12 +38,5 @@ async def site() -> AsyncIterator[Site]:
         return HTMLResponse(found or "", 200 if found else 404, headers=made.headers)
 
     app = Starlette(routes=[Route("/{path:path}", page)])
-    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
+    async with serving(app, force_exit=True) as made.origin:
         yield made
-    finally:
-        server.should_exit = server.force_exit = True
-        await task

@@ -14,8 +14,8 @@ from playwright.async_api import Frame, Page
 
 from browser import catalogue
 from browser.conftest import DESKTOP, PHONE, violations
-from browser.doorstep import until
 from browser.screens import shot
+from polling import eventually
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 
@@ -390,7 +390,7 @@ async def _says(page: Page, state: State) -> None:
         return not missing
 
     try:
-        await until(complete)
+        await eventually(complete)
     except TimeoutError:
         raise AssertionError(f"{state.name} does not show {missing}") from None
 

@@ -1,13 +1,11 @@
 """The console in a real browser: what an operator sees and does, on a desk and on a phone."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.async_api import Page, expect
 from sqlalchemy import update
 
@@ -15,7 +13,8 @@ from browser.conftest import Visit, VisitMaker, violations
 from browser.states import shown
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
 from delivery.backend import answer, carry, listening
-from house import MovableClock, Sandbox, Tenant, free_port
+from house import MovableClock, Sandbox, Tenant
+from servers import serving
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.apps import App
@@ -31,17 +30,8 @@ XSS = '<script>window.hacked = true</script><img src=x onerror="window.hacked = 
 @pytest.fixture
 async def console_url(broker: Broker) -> AsyncIterator[str]:
     """Where a service with a console listens: another one for every test, for it remembers wrong keys."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(service_with_console(broker), port=port, access_log=False, log_config=None, lifespan="off")
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    server.force_exit = True
-    await task
+    async with serving(service_with_console(broker), force_exit=True) as url:
+        yield url
 
 
 SignIn = Callable[..., Awaitable[Visit]]

@@ -1,19 +1,18 @@
 """The demo page: everybody of the demo with a button, and a press of it is a signed link in a tab of its own."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
 import pytest
-import uvicorn
 from playwright.async_api import Page, expect
 
 from browser.conftest import VisitMaker
 from browser.states import shown
 from consoles import service_with_console
-from house import MovableClock, Tenant, ask_as, free_port
+from house import MovableClock, Tenant, ask_as
+from servers import serving
 from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.demo import DemoPlan, install
@@ -40,17 +39,8 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
     ]
     service = service_with_console(broker)
     install(service, DemoPlan(sessions, "http://127.0.0.1:1", begin_anew))
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(service, port=port, access_log=False, log_config=None, lifespan="off", ws="none")
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    server.force_exit = True
-    await task
+    async with serving(service, ws="none", force_exit=True) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import pytest
 from playwright.async_api import FrameLocator, Page, expect
 
 from browser.conftest import VisitMaker
-from browser.doorstep import SOON, ticket, until
+from browser.doorstep import SOON, ticket
 from browser.shops import Site, site
 from browser.states import shown
 from house import MovableClock, Tenant
+from polling import eventually
 from videobroker.usecases import tenants
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -60,7 +61,7 @@ def inside(page: Page) -> FrameLocator:
 
 async def heard(page: Page, type_: str) -> dict[str, str]:
     """The detail of the first event of this type, once it has come."""
-    detail: dict[str, str] = await until(
+    detail: dict[str, str] = await eventually(
         lambda: page.evaluate("(type) => window.heard.find((each) => each[0] === type)?.[1]", type_)
     )
     return detail

@@ -1,6 +1,5 @@
 """Agora's own Web SDK on the hosted page, as far as it goes without Agora's network."""
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -9,17 +8,18 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from httpx import URL
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Frame, Route, expect
 
 from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Visitor, ticket, until
+from browser.doorstep import SOON, Visitor, ticket
 from browser.states import shown
-from house import Tenant, free_port
+from house import Tenant
 from node_packages import node_modules
+from polling import eventually
+from servers import serving
 from videobroker.broker import Broker
 from videobroker.web.app import create_app
 from videobroker.web.pages.policy import Sdk
@@ -44,16 +44,8 @@ async def served_with(broker: Broker, script: Sdk) -> AsyncIterator[str]:
 
     app: FastAPI = create_app(lifetime, agora_sdk=script)
     app.state.broker = broker
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_config=None, lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = server.force_exit = True
-        await task
+    async with serving(app, force_exit=True) as url:
+        yield url
 
 
 REFUSAL = {
@@ -226,14 +218,14 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await expect(frame.locator("#told")).to_be_empty()
 
         await frame.evaluate("client.hear['token-privilege-will-expire']()")
-        ((renewed,),) = await until(lambda: told(frame, "renewToken"))
+        ((renewed,),) = await eventually(lambda: told(frame, "renewToken"))
         assert renewed != token
         # A token that has ended all the same: the SDK does not come back by itself.
         await frame.evaluate("""() => {
             client.connectionState = "DISCONNECTED";
             client.hear["connection-state-change"]("DISCONNECTED", "CONNECTED", "TOKEN_EXPIRE");
         }""")
-        await until(lambda: told_twice(frame, "join"))
+        await eventually(lambda: told_twice(frame, "join"))
 
         await frame.evaluate("client.hear['connection-state-change']('DISCONNECTED', 'CONNECTED', 'UID_BANNED')")
         await ben.sees("You were removed from the call")
@@ -250,7 +242,7 @@ async def test_while_it_connects_it_says_so_and_without_devices_one_sees_and_hea
     async with in_front_of(visit, broker, agora, Sdk(SDK_URL), script) as (ben, _):
         frame = await ben.enters()
         await shown(ben.page, "agora-connecting")
-        await until(lambda: frame.evaluate("'go' in window"))
+        await eventually(lambda: frame.evaluate("'go' in window"))
         await frame.evaluate("window.go()")
 
         await shown(ben.page, "agora-no-devices")
@@ -347,7 +339,7 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
         async def both_play() -> bool:
             return len([box for box in await frame.evaluate(VIDEO_BOXES) if box["decoded"] > 0]) == 2
 
-        await until(both_play)
+        await eventually(both_play)
         await expect(frame.locator("#people bdi")).to_have_text(["Ben", "Ada", "Gus (guest)"])
         mine, remote, without = await frame.evaluate(VIDEO_BOXES)
         for box in (mine, remote):

@@ -9,9 +9,10 @@ from playwright.async_api import Frame, expect
 from sqlalchemy import update
 
 from browser.conftest import VisitMaker
-from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket, until
+from browser.doorstep import SOON, Held, Visitor, at_the_door, ticket
 from browser.states import shown
 from house import MovableClock, Sandbox, Tenant, ask_as, guest_link
+from polling import eventually
 from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
@@ -201,7 +202,7 @@ async def test_a_call_outlives_the_link_that_led_to_it(
     await is_in(frame)
 
     clock.move(minutes=2)
-    await until(ben.was_refused)
+    await eventually(ben.was_refused)
     await is_in(frame)
     await ben.button("Leave").click()
 
@@ -265,7 +266,7 @@ async def test_a_host_sees_who_waits_and_is_gone_for_a_moment(
         (entry,) = (await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"]
         return bool(entry["state"] == "stranded")
 
-    await until(stranded)
+    await eventually(stranded)
 
     await shown(ada.page, "host-lets-in-stranded")
 
@@ -442,7 +443,7 @@ async def test_a_request_that_is_taken_back_leaves_the_waiting_room(
     async def gone() -> bool:
         return bool((await tutoring.get("/v1/bookings/lesson-1/lobby")).json()["data"] == [])
 
-    await until(gone)
+    await eventually(gone)
     await expect(ben.button("Ask to join")).to_be_visible()
     await expect(ben.page.locator("#heading")).to_be_focused()
     assert len(await tutoring.events("participant.withdrew")) == 1
@@ -474,7 +475,7 @@ async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
         return [each["state"] for each in entries] == ["waiting"]
 
     await ben.button("Ask to join").click(timeout=SOON)
-    await until(asked)
+    await eventually(asked)
     await tutoring.post("/v1/bookings/lesson-1/lobby/admit")
     await is_in(await ben.frame())
 
@@ -485,7 +486,7 @@ async def test_a_person_removed_from_a_waiting_room_session_really_asks_again(
     await shown(ben.page, "removed-asks")
     await ben.button("Ask to rejoin").click()
     await ben.sees("Waiting room")
-    await until(asked)
+    await eventually(asked)
 
 
 async def test_a_student_cannot_start_a_second_call_after_the_end(

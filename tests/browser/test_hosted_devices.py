@@ -6,8 +6,9 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from browser.conftest import SWITCHES, Visit, chromium_path
-from browser.doorstep import SOON, Visitor, ticket, until
+from browser.doorstep import SOON, Visitor, ticket
 from house import Tenant
+from polling import eventually
 
 THREE_OF_EACH = "--use-fake-device-for-media-stream=device-count=3,fps=10"
 LABEL_IN_USE = """() => {
@@ -42,7 +43,7 @@ async def uses(page: Page, label: str) -> None:
     async def it_does() -> bool:
         return str(await page.evaluate(LABEL_IN_USE)) == label
 
-    await until(it_does)
+    await eventually(it_does)
 
 
 async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
@@ -81,7 +82,7 @@ async def test_a_chosen_microphone_is_used(many_devices: Browser, served: str, t
         stream = "document.querySelector('[data-part=preview]').srcObject"
         return str(await page.evaluate(f"{stream}?.getAudioTracks()[0]?.label ?? ''")) == names[-1]
 
-    await until(in_use)
+    await eventually(in_use)
     await page.context.close()
 
 

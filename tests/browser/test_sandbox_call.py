@@ -13,9 +13,10 @@ import pytest
 from playwright.async_api import Page, WebSocketRoute, async_playwright, expect
 
 from browser.conftest import LANGUAGE, PHONE, Visit, VisitMaker, violations
-from browser.meeting import LONG, Room, call, make_room, sees, until
+from browser.meeting import LONG, Room, call, make_room, sees
 from browser.states import shown
 from house import MovableClock, Sandbox, Tenant
+from polling import eventually
 from videobroker import sandbox as sandbox_package
 from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.problems import Problem
@@ -74,7 +75,7 @@ class TestMeeting:
         await sees(ada.page)
         await sees(ben.page)
         heard = "async () => Object.values((await document.querySelector('vb-call').stats()).people)[0].audio[0]"
-        await until("sound", lambda: _positive(ada.page, f"{heard}.packetsReceived"))
+        await eventually(lambda: _positive(ada.page, f"{heard}.packetsReceived"))
         await expect(tile(ada.page, "Ben")).to_contain_text("student")
         await expect(tile(ben.page, "Ada Lovelace")).to_contain_text("teacher")
         await shown(ada.page, "sandbox-call")
@@ -284,7 +285,7 @@ class TestTrouble:
         await sees(ben.page)
         peer = (await room.people())["Ben"]["id"]
         await servers[0].close(code=4999)
-        await until("another connection", lambda: _as_awaitable(len(servers) > 1))
+        await eventually(lambda: len(servers) > 1)
         await ben.page.get_by_role("button", name="Mute").click()
         await expect(tile(ada.page, "Ben").get_by_text("muted")).to_be_attached(timeout=LONG)
         await expect(ben.page.get_by_role("alert")).to_be_hidden(timeout=LONG)
@@ -523,10 +524,6 @@ class TestForEverybody:
 async def _fits(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert await page.evaluate("document.querySelector('vb-call').scrollWidth <= innerWidth")
-
-
-async def _as_awaitable(value: bool) -> bool:
-    return value
 
 
 @asynccontextmanager

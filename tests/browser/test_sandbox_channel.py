@@ -13,9 +13,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from browser.conftest import Visit, VisitMaker, violations
-from browser.meeting import LONG, Room, host_page, make_room, sees, serving, until
+from browser.meeting import LONG, Room, host_page, make_room, sees, serving
 from browser.states import shown
 from house import MovableClock, Sandbox
+from polling import eventually
 from sandbox.agora_tokens import SUBSCRIBER, make_token
 
 
@@ -53,7 +54,7 @@ class Channel:
         async def there() -> bool:
             return await self.uids() == sorted(uids)
 
-        await until(f"{uids} are in the channel", there)
+        await eventually(there)
 
     async def told(self) -> list[str]:
         """The types of the notifications, oldest first."""
@@ -113,7 +114,7 @@ def in_frame(visit: VisitMaker, product: str) -> InFrame:
 async def got(page: Page, kind: str) -> dict[str, Any]:
     """The latest message of a kind that the frame sent, once there is one."""
     script = "(kind) => window.got.filter((each) => each.type === kind).at(-1) ?? null"
-    message: dict[str, Any] = await until(f"the frame says {kind}", lambda: page.evaluate(script, kind))
+    message: dict[str, Any] = await eventually(lambda: page.evaluate(script, kind))
     assert message.pop("source") == "videobroker-sandbox"
     return message
 

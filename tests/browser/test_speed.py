@@ -1,6 +1,5 @@
 """Pages are light, ask for little before they are usable, wait for nobody else, and are usable within a second."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -8,16 +7,16 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-import uvicorn
 from playwright.async_api import Request, Response
 
 from benchmarks.usable import usable_after, watch
 from browser.conftest import Visit, VisitMaker
-from browser.doorstep import until
 from browser.meeting import Room, make_room
 from consoles import ADMIN_KEY, OPERATOR, service_with_console
-from house import MovableClock, Sandbox, Tenant, free_port
+from house import MovableClock, Sandbox, Tenant
+from polling import eventually
 from sandbox.agora_tokens import make_token
+from servers import serving
 from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases import registration
@@ -50,16 +49,8 @@ async def address(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
 
     service = service_with_console(broker)
     install(service, DemoPlan([(tutoring.app.name, SessionKind.BOOKING, "lesson-1")], "http://127.0.0.1:1", begin_anew))
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(service, port=port, access_log=False, log_config=None, lifespan="off", ws="none")
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = server.force_exit = True
-    await task
+    async with serving(service, ws="none", force_exit=True) as url:
+        yield url
 
 
 @pytest.fixture
@@ -209,6 +200,6 @@ async def test_no_vendors_code_is_asked_for_before_somebody_joins(
     async def asked() -> bool:
         return bool(elsewhere)
 
-    await until(asked)
+    await eventually(asked)
     assert {urlsplit(url).netloc for url in elsewhere} == {"cdn.jsdelivr.net"}
     await one.page.close()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
+from polling import eventually_blocking
 from videobroker import cli
 from videobroker.cli import logs
 from videobroker.settings import SYNONYMS, Settings
@@ -137,15 +137,14 @@ def stop(process: subprocess.Popen[Any], how: signal.Signals) -> int:
 
 def answering(process: subprocess.Popen[Any], url: str, log: Path) -> None:
     """Wait until a GET of the URL succeeds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
     # One client: each would read all certificates of the machine, while the program that is waited for needs it.
     with httpx.Client(timeout=2, trust_env=False) as client:
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if client.get(url).is_success:
-                    return
-            time.sleep(0.05)
-    raise AssertionError(f"{url} does not answer:\n{log.read_text()}")
+
+        def answers() -> bool:
+            assert process.poll() is None, f"the program has ended:\n{log.read_text()}"
+            return client.get(url).is_success
+
+        eventually_blocking(answers, ignoring=(httpx.TransportError,), context=log.read_text)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import socket
 import stat
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ import pytest
 
 from cli.program import COMMAND, PATIENCE_SECONDS, environment, stop
 from house import free_port
+from polling import eventually_blocking
 
 GROUP_WITH_VIDEO = "0b7c2f6e-5d1a-4a53-9f0e-1c2d3e4f5a6b"
 GROUP_WITHOUT_VIDEO = "6f1e0d9c-8b7a-4965-8473-62514f3e2d1c"
@@ -74,7 +74,7 @@ class Demo:
     def start(self) -> subprocess.Popen[bytes]:
         """Start it and wait until it says that it is there."""
         process = self.launch()
-        wait_until(lambda: LAST_WORDS in self.output or process.poll() is not None)
+        eventually_blocking(lambda: LAST_WORDS in self.output or process.poll() is not None)
         assert process.poll() is None, self.output
         return process
 
@@ -115,14 +115,6 @@ def is_listening(port: int) -> bool:
     """Does somebody answer there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Wait, but not forever."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def moment(text: str) -> datetime:
@@ -357,11 +349,11 @@ class TestStopping:
     @pytest.mark.parametrize("step", STEPS)
     def test_ctrl_c_while_it_starts_leaves_nothing_and_the_next_start_works(self, demo: Demo, step: str) -> None:
         process = demo.launch()
-        wait_until(lambda: STEPS[step](demo))
+        eventually_blocking(lambda: STEPS[step](demo))
         os.killpg(process.pid, signal.SIGINT)
         process.wait(PATIENCE_SECONDS)
         # Ctrl-C reaches all of them at once: a shell that makes the database may end a moment after the demo.
-        wait_until(lambda: demo.processes() == [])
+        eventually_blocking(lambda: demo.processes() == [])
         assert demo.listens() == []
         demo.start()
         assert demo.join("tutoring-100ms", "bookings/lesson-1", "tutor-1").status_code == 200
@@ -389,7 +381,7 @@ class TestStopping:
         assert demo.processes() != []
         process.kill()
         process.wait()
-        wait_until(lambda: demo.processes() == [])
+        eventually_blocking(lambda: demo.processes() == [])
 
 
 class TestSecondStart:

@@ -2,12 +2,12 @@
 
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from cli.program import PATIENCE_SECONDS, ask, run, started, stop
+from cli.program import ask, run, started, stop
+from polling import eventually_blocking
 
 TELL_IMPORTS = {"PYTHONPROFILEIMPORTTIME": "1"}
 WEB = {"fastapi", "starlette", "uvicorn", "jinja2", "sse_starlette", "videobroker.web"}
@@ -61,10 +61,7 @@ def test_a_worker_at_work_has_neither_pages_nor_a_web_server(
 ) -> None:
     log = log_folder / "imports-of-a-worker.log"
     with started("work", cwd=tmp_path, log=log, variables={**variables, **TELL_IMPORTS}) as worker:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while ask(variables["DATABASE_URL"], WORKERS) == [(0,)]:
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
+        eventually_blocking(lambda: ask(variables["DATABASE_URL"], WORKERS) != [(0,)], context=log.read_text)
         assert stop(worker, signal.SIGTERM) == 0
     modules = imported(log.read_text())
     assert {"videobroker.worker", "pgqueuer"} <= modules

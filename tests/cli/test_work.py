@@ -4,7 +4,7 @@ import asyncio
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,8 +13,9 @@ import psutil
 import pytest
 from sqlalchemy import URL, text
 
-from cli.program import PATIENCE_SECONDS, Here, answering, ask, new_database, started, stop
+from cli.program import Here, answering, ask, new_database, started, stop
 from house import free_port
+from polling import eventually_blocking
 from videobroker import wiring
 from videobroker.domain.ids import AppId, SessionId
 from videobroker.storage.jobs import Job, Kind, enqueue
@@ -30,13 +31,6 @@ def folder() -> Iterator[Path]:
     """An empty folder; not pytest's, which is closed to PostgreSQL whenever another run of tests begins."""
     with tempfile.TemporaryDirectory(prefix="videobroker-work-", ignore_cleanup_errors=True) as name:
         yield Path(name)
-
-
-def wait_until(happened: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
 
 
 def leave_a_job(url: str) -> None:
@@ -120,9 +114,9 @@ def test_on_an_embedded_database_it_works_and_stops_leaving_nothing_behind(
     url = URL.create("postgresql", "postgres", database="postgres", query={"host": str(data)})
     address = url.render_as_string(hide_password=False)
     with started("work", cwd=folder, log=log, variables={}) as process:
-        wait_until(lambda: process.poll() is not None or workers(address) > 0, log)
+        eventually_blocking(lambda: process.poll() is not None or workers(address) > 0, context=log.read_text)
         leave_a_job(address)
-        wait_until(lambda: waiting(address) == 0, log)
+        eventually_blocking(lambda: waiting(address) == 0, context=log.read_text)
         assert stop(process, how) == 0, log.read_text()
     assert processes_in(folder) == []
     assert "Traceback" not in log.read_text()
@@ -137,10 +131,11 @@ def test_a_service_that_does_not_work_leaves_it_to_a_worker_beside_it(
     with started("serve", "--no-work", cwd=folder, log=log, variables={**variables, "PORT": str(port)}) as service:
         answering(service, f"http://127.0.0.1:{port}/readyz", log)
         leave_a_job(own_database)
+        # Nothing may happen in this time, so there is nothing to wait for.
         time.sleep(AT_REST_SECONDS)
         assert (waiting(own_database), workers(own_database)) == (1, 0)
         with started("work", cwd=folder, log=beside, variables=variables) as worker:
-            wait_until(lambda: waiting(own_database) == 0, beside)
+            eventually_blocking(lambda: waiting(own_database) == 0, context=beside.read_text)
             assert stop(worker, signal.SIGTERM) == 0, beside.read_text()
         assert stop(service, signal.SIGTERM) == 0, log.read_text()
 
@@ -162,7 +157,7 @@ def test_a_service_works_unless_it_is_told_not_to(
     with started(*words, cwd=folder, log=log, variables=given) as service:
         answering(service, f"http://127.0.0.1:{port}/readyz", log)
         leave_a_job(own_database)
-        wait_until(lambda: waiting(own_database) == 0, log)
+        eventually_blocking(lambda: waiting(own_database) == 0, context=log.read_text)
         assert stop(service, signal.SIGTERM) == 0, log.read_text()
 
 
@@ -175,6 +170,7 @@ def test_the_environment_may_say_it_as_well(
     with started("serve", cwd=folder, log=log, variables=given) as service:
         answering(service, f"http://127.0.0.1:{port}/readyz", log)
         leave_a_job(own_database)
+        # Nothing may happen in this time, so there is nothing to wait for.
         time.sleep(AT_REST_SECONDS)
         assert (waiting(own_database), workers(own_database)) == (1, 0)
         assert stop(service, signal.SIGTERM) == 0, log.read_text()
@@ -188,8 +184,11 @@ def test_who_is_told_to_wait_starts_as_soon_as_somebody_has_migrated(
     with new_database(postgres) as empty:
         given = {**variables, "DATABASE_URL": empty, "PORT": str(free_port())}
         with started(command, "--wait", "120", cwd=folder, log=log, variables=given) as process:
-            wait_until(lambda: "database.check_failed" in log.read_text() or process.poll() is not None, log)
+            eventually_blocking(
+                lambda: "database.check_failed" in log.read_text() or process.poll() is not None,
+                context=log.read_text,
+            )
             assert process.poll() is None, log.read_text()
             asyncio.run(wiring.migrate(empty))
-            wait_until(lambda: workers(empty) > 0, log)
+            eventually_blocking(lambda: workers(empty) > 0, context=log.read_text)
             assert stop(process, signal.SIGTERM) == 0, log.read_text()

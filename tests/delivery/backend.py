@@ -154,14 +154,6 @@ async def listening(host: str = "127.0.0.1", **how: Any) -> AsyncIterator[Backen
         await server.wait_closed()
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 30.0, what: str = "it") -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
-        await asyncio.sleep(0.01)
-
-
 async def carry(tenant: Tenant) -> int:
     """Bring everything that is due to the app's endpoints, as a worker would; how many attempts that took."""
     attempts = 0

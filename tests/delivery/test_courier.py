@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from delivery.backend import Backend, Received, answer, hang, listening, say, until
+from delivery.backend import Backend, Received, answer, hang, listening, say
 from house import free_port
+from polling import eventually
 from videobroker.delivery.sender import (
     MAX_DELIVERY_SECONDS,
     MAX_QUEUE_SECONDS,
@@ -165,6 +166,7 @@ class TestAnAnswer:
 
     async def test_takes_as_long_as_the_attempt_says(self, courier: WebhookSender, backend: Backend) -> None:
         async def slowly(received: Received, writer: asyncio.StreamWriter) -> None:
+            # The duration that the attempt has to report.
             await asyncio.sleep(0.2)
             await answer(200)(received, writer)
 
@@ -198,7 +200,7 @@ class TestABound:
             sent = await send(hasty, backend)
         assert (sent.attempt.is_accepted, sent.attempt.error) == (False, "no answer within 0.5 s")
         assert sent.attempt.latency_ms >= LITTLE_PATIENCE * 1000 - 10
-        await until(lambda: backend.hung_up == backend.connections or behaviour is hang, what="the end of it")
+        await eventually(lambda: backend.hung_up == backend.connections or behaviour is hang)
 
     @pytest.mark.parametrize(
         "behaviour",
@@ -215,7 +217,7 @@ class TestABound:
         sent = await send(courier, backend)
         assert sent.attempt.is_accepted
         assert sent.attempt.body == "x" * STORED_RESPONSE_BYTES
-        await until(lambda: backend.hung_up == 1, what="the end of the connection")
+        await eventually(lambda: backend.hung_up == 1)
 
     @pytest.mark.parametrize(
         "behaviour",
@@ -296,7 +298,7 @@ class TestABound:
         async with listening() as slow:
             slow.usually = at_last
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(50)]
-            await until(lambda: len(slow.got) == 50, seconds=PATIENCE, what="the slow requests")
+            await eventually(lambda: len(slow.got) == 50)
             sent = await send(courier, backend)
             assert sent.attempt.is_accepted
             assert not any(each.done() for each in hanging)
@@ -311,6 +313,7 @@ class TestABound:
         async with listening() as slow:
             slow.usually = hang
             hanging = [asyncio.create_task(send(courier, slow)) for _ in range(4)]
+            # One turn of the loop, in which all four begin to wait for a connection.
             await asyncio.sleep(0)
             # Two after two give up before it is the quick one's turn: it has waited for longer than it may take.
             sent = await send(courier, backend)
@@ -326,7 +329,7 @@ class TestABound:
         async with listening() as slow:
             slow.usually = hang
             hanging = asyncio.create_task(send(courier, slow))
-            await until(lambda: len(slow.got) == 1, what="the slow request")
+            await eventually(lambda: len(slow.got) == 1)
             sent = await send(courier, backend)
             assert (sent.begun, sent.attempt.is_accepted, sent.attempt.error) == (False, False, "too much is under way")
             hanging.cancel()
@@ -352,7 +355,7 @@ class TestAConnection:
         backend.usually = say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         for n in range(5):
             assert (await send(courier, backend)).attempt.is_accepted
-            await until(lambda n=n: backend.ended == n + 1)  # type: ignore[misc]
+            await eventually(lambda n=n: backend.ended == n + 1)  # type: ignore[misc]
         assert backend.connections == 5
 
     async def test_that_was_idle_as_long_as_impatient_receivers_just_allow_is_replaced(

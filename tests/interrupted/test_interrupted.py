@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from cli.program import PATIENCE_SECONDS
+from polling import eventually_blocking
 
 ENDLESS = Path(__file__).with_name("endless.py")
 
@@ -33,14 +32,14 @@ def test_an_interrupted_run_leaves_nothing(how: signal.Signals, workers: int, tm
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _wait_until(lambda: report.exists() or run.poll() is not None)
+    eventually_blocking(lambda: report.exists() or run.poll() is not None)
     assert run.poll() is None, log.read_text()
     started = [psutil.Process(pid) for pid in set(json.loads(report.read_text()))]
     # The test process, its guard, PostgreSQL with a supervisor, the sandbox, and the program without a parent.
     assert len(started) >= 6
     run.send_signal(how)
     run.wait(PATIENCE_SECONDS)
-    _wait_until(lambda: not any(map(_runs, started)))
+    eventually_blocking(lambda: not any(map(_runs, started)))
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -48,13 +47,6 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def _wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _without_xdist() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +14,9 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
-from cli.program import PATIENCE_SECONDS, SETTINGS_VARIABLES, answering, new_database, started
+from cli.program import SETTINGS_VARIABLES, answering, new_database, started
 from house import free_port
+from polling import eventually_blocking
 from videobroker import worker
 from videobroker.cli import load, serve
 from videobroker.domain.api_keys import check_key_shape
@@ -240,10 +240,7 @@ class TestServing:
         tutor = client.post("/v1/bookings/lesson-1/join", json={"user_id": "tutor-1"}).json()
         peers = f"{sandbox_url}/_sandbox/rooms/{tutor['room_id']}/peers"
         assert httpx.post(peers, json={"token": tutor["token"], "name": "Ada"}, trust_env=False).status_code == 200
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not client.get(f"/v1/calls/{tutor['call']['id']}").json()["attendance"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        eventually_blocking(lambda: client.get(f"/v1/calls/{tutor['call']['id']}").json()["attendance"])
         people = client.get("/v1/bookings/lesson-1/attendance").json()["participants"]
         assert {each["user_id"]: each["source"] for each in people} == {"tutor-1": "observed", "student-1": None}
 

@@ -5,12 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from cli.program import PATIENCE_SECONDS
+from polling import eventually_blocking
 
 ROOT = Path(__file__).parents[2]
 BACKEND = """
@@ -115,10 +115,7 @@ def test_an_interrupted_installation_is_repaired_by_the_next(folder: Path) -> No
     for how in (signal.SIGINT, signal.SIGKILL):
         config.unlink(missing_ok=True)
         process = start(folder)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not config.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually_blocking(config.exists)
         os.killpg(process.pid, how)
         process.communicate(timeout=PATIENCE_SECONDS)
         assert not (folder / ".venv" / "run").exists()

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from house import free_port
+from polling import eventually_blocking
 from videobroker.cli import COMMANDS
 from videobroker.domain.access import Reason
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
@@ -41,11 +41,9 @@ def demo_folder(tmp_path: Path) -> Iterator[Path]:
             stderr=subprocess.STDOUT,
         )
     try:
-        deadline = time.monotonic() + 60
-        while "Ctrl-C" not in (tmp_path / "screen.txt").read_text():
-            assert process.poll() is None, (tmp_path / "screen.txt").read_text()
-            assert time.monotonic() < deadline, "the demo did not start"
-            time.sleep(0.1)
+        screen_text = (tmp_path / "screen.txt").read_text
+        eventually_blocking(lambda: "Ctrl-C" in screen_text() or process.poll() is not None, context=screen_text)
+        assert process.poll() is None, screen_text()
         yield tmp_path
     finally:
         process.send_signal(signal.SIGINT)

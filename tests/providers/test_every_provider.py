@@ -1,6 +1,5 @@
 """What every provider promises, said once and held against each of them."""
 
-import asyncio
 import contextlib
 import hmac
 import json
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from house import MovableClock, Sandbox
+from polling import eventually
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.attendance.observations import Sign, Source
 from videobroker.domain.ids import AccountId, AppId, SessionId, uuid7
@@ -109,9 +109,11 @@ class FarSide:
 
     async def until_present(self, room_id: str, people: set[str]) -> None:
         """Wait until exactly these are there: vendors send people out soon, not at once."""
-        async with asyncio.timeout(30):
-            while await self.present(room_id) != people:
-                await asyncio.sleep(0.02)
+
+        async def present() -> bool:
+            return await self.present(room_id) == people
+
+        await eventually(present)
 
 
 @pytest.fixture

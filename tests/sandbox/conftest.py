@@ -1,7 +1,6 @@
 """A sandbox for each test, with a clock that tests move, and clients who talk to it."""
 
 import threading
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from polling import eventually_blocking
 from sandbox.receiver import Receiver
 from videobroker.sandbox import SandboxConfig, SandboxState, Workspace, create_sandbox, demo_config, server_config
 
@@ -141,9 +141,8 @@ def _served(app: FastAPI, http: str = "h11") -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
+        eventually_blocking(lambda: server.started or not thread.is_alive())
+        assert thread.is_alive(), "the server did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:

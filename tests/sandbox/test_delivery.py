@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 
+from polling import eventually
 from sandbox.receiver import Receiver
 from videobroker.sandbox import SandboxConfig, SandboxState, create_sandbox
 from videobroker.sandbox.targets import WebhookTarget
@@ -167,12 +168,11 @@ async def test_held_events_are_sent_when_there_are_enough(
     await join("Asha")
     shown = (await told.get("/_sandbox/webhooks")).json()
     assert (shown["held"], [event["state"] for event in shown["events"]]) == (2, ["pending", "pending"])
+    # Nothing may be sent in this time.
     await asyncio.sleep(0.05)
     assert receiver.got == []
     await join("Ben")
-    async with asyncio.timeout(30):
-        while len(receiver.got) < 3:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: len(receiver.got) >= 3)
     assert receiver.types == ["session.open.success", "peer.join.success", "peer.join.success"]
 
 
@@ -180,9 +180,7 @@ async def test_good_behaviour_sends_what_was_held(told: httpx.AsyncClient, join:
     await _behave(told, shuffle=True)
     await join("Asha")
     await told.delete("/_sandbox/webhooks/behaviour")
-    async with asyncio.timeout(30):
-        while len(receiver.got) < 2:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: len(receiver.got) >= 2)
     assert (await told.get("/_sandbox/webhooks")).json()["held"] == 0
 
 
@@ -232,9 +230,7 @@ async def test_rooms_do_not_wait_for_each_other(
     receiver.before = wait_in_the_first
     await join("Asha")
     await told.post(f"/_sandbox/rooms/{other['id']}/recorder")
-    async with asyncio.timeout(30):
-        while len(receiver.got) < 4:
-            await asyncio.sleep(0.005)
+    await eventually(lambda: len(receiver.got) >= 4)
     assert [received.body["data"]["room_id"] for received in receiver.got] == [room["id"], *[other["id"]] * 3]
     answer = await told.post("/_sandbox/webhooks/flush", json={"timeout_seconds": 0.05})
     assert (answer.status_code, answer.json()["message"]) == (504, "events are still pending")
@@ -333,9 +329,7 @@ async def test_shutdown_ends_what_is_under_way(
             made = await _a_room(control, config, clock)
             bot = (await control.post(f"/_sandbox/rooms/{made}/recorder")).json()["peer"]["id"]
             await control.post(f"/_sandbox/rooms/{made}/peers/{bot}/drop", json={"after_seconds": 60})
-            async with asyncio.timeout(30):
-                while not receiver.got:
-                    await asyncio.sleep(0.005)
+            await eventually(lambda: receiver.got)
             assert len(asyncio.all_tasks() - before) >= 2
     assert asyncio.all_tasks() == before
 

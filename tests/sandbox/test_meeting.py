@@ -7,14 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from polling import eventually
 from sandbox.agora_tokens import make_token
 from sandbox.conftest import Clock
 from sandbox.receiver import Receiver
+from servers import serving
 from videobroker.sandbox import SandboxConfig
 
 ANSWER_SECONDS = 20
@@ -71,15 +72,8 @@ Dial = Callable[..., Awaitable[Person]]
 @pytest.fixture
 async def address(app: FastAPI) -> AsyncIterator[str]:
     """Where the sandbox of the test takes sockets."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", log_config=None, lifespan="off")
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"ws://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/page/socket"
-    server.should_exit = server.force_exit = True
-    await task
+    async with serving(app, log_level="warning", force_exit=True) as url:
+        yield f"{url.replace('http', 'ws')}/page/socket"
 
 
 @pytest.fixture
@@ -150,13 +144,6 @@ async def names(vendor: httpx.AsyncClient, room: dict[str, Any]) -> list[str]:
     return [] if answer.status_code == 404 else sorted(peer["name"] for peer in answer.json()["peers"].values())
 
 
-async def eventually(ask: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while not await ask():
-            await asyncio.sleep(0.02)
-
-
 class TestStays:
     async def test_a_stay_is_told_with_who_it_was_and_that_they_left_by_themselves(
         self, enter: Dial, flushed: Any, clock: Clock
@@ -187,6 +174,7 @@ class TestStays:
         ada, ben = await enter("Ada"), await enter("Ben")
         await ada.break_off()
         clock.forward(seconds=59)
+        # Nobody may leave in this time.
         await asyncio.sleep(0.3)
         assert await names(vendor, room) == ["Ada", "Ben"]
         clock.forward(seconds=62)

@@ -9,8 +9,10 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,6 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from cli.program import answering, started
 from house import Tenant, free_port
+from polling import eventually
 from scaling.loopback import HTTP, LOCATIONS, MAIN, ROOT, Proxy, needs_nginx, nginx, nginx_command, write_nginx
 from videobroker.cli import serve
 from videobroker.settings import Settings
@@ -192,6 +195,12 @@ async def test_no_ticket_no_reference_and_no_person_stands_in_nginx_logs(
             assert person not in logged
 
 
+def connections_to(url: str) -> list[int | None]:
+    """The processes that have a connection to this address."""
+    port = urlsplit(url).port
+    return [each.pid for each in psutil.net_connections("tcp") if each.raddr and each.raddr.port == port]
+
+
 async def test_a_process_that_is_killed_is_missed_by_nobody(tutoring: Tenant, replicas: Replicas) -> None:
     """The last test here: one process is gone afterwards."""
     await tutoring.book()
@@ -199,7 +208,7 @@ async def test_a_process_that_is_killed_is_missed_by_nobody(tutoring: Tenant, re
         assert (await proxied.post(JOIN, json={"user_id": "tutor-1"})).status_code == 200
         replicas.processes[0].kill()
         replicas.processes[0].wait()
-        # Until nginx has seen that the connections it kept are closed.
-        await asyncio.sleep(0.3)
+        # nginx has seen that the connections in its pool are closed.
+        await eventually(lambda: not connections_to(replicas.urls[0]))
         answers = await asyncio.gather(*(proxied.post(JOIN, json={"user_id": "tutor-1"}) for _ in range(30)))
     assert [answer.status_code for answer in answers] == [200] * 30

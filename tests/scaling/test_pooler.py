@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import text
 
 from benchmarks.capacity import HOT_PATH, LISTENER
 from cli.program import Here, new_database
 from house import HMS_ROLES, FrontDoor, MovableClock, Sandbox, Tenant, free_port, make_tenant, with_webhooks
+from polling import eventually
 from scaling.loopback import Pooler, needs_pgbouncer, pgbouncer
+from servers import serving
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
@@ -96,22 +97,12 @@ async def service(
 
         app = create_app(lifetime)
         app.state.broker = broker
-        port = free_port()
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, port=port, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, log_config=None, lifespan="off"
-            )
-        )
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        url = await stack.enter_async_context(serving(app, timeout_keep_alive=KEEP_ALIVE_SECONDS))
         usual = getattr(front_door, "service", None)
         front_door.service = app
-        yield Service(broker, f"http://127.0.0.1:{port}")
+        yield Service(broker, url)
         if usual is not None:
             front_door.service = usual
-        server.should_exit = True
-        await task
 
 
 @pytest.fixture
@@ -123,20 +114,12 @@ async def tenant(service: Service, sandbox: Sandbox) -> AsyncIterator[Tenant]:
         yield await make_tenant(service.broker, api, accounts, {ProviderName.HMS: HMS_ROLES})
 
 
-async def until(happened: Callable[[], Awaitable[Any]]) -> Any:
-    """Wait for something, and return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := await happened()):
-        assert time.monotonic() < deadline, "it did not happen"
-        await asyncio.sleep(0.05)
-    return found
-
-
 async def patiently_joined(tenant: Tenant, user_id: str) -> httpx.Response:
     """The answer to somebody who comes again when told to: three connections on a busy machine may take a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     answer = await tenant.join(user_id=user_id)
     while answer.status_code == 503 and time.monotonic() < deadline:
+        # As the answer asks for.
         await asyncio.sleep(float(answer.headers["Retry-After"]))
         answer = await tenant.join(user_id=user_id)
     return answer
@@ -175,21 +158,21 @@ async def test_webhooks_are_applied_by_the_worker_and_a_cancelled_booking_shuts_
     async def come() -> list[dict[str, Any]]:
         return await hooked.events("participant.joined")
 
-    assert [event["user_id"] for event in await until(come)] == ["tutor-1"]
+    assert [event["user_id"] for event in await eventually(come)] == ["tutor-1"]
     await sandbox.leave(joined["room_id"], peer)
     await sandbox.deliver()
 
     async def gone() -> list[dict[str, Any]]:
         return await hooked.events("participant.left")
 
-    await until(gone)
+    await eventually(gone)
     await hooked.post("/v1/bookings/lesson-1/cancel")
     assert (await hooked.join()).json()["code"] == "session_cancelled"
 
     async def ended() -> list[dict[str, Any]]:
         return await hooked.events("call.ended")
 
-    assert (await until(ended))[0]["data"]["reason"] == "session_shut"
+    assert (await eventually(ended))[0]["data"]["reason"] == "session_shut"
 
 
 async def test_a_follower_is_woken_past_the_pooler(tenant: Tenant, service: Service) -> None:
@@ -232,7 +215,7 @@ async def test_a_sealed_journal_is_verified_through_the_pooler(
         (verdict,) = json.loads(found.out)
         return bool(verdict["whole"] and verdict["events"])
 
-    await until(sealed)
+    await eventually(sealed)
 
 
 async def test_every_transaction_brings_its_settings_and_leaves_none(service: Service, direct: str) -> None:

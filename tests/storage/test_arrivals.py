@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.event import listen, remove
 
 from house import HMS_ROLES, HOOK_SECRET, MovableClock, Sandbox, Tenant, code_of, make_tenant, with_webhooks
+from polling import eventually
 from videobroker import wiring
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import NoticeId, SessionId, uuid7
@@ -315,18 +317,18 @@ async def test_what_was_answered_before_the_database_went_away_is_there_when_it_
                 assert (answer.status_code, code_of(answer)) == (503, "storage_unavailable")
 
             telling = [asyncio.create_task(tell_on()) for _ in range(8)]
-            async with asyncio.timeout(60):
-                while len(answered) < 40:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: len(answered) >= 40)
             await asyncio.to_thread(server.stop)
             await asyncio.gather(*telling)
             assert len(refused) == 8
             await asyncio.to_thread(server.start)
-            async with asyncio.timeout(20):
-                # As vendors do it: again, until it is taken. Each connection notices that the server was away.
-                for body in refused:
-                    while (await tell(tenant, body)).status_code != 200:
-                        await asyncio.sleep(0.05)
+
+            async def is_taken(body: str) -> bool:
+                return (await tell(tenant, body)).status_code == 200
+
+            # As vendors do it: again, until it is taken. Each connection notices that the server was away.
+            for body in refused:
+                await eventually(partial(is_taken, body))
             assert set(await kept(tenant)) == {json.loads(body)["id"] for body in (*answered, *refused)}
             waiting = {session_id for job in await jobs_of(tenant) for session_id in job.session_ids}
             assert list(waiting) == await tenant._sessions()

@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from cli.program import PATIENCE_SECONDS, ask
+from polling import eventually_blocking
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.embedded import Files, embedded_postgres
 
@@ -46,10 +46,7 @@ def processes(data: Path) -> list[psutil.Process]:
 
 
 def await_none(data: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while processes(data):
-        assert time.monotonic() < deadline, processes(data)
-        time.sleep(0.05)
+    eventually_blocking(lambda: not processes(data), context=lambda: processes(data))
 
 
 def user_of(data: Path) -> "subprocess.Popen[str]":
@@ -104,10 +101,7 @@ def test_after_its_supervisor_was_killed_the_next_start_works(folder: Path) -> N
 def test_a_start_whose_first_user_is_killed_is_finished_for_the_next_one(folder: Path) -> None:
     data = folder / "pg"
     with user_of(data) as user:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not Files(data).incomplete.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually_blocking(Files(data).incomplete.exists)
         user.kill()
     with embedded_postgres(data) as url:
         assert ask(url, "select 1") == [(1,)]

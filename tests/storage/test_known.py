@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from house import HMS_ROLES, MovableClock, Tenant
+from polling import eventually
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import compute_key_digest
@@ -180,18 +181,16 @@ class TestReplicas:
         async with replica(settings, database, clock) as other:
             known = TenantCache(other.store, other.listener, clock=lambda: seconds)
             digest = compute_key_digest(tutoring.key)
-            async with asyncio.timeout(20):
-                while not other.listener.is_listening:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: other.listener.is_listening)
             await known.by_key(digest)
             await revoked(tutoring, tutoring.key, clock)
-            async with asyncio.timeout(20):
-                while True:
-                    found = await known.by_key(digest)
-                    assert found is not None
-                    if found[0].revoked_at is not None:
-                        break
-                    await asyncio.sleep(0.01)
+
+            async def is_revoked() -> bool:
+                found = await known.by_key(digest)
+                assert found is not None
+                return found[0].revoked_at is not None
+
+            await eventually(is_revoked)
             await known.aclose()
 
     async def test_a_replica_that_hears_nothing_refuses_it_before_a_second_has_passed(
@@ -217,9 +216,7 @@ class TestReplicas:
         known = TenantCache(tutoring.broker.store, listener, clock=lambda: 1000.0)
         digest = compute_key_digest(tutoring.key)
         listener.start()
-        async with asyncio.timeout(20):
-            while not listener.is_listening:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: listener.is_listening)
         first = await known.by_key(digest)
         assert (await known.by_key(digest)) is first
         await listener.aclose()

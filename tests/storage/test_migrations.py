@@ -148,6 +148,7 @@ class TestUpwards:
             async with first.engine.connect() as holder:
                 await holder.execute(text(f"select pg_advisory_lock({migrations.MIGRATION_LOCK})"))
                 waiting = asyncio.create_task(migrations.migrate(late))
+                # Three times the usual limit of a statement.
                 await asyncio.sleep(0.6)
                 assert not waiting.done()
                 await holder.execute(text(f"select pg_advisory_unlock({migrations.MIGRATION_LOCK})"))

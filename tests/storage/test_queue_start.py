@@ -12,6 +12,7 @@ from pgqueuer.qm import QueueManager
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from polling import eventually
 from videobroker.broker import Broker
 from videobroker.storage.jobs import drivers
 from videobroker.worker import work
@@ -111,5 +112,8 @@ async def test_connections_that_were_cut_off_are_let_go_all_the_same(broker: Bro
         # As which of them the driver sees the loss depends on the moment at which it looks.
         with pytest.raises((asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)):
             await lose()
-        while await left():
-            await asyncio.sleep(0.05)
+
+        async def none_left() -> bool:
+            return not await left()
+
+        await eventually(none_left)

@@ -13,6 +13,7 @@ from sqlalchemy.event import listen, remove
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from house import Tenant
+from polling import eventually
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import compute_key_digest
@@ -178,9 +179,8 @@ class TestScribe:
         assert [each["user_id"] for each in await tutoring.events("app.reported")] == ["good", "another"]
 
     async def test_whoever_follows_the_journal_is_woken(self, tutoring: Tenant) -> None:
+        await eventually(lambda: tutoring.broker.listener.is_listening)
         async with asyncio.timeout(20):
-            while not tutoring.broker.listener.is_listening:
-                await asyncio.sleep(0.01)
             with tutoring.broker.listener.subscribed(journal_topic(tutoring.app.id)) as woken:
                 await tutoring.broker.journal_writer.record(event_of(tutoring, "somebody"))
                 await woken.wait()

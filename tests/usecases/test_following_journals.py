@@ -6,6 +6,7 @@ import time
 import pytest
 
 from house import Tenant
+from polling import eventually
 from videobroker import worker
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
@@ -27,9 +28,7 @@ async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_
 
     monkeypatch.setattr(worker, "fan_out_all", look)
     broker = tutoring.broker
-    async with asyncio.timeout(20):
-        while not broker.listener.is_listening:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: broker.listener.is_listening)
     began = time.monotonic()
     follower = asyncio.create_task(worker.follow(broker))
     while time.monotonic() < began + GROWING_SECONDS:
@@ -38,9 +37,7 @@ async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_
             Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tutoring.app.id))
         )
         written += 1
-    async with asyncio.timeout(20):
-        while seen < written:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: seen >= written)
     took = time.monotonic() - began
     follower.cancel()
     await asyncio.gather(follower, return_exceptions=True)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from house import MovableClock, Tenant
+from polling import eventually
 from videobroker.domain.actors import Actor
 from videobroker.domain.events import Event, EventType
 from videobroker.domain.ids import EventId, SessionId, uuid7
@@ -66,13 +67,16 @@ async def write(
 
 async def seal(tenant: Tenant) -> int:
     """Seal what can be sealed: everything, for nobody else writes in these tests' database for long."""
-    total = await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
-    for _ in range(600):
-        if (await verify(tenant)).unsealed == 0:
-            return total
-        await asyncio.sleep(0.05)
+    total = 0
+
+    async def is_sealed() -> bool:
+        nonlocal total
         total += await seal_journal(tenant.broker, tenant.app.id, now=tenant.broker.now())
-    raise AssertionError("some transaction does not end")
+        return (await verify(tenant)).unsealed == 0
+
+    # Rows stay unsealed for as long as an older transaction runs.
+    await eventually(is_sealed)
+    return total
 
 
 async def verify(tenant: Tenant, head: bytes | None = None) -> ProofResult:

@@ -5,7 +5,6 @@ event loop. The app is on Agora: its credentials are signed here, so no request 
 """
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -26,6 +25,7 @@ from schemathesis.checks import (
 
 from house import MovableClock, Tenant, free_port, make_tenant
 from openapi import openapi_document
+from polling import eventually_blocking
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
@@ -77,9 +77,8 @@ def _served(settings: Settings, database: str, session_clock: MovableClock) -> I
     )
     thread = Thread(target=server.run)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the service did not start"
-        time.sleep(0.01)
+    eventually_blocking(lambda: server.started or not thread.is_alive())
+    assert thread.is_alive(), "the service did not start"
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()

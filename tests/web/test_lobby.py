@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from house import MovableClock, Sandbox, Tenant, ask_as, code_of, context_of, guest_link, linked, make_tenant
+from polling import eventually
 from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.api_keys import Scope
@@ -186,9 +187,11 @@ class TestWaiting:
             assert visit.entry is not None
             listening = asyncio.ensure_future(anext(seen))
             clock.move(seconds=40)
-            async with asyncio.timeout(20):
-                while (await states(kept)) != {"student-1": "waiting"}:
-                    await asyncio.sleep(0.05)
+
+            async def waits() -> bool:
+                return await states(kept) == {"student-1": "waiting"}
+
+            await eventually(waits)
             await turn(kept, {"entry": visit.entry.id}, "admit")
             visit, _ = await asyncio.wait_for(listening, 20)
             assert visit.entry is not None

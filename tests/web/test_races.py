@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from house import HMS_ROLES, LESSON, MovableClock, Sandbox, Tenant, context_of, make_tenant
+from polling import eventually
 from videobroker.broker import Broker
 from videobroker.concurrency.lease import renew_periodically
 from videobroker.domain.apps import ProviderName
@@ -33,8 +34,10 @@ PATIENCE_SECONDS = 20
 
 
 async def reached(sandbox: Sandbox, operation: str) -> None:
-    while operation not in await sandbox.counters():
-        await asyncio.sleep(0.01)
+    async def was_called() -> bool:
+        return operation in await sandbox.counters()
+
+    await eventually(was_called)
 
 
 async def open_calls(tenant: Tenant) -> int:
@@ -180,13 +183,13 @@ class TestLeases:
         finished = False
 
         async def slow_renewal() -> None:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
         async def work() -> None:
             nonlocal finished
             async with renew_periodically(slow_renewal):
                 begun.set()
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
                 finished = True
 
         task = asyncio.create_task(work())
@@ -288,8 +291,11 @@ class TestABlockWhileSomebodyJoins:
             assert await _is_blocked(issuing, way, tutoring, session, "student-1") is False
             block = asyncio.create_task(tutoring.post(f"{LESSON_1}/participants/student-1/remove", {"ban": True}))
             async with store.transaction() as looking:
-                while not (await looking.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one():
-                    await asyncio.sleep(0.01)
+
+                async def is_waiting() -> bool:
+                    return bool((await looking.execute(_WAITING_FOR_ADVISORY_LOCK)).scalar_one())
+
+                await eventually(is_waiting)
             assert not block.done()
         assert (await block).status_code == 200
         async with store.transaction() as issuing:

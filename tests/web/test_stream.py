@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import text
 
-from house import Tenant, free_port
+from house import Tenant
+from servers import serving
 from videobroker.broker import Broker
 from videobroker.cli.serve import KEEP_ALIVE_SECONDS
 from videobroker.domain.actors import Actor
@@ -37,18 +37,8 @@ async def address(broker: Broker) -> AsyncIterator[str]:
 
     service = create_app(lifetime)
     service.state.broker = broker
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(
-            service, port=port, access_log=False, timeout_keep_alive=KEEP_ALIVE_SECONDS, log_config=None, lifespan="off"
-        )
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await task
+    async with serving(service, timeout_keep_alive=KEEP_ALIVE_SECONDS) as url:
+        yield url
 
 
 @dataclass

@@ -16,8 +16,9 @@ import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from sqlalchemy import text
 
-from delivery.backend import Backend, answer, carry, hang, listening, until
+from delivery.backend import Backend, answer, carry, hang, listening
 from house import HMS_ROLES, MovableClock, Sandbox, Tenant, context_of, make_tenant
+from polling import eventually
 from videobroker.broker import Broker
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
@@ -514,7 +515,7 @@ class TestADelivery:
         doomed = asyncio.create_task(
             deliver(tenant.broker, tenant.app.id, EndpointId(UUID(made["id"])), now=tenant.broker.now())
         )
-        await until(lambda: len(backend.got) == 1)
+        await eventually(lambda: len(backend.got) == 1)
         doomed.cancel()
         with pytest.raises(asyncio.CancelledError):
             await doomed
@@ -555,7 +556,8 @@ class TestADelivery:
         for n in range(30):
             await tenant.book(f"lesson-{n}")
         workers = [asyncio.create_task(carry(tenant)) for _ in range(6)]
-        await until(lambda: len(backend.got) >= 8)
+        await eventually(lambda: len(backend.got) >= 8)
+        # A ninth request must not be sent in this time.
         await asyncio.sleep(0.3)
         assert len(backend.got) == 8
         for worker in workers:
@@ -573,7 +575,7 @@ class TestADelivery:
         backend.next = [slowly]
         await tenant.book()
         first = asyncio.create_task(carry(tenant))
-        await until(lambda: len(backend.got) == 1)
+        await eventually(lambda: len(backend.got) == 1)
         everything = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
         assert (await tenant.post(f"{ENDPOINTS}/{made['id']}/replay", everything)).json() == {"events": 1}
         assert await carry(tenant) == 1
@@ -783,7 +785,7 @@ class TestRemoving:
         made = await add(tenant, backend)
         await tenant.book()
         carrying = asyncio.create_task(carry(tenant))
-        await until(lambda: len(backend.got) == 1)
+        await eventually(lambda: len(backend.got) == 1)
         assert (await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code == 204
         let_go.set()
         assert await carrying == 1
@@ -799,7 +801,7 @@ class TestRemoving:
             await fan_out(tenant.broker, tenant.app.id, now=tenant.broker.now())
             carrying = asyncio.create_task(carry(tenant))
             seen = len(backend.got)
-            await until(lambda seen=seen: len(backend.got) > seen)  # type: ignore[misc]
+            await eventually(lambda seen=seen: len(backend.got) > seen)  # type: ignore[misc]
             assert (await tenant.send("DELETE", f"{ENDPOINTS}/{made['id']}")).status_code == 204
             await carrying
 

@@ -372,6 +372,7 @@ async def test_a_refusal_is_not_repeated(rest: AgoraProvider, vendor: respx.Mock
 async def test_ten_a_second_and_no_more() -> None:
     pace, begun = RateLimiter(10), time.monotonic()
     turns = [asyncio.create_task(pace.wait()) for _ in range(11)]
+    # One turn of the loop, in which all of them begin.
     await asyncio.sleep(0)
     # Ten did not wait at all.
     assert [turn.done() for turn in turns] == [True] * 10 + [False]

@@ -1,6 +1,5 @@
 """The provider against the pretend vendor: whole stories, with the vendor's own opinion of what we send."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from polling import eventually
 from videobroker.domain.attendance.observations import Sign
 from videobroker.errors import ProviderRefused, ProviderUnavailable
 from videobroker.providers.contract import CredentialRequest, PrebuiltCredentials, TokenCredentials
@@ -233,10 +233,12 @@ async def test_what_the_vendor_sends_is_taken_and_tells_the_whole_story(
         clock.advance(timedelta(minutes=45))
         await provider.close_room(room_id)
         # Whoever is sent out leaves soon, and not at once.
-        async with asyncio.timeout(30):
-            while not any(b"session.close.success" in request.content for request in sent):
-                await asyncio.sleep(0.02)
-                await control.ask("POST", "/_sandbox/webhooks/flush")
+
+        async def closed() -> bool:
+            await control.ask("POST", "/_sandbox/webhooks/flush")
+            return any(b"session.close.success" in request.content for request in sent)
+
+        await eventually(closed)
         await control.aclose()
         await provider.aclose()
     notices = [

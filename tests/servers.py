@@ -1,0 +1,35 @@
+"""Servers of a test, on sockets of this machine, in the loop of the test."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from polling import eventually
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp | uvicorn.Config, *, force_exit: bool = False, **options: Any) -> AsyncIterator[str]:
+    """The address at which uvicorn serves the app: without lifespan and access log, unless `options` ask for them.
+
+    The port is never free between its choice and its use. `force_exit` does not wait for open connections at the end.
+    """
+    if not isinstance(app, uvicorn.Config):
+        app = uvicorn.Config(app, **{"access_log": False, "log_config": None, "lifespan": "off", **options})
+    server = uvicorn.Server(app)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await eventually(lambda: server.started or task.done())
+            if not server.started:
+                await task
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            server.force_exit = force_exit
+            await task
