@@ -7,8 +7,8 @@ PYTEST_WORKERS ?= 3
 
 # Tests start the program many times, and every pytest process imports every test. Where PYTHONDONTWRITEBYTECODE is set,
 # each of them would compile everything again.
-test crashes fuzz loops screens: export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help run test check crashes fuzz loops bench scale screens openapi clean
+test full crashes survive browser fuzz loops screens coverage mutate: export PYTHONDONTWRITEBYTECODE :=
+.PHONY: help run test full check crashes survive browser fuzz loops coverage mutate bench scale screens openapi clean
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -16,8 +16,12 @@ help:  ## Show the targets
 run: .venv/run  ## Start PostgreSQL, emulated vendors, and the service on this machine; PORT and SANDBOX_PORT change the ports
 	@exec $(BIN)/videobroker demo
 
-test: .venv/dev  ## Run all tests
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
+test: .venv/dev  ## Run the tests, long suites in a short form (under ten minutes on two cores)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not long or representative"
+
+full: .venv/dev  ## Run every test, also those marked `long` (a quarter of an hour on two cores)
+	CRASH_STRIDE=$(or $(CRASH_STRIDE),6) FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),30) BODY_EXAMPLES=$(or $(BODY_EXAMPLES),100) \
+		$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 TEXTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE Dockerfile Makefile docker-compose.yml openapi.yaml pyproject.toml \
 	.ci benchmarks deploy docs migrations src tests
@@ -29,16 +33,36 @@ check: .venv/dev  ## Check style, types, imports between packages, spelling, and
 	$(BIN)/lint-imports
 	$(BIN)/codespell --check-hidden $(TEXTS)
 
-crashes: .venv/dev  ## Kill a process at every step of every crash test (about five minutes)
+crashes: .venv/dev  ## Kill a process at every step of every crash test (about ten minutes); `make test` takes one step in 16
 	CRASH_STRIDE=1 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/usecases/test_crashes.py
 
-fuzz: .venv/dev  ## Send every operation a hundred generated requests (some minutes); `make test` sends a dozen
-	FUZZ_EXAMPLES=100 $(BIN)/pytest -n $(PYTEST_WORKERS) tests/web/test_fuzz_api.py
+survive: .venv/dev  ## Kill processes and the database under load (a few minutes)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist load tests/acceptance
+
+browser: .venv/dev  ## Run all tests of the pages in Chromium (a few minutes)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile tests/browser
+
+fuzz: .venv/dev  ## Send every operation a hundred generated requests and bodies (some minutes); `make test` sends a dozen
+	FUZZ_EXAMPLES=100 BODY_EXAMPLES=300 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile \
+		tests/web/test_fuzz_api.py tests/web/test_bad_input.py
 
 LOOPS ?= tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
 
 loops: .venv/dev  ## Run the asynchronous tests on uvloop, the service's event loop (three minutes)
 	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(LOOPS)
+
+coverage: .venv/dev  ## Measure line and branch coverage of `make test`, and fail below the floor in pyproject.toml
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not long or representative"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage xml --quiet
+	$(BIN)/coverage json --quiet
+	$(BIN)/coverage report
+
+MUTANTS ?=
+
+mutate: .venv/dev  ## Run the domain tests against mutants of the domain; MUTANTS="videobroker.domain.access*" takes some
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python .ci/mutate.py $(MUTANTS)
 
 bench: .venv/dev  ## Run the benchmarks (a quarter of an hour); BENCH=--quick takes less
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -44,8 +44,9 @@ def guarded(folder: Path) -> Iterator[None]:
 
 
 def marks() -> dict[str, str]:
-    """For programs that do not inherit the environment."""
-    return {MARKS: os.environ.get(MARKS, "")}
+    """For programs that do not inherit the environment. `make coverage` measures them as well."""
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {MARKS: os.environ.get(MARKS, ""), **coverage}
 
 
 def _started_by(mark: str, folder: str) -> list[psutil.Process]:

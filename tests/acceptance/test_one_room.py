@@ -13,6 +13,8 @@ from videobroker.usecases import tenants
 
 from .conftest import StartBroker
 
+pytestmark = pytest.mark.long
+
 JOIN = "/v1/bookings/lesson-1/join"
 
 
@@ -29,6 +31,7 @@ async def counted(sandbox: Sandbox, operation: str) -> int:
     return int((await sandbox.counters()).get(operation, 0))
 
 
+@pytest.mark.representative
 async def test_a_hundred_first_joins_over_two_processes_make_one_room(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:
@@ -51,6 +54,7 @@ async def test_a_hundred_first_joins_over_two_processes_make_one_room(
     assert len(await tutoring.events("room.opened", "call.started")) == 2
 
 
+@pytest.mark.representative
 async def test_a_broker_killed_between_the_vendors_room_and_our_commit_leaves_a_room_that_the_next_join_finds(
     tutoring: Tenant, sandbox: Sandbox, start_broker: StartBroker
 ) -> None:

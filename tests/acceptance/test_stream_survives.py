@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import pytest
+
 from house import Tenant
 from polling import eventually
 from videobroker.domain.actors import Actor
@@ -18,6 +20,8 @@ from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
 
 from .conftest import StartBroker
+
+pytestmark = pytest.mark.long
 
 KILLS = 100
 LIMIT_SECONDS = 120.0
@@ -130,6 +134,7 @@ async def test_a_follower_that_is_cut_off_a_hundred_times_gets_everything_once(
     assert in_between > len(whole) / 2
 
 
+@pytest.mark.representative
 async def test_a_follower_whose_replica_is_killed_goes_on_at_another(agora: Tenant, start_broker: StartBroker) -> None:
     doomed, survivor = [await asyncio.to_thread(start_broker) for _ in range(2)]
     follower = Follower(agora.key)

@@ -34,6 +34,8 @@ from videobroker.providers.hms.tokens import AccountKeys, ManagementTokens
 from videobroker.sandbox import demo_config
 from videobroker.settings import Settings
 
+pytestmark = pytest.mark.long
+
 START_SECONDS = 120.0
 KILLS = 8
 TRAFFIC_SECONDS = 20.0
@@ -337,6 +339,7 @@ async def assert_told_once(held: Lesson) -> None:
 # What is promised
 
 
+@pytest.mark.representative
 async def test_workers_that_are_killed_again_and_again_lose_nothing_and_do_nothing_twice(house: House) -> None:
     """While people come and go at both providers, and while the windows of their bookings close."""
     chance = random.Random(20)

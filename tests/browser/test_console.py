@@ -22,6 +22,8 @@ from videobroker.storage.tables import apps
 from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
+pytestmark = pytest.mark.long
+
 LARGEST_PAGE = 200 * 1024
 expect.set_options(timeout=20_000)
 XSS = '<script>window.hacked = true</script><img src=x onerror="window.hacked = true">'
@@ -132,6 +134,7 @@ async def session_path(page: Page, console_url: str, app: App) -> str:
     return path
 
 
+@pytest.mark.representative
 async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console_url: str) -> None:
     one = await visit(timezone_id="Asia/Tokyo")
     one.expected.append("403")
@@ -159,6 +162,7 @@ async def test_the_key_opens_it_and_nothing_else_does(visit: VisitMaker, console
     assert await one.context.cookies() == []
 
 
+@pytest.mark.representative
 async def test_what_others_typed_never_runs(signed_in: SignIn, console_url: str, tutoring: Tenant) -> None:
     people = [{"user_id": "tutor-1", "role": "tutor", "display_name": XSS}]
     await tutoring.book(title=XSS, participants=people, metadata={"note": XSS})
@@ -203,6 +207,7 @@ async def test_the_chart_shows_who_was_there(
     await expect(table.get_by_role("row", name="Cleo")).to_contain_text("Did not join")
 
 
+@pytest.mark.representative
 async def test_an_operator_ends_a_call_puts_somebody_out_and_hands_out_a_link(
     signed_in: SignIn, console_url: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:

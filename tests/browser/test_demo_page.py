@@ -17,6 +17,8 @@ from videobroker.broker import Broker
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.demo import DemoPlan, install
 
+pytestmark = pytest.mark.long
+
 expect.set_options(timeout=20_000)
 ADDRESS = re.compile(r"/join/(vbt_[\w.-]+)$")
 
@@ -66,6 +68,7 @@ async def test_it_shows_everybody_and_says_how_to_see_a_call(demo: Page) -> None
     await shown(demo, "demo")
 
 
+@pytest.mark.representative
 async def test_a_press_opens_the_hosted_page_as_that_person_in_a_tab_of_its_own(demo: Page, tutoring: Tenant) -> None:
     async with demo.expect_popup() as opening:
         await demo.get_by_role("button", name="Join as Ben (student) at Algebra, about to begin").click()
@@ -97,6 +100,7 @@ async def test_times_can_be_set_anew(demo: Page, clock: MovableClock) -> None:
     await expect(demo.get_by_role("button", name="Join as Ada (tutor) at Algebra, begun anew")).to_be_visible()
 
 
+@pytest.mark.representative
 async def test_no_other_site_presses_its_buttons(demo_url: str, tutoring: Tenant) -> None:
     fields = {"app": tutoring.app.name, "kind": "booking", "reference": "lesson-1", "user_id": "tutor-1"}
     async with httpx.AsyncClient(base_url=demo_url, trust_env=False) as client:

@@ -16,7 +16,7 @@ from house import MovableClock, Tenant
 from polling import eventually
 from videobroker.usecases import tenants
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 RECIPES = Path(__file__).parents[2] / "docs" / "embedding.md"
 HEAR = """<script nonce="told">
@@ -67,6 +67,7 @@ async def heard(page: Page, type_: str) -> dict[str, str]:
     return detail
 
 
+@pytest.mark.representative
 async def test_the_recipe_for_plain_html_works_as_it_stands(
     shop: Site, visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
@@ -141,6 +142,7 @@ async def test_css_variables_reach_the_page_and_nothing_else_does(
     await expect(join).to_have_css("background-color", "rgb(34, 102, 90)", timeout=SOON)
 
 
+@pytest.mark.representative
 async def test_a_page_of_another_origin_cannot_show_it(
     shop: Site, visit: VisitMaker, served: str, tutoring: Tenant
 ) -> None:
@@ -161,6 +163,7 @@ async def test_a_page_of_another_origin_cannot_show_it(
     assert any("frame-ancestors" in each for each in one.complaints)
 
 
+@pytest.mark.representative
 async def test_only_the_page_in_the_element_and_the_page_around_it_hear_each_other(
     shop: Site, visit: VisitMaker, served: str, tutoring: Tenant
 ) -> None:

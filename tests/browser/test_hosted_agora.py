@@ -24,6 +24,8 @@ from videobroker.broker import Broker
 from videobroker.web.app import create_app
 from videobroker.web.pages.policy import Sdk
 
+pytestmark = pytest.mark.long
+
 NETWORK = ("agora.io", "sd-rtn.com")
 SDK_URL = "https://cdn.example/AgoraRTC_N.js"
 
@@ -167,6 +169,7 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
         assert not any("Content Security Policy" in each for each in ben.visit.complaints)
 
 
+@pytest.mark.representative
 async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:
@@ -180,6 +183,7 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
         await shown(ben.page, "agora-sdk-missing")
 
 
+@pytest.mark.representative
 async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:
@@ -361,6 +365,7 @@ async def test_with_the_genuine_sdk_videos_have_a_size_and_everyone_is_seen(
         await expect(frame.locator("#people li[data-id=me] .avatar")).to_be_visible()
 
 
+@pytest.mark.representative
 async def test_the_vendors_script_shares_no_origin_with_the_page_and_knows_no_ticket(
     visit: VisitMaker, broker: Broker, agora: Tenant
 ) -> None:

@@ -17,7 +17,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 DECODED = """async (least) => {
     for (;;) {
@@ -82,6 +82,7 @@ async def _with_agora(tenant: Tenant, sandbox: Sandbox) -> Tenant:
     return replace(tenant, app=app)
 
 
+@pytest.mark.representative
 async def test_two_people_with_links_meet_are_counted_and_both_hear_that_the_host_has_ended_it(
     visit: VisitMaker, served: str, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
@@ -128,6 +129,7 @@ async def test_who_leaves_may_come_back(visit: VisitMaker, served: str, tutoring
     await is_in(await ben.frame())
 
 
+@pytest.mark.representative
 async def test_the_host_lets_people_in_one_by_one(
     visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
@@ -298,6 +300,7 @@ async def test_a_code_that_was_replaced_meanwhile_is_asked_for_anew(
     await is_in(await ben.frame())
 
 
+@pytest.mark.representative
 async def test_nothing_secret_stands_in_the_address_of_the_vendors_page(
     visit: VisitMaker, served: str, tutoring: Tenant
 ) -> None:
@@ -345,6 +348,7 @@ async def test_a_session_without_a_room_opens_at_the_next_provider_when_the_firs
     assert "/agora/meeting" in frame.url
 
 
+@pytest.mark.representative
 async def test_two_people_meet_at_agora_too(
     visit: VisitMaker, served: str, at_agora: Tenant, clock: MovableClock
 ) -> None:

@@ -10,6 +10,8 @@ from browser.doorstep import SOON, Visitor, ticket
 from house import Tenant
 from polling import eventually
 
+pytestmark = pytest.mark.long
+
 THREE_OF_EACH = "--use-fake-device-for-media-stream=device-count=3,fps=10"
 LABEL_IN_USE = """() => {
     const stream = document.querySelector("[data-part=preview]").srcObject;
@@ -71,6 +73,7 @@ async def test_a_chosen_camera_is_used_remembered_and_replaced_when_it_is_gone(
     await page.context.close()
 
 
+@pytest.mark.representative
 async def test_a_chosen_microphone_is_used(many_devices: Browser, served: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     page = await ready(many_devices, f"{served}/join/{await ticket(tutoring)}")

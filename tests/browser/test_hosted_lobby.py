@@ -15,7 +15,7 @@ from house import MovableClock, Sandbox, Tenant
 from videobroker.errors import StorageUnavailable
 from videobroker.storage.postgres.database import Store
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("impatient")]
 
 
 async def change(tenant: Tenant, **fields: Any) -> None:
@@ -31,6 +31,7 @@ async def says(visitor: Visitor, heading: str, state: str) -> None:
     await expect(visitor.page.locator("#said")).to_contain_text(heading)
 
 
+@pytest.mark.representative
 async def test_too_early_becomes_the_button_by_itself_when_the_window_opens(
     visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
@@ -122,6 +123,7 @@ async def test_a_session_that_is_over_says_when_it_ended(
     await expect(ben.page.locator("#text")).to_contain_text("It ended on ")
 
 
+@pytest.mark.representative
 async def test_the_others_wait_until_the_host_is_there(
     visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
@@ -173,6 +175,7 @@ async def test_a_vendor_that_is_down_is_asked_again_until_it_answers(
     await expect(frame.locator("vb-call")).to_contain_text("Ben", timeout=SOON)
 
 
+@pytest.mark.representative
 async def test_an_expired_link_says_where_to_get_another(
     visit: VisitMaker, served: str, tutoring: Tenant, clock: MovableClock
 ) -> None:
@@ -210,6 +213,7 @@ async def test_what_never_was_a_link_is_told_in_the_same_friendly_way(
     await shown(one.page, "link-broken")
 
 
+@pytest.mark.representative
 async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody_in(
     served: str, tutoring: Tenant, other: Tenant
 ) -> None:
@@ -225,6 +229,7 @@ async def test_a_ticket_for_another_session_or_of_another_deployment_lets_nobody
     assert {answer.status_code for answer in answers} == {403}
 
 
+@pytest.mark.representative
 async def test_the_page_works_with_the_keyboard_alone(visit: VisitMaker, served: str, tutoring: Tenant) -> None:
     await tutoring.book(title="Algebra, lesson 1")
     ben = await at_the_door(visit, served, await ticket(tutoring))

@@ -21,6 +21,8 @@ from videobroker import sandbox as sandbox_package
 from videobroker.sandbox.meeting.refusals import refusal_of
 from videobroker.sandbox.problems import Problem
 
+pytestmark = pytest.mark.long
+
 FILES = Path(sandbox_package.__file__).parent / "page"
 
 
@@ -61,6 +63,7 @@ async def says(page: Page, title: str, sentence: str = "") -> None:
 
 
 class TestMeeting:
+    @pytest.mark.representative
     async def test_two_people_see_and_hear_each_other_and_the_vendor_tells_of_them(
         self, visit: VisitMaker, room: Room
     ) -> None:
@@ -246,6 +249,7 @@ class TestGoing:
             "session.close.success",
         ]
 
+    @pytest.mark.representative
     async def test_a_host_removes_somebody(self, visit: VisitMaker, room: Room) -> None:
         ada, ben = await lesson(visit, room)
         await expect(ben.page.get_by_role("button", name="Remove Ada")).to_be_hidden()
@@ -271,6 +275,7 @@ class TestGoing:
 
 
 class TestTrouble:
+    @pytest.mark.representative
     async def test_a_broken_connection_is_mended_and_nobody_has_left(self, visit: VisitMaker, room: Room) -> None:
         servers: list[WebSocketRoute] = []
         ada, ben = await visit(), await visit()
@@ -517,6 +522,7 @@ class TestForEverybody:
         await expect(ada.page.get_by_role("toolbar", name="Call")).to_be_visible(timeout=LONG)
         await room.holds("Ada")
 
+    @pytest.mark.representative
     def test_it_weighs_less_than_sixty_kilobytes(self) -> None:
         assert sum(file.stat().st_size for file in FILES.iterdir()) < 60 * 1024
 

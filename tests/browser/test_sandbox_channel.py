@@ -19,6 +19,8 @@ from house import MovableClock, Sandbox
 from polling import eventually
 from sandbox.agora_tokens import SUBSCRIBER, make_token
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -131,6 +133,7 @@ async def join(page: Page) -> None:
 
 
 class TestTokens:
+    @pytest.mark.representative
     async def test_two_people_meet_and_the_channel_tells_of_them(self, visit: VisitMaker, channel: Channel) -> None:
         ada, ben = await visit(), await visit()
         credentials = channel.credentials(7, "Ada")
@@ -182,6 +185,7 @@ class TestTokens:
         await expect(eve.page.get_by_role("button", name="Share screen")).to_be_hidden()
         assert await channel.told() == ["101", "103", "105"]
 
+    @pytest.mark.representative
     async def test_a_token_that_does_not_let_in_is_refused(
         self, visit: VisitMaker, channel: Channel, clock: MovableClock
     ) -> None:

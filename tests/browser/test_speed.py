@@ -22,6 +22,8 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.usecases import registration
 from videobroker.web.demo import DemoPlan, install
 
+pytestmark = pytest.mark.long
+
 MOST_BYTES = 200_000
 MOST_REQUESTS = 16
 """The page, its stylesheet, its icon, its scripts, and what it asks the service."""
@@ -174,6 +176,7 @@ async def test_a_page_is_usable_within_a_second(newcomer: NewcomerMaker, places:
     assert min(taken) < WITHIN_MILLISECONDS
 
 
+@pytest.mark.representative
 async def test_no_vendors_code_is_asked_for_before_somebody_joins(
     visit: VisitMaker, served: str, agora: Tenant
 ) -> None:

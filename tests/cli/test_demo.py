@@ -297,7 +297,9 @@ class TestSessions:
         assert (answer.status_code, answer.json()["code"]) == (404, "session_not_found")
 
 
+@pytest.mark.long
 class TestStartingAgain:
+    @pytest.mark.representative
     def test_keys_and_rooms_stay_and_the_times_are_set_anew(self, demo: Demo) -> None:
         process = demo.start()
         keys, admin_key = demo.keys, demo.written["admin_key"]
@@ -327,8 +329,13 @@ class TestStartingAgain:
         assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.long
 class TestStopping:
-    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+    @pytest.mark.parametrize(
+        "how",
+        [pytest.param(signal.SIGINT, marks=pytest.mark.representative), signal.SIGTERM],
+        ids=lambda how: how.name,
+    )
     def test_nothing_runs_or_listens_afterwards(self, demo: Demo, how: signal.Signals) -> None:
         process = demo.start()
         children = psutil.Process(process.pid).children(recursive=True)

@@ -1,7 +1,18 @@
-"""How the properties are searched."""
+"""How many examples the property tests search."""
+
+import os
 
 from hypothesis import HealthCheck, settings
 
-# No stopwatch: these are pure functions, and a busy machine is not a broken promise.
+# No deadline: these are pure functions, and a busy machine makes none of them wrong.
 settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# `make mutate` runs the tests for every mutant, several times in one process: fewer examples, the same in every run.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("patient"),
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))

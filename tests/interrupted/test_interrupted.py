@@ -13,12 +13,14 @@ import pytest
 from cli.program import PATIENCE_SECONDS
 from polling import eventually_blocking
 
+pytestmark = pytest.mark.long
+
 ENDLESS = Path(__file__).with_name("endless.py")
 
 
 @pytest.mark.parametrize(
     ("how", "workers"),
-    [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, 1)],
+    [(signal.SIGINT, 0), (signal.SIGTERM, 0), pytest.param(signal.SIGKILL, 1, marks=pytest.mark.representative)],
     ids=["Ctrl-C", "SIGTERM", "SIGKILL of the controller"],
 )
 def test_an_interrupted_run_leaves_nothing(how: signal.Signals, workers: int, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 from cli.program import PATIENCE_SECONDS
 from polling import eventually_blocking
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 BACKEND = """
 import zipfile
@@ -110,6 +112,7 @@ def test_two_at_the_same_time_both_succeed_and_an_environment_without_pip_is_rep
     assert is_installed(folder)
 
 
+@pytest.mark.representative
 def test_an_interrupted_installation_is_repaired_by_the_next(folder: Path) -> None:
     config = folder / ".venv" / "pyvenv.cfg"
     for how in (signal.SIGINT, signal.SIGKILL):

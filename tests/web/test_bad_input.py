@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -25,8 +26,11 @@ SESSIONS = ("/v1/bookings/lesson-1", "/v1/groups/circle")
 CALL = "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a77"
 PROBLEM = "application/problem+json"
 
+EXAMPLES = int(os.environ.get("BODY_EXAMPLES", "30"))
+"""Generated bodies, paths, or cursors for each property. `make full` and `make fuzz` generate more."""
+
 prop = settings(
-    max_examples=100,
+    max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     database=None,
