@@ -167,9 +167,10 @@ async def _insert_all(connection: DedicatedConnection, webhooks: Sequence[Incomi
     # One order in all processes, so that two of them that receive the same webhooks at once do not deadlock.
     rows = sorted(webhooks, key=lambda each: (each.app_id, each.provider, each.dedup_key or "", each.event_id))
     values = {name: [getattr(each, name) for each in rows] for name in _FIELDS}
+    keys = {"likeness": [each.dedup_key for each in rows]}
     states = {"state": ["pending" if each.ignored is None else "ignored" for each in rows]}
     notes = {"note": [each.ignored for each in rows]}
-    inserted = {row["id"] for row in await connection.fetch(INSERT, values | states | notes)}
+    inserted = {row["id"] for row in await connection.fetch(INSERT, values | keys | states | notes)}
     return [each.id in inserted for each in webhooks]
 
 
@@ -178,7 +179,6 @@ _FIELDS = (
     "id",
     "provider",
     "event_id",
-    "likeness",
     "type",
     "provider_room_id",
     "session_id",
@@ -186,6 +186,6 @@ _FIELDS = (
     "received_at",
     "body",
 )
-_WRITTEN = (*_FIELDS, "state", "note")
+_WRITTEN = (*_FIELDS, "likeness", "state", "note")
 FIND_SESSIONS = Query(_find_sessions())
 INSERT = Query(_insert())
