@@ -4,7 +4,7 @@
 `pages`) leaves out the rest; `--sessions N` says how large the large tables are, once for each, instead of a million
 and ten millions, which take 16 GB of disk; `--full` seals a million rows.
 
-`--beside "NAME=COMMAND"` measures one more server among the contenders, as often as it is given: a program that is told
+`--beside "NAME=COMMAND"` measures one more server among the contenders, as often as it is given: a program that gets
 PORT and DATABASE_URL, answers `GET /healthz`, and does for `POST /join` what `benchmarks/contenders/floor.py` does.
 """
 

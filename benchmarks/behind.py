@@ -1,7 +1,7 @@
 """What the worker spends behind every join, beside what the service itself spends on it.
 
 Each in processor time, of processes that are there for nothing else. Asking providers about open calls costs by the
-minute and not by the join: nobody is asked meanwhile.
+minute and not by the join: no vendor is queried meanwhile.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
 CONNECTIONS = 32
-ALONE, TOLD = "the app has no webhook endpoint", "the app has one, which takes every event"
+ALONE, WITH_ENDPOINT = "the app has no webhook endpoint", "the app has one, which takes every event"
 IDLE_SECONDS = 3.0
 LONGEST_SECONDS = 120.0
 
@@ -50,7 +50,7 @@ def run(few: Stage, ours: Served, folder: Path, seconds: float, report: Report) 
         found = [_spent(ALONE, few, ours, worker, seconds, report)]
         with _backend() as url:
             asyncio.run(_tell(few, url))
-            found.append(_spent(TOLD, few, ours, worker, seconds, report))
+            found.append(_spent(WITH_ENDPOINT, few, ours, worker, seconds, report))
     return [asdict(each) for each in found]
 
 
@@ -64,7 +64,7 @@ def _spent(name: str, few: Stage, ours: Served, worker: Served, seconds: float, 
     joins = load(ours.url, shots, headers, connections=CONNECTIONS, seconds=seconds).requests
     service = _processor_seconds(ours) - before[0]
     _until_done(few)
-    # What it does in any case, whether anybody joins or not, is not the joins'.
+    # Its work without joins does not count.
     work = _processor_seconds(worker) - before[1] - idle * (time.monotonic() - began)
     return Spent(name, joins, service / joins * 1e6, max(work, 0.0) / joins * 1e6)
 
@@ -105,7 +105,7 @@ async def _left(few: Stage) -> int:
 
 
 async def _let_everything_else_rest(few: Stage) -> None:
-    """Ask nobody, and apply no webhook that came before."""
+    """Query no vendor, and process no earlier webhook."""
     async with connected(few.database) as connection:
         await connection.execute("update inbox set state = 'ignored' where state = 'pending'")
         await connection.execute("delete from jobs.queue")
@@ -121,7 +121,7 @@ async def _tell(few: Stage, url: str) -> None:
 
 
 class _Taker(BaseHTTPRequestHandler):
-    """Takes whatever comes."""
+    """Accepts every webhook."""
 
     protocol_version = "HTTP/1.1"
 

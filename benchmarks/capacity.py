@@ -11,7 +11,7 @@ from videobroker.storage.webhooks import delivery_writer
 from videobroker.wiring import WORKER_CONNECTIONS
 
 BUSY_AT_MOST = 0.7
-"""Beyond this share of a core, whatever comes in a bunch waits noticeably longer."""
+"""Beyond this share of a core, bursts wait noticeably longer."""
 LISTENER = 1
 BELL = 1
 HOT_PATH = join_context.CONCURRENT_QUERIES + journal.CONCURRENT_QUERIES
@@ -36,7 +36,7 @@ class Rush:
     people_in_each: int = 2
     within_seconds: float = 60.0
     share_at_the_peak: float = 1.0
-    """How many times the average comes in the busiest second."""
+    """The rate in the busiest second, as a multiple of the average."""
 
     @property
     def joins_per_second(self) -> float:

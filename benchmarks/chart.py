@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 WIDTH, BAR, GAP, LEFT, RIGHT = 760, 18, 6, 210, 110
-COLOURS = ("#1f6f8b", "#8a8f98")
+COLORS = ("#1f6f8b", "#8a8f98")
 
 
 def bars(title: str, groups: Sequence[tuple[str, Sequence[tuple[str, float, str]]]]) -> str:
@@ -15,12 +15,12 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[tuple[str, float, str]
     for heading, group in groups:
         parts.append(_text(10, top, heading, bold=True))
         top += 12
-        for number, (name, value, said) in enumerate(group):
+        for number, (name, value, label) in enumerate(group):
             length = max(1.0, (WIDTH - LEFT - RIGHT) * value / longest)
-            colour = COLOURS[0] if number == 0 else COLOURS[1]
+            color = COLORS[0] if number == 0 else COLORS[1]
             parts.append(_text(LEFT - 8, top + 13, name, end=True))
-            parts.append(f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{colour}"/>')
-            parts.append(_text(LEFT + length + 6, top + 13, said))
+            parts.append(f'<rect x="{LEFT}" y="{top}" width="{length:.1f}" height="{BAR}" fill="{color}"/>')
+            parts.append(_text(LEFT + length + 6, top + 13, label))
             top += BAR + GAP
         top += 22
     head = (
@@ -30,7 +30,7 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[tuple[str, float, str]
 
 
 def joins(result: dict[str, Any]) -> str:
-    """Requests a second of everybody, by connections."""
+    """Requests per second of all servers, by connections."""
     groups = []
     for connections in dict.fromkeys(line["connections"] for line in result["joins"]):
         lines = [line for line in result["joins"] if line["connections"] == connections]
@@ -39,7 +39,7 @@ def joins(result: dict[str, Any]) -> str:
     return bars("Joins a second, one process each, on one machine in one run", groups)
 
 
-def _text(x: float, y: float, said: str, *, bold: bool = False, end: bool = False) -> str:
+def _text(x: float, y: float, label: str, *, bold: bool = False, end: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
     anchor = ' text-anchor="end"' if end else ""
-    return f'<text x="{x:.1f}" y="{y}"{weight}{anchor} fill="#1b1b1b">{escape(said)}</text>'
+    return f'<text x="{x:.1f}" y="{y}"{weight}{anchor} fill="#1b1b1b">{escape(label)}</text>'

@@ -1,6 +1,6 @@
 """What a join costs beside other ways to write such a service, what else is asked as often, and how it grows.
 
-Everybody does the same durable work for one request: an indexed read, an insert that is on disk before the answer, an
+Every server does the same durable work per request: an indexed read, an insert that is on disk before the answer, an
 HS256 signature. We do all our checks beside it; the others do none.
 """
 
@@ -114,7 +114,7 @@ class Target:
 
 
 def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dict[str, Any]:
-    """Everything, with those that were brought among the contenders. `report` is told what is being done.
+    """Everything, with those that were brought among the contenders. `report` is called with the progress.
 
     Raises `NoRoom` when there is none on the disk for so many sessions.
     """
@@ -168,7 +168,7 @@ def machine(database: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "postgresql": asyncio.run(_version(database)),
-        "node": _said("node", "--version"),
+        "node": _output_of("node", "--version"),
         "load_generator": generator(),
         "load_average_before": os.getloadavg()[0],
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -183,7 +183,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _said(*command: str) -> str | None:
+def _output_of(*command: str) -> str | None:
     with contextlib.suppress(OSError):
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     return None
@@ -229,7 +229,7 @@ def _compared(few: Stage, ours: Served, others: Sequence[Served], size: Size, re
 def _interleaved(targets: Sequence[Target], connections: int, size: Size, report: Report) -> list[Line]:
     lines = [Line(target.name, connections) for target in targets]
     for number in range(size.rounds):
-        # Nobody always comes after the same one.
+        # The order rotates.
         for place in range(len(targets)):
             index = (place + number) % len(targets)
             report(f"{connections} connections, round {number + 1} of {size.rounds}: {targets[index].name}")

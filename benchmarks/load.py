@@ -66,7 +66,7 @@ def _wrk(
     )
     found = re.search(r"FIGURES (\d+) (\d+) (\d+) ([\d.]+) ([\d.]+)", done.stdout)
     if found is None:
-        raise RuntimeError(f"wrk said nothing: {done.stdout[-300:]}{done.stderr[-300:]}")
+        raise RuntimeError(f"wrk printed no result: {done.stdout[-300:]}{done.stderr[-300:]}")
     requests, microseconds, errors = (int(found[n]) for n in (1, 2, 3))
     return Measured(requests, microseconds / 1e6, errors, float(found[4]) / 1000, float(found[5]) / 1000)
 

@@ -40,7 +40,7 @@ PASSWORD = "invented-password-of-the-pooler"  # noqa: S105
 
 
 def program(name: str) -> str | None:
-    """Where a program is: Debian keeps servers where only root looks."""
+    """The path of a program. Debian installs servers outside of the PATH of ordinary users."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
 
 
@@ -69,7 +69,7 @@ def pgbouncer(postgres: str, folder: Path, *, connections: int) -> Iterator[Pool
     config.read(ROOT / "deploy" / "kubernetes" / "pgbouncer" / "pgbouncer.ini")
     config["databases"] = {"*": f"host={place} port={server.port or 5432}"}
     moved = {"listen_addr": "127.0.0.1", "listen_port": str(port), "auth_file": str(users), "unix_socket_dir": ""}
-    # Nobody is turned away because this machine is busy with something else.
+    # No connection is refused because this machine is busy.
     config["pgbouncer"].update({**moved, "default_pool_size": str(connections), "query_wait_timeout": "60"})
     with (folder / "pgbouncer.ini").open("w") as file:
         config.write(file)
@@ -121,7 +121,7 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Proxy]:
 
 @contextmanager
 def _listening(command: Sequence[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server, from when somebody can connect to it."""
+    """A server that accepts connections."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603  our own commands
     try:
@@ -144,4 +144,4 @@ def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> 
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    raise RuntimeError(f"nobody listens on port {port}:\n{log.read_text()}")
+    raise RuntimeError(f"no server listens on port {port}:\n{log.read_text()}")

@@ -1,6 +1,6 @@
 """How long it takes until a page is usable, for every kind of page, in the system's Chromium.
 
-The whole demo runs as `make run` starts it. Every load is that of somebody new: an empty cache, no connection yet.
+The whole demo runs as `make run` starts it. Every load is that of a new visitor: empty cache, no connection.
 """
 
 import asyncio
@@ -67,8 +67,8 @@ class Demo:
         headers = {"Authorization": f"Bearer {self.keys[app]}"}
         answer = httpx.post(f"{self.base_url}{path}", json=body, headers=headers, trust_env=False)
         answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-        return told
+        document: dict[str, Any] = answer.json()
+        return document
 
 
 def browser_program() -> str | None:
@@ -179,13 +179,13 @@ def _demo(folder: Path) -> Iterator[Demo]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     environment |= {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "HOME": str(folder)}
     output = folder / "output"
-    with output.open("wb") as told:
+    with output.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "videobroker", "demo"],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=told,
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
     try:
@@ -218,13 +218,13 @@ def rows(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
 
 def markdown(result: dict[str, Any]) -> str:
     """For the document."""
-    said = (
+    text = (
         f"Chromium {result['chromium']}, {result['loads']} loads of each kind, interleaved, each with an empty cache; "
         f"{result['measured_at']}, load average before: {result['load_average_before']:.2f}."
     )
     heads, lines = rows(result)
     table = "\n".join("| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *lines))
-    return f"{said}\n\n{table}"
+    return f"{text}\n\n{table}"
 
 
 def write(document: Path, result: dict[str, Any]) -> None:

@@ -231,7 +231,7 @@ async def _nothing_lost(stage: Stage, rounds: Mapping[str, Sequence[Round]]) -> 
 
 
 def pooler_was_used(rounds: Mapping[str, Sequence[Round]]) -> None:
-    """What is said to pass through PgBouncer does. Raises `RuntimeError` where it had nothing to do."""
+    """Queries pass through PgBouncer as configured. Raises `RuntimeError` where it had nothing to do."""
     through = rounds["link, 1 process with PgBouncer"]
     requests, seconds = (
         sum(each.measured.requests for each in through),
@@ -262,7 +262,7 @@ def _postmaster(data: Path) -> int:
     return int((data / "postmaster.pid").read_text().splitlines()[0])
 
 
-# -- what is told
+# -- output
 
 
 def throughput_table(results: Sequence[Result]) -> str:
@@ -316,7 +316,7 @@ def capacity_tables(costs: Costs, memory: Mapping[str, float]) -> str:
         )
     lines += [
         "",
-        "| lessons at once | everybody within | joins/s at the peak | replicas | PostgreSQL cores | nginx cores |",
+        "| lessons at once | all within | joins/s at the peak | replicas | PostgreSQL cores | nginx cores |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
     for lessons in (1_000, 10_000, 100_000):
@@ -374,16 +374,16 @@ def main() -> None:
     )
     if disturbed:
         conditions += " **Something else ran on the machine: these figures are worth nothing, measure again.**"
-    told = {
+    sections = {
         "throughput": f"{conditions}\n\n{throughput_table(results)}",
         "processors": processor_table(results),
         "capacity": capacity_tables(costs_of(results), memory),
         "growth": growth_table(growth.weigh(extent.lessons)),
     }
-    sys.stdout.write("\n\n".join(told.values()) + "\n")
+    sys.stdout.write("\n\n".join(sections.values()) + "\n")
     if "--write" in sys.argv[1:]:
         page = PAGE.read_text()
-        for name, text in told.items():
+        for name, text in sections.items():
             page = put_into(page, name, text)
         PAGE.write_text(page)
 

@@ -91,7 +91,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a broker has to be told."""
+        """The settings of a broker."""
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
@@ -119,7 +119,7 @@ async def _give(url: str, *, megabytes: int) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -129,7 +129,7 @@ def free_port() -> int:
 def served(
     name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, ready: str = "/healthz"
 ) -> Iterator[Served]:
-    """A server on a free port, which it is told as PORT; its output goes to a file in `folder`."""
+    """A server on a free port, which it gets as PORT; its output goes to a file in `folder`."""
     port = free_port()
     began = time.perf_counter()
     with (folder / f"{name.replace(' ', '-')}-{port}.log").open("wb") as log:
@@ -225,7 +225,7 @@ def _at_its_port(command: Sequence[str], environment: Mapping[str, str], folder:
 async def prepared(
     database: str, sandbox: str, *, sessions: int, filled: Callable[[int], object] = lambda _: None
 ) -> Stage:
-    """An app with so many sessions on a migrated database. `filled` is told how many there are so far."""
+    """An app with so many sessions on a migrated database. `filled` is called with the number so far."""
     await wiring.migrate(database)
     settings = Settings(_env_file=None, secret_key=new_key())
     workspace = demo_config().workspaces[0]

@@ -93,14 +93,14 @@ def processes(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]
 
 
 def verdicts(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """What was promised, and whether it is kept here."""
+    """Each promise, and whether this run fulfills it."""
     by = {(line["name"], line["connections"]): line for line in result["joins"]}
     others = {line["name"] for line in result["joins"]}
     rows: list[Sequence[str]] = []
 
     def add(promise: str, value: float, bound: float, *, at_most: bool = False) -> None:
-        kept = value <= bound if at_most else value >= bound
-        rows.append((promise, f"{value:.2f}", f"{'at most' if at_most else 'at least'} {bound:.2f}", _yes(kept)))
+        fulfilled = value <= bound if at_most else value >= bound
+        rows.append((promise, f"{value:.2f}", f"{'at most' if at_most else 'at least'} {bound:.2f}", _yes(fulfilled)))
 
     for connections in (32, 128):
         ours, floor = by[OURS, connections], by[FLOOR, connections]
@@ -131,11 +131,11 @@ def verdicts(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]
     for many in more:
         promise = f"cost of a join at {many['name']} against {few['name']}"
         add(promise, few["per_second"] / many["per_second"], 1.15, at_most=True)
-    return ("promise", "measured", "promised", "kept"), rows
+    return ("promise", "measured", "promised", "fulfilled"), rows
 
 
-def _yes(kept: bool) -> str:
-    return "yes" if kept else "no"
+def _yes(fulfilled: bool) -> str:
+    return "yes" if fulfilled else "no"
 
 
 ALL = (
@@ -161,13 +161,13 @@ def show(console: Console, result: dict[str, Any]) -> None:
 def markdown(result: dict[str, Any]) -> str:
     """For the document."""
     machine = result["machine"]
-    said = (
+    text = (
         f"{machine['processor']}, {machine['cores']} cores shared by load generator ({machine['load_generator']}), "
         f"service and PostgreSQL {machine['postgresql']}; Python {machine['python']}, Node {machine['node']}; "
         f"{machine['measured_at']}, load average before: {machine['load_average_before']:.2f}. Medians of "
         f"{result['size']['rounds']} interleaved rounds of {result['size']['seconds']:.0f} s."
     )
-    parts = [said]
+    parts = [text]
     for title, of in ALL:
         heads, rows = of(result)
         lines = [heads, ["---"] * len(heads), *rows]

@@ -5,21 +5,21 @@ from playwright.async_api import Page
 # The first frame that is painted comes after the stylesheet; so what is seen is seen as it is meant to be.
 _WATCH = """
 (() => {
-    const look = () => {
+    const poll = () => {
         const found = [...document.querySelectorAll(%r)];
         if (found.some((each) => !each.disabled && each.checkVisibility())) performance.mark("usable");
-        else requestAnimationFrame(look);
+        else requestAnimationFrame(poll);
     };
-    if (window === window.top) requestAnimationFrame(look);
+    if (window === window.top) requestAnimationFrame(poll);
 })();
 """
-_TOLD = """() => new Promise((resolve) => {
-    const look = () => {
+_REPORTED = """() => new Promise((resolve) => {
+    const poll = () => {
         const [mark] = performance.getEntriesByName("usable");
         if (mark) resolve(mark.startTime);
-        else setTimeout(look, 5);
+        else setTimeout(poll, 5);
     };
-    look();
+    poll();
 })"""
 
 
@@ -30,5 +30,5 @@ async def watch(page: Page, control: str) -> None:
 
 async def usable_after(page: Page) -> float:
     """Milliseconds from the press of the link to the control: request, answer, files, scripts, first picture."""
-    told: float = await page.evaluate(_TOLD)
-    return told
+    milliseconds: float = await page.evaluate(_REPORTED)
+    return milliseconds

@@ -48,7 +48,7 @@ def available() -> tuple[Contender, ...]:
 
 
 def brought(text: str) -> Contender:
-    """One that somebody keeps elsewhere: `NAME=COMMAND`. Raises `ValueError`."""
+    """An external server: `NAME=COMMAND`. Raises `ValueError`."""
     name, _, command = text.partition("=")
     if not name.strip() or not command.strip():
         raise ValueError("a name, an equals sign, and a command")

@@ -1,4 +1,4 @@
-"""Webhooks in, attendance, and what falls due by the passing of time"""
+"""Incoming webhooks, attendance, and time-driven steps"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the tables of what providers tell and of what follows from it; whatever is open is looked at anew."""
+    """Create the tables of webhooks and attendance. Open sessions are checked again."""
     op.create_table(
         "inbox",
         sa.Column("app_id", sa.UUID(), nullable=False),

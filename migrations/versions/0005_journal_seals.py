@@ -76,7 +76,7 @@ end
 $$
 """
 
-# With the rights of the tables' owner: whoever calls it may take out what the event accounts for without having the
+# With the rights of the tables' owner: the caller may erase what the event accounts for without having the
 # right to update or delete.
 REDACT = """
 create function journal_redact(of_app uuid, by_entry uuid) returns void
@@ -135,7 +135,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away: from then on nobody can tell whether the journal is whole."""
+    """Drop the seals: after that the journal cannot be verified."""
     op.execute("drop trigger journal_not_truncated on journal")
     op.execute("drop trigger journal_append_only on journal")
     op.execute("drop function journal_redact(uuid, uuid)")

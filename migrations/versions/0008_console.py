@@ -8,7 +8,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Index the deliveries that failed: they are few among very many, and whoever looks wants them first."""
+    """Index failed deliveries: they are few among many, and listed first."""
     op.create_index(
         "deliveries_failed_idx",
         "deliveries",

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path(".videobroker"),
         alias="VIDEOBROKER_DATA_DIR",
-        description="Where the embedded server and generated secrets are kept.",
+        description="Directory of the embedded server and generated secrets.",
     )
     secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
@@ -127,15 +127,15 @@ class Settings(BaseSettings):
         ge=0,
         le=MOST_DAYS,
         alias="VIDEOBROKER_INBOX_DAYS",
-        description="Webhooks of providers are kept as they came for so many days; 0: for good.",
+        description="Days for which raw webhooks of providers are stored; 0: forever.",
     )
     deliveries_days: int = Field(
         default=30,
         ge=0,
         le=MOST_DAYS,
         alias="VIDEOBROKER_DELIVERIES_DAYS",
-        description="Deliveries to webhook endpoints, and every attempt, are kept for so many days after their end; 0: "
-        "for good.",
+        description="Days for which finished deliveries to webhook endpoints are stored with their attempts; 0: "
+        "forever.",
     )
 
     public_url: str | None = Field(
@@ -330,7 +330,7 @@ class Settings(BaseSettings):
         return url
 
     def retention_policy(self) -> RetentionPolicy:
-        """How long is kept what was needed once."""
+        """Retention of data that is no longer needed."""
         return RetentionPolicy(notices=_days(self.inbox_days), deliveries=_days(self.deliveries_days))
 
     def token_rules(self) -> TokenRules | None:
@@ -346,7 +346,7 @@ class Settings(BaseSettings):
         )
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # codespell:ignore customise
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
@@ -355,11 +355,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The usual sources, once it is sure that no two names of one thing contradict each other."""
-        said: dict[str, str | None] = {}
+        given: dict[str, str | None] = {}
         for source in (dotenv_settings, env_settings):
-            said |= {name.upper(): value for name, value in getattr(source, "env_vars", {}).items()}
+            given |= {name.upper(): value for name, value in getattr(source, "env_vars", {}).items()}
         for names in SYNONYMS:
-            _require_agreement([(name, said[name]) for name in names if said.get(name)])
+            _require_agreement([(name, given[name]) for name in names if given.get(name)])
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @model_validator(mode="after")
@@ -409,17 +409,17 @@ class Settings(BaseSettings):
             "prebuilt_url": self.agora_prebuilt_url,
         }
         named = {
-            ProviderName.HMS: _said(hms) if self.hms_access_key or self.hms_secret else {},
-            ProviderName.AGORA: _said(agora) if self.agora_app_id or self.agora_app_certificate else {},
+            ProviderName.HMS: _without_unset(hms) if self.hms_access_key or self.hms_secret else {},
+            ProviderName.AGORA: _without_unset(agora) if self.agora_app_id or self.agora_app_certificate else {},
         }
         return {name: settings for name, settings in named.items() if settings}
 
 
-def _require_agreement(said: list[tuple[str, str | None]]) -> None:
-    for name, value in said[1:]:
-        if value != said[0][1]:
+def _require_agreement(given: list[tuple[str, str | None]]) -> None:
+    for name, value in given[1:]:
+        if value != given[0][1]:
             raise SettingsContradict(
-                f"{said[0][0]} and {name} name the same thing and have different values. Unset one of them."
+                f"{given[0][0]} and {name} are synonyms and have different values. Unset one of them."
             )
 
 
@@ -431,5 +431,5 @@ def _clear(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-def _said(settings: dict[str, str | None]) -> dict[str, str]:
+def _without_unset(settings: dict[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if value}

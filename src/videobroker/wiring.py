@@ -1,4 +1,4 @@
-"""Makes what has a lifetime, in order, and lets go of it in the opposite order."""
+"""Composition root: creates the objects of a process in order, and closes them in reverse order."""
 
 import asyncio
 import os
@@ -68,17 +68,17 @@ class ProviderRegistry:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: dict[AccountId, tuple[int, Provider]] = {}
+        self._providers: dict[AccountId, tuple[int, Provider]] = {}
         self._replaced: list[Provider] = []
 
     def provider(self, account: ProviderAccount) -> Provider:
         """The provider bound to `account`. Raises `ProviderNotConfigured` when the account lacks a setting."""
-        version, provider = self._kept.get(account.id, (None, None))
+        version, provider = self._providers.get(account.id, (None, None))
         if provider is None or version != account.version:
             if provider is not None:
                 self._replaced.append(provider)
             provider = self._make(account)
-            self._kept[account.id] = (account.version, provider)
+            self._providers[account.id] = (account.version, provider)
         return provider
 
     def _make(self, account: ProviderAccount) -> Provider:
@@ -87,8 +87,8 @@ class ProviderRegistry:
         return HmsProvider.from_settings(account.settings, clock=self._clock)
 
     async def aclose(self) -> None:
-        """Let go of all providers, also of those whose account has changed since."""
-        for provider in (*self._replaced, *(provider for _, provider in self._kept.values())):
+        """Close all providers, including those whose account has changed since."""
+        for provider in (*self._replaced, *(provider for _, provider in self._providers.values())):
             await provider.aclose()
 
 
@@ -190,7 +190,7 @@ def secret_keys(settings: Settings) -> list[str]:
         return [_generated_key(path)]
     except OSError as error:
         raise BrokerError(
-            f"No secret key can be kept at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."
+            f"No secret key can be stored at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""Does in the background what requests leave to be done: PgQueuer's jobs, and a sweep that finds what no job names.
+"""Background work: jobs in PgQueuer, and a sweep that finds work without a job.
 
-Any number of workers share the queue. Whatever a worker leaves undone when it dies, another one does: jobs whose worker
-gives no sign of life are taken again, and every one of them may run twice.
+Any number of workers share the queue. If a worker crashes, another one takes its jobs when their heartbeat stops. So
+every job may run twice.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ from videobroker.usecases.operations.sweeper import sweep, tidy
 from videobroker.usecases.webhooks.delivery import deliver, fan_out_all
 
 SWEEP = "* * * * * */5"
-"""Every five seconds: so late at most is what falls due by the passing of time."""
+"""Every five seconds. Time-driven steps are at most this late."""
 TIDY = "17 * * * *"
 """Once an hour."""
 SEAL = "* * * * * */10"
-"""Every ten seconds: so much of the journal at most is not sealed yet."""
+"""Every ten seconds. Newer events are not sealed yet."""
 ENCRYPT = "*/5 * * * *"
 """Room codes that a version before encryption wrote in plain text, while it still runs beside this one."""
 RETIRE = "37 * * * *"
@@ -47,27 +47,27 @@ CLEAR = "47 * * * *"
 """Once an hour."""
 AT_ONCE = 10
 ASKED_AT_ONCE = 8
-"""By all workers together: a provider that is slow to answer must not keep the others from their work."""
+"""By all workers together, so that a slow provider does not delay other work."""
 ENDPOINTS_AT_ONCE = 200
 BATCH = 5
 REST_SECONDS = 0.1
-"""Between two looks at the journals at least: each asks for every app that has endpoints."""
+"""Minimum between two reads of the journals: each read covers every app with endpoints."""
 FOLLOW_SOON_SECONDS = 0.2
 FOLLOW_SECONDS = 2.0
-"""Between two looks at the journals, should a wake-up get lost or come too early."""
+"""Maximum between two reads of the journals, in case a notification is lost or early."""
 SIGN_OF_LIFE = timedelta(seconds=10)
-"""A job is taken by another worker when its own has given no sign of life for so long."""
+"""Another worker takes a job after its worker has sent no heartbeat for this long."""
 LONGEST_WAIT = timedelta(seconds=10)
-"""Between two looks at the queue, should a wake-up get lost."""
+"""Maximum between two reads of the queue, in case a notification is lost."""
 RESTART_SECONDS = 2.0
 GRACE_SECONDS = 10.0
-"""Jobs that run when the worker is told to stop may take so long to finish."""
+"""How long running jobs may take to finish when the worker stops."""
 
 log = structlog.get_logger(__name__)
 
 
 async def run_job(broker: Broker, job: Job) -> None:
-    """Do what a job asks for. Raises whatever keeps it from being done; then it has to be done again."""
+    """Run a job. If it raises, the job is run again."""
     now = broker.now()
     match job.kind:
         case Kind.APPLY:
@@ -82,13 +82,13 @@ async def run_job(broker: Broker, job: Job) -> None:
             while await deliver(broker, job.app_id, job.endpoint_id, now=broker.now()):
                 pass
         case _:
-            raise LookupError(f"a job of the kind {job.kind} lacks what it is about")
+            raise LookupError(f"a job of the kind {job.kind} names no object")
 
 
 def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
-    """The queues of a worker, not yet running, and how much each does at once.
+    """The queues of a worker, not started, with their concurrency.
 
-    Deliveries have one of their own: endpoints may be slow, and our own work must not wait for them.
+    Deliveries have their own queue: slow endpoints must not delay other work.
     """
     ours = _queue(broker, driver, [kind for kind in Kind if kind is not Kind.DELIVER])
     outward = _queue(broker, driver, [Kind.DELIVER])
@@ -160,7 +160,7 @@ def _is_cancelled() -> bool:
 
 
 async def _work_once(broker: Broker, running: Sequence[tuple[PgQueuer, int]]) -> None:
-    """Until one of the queues fails, or we are told to stop."""
+    """Run until one of the queues fails, or the task is canceled."""
     tasks = [
         asyncio.create_task(_run(queue if queue.sm.registry else queue.qm, at_once), name="worker")
         for queue, at_once in running
@@ -189,13 +189,13 @@ async def _run(queue: PgQueuer | QueueManager, at_once: int) -> None:
         max_concurrent_tasks=at_once,
         heartbeat_timeout=SIGN_OF_LIFE,
         shutdown_on_listener_failure=True,
-        # Nobody reads the library's statistics, and they would grow by a row for each second of work.
+        # The library's statistics are not used, and would grow by a row for each second of work.
         log_aggregation_interval=timedelta(0),
     )
 
 
 async def follow(broker: Broker) -> None:
-    """Put what is new in the journals on its way to webhook endpoints, soon after it was written; forever."""
+    """Turn new events into deliveries to webhook endpoints, until canceled."""
     with broker.listener.subscribed(JOURNAL_TOPIC) as woken:
         pause = FOLLOW_SECONDS
         while True:
@@ -204,11 +204,11 @@ async def follow(broker: Broker) -> None:
                 await fan_out_all(broker, now=broker.now())
             except StorageUnavailable:
                 log.warning("journal.follow_failed")
-            # Whoever wakes us meanwhile is not forgotten.
+            # A wake-up during the pause is not lost.
             await asyncio.sleep(REST_SECONDS)
             try:
                 await asyncio.wait_for(woken.wait(), pause)
-                # What was committed becomes visible when older transactions are done: look once more soon.
+                # Committed events become visible when older transactions end: check again soon.
                 pause = FOLLOW_SOON_SECONDS
             except TimeoutError:
                 pause = FOLLOW_SECONDS

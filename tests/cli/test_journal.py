@@ -185,12 +185,12 @@ def test_the_service_has_a_journal_of_its_own(videobroker: Here) -> None:
 
 def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
     retain = ("journal", "retain", "--app", "acme")
-    assert videobroker.succeed(*retain).out == "Everything is kept for good.\n"
+    assert videobroker.succeed(*retain).out == "Everything is stored forever.\n"
     videobroker.succeed(*retain, "--class", "credentials", "--days", "30")
     assert json.loads(videobroker.succeed(*retain, "--json").out) == [{"class": "credentials", "days": 30}]
     refused = videobroker(*retain, "--class", "journal", "--days", "30")
     assert (refused.code, "stay for good" in refused.err) == (1, True)
-    assert videobroker.succeed(*retain, "--class", "credentials", "--for-good").out == "Everything is kept for good.\n"
+    assert videobroker.succeed(*retain, "--class", "credentials", "--for-good").out == "Everything is stored forever.\n"
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ COMMANDS = {
     ),
     "migrate": ("migrate:migrate", "Bring the database to this program's schema."),
     "doctor": ("doctor:doctor", "Look at everything that has to be right, and say what to try where it is not."),
-    "sandbox": ("sandbox:sandbox", "Run a pretend 100ms and Agora, for development and tests."),
+    "sandbox": ("sandbox:sandbox", "Run emulated vendors, for development and tests."),
     "demo": (
         "demo:demo",
-        "Start everything on this machine: PostgreSQL, a pretend 100ms, and the service with five demo apps.",
+        "Start everything on this machine: PostgreSQL, emulated vendors, and the service with five demo apps.",
     ),
     "openapi": ("openapi:openapi", "Print the OpenAPI document of the API, as YAML."),
     "apps": ("apps:cli", "Apps: the products that use this service."),
@@ -33,7 +33,7 @@ COMMANDS = {
         "keys:cli",
         "API keys. To rotate: create a second key, move your backend to it, revoke the first.",
     ),
-    "accounts": ("accounts:cli", "Accounts with video providers, kept encrypted."),
+    "accounts": ("accounts:cli", "Accounts with video providers, stored encrypted."),
     "secrets": ("secrets:cli", "The keys in VIDEOBROKER_SECRET_KEY, and how to replace one."),
     "user-tokens": ("user_tokens:cli", "How an app's own user tokens are checked."),
     "journal": (
@@ -74,7 +74,7 @@ for _name, (_, _help) in COMMANDS.items():
 @functools.cache
 def load(name: str) -> Any:
     """A command, or a group of them, with all that it needs."""
-    # Modules are made of very many things, and all of them stay: the collector need not look through them, now or ever.
+    # Modules consist of many objects that are never freed: exclude them from garbage collection.
     gc.disable()
     try:
         found = pkgutil.resolve_name(f"videobroker.cli.{COMMANDS[name][0]}")
@@ -106,5 +106,5 @@ def main() -> None:
             complain(f"The setting {name} is not valid: {message}." if name else f"Settings contradict: {message}.")
         sys.exit(EXIT_USAGE)
     except SystemExit as done:
-        # uvicorn leaves with a code of its own when it cannot listen; it has said why.
+        # uvicorn exits with its own code when it cannot listen, after it has logged the reason.
         sys.exit(EXIT_FAILED if done.code == CANNOT_LISTEN else done.code)

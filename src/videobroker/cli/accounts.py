@@ -10,12 +10,12 @@ from videobroker.cli.terminal import read_texts, stdout
 from videobroker.domain.apps import ProviderName
 from videobroker.usecases import tenants
 
-cli = typer.Typer(help="Accounts with video providers, kept encrypted.", no_args_is_help=True)
+cli = typer.Typer(help="Accounts with video providers, stored encrypted.", no_args_is_help=True)
 
 
 @cli.callback()
 def accounts() -> None:
-    """Accounts with video providers, kept encrypted."""
+    """Accounts with video providers, stored encrypted."""
 
 
 @cli.command("set")
@@ -25,7 +25,7 @@ def set_account(
 ) -> None:
     """Give an app an account, in place of the one it had.
 
-    The settings are read from stdin as a JSON object, so that no secret stands in the shell's history. For 100ms:
+    The settings are read from stdin as a JSON object, so that no secret is in the shell's history. For 100ms:
     access_key, secret, and optionally template_id, subdomain, api_url, prebuilt_url. For Agora: app_id,
     app_certificate.
     """

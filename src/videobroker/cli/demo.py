@@ -95,7 +95,7 @@ class DemoApp:
 
 
 # The students of these products start the call, too; ending it for everyone is for hosts.
-_ANYBODY_STARTS = {"call_roles": ["tutor", "student"]}
+_ANYONE_STARTS = {"call_roles": ["tutor", "student"]}
 _LESSON = (Participant("tutor-1", "tutor", "Ada"), Participant("student-1", "student", "Ben"))
 _VISIT = (Participant("doctor-1", "doctor", "Dr. Curie"), Participant("patient-1", "patient", "Dan"))
 _CHAT = (Participant("admin-1", "admin", "Eve"), Participant("member-1", "member", "Finn"))
@@ -112,7 +112,7 @@ DEMO_APPS = (
             DemoSession("lesson-3", _LESSON, title="Algebra, tomorrow", starts_in=timedelta(days=1)),
         ),
         template="tutoring",
-        policy=_ANYBODY_STARTS,
+        policy=_ANYONE_STARTS,
     ),
     DemoApp(
         "appointments",
@@ -158,20 +158,20 @@ DEMO_APPS = (
         ProviderName.AGORA,
         {"tutor": "publisher", "student": "publisher"},
         (DemoSession("lesson-1", _LESSON, title="Algebra, about to begin"),),
-        policy=_ANYBODY_STARTS,
+        policy=_ANYONE_STARTS,
     ),
 )
 
 
 def demo(
     sandbox_port: Annotated[
-        int, typer.Option(envvar="SANDBOX_PORT", min=1, max=65535, help="Port of the pretend 100ms.")
+        int, typer.Option(envvar="SANDBOX_PORT", min=1, max=65535, help="Port of the emulated vendors.")
     ] = 8081,
 ) -> None:
-    """Start everything on this machine: PostgreSQL, a pretend 100ms, and the service with five demo apps.
+    """Start everything on this machine: PostgreSQL, emulated vendors, and the service with five demo apps.
 
-    Needs nothing that listens, and no account anywhere. Data is kept in .videobroker/; the times of the demo sessions
-    are set anew at every start. Ctrl-C stops all of it.
+    Needs no other service and no account. Data is stored in .videobroker/; every start moves the demo sessions to the
+    present. Ctrl-C stops everything.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = _near(Settings())
@@ -212,14 +212,14 @@ def _run(settings: Settings, sandbox_port: int) -> None:
                 _welcome(base_url, sandbox_url, file, entries, admin_key)
 
             asyncio.run(prepare(settings, url))
-            plan = DemoPlan(_all_sessions(), sandbox_url, _begin_anew)
+            plan = DemoPlan(_all_sessions(), sandbox_url, _reschedule)
             _Server(server_config(settings, url, extend=lambda app: install(app, plan)), welcome).run()
 
 
 def _near(settings: Settings) -> Settings:
-    """The same, unless somebody said otherwise with events delivered to a backend on this machine."""
-    said = "webhooks_anywhere" in settings.model_fields_set
-    return settings if said else settings.model_copy(update={"webhooks_anywhere": True})
+    """These settings, with webhooks to a backend on this machine allowed unless configured otherwise."""
+    is_configured = "webhooks_anywhere" in settings.model_fields_set
+    return settings if is_configured else settings.model_copy(update={"webhooks_anywhere": True})
 
 
 @contextmanager
@@ -312,8 +312,8 @@ def _all_sessions() -> list[tuple[str, SessionKind, str]]:
     return [(demo_app.name, each.kind, each.reference) for demo_app in DEMO_APPS for each in demo_app.sessions]
 
 
-async def _begin_anew(broker: Broker) -> None:
-    """Set the times of all sessions anew."""
+async def _reschedule(broker: Broker) -> None:
+    """Move the demo sessions to the present."""
     for demo_app in DEMO_APPS:
         await _register_sessions(broker, await tenants.find_app(broker, demo_app.name), demo_app, broker.now())
 
@@ -427,7 +427,7 @@ def _welcome(base_url: str, sandbox_url: str, file: Path, entries: dict[str, Ent
     links.add_row("Key of the console", admin_key)
     links.add_row("API", base_url)
     links.add_row("API documentation", f"{base_url}/docs")
-    links.add_row("Sandbox (pretend 100ms and Agora)", sandbox_url)
+    links.add_row("Sandbox (emulated 100ms and Agora)", sandbox_url)
     links.add_row("Keys of the demo apps", str(file))
     stdout.print(links)
     stdout.print("\nJoin credentials for the tutor of lesson-1:\n")

@@ -21,7 +21,7 @@ from videobroker.usecases.operations.diagnostics import (
     examine_secret_keys,
 )
 
-_COLOURS = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.FAILED: "red"}
+_COLORS = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.FAILED: "red"}
 
 
 def doctor(
@@ -88,5 +88,5 @@ def _row(finding: CheckResult) -> dict[str, str | None]:
 def _print(name: str | None, finding: CheckResult) -> None:
     place = f"{name}: " if name else ""
     step = f" {finding.next_step}" if finding.next_step else ""
-    verdict = (f"{finding.verdict:8}", _COLOURS[finding.verdict])
+    verdict = (f"{finding.verdict:8}", _COLORS[finding.verdict])
     stdout.print(Text.assemble(verdict, f" {place}{finding.check}: {finding.sentence}{step}"))

@@ -36,16 +36,18 @@ cli = typer.Typer(
 AppName = Annotated[
     str, typer.Option("--app", help="The app. `@service` is the journal of the service: sign-ins, unknown credentials.")
 ]
-KeptHead = Annotated[
+StoredHead = Annotated[
     str | None,
-    typer.Option("--head", help="The hash of a seal that you kept elsewhere (`journal head`): it must be among them."),
+    typer.Option(
+        "--head", help="The hash of a seal that you stored elsewhere (`journal head`): it must be among them."
+    ),
 ]
 
 
 @cli.command("verify")
 def verify(
     app_name: Annotated[str | None, typer.Option("--app", help="This app only; all when left out.")] = None,
-    head: KeptHead = None,
+    head: StoredHead = None,
     as_json: AsJson = False,
 ) -> None:
     """Find every event of the journal that was changed, removed, inserted or reordered, and every broken seal.
@@ -114,7 +116,7 @@ def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
 
 @cli.command("head")
 def show_head(app_name: AppName, as_json: AsJson = False) -> None:
-    """Print the hash of the newest seal. Keep it elsewhere: whoever rewrites everything here cannot rewrite that."""
+    """Print the hash of the newest seal. Store it elsewhere, where the owner of the database cannot change it."""
     head = with_broker(lambda broker: _with_app(broker, app_name, journal_head))
     if as_json:
         print_json({"seal": head and head.number, "hash": head and head.hash.hex()})
@@ -145,7 +147,7 @@ def export(
         str | None, typer.Option(help="Only events about sessions with this reference, each with a proof of its own.")
     ] = None,
     without_personal: Annotated[
-        bool, typer.Option("--without-personal", help="Withhold what tells who somebody is; the rest is proved.")
+        bool, typer.Option("--without-personal", help="Withhold personal values; the rest is verifiable.")
     ] = False,
 ) -> None:
     """Write the sealed journal as JSON Lines that prove themselves: `journal check` needs no database."""
@@ -163,7 +165,7 @@ def export(
 @cli.command("check")
 def check(
     file: Annotated[Path, typer.Argument(help="What `journal export` wrote.", exists=True, dir_okay=False)],
-    head: KeptHead = None,
+    head: StoredHead = None,
     as_json: AsJson = False,
 ) -> None:
     """Check an exported journal, without a database. Exit code 0 when it is whole, 1 when it is not."""
@@ -232,9 +234,7 @@ def erase(
             f"{', ...' if len(erased.mentions) > MENTIONS_SHOWN else ''}"
         )
     if erased.receipt is not None:
-        stderr.print(
-            f"Event {erased.event_id} says so. With this receipt you can show whom it is about; it is not kept:"
-        )
+        stderr.print(f"Event {erased.event_id} records it. The receipt proves whom it is about, and is not stored:")
         stdout.print(erased.receipt)
 
 
@@ -248,9 +248,9 @@ def retain(
     for_good: Annotated[bool, typer.Option("--for-good", help="Keep them for good.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how long events of a class are kept; without --class, show it. The background work takes them out hourly."""
+    """Set the retention of a class of events; without --class, show it. Old events are deleted hourly."""
     if event_class is None and (days is not None or for_good):
-        raise typer.BadParameter("say with --class which events", param_hint="--class")
+        raise typer.BadParameter("name the class with --class", param_hint="--class")
     if event_class is not None and (days is None) != for_good:
         raise typer.BadParameter("say either --days or --for-good", param_hint="--days")
 
@@ -260,7 +260,7 @@ def retain(
             await retention.keep_for(broker, app, event_class, days, now=broker.now())
         return [{"class": each.event_class, "days": each.days} for each in await retention.retentions(broker, app)]
 
-    show(with_broker(work), as_json=as_json, empty="Everything is kept for good.")
+    show(with_broker(work), as_json=as_json, empty="Everything is stored forever.")
 
 
 async def _with_app(broker: Broker, name: str, work: Any) -> Any:
@@ -328,5 +328,5 @@ def _print_verdict(name: str, verdict: ProofResult) -> None:
     parts += [f"{verdict.erased:,} entries were erased"] if verdict.erased else []
     parts += [f"{verdict.retired:,} events were retired"] if verdict.retired else []
     parts += [f"{verdict.unsealed:,} wait for their seal"] if verdict.unsealed else []
-    judgement = ("whole", "green") if verdict.is_whole else (f"{total:,} wrong", "red")
-    stdout.print(Text.assemble(judgement, f" {name}: {'; '.join(parts)}."))
+    outcome = ("whole", "green") if verdict.is_whole else (f"{total:,} wrong", "red")
+    stdout.print(Text.assemble(outcome, f" {name}: {'; '.join(parts)}."))

@@ -34,7 +34,7 @@ def create(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key and print it. It is shown this once: only its digest is kept."""
+    """Create an API key and print it. It is shown only once: the database has only its digest."""
 
     async def work(broker: Broker) -> tuple[str, ApiKey]:
         app = await tenants.find_app(broker, app_name)

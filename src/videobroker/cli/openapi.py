@@ -17,13 +17,13 @@ from videobroker.web.v1.event_catalog import as_markdown
 def openapi(
     output: Annotated[Path | None, typer.Option(help="Write it there instead of to stdout.")] = None,
     as_json: AsJson = False,
-    events: Annotated[bool, typer.Option("--events", help="The catalogue of events instead, as Markdown.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="The catalog of events instead, as Markdown.")] = False,
 ) -> None:
     """Print the OpenAPI document of the API, as YAML."""
     if events:
         _put(as_markdown(), output)
         return
-    document = create_app(_nobody).openapi()
+    document = create_app(_no_broker).openapi()
     text = json.dumps(document, indent=2) if as_json else yaml.safe_dump(document, sort_keys=False, width=120)
     _put(text, output)
 
@@ -38,5 +38,5 @@ def _put(text: str, output: Path | None) -> None:
         raise typer.BadParameter(f"{output} cannot be written: {error.strerror}") from None
 
 
-def _nobody() -> AbstractAsyncContextManager[Broker]:
+def _no_broker() -> AbstractAsyncContextManager[Broker]:
     raise RuntimeError("the document is made without a broker")

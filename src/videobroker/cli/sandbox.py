@@ -16,16 +16,17 @@ def sandbox(
     host: Annotated[str, typer.Option(envvar="SANDBOX_HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="SANDBOX_PORT", min=0, max=65535, help="Port to listen on.")] = 8081,
     state: Annotated[
-        Path | None, typer.Option(help="A file that keeps rooms and codes across restarts; nothing is kept if unset.")
+        Path | None,
+        typer.Option(help="A file that stores rooms and codes across restarts; nothing is stored if unset."),
     ] = None,
     until_stdin_closes: Annotated[
         bool, typer.Option(help="Stop when stdin is closed: for a parent process that may die.")
     ] = False,
 ) -> None:
-    """Run a pretend 100ms and Agora, for development and tests.
+    """Run emulated vendors, for development and tests.
 
     Point the service at it with HMS_API_URL=http://127.0.0.1:8081/v2. GET /_sandbox/counters tells what was asked of
-    it; POST /_sandbox/faults makes it slow, wrong or silent; PUT /_sandbox/webhooks makes it tell who comes and goes.
+    it; POST /_sandbox/faults makes it slow, wrong, or silent; PUT /_sandbox/webhooks enables its webhooks.
     Never use it in production: its secrets are public.
     """
     config = server_config(

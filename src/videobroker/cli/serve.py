@@ -23,14 +23,14 @@ from videobroker.web.pages.policy import Sdk
 from videobroker.web.plain_http import plain_http
 
 GRACE_SECONDS = 15
-"""Requests that run when the service is told to stop may take so long to finish."""
+"""How long running requests may take to finish when the service stops."""
 KEEP_ALIVE_SECONDS = 620
-"""Longer than those in front of it keep an idle connection: nginx and AWS 60 s, clients in Go and Traefik 90 s, Caddy
-120 s, Google's load balancer 600 s. If ours ended first, a request that is sent at that very moment would be lost, and
-nobody but the caller may repeat a POST."""
+"""Longer than the keep-alive of proxies: nginx and AWS 60 s, clients in Go and Traefik 90 s, Caddy 120 s, Google's load
+balancer 600 s. If ours ended first, a request that is sent at that moment would be lost, and a proxy must not repeat a
+POST."""
 COLLECTED_AFTER = 20_000
-"""New objects, before the collector looks for cycles among them. With Python's 700, it looks through the very requests
-that are under way, many times a second, and finds nothing: our values have no cycles."""
+"""New objects before a garbage collection. Python's default of 700 would examine running requests many times a second,
+without finding anything: our values have no cycles."""
 
 
 def serve(
@@ -75,8 +75,7 @@ def server_config(
             broker = await stack.enter_async_context(wiring.broker(settings, url))
             if work:
                 await stack.enter_async_context(wiring.background(broker, url))
-            # What is there now stays until the end: the collector need not look through it, over and over, while
-            # everybody waits.
+            # These objects live as long as the process: exclude them from garbage collection, which blocks the loop.
             gc.collect()
             gc.freeze()
             gc.set_threshold(COLLECTED_AFTER)

@@ -16,7 +16,7 @@ from videobroker.settings import Settings
 from videobroker.storage import jobs
 from videobroker.storage.postgres import migrations
 
-LOOK_AGAIN_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 Wait = Annotated[
     int,
@@ -54,14 +54,14 @@ async def require_schema(broker: Broker) -> None:
 
 def leave(*_: object) -> NoReturn:
     """Stop in good order, and say that all is well."""
-    # uvicorn finishes what runs, then raises the signal anew: by then there is only the database to let go of.
+    # uvicorn finishes running requests, then raises the signal again: only the database is left to close.
     raise SystemExit(0)
 
 
 async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
     """Refuse to start where it cannot work: here an error is a sentence, in the server's lifespan it is a traceback.
 
-    For so many seconds, what may come yet is waited for: the database, and whoever migrates it.
+    `wait` is how many seconds to wait for the database, and for its migration by another process.
     """
     deadline = time.monotonic() + wait
     async with wiring.broker(settings, url) as broker:
@@ -73,13 +73,13 @@ async def prepare(settings: Settings, url: str, *, wait: int = 0) -> None:
                 if time.monotonic() >= deadline:
                     raise
                 log.info("database.check_failed", detail=error.detail)
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
         await wiring.ensure_environment_app(broker, settings)
 
 
 def event_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Makes the loop that the service runs on, by the same rule: uvloop, where there is one."""
-    # Whoever only asks the database something has no use for it.
+    # Imported here, because commands that only query the database do not need it.
     with suppress(ImportError):
         import uvloop  # noqa: PLC0415
 
