@@ -286,7 +286,7 @@ async def test_what_did_not_arrive_is_sent_once_more(
 ) -> None:
     courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(tutoring.broker.webhook_sender, "send", courier.send)
-    monkeypatch.setattr(tutoring.broker.webhook_sender, "anywhere", True)
+    monkeypatch.setattr(tutoring.broker.webhook_sender, "allow_private", True)
     async with listening() as backend:
         await endpoints.create(
             tutoring.context,

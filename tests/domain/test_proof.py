@@ -104,8 +104,8 @@ def audited(batches: list[SealedBatch], *, head: bytes | None = None) -> ProofRe
     """What is wrong with it."""
     audit = JournalVerifier(APP, head=head)
     for batch in batches:
-        audit.take(batch)
-    return audit.close(UnsealedRest(0, {}, []))
+        audit.add(batch)
+    return audit.finish(UnsealedRest(0, {}, []))
 
 
 # -- canonical form
@@ -435,8 +435,8 @@ def test_only_an_event_with_the_right_digest_accounts_for_an_erasure() -> None:
         ({}, {IssueType.CHANGED: 1}),
     ):
         audit = JournalVerifier(APP)
-        audit.take(erased)
-        verdict = audit.close(UnsealedRest(0, entries, []))
+        audit.add(erased)
+        verdict = audit.finish(UnsealedRest(0, entries, []))
         assert (verdict.counts, verdict.rows) == (wrong, 1)
 
 

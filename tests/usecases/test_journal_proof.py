@@ -285,7 +285,7 @@ async def test_a_rewritten_seal_is_named_by_its_number(tutoring: Tenant, sealed:
 async def test_a_removed_seal_is_missed(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "delete from journal_seals where app_id = :app and number = 2")
     verdict = await verify(tutoring)
-    assert "Seal 2 is not there" in verdict.findings[0].sentence
+    assert "Seal 2 is missing" in verdict.findings[0].sentence
     assert {finding.wrong for finding in verdict.findings} == {IssueType.SEAL_BROKEN}
 
 

@@ -541,7 +541,7 @@ class TestTheMostLinksOfAPerson:
         return [each["id"] for each in (await tenant.get(f"{LINKS}?limit=100")).json()["data"]]
 
     async def test_the_next_one_replaces_the_oldest(self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 2)
+        monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 2)
         await tutoring.book(policy={"guests_allowed": True})
         ada, *guests = [await linked(tutoring, "tutor-1"), *[await guest_link(tutoring) for _ in range(3)]]
         first, second, third = [await linked(tutoring) for _ in range(3)]
@@ -554,7 +554,7 @@ class TestTheMostLinksOfAPerson:
     async def test_links_that_work_no_more_do_not_count(
         self, tutoring: Tenant, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 2)
+        monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 2)
         await tutoring.book()
         first = await linked(tutoring)
         await tutoring.send("DELETE", f"{LINKS}/{(await linked(tutoring))['id']}")
@@ -566,7 +566,7 @@ class TestTheMostLinksOfAPerson:
     async def test_a_link_that_was_replaced_is_not_returned_to_a_repeated_request(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 1)
+        monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 1)
         await tutoring.book()
         body, headers = {"user_id": "student-1"}, {"Idempotency-Key": "1"}
         first = (await tutoring.post(LINKS, body, headers=headers)).json()
@@ -578,7 +578,7 @@ class TestTheMostLinksOfAPerson:
     async def test_links_that_are_created_at_the_same_time_are_not_more(
         self, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(linking, "ACTIVE_PER_PERSON", 3)
+        monkeypatch.setattr(linking, "MAX_ACTIVE_TICKETS_PER_PERSON", 3)
         await tutoring.book()
         created = await asyncio.gather(*(linked(tutoring) for _ in range(12)))
         active = await self.active(tutoring)

@@ -220,7 +220,7 @@ def is_restart_limited_to_hosts(access: AccessContext, now: datetime) -> bool:
     ended_at = access.ended_for_all_at
     if access.call_running or ended_at is None or not access.policy.host_roles:
         return False
-    opens_at = _for_anybody(access).opens_at("")
+    opens_at = _for_earliest_role(access).opens_at("")
     return now < ended_at + access.policy.grace if opens_at is None else ended_at >= opens_at
 
 
@@ -237,7 +237,7 @@ def _seconds(wait: timedelta) -> int:
 
 def decide_call_opening(access: AccessContext, now: datetime) -> AccessDecision:
     """Decide whether a backend may open a call now, for no particular person. The earliest role's window applies."""
-    window = _window(_for_anybody(access), "", now)
+    window = _window(_for_earliest_role(access), "", now)
     return (
         _refused_by_session(access)
         or _outside(window, now)
@@ -247,11 +247,11 @@ def decide_call_opening(access: AccessContext, now: datetime) -> AccessDecision:
 
 def has_opened(access: AccessContext, now: datetime) -> bool:
     """Whether the window has opened for at least one role. Always true for a session without a schedule."""
-    opens_at = _for_anybody(access).opens_at("")
+    opens_at = _for_earliest_role(access).opens_at("")
     return opens_at is None or now >= opens_at
 
 
-def _for_anybody(access: AccessContext) -> AccessContext:
+def _for_earliest_role(access: AccessContext) -> AccessContext:
     earliest = max((access.policy.opens_before_seconds, *access.policy.opens_before_seconds_by_role.values()))
     return replace(access, policy=replace(access.policy, opens_before_seconds=earliest))
 

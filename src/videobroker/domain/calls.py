@@ -19,7 +19,7 @@ class EndReason(StrEnum):
     """A host or a backend ended it."""
     WINDOW_CLOSED = "window_closed"
     """The booking's window closed."""
-    SESSION_CLOSED = "session_shut"
+    SESSION_CLOSED = "session_shut"  # codespell:ignore shut
     """The session was cancelled or completed, or its video switched off."""
     SESSION_MOVED = "session_moved"
     """The booking was moved to another time."""

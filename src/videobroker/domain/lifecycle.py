@@ -59,64 +59,64 @@ class LifecycleState:
     concluded: bool = False
 
 
-def list_due_steps(affairs: LifecycleState) -> tuple[DueStep, ...]:
+def list_due_steps(state: LifecycleState) -> tuple[DueStep, ...]:
     """All steps that are still to be done, in order of their due times. They need not be due yet."""
-    return tuple(sorted(_all(affairs), key=lambda due: (due.at, list(LifecycleStep).index(due.step))))
+    return tuple(sorted(_all(state), key=lambda due: (due.at, list(LifecycleStep).index(due.step))))
 
 
-def _all(affairs: LifecycleState) -> Iterator[DueStep]:
-    closing = _closing(affairs)
+def _all(state: LifecycleState) -> Iterator[DueStep]:
+    closing = _closing(state)
     if closing is not None:
         yield closing
-    yield from _no_shows(affairs)
-    if not affairs.call_open:
-        for due in _conclusion(affairs):
+    yield from _no_shows(state)
+    if not state.call_open:
+        for due in _conclusion(state):
             # Ordered after closing, but not blocked by it: a room that cannot be closed must not delay the verdicts.
             yield due if closing is None else replace(due, at=max(due.at, closing.at))
 
 
-def _closing(affairs: LifecycleState) -> DueStep | None:
-    if not (affairs.call_open or affairs.room_open or affairs.room_closing):
+def _closing(state: LifecycleState) -> DueStep | None:
+    if not (state.call_open or state.room_open or state.room_closing):
         return None
-    if affairs.is_closed:
-        return DueStep(affairs.changed_at, LifecycleStep.CLOSE, EndReason.SESSION_CLOSED)
-    if affairs.room_closing and not affairs.call_open:
-        return DueStep(affairs.changed_at, LifecycleStep.CLOSE, EndReason.REQUESTED)
-    if affairs.access.closes_at is None:
-        return _closing_of_group(affairs)
-    return DueStep(_end_of_window(affairs.access.closes_at, affairs), LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
+    if state.is_closed:
+        return DueStep(state.changed_at, LifecycleStep.CLOSE, EndReason.SESSION_CLOSED)
+    if state.room_closing and not state.call_open:
+        return DueStep(state.changed_at, LifecycleStep.CLOSE, EndReason.REQUESTED)
+    if state.access.closes_at is None:
+        return _closing_of_group(state)
+    return DueStep(_end_of_window(state.access.closes_at, state), LifecycleStep.CLOSE, EndReason.WINDOW_CLOSED)
 
 
-def _end_of_window(closes_at: datetime, affairs: LifecycleState) -> datetime:
-    if not affairs.call_open or affairs.present == 0:
+def _end_of_window(closes_at: datetime, state: LifecycleState) -> datetime:
+    if not state.call_open or state.present == 0:
         return closes_at
-    return closes_at + affairs.access.policy.overrun
+    return closes_at + state.access.policy.overrun
 
 
-def _closing_of_group(affairs: LifecycleState) -> DueStep | None:
-    if not affairs.call_open or affairs.present != 0 or affairs.empty_since is None:
+def _closing_of_group(state: LifecycleState) -> DueStep | None:
+    if not state.call_open or state.present != 0 or state.empty_since is None:
         return None
-    return DueStep(affairs.empty_since + affairs.access.policy.empty_for, LifecycleStep.CLOSE, EndReason.EMPTY)
+    return DueStep(state.empty_since + state.access.policy.empty_for, LifecycleStep.CLOSE, EndReason.EMPTY)
 
 
-def _no_shows(affairs: LifecycleState) -> Iterator[DueStep]:
-    access = affairs.access
+def _no_shows(state: LifecycleState) -> Iterator[DueStep]:
+    access = state.access
     if access.starts_at is None or access.closes_at is None or find_permanent_refusal(access, None) is not None:
         return
     at = min(access.starts_at + access.policy.no_show_after, access.closes_at)
-    if affairs.no_shows_reported_for != access.starts_at and affairs.created_at <= at:
+    if state.no_shows_reported_for != access.starts_at and state.created_at <= at:
         yield DueStep(at, LifecycleStep.REPORT_NO_SHOWS)
 
 
-def _conclusion(affairs: LifecycleState) -> Iterator[DueStep]:
-    access = affairs.access
-    if access.closes_at is None or affairs.concluded or not access.video or affairs.created_at > access.closes_at:
+def _conclusion(state: LifecycleState) -> Iterator[DueStep]:
+    access = state.access
+    if access.closes_at is None or state.concluded or not access.video or state.created_at > access.closes_at:
         return
     if access.status is SessionStatus.COMPLETED:
-        shut_at = min(affairs.changed_at, access.closes_at)
+        closed_at = min(state.changed_at, access.closes_at)
     elif access.status is SessionStatus.CONFIRMED:
-        shut_at = access.closes_at
+        closed_at = access.closes_at
     else:
         return
-    settled_at = shut_at if affairs.last_call_ended_at is None else affairs.last_call_ended_at + SETTLING_DELAY
-    yield DueStep(max(shut_at, settled_at), LifecycleStep.CONCLUDE)
+    settled_at = closed_at if state.last_call_ended_at is None else state.last_call_ended_at + SETTLING_DELAY
+    yield DueStep(max(closed_at, settled_at), LifecycleStep.CONCLUDE)

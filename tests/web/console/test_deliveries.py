@@ -22,7 +22,7 @@ async def backend(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     """The app's backend, on this machine; this test may deliver there."""
     courier = WebhookSender(allow_private=True)
     monkeypatch.setattr(broker.webhook_sender, "send", courier.send)
-    monkeypatch.setattr(broker.webhook_sender, "anywhere", True)
+    monkeypatch.setattr(broker.webhook_sender, "allow_private", True)
     async with listening() as backend:
         yield backend
     await courier.aclose()

@@ -305,7 +305,7 @@ class TestActiveLinks:
     async def test_a_link_that_a_newer_one_replaced_is_explained(
         self, console: Console, tutoring: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(links, "ACTIVE_PER_PERSON", 1)
+        monkeypatch.setattr(links, "MAX_ACTIVE_TICKETS_PER_PERSON", 1)
         for _ in range(2):
             await linked(tutoring)
         assert told((await console.get(path)).text)[-1] == "Join link of Ben revoked (replaced by a newer one)."

@@ -1,4 +1,4 @@
-"""What was seen of a call: single signs, from the provider's webhooks and from asking it, in one form."""
+"""Observations of a call: facts from the provider's webhooks and presence queries, in one form."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,99 +6,99 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """How we know. From the best evidence to the weakest."""
+    """The source of a fact. The order is from the strongest evidence to the weakest."""
 
     OBSERVED = "observed"
-    """The provider told us when it happened."""
+    """The provider reported it when it happened."""
     RECONCILED = "reconciled"
-    """The provider told us later, when we asked."""
+    """The provider reported it later, in response to a query."""
     INFERRED = "inferred"
-    """Nobody told us: it follows from something else."""
+    """Derived from other facts; the provider did not report it."""
 
 
 class Sign(StrEnum):
-    """What was seen."""
+    """The kind of an observation."""
 
     ARRIVED = "arrived"
     LEFT = "left"
     ROLE_CHANGED = "role_changed"
     ABSENT = "absent"
-    """Was there before, and is not there now; when they left is not known."""
+    """Was in the call before and is not in it now. When they left is unknown."""
     PRESENT = "present"
-    """Is there now, whatever was concluded before."""
+    """Is in the call now, even if a departure was inferred."""
     OPENED = "opened"
-    """The first person came."""
+    """The first person arrived."""
     EMPTIED = "emptied"
     """The last person left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One sign. Equal observations say the same thing."""
+    """One fact about a call. Equal observations are duplicates."""
 
     sign: Sign
     at: datetime
     """When it happened, by the provider's clock, to the millisecond."""
     source: Source = Source.OBSERVED
     evidence: str = ""
-    """Where we have it from: the id of the inbox row, or of the roll call."""
+    """The ID of the inbox row or of the reconciliation that it is derived from."""
     provider_call_id: str | None = None
-    """The provider's own id of this meeting, where it has one."""
+    """The provider's ID of this meeting, if it has one."""
     connection: str | None = None
-    """One device of one person: 100ms peer id, or Agora uid. None for `OPENED` and `EMPTIED`."""
+    """One device of one person: 100ms peer ID, or Agora uid. None for `OPENED` and `EMPTIED`."""
     provider_user_id: str | None = None
-    """What the provider calls the person: 100ms user id, or Agora uid in decimal digits."""
+    """The provider's ID of the person: 100ms user ID, or Agora uid in decimal digits."""
     role: str | None = None
-    """The provider's role; for `ROLE_CHANGED` the new one."""
+    """The provider role; for `ROLE_CHANGED` the new one."""
     former_role: str | None = None
     """For `ROLE_CHANGED`."""
     since: datetime | None = None
-    """For `LEFT` and `ROLE_CHANGED`: when this person had arrived, where the provider tells."""
+    """For `LEFT` and `ROLE_CHANGED`: when the person had arrived, if the provider reports it."""
     since_is_exact: bool = True
-    """Whether `since` is the very moment of the arrival, or only reckoned from a duration in whole seconds."""
+    """False if `since` is computed from a duration in whole seconds."""
     order: int | None = None
-    """Counts up with every sign of this connection, where the provider numbers them."""
+    """The provider's sequence number of observations of this connection, if it has one."""
     reason: str | None = None
-    """For `LEFT`: why, in the provider's word."""
+    """For `LEFT`: the provider's reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedObservation:
-    """An observation, and how it reached us."""
+    """An observation, and how it was received."""
 
     observation: Observation
     received_at: datetime
     type: str | None
-    """In the provider's word; None for a roll call."""
+    """The provider's type of the webhook; None for a presence query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """Somebody whom the provider names when it is asked."""
+    """One device of one person, as reported by a presence query."""
 
     connection: str
     provider_user_id: str
     role: str | None = None
     joined_at: datetime | None = None
-    """None where the provider does not tell."""
+    """None if the provider does not report it."""
     left_at: datetime | None = None
-    """None while they are there."""
+    """None while they are in the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceReport:
-    """What the provider answers when it is asked who is in a room, or who was."""
+    """The provider's response to a presence query: who is in a room, or who was in a past meeting."""
 
     taken_at: datetime
-    """When it was asked, to the millisecond."""
+    """When the query was sent, to the millisecond."""
     provider_call_id: str | None = None
     began_at: datetime | None = None
     ended_at: datetime | None = None
-    """When the last person left; None while somebody is there, and where the provider does not tell."""
+    """When the last person left; None while the meeting runs, and if the provider does not report it."""
     people: tuple[Presence, ...] = ()
-    """Recorders are left out."""
+    """Without recorders."""
 
 
 def truncate_to_milliseconds(moment: datetime) -> datetime:
-    """The moment to the millisecond: as exactly as every one of the providers' pages tells it."""
+    """Truncate to milliseconds, the common precision of the providers' APIs."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

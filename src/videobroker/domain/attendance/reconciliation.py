@@ -1,4 +1,4 @@
-"""What a roll call adds to what is known already."""
+"""Reconciliation: the observations that follow from presence queries and are not recorded yet."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,34 +9,34 @@ from videobroker.domain.attendance.observations import Observation, Presence, Pr
 from videobroker.domain.attendance.stays import ARRIVAL_TOLERANCE, Stay, names_arrival
 
 LISTING_DELAY = timedelta(seconds=15)
-"""Somebody who came so lately may not stand in the provider's lists yet: neither vendor says how soon they do."""
+"""How long a new arrival may be missing from the provider's lists. Neither vendor documents the delay."""
 
 
 def find_missing_observations(
     known: Iterable[Observation], stays: Sequence[Stay], rolls: Sequence[PresenceReport], *, evidence: str
 ) -> tuple[Observation, ...]:
-    """What these roll calls say and the observations do not: lost arrivals and departures, and who is gone.
+    """The observations that these presence reports imply and `known` lacks: arrivals, departures, and absences.
 
-    `stays` is the fold of what is `known`. Learning the same roll calls twice adds nothing the second time.
+    `stays` must be the fold of `known`. Idempotent: applied twice, the second result is empty.
     """
     register = _Register.of(known, stays)
-    told = [each for roll in rolls for each in _told(roll, register)]
+    missing = [each for roll in rolls for each in _missing_of_meeting(roll, register)]
     named = {person.connection for roll in rolls for person in roll.people}
     taken_at = max((roll.taken_at for roll in rolls), default=None)
     if taken_at is not None:
-        told += [
+        missing += [
             Observation(
                 sign=Sign.ABSENT, at=taken_at, connection=stay.connection, provider_user_id=stay.provider_user_id
             )
             for stay in stays
             if stay.left_at is None and stay.connection not in named and stay.joined_at < taken_at - LISTING_DELAY
         ]
-    return tuple(replace(each, source=Source.RECONCILED, evidence=evidence) for each in told)
+    return tuple(replace(each, source=Source.RECONCILED, evidence=evidence) for each in missing)
 
 
 @dataclass(frozen=True, slots=True)
 class _Register:
-    """What is known, by connection."""
+    """The known observations by connection."""
 
     signs: dict[tuple[Sign, str], list[Observation]]
     meetings: set[tuple[Sign, str | None]]
@@ -56,22 +56,22 @@ class _Register:
         return cls(signs, meetings, {stay.connection: stay for stay in stays})
 
     def has(self, sign: Sign, each: Observation) -> bool:
-        """Whether it is known already, from whatever source."""
-        told = self.signs.get((sign, each.connection or ""), ())
-        return any(abs(one.at - each.at) <= ARRIVAL_TOLERANCE for one in told)
+        """Whether the observation is known already, from any source."""
+        known = self.signs.get((sign, each.connection or ""), ())
+        return any(abs(one.at - each.at) <= ARRIVAL_TOLERANCE for one in known)
 
 
-def _told(roll: PresenceReport, register: _Register) -> Iterator[Observation]:
+def _missing_of_meeting(roll: PresenceReport, register: _Register) -> Iterator[Observation]:
     meeting = Observation(sign=Sign.OPENED, at=roll.taken_at, provider_call_id=roll.provider_call_id)
     if roll.began_at is not None and (Sign.OPENED, roll.provider_call_id) not in register.meetings:
         yield replace(meeting, at=roll.began_at)
     for person in roll.people:
-        yield from _told_of(person, meeting, register)
+        yield from _missing_of_person(person, meeting, register)
     if roll.ended_at is not None and (Sign.EMPTIED, roll.provider_call_id) not in register.meetings:
         yield replace(meeting, sign=Sign.EMPTIED, at=roll.ended_at)
 
 
-def _told_of(person: Presence, meeting: Observation, register: _Register) -> Iterator[Observation]:
+def _missing_of_person(person: Presence, meeting: Observation, register: _Register) -> Iterator[Observation]:
     seen = replace(meeting, connection=person.connection, provider_user_id=person.provider_user_id, role=person.role)
     last = register.last.get(person.connection)
     if person.joined_at is not None:

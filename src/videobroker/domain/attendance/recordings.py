@@ -1,4 +1,4 @@
-"""Recordings: what a provider says became of one, and what of that may be written down."""
+"""Recordings: updates from the provider, and the data about them that the journal may contain."""
 
 import re
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from videobroker.domain.redaction import REMOVED, remove_secrets
 from videobroker.domain.times import rfc3339
 
 MAX_MESSAGE_LENGTH = 300
-"""Characters of what a provider says about a failure."""
+"""Characters of a provider's message about a failure that are stored."""
 
 
 class RecordingState(StrEnum):
-    """What became of a recording."""
+    """The state of a recording."""
 
     STARTED = "started"
     READY = "ready"
@@ -22,57 +22,57 @@ class RecordingState(StrEnum):
 
 
 class RecordingKind(StrEnum):
-    """What is recorded."""
+    """The content of a recording."""
 
     COMPOSITE = "composite"
-    """One picture with everybody in it."""
+    """One video of all participants."""
     LIVE_STREAM = "live_stream"
-    """The stream that an audience watches."""
+    """The stream for an audience."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingUpdate:
-    """What a provider told about one recording. It holds no address of a file."""
+    """A provider's report about one recording. It contains no file location."""
 
     recording: str
-    """The provider's id of it; where it has none, the id of the meeting."""
+    """The provider's ID of the recording, or of the meeting if recordings have none."""
     kind: RecordingKind
     state: RecordingState
     at: datetime
-    """When that came about, by the provider's clock, to the millisecond."""
+    """When the state was reached, by the provider's clock, to the millisecond."""
     provider_call_id: str | None = None
-    """The provider's own id of the meeting, where it has one."""
+    """The provider's ID of the meeting, if it has one."""
     started_at: datetime | None = None
-    """When the recording began, as far as the provider tells."""
+    """When the recording started, if the provider reports it."""
     stopped_at: datetime | None = None
     duration_seconds: int | None = None
     size_bytes: int | None = None
     reason: str | None = None
-    """Why it failed, in the provider's word."""
+    """The provider's code of the failure."""
     message: str | None = None
-    """The same as a sentence of the provider's."""
+    """The provider's message about the failure. It can contain locations and credentials: see `to_journal_data`."""
 
     @property
     def moment(self) -> datetime:
-        """A moment at which it was being recorded, as near to the beginning as is known."""
+        """The earliest known moment of the recording."""
         return self.started_at or self.stopped_at or self.at
 
     def to_journal_data(self) -> dict[str, Any]:
-        """What the journal keeps of it, besides where it belongs."""
-        told: dict[str, Any] = {"recording": self.recording, "kind": self.kind, "at": rfc3339(self.at)}
+        """The event data for the journal, without file locations and credentials."""
+        data: dict[str, Any] = {"recording": self.recording, "kind": self.kind, "at": rfc3339(self.at)}
         if self.state is RecordingState.STARTED:
-            return told
-        told["duration_seconds"] = self.duration_seconds
+            return data
+        data["duration_seconds"] = self.duration_seconds
         if self.state is RecordingState.FAILED:
-            return told | {"reason": _fit(self.reason), "message": _fit(self.message)}
-        return told | {
+            return data | {"reason": _sanitize(self.reason), "message": _sanitize(self.message)}
+        return data | {
             "started_at": self.started_at and rfc3339(self.started_at),
             "stopped_at": self.stopped_at and rfc3339(self.stopped_at),
             "size_bytes": self.size_bytes,
         }
 
 
-_PLACE = re.compile(
+_LOCATION = re.compile(
     r"\S*(?:[/\\=]|%2[Ff]|%3[Dd])\S*"  # an address, a path, a query
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"  # an access key
     r"|[\w+.~-]{40,}"  # anything long without a space
@@ -80,10 +80,10 @@ _PLACE = re.compile(
 
 
 def redact_locations(text: str) -> str:
-    """The sentence without addresses, paths, queries and keys: a link to a recording may open it for anybody."""
-    cleaned: str = remove_secrets(_PLACE.sub(REMOVED, text))
+    """Replace URLs, paths, queries, and keys: a link to a recording may be accessible to anyone."""
+    cleaned: str = remove_secrets(_LOCATION.sub(REMOVED, text))
     return cleaned
 
 
-def _fit(text: str | None) -> str | None:
+def _sanitize(text: str | None) -> str | None:
     return None if text is None else redact_locations(text)[:MAX_MESSAGE_LENGTH]

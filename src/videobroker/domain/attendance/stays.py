@@ -1,14 +1,15 @@
-"""Who was in a call, and when: a pure fold over everything that was seen of it.
+"""The attendance projection: derives the stays of a call by a pure fold over its observations.
 
-The result depends on the set of observations alone: not on their order, not on how often one of them came. Missing
-ones are made up for as well as possible, and the result says where that was done.
+The result depends only on the set of observations, not on their order or on duplicates. Missing observations are
+inferred where possible, and the source of each fact is part of the result.
 
-How one connection's signs become stays:
+How the observations of one connection become stays:
 
-1. Every arrival begins a stay; so does a departure that tells exactly since when. Tellings of the same arrival are one.
-2. A departure ends the stay that it names, or the last one that began before it.
-3. A stay without a departure ends when its person was missed at a roll call, when the provider's call emptied, when the
-   same connection arrived anew, or with our own call: whichever came first after they were last seen.
+1. Every arrival starts a stay, and so does a departure with the exact time of its arrival. Several reports of one
+   arrival start one stay.
+2. A departure ends the stay that it names, or else the last one that started before it.
+3. A stay without a departure ends at the earliest of these events after the person was last seen: a presence query
+   without them, the end of the provider's call, another arrival of the same connection, the end of our own call.
 """
 
 from bisect import bisect_right
@@ -22,7 +23,7 @@ from videobroker.domain.attendance.observations import Observation, Sign, Source
 from videobroker.domain.struct import Struct
 
 ARRIVAL_TOLERANCE = timedelta(seconds=1, milliseconds=500)
-"""Two tellings of one arrival lie no further apart: one vendor's page tells it in whole seconds."""
+"""Reports of one arrival differ by at most this: one vendor reports it in whole seconds."""
 
 _NAMING_ARRIVALS = {Sign.LEFT, Sign.ROLE_CHANGED}
 
@@ -33,7 +34,7 @@ _RANK = {source: rank for rank, source in enumerate(Source)}
 
 @dataclass(frozen=True, slots=True)
 class RoleSpan:
-    """A provider role, from a moment on."""
+    """A provider role from `since` on."""
 
     role: str
     since: datetime
@@ -41,75 +42,74 @@ class RoleSpan:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """One device of one person in a call, from its arrival to its departure."""
+    """One device of one person in a call, from arrival to departure."""
 
     connection: str
     provider_user_id: str
     joined_at: datetime
     joined_source: Source
     left_at: datetime | None
-    """None while they are there."""
+    """None while they are in the call."""
     left_source: Source | None
     roles: tuple[RoleSpan, ...] = ()
-    """In order; the first holds from the arrival on."""
+    """In order; the first applies from the arrival on."""
     reason: str | None = None
-    """Why they left, in the provider's word."""
+    """The provider's reason of the departure."""
     evidence: tuple[str, ...] = ()
-    """The observations that this was made of: `Observation.evidence`, sorted."""
+    """`Observation.evidence` of all observations that it is derived from, sorted."""
 
     @property
     def source(self) -> Source:
-        """The weaker of what arrival and departure rest on."""
+        """The weaker source of arrival and departure."""
         return max(self.joined_source, self.left_source or self.joined_source, key=_RANK.__getitem__)
 
     @property
     def role(self) -> str | None:
-        """The role they had last."""
+        """The last role."""
         return self.roles[-1].role if self.roles else None
 
 
 @dataclass(frozen=True, slots=True)
 class UserStay:
-    """A stay, and whose it is."""
+    """A stay and the app's user."""
 
     stay: Stay
     user_id: str | None
-    """Ours; None for somebody who never got credentials from us."""
+    """None for a person without credentials from this service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time; without an end it goes on."""
+    """A period; without an end it is still open."""
 
     start: datetime
     end: datetime | None
 
     def seconds(self, now: datetime) -> float:
-        """How long it has lasted by `now`."""
+        """The duration in seconds, until `now` if the span is open. Never negative."""
         return max(0.0, ((self.end or now) - self.start).total_seconds())
 
 
 class AttendanceSummary(Struct):
-    """A call's attendance in numbers."""
+    """The attendance of a call in numbers. A person with several devices counts once."""
 
     people: int = 0
-    """Different persons."""
     peak: int = 0
-    """The most persons at one moment."""
+    """The highest number of people at one moment."""
     first_joined_at: datetime | None = None
     last_left_at: datetime | None = None
-    """None while somebody is there, and when nobody ever was."""
+    """None while people are in the call, and if no one ever was."""
     present: int = 0
-    """How many persons are there now."""
+    """Number of people who are in the call now."""
 
 
 EMPTY_SUMMARY = AttendanceSummary()
 
 
 def fold(observations: Iterable[Observation], *, ended_at: datetime | None = None) -> tuple[Stay, ...]:
-    """Everybody's stays, by arrival. `ended_at` is when our own call ended: nobody stayed any longer."""
+    """All stays, ordered by arrival. `ended_at` is the end of our own call, which ends all inferred stays."""
     distinct = sorted(set(observations), key=_position)
-    emptied = _Emptyings.of(each for each in distinct if each.sign is Sign.EMPTIED)
+    emptied = _EmptiedMeetings.of(each for each in distinct if each.sign is Sign.EMPTIED)
     by_connection: dict[str, list[Observation]] = defaultdict(list)
     for each in distinct:
         if each.connection is not None:
@@ -119,7 +119,7 @@ def fold(observations: Iterable[Observation], *, ended_at: datetime | None = Non
 
 
 def group_spans_by_person(stays: Iterable[Stay]) -> Mapping[str, tuple[Span, ...]]:
-    """When each person was there with at least one device."""
+    """When each person was in the call with at least one device, by provider user ID."""
     found: dict[str, list[Span]] = defaultdict(list)
     for stay in stays:
         found[stay.provider_user_id].append(Span(stay.joined_at, stay.left_at))
@@ -127,7 +127,7 @@ def group_spans_by_person(stays: Iterable[Stay]) -> Mapping[str, tuple[Span, ...
 
 
 def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The same time without overlaps, in order."""
+    """The union of the spans as an ordered sequence without overlaps."""
     result: list[Span] = []
     for span in sorted(spans, key=lambda each: (each.start, each.end is None, each.end or each.start)):
         last = result[-1] if result else None
@@ -139,12 +139,12 @@ def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def summarize_stays(stays: Iterable[Stay]) -> AttendanceSummary:
-    """How many, how many at once, from when to when."""
+    """The attendance in numbers."""
     return summarize_spans(group_spans_by_person(stays))
 
 
 def summarize_spans(people: Mapping[str, Sequence[Span]]) -> AttendanceSummary:
-    """The same, when it is known already when each person was there: their spans, without overlaps."""
+    """The attendance in numbers, from the result of `group_spans_by_person`."""
     spans = [span for each in people.values() for span in each]
     if not spans:
         return EMPTY_SUMMARY
@@ -160,7 +160,7 @@ def summarize_spans(people: Mapping[str, Sequence[Span]]) -> AttendanceSummary:
 
 
 def _peak(spans: Iterable[Span]) -> int:
-    # Who leaves at the moment at which another one comes was never there together with them.
+    # At equal times, departures come before arrivals: the two people were not in the call together.
     steps = sorted(
         step for span in spans for step in ((span.start, 1), *(((span.end, -1),) if span.end is not None else ()))
     )
@@ -173,50 +173,50 @@ def _peak(spans: Iterable[Span]) -> int:
 
 @dataclass(slots=True)
 class _Draft:
-    """A stay in the making."""
+    """A stay that is being derived."""
 
-    tellings: list[Observation]
+    reports: list[Observation]
     start: Observation
     end: Observation | None = None
 
     @property
     def joined_at(self) -> datetime:
-        """When it begins."""
+        """When the stay starts, by the best evidence."""
         return _arrival_moment(self.start)
 
     @property
-    def first_told(self) -> datetime:
-        """The earliest moment that any telling of its beginning names."""
-        return _arrival_moment(self.tellings[0])
+    def first_reported_at(self) -> datetime:
+        """The earliest arrival time among the reports."""
+        return _arrival_moment(self.reports[0])
 
 
 def _stays_of_connection(
-    signs: Sequence[Observation], emptied: "_Emptyings", ended_at: datetime | None
+    signs: Sequence[Observation], emptied: "_EmptiedMeetings", ended_at: datetime | None
 ) -> Iterable[Stay]:
     ordered = _in_order(signs)
     drafts = _begin(ordered)
     _depart(drafts, ordered)
     drafts.sort(key=lambda draft: (draft.joined_at, draft.start.order or 0))
-    glimpses = [each for each in ordered if each.sign in {Sign.ABSENT, Sign.PRESENT}]
+    presence_checks = [each for each in ordered if each.sign in {Sign.ABSENT, Sign.PRESENT}]
     changes = [each for each in ordered if each.sign is Sign.ROLE_CHANGED]
     for draft, after in zip_longest(drafts, drafts[1:]):
-        yield _finished(draft, after, _Doubts(glimpses, emptied, ended_at), changes)
+        yield _finished(draft, after, _EndCandidates(presence_checks, emptied, ended_at), changes)
 
 
 def _position(each: Observation) -> tuple[object, ...]:
-    # Of tellings of the same thing, the best evidence comes first.
+    # Among reports of one fact, the strongest evidence comes first.
     return (each.at, each.order or 0, _RANK[each.source], each.sign, each.connection or "", each.evidence)
 
 
 def _in_order(signs: Sequence[Observation]) -> list[Observation]:
-    """By the provider's own numbers where it has some; the others by their time among them."""
+    """Sort by the provider's sequence numbers. Observations without one are placed among them by their time."""
     numbered = sorted(
         (each for each in signs if each.order is not None), key=lambda each: (each.order, _position(each))
     )
     placed: list[tuple[datetime, int, Observation]] = []
     latest: datetime | None = None
     for number, each in enumerate(numbered):
-        # Its servers' clocks may differ by a little: the numbers are right.
+        # The clocks of the provider's servers may differ slightly; the sequence numbers are authoritative.
         latest = each.at if latest is None else max(latest, each.at)
         placed.append((latest, number, each))
     placed += [(each.at, len(numbered), each) for each in signs if each.order is None]
@@ -224,22 +224,22 @@ def _in_order(signs: Sequence[Observation]) -> list[Observation]:
 
 
 def _begin(ordered: Sequence[Observation]) -> list[_Draft]:
-    """One draft for each arrival that somebody told of, by time."""
+    """One draft for each reported arrival, by time."""
     drafts: list[_Draft] = []
-    told = [each for each in ordered if each.sign is Sign.ARRIVED or names_arrival(each)]
-    for each in sorted(told, key=lambda one: (_arrival_moment(one), one.sign is not Sign.ARRIVED, _position(one))):
+    arrivals = [each for each in ordered if each.sign is Sign.ARRIVED or names_arrival(each)]
+    for each in sorted(arrivals, key=lambda one: (_arrival_moment(one), one.sign is not Sign.ARRIVED, _position(one))):
         known = _same_arrival(drafts, each)
         if known is None:
             drafts.append(_Draft([each], each))
         else:
-            known.tellings.append(each)
+            known.reports.append(each)
             if _RANK[each.source] < _RANK[known.start.source]:
                 known.start = each
     return drafts
 
 
 def names_arrival(each: Observation) -> bool:
-    """Whether it names the very moment at which its person had arrived."""
+    """Whether the observation contains the exact time of its person's arrival."""
     return each.sign in _NAMING_ARRIVALS and each.since is not None and each.since_is_exact
 
 
@@ -249,17 +249,17 @@ def _arrival_moment(each: Observation) -> datetime:
 
 def _same_arrival(drafts: Sequence[_Draft], each: Observation) -> _Draft | None:
     for draft in reversed(drafts):
-        if _arrival_moment(each) - draft.first_told > ARRIVAL_TOLERANCE:
+        if _arrival_moment(each) - draft.first_reported_at > ARRIVAL_TOLERANCE:
             return None
-        numbers = {one.order for one in (*draft.tellings, each) if one.sign is Sign.ARRIVED and one.order is not None}
+        numbers = {one.order for one in (*draft.reports, each) if one.sign is Sign.ARRIVED and one.order is not None}
         if len(numbers) <= 1:
             return draft
     return None
 
 
 def _depart(drafts: list[_Draft], ordered: Sequence[Observation]) -> None:
-    """Give every departure to the stay that it ended; one that belongs to none makes a stay of its own."""
-    named = {id(telling): draft for draft in drafts for telling in draft.tellings if names_arrival(telling)}
+    """Assign every departure to the stay that it ended. One that belongs to none becomes a stay of its own."""
+    named = {id(report): draft for draft in drafts for report in draft.reports if names_arrival(report)}
     begun = {id(draft.start): draft for draft in drafts}
     latest: _Draft | None = None
     for each in ordered:
@@ -272,13 +272,13 @@ def _depart(drafts: list[_Draft], ordered: Sequence[Observation]) -> None:
             drafts.append(latest)
             continue
         if id(each) not in named:
-            draft.tellings.append(each)
+            draft.reports.append(each)
         if draft.end is None or _position_of_end(each) < _position_of_end(draft.end):
             draft.end = each
 
 
 def _ended_by(latest: _Draft | None, each: Observation) -> _Draft | None:
-    """The stay that began last, unless its end is known and this is another one."""
+    """The stay that started last, unless its end is known and `each` is another departure."""
     if latest is None or latest.end is None:
         return latest
     same = each.order == latest.end.order or _RANK[each.source] != _RANK[latest.end.source]
@@ -290,24 +290,24 @@ def _position_of_end(each: Observation) -> tuple[int, datetime, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Doubts:
-    """What may end a stay whose departure nobody told."""
+class _EndCandidates:
+    """The events that may end a stay without a reported departure."""
 
-    glimpses: Sequence[Observation]
-    emptied: "_Emptyings"
+    presence_checks: Sequence[Observation]
+    emptied: "_EmptiedMeetings"
     ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Emptyings:
-    """When the provider's meetings emptied, in order: by their ids, and of those without one."""
+class _EmptiedMeetings:
+    """When the provider's meetings emptied, in order of time: by provider call ID, and those without one."""
 
     named: Mapping[str, Sequence[Observation]]
     nameless: Sequence[Observation]
 
     @classmethod
-    def of(cls, emptied: Iterable[Observation]) -> "_Emptyings":
-        """Sorted by `emptied`'s own order, which is that of time."""
+    def of(cls, emptied: Iterable[Observation]) -> "_EmptiedMeetings":
+        """`emptied` must be ordered by time."""
         named: dict[str, list[Observation]] = defaultdict(list)
         nameless: list[Observation] = []
         for each in emptied:
@@ -315,21 +315,21 @@ class _Emptyings:
         return cls(named, nameless)
 
     def first_for(self, draft: _Draft, last_seen: datetime) -> Observation | None:
-        """The first that put an end to this stay."""
-        names = {each.provider_call_id for each in draft.tellings if each.provider_call_id is not None}
+        """The first one that ends this stay."""
+        names = {each.provider_call_id for each in draft.reports if each.provider_call_id is not None}
         found = [each for name in names for each in self.named.get(name, ()) if each.at >= last_seen][:1]
-        # Told in whole seconds: somebody may have come within the second in which the last one left.
+        # Reported in whole seconds: a person may have arrived in the second in which the last one left.
         place = bisect_right(self.nameless, max(draft.joined_at, last_seen - _TICK), key=lambda each: each.at)
         return min([*found, *self.nameless[place : place + 1]], key=lambda each: each.at, default=None)
 
 
-def _finished(draft: _Draft, after: _Draft | None, doubts: _Doubts, changes: Sequence[Observation]) -> Stay:
+def _finished(draft: _Draft, after: _Draft | None, candidates: _EndCandidates, changes: Sequence[Observation]) -> Stay:
     start, joined_at = draft.start, draft.joined_at
-    ending = _told_end(draft) or _concluded_end(draft, after, doubts)
+    ending = _reported_end(draft) or _inferred_end(draft, after, candidates)
     left_at = None if ending is None else max(ending.at, joined_at)
     within = [each for each in changes if each.at >= joined_at and (left_at is None or each.at <= left_at)]
-    tellings = [*draft.tellings, *(ending.evidence if ending else ()), *within]
-    named = next((each for each in draft.tellings if each.provider_user_id is not None), start)
+    reports = [*draft.reports, *(ending.evidence if ending else ()), *within]
+    named = next((each for each in draft.reports if each.provider_user_id is not None), start)
     return Stay(
         connection=start.connection or "",
         provider_user_id=named.provider_user_id or start.connection or "",
@@ -339,7 +339,7 @@ def _finished(draft: _Draft, after: _Draft | None, doubts: _Doubts, changes: Seq
         left_source=None if ending is None else ending.source,
         roles=_roles(draft, within),
         reason=None if draft.end is None else draft.end.reason,
-        evidence=tuple(sorted({each.evidence for each in tellings if each.evidence})),
+        evidence=tuple(sorted({each.evidence for each in reports if each.evidence})),
     )
 
 
@@ -350,29 +350,29 @@ class _Ending:
     evidence: tuple[Observation, ...] = ()
 
 
-def _told_end(draft: _Draft) -> _Ending | None:
+def _reported_end(draft: _Draft) -> _Ending | None:
     return None if draft.end is None else _Ending(draft.end.at, draft.end.source)
 
 
-def _concluded_end(draft: _Draft, after: _Draft | None, doubts: _Doubts) -> _Ending | None:
+def _inferred_end(draft: _Draft, after: _Draft | None, candidates: _EndCandidates) -> _Ending | None:
     start, until = draft.joined_at, None if after is None else after.joined_at
-    during = [each for each in doubts.glimpses if each.at > start and (until is None or each.at < until)]
+    during = [each for each in candidates.presence_checks if each.at > start and (until is None or each.at < until)]
     last_seen = max((each.at for each in during if each.sign is Sign.PRESENT), default=start)
     endings = [
         _Ending(each.at, each.source, (each,)) for each in during if each.sign is Sign.ABSENT and each.at > last_seen
     ][:1]
-    emptied = doubts.emptied.first_for(draft, last_seen)
+    emptied = candidates.emptied.first_for(draft, last_seen)
     endings += [] if emptied is None else [_Ending(emptied.at, Source.INFERRED, (emptied,))]
     endings += [] if after is None else [_Ending(after.joined_at, Source.INFERRED, (after.start,))]
-    endings += [] if doubts.ended_at is None else [_Ending(max(doubts.ended_at, last_seen), Source.INFERRED)]
+    endings += [] if candidates.ended_at is None else [_Ending(max(candidates.ended_at, last_seen), Source.INFERRED)]
     return min(endings, key=lambda ending: (ending.at, _RANK[ending.source]), default=None)
 
 
 def _roles(draft: _Draft, changes: Sequence[Observation]) -> tuple[RoleSpan, ...]:
-    told = [each.role for each in draft.tellings if each.sign is Sign.ARRIVED and each.role]
-    told += [each.former_role for each in changes[:1] if each.former_role]
-    told += [each.role for each in draft.tellings if each.role]
-    spans = [RoleSpan(told[0], draft.joined_at)] if told else []
+    roles = [each.role for each in draft.reports if each.sign is Sign.ARRIVED and each.role]
+    roles += [each.former_role for each in changes[:1] if each.former_role]
+    roles += [each.role for each in draft.reports if each.role]
+    spans = [RoleSpan(roles[0], draft.joined_at)] if roles else []
     for each in changes:
         if each.role and (not spans or spans[-1].role != each.role):
             spans.append(RoleSpan(each.role, each.at))

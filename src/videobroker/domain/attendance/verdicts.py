@@ -1,4 +1,4 @@
-"""Whether somebody attended a booking: the verdict, the numbers, and the rule that decided."""
+"""Attendance verdicts of a booking: the verdict on each person, its numbers, and the rule that decided."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from videobroker.domain.sessions import SessionStatus, SessionTerms
 
 
 class AttendanceVerdict(StrEnum):
-    """How somebody attended."""
+    """How a person attended a booking."""
 
     ATTENDED = "attended"
     LATE = "late"
@@ -21,18 +21,18 @@ class AttendanceVerdict(StrEnum):
 
 
 class Rule(StrEnum):
-    """What decided. These are stable names of the API."""
+    """The rule that determined a verdict. The values are stable names of the API."""
 
     THERE_IN_TIME = "there_in_time"
-    """`attended`: came in time and stayed."""
+    """`attended`: arrived in time and stayed."""
     LATE_AFTER = "late_after"
-    """`late`: came later than `late_after_seconds` after the start."""
+    """`late`: arrived more than `late_after_seconds` after the start."""
     LEFT_EARLY_BEFORE = "left_early_before"
-    """`left_early`: was gone `left_early_before_seconds` before the end."""
+    """`left_early`: left more than `left_early_before_seconds` before the end."""
     MINIMUM_PRESENCE = "minimum_presence"
-    """`absent`: was there for less than `minimum_presence_seconds` between start and end."""
+    """`absent`: was present for less than `minimum_presence_seconds` between start and end."""
     NEVER_THERE = "never_there"
-    """`absent`."""
+    """`absent`: never arrived."""
     CANCELLED = "cancelled"
     """No verdict: the booking was cancelled."""
     NOT_CONFIRMED = "not_confirmed"
@@ -40,77 +40,77 @@ class Rule(StrEnum):
     VIDEO_DISABLED = "video_disabled"
     """No verdict: it did not take place on video."""
     REMOVED = "removed"
-    """No verdict: they were put out and banned."""
+    """No verdict: they were removed and blocked."""
     NOT_OVER = "not_over"
     """No verdict yet."""
     NO_EVIDENCE = "no_evidence"
-    """No verdict: there was a call, and nobody could tell us who was in it."""
+    """No verdict: there was a call, and the provider did not report who was in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictInput:
-    """What is known about a booking when its people are judged."""
+    """The facts about a booking and one person that a verdict depends on."""
 
     terms: SessionTerms
     policy: Policy
     now: datetime
     is_closed: bool = False
-    """Nobody comes in any more: what is judged now is final."""
+    """No one can join any more: the verdict is final."""
     ended_at: datetime | None = None
-    """When the last call was ended on request; nobody can be blamed for leaving then."""
+    """When the last call was ended on request. Leaving then is not leaving early."""
     requested_ends: tuple[datetime, ...] = ()
-    """When calls were ended on request: who stayed until one of them did not leave early."""
+    """When calls were ended on request. A person who stayed until one of them did not leave early."""
     evidence: bool = True
-    """Somebody could tell us who was there."""
+    """The provider reported who was in the calls."""
     removed: bool = False
-    """This person was put out and banned."""
+    """The person was removed and blocked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttendanceResult:
-    """One person's attendance."""
+    """One person's verdict and its numbers."""
 
     verdict: AttendanceVerdict | None
     rule: Rule
     present_seconds: int = 0
-    """In the call, with at least one device, from first to last."""
+    """Total time in calls with at least one device, including time before the start and after the end."""
     late_by_seconds: int = 0
-    """How long after the start they came; 0 for who came before it."""
+    """How long after the start they arrived; 0 if they arrived before it."""
     left_early_by_seconds: int = 0
-    """How long before the end they had gone."""
+    """How long before the end they left; 0 if they left after it."""
     first_joined_at: datetime | None = None
     last_left_at: datetime | None = None
-    """None while they are there."""
+    """None while they are in a call."""
     source: Source | None = None
-    """The weakest evidence that it rests on; None without any stay."""
+    """The weakest evidence among the stays; None without any stay."""
     spans: tuple[Span, ...] = ()
 
 
-def decide_verdict(hearing: VerdictInput, stays: Iterable[Stay]) -> AttendanceResult:
-    """The verdict on one person, whose stays in all of the booking's calls these are."""
+def decide_verdict(facts: VerdictInput, stays: Iterable[Stay]) -> AttendanceResult:
+    """The verdict on one person with these stays in all calls of the booking. Raises `ValueError` for a group."""
     own = tuple(stays)
     spans = merge_spans(Span(stay.joined_at, stay.left_at) for stay in own)
-    starts_at, ends_at = hearing.terms.starts_at, hearing.terms.ends_at
-    no_verdict = _no_verdict(hearing, present=bool(spans))
+    starts_at, ends_at = facts.terms.starts_at, facts.terms.ends_at
+    no_verdict = _no_verdict(facts, present=bool(spans))
     if starts_at is None or ends_at is None:
-        raise ValueError("only bookings are judged: a group has no schedule")
-    end = min(ends_at, hearing.ended_at or ends_at)
+        raise ValueError("only bookings have verdicts: a group has no schedule")
+    end = min(ends_at, facts.ended_at or ends_at)
     counted = spans if end <= starts_at else _from(spans, starts_at)
     late_by = _seconds_between(starts_at, counted[0].start) if counted else 0
-    early_by = 0 if _stayed_to_an_end(hearing, counted) else _seconds_between(counted[-1].end, end)
-    # Nobody can have been there for longer than it lasted.
+    early_by = 0 if _stayed_to_an_end(facts, counted) else _seconds_between(counted[-1].end, end)
+    # The required presence cannot exceed the duration of the booking.
     lasted = int((end - starts_at).total_seconds())
-    needed = min(hearing.policy.minimum_presence_seconds, lasted if lasted > 0 else 1)
-    during = _total(_until(counted, end) if end > starts_at else counted, hearing.now)
+    needed = min(facts.policy.minimum_presence_seconds, lasted if lasted > 0 else 1)
+    during = _total(_until(counted, end) if end > starts_at else counted, facts.now)
     verdict, rule = (
         (None, no_verdict)
         if no_verdict
-        else _decided(hearing, counted, during, late_by, early_by, needed=needed, was_there=bool(spans))
+        else _decided(facts, counted, during, late_by, early_by, needed=needed, was_there=bool(spans))
     )
     return AttendanceResult(
         verdict=verdict,
         rule=rule,
-        present_seconds=_total(spans, hearing.now),
+        present_seconds=_total(spans, facts.now),
         late_by_seconds=late_by,
         left_early_by_seconds=early_by,
         first_joined_at=spans[0].start if spans else None,
@@ -120,24 +120,24 @@ def decide_verdict(hearing: VerdictInput, stays: Iterable[Stay]) -> AttendanceRe
     )
 
 
-def _no_verdict(hearing: VerdictInput, *, present: bool) -> Rule | None:
-    match hearing.terms.status:
+def _no_verdict(facts: VerdictInput, *, present: bool) -> Rule | None:
+    match facts.terms.status:
         case SessionStatus.CANCELLED:
             return Rule.CANCELLED
         case SessionStatus.PENDING:
             return Rule.NOT_CONFIRMED
-        case _ if not hearing.terms.video:
+        case _ if not facts.terms.video:
             return Rule.VIDEO_DISABLED
-        case _ if hearing.removed:
+        case _ if facts.removed:
             return Rule.REMOVED
-    over = hearing.is_closed or (hearing.terms.ends_at is not None and hearing.now >= hearing.terms.ends_at)
+    over = facts.is_closed or (facts.terms.ends_at is not None and facts.now >= facts.terms.ends_at)
     if not over:
         return Rule.NOT_OVER
-    return None if present or hearing.evidence else Rule.NO_EVIDENCE
+    return None if present or facts.evidence else Rule.NO_EVIDENCE
 
 
 def _decided(
-    hearing: VerdictInput,
+    facts: VerdictInput,
     counted: Sequence[Span],
     during: int,
     late_by: int,
@@ -146,7 +146,7 @@ def _decided(
     needed: int,
     was_there: bool,
 ) -> tuple[AttendanceVerdict, Rule]:
-    policy = hearing.policy
+    policy = facts.policy
     if not was_there:
         return AttendanceVerdict.ABSENT, Rule.NEVER_THERE
     if not counted or during < needed:
@@ -158,25 +158,25 @@ def _decided(
     return AttendanceVerdict.ATTENDED, Rule.THERE_IN_TIME
 
 
-def _stayed_to_an_end(hearing: VerdictInput, counted: Sequence[Span]) -> bool:
-    """Whether they are there still, were never there, or stayed until a call was ended for everybody."""
+def _stayed_to_an_end(facts: VerdictInput, counted: Sequence[Span]) -> bool:
+    """Whether they are still present, were never present, or stayed until a call was ended for everyone."""
     if not counted or counted[-1].end is None:
         return True
-    slack = hearing.policy.left_early_before
+    slack = facts.policy.left_early_before
     return any(
         span.start <= end and span.end is not None and span.end >= end - slack
         for span in counted
-        for end in hearing.requested_ends
+        for end in facts.requested_ends
     )
 
 
 def _from(spans: Iterable[Span], start: datetime) -> tuple[Span, ...]:
-    """What of the spans lies after the start: waiting for the others is not attending."""
+    """The parts of the spans after the start: waiting for the others is not attendance."""
     return tuple(Span(max(span.start, start), span.end) for span in spans if span.end is None or span.end > start)
 
 
 def _until(spans: Iterable[Span], end: datetime) -> tuple[Span, ...]:
-    """What of the spans lies before the end: who comes when it is over has not attended."""
+    """The parts of the spans before the end: a person who arrives after it has not attended."""
     return tuple(Span(span.start, min(span.end or end, end)) for span in spans if span.start < end)
 
 

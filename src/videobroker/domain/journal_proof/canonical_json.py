@@ -1,8 +1,7 @@
-"""The canonical form of JSON: one text for one value, so that it can be hashed.
+"""Canonical JSON for hashing: RFC 8785 (JSON Canonicalization Scheme) with exact numbers.
 
-RFC 8785 (JSON Canonicalization Scheme), with one difference: it rounds every number to a double. Here, an integer is
-written with all its digits, and so is a fraction that no double holds exactly: a changed digit must never be rounded
-away.
+RFC 8785 rounds every number to a double. This module writes integers, and fractions that no double represents exactly,
+with all their digits, so that a changed digit always changes the hash.
 """
 
 import json
@@ -14,7 +13,7 @@ _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=
 
 
 class _Fraction(Exception):
-    """There is a number with a fraction: Python would write it otherwise than the RFC."""
+    """The document contains a fraction, which Python formats differently from the RFC."""
 
 
 def _interrupt(_: str) -> Any:
@@ -24,7 +23,7 @@ def _interrupt(_: str) -> Any:
 def _exact(token: str) -> float | int | Decimal:
     number = Decimal(token)
     if number == number.to_integral_value():
-        # An exponent can be short and its number long.
+        # A short exponent can mean a huge number.
         if number.adjusted() > 4_000:
             raise ValueError("a number with thousands of digits")
         return int(number)
@@ -44,23 +43,23 @@ _EXACT_READER = json.JSONDecoder(parse_float=_exact, parse_constant=_refuse)
 
 
 def parse_json(source: str) -> tuple[Any, bool]:
-    """The value of a JSON text, and whether it is plain: `canonicalize` is much faster then.
+    """Parse JSON with exact numbers. Also return whether the value is plain, which makes `canonicalize` much faster.
 
-    Numbers are exact: a fraction that no double holds is a `Decimal`. Raises `ValueError` for what is not JSON and for
-    numbers of thousands of digits, `RecursionError` for what is nested a thousand times.
+    A fraction that no double represents exactly becomes a `Decimal`. Raises `ValueError` for invalid JSON and for
+    numbers with thousands of digits, `RecursionError` for about a thousand levels of nesting.
     """
     try:
         value, end = _PLAIN_READER.raw_decode(source)
         if end == len(source):
             return value, source.isascii() and "\\u" not in source
     except (_Fraction, ValueError):
-        # There is a fraction, or white space, or it is not JSON at all.
+        # The document has a fraction or whitespace, or is invalid.
         pass
     return _EXACT_READER.decode(source), False
 
 
 def canonicalize(value: Any, *, plain: bool = False) -> str:
-    """The canonical form. `plain`: every text in it is ASCII, and no number has a fraction."""
+    """The canonical form. `plain` asserts that all strings are ASCII and no number has a fraction."""
     if isinstance(value, str):
         return canonicalize_string(value)
     return _WRITER.encode(value) if plain else "".join(_pieces(value))
@@ -89,7 +88,7 @@ def _between(opening: str, inner: list[list[str]], closing: str) -> list[str]:
 
 
 def _number(value: float | Decimal) -> str:
-    """A number with a fraction, as ECMAScript writes it (ECMA-262, Number::toString)."""
+    """Format a number with a fraction as ECMAScript does (ECMA-262, Number::toString)."""
     number = Decimal(repr(value)) if isinstance(value, float) else value
     if not number.is_finite():
         raise ValueError(f"{value} is no JSON")

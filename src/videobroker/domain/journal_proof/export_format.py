@@ -1,13 +1,13 @@
-"""A journal in a file that proves itself: JSON Lines, checked without a database. `docs/journal.md` describes it.
+"""Export format of a journal: JSON Lines, verifiable without a database. `docs/journal.md` specifies it.
 
 Every line is canonical JSON, one object with one of these members:
 
-    journal   the first line: whose journal, in which format, and whether it is complete
-    event     what a leaf was made of; the leaves of a seal stand before it, in order
-    retired   a leaf whose row was taken out of the journal
-    seal      a seal, with its hash
-    pending   an event behind the last seal that accounts for something that was taken out
-    end       the last line: how much there was
+    journal   the first line: the app, the format version, and whether the export is complete
+    event     the content of a leaf; the leaves of a seal precede it, in order
+    retired   a leaf whose row was removed from the journal
+    seal      a seal with its hash
+    pending   an event after the last seal that accounts for redactions
+    end       the last line: the number of events and seals
 """
 
 from collections import Counter
@@ -48,28 +48,28 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ExportScope:
-    """What of a journal goes into the file."""
+    """The part of a journal that an export contains."""
 
     name: str
-    """Of the app."""
+    """The name of the app."""
     app_id: str
     personal: bool = True
-    """False: values of personal parts are withheld, and the file proves everything else."""
+    """False: values of personal parts are withheld. The export still proves everything else."""
     reference: str | None = None
-    """Only events about sessions with this reference, each with its way up to the root of its seal."""
+    """Only events about sessions with this reference, each with an inclusion proof."""
 
     @property
     def is_complete(self) -> bool:
-        """Every event is in it."""
+        """Whether the export contains every event."""
         return self.reference is None
 
     def takes(self, row: JournalRow) -> bool:
-        """Whether this row goes into the file."""
+        """Whether the export contains this row."""
         return self.is_complete or row.reference == self.reference
 
 
 def format_first_line(extract: ExportScope, now: datetime) -> str:
-    """Whose journal it is."""
+    """The `journal` line."""
     about = {
         "app": extract.app_id,
         "complete": extract.is_complete,
@@ -88,7 +88,7 @@ def format_event_line(
     index: int,
     path: Sequence[bytes] | None,
 ) -> str:
-    """A row, as its leaf was made of it."""
+    """The `event` line of a row. `path` is its inclusion proof, in an incomplete export."""
     salts = row.salts or b""
     shown = [
         (pointer, slice_salt(salts, number), value) for number, (pointer, value) in enumerate(split_row(row).personal)
@@ -114,7 +114,7 @@ def format_event_line(
 
 
 def format_retired_line(leaf: Leaf, redaction: Redaction, earlier: Sequence[Redaction], *, index: int) -> str:
-    """A row that was taken out, perhaps after some of its parts."""
+    """The `retired` line of a removed row. `earlier` are the parts that were removed before it."""
     erased = {
         each.pointer: {"by": each.entry_id, "commitment": each.commitment and each.commitment.hex()} for each in earlier
     }
@@ -123,12 +123,12 @@ def format_retired_line(leaf: Leaf, redaction: Redaction, earlier: Sequence[Reda
 
 
 def format_seal_line(seal: JournalSeal, stored: bytes) -> str:
-    """A seal."""
+    """The `seal` line."""
     return _line("seal", {"hash": stored.hex(), "says": seal.public()})
 
 
 def format_pending_line(entry_id: str, data: Mapping[str, Any], behind: Sequence[Redaction]) -> str:
-    """An event that is not sealed yet, and what it took out of rows that are not sealed either."""
+    """The `pending` line of an unsealed event, with its redactions of rows that are also unsealed."""
     parts = [
         [*each.position, each.pointer, each.commitment and each.commitment.hex()]
         for each in sorted(behind, key=lambda each: each.order)
@@ -138,7 +138,7 @@ def format_pending_line(entry_id: str, data: Mapping[str, Any], behind: Sequence
 
 
 def format_last_line(head: ChainHead | None, events: int) -> str:
-    """How much there was."""
+    """The `end` line."""
     number = 0 if head is None else head.number
     return _line("end", {"events": events, "head": None if head is None else head.hash.hex(), "seals": number})
 
@@ -148,12 +148,12 @@ def _line(kind: str, value: Mapping[str, Any]) -> str:
 
 
 class UnreadableExport(Exception):
-    """A line that is not of the format."""
+    """The file is not an export of a journal, or has an unsupported format version."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A leaf of the seal that is yet to come."""
+    """A leaf whose seal has not been read yet."""
 
     line: int
     event_id: str
@@ -164,15 +164,15 @@ class _Seen:
 
     @property
     def place(self) -> str:
-        """How findings name it."""
+        """The leaf as issues name it."""
         return f"{describe_row(self.event_id, self.position)} (line {self.line})"
 
 
 class ExportVerifier:
-    """Takes the lines of a file, and says in the end what is wrong with it."""
+    """Verifies an export line by line: call `add` for each line, then `finish`."""
 
     def __init__(self, *, head: bytes | None = None) -> None:
-        """`head` is the hash of some seal, kept elsewhere: it must be there."""
+        """`head` is the externally stored hash of a seal, which must exist."""
         self._wanted = head
         self._chain: SealChain | None = None
         self._app_id = ""
@@ -184,8 +184,8 @@ class ExportVerifier:
         self._findings: list[ProofIssue] = []
         self._counts: Counter[IssueType] = Counter()
 
-    def take(self, number: int, line: str) -> None:
-        """The next line, the first being 1. Raises `UnreadableExport` when the file is none of ours."""
+    def add(self, number: int, line: str) -> None:
+        """Verify the next line; `number` starts at 1. Raises `UnreadableExport` if the file is not an export."""
         line = line.removesuffix("\n")
         try:
             value, plain = parse_json(line)
@@ -195,15 +195,15 @@ class ExportVerifier:
             if self._chain is None and kind != "journal":
                 raise UnreadableExport("The file does not begin with a line that says whose journal it is.")
             if self._ended:
-                self._find(IssueType.INSERTED, f"Line {number} stands behind the end.")
+                self._find(IssueType.INSERTED, f"Line {number} is after the end.")
             self._readers[kind](self, number, what)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             if self._chain is None:
                 raise UnreadableExport("The file is not an export of a journal.") from error
             self._find(IssueType.CHANGED, f"Line {number} cannot be read.")
 
-    def close(self) -> ProofResult:
-        """There are no more lines: what came of it. Raises `UnreadableExport` for an empty file."""
+    def finish(self) -> ProofResult:
+        """Complete the verification after the last line. Raises `UnreadableExport` for an empty file."""
         if self._chain is None:
             raise UnreadableExport("The file is empty.")
         if not self._ended:
@@ -247,9 +247,9 @@ class ExportVerifier:
             self._note(ProofIssue(IssueType.CHANGED, sentence, event_id, position))
         else:
             self._events += 1
-        self._take_out(event_id, position, what["erased"])
+        self._add_redactions(event_id, position, what["erased"])
         if digest == given and public["type"] in set(ProofEvent):
-            # It accounts for what stands before it; the seal comes later, and covers both.
+            # The event accounts for redactions before it. The seal, which follows, covers both.
             self._ledger.settle(event_id, public["data"])
         path = [bytes.fromhex(each) for each in what.get("path", ())]
         self._seen.append(_Seen(number, event_id, position, int(what["index"]), given, path))
@@ -257,27 +257,27 @@ class ExportVerifier:
     def _retired(self, number: int, what: Mapping[str, Any]) -> None:
         position, digest = _position(what["position"]), bytes.fromhex(what["digest"])
         taken = {**what["erased"], WHOLE_ROW: {"by": what["by"], "commitment": what["digest"]}}
-        self._take_out(what["id"], position, taken)
+        self._add_redactions(what["id"], position, taken)
         self._seen.append(_Seen(number, what["id"], position, int(what["index"]), digest))
 
-    def _take_out(self, event_id: str, position: Position, taken: Mapping[str, Mapping[str, Any]]) -> None:
+    def _add_redactions(self, event_id: str, position: Position, taken: Mapping[str, Mapping[str, Any]]) -> None:
         for pointer, each in sorted(taken.items()):
             commitment = None if each["commitment"] is None else bytes.fromhex(each["commitment"])
-            self._ledger.take_out(Redaction(position, pointer, commitment, each["by"]), event_id)
+            self._ledger.add_redaction(Redaction(position, pointer, commitment, each["by"]), event_id)
 
     def _seal(self, number: int, what: Mapping[str, Any]) -> None:
         seal, seen = _seal_of(what["says"]), self._seen
         self._seals, self._seen = self._seals + 1, []
         complaint = self._chain.add(seal, bytes.fromhex(what["hash"]), self._wanted) if self._chain else None
         if canonicalize(seal.public()) != canonicalize(what["says"]):
-            complaint = f"Seal {seal.number} was rewritten: it says the same in other words."
+            complaint = f"Seal {seal.number} was rewritten: its content has another form."
         if complaint is None:
             complaint = self._root_complaint(seal, seen) if self.complete else _path_complaint(seal, seen)
         if complaint is not None:
             self._note(ProofIssue(IssueType.SEAL_BROKEN, f"{complaint} (line {number})", seal=seal.number))
 
     def _root_complaint(self, seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
-        """Name what is missing, out of order or too much among the leaves of a seal; what is wrong with the seal."""
+        """Report missing, reordered, and inserted leaves. Returns a message if the seal's root does not match."""
         leaves: dict[int, bytes] = {}
         reached = -1
         for each in seen:
@@ -286,7 +286,7 @@ class ExportVerifier:
                 self._note(ProofIssue(IssueType.INSERTED, sentence, each.event_id, each.position))
                 continue
             if each.index < reached:
-                sentence = f"{each.place} stands behind events that it was sealed before."
+                sentence = f"{each.place} is after events that it was sealed before."
                 self._note(ProofIssue(IssueType.REORDERED, sentence, each.event_id, each.position))
             reached = max(reached, each.index)
             leaves[each.index] = each.digest
@@ -302,7 +302,7 @@ class ExportVerifier:
         self._pending += 1
         for xid, seq, pointer, commitment in what["behind"]:
             known = None if commitment is None else bytes.fromhex(commitment)
-            self._ledger.take_out(Redaction((xid, seq), pointer, known, what["id"]), None)
+            self._ledger.add_redaction(Redaction((xid, seq), pointer, known, what["id"]), None)
         self._ledger.settle(what["id"], what["data"])
 
     def _end(self, number: int, what: Mapping[str, Any]) -> None:
@@ -340,7 +340,7 @@ def _path_complaint(seal: JournalSeal, seen: Sequence[_Seen]) -> str | None:
 
 
 def compute_digest(event: Mapping[str, Any]) -> bytes:
-    """The leaf of an event as it stands in a file."""
+    """The leaf hash of an `event` line."""
     commitments = {
         pointer: sha256(bytes.fromhex(each["salt"]) + canonicalize(each["value"]).encode()).hexdigest()
         for pointer, each in event.get("shown", {}).items()
@@ -373,8 +373,8 @@ def _seal_of(says: Mapping[str, Any]) -> JournalSeal:
 
 
 def verify_export(lines: Iterable[str], *, head: bytes | None = None) -> ProofResult:
-    """Whether a file is whole. Raises `UnreadableExport` when it is no export of a journal."""
+    """Verify an export. Raises `UnreadableExport` if the lines are not an export of a journal."""
     checking = ExportVerifier(head=head)
     for number, line in enumerate(lines, 1):
-        checking.take(number, line)
-    return checking.close()
+        checking.add(number, line)
+    return checking.finish()

@@ -1,28 +1,28 @@
-"""Merkle trees (RFC 6962, section 2.1; RFC 9162, section 2.1): one hash that stands for a list of entries.
+"""Merkle trees as in RFC 6962 and RFC 9162, section 2.1: one hash that commits to a list of entries.
 
-Every hash is SHA-256, 32 bytes. A leaf is hashed behind the byte 0x00 and a node behind 0x01: no leaf can be passed off
-as a node. A tree of n > 1 leaves splits at the largest power of two below n.
+Hashes are SHA-256, 32 bytes. Leaves are prefixed with the byte 0x00 and nodes with 0x01, so that a leaf cannot be
+presented as a node. A tree of n > 1 leaves splits at the largest power of two below n.
 """
 
 from collections.abc import Sequence
 from hashlib import sha256
 
 EMPTY_ROOT = sha256(b"").digest()
-"""The root of the tree without leaves."""
+"""The root of a tree without leaves."""
 
 
 def hash_leaf(entry: bytes) -> bytes:
-    """The leaf of an entry."""
+    """The hash of a leaf with this entry."""
     return sha256(b"\x00" + entry).digest()
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
-    """The node above two others."""
+    """The hash of the parent of two nodes."""
     return sha256(b"\x01" + left + right).digest()
 
 
 def compute_root(leaves: Sequence[bytes]) -> bytes:
-    """The root above these leaves."""
+    """The root of a tree with these leaf hashes."""
     if not leaves:
         return EMPTY_ROOT
     level = leaves
@@ -32,9 +32,9 @@ def compute_root(leaves: Sequence[bytes]) -> bytes:
 
 
 def build_inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The hashes beside the way from the leaf at `index` up to the root, from below.
+    """The sibling hashes on the path from the leaf at `index` to the root, starting at the leaf.
 
-    Raises `IndexError` where there is no such leaf.
+    Raises `IndexError` for an index without a leaf.
     """
     if not 0 <= index < len(leaves):
         raise IndexError(f"there is no leaf {index} among {len(leaves)}")
@@ -48,15 +48,15 @@ def build_inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def compute_root_from_proof(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
-    """The root of a tree of `count` leaves, if this leaf stands at `index` and the path is right.
+    """The root of a tree of `count` leaves that follows from this leaf at `index` and its inclusion proof.
 
-    None when the path has not as many hashes as such a tree asks for. The caller compares the root.
+    None if the proof has the wrong number of hashes for such a tree. The caller must compare the root.
     """
     if not 0 <= index < count:
         return None
     rest, last, found = list(path), count - 1, leaf
     while last:
-        # The last node of a level has nobody beside it when its number is even: it is passed up as it is.
+        # The last node of a level has no sibling if its index is even: it moves up unchanged.
         if index & 1 or index < last:
             if not rest:
                 return None

@@ -1,11 +1,11 @@
-"""How the journal proves itself: what is hashed of a row, what a seal says, and what may be missing and why.
+"""Tamper evidence of the journal: leaves, seals, and redactions.
 
-A row has public parts and personal ones. The row's leaf holds the public parts as they are, and of each personal part
-only a commitment, SHA-256(salt || canonical JSON of the value). Whoever has the salt can show that the value is the
-right one; when salt and value are gone, nobody can guess it, and the leaf stays what it was.
+A row has public and personal parts. Its leaf hashes the public parts, and a commitment for each personal part:
+SHA-256(salt || canonical JSON of the value). The salt proves the value. After salt and value are erased, the value
+cannot be guessed, and the leaf does not change.
 
-A seal stands for the rows since the seal before it: the root of their Merkle tree, and the hash of that other seal.
-`docs/journal.md` describes all of it for those who check an export without this program.
+A seal covers the rows since the previous seal: it contains the root of their Merkle tree and the hash of the previous
+seal. `docs/journal.md` specifies the format for verification without this program.
 """
 
 import secrets
@@ -22,23 +22,23 @@ from videobroker.domain.times import utc
 
 SALT_BYTES = 32
 GENESIS = bytes(32)
-"""What the first seal of an app names as the hash of the one before."""
+"""The `previous` hash of an app's first seal."""
 MAX_SEAL_ROWS = 10_000
-"""Rows."""
+"""Rows of one seal at most."""
 
 Position = tuple[int, int]
-"""The place of a row in its app's journal: transaction id and number."""
+"""The position of a row in its app's journal: transaction ID and sequence number."""
 
 PERSONAL_IN_DATA = frozenset({"user_id", "provider_user_id"})
-"""Members of `data`, at any depth, that name a person when they are texts."""
+"""Members of `data`, at any depth, that identify a person if they are strings."""
 REPORTED_DETAILS = "details"
-"""The member of `data` that holds what the app reported: anything, so all of it is taken as personal."""
+"""The member of `data` with the app's report. It can contain anything, so all of it counts as personal."""
 WHOLE_ROW = ""
 """The JSON Pointer of a whole row."""
 
 
 class JournalRow(NamedTuple):
-    """A row of the journal, as the database has it; ids as text."""
+    """A row of the journal table, with IDs as strings."""
 
     xid: int
     seq: int
@@ -54,18 +54,18 @@ class JournalRow(NamedTuple):
     user_agent: str | None
     asked_by_user_id: str | None
     data: str
-    """JSON, as a text."""
+    """JSON."""
     salts: bytes | None
-    """The salts of its personal parts, in the order of their pointers; None when it has none."""
+    """The concatenated salts of the personal parts, in the order of their pointers; None without personal parts."""
 
     @property
     def position(self) -> Position:
-        """Its place."""
+        """The position in the app's journal."""
         return self.xid, self.seq
 
 
 class Leaf(NamedTuple):
-    """What a seal holds of one row."""
+    """The leaf of one row in a seal."""
 
     xid: int
     seq: int
@@ -75,34 +75,34 @@ class Leaf(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Something that was taken out of the journal: one personal part of a row, or a whole row."""
+    """One removal from the journal: a personal part of a row, or a whole row."""
 
     position: Position
     pointer: str
     """Which part: a JSON Pointer (RFC 6901) such as `/user_id` or `/data/provider_user_id`; `WHOLE_ROW` for the row."""
     commitment: bytes | None
-    """Stands in the leaf for the part; for a whole row, the leaf itself. None: gone before the row was sealed."""
+    """The commitment of the part in the leaf; for a whole row, the leaf itself. None: removed before sealing."""
     entry_id: str
-    """The event that says so: `person.erased` or `journal.retired`."""
+    """The event that accounts for it: `person.erased` or `journal.retired`."""
 
     def line(self) -> bytes:
-        """As the event accounts for it."""
+        """The line that the accounting event hashes."""
         commitment = "-" if self.commitment is None else self.commitment.hex()
         return f"{self.position[0]}.{self.position[1]} {self.pointer} {commitment}\n".encode()
 
     @property
     def order(self) -> tuple[Position, str]:
-        """The order in which an event accounts for what was taken out."""
+        """Sort key: the order in which an event accounts for its redactions."""
         return self.position, self.pointer
 
 
 def compute_account_digest(redactions: Sequence[Redaction]) -> str:
-    """What the event says about everything that it took out: SHA-256 over the lines in order, as hex."""
+    """The digest by which an event accounts for its redactions: hex SHA-256 of their lines in order."""
     return sha256(b"".join(each.line() for each in sorted(redactions, key=lambda each: each.order))).hexdigest()
 
 
 class ProofEvent(StrEnum):
-    """The types of events that account for what is missing; the proof rests on them."""
+    """The event types that account for redactions. Verification depends on them."""
 
     ERASED = "person.erased"
     RETIRED = "journal.retired"
@@ -110,24 +110,24 @@ class ProofEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JournalSeal:
-    """What stands for some rows of an app's journal, and for all rows before them."""
+    """Commits to some rows of an app's journal, and through `previous` to all rows before them."""
 
     app_id: str
     number: int
-    """1 for the first."""
+    """Starting at 1."""
     first: Position
     last: Position
     count: int
     oldest_at: datetime
-    """When the oldest of its rows happened."""
+    """The earliest `occurred_at` of its rows."""
     newest_at: datetime
     root: bytes
     previous: bytes
-    """The hash of the seal before."""
+    """The hash of the previous seal."""
     sealed_at: datetime
 
     def public(self) -> dict[str, Any]:
-        """What is hashed."""
+        """The content that `hash` covers."""
         return {
             "app": self.app_id,
             "count": self.count,
@@ -143,29 +143,29 @@ class JournalSeal:
         }
 
     def hash(self) -> bytes:
-        """SHA-256 over the canonical JSON: 32 bytes."""
+        """SHA-256 of the canonical JSON: 32 bytes."""
         return sha256(canonicalize(self.public()).encode()).digest()
 
 
 def format_moment(at: datetime) -> str:
-    """RFC 3339 in UTC, always with six digits of microseconds: one text for one moment."""
-    # Without the offset, which is +00:00.
+    """RFC 3339 in UTC, always with six fractional digits, so that the text is canonical."""
+    # Cut off the offset, which is +00:00.
     return (at if at.tzinfo is UTC else utc(at)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 class RowParts(NamedTuple):
-    """A row, taken apart."""
+    """The personal parts of a row, and the rest of its data."""
 
     personal: tuple[tuple[str, str], ...]
-    """JSON Pointers of the personal parts and the canonical JSON of their values, by pointer."""
+    """JSON Pointer and canonical JSON value of each personal part, sorted by pointer."""
     data: str
     """The canonical JSON of the rest of `data`."""
 
 
 def split_row(row: JournalRow) -> RowParts:
-    """What of the row is personal, and the rest of its data."""
+    """Separate the personal parts of a row from the rest of its data."""
     inside, rest = _data_parts(row.data)
-    # By pointer, since these names are: `/asked_by_user_id`, `/data/...`, `/ip`, ...
+    # Appended in the order of their pointers.
     personal = (
         [("/asked_by_user_id", canonicalize_string(row.asked_by_user_id))] if row.asked_by_user_id is not None else []
     )
@@ -191,7 +191,7 @@ def _data_parts(data: str) -> tuple[list[tuple[str, str]], str]:
             value, plain=plain
         )
     except (ValueError, RecursionError):
-        # Numbers with thousands of digits, or a thousand brackets: nothing of ours. The text itself will do.
+        # Numbers with thousands of digits, or very deep nesting: not written by this program. Hash the raw text.
         return [], canonicalize_string(data)
 
 
@@ -214,19 +214,19 @@ def _without_personal(value: Any, pointer: str, found: list[tuple[str, Any]]) ->
 
 
 def compute_commitment(salt: bytes, value: str) -> bytes:
-    """What stands for a personal part: `value` is its canonical JSON."""
+    """The commitment of a personal part. `value` is its canonical JSON."""
     return sha256(salt + value.encode()).digest()
 
 
 def slice_salt(salts: bytes, index: int) -> bytes:
-    """One salt out of many."""
+    """The salt of the personal part at `index`."""
     return salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]
 
 
 def compute_leaf_digest(app_id: str, row: JournalRow, withheld: Mapping[str, bytes] | None = None) -> bytes | None:
-    """The leaf of a row: 32 bytes. `withheld` are the commitments of parts that were taken out of it.
+    """The leaf hash of a row, 32 bytes. `withheld` are the commitments of removed parts, by pointer.
 
-    None when the salts do not belong to its personal parts: then it is not as it was sealed.
+    None if the number of salts does not match the personal parts: the row was changed after sealing.
     """
     return _leaf_digest(app_id, row, split_row(row), row.salts or b"", withheld)
 
@@ -246,7 +246,7 @@ def _leaf_digest(
 
 
 def _digest(app_id: str, row: JournalRow, commitments: Sequence[tuple[str, str]], data: str) -> bytes:
-    """The leaf of `build_public_row` with the commitments. Written out, for it runs a million times."""
+    """The leaf hash of `build_public_row` with the commitments. Formatted by hand, because it runs a million times."""
     promised = ",".join([f'{canonicalize_string(pointer)}:"{each}"' for pointer, each in commitments])
     entry = (
         f'{{"app":"{app_id}","commitments":{{{promised}}},"data":{data},"id":"{row.id}",'
@@ -261,7 +261,7 @@ def _text(value: str | None) -> str:
 
 
 def build_public_row(app_id: str, row: JournalRow) -> dict[str, Any]:
-    """The parts of a row that everybody may know: its leaf's entry without the commitments."""
+    """The public parts of a row: its leaf's entry without the commitments."""
     return {
         "app": app_id,
         "data": parse_json(split_row(row).data)[0],
@@ -278,20 +278,20 @@ def build_public_row(app_id: str, row: JournalRow) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SealingResult:
-    """A new seal, and what has to be kept with it."""
+    """A new seal, and the leaves and salts to store with it."""
 
     seal: JournalSeal
     leaves: tuple[Leaf, ...]
     salts: tuple[tuple[Position, bytes], ...]
-    """Of the rows that have personal parts."""
+    """By position, for the rows that have personal parts."""
 
 
 def seal_rows(
     app_id: str, rows: Sequence[JournalRow], previous: tuple[int, bytes] | None, *, now: datetime
 ) -> SealingResult:
-    """Seal rows, which are in order and at least one; `previous` are number and hash of the seal before.
+    """Seal at least one row. The rows must be in order of their positions.
 
-    They get new salts.
+    `previous` is the number and hash of the previous seal. Every personal part gets a new random salt.
     """
     number, previous_hash = previous or (0, GENESIS)
     leaves, salted = [], []

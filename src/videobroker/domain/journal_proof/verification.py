@@ -1,7 +1,6 @@
-"""Compares a journal with its seals, and names every row that is not as it was sealed.
+"""Verification of a journal against its seals, row by row.
 
-Batches come in order, as many as there are; what is kept between them grows only with what is wrong, and with what was
-rightly taken out.
+The journal is processed in ordered batches. Memory grows only with the number of issues and of redactions.
 """
 
 from collections import Counter
@@ -26,36 +25,36 @@ from videobroker.domain.journal_proof.proof import (
 )
 
 MAX_LISTED_ISSUES = 1_000
-"""So many are named; all are counted."""
+"""At most this many issues are listed. All are counted."""
 
 
 class IssueType(StrEnum):
-    """What can be wrong."""
+    """The type of an issue."""
 
     CHANGED = "changed"
-    """A row is not as it was sealed."""
+    """A row was changed after sealing."""
     REMOVED = "removed"
-    """A row that was sealed is not there, and nothing accounts for that."""
+    """A sealed row is missing, and no event accounts for it."""
     INSERTED = "inserted"
-    """A row stands among sealed ones that was not sealed."""
+    """A row between sealed rows was not sealed."""
     REORDERED = "reordered"
-    """A row stands at another place than the one it was sealed at."""
+    """A row is at another position than when it was sealed."""
     SEAL_BROKEN = "seal_broken"
-    """A seal, or what it stands for, was rewritten."""
+    """A seal or its leaves were rewritten."""
     HEAD_MISSING = "head_missing"
-    """The hash that was kept elsewhere is not the hash of any seal."""
+    """The externally stored head is not the hash of any seal."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProofIssue:
-    """One thing that is wrong."""
+    """One deviation of the journal from its seals."""
 
     wrong: IssueType
     sentence: str
     event_id: str | None = None
     position: Position | None = None
     seal: int | None = None
-    """The number of the seal, for a broken one."""
+    """The number of the seal, for `SEAL_BROKEN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +67,36 @@ class ChainHead:
 
 @dataclass(frozen=True, slots=True)
 class ProofResult:
-    """What came of it."""
+    """The result of a verification."""
 
     rows: int
-    """Rows that are as they were sealed."""
+    """Rows that match their seals."""
     seals: int
     unsealed: int
-    """Rows that wait for the next seal: nothing is known about them yet."""
+    """Rows after the last seal, which cannot be verified yet."""
     erased: int
-    """Personal parts that were taken out, accounted for by a `person.erased`."""
+    """Removed personal parts that a `person.erased` accounts for."""
     retired: int
-    """Rows that were taken out, accounted for by a `journal.retired`."""
+    """Removed rows that a `journal.retired` accounts for."""
     head: ChainHead | None
     findings: tuple[ProofIssue, ...]
-    """The first ones."""
+    """The first `MAX_LISTED_ISSUES`."""
     counts: Mapping[IssueType, int]
-    """Of all."""
+    """The number of all issues by type."""
 
     @property
     def is_whole(self) -> bool:
-        """Nothing is wrong."""
+        """Whether there are no issues."""
         return not self.counts
 
 
 @dataclass(frozen=True, slots=True)
 class SealedBatch:
-    """Some seals in order, with everything that stands behind the seals before and not behind the last of these."""
+    """Successive seals, and everything between the previous batch and the last of these seals."""
 
     seals: Sequence[JournalSeal]
     hashes: Sequence[bytes]
-    """As they were stored."""
+    """The stored hashes of the seals."""
     leaves: Sequence[Leaf]
     rows: Sequence[JournalRow]
     redactions: Sequence[Redaction]
@@ -105,62 +104,64 @@ class SealedBatch:
 
 @dataclass(frozen=True, slots=True)
 class UnsealedRest:
-    """What stands behind the last seal."""
+    """The rows after the last seal."""
 
     unsealed: int
     entries: Mapping[str, Mapping[str, Any]]
-    """The data of events that account for something."""
+    """The data of accounting events, by event ID."""
     redactions: Sequence[Redaction]
     leaves: int = 0
-    """There should be none."""
+    """Leaves without a seal. There should be none."""
 
 
 @dataclass(slots=True)
 class _Account:
-    """What was taken out in the name of an event, so far."""
+    """The redactions that name one event, so far."""
 
     lines: Any = field(default_factory=sha256)
-    taken: list[tuple[Redaction, str | None]] = field(default_factory=list)
+    redactions: list[tuple[Redaction, str | None]] = field(default_factory=list)
 
 
 class RedactionLedger:
-    """Who accounts for what is missing. Whatever nobody accounts for is found in the end."""
+    """Matches redactions with the events that account for them. Redactions without an event become issues."""
 
     def __init__(self) -> None:
         self._open: dict[str, _Account] = {}
         self.erased = 0
         self.retired = 0
 
-    def take_out(self, redaction: Redaction, event_id: str | None) -> None:
-        """Something was taken out; in the order of `Redaction.order`."""
+    def add_redaction(self, redaction: Redaction, event_id: str | None) -> None:
+        """Add a redaction. Calls must follow `Redaction.order`, which the accounting event's digest depends on."""
         account = self._open.setdefault(redaction.entry_id, _Account())
         account.lines.update(redaction.line())
-        account.taken.append((redaction, event_id))
+        account.redactions.append((redaction, event_id))
 
     def settle(self, entry_id: str, data: Mapping[str, Any]) -> None:
-        """An event stands in the journal and accounts for everything so far that names it, if the digest is right."""
+        """Accept all redactions so far that name this event, if its digest matches them."""
         account = self._open.get(entry_id)
         if account is not None and data.get("digest") == account.lines.hexdigest():
             del self._open[entry_id]
-            self.retired += sum(redaction.pointer == WHOLE_ROW for redaction, _ in account.taken)
-            self.erased += sum(redaction.pointer != WHOLE_ROW for redaction, _ in account.taken)
+            self.retired += sum(redaction.pointer == WHOLE_ROW for redaction, _ in account.redactions)
+            self.erased += sum(redaction.pointer != WHOLE_ROW for redaction, _ in account.redactions)
 
     def unaccounted(self) -> Iterable[ProofIssue]:
-        """What was taken out without an event that says so."""
+        """The redactions that no event accounts for, as issues."""
         for entry_id, account in self._open.items():
-            for redaction, event_id in account.taken:
+            for redaction, event_id in account.redactions:
                 place = describe_row(event_id, redaction.position)
                 if redaction.pointer == WHOLE_ROW:
-                    sentence = f"{place} is not there. It is said that {entry_id} retired it, which does not say so."
+                    sentence = (
+                        f"{place} is missing: {entry_id} is named as its retirement, but does not account for it."
+                    )
                     yield ProofIssue(IssueType.REMOVED, sentence, event_id, redaction.position)
                 else:
-                    sentence = f"{place} lacks {redaction.pointer}. It is said that {entry_id} erased it, "
-                    sentence += "which does not say so."
+                    sentence = f"{place} lacks {redaction.pointer}: "
+                    sentence += f"{entry_id} is named as its erasure, but does not account for it."
                     yield ProofIssue(IssueType.CHANGED, sentence, event_id, redaction.position)
 
 
 class SealChain:
-    """The seals, one after the other."""
+    """Checks that each seal is intact and continues the previous one."""
 
     def __init__(self, app_id: str) -> None:
         self._app_id = app_id
@@ -169,30 +170,30 @@ class SealChain:
         self.seen: set[bytes] = set()
 
     def add(self, seal: JournalSeal, stored: bytes, wanted: bytes | None) -> str | None:
-        """The next seal; a sentence when it is not what was sealed. `wanted`: a hash to look out for."""
+        """Add the next seal. Returns a message if it is broken. A seal with the hash `wanted` is added to `seen`."""
         actual, before = seal.hash(), self.head
         number, previous = (0, GENESIS) if before is None else (before.number, before.hash)
         last, self._last = self._last, seal.last
-        # What was complained about once is not complained about again at the next seal.
+        # Continue from the stored hash, so that one broken seal is not reported again at the next one.
         self.head = ChainHead(seal.number, stored)
         if actual == wanted:
             self.seen.add(actual)
         if seal.number != number + 1:
-            return f"Seal {number + 1} is not there: seal {seal.number} comes next."
+            return f"Seal {number + 1} is missing: seal {seal.number} follows seal {number}."
         if stored != actual:
-            return f"Seal {seal.number} was rewritten: its hash is not the hash of what it says."
+            return f"Seal {seal.number} was rewritten: its hash does not match its content."
         if seal.previous != previous:
-            return f"Seal {seal.number} does not go on from seal {number}: one of them was rewritten."
+            return f"Seal {seal.number} does not continue seal {number}: one of them was rewritten."
         if seal.app_id != self._app_id or not last < seal.first <= seal.last:
-            return f"Seal {seal.number} stands for rows that others stand for."
+            return f"Seal {seal.number} covers rows of other seals."
         return None
 
 
 class JournalVerifier:
-    """Takes a journal in batches, and says in the end what is wrong with it."""
+    """Verifies a journal in batches: call `add` for each batch in order, then `finish`."""
 
     def __init__(self, app_id: str, *, head: bytes | None = None) -> None:
-        """`head` is the hash of some seal, kept elsewhere: it must be there."""
+        """`head` is the externally stored hash of a seal, which must exist."""
         self._app_id = app_id
         self._wanted = head
         self._chain = SealChain(app_id)
@@ -203,15 +204,15 @@ class JournalVerifier:
         self._findings: list[ProofIssue] = []
         self._counts: Counter[IssueType] = Counter()
 
-    def take(self, batch: SealedBatch) -> None:
-        """The next batch."""
+    def add(self, batch: SealedBatch) -> None:
+        """Verify the next batch."""
         rows = {(row[0], row[1]): row for row in batch.rows}
         redactions: dict[Position, list[Redaction]] = {}
         for redaction in batch.redactions:
             redactions.setdefault(redaction.position, []).append(redaction)
         names = {leaf[:2]: leaf.event_id for leaf in batch.leaves} if redactions else {}
         for redaction in batch.redactions:
-            self._ledger.take_out(redaction, names.get(redaction.position))
+            self._ledger.add_redaction(redaction, names.get(redaction.position))
         begin = 0
         for seal, stored in zip(batch.seals, batch.hashes, strict=True):
             end = begin
@@ -230,7 +231,7 @@ class JournalVerifier:
         rows: dict[Position, JournalRow],
         redactions: Mapping[Position, Sequence[Redaction]],
     ) -> None:
-        """Compare what a seal stands for; its rows are taken out of `rows`."""
+        """Verify a seal and its rows. The rows are removed from `rows`."""
         self._seals += 1
         found, digests = [], []
         for leaf in leaves:
@@ -270,18 +271,18 @@ class JournalVerifier:
             self._vacant[leaf.event_id] = leaf[:2]
             self._strays.setdefault(row.id, []).append(row.position)
 
-    def missing(self) -> Sequence[str]:
-        """The ids of sealed rows that are not at their place; perhaps some of them stand behind the last seal."""
+    def list_missing(self) -> Sequence[str]:
+        """The IDs of sealed rows that are not at their positions. Some may be after the last seal."""
         return list(self._vacant)
 
-    def stands_at(self, event_id: str, position: Position) -> None:
-        """A row that is missing stands here, behind the last seal."""
+    def report_position(self, event_id: str, position: Position) -> None:
+        """Report that a missing row is at this position, after the last seal."""
         self._strays.setdefault(event_id, []).append(position)
 
-    def close(self, rest: UnsealedRest) -> ProofResult:
-        """There are no more batches: what came of it."""
+    def finish(self, rest: UnsealedRest) -> ProofResult:
+        """Complete the verification after the last batch."""
         for redaction in sorted(rest.redactions, key=lambda each: each.order):
-            self._ledger.take_out(redaction, None)
+            self._ledger.add_redaction(redaction, None)
         for entry_id, data in rest.entries.items():
             self._ledger.settle(entry_id, data)
         self._place_strays()
@@ -290,9 +291,7 @@ class JournalVerifier:
         head = self._chain.head
         if rest.leaves:
             number = 1 if head is None else head.number + 1
-            self._find(
-                ProofIssue(IssueType.SEAL_BROKEN, f"Seal {number} is not there, but leaves of it are.", seal=number)
-            )
+            self._find(ProofIssue(IssueType.SEAL_BROKEN, f"Seal {number} is missing, but it has leaves.", seal=number))
         if self._wanted is not None and self._wanted not in self._chain.seen:
             sentence = f"No seal has the hash {self._wanted.hex()}: the seals were rewritten, or the newest removed."
             self._find(ProofIssue(IssueType.HEAD_MISSING, sentence))
@@ -331,7 +330,7 @@ _ACCOUNTS = frozenset(each.value for each in ProofEvent)
 
 
 def describe_row(event_id: str | None, position: Position) -> str:
-    """How findings name a row."""
+    """The row as issues name it."""
     name = "A row" if event_id is None else f"Event {event_id}"
     return f"{name} at {position[0]}.{position[1]}"
 
@@ -358,10 +357,10 @@ def _root_of(digests: Sequence[bytes | None]) -> bytes | None:
 def _leaves_differ(
     seal: JournalSeal, leaves: Sequence[Leaf], digests: Sequence[bytes | None], *, innocent: bool
 ) -> str:
-    """What is wrong with the leaves of a seal. `innocent`: their rows give the seal's root."""
+    """A message about the leaves of a seal. `innocent` means that the rows still yield the seal's root."""
     if innocent:
         names = [leaf.event_id for leaf, each in zip(leaves, digests, strict=True) if leaf.digest != each]
         return f"Leaves of seal {seal.number} were changed, their rows were not: {', '.join(names[:10])}."
     if len(leaves) != seal.count:
-        return f"Seal {seal.number} stands for {seal.count} rows, but {len(leaves)} leaves of it are there."
+        return f"Seal {seal.number} covers {seal.count} rows, but has {len(leaves)} leaves."
     return f"The leaves of seal {seal.number} do not give its root: some of them, or the root, were changed."

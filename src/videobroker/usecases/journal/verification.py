@@ -18,16 +18,16 @@ async def verify_journal(
     `head` is the hash of a seal that was kept elsewhere: it must be the hash of one of them. `advanced` is told how
     many leaves were compared since it was told last.
     """
-    audit, last = JournalVerifier(str(app.id), head=head), seals.BEGINNING
+    verifier, last = JournalVerifier(str(app.id), head=head), seals.BEGINNING
     async with seals.snapshot(broker.store) as connection:
         async for batch in _ahead(seals.batches(connection, app.id)):
-            await asyncio.to_thread(audit.take, batch)
+            await asyncio.to_thread(verifier.add, batch)
             last = max(last, *(seal.last for seal in batch.seals))
             advanced(len(batch.leaves))
-        if missing := audit.missing():
+        if missing := verifier.list_missing():
             for event_id, position in await seals.positions_after(connection, app.id, last, missing):
-                audit.stands_at(event_id, position)
-        return audit.close(await seals.read_unsealed(connection, app.id, last))
+                verifier.report_position(event_id, position)
+        return verifier.finish(await seals.read_unsealed(connection, app.id, last))
 
 
 async def _ahead(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[SealedBatch]:
