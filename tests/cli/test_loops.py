@@ -1,4 +1,4 @@
-"""The service runs on uvloop, the tests on the loop that they are told."""
+"""The service runs on uvloop, the tests on the configured loop."""
 
 import asyncio
 import os
@@ -6,15 +6,15 @@ import os
 from videobroker.cli.serve import server_config
 from videobroker.cli.starting import event_loop
 from videobroker.settings import Settings
-from videobroker.web.plain_http import PlainHttp
+from videobroker.web.http.connection_guard import GuardedUvicornProtocol
 
 
-async def test_tests_run_on_the_loop_that_they_are_told() -> None:
-    told = os.environ.get("PYTEST_LOOP") == "uvloop"
-    assert type(asyncio.get_running_loop()).__module__.startswith("uvloop") == told
+async def test_tests_run_on_the_configured_loop() -> None:
+    is_uvloop = os.environ.get("PYTEST_LOOP") == "uvloop"
+    assert type(asyncio.get_running_loop()).__module__.startswith("uvloop") == is_uvloop
 
 
-def test_the_service_runs_on_uvloop_and_speaks_http_with_a_way_for_plain_requests(settings: Settings) -> None:
+def test_the_service_runs_on_uvloop_behind_the_guard(settings: Settings) -> None:
     config = server_config(settings, "postgresql://nowhere/nothing")
     config.load()
     factory = config.get_loop_factory()
@@ -22,7 +22,7 @@ def test_the_service_runs_on_uvloop_and_speaks_http_with_a_way_for_plain_request
     loop = factory()
     loop.close()
     assert type(loop).__module__.startswith("uvloop")
-    assert issubclass(config.http_protocol_class, PlainHttp)
+    assert config.http_protocol_class is GuardedUvicornProtocol
 
 
 def test_the_worker_runs_on_the_loop_of_the_service() -> None:

@@ -17,10 +17,10 @@ from videobroker.cli import logs
 from videobroker.cli.starting import Wait, leave, prepare
 from videobroker.settings import Settings
 from videobroker.web.app import create_app
+from videobroker.web.http.connection_guard import GuardedUvicornProtocol, ReportResponses
 from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk
-from videobroker.web.plain_http import plain_http
 
 GRACE_SECONDS = 15
 """How long running requests may take to finish when the service stops."""
@@ -91,10 +91,10 @@ def server_config(
     )
     extend(app)
     return uvicorn.Config(
-        ForwardedHeaders(app, settings.forwarded_allow_ips),
+        ReportResponses(ForwardedHeaders(app, settings.forwarded_allow_ips)),
         host=settings.host,
         port=settings.port,
-        http=plain_http(app.short_way),
+        http=GuardedUvicornProtocol,
         ws="none",
         log_config=None,
         access_log=False,

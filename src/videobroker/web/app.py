@@ -8,16 +8,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videobroker.broker import Broker
 from videobroker.domain.api_keys import SCOPE_DESCRIPTIONS
 from videobroker.web import api_docs, console, health, provider_webhooks, v1
 from videobroker.web.console.access import ConsoleAccess
-from videobroker.web.fast_lane import FastLane, ShortWay
+from videobroker.web.fast_path import Constant, FastPath, Resolvers
 from videobroker.web.http import problems
 from videobroker.web.http.access_log import RequestsLog
+from videobroker.web.http.auth import ApiKeyResolver, identify
 from videobroker.web.http.cors import Origins
+from videobroker.web.http.idempotency import WITHOUT_KEY, once_only
 from videobroker.web.http.problems import Problem, described
 from videobroker.web.http.requests import BodyLimit, PlainPaths, by_name
 from videobroker.web.http.semantics import AnswerHead, RequireHost, SendDefaultHeaders
@@ -30,7 +32,7 @@ from videobroker.web.pages.call_site import CallSite, ConsoleElsewhere
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK, PageSettings
 from videobroker.web.pages.policy import Sdk
 from videobroker.web.v1 import event_catalog
-from videobroker.web.v1.plain_doors import plain_door
+from videobroker.web.v1.session_router import kind_of, session_kind
 
 DESCRIPTION = """\
 Register bookings and groups, ask who may enter now, and get join credentials for 100ms and Agora.
@@ -64,18 +66,30 @@ TAGS = [
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
 
 
-class Service(FastAPI):
-    """The application, with what every request meets before the framework does anything."""
+FAST_RESOLVERS: Resolvers = {
+    identify: ApiKeyResolver,
+    once_only: lambda _route, _scopes: Constant(WITHOUT_KEY),
+    session_kind: lambda route, _scopes: Constant(kind_of(route.original_route)),
+    provider_webhooks.received_delivery: provider_webhooks.DeliveryResolver,
+}
+"""How the fast path resolves the dependencies of its operations."""
 
-    def __init__(self, **said: Any) -> None:
-        super().__init__(**said)
-        self.short_way = ShortWay(lambda: self.state.broker, lanes=(plain_door, provider_webhooks.plain_hook))
-        ordinary_way = AnswerHead(SendDefaultHeaders(RequestsLog(RequireHost(super().__call__))))
-        self._front = FastLane(ordinary_way, self.short_way)
+
+class Service(FastAPI):
+    """The application, with the middleware that surrounds the framework."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._framework = AnswerHead(SendDefaultHeaders(RequestsLog(RequireHost(super().__call__))))
+        self._outermost: ASGIApp = self._framework
+
+    def enable_fast_path(self) -> None:
+        """Serve marked operations on the fast path. Call it when all routes are there."""
+        self._outermost = FastPath(self, self._framework, FAST_RESOLVERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        await self._front(scope, receive, send)
+        await self._outermost(scope, receive, send)
 
 
 def create_app(
@@ -134,6 +148,7 @@ def create_app(
     if door is not None:
         console.install(app, door)
     app.webhooks.include_router(event_catalog.webhooks)
+    app.enable_fast_path()
     # FastAPI's documented way to extend the document.
     app.openapi = lambda: _contract(app)  # type: ignore[method-assign]
     return app

@@ -1,10 +1,10 @@
-"""Where providers tell us who comes and goes."""
+"""Where providers deliver their webhooks."""
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Request, Security
+from fastapi import APIRouter, Depends, Path, Request, Response, Security
+from fastapi.routing import RouteContext
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict
 
@@ -12,13 +12,10 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.struct import Struct
 from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, hear
-from videobroker.web.fast_lane import Client
+from videobroker.web.fast_path import FastRequest, Headers, fast_path
+from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
-from videobroker.web.http.requests import by_name, of_this_moment
-from videobroker.web.http.semantics import is_host
-
-# The names of apps, as they stand in the address that we give to providers.
-_PATH = re.compile(rb"/hooks/(100ms|agora)/([A-Za-z0-9_-]{1,64})")
+from videobroker.web.http.requests import by_name
 
 router = APIRouter(prefix="/hooks", tags=["webhooks in"], generate_unique_id_function=by_name)
 
@@ -48,12 +45,41 @@ class WebhookReceipt(BaseModel):
     status: Literal["kept", "known"]
 
 
-async def _keep(request: Request, app: str, provider: ProviderName) -> WebhookReceipt:
-    broker: Broker = request.app.state.broker
-    # The signature is over the bytes as they came.
-    body = await request.body()
-    new = await hear(broker, app, provider, _first_of_each(request.headers.raw), body, now=broker.now())
-    return WebhookReceipt(status="kept" if new else "known")
+class Delivery(Struct):
+    """A webhook as it was received. Its signature covers the bytes of the body."""
+
+    broker: Broker
+    headers: Mapping[str, str]
+    """By name in lower case; of a repeated header, the first."""
+    body: bytes
+    hidden_from_repr = ("headers", "body")
+
+    async def store(self, app: str, provider: ProviderName) -> Response:
+        """Store it, and confirm that."""
+        new = await hear(self.broker, app, provider, self.headers, self.body, now=self.broker.now())
+        return JsonFields({"status": "kept" if new else "known"})
+
+
+async def received_delivery(request: Request) -> Delivery:
+    """The webhook in this request."""
+    return Delivery(request.app.state.broker, _first_of_each(request.headers.raw), await request.body())
+
+
+class DeliveryResolver:
+    """Resolves `received_delivery` on the fast path."""
+
+    def __init__(self, _route: RouteContext, _scopes: Sequence[str]) -> None: ...
+
+    def accepts(self, _: Headers) -> bool:
+        """Every header is passed on."""
+        return True
+
+    async def resolve(self, request: FastRequest) -> Delivery:
+        """The webhook in this request."""
+        return Delivery(request.broker, _first_of_each(request.headers.items()), request.body)
+
+
+ReceivedDelivery = Annotated[Delivery, Depends(received_delivery)]
 
 
 def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -67,53 +93,23 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     "/100ms/{app}",
     summary="Take a webhook of 100ms",
     responses=described(*_PROBLEMS),
-    dependencies=[Security(_hms_secret), Depends(of_this_moment)],
+    response_model=WebhookReceipt,
+    dependencies=[Security(_hms_secret)],
 )
-async def hear_100ms(app: AppName, request: Request) -> WebhookReceipt:
+@fast_path(max_body_bytes=LARGEST_NOTICE)
+async def hear_100ms(app: AppName, delivery: ReceivedDelivery) -> Response:
     """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
-    return await _keep(request, app, ProviderName.HMS)
+    return await delivery.store(app, ProviderName.HMS)
 
 
 @router.post(
     "/agora/{app}",
     summary="Take a notification of Agora",
     responses=described(*_PROBLEMS),
-    dependencies=[Security(_agora_signature), Depends(of_this_moment)],
+    response_model=WebhookReceipt,
+    dependencies=[Security(_agora_signature)],
 )
-async def hear_agora(app: AppName, request: Request) -> WebhookReceipt:
+@fast_path(max_body_bytes=LARGEST_NOTICE)
+async def hear_agora(app: AppName, delivery: ReceivedDelivery) -> Response:
     """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
-    return await _keep(request, app, ProviderName.AGORA)
-
-
-class PlainHook(Struct):
-    """A webhook, as providers send them."""
-
-    provider: ProviderName
-    app: str
-    headers: Mapping[str, str]
-    longest: ClassVar[int] = LARGEST_NOTICE
-    hidden_from_repr = ("headers",)
-
-    @property
-    def operation(self) -> str:
-        """As in the contract."""
-        return f"hear_{self.provider}"
-
-    def wish(self, body: bytes) -> bytes:
-        """The body: its signature is over the bytes as they came."""
-        return body
-
-    async def answer(self, broker: Broker, wish: bytes) -> dict[str, Any]:
-        """Whether it is new."""
-        new = await hear(broker, self.app, self.provider, self.headers, wish, now=broker.now())
-        return {"status": "kept" if new else "known"}
-
-
-def plain_hook(path: bytes, headers: Mapping[bytes, bytes], _: Client) -> PlainHook | None:
-    """The request, if it is a webhook; not one with an origin, which no provider sends."""
-    found = _PATH.fullmatch(path)
-    if found is None or b"origin" in headers or b"content-encoding" in headers:
-        return None
-    if not is_host(headers.get(b"host", b"")):
-        return None
-    return PlainHook(ProviderName(found[1].decode()), found[2].decode(), _first_of_each(headers.items()))
+    return await delivery.store(app, ProviderName.AGORA)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -38,7 +39,7 @@ IdempotencyKey = Annotated[
 class Issued:
     """An answer with a credential."""
 
-    body: BaseModel
+    body: BaseModel | Mapping[str, Any]
     credential: CredentialGrant | None
     expires_at: datetime | None
 
@@ -66,7 +67,7 @@ class Once:
         revalidate: Revalidate,
         user_id: str | None = None,
         status: int = 200,
-    ) -> Any:
+    ) -> JSONResponse:
         """What `produce` returns, as a response; for a repeated request, the stored answer after `revalidate`.
 
         `user_id` is the person that the answer is about.
@@ -127,12 +128,16 @@ def _digest(content: bytes) -> bytes:
 async def _produced(produce: Produce, status: int) -> Answer:
     produced = await produce()
     if isinstance(produced, Issued):
-        return Answer(status, _json(produced.body), credential=produced.credential, expires_at=produced.expires_at)
-    return Answer(status, _json(produced))
+        return Answer(status, to_json(produced.body), credential=produced.credential, expires_at=produced.expires_at)
+    return Answer(status, to_json(produced))
 
 
-def _json(body: BaseModel) -> Mapping[str, Any]:
-    return body.model_dump(mode="json", by_alias=True)
+def to_json(body: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    """The body with JSON values only: UUIDs, times, and enumerations become strings."""
+    converted: dict[str, Any] = (
+        body.model_dump(mode="json", by_alias=True) if isinstance(body, BaseModel) else msgspec.to_builtins(body)
+    )
+    return converted
 
 
 def _respond(answer: Answer) -> JSONResponse:
@@ -140,7 +145,8 @@ def _respond(answer: Answer) -> JSONResponse:
     return JSONResponse(answer.body, answer.status, headers=headers)
 
 
-async def _once(request: Request, key: IdempotencyKey = None) -> Once:
+async def once_only(request: Request, key: IdempotencyKey = None) -> Once:
+    """The idempotency key of this request."""
     operation = f"{request.method} {request.url.path}"
     return Once(key, operation, b"" if key is None else await _content(request))
 
@@ -153,4 +159,7 @@ async def _content(request: Request) -> bytes:
         return await request.body()
 
 
-OnceOnly = Annotated[Once, Depends(_once)]
+WITHOUT_KEY = Once(None, "", b"")
+"""Of every request without an idempotency key."""
+
+OnceOnly = Annotated[Once, Depends(once_only)]

@@ -156,8 +156,8 @@ class AccessShape(BaseModel):
     retry_after: int | None = Field(default=None, description="With `wait`: seconds until asking again makes sense.")
 
 
-def access_json(decision: AccessDecision) -> dict[str, Any]:
-    """The same for `msgspec`, made by hand: for a question that everybody asks who waits."""
+def access_fields(decision: AccessDecision) -> dict[str, Any]:
+    """The fields of `AccessShape`."""
     shown: dict[str, Any] = dict.fromkeys(AccessShape.model_fields)
     shown["opens_at"], shown["closes_at"] = decision.opens_at, decision.closes_at
     if isinstance(decision, AdmitDecision):
@@ -169,10 +169,5 @@ def access_json(decision: AccessDecision) -> dict[str, Any]:
 
 
 def access_shape(decision: AccessDecision) -> AccessShape:
-    """The decision as the API shows it."""
-    window = {"opens_at": decision.opens_at, "closes_at": decision.closes_at}
-    if isinstance(decision, AdmitDecision):
-        return AccessShape(decision="admit", role=decision.role, until=decision.until, **window)
-    if isinstance(decision, WaitDecision):
-        return AccessShape(decision="wait", reason=decision.reason, retry_after=decision.retry_after, **window)
-    return AccessShape(decision="refuse", reason=decision.reason, **window)
+    """The decision as part of another response."""
+    return AccessShape(**access_fields(decision))

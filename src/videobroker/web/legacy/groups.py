@@ -30,7 +30,7 @@ from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnl
 from videobroker.web.http.problems import STATUS
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import NAME_SCHEMA
-from videobroker.web.keyed_join import answer_join
+from videobroker.web.join_response import join_response
 from videobroker.web.legacy.errors import OldErrors, old_route
 
 _UUID = re.compile(
@@ -233,8 +233,8 @@ async def _say_first_who_is_no_member(caller: Caller, key: SessionKey, user_id: 
 
 
 async def _enter(once: Once, caller: Caller, key: SessionKey, visitor: JoinRequester) -> Any:
-    return await answer_join(
-        once, caller, key, visitor, surface=Surface.SDK, provider=ProviderName.HMS, show=_token_answer
+    return await join_response(
+        once, caller, key, visitor, surface=Surface.SDK, provider=ProviderName.HMS, present=_token_answer
     )
 
 

@@ -21,7 +21,7 @@ from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, CallsWriter,
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, Identifier, Moment
-from videobroker.web.keyed_join import answer_join
+from videobroker.web.join_response import join_response
 from videobroker.web.legacy.errors import OldErrors, old_route
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
 
@@ -293,7 +293,7 @@ async def _join(
 ) -> Any:
     visitor = JoinRequester(caller.must_speak_for(None), provider_user_id=known_as)
     key = _key(caller, booking_id)
-    return await answer_join(once, caller, key, visitor, surface=Surface.SDK, provider=provider, show=show)
+    return await join_response(once, caller, key, visitor, surface=Surface.SDK, provider=provider, present=show)
 
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:

@@ -10,6 +10,7 @@ from videobroker.web.v1 import (
     diagnostics,
     events,
     groups,
+    joining,
     links,
     lobby,
     moderation,
@@ -18,19 +19,18 @@ from videobroker.web.v1 import (
     visits,
     webhooks,
 )
-from videobroker.web.v1.joining import door_routes
 
 router = APIRouter(prefix="/v1")
 router.include_router(bookings.router)
 router.include_router(participants.router.for_kind(SessionKind.BOOKING))
-router.include_router(door_routes(SessionKind.BOOKING))
+router.include_router(joining.router.for_kind(SessionKind.BOOKING))
 router.include_router(links.router.for_kind(SessionKind.BOOKING))
 router.include_router(lobby.router.for_kind(SessionKind.BOOKING))
 router.include_router(moderation.router.for_kind(SessionKind.BOOKING))
 router.include_router(attendance.router)
 router.include_router(groups.router)
 router.include_router(participants.router.for_kind(SessionKind.GROUP))
-router.include_router(door_routes(SessionKind.GROUP))
+router.include_router(joining.router.for_kind(SessionKind.GROUP))
 router.include_router(links.router.for_kind(SessionKind.GROUP))
 router.include_router(lobby.router.for_kind(SessionKind.GROUP))
 router.include_router(moderation.router.for_kind(SessionKind.GROUP))

@@ -99,31 +99,9 @@ class CallPage(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
 
 
-def call_out(session: Session, call: Call) -> CallOut:
-    """As the API shows it."""
-    return CallOut(
-        id=call.id,
-        session=SessionRef(kind=session.key.kind, reference=session.key.reference),
-        provider=call.provider,
-        started_at=call.started_at,
-        started_by=call.started_by,
-        ended_at=call.ended_at,
-        ended_by=call.ended_by,
-        end_reason=call.end_reason,
-        duration_seconds=call.duration_seconds,
-        provider_call_ids=list(call.provider_call_ids),
-        people=call.attendance.people,
-        peak=call.attendance.peak,
-        present=call.attendance.present,
-        first_joined_at=call.attendance.first_joined_at,
-        last_left_at=call.attendance.last_left_at,
-        settled=call.settled_at is not None,
-    )
-
-
-def call_json(session: Session, call: Call) -> dict[str, Any]:
-    """The same for `msgspec`, made by hand."""
-    seen = call.attendance
+def call_fields(session: Session, call: Call) -> dict[str, Any]:
+    """The fields of `CallOut`."""
+    attendance = call.attendance
     return {
         "id": call.id,
         "session": {"kind": session.key.kind, "reference": session.key.reference},
@@ -134,14 +112,19 @@ def call_json(session: Session, call: Call) -> dict[str, Any]:
         "ended_by": call.ended_by,
         "end_reason": call.end_reason,
         "duration_seconds": call.duration_seconds,
-        "provider_call_ids": call.provider_call_ids,
-        "people": seen.people,
-        "peak": seen.peak,
-        "present": seen.present,
-        "first_joined_at": seen.first_joined_at,
-        "last_left_at": seen.last_left_at,
+        "provider_call_ids": list(call.provider_call_ids),
+        "people": attendance.people,
+        "peak": attendance.peak,
+        "present": attendance.present,
+        "first_joined_at": attendance.first_joined_at,
+        "last_left_at": attendance.last_left_at,
         "settled": call.settled_at is not None,
     }
+
+
+def call_out(session: Session, call: Call) -> CallOut:
+    """The call as part of another response."""
+    return CallOut(**call_fields(session, call))
 
 
 @router.get(

@@ -1,8 +1,9 @@
 """Entering a session: the access decision, join credentials, and the start and end of a call."""
 
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from videobroker.domain.access import Reason
@@ -11,16 +12,20 @@ from videobroker.domain.sessions import Session, SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, PrebuiltCredentials, Surface
 from videobroker.usecases.access import access
 from videobroker.usecases.calls import calls
-from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id, require_known_guest
+from videobroker.web.fast_path import fast_path
 from videobroker.web.http.auth import Caller, CallsReader, CallsWriter, Joiner
-from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly, authorized
+from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
+from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
-from videobroker.web.http.requests import JsonRoute, of_this_moment
-from videobroker.web.http.schemas import AccessShape, Identifier, Moment, Name, Shape, access_shape
-from videobroker.web.keyed_join import answer_join
-from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_json, call_out
+from videobroker.web.http.schemas import AccessShape, Identifier, Moment, Name, Shape, access_fields
+from videobroker.web.join_response import join_response
+from videobroker.web.v1.calls import NEW_CALL_EXAMPLE, CallOut, CallPage, call_fields, call_out
+from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Cursor, Limit, Reference, session_key
+
+MAX_FAST_BODY_BYTES = 4096
+"""The body of a join has about a hundred bytes."""
 
 _BODY_PROBLEMS = ("malformed_json", "body_too_large")
 _PROVIDER_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
@@ -214,56 +219,16 @@ class JoinResponse(RootModel[Annotated[JoinOut, Field(discriminator="type")]]):
     """Join credentials; `type` tells which kind."""
 
 
-def join_out(joined: Joined) -> JoinOut:
-    """The credentials as the API shows them."""
-    credentials = joined.credentials
+def join_fields(joined: Joined) -> dict[str, Any]:
+    """The fields of `JoinResponse`."""
+    credentials, session = joined.credentials, joined.session
     common: dict[str, Any] = {
         "role": joined.role,
         "user_id": joined.user_id,
         "display_name": joined.display_name,
         "expires_at": joined.expires_at,
-        "session": SessionNamed(
-            kind=joined.session.key.kind,
-            reference=joined.session.key.reference,
-            title=joined.session.terms.title,
-        ),
-        "call": call_out(joined.session, joined.call),
-        "provider": credentials.provider,
-        "surface": credentials.surface,
-    }
-    if isinstance(credentials, ChannelCredentials):
-        return ChannelJoin(
-            **common,
-            type="agora_token",
-            token=credentials.token,
-            channel=credentials.channel,
-            uid=credentials.uid,
-            app_id=credentials.app_id,
-            page=credentials.page,
-        )
-    if isinstance(credentials, PrebuiltCredentials):
-        return PrebuiltJoin(
-            **common,
-            type="100ms_room_code",
-            room_code=credentials.room_code,
-            room_id=credentials.room_id,
-            url=credentials.url,
-        )
-    return TokenJoin(
-        **common, type="100ms_token", token=credentials.token, room_id=credentials.room_id, app_id=credentials.app_id
-    )
-
-
-def join_json(joined: Joined) -> dict[str, Any]:
-    """The same for `msgspec`, made by hand: for the one answer that is given so often that it shows."""
-    credentials, session, terms = joined.credentials, joined.session, joined.session.terms
-    common: dict[str, Any] = {
-        "role": joined.role,
-        "user_id": joined.user_id,
-        "display_name": joined.display_name,
-        "expires_at": joined.expires_at,
-        "session": {"kind": session.key.kind, "reference": session.key.reference, "title": terms.title},
-        "call": call_json(session, joined.call),
+        "session": {"kind": session.key.kind, "reference": session.key.reference, "title": session.terms.title},
+        "call": call_fields(session, joined.call),
     }
     if isinstance(credentials, ChannelCredentials):
         return common | {
@@ -295,136 +260,132 @@ def join_json(joined: Joined) -> dict[str, Any]:
     }
 
 
-class CallChange(Protocol):
-    """Starting a call, or ending it."""
-
-    async def __call__(self, context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
-        """The session, and its call afterwards."""
+router = SessionRouter()
 
 
-def door_routes(kind: SessionKind) -> APIRouter:
-    """The routes at the door of one kind of session."""
-    router = APIRouter(
-        prefix=f"/{kind}s/{{reference}}",
-        tags=[f"{kind}s"],
-        route_class=JsonRoute,
-        generate_unique_id_function=lambda route: f"{route.name}_of_{kind}",
+@router.post(
+    "/access",
+    summary="Ask who may enter now",
+    responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS),
+    response_model=AccessShape,
+)
+@fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
+async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
+    """The decision alone, as data; nothing is created and nothing is journalled."""
+    key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
+    decision = await access(caller.context, key, user_id=user_id, is_guest=caller.is_guest)
+    return JsonFields(access_fields(decision))
+
+
+@router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
+@fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
+async def join_session(
+    caller: Joiner, kind: Kind, reference: Reference, once: OnceOnly, body: JoinIn | None = None
+) -> Response:
+    """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
+    repeats the decision and renews the credentials."""
+    terms = body or JoinIn()
+    requester = JoinRequester(
+        caller.must_speak_for(terms.user_id),
+        terms.display_name,
+        is_guest=caller.is_guest,
+        ticket_name=caller.ticket.display_name if caller.ticket else None,
+    )
+    key = session_key(caller, kind, reference)
+    return await join_response(once, caller, key, requester, surface=terms.surface, present=join_fields)
+
+
+@router.post(
+    "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
+)
+@fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
+async def join_as_guest(caller: Joiner, kind: Kind, reference: Reference, body: GuestIn, once: OnceOnly) -> Response:
+    """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
+    every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
+    key = session_key(caller, kind, reference)
+    guest = body.guest_id or guest_id(caller.context, idempotency_key=once.guest_seed(caller))
+    if body.guest_id is not None:
+        await require_known_guest(caller.broker, key, guest)
+    requester = JoinRequester(guest, body.name, is_guest=True)
+    return await join_response(once, caller, key, requester, surface=body.surface, present=join_fields)
+
+
+@router.post(
+    "/start",
+    summary="Start a call",
+    responses=described(
+        *SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS, "role_may_not"
+    ),
+    response_model=CallOut,
+)
+async def start_call(
+    caller: CallsWriter, kind: Kind, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
+) -> Response:
+    """Opens the room and a call in it. A call that runs already is the answer."""
+    key, user_id = session_key(caller, kind, reference), body.user_id if body else None
+
+    async def check() -> None:
+        await calls.require_may_start(caller.context, key, user_id=caller.speaks_for(user_id))
+
+    return await once.answer(
+        caller,
+        lambda: _change_call(calls.start_call, caller, key, user_id),
+        revalidate=authorized(check),
+        user_id=user_id,
     )
 
-    async def enter(once: Once, caller: Caller, reference: str, visitor: JoinRequester, surface: Surface) -> Any:
-        key = session_key(caller, kind, reference)
-        return await answer_join(once, caller, key, visitor, surface=surface, show=join_out)
 
-    async def turn(change: CallChange, caller: Caller, reference: str, body: CallerOfCall | None) -> CallOut:
-        user_id = caller.speaks_for(body.user_id if body else None)
-        key = session_key(caller, kind, reference)
-        session, call = await change(caller.context, key, user_id=user_id)
-        return call_out(session, call)
+@router.post(
+    "/end",
+    summary="End the call",
+    responses=described(
+        *SESSION_PROBLEMS,
+        *_BODY_PROBLEMS,
+        *IDEMPOTENCY_PROBLEMS,
+        "call_not_found",
+        *ROLE_PROBLEMS,
+    ),
+    response_model=CallOut,
+)
+async def end_call(
+    caller: CallsWriter, kind: Kind, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
+) -> Response:
+    """Ends the call for everybody and shuts the room. When no call runs, the answer is the last one."""
+    key, user_id = session_key(caller, kind, reference), body.user_id if body else None
 
-    @router.post(
-        "/access",
-        summary="Ask who may enter now",
-        responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS),
-        dependencies=[Depends(of_this_moment)],
+    async def check() -> None:
+        await calls.require_may_end(caller.context, key, user_id=caller.speaks_for(user_id))
+
+    return await once.answer(
+        caller,
+        lambda: _change_call(calls.end_call, caller, key, user_id),
+        revalidate=authorized(check),
+        user_id=user_id,
     )
-    async def ask_access(caller: Joiner, reference: Reference, body: AccessIn) -> AccessShape:
-        """The decision alone, as data; nothing is created and nothing is journalled."""
-        key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
-        return access_shape(await access(caller.context, key, user_id=user_id, is_guest=caller.is_guest))
 
-    @router.post("/join", summary="Get join credentials", responses=_JOIN_RESPONSES, response_model=JoinResponse)
-    async def join_session(caller: Joiner, reference: Reference, once: OnceOnly, body: JoinIn | None = None) -> Any:
-        """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
-        repeats the decision and renews the credentials."""
-        wish = body or JoinIn()
-        visitor = JoinRequester(
-            caller.must_speak_for(wish.user_id),
-            wish.display_name,
-            is_guest=caller.is_guest,
-            ticket_name=caller.ticket.display_name if caller.ticket else None,
-        )
-        return await enter(once, caller, reference, visitor, wish.surface)
 
-    @router.post(
-        "/guests", summary="Get join credentials for a guest", responses=_GUEST_RESPONSES, response_model=JoinResponse
+@router.get(
+    "/calls",
+    summary="List the calls of a session",
+    responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"),
+)
+async def list_calls(
+    caller: CallsReader, kind: Kind, reference: Reference, limit: Limit = 50, cursor: Cursor = None
+) -> CallPage:
+    """Every call there was, oldest first, with its duration."""
+    session, found, following = await calls.list_calls(
+        caller.context,
+        session_key(caller, kind, reference),
+        acting_for=caller.acting_for,
+        limit=limit,
+        cursor=cursor,
     )
-    async def join_as_guest(caller: Joiner, reference: Reference, body: GuestIn, once: OnceOnly) -> Any:
-        """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
-        every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
-        guest = body.guest_id or guest_id(caller.context, idempotency_key=once.guest_seed(caller))
-        if body.guest_id is not None:
-            await require_known_guest(caller.broker, session_key(caller, kind, reference), guest)
-        visitor = JoinRequester(guest, body.name, is_guest=True)
-        return await enter(once, caller, reference, visitor, body.surface)
+    return CallPage(data=[call_out(session, call) for call in found], next=following)
 
-    @router.post(
-        "/start",
-        summary="Start a call",
-        responses=described(
-            *SESSION_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *_REASONS, *_PROVIDER_PROBLEMS, "role_may_not"
-        ),
-        response_model=CallOut,
-    )
-    async def start_call(
-        caller: CallsWriter, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
-    ) -> Any:
-        """Opens the room and a call in it. A call that runs already is the answer."""
 
-        async def check() -> None:
-            key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id if body else None)
-            await calls.require_may_start(caller.context, key, user_id=user_id)
+_CallChange = Callable[..., Awaitable[tuple[Session, Call]]]
 
-        return await once.answer(
-            caller,
-            lambda: turn(calls.start_call, caller, reference, body),
-            revalidate=authorized(check),
-            user_id=body.user_id if body else None,
-        )
 
-    @router.post(
-        "/end",
-        summary="End the call",
-        responses=described(
-            *SESSION_PROBLEMS,
-            *_BODY_PROBLEMS,
-            *IDEMPOTENCY_PROBLEMS,
-            "call_not_found",
-            *ROLE_PROBLEMS,
-        ),
-        response_model=CallOut,
-    )
-    async def end_call(
-        caller: CallsWriter, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
-    ) -> Any:
-        """Ends the call for everybody and shuts the room. When no call runs, the answer is the last one."""
-
-        async def check() -> None:
-            key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id if body else None)
-            await calls.require_may_end(caller.context, key, user_id=user_id)
-
-        return await once.answer(
-            caller,
-            lambda: turn(calls.end_call, caller, reference, body),
-            revalidate=authorized(check),
-            user_id=body.user_id if body else None,
-        )
-
-    @router.get(
-        "/calls",
-        summary="List the calls of a session",
-        responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"),
-    )
-    async def list_calls(
-        caller: CallsReader, reference: Reference, limit: Limit = 50, cursor: Cursor = None
-    ) -> CallPage:
-        """Every call there was, oldest first, with its duration."""
-        session, found, following = await calls.list_calls(
-            caller.context,
-            session_key(caller, kind, reference),
-            acting_for=caller.acting_for,
-            limit=limit,
-            cursor=cursor,
-        )
-        return CallPage(data=[call_out(session, call) for call in found], next=following)
-
-    return router
+async def _change_call(change: _CallChange, caller: Caller, key: SessionKey, user_id: str | None) -> CallOut:
+    session, call = await change(caller.context, key, user_id=caller.speaks_for(user_id))
+    return call_out(session, call)

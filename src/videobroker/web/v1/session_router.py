@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
+from starlette.routing import BaseRoute
 
 from videobroker.domain.sessions import SessionKind
 from videobroker.web.http.requests import JsonRoute
@@ -29,8 +30,13 @@ ROUTE_CLASSES = {route_class.session_kind: route_class for route_class in (Booki
 
 async def session_kind(request: Request) -> SessionKind:
     """The kind of session of the matched route."""
-    kind: SessionKind = request.scope["route"].session_kind
-    return kind
+    return kind_of(request.scope["route"])
+
+
+def kind_of(route: BaseRoute) -> SessionKind:
+    """The kind of session of a route of a `SessionRouter`."""
+    assert isinstance(route, BookingRoute | GroupRoute)  # noqa: S101  a route of `for_kind`
+    return route.session_kind
 
 
 Kind = Annotated[SessionKind, Depends(session_kind)]

@@ -1,4 +1,4 @@
-"""An answer leaves in one piece, and nothing that was written is late, lost or out of order."""
+"""A response is one write, and nothing that was written is late, lost, or out of order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,8 @@ from unittest.mock import Mock
 import uvicorn
 from uvicorn.server import ServerState
 
-from videobroker.web.one_piece import OnePiece, OnePieceProtocol
+from videobroker.web.http.connection_guard import GuardedUvicornProtocol, ReportResponses
+from videobroker.web.http.joined_writes import JoinedWrites
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -38,16 +39,16 @@ class Pipe:
         return 7
 
 
-def piped() -> tuple[OnePiece, Pipe]:
+def piped() -> tuple[JoinedWrites, Pipe]:
     pipe = Pipe()
-    return OnePiece(cast("asyncio.Transport", pipe)), pipe
+    return JoinedWrites(cast("asyncio.Transport", pipe)), pipe
 
 
 async def answered(application: Callable[..., Awaitable[None]], requests: bytes, *, enough: int) -> Pipe:
     """What the server sends for these requests, when it has sent so many pieces."""
-    config = uvicorn.Config(application, http=OnePieceProtocol, log_config=None, lifespan="off")
+    config = uvicorn.Config(ReportResponses(application), http=GuardedUvicornProtocol, log_config=None, lifespan="off")
     config.load()
-    protocol = OnePieceProtocol(config=config, server_state=ServerState(), app_state={})
+    protocol = GuardedUvicornProtocol(config=config, server_state=ServerState(), app_state={})
     pipe = Pipe()
     protocol.connection_made(cast("asyncio.Transport", pipe))
     protocol.data_received(requests)
@@ -58,7 +59,7 @@ async def answered(application: Callable[..., Awaitable[None]], requests: bytes,
     return pipe
 
 
-class TestOnePiece:
+class TestTransport:
     async def test_a_body_goes_with_its_head(self) -> None:
         transport, pipe = piped()
         transport.write(HEAD)
@@ -66,7 +67,7 @@ class TestOnePiece:
         await asyncio.sleep(0)
         assert pipe.pieces == [HEAD + b"{}"]
 
-    async def test_a_head_whose_body_takes_its_time_is_sent_in_this_turn(self) -> None:
+    async def test_a_head_whose_body_is_slow_is_sent_in_this_turn(self) -> None:
         transport, pipe = piped()
         transport.write(HEAD)
         assert pipe.pieces == []
@@ -84,7 +85,7 @@ class TestOnePiece:
         await asyncio.sleep(0)
         assert pipe.pieces == [HEAD + b"{}", HEAD + b"[]", b"chunk"]
 
-    async def test_what_was_kept_leaves_before_the_end(self) -> None:
+    async def test_a_delayed_head_is_sent_before_the_end(self) -> None:
         transport, pipe = piped()
         transport.write(HEAD)
         transport.close()
@@ -92,16 +93,26 @@ class TestOnePiece:
         assert pipe.pieces == [HEAD]
         assert transport.is_closing()
 
-    async def test_who_has_gone_is_not_sent_what_was_kept(self) -> None:
+    async def test_a_delayed_head_is_not_sent_to_a_closed_connection(self) -> None:
         transport, pipe = piped()
         transport.write(HEAD)
         pipe.close()
         await asyncio.sleep(0)
         assert pipe.pieces == []
 
-    async def test_whatever_else_is_asked_is_asked_of_the_transport(self) -> None:
+    async def test_everything_else_is_the_transports_own(self) -> None:
         transport, _ = piped()
         assert transport.get_write_buffer_size() == 7
+
+    async def test_nothing_is_written_after_it_was_detached(self) -> None:
+        transport, pipe = piped()
+        transport.write(HEAD)
+        transport.detach()
+        transport.write(b"{}")
+        transport.close()
+        await asyncio.sleep(0)
+        assert transport.is_closing()
+        assert (pipe.pieces, pipe.is_closed) == ([], False)
 
 
 class TestServer:

@@ -1,4 +1,4 @@
-"""Plain requests are answered past ASGI, and nobody can tell: every byte is as uvicorn would have it."""
+"""The guard of connections changes no byte of a valid exchange: every response is that of uvicorn alone."""
 
 import asyncio
 import gc
@@ -23,12 +23,9 @@ from uvicorn.server import ServerState
 from house import HOOK_SECRET, Tenant
 from videobroker.broker import Broker
 from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE
-from videobroker.web import plain_http
-from videobroker.web.app import Service
-from videobroker.web.fast_lane import ShortWay
-from videobroker.web.http.protocol import HEAD_SECONDS, HttpProtocol
-from videobroker.web.v1 import plain_doors
-from videobroker.web.v1.plain_doors import PlainDoor
+from videobroker.web.fast_path import FastRoute
+from videobroker.web.http.connection_guard import HEAD_SECONDS, GuardedUvicornProtocol, ReportResponses
+from videobroker.web.http.forwarded import ForwardedHeaders
 
 SAME_TOKEN_ID = UUID("11111111-2222-4333-8444-555555555555")
 DATE = (b"date", b"Wed, 25 Nov 2026 10:00:00 GMT")
@@ -116,9 +113,9 @@ class Timer:
 
 @dataclass
 class Connection:
-    """One connection to the service, spoken by one protocol."""
+    """A connection to the service."""
 
-    protocol: HttpToolsProtocol
+    protocol: Any
     wire: Wire
     state: ServerState
 
@@ -131,6 +128,11 @@ class Connection:
             await asyncio.sleep(0)
         await self.quiet()
 
+    def shut_down(self) -> None:
+        """Stop the server, which finishes what is in progress."""
+        for each in list(self.state.connections):
+            each.shutdown()
+
     async def quiet(self) -> None:
         """Nothing is under way any more."""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -141,57 +143,44 @@ class Connection:
 Connect = Callable[..., Connection]
 
 
-async def both_ways(connect: Connect, *pieces: bytes, **how: Any) -> list[tuple[bytes, bool]]:
-    """What is sent to somebody who says this, and whether it was the end: as uvicorn has it, and past ASGI."""
-    answers = []
-    for plainly in (False, True):
-        connection = connect(plainly=plainly, **how)
+async def both(connect: Connect, *pieces: bytes, **how: Any) -> list[tuple[bytes, bool]]:
+    """What is sent in response, and whether the connection is closed: by uvicorn alone, and behind the guard."""
+    results = []
+    for is_guarded in (False, True):
+        connection = connect(is_guarded=is_guarded, **how)
         await connection.say(*pieces)
-        answers.append((connection.wire.sent, connection.wire.is_closed))
-    return answers
-
-
-@dataclass
-class Counted:
-    """The service, which counts the requests that come to it through ASGI."""
-
-    app: FastAPI
-    through_asgi: int = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.through_asgi += 1
-        await self.app(scope, receive, send)
+        results.append((connection.wire.sent, connection.wire.is_closed))
+    return results
 
 
 @pytest.fixture
-def counted(app: FastAPI) -> Counted:
-    return Counted(app)
-
-
-@pytest.fixture
-async def connect(counted: Counted, app: FastAPI) -> AsyncIterator[Connect]:
-    """Connections past ASGI, or as uvicorn has them with `plainly=False`."""
+async def connect(app: FastAPI) -> AsyncIterator[Connect]:
+    """Connections behind the guard, or of uvicorn alone with `is_guarded=False`."""
     opened: list[Connection] = []
 
     def one(
-        *, plainly: bool = True, trusted: str = "127.0.0.1", peer: tuple[str, int] | None = PEER, **how: Any
+        *,
+        is_guarded: bool = True,
+        trusted: str = "127.0.0.1",
+        peer: tuple[str, int] | None = PEER,
+        clock: Clock | None = None,
+        **how: Any,
     ) -> Connection:
-        kind: Any = HttpProtocol
-        if plainly:
-            kind = plain_http.plain_http(cast("Service", app).short_way)
+        kind: Any = GuardedUvicornProtocol if is_guarded else HttpToolsProtocol
         config = uvicorn.Config(
-            counted,
+            ReportResponses(ForwardedHeaders(app, trusted)),
             http=kind,
             ws="none",
             log_config=None,
             lifespan="off",
-            forwarded_allow_ips=trusted,
+            proxy_headers=False,
             **{"access_log": False, **how},
         )
         config.load()
         state = ServerState()
         state.default_headers = [DATE]
-        connection = Connection(kind(config=config, server_state=state, app_state={}), Wire(peer), state)
+        protocol = kind(config=config, server_state=state, app_state={}, _loop=clock)
+        connection = Connection(protocol, Wire(peer), state)
         connection.wire.lost = partial(connection.protocol.connection_lost, None)
         connection.protocol.connection_made(cast("asyncio.Transport", connection.wire))
         opened.append(connection)
@@ -277,8 +266,7 @@ BODIES = [
     b'{"user_id": "tutor-1", "display_name": "' + b"y" * 5000 + b'"}',
     b" " * 200_000,
 ]
-# No upgrade: whatever follows one is refused at once, as are spoilt bytes, and what is being answered then may come
-# before that or never.
+# No upgrade: uvicorn alone loses the body of a request that offers one.
 MORE = st.fixed_dictionaries(
     {},
     optional={
@@ -307,41 +295,30 @@ def requests_with(key: str) -> st.SearchStrategy[Request]:
 
 
 class TestBytes:
-    async def test_whatever_is_sent_in_whatever_pieces_every_byte_of_the_answers_is_the_same(
-        self, tutoring: Tenant, connect: Connect, counted: Counted, frozen: None
+    async def test_generated_requests_in_any_pieces_get_the_same_bytes(
+        self, tutoring: Tenant, connect: Connect, frozen: None
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        drawn: list[tuple[list[bytes], bytes]] = []
+        drawn: list[list[bytes]] = []
 
         @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(
             requests=st.lists(requests_with(tutoring.key), min_size=1, max_size=3),
-            spoilt=st.sampled_from([b"", b"", b"", b"", b"\x00", b"POST / HTTP/9.9\r\n\r\n"]),
             places=st.lists(st.floats(0, 1), max_size=4),
         )
-        def draw(requests: list[Request], spoilt: bytes, places: list[float]) -> None:
-            drawn.append((cut(b"".join(each.written() for each in requests), places), spoilt))
+        def draw(requests: list[Request], places: list[float]) -> None:
+            drawn.append(cut(b"".join(each.written() for each in requests), places))
 
         draw()
-        past_asgi = 0
-        for pieces, spoilt in drawn:
-            answers = []
-            before = counted.through_asgi
-            for plainly in (False, True):
-                connection = connect(plainly=plainly)
-                await connection.say(*pieces)
-                # Only when everything else is answered.
-                await connection.say(spoilt)
-                answers.append((connection.wire.sent, connection.wire.is_closed))
-                past_asgi += (counted.through_asgi - before) * (-1 if plainly else 1)
-                before = counted.through_asgi
-            assert answers[1] == answers[0], (pieces, spoilt)
-        assert past_asgi > 30
+        for pieces in drawn:
+            alone, guarded = await both(connect, *pieces)
+            assert guarded == alone, pieces
 
     @pytest.mark.parametrize(
         "changes",
         [
+            {},
             {"method": "PUT"},
             {"version": "1.0"},
             {"version": "1.0", "headers": {"Connection": "keep-alive"}},
@@ -351,39 +328,28 @@ class TestBytes:
             {"path": "/v1/bookings/lesson-1/join?a=1"},
             {"path": "http://here/v1/bookings/lesson-1/join"},
             {"chunks": 2},
-            {"chunks": 1, "trailers": ["X-User-Id: student-1"]},
-            {"chunks": 1, "trailers": ["Expect: 100-continue"], "body": b"{}"},
-            {"chunks": 1, "trailers": ["Connection: close"], "body": b"{}"},
         ],
         ids=str,
     )
-    async def test_a_request_with_a_peculiarity_goes_through_asgi(
-        self, tutoring: Tenant, connect: Connect, counted: Counted, frozen: None, changes: dict[str, Any]
+    async def test_unusual_requests_do_too(
+        self, tutoring: Tenant, connect: Connect, frozen: None, changes: dict[str, Any]
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        ordinary, past_asgi = await both_ways(connect, *cut(with_key(tutoring, **changes).written(), [0.9]))
-        assert past_asgi == ordinary
-        assert counted.through_asgi == 2
+        alone, guarded = await both(connect, *cut(with_key(tutoring, **changes).written(), [0.9]))
+        assert guarded == alone
+        assert alone[0].startswith(b"HTTP/1.1 ")
 
     @pytest.mark.parametrize("at", range(0, 260, 13))
-    async def test_a_request_may_be_cut_anywhere(
-        self, tutoring: Tenant, connect: Connect, counted: Counted, frozen: None, at: int
-    ) -> None:
+    async def test_a_request_may_be_cut_anywhere(self, tutoring: Tenant, connect: Connect, at: int) -> None:
         await tutoring.book()
         await tutoring.join()
         request = with_key(tutoring).written()
-        through_asgi = counted.through_asgi
         connection = connect()
         await connection.say(*(piece for piece in (request[:at], request[at:]) if piece))
         assert connection.wire.sent.startswith(b"HTTP/1.1 200 OK\r\n")
-        assert counted.through_asgi == through_asgi
 
-
-class TestPlain:
-    async def test_an_answer_is_one_write_that_never_saw_asgi(
-        self, tutoring: Tenant, connect: Connect, counted: Counted
-    ) -> None:
+    async def test_a_response_is_one_write(self, tutoring: Tenant, connect: Connect) -> None:
         await tutoring.book()
         await tutoring.join()
         connection = connect()
@@ -401,12 +367,9 @@ class TestPlain:
             assert b"date: " + DATE[1] in head
             assert json.loads(body)
             assert connection.wire.writes == 1
-        assert counted.through_asgi == 0
         assert connection.state.total_requests == 4
 
-    async def test_a_webhook_is_kept_whole_however_long_it_is(
-        self, hooked: Tenant, connect: Connect, counted: Counted
-    ) -> None:
+    async def test_a_long_webhook_is_stored_whole(self, hooked: Tenant, connect: Connect) -> None:
         shortest = {"id": "e1", "type": "peer.join.success", "data": {"padding": ""}}
         for number, length in enumerate((100, LARGEST_NOTICE, LARGEST_NOTICE + 1)):
             notice = {**shortest, "id": f"e{number}"}
@@ -418,24 +381,7 @@ class TestPlain:
             )
             connection = connect()
             await connection.say(*cut(request.written(), [0.1, 0.5, 0.9]))
-            taken = length <= LARGEST_NOTICE
-            assert connection.wire.sent.startswith(b"HTTP/1.1 200" if taken else b"HTTP/1.1 400")
-            assert counted.through_asgi == (0 if taken else 1)
-
-    async def test_an_error_that_nobody_expected_is_a_problem_document(
-        self, tutoring: Tenant, connect: Connect, counted: Counted
-    ) -> None:
-        async def fail(*_: object, **__: object) -> None:
-            raise RuntimeError("a secret detail")
-
-        await tutoring.book()
-        connection = connect()
-        with patch.object(plain_doors, "join", fail):
-            await connection.say(with_key(tutoring).written())
-        assert connection.wire.sent.startswith(b"HTTP/1.1 500")
-        assert b"internal_error" in connection.wire.sent
-        assert b"secret" not in connection.wire.sent
-        assert counted.through_asgi == 0
+            assert connection.wire.sent.startswith(b"HTTP/1.1 200" if length <= LARGEST_NOTICE else b"HTTP/1.1 400")
 
     @pytest.mark.parametrize(
         ("trusted", "peer", "forwarded"),
@@ -454,56 +400,54 @@ class TestPlain:
             ("*", None, ["192.0.2.7"]),
         ],
     )
-    async def test_the_journal_names_the_address_that_trusted_proxies_tell(
+    async def test_the_journal_names_the_address_that_trusted_proxies_report(
         self,
         tutoring: Tenant,
         connect: Connect,
-        counted: Counted,
         trusted: str,
         peer: tuple[str, int] | None,
         forwarded: list[str],
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        request = with_key(tutoring, more=[f"X-Forwarded-For: {each}" for each in forwarded]).written()
-        for plainly in (True, False):
-            connection = connect(plainly=plainly, trusted=trusted, peer=peer)
-            await connection.say(request)
+        lines = [f"X-Forwarded-For: {each}" for each in forwarded]
+        # The first is served on the fast path, the second by the framework.
+        for more in ([], ["Origin: https://page.example"]):
+            connection = connect(trusted=trusted, peer=peer)
+            await connection.say(with_key(tutoring, more=[*lines, *more]).written())
             assert connection.wire.sent.startswith(b"HTTP/1.1 200")
-        past_asgi, through_asgi = (await tutoring.events("credentials.issued"))[-2:]
-        assert past_asgi["asked_by"]["ip"] == through_asgi["asked_by"]["ip"] is not None
-        assert counted.through_asgi == 1
+        fast, framework = (await tutoring.events("credentials.issued"))[-2:]
+        assert fast["asked_by"]["ip"] == framework["asked_by"]["ip"] is not None
 
     @pytest.mark.parametrize("how", [{"root_path": "/here"}, {"limit_concurrency": 100}, {"access_log": True}], ids=str)
-    async def test_what_the_server_is_told_to_do_with_every_request_it_does(
-        self, tutoring: Tenant, connect: Connect, counted: Counted, frozen: None, how: dict[str, Any]
+    async def test_options_of_the_server_work(
+        self, tutoring: Tenant, connect: Connect, frozen: None, how: dict[str, Any]
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        ordinary, past_asgi = await both_ways(connect, with_key(tutoring).written(), **how)
-        assert past_asgi == ordinary
-        assert ordinary[0].startswith(b"HTTP/1.1")
-        assert counted.through_asgi == 2
+        alone, guarded = await both(connect, with_key(tutoring).written(), **how)
+        assert guarded == alone
+        assert alone[0].startswith(b"HTTP/1.1")
 
-    async def test_what_nothing_else_answers_is_answered_as_by_uvicorn(
-        self, tutoring: Tenant, connect: Connect, caplog: pytest.LogCaptureFixture
+    async def test_an_error_outside_of_the_framework_is_answered_by_uvicorn(
+        self, tutoring: Tenant, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        async def fail(*_: object) -> None:
+            raise RuntimeError("a secret detail")
+
+        monkeypatch.setattr(FastRoute, "respond", fail)
         await tutoring.book()
-        with patch.object(ShortWay, "answer", side_effect=RuntimeError("a secret detail")):
-            ordinary, past_asgi = await both_ways(connect, with_key(tutoring).written())
-        assert past_asgi == ordinary
-        assert b"500 Internal Server Error" in past_asgi[0]
-        assert "A plain request was not answered." in caplog.text
+        alone, guarded = await both(connect, with_key(tutoring).written())
+        assert guarded == alone
+        assert b"500 Internal Server Error" in guarded[0]
+        assert b"secret" not in guarded[0]
 
 
 class TestConnections:
-    @pytest.mark.parametrize("plainly", [True, False])
-    async def test_it_stays_open_for_the_next_request_until_its_time_is_over(
-        self, tutoring: Tenant, connect: Connect, plainly: bool
-    ) -> None:
+    async def test_an_idle_connection_is_closed_after_its_time(self, tutoring: Tenant, connect: Connect) -> None:
         await tutoring.book()
-        connection = connect(plainly=plainly, timeout_keep_alive=75)
-        clock = connection.protocol.loop = cast("Any", Clock())
+        clock = Clock()
+        connection = connect(clock=clock, timeout_keep_alive=75)
         for _ in range(5):
             await connection.say(with_key(tutoring).written())
             clock.advance(74)
@@ -512,14 +456,13 @@ class TestConnections:
         assert connection.wire.is_closed
         assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 5
 
-    @pytest.mark.parametrize("plainly", [True, False])
     @pytest.mark.parametrize(("pause", "is_answered"), [(HEAD_SECONDS - 1, True), (HEAD_SECONDS + 1, False)])
-    async def test_the_next_head_has_its_own_time_however_long_the_connection_may_be_idle(
-        self, tutoring: Tenant, connect: Connect, plainly: bool, pause: float, is_answered: bool
+    async def test_the_next_head_has_its_own_time(
+        self, tutoring: Tenant, connect: Connect, pause: float, is_answered: bool
     ) -> None:
         await tutoring.book()
-        connection = connect(plainly=plainly, timeout_keep_alive=75)
-        clock = connection.protocol.loop = cast("Any", Clock())
+        clock = Clock()
+        connection = connect(clock=clock, timeout_keep_alive=75)
         request = with_key(tutoring).written()
         await connection.say(request)
         clock.advance(10)
@@ -530,29 +473,13 @@ class TestConnections:
         assert connection.wire.sent.startswith(b"HTTP/1.1 200" if is_answered else b"HTTP/1.1 408")
         assert connection.wire.is_closed is not is_answered
 
-    async def test_a_body_has_its_own_time_and_its_end_ends_it(self, tutoring: Tenant, connect: Connect) -> None:
-        await tutoring.book()
-        connection = connect(timeout_keep_alive=75)
-        clock = connection.protocol.loop = cast("Any", Clock())
-        request = with_key(tutoring).written()
-        await connection.say(request)
-        connection.wire.sent = b""
-        for cut in (-12, -8, -4):
-            await connection.say(request[:cut])
-            clock.advance(plain_http.BODY_SECONDS - 1)
-            await connection.say(request[cut:])
-            # The end of the body's time, and not yet that of the connection.
-            clock.advance(2 * plain_http.BODY_SECONDS)
-        assert connection.wire.sent.count(b"HTTP/1.1 200 OK") == 3
-        assert not connection.wire.is_closed
-
     @pytest.mark.parametrize("is_used_again", [True, False])
-    async def test_a_body_behind_its_answer_leaves_the_connection_idle(
+    async def test_a_body_behind_its_response_leaves_the_connection_idle(
         self, tutoring: Tenant, connect: Connect, is_used_again: bool
     ) -> None:
         await tutoring.book()
-        connection = connect(timeout_keep_alive=75)
-        clock = connection.protocol.loop = cast("Any", Clock())
+        clock = Clock()
+        connection = connect(clock=clock, timeout_keep_alive=75)
         early = with_key(tutoring, path="/v1/bookings/a%2Fb/join", body=b"12345").written()
         await connection.say(early[:-5])
         assert connection.wire.sent.startswith(b"HTTP/1.1 422")
@@ -567,26 +494,25 @@ class TestConnections:
         clock.advance(2)
         assert connection.wire.is_closed
 
-    @pytest.mark.parametrize("plainly", [True, False])
-    @pytest.mark.parametrize("more_plain", [True, False])
-    async def test_who_is_halfway_when_the_service_is_stopped_is_answered_and_told_that_it_was_the_last(
-        self, tutoring: Tenant, connect: Connect, plainly: bool, more_plain: bool
+    @pytest.mark.parametrize("is_valid", [True, False])
+    async def test_a_request_that_is_incomplete_when_the_service_stops_is_answered_and_is_the_last(
+        self, tutoring: Tenant, connect: Connect, is_valid: bool
     ) -> None:
         await tutoring.book()
         await tutoring.join()
-        body = b'{"user_id": "tutor-1"}' if more_plain else b'{"user_id": null}'
+        body = b'{"user_id": "tutor-1"}' if is_valid else b'{"user_id": null}'
         request = with_key(tutoring, body=body).written()
-        connection = connect(plainly=plainly)
+        connection = connect()
         connection.protocol.data_received(request[:-5])
-        connection.protocol.shutdown()
+        connection.shut_down()
         assert not connection.wire.is_closed
         await connection.say(request[-5:])
         head = connection.wire.sent.partition(b"\r\n\r\n")[0]
-        assert head.startswith(b"HTTP/1.1 200" if more_plain else b"HTTP/1.1 4")
+        assert head.startswith(b"HTTP/1.1 200" if is_valid else b"HTTP/1.1 4")
         assert b"connection: close" in head
         assert connection.wire.is_closed
 
-    async def test_who_waits_for_the_answer_when_the_service_is_stopped_gets_it(
+    async def test_a_request_in_progress_when_the_service_stops_is_answered(
         self, tutoring: Tenant, connect: Connect
     ) -> None:
         await tutoring.book()
@@ -594,13 +520,13 @@ class TestConnections:
         connection = connect()
         connection.protocol.data_received(with_key(tutoring).written())
         assert len(connection.state.tasks) == 1
-        connection.protocol.shutdown()
+        connection.shut_down()
         await connection.quiet()
         assert connection.wire.sent.startswith(b"HTTP/1.1 200")
         assert b"connection: close" in connection.wire.sent
         assert connection.wire.is_closed
 
-    async def test_who_has_gone_is_sent_nothing_and_the_journal_has_it_nevertheless(
+    async def test_a_client_that_closed_the_connection_is_sent_nothing_and_the_join_is_in_the_journal(
         self, tutoring: Tenant, connect: Connect
     ) -> None:
         await tutoring.book()
@@ -608,6 +534,8 @@ class TestConnections:
         before = len(await tutoring.events("credentials.issued"))
         connection = connect()
         connection.protocol.data_received(with_key(tutoring).written())
+        # The request is in progress.
+        await asyncio.sleep(0)
         connection.wire.close()
         connection.protocol.connection_lost(None)
         await connection.quiet()
@@ -615,7 +543,7 @@ class TestConnections:
         assert connection.wire.too_late == 0
         assert len(await tutoring.events("credentials.issued")) == before + 1
 
-    async def test_who_goes_before_the_body_is_there_leaves_nothing_behind(
+    async def test_a_client_that_leaves_before_its_body_is_complete_has_no_effect(
         self, tutoring: Tenant, connect: Connect
     ) -> None:
         await tutoring.book()
@@ -627,7 +555,7 @@ class TestConnections:
         assert connection.wire.sent == b""
         assert await tutoring.events("credentials.issued") == []
 
-    async def test_who_reads_slowly_is_waited_for(self, tutoring: Tenant, connect: Connect) -> None:
+    async def test_a_slow_reader_delays_its_response(self, tutoring: Tenant, connect: Connect) -> None:
         await tutoring.book()
         await tutoring.join()
         connection = connect()
@@ -641,23 +569,23 @@ class TestConnections:
         await connection.quiet()
         assert connection.wire.sent.startswith(b"HTTP/1.1 200")
 
-    async def test_whose_request_is_cut_short_by_the_end_of_the_service_is_told_so_as_by_uvicorn(
+    async def test_a_request_that_the_end_of_the_service_cancels_gets_the_response_of_uvicorn(
         self, tutoring: Tenant, connect: Connect
     ) -> None:
         await tutoring.book()
-        answers = []
-        for plainly in (False, True):
-            connection = connect(plainly=plainly)
+        results = []
+        for is_guarded in (False, True):
+            connection = connect(is_guarded=is_guarded)
             connection.protocol.data_received(with_key(tutoring).written())
             (task,) = connection.state.tasks
             await asyncio.sleep(0)
             task.cancel()
             await connection.quiet()
-            answers.append((connection.wire.sent, connection.wire.is_closed))
-        assert answers[1] == answers[0]
-        assert answers[1][0].startswith(b"HTTP/1.1 500")
+            results.append((connection.wire.sent, connection.wire.is_closed))
+        assert results[1] == results[0]
+        assert results[1][0].startswith(b"HTTP/1.1 500")
 
-    async def test_who_goes_with_two_requests_under_way_leaves_no_error_behind(
+    async def test_a_client_that_leaves_with_two_requests_in_progress_causes_no_error(
         self, tutoring: Tenant, connect: Connect
     ) -> None:
         await tutoring.book()
@@ -674,9 +602,9 @@ class TestConnections:
         assert connection.wire.sent == b""
         assert connection.wire.too_late == 0
 
-    @pytest.mark.parametrize("told", [1.0, 0.9])
-    async def test_a_connection_is_forgotten_at_its_end_without_any_collector(
-        self, tutoring: Tenant, connect: Connect, told: float
+    @pytest.mark.parametrize("part_sent", [1.0, 0.9])
+    async def test_a_closed_connection_leaves_no_reference_cycle(
+        self, tutoring: Tenant, connect: Connect, part_sent: float
     ) -> None:
         await tutoring.book()
         await tutoring.join()
@@ -685,28 +613,33 @@ class TestConnections:
         gc.collect()
         gc.disable()
         try:
-            await connection.say(request[: round(len(request) * told)])
+            connection.protocol.data_received(request[: round(len(request) * part_sent)])
+            if part_sent == 1.0:
+                await connection.quiet()
             left = weakref.ref(connection.protocol)
             connection.protocol.connection_lost(None)
             connection.wire.lost = lambda: None
-            connection.protocol = cast("HttpToolsProtocol", None)
+            connection.protocol = None
+            await Connection(None, connection.wire, connection.state).quiet()
             # The timer of an idle connection was cancelled, and the loop forgets it in its turn.
             await asyncio.sleep(0)
             assert left() is None
         finally:
             gc.enable()
 
-    async def test_an_idle_connection_keeps_nothing_of_what_was_said(self, tutoring: Tenant, connect: Connect) -> None:
+    async def test_an_idle_connection_refers_to_nothing_of_a_request(
+        self, tutoring: Tenant, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         await tutoring.book()
-        wishes: list[weakref.ref[Any]] = []
-        original = PlainDoor.answer
+        bodies: list[weakref.ref[Any]] = []
+        original = FastRoute.respond
 
-        async def answer(plain: PlainDoor, broker: Broker, wish: Any) -> dict[str, Any]:
-            wishes.append(weakref.ref(wish))
-            return await original(plain, broker, wish)
+        async def respond(route: FastRoute, request: Any, arguments: dict[str, Any]) -> Any:
+            bodies.append(weakref.ref(arguments["body"]))
+            return await original(route, request, arguments)
 
+        monkeypatch.setattr(FastRoute, "respond", respond)
         connection = connect()
-        with patch.object(PlainDoor, "answer", answer):
-            await connection.say(with_key(tutoring).written())
+        await connection.say(with_key(tutoring).written())
         assert connection.wire.sent.startswith(b"HTTP/1.1 200")
-        assert [wish() for wish in wishes] == [None]
+        assert [body() for body in bodies] == [None]

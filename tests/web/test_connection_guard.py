@@ -1,16 +1,12 @@
-"""What comes over the wire: offered upgrades are ignored, heads are bounded in size and time, trailers are discarded.
-
-Every promise holds for both kinds of requests: those that are answered past ASGI, and those of the framework.
-"""
+"""The wire: offered upgrades are ignored, heads are limited in size and time, trailers are discarded."""
 
 import asyncio
 import json
-import logging
 import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import uvicorn
@@ -19,11 +15,15 @@ from fastapi import FastAPI
 from house import Tenant, free_port
 from videobroker.sandbox import create_sandbox, demo_config
 from videobroker.sandbox import server_config as sandbox_server_config
-from videobroker.web import fast_lane, plain_http
-from videobroker.web.app import Service
-from videobroker.web.http import protocol
+from videobroker.web import fast_path
+from videobroker.web.http import connection_guard
 from videobroker.web.http import requests as reading
-from videobroker.web.http.protocol import MAX_HEAD_BYTES, MAX_HEADERS, HttpProtocol
+from videobroker.web.http.connection_guard import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    GuardedUvicornProtocol,
+    ReportResponses,
+)
 
 PATIENCE_SECONDS = 20
 JOIN = "/v1/bookings/lesson-1/join"
@@ -86,14 +86,10 @@ class Port:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.through_asgi = 0
-        self.is_past_asgi = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Client]:
         """A connection."""
-        # pytest adds its own, and requests whose access is logged go through ASGI.
-        logging.getLogger("uvicorn.access").handlers = []
         client = Client(*await asyncio.open_connection("127.0.0.1", self.number))
         try:
             yield client
@@ -113,20 +109,19 @@ async def served(config: uvicorn.Config) -> AsyncIterator[Port]:
     await task
 
 
-@pytest.fixture(params=["past ASGI", "ASGI"])
-async def service(app: FastAPI, request: pytest.FixtureRequest) -> AsyncIterator[Port]:
-    """The service on a socket, with the way past ASGI and without it."""
-    kind: Any = plain_http.plain_http(cast("Service", app).short_way) if request.param == "past ASGI" else HttpProtocol
-
-    async def counted(scope: Any, receive: Any, send: Any) -> None:
-        port.through_asgi += 1
-        await app(scope, receive, send)
-
+@pytest.fixture
+async def service(app: FastAPI) -> AsyncIterator[Port]:
+    """The service on a socket."""
     config = uvicorn.Config(
-        counted, port=free_port(), http=kind, ws="none", lifespan="off", log_config=None, access_log=False
+        ReportResponses(app),
+        port=free_port(),
+        http=GuardedUvicornProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
     )
     async with served(config) as port:
-        port.is_past_asgi = request.param == "past ASGI"
         yield port
 
 
@@ -163,7 +158,6 @@ class TestUpgrades:
                 status, headers, body = await client.answer()
                 assert (status, json.loads(body)["user_id"]) == (200, "tutor-1")
                 assert "upgrade" not in headers
-        assert service.through_asgi == (0 if service.is_past_asgi else 3)
 
     @pytest.mark.parametrize("offer", OFFERS)
     async def test_an_offer_changes_nothing(self, service: Port, tutoring: Tenant, offer: str) -> None:
@@ -408,11 +402,10 @@ class TestTime:
     @pytest.fixture(autouse=True)
     def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Limits that a test can wait for."""
-        monkeypatch.setattr(HttpProtocol, "head_seconds", 0.3)
+        monkeypatch.setattr(GuardedUvicornProtocol, "head_seconds", 0.3)
         monkeypatch.setattr(reading, "BODY_SECONDS", 0.3)
-        monkeypatch.setattr(plain_http, "BODY_SECONDS", 0.1)
-        monkeypatch.setattr(fast_lane, "BODY_SECONDS", 0.1)
-        monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.3)
+        monkeypatch.setattr(fast_path, "BODY_SECONDS", 0.1)
+        monkeypatch.setattr(connection_guard, "LINGER_SECONDS", 0.3)
 
     async def test_a_connection_that_says_nothing_is_closed(self, service: Port) -> None:
         async with service.connection() as client:
