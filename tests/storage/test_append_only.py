@@ -1,4 +1,4 @@
-"""The journal can only grow: PostgreSQL itself refuses everything else, by triggers and by rights."""
+"""The journal is append-only: triggers and privileges in PostgreSQL refuse everything else."""
 
 import re
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ async def run(tenant: Tenant, *statements: str, role: str | None = None, **param
         "truncate journal_redactions",
     ],
 )
-async def test_what_stands_there_stays(tutoring: Tenant, event_id: EventId, statement: str) -> None:
+async def test_rows_can_be_neither_changed_nor_deleted(tutoring: Tenant, event_id: EventId, statement: str) -> None:
     with pytest.raises(DBAPIError, match="append-only"):
         await run(tutoring, statement)
     assert (await verify_journal(tutoring.broker, tutoring.app)).is_whole
@@ -105,7 +105,7 @@ insert into journal (app_id, id, type, occurred_at, data) values (:app, :entry, 
 @pytest.mark.parametrize(
     "data", ['{"class": "call", "before": "2150-01-01"}', '{"class": "credentials", "before": "2020-01-01"}']
 )
-async def test_nothing_goes_but_what_an_event_accounts_for(
+async def test_redactions_without_an_event_that_accounts_for_them_are_refused(
     tutoring: Tenant, event_id: EventId, entry_type: str, pointer: str, change: str, data: str
 ) -> None:
     with pytest.raises(DBAPIError, match=r"append-only|no personal part"):
@@ -114,7 +114,7 @@ async def test_nothing_goes_but_what_an_event_accounts_for(
         )
 
 
-async def test_the_event_has_to_be_of_the_same_transaction(tutoring: Tenant, event_id: EventId) -> None:
+async def test_the_event_must_be_written_in_the_same_transaction(tutoring: Tenant, event_id: EventId) -> None:
     entry = uuid4()
     await run(tutoring, ENTRY, entry=entry, type="person.erased", data="{}")
     change = "update journal set user_id = null where id = :event"
@@ -122,7 +122,7 @@ async def test_the_event_has_to_be_of_the_same_transaction(tutoring: Tenant, eve
         await run(tutoring, REDACT, change, entry=entry, pointer="/user_id", event=event_id)
 
 
-async def test_what_an_event_accounts_for_goes(tutoring: Tenant, event_id: EventId) -> None:
+async def test_redactions_that_an_event_accounts_for_are_allowed(tutoring: Tenant, event_id: EventId) -> None:
     change = "update journal set user_id = null where id = :event"
     await run(
         tutoring,
@@ -139,7 +139,7 @@ async def test_what_an_event_accounts_for_goes(tutoring: Tenant, event_id: Event
 
 @pytest.fixture
 async def service_role(tutoring: Tenant) -> AsyncIterator[str]:
-    """A role with the rights that the document gives to the service."""
+    """A role with the privileges that the documentation grants to the service."""
     found = re.search(r"^```sql\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
     assert found is not None
     role = f"service_{uuid4().hex}"
@@ -165,14 +165,14 @@ async def service_role(tutoring: Tenant) -> AsyncIterator[str]:
         "values (:app, 1, :app, 'x.y', now(), '{}')",
     ],
 )
-async def test_the_service_needs_no_right_to_change_the_journal(
+async def test_the_role_of_the_service_cannot_change_the_journal(
     tutoring: Tenant, event_id: EventId, service_role: str, statement: str
 ) -> None:
     with pytest.raises(DBAPIError, match=r"permission denied|must be owner"):
         await run(tutoring, statement, role=service_role)
 
 
-async def test_with_these_rights_the_service_writes_seals_and_erases(
+async def test_the_role_of_the_service_can_write_seal_and_erase(
     tutoring: Tenant, event_id: EventId, service_role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tutoring.broker.store

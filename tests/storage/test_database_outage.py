@@ -1,4 +1,4 @@
-"""The database goes away and comes back; the service says so and goes on."""
+"""The service reports an outage of the database, and recovers from it."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from videobroker.settings import Settings
 from videobroker.web.app import create_app
 
 
-async def test_a_restart_of_the_database_is_a_503_and_then_everything_works_again(
+async def test_requests_get_a_503_during_an_outage_and_work_after_it(
     settings: Settings, clock: MovableClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     server = get_server(tmp_path / "pg", cleanup_mode="stop")

@@ -1,4 +1,4 @@
-"""Deliveries that end at the same time are written together: each as it would be written alone."""
+"""Deliveries that end at the same time are recorded together, each as it would be alone."""
 
 import asyncio
 from dataclasses import replace
@@ -50,7 +50,7 @@ async def under_way(tenant: Tenant, number: int = DELIVERIES) -> list[DueDeliver
         return await deliveries.claim_due(transaction, tenant.app.id, endpoint.id, ordered=False, now=now, limit=number)
 
 
-def taken(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> SuccessfulDelivery:
+def accepted(tenant: Tenant, due: DueDelivery, latency_ms: int = 12) -> SuccessfulDelivery:
     return SuccessfulDelivery(due, DeliveryAttempt(1, tenant.broker.now(), 200, latency_ms, "thanks", None))
 
 
@@ -60,14 +60,14 @@ async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
         return [dict(row) for row in found.mappings()]
 
 
-async def test_many_share_a_round_trip(tutoring: Tenant) -> None:
+async def test_concurrent_deliveries_share_a_round_trip(tutoring: Tenant) -> None:
     found = await under_way(tutoring)
 
     def queries() -> float:
         return REGISTRY.get_sample_value("videobroker_batch_queries_total", {"batcher": "receipts"}) or 0.0
 
     before = queries()
-    await asyncio.gather(*(tutoring.broker.delivery_writer.record(taken(tutoring, due)) for due in found))
+    await asyncio.gather(*(tutoring.broker.delivery_writer.record(accepted(tutoring, due)) for due in found))
     assert queries() - before == 1
     written = await rows(
         tutoring, "select state, attempts, failures, next_at, lease_until from deliveries where app_id = :app"
@@ -81,11 +81,11 @@ async def test_many_share_a_round_trip(tutoring: Tenant) -> None:
     ]
 
 
-async def test_one_that_is_not_ours_any_more_keeps_its_state_and_has_its_attempt(tutoring: Tenant) -> None:
+async def test_only_the_attempt_is_recorded_when_the_lease_was_lost(tutoring: Tenant) -> None:
     first, late = await under_way(tutoring, 2)
     stale = replace(late, lease_until=late.lease_until - timedelta(seconds=30))
     record = tutoring.broker.delivery_writer.record
-    await asyncio.gather(record(taken(tutoring, first)), record(taken(tutoring, stale)))
+    await asyncio.gather(record(accepted(tutoring, first)), record(accepted(tutoring, stale)))
     written = await rows(tutoring, "select id, state, attempts, lease_until from deliveries where app_id = :app")
     assert {each["id"]: (each["state"], each["attempts"], each["lease_until"]) for each in written} == {
         first.delivery.id: ("delivered", 1, None),
@@ -94,11 +94,11 @@ async def test_one_that_is_not_ours_any_more_keeps_its_state_and_has_its_attempt
     assert len(await rows(tutoring, "select number from attempts where app_id = :app")) == 2
 
 
-async def test_two_attempts_at_one_delivery_that_end_together_are_two(tutoring: Tenant) -> None:
+async def test_concurrent_attempts_at_one_delivery_are_both_recorded(tutoring: Tenant) -> None:
     (due,) = await under_way(tutoring, 1)
     stale = replace(due, lease_until=due.lease_until - timedelta(seconds=30))
     record = tutoring.broker.delivery_writer.record
-    await asyncio.gather(record(taken(tutoring, stale, 1)), record(taken(tutoring, due, 2)))
+    await asyncio.gather(record(accepted(tutoring, stale, 1)), record(accepted(tutoring, due, 2)))
     log = await rows(tutoring, "select number, latency_ms from attempts where app_id = :app order by number")
     assert log == [{"number": 1, "latency_ms": 1}, {"number": 2, "latency_ms": 2}]
     assert await rows(tutoring, "select state, attempts from deliveries where app_id = :app") == [
@@ -106,12 +106,12 @@ async def test_two_attempts_at_one_delivery_that_end_together_are_two(tutoring: 
     ]
 
 
-async def test_of_an_endpoint_that_was_removed_meanwhile_nothing_is_written(tutoring: Tenant) -> None:
-    (removed,), (kept,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
+async def test_nothing_is_recorded_for_a_deleted_endpoint(tutoring: Tenant) -> None:
+    (removed,), (remaining,) = await under_way(tutoring, 1), await under_way(tutoring, 1)
     async with tutoring.broker.store.transaction() as transaction:
         await endpoints.delete_endpoint(transaction, tutoring.app.id, removed.delivery.endpoint_id)
     record = tutoring.broker.delivery_writer.record
-    await asyncio.gather(record(taken(tutoring, removed)), record(taken(tutoring, kept)))
+    await asyncio.gather(record(accepted(tutoring, removed)), record(accepted(tutoring, remaining)))
     assert await rows(tutoring, "select delivery_id from attempts where app_id = :app") == [
-        {"delivery_id": kept.delivery.id}
+        {"delivery_id": remaining.delivery.id}
     ]

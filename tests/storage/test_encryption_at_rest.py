@@ -1,4 +1,4 @@
-"""Whoever gets hold of the database, or of a backup, has no secret with it."""
+"""The database, and a backup of it, contain no readable secret."""
 
 import base64
 
@@ -14,7 +14,7 @@ USER_TOKEN_SECRET = "invented-secret-of-user-tokens-0123456789"
 
 async def everything(tenant: Tenant) -> dict[str, str]:
     """All rows of the app in all tables, as a dump would have them."""
-    kept = {}
+    dump = {}
     async with tenant.broker.store.transaction() as transaction:
         for table in metadata.sorted_tables:
             if table.name == "console_sessions":
@@ -22,11 +22,11 @@ async def everything(tenant: Tenant) -> dict[str, str]:
             key = "id" if table.name == "apps" else "app_id"
             statement = text(f"select t::text from {table.fullname} t where {key} = :app")  # noqa: S608
             rows = await transaction.execute(statement, {"app": tenant.app.id})
-            kept[table.name] = "\n".join(rows.scalars())
-    return kept
+            dump[table.name] = "\n".join(rows.scalars())
+    return dump
 
 
-async def test_no_secret_of_an_app_stands_in_the_database_in_clear(hooked: Tenant, sandbox: Sandbox) -> None:
+async def test_no_secret_of_an_app_is_readable_in_the_database(hooked: Tenant, sandbox: Sandbox) -> None:
     await tenants.set_token_rules(
         hooked.broker, hooked.app, TokenRules(secret=USER_TOKEN_SECRET), now=hooked.broker.now()
     )
@@ -42,10 +42,10 @@ async def test_no_secret_of_an_app_stands_in_the_database_in_clear(hooked: Tenan
         "the secret of user tokens": USER_TOKEN_SECRET,
         "a token": credentials["token"],
     }
-    kept = await everything(hooked)
-    assert hooked.app.name in kept["apps"]
+    dump = await everything(hooked)
+    assert hooked.app.name in dump["apps"]
     for what, secret in secrets.items():
         raw = secret.encode()
         for form in (secret, raw.hex(), base64.b64encode(raw).decode()):
-            assert [name for name, rows in kept.items() if form in rows] == [], what
-    assert base64.b64decode(secrets["the endpoint's secret"]).hex() not in kept["webhook_endpoints"]
+            assert [name for name, rows in dump.items() if form in rows] == [], what
+    assert base64.b64decode(secrets["the endpoint's secret"]).hex() not in dump["webhook_endpoints"]

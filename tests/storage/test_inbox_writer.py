@@ -1,4 +1,4 @@
-"""Webhooks that come together share round trips: each gets the answer that it would get alone."""
+"""Concurrent webhooks share round trips, and each gets the response that it would get alone."""
 
 import asyncio
 import json
@@ -43,33 +43,33 @@ def counted(what: str, batcher: str) -> float:
     return REGISTRY.get_sample_value(f"videobroker_batch_{what}_total", {"batcher": batcher}) or 0.0
 
 
-def arrival(tenant: Tenant, room_id: str, **data: Any) -> str:
-    """A webhook: somebody has come into the room, on a device of their own."""
+def join_webhook(tenant: Tenant, room_id: str, **data: Any) -> str:
+    """A webhook: a person joined the room on a new device."""
     now = rfc3339(tenant.broker.now())
     peer = {"room_id": room_id, "session_id": "1" * 24, "peer_id": str(uuid4()), "user_id": "tutor-1"}
-    told = peer | {"role": "teacher", "joined_at": now} | data
-    return json.dumps({"id": str(uuid4()), "type": "peer.join.success", "timestamp": now, "data": told})
+    data_of_peer = peer | {"role": "teacher", "joined_at": now} | data
+    return json.dumps({"id": str(uuid4()), "type": "peer.join.success", "timestamp": now, "data": data_of_peer})
 
 
-async def tell(tenant: Tenant, body: str, headers: dict[str, str] = HEADERS) -> httpx.Response:
+async def send(tenant: Tenant, body: str, headers: dict[str, str] = HEADERS) -> httpx.Response:
     return await tenant.api.post(f"/hooks/100ms/{tenant.app.name}", content=body, headers=headers)
 
 
 async def opened(tenant: Tenant, reference: str = "lesson-1") -> str:
-    """The room of a lesson that somebody has joined."""
+    """The room of a lesson that a participant has joined."""
     await tenant.book(reference)
     return str((await tenant.join(reference)).json()["room_id"])
 
 
 async def rows(tenant: Tenant, statement: str) -> list[dict[str, Any]]:
-    """What stands in the database; the app is `:app`."""
+    """The rows of a query; `:app` is the app's ID."""
     async with tenant.broker.store.transaction() as transaction:
         found = await transaction.execute(text(statement), {"app": str(tenant.app.id)})
         return [dict(row) for row in found.mappings()]
 
 
-async def kept(tenant: Tenant) -> list[str]:
-    """The ids of the webhooks that are kept."""
+async def stored(tenant: Tenant) -> list[str]:
+    """The event IDs of the stored webhooks."""
     return [
         row["event_id"] for row in await rows(tenant, "select event_id from inbox where app_id = cast(:app as uuid)")
     ]
@@ -104,20 +104,20 @@ def written(tenant: Tenant, event_id: str, **fields: Any) -> IncomingWebhook:
 
 
 class TestRoundTrips:
-    async def test_a_webhook_makes_two(self, hooked: Tenant) -> None:
-        made = await self._made(hooked, [arrival(hooked, await opened(hooked))])
+    async def test_a_webhook_makes_two_round_trips(self, hooked: Tenant) -> None:
+        made = await self._made(hooked, [join_webhook(hooked, await opened(hooked))])
         assert (made["addresses"], made["inbox"]) == (1, 1)
-        # On a slow machine the app may have to be asked for once more.
+        # On a slow machine the cache entry of the app may expire.
         assert made["pool"] <= made["known"] <= 1
 
-    async def test_thirty_two_at_once_share_less_than_half_a_one_each(self, hooked: Tenant) -> None:
+    async def test_thirty_two_concurrent_webhooks_make_less_than_half_a_round_trip_each(self, hooked: Tenant) -> None:
         room_id = await opened(hooked)
-        made = await self._made(hooked, [arrival(hooked, room_id) for _ in range(WEBHOOKS)])
+        made = await self._made(hooked, [join_webhook(hooked, room_id) for _ in range(WEBHOOKS)])
         assert (made["pool"] + made["addresses"] + made["inbox"]) / WEBHOOKS < 0.5, made
-        assert len(await kept(hooked)) == WEBHOOKS
+        assert len(await stored(hooked)) == WEBHOOKS
 
     async def _made(self, tenant: Tenant, bodies: list[str]) -> dict[str, float]:
-        """Round trips to the database while these webhooks come at once, by who made them."""
+        """Round trips to the database for these concurrent webhooks, by who made them."""
         tenant.broker.tenant_cache.invalidate_all()
         await tenant.broker.tenant_cache.by_name(tenant.app.name)
         pool = 0
@@ -134,50 +134,52 @@ class TestRoundTrips:
         engine = tenant.broker.store.engine.sync_engine
         listen(engine, "before_cursor_execute", count)
         try:
-            answers = await asyncio.gather(*(tell(tenant, body) for body in bodies))
+            answers = await asyncio.gather(*(send(tenant, body) for body in bodies))
         finally:
             remove(engine, "before_cursor_execute", count)
         assert [answer.json() for answer in answers] == [{"status": "kept"}] * len(bodies)
         shared = {name: counted("queries", name) - before[name] for name in names}
         return {"pool": pool, "known": asked() - asked_before, **shared}
 
-    async def test_rooms_are_found_by_the_index_with_all_that_is_known(self, hooked: Tenant) -> None:
+    async def test_rooms_are_found_by_an_index_on_all_conditions(self, hooked: Tenant) -> None:
         async with hooked.broker.store.engine.connect() as connection:
             for setting, value in PLANNER_SETTINGS.items():
                 await connection.execute(text(f"set {setting} = {value}"))
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            await driver.execute(f"prepare look as {inbox_writer.FIND_SESSIONS.text}")
+            await driver.execute(f"prepare find_sessions as {inbox_writer.FIND_SESSIONS.text}")
             row = {"place": 0, "app_id": str(uuid4()), "provider": "100ms", "provider_room_id": "a"}
-            asked = f"'{json.dumps([row])}'"
-            plan = "\n".join(row[0] for row in await driver.fetch(f"explain (costs off) execute look({asked})"))
-            await driver.execute("deallocate look")
+            parameter = f"'{json.dumps([row])}'"
+            plan = "\n".join(
+                row[0] for row in await driver.fetch(f"explain (costs off) execute find_sessions({parameter})")
+            )
+            await driver.execute("deallocate find_sessions")
         assert "rooms_app_id_provider_room_id_idx" in plan, plan
         assert re.search(r"Index Cond: .*app_id.*provider.*provider_room_id >=", plan), plan
         assert "Seq Scan" not in plan, plan
 
 
-class TestTogether:
-    async def test_everybody_gets_the_answer_that_they_would_get_alone(
+class TestConcurrentWebhooks:
+    async def test_each_gets_the_response_that_it_would_get_alone(
         self, hooked: Tenant, other: Tenant, sandbox: Sandbox
     ) -> None:
         another = await with_webhooks(other, sandbox)
         room_id = await opened(hooked)
-        here, there = arrival(hooked, room_id), arrival(another, room_id)
-        late = arrival(hooked, room_id, joined_at="9998-12-31T00:00:00Z")
-        told = await asyncio.gather(
-            tell(hooked, here),
-            tell(another, there),
-            tell(hooked, late),
-            tell(hooked, here, {"Videobroker-Hook-Secret": "wrong"}),
-            tell(hooked, here, {}),
-            tell(hooked, "{"),
-            tell(hooked, "x" * 300_000),
-            tell(hooked, here[:-20]),
-            tell(hooked, arrival(hooked, "0" * 24)),
+        here, there = join_webhook(hooked, room_id), join_webhook(another, room_id)
+        late = join_webhook(hooked, room_id, joined_at="9998-12-31T00:00:00Z")
+        answers = await asyncio.gather(
+            send(hooked, here),
+            send(another, there),
+            send(hooked, late),
+            send(hooked, here, {"Videobroker-Hook-Secret": "wrong"}),
+            send(hooked, here, {}),
+            send(hooked, "{"),
+            send(hooked, "x" * 300_000),
+            send(hooked, here[:-20]),
+            send(hooked, join_webhook(hooked, "0" * 24)),
         )
-        assert [answer.status_code for answer in told] == [200, 200, 200, 401, 401, 400, 400, 400, 200]
-        assert [code_of(answer) for answer in told[3:8]] == ["webhook_refused"] * 2 + ["webhook_unreadable"] * 3
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 401, 401, 400, 400, 400, 200]
+        assert [code_of(answer) for answer in answers[3:8]] == ["webhook_refused"] * 2 + ["webhook_unreadable"] * 3
         states = "select state, note from inbox where app_id = cast(:app as uuid)"
         of_hooked = Counter((row["state"], row["note"]) for row in await rows(hooked, states))
         assert of_hooked == {
@@ -185,28 +187,28 @@ class TestTogether:
             ("ignored", "lies in the future"): 1,
             ("ignored", "is about a room that is not ours"): 1,
         }
-        # The room is that of somebody else's session.
+        # The room belongs to a session of another app.
         (of_another,) = await rows(another, states)
         assert of_another == {"state": "ignored", "note": "is about a room that is not ours"}
         assert await jobs_of(another) == []
 
-    async def test_what_comes_several_times_at_once_is_kept_once(self, hooked: Tenant) -> None:
-        body = json.loads(arrival(hooked, await opened(hooked)))
+    async def test_duplicates_are_stored_once(self, hooked: Tenant) -> None:
+        body = json.loads(join_webhook(hooked, await opened(hooked)))
         same = [json.dumps(body)] * 5 + [json.dumps(body | {"id": str(uuid4())}) for _ in range(5)]
         for expected in ({"kept": 1, "known": 9}, {"known": 10}):
-            answers = await asyncio.gather(*(tell(hooked, each) for each in same))
+            answers = await asyncio.gather(*(send(hooked, each) for each in same))
             assert Counter(answer.json()["status"] for answer in answers) == expected
-        assert len(await kept(hooked)) == 1
+        assert len(await stored(hooked)) == 1
 
-    async def test_a_notice_that_cannot_be_written_harms_no_other_and_leaves_nothing(self, hooked: Tenant) -> None:
+    async def test_a_webhook_that_cannot_be_written_fails_alone_and_leaves_no_row(self, hooked: Tenant) -> None:
         keep = hooked.broker.inbox_writer.record
         lines = [written(hooked, "a"), written(hooked, "b", type="NUL \x00"), written(hooked, "c")]
         first, bad, last = await asyncio.gather(*(keep(line) for line in lines), return_exceptions=True)
         assert (first, last) == (True, True)
         assert isinstance(bad, Exception)
-        assert sorted(await kept(hooked)) == ["a", "c"]
+        assert sorted(await stored(hooked)) == ["a", "c"]
 
-    async def test_an_address_that_postgresql_cannot_understand_fails_alone(self, hooked: Tenant) -> None:
+    async def test_an_address_that_postgresql_rejects_fails_alone(self, hooked: Tenant) -> None:
         room_id = await opened(hooked)
         names = (room_id, "NUL \x00", room_id)
         addresses = [RoomAddress(hooked.app.id, ProviderName.HMS, name) for name in names]
@@ -217,7 +219,7 @@ class TestTogether:
 
 
 class TestJobs:
-    async def test_all_sessions_that_an_app_is_told_of_together_have_one_job(
+    async def test_the_sessions_of_concurrent_webhooks_of_an_app_share_one_job(
         self, hooked: Tenant, other: Tenant
     ) -> None:
         ours, theirs = [SessionId(uuid4()) for _ in range(4)], SessionId(uuid4())
@@ -227,7 +229,7 @@ class TestJobs:
         (job,) = await jobs_of(hooked)
         assert sorted(job.session_ids) == sorted(ours)
         assert await jobs_of(other) == [Job(Kind.APPLY, other.app.id, theirs)]
-        # What is known already is waited for by nobody.
+        # Duplicates need no job.
         assert await asyncio.gather(*(hooked.broker.inbox_writer.record(line) for line in lines)) == [False] * len(
             lines
         )
@@ -253,43 +255,43 @@ class TestJobs:
         own = {"id", "payload", "created", "updated", "heartbeat", "execute_after"}
         return {name: value for name, value in row.items() if name not in own}
 
-    async def test_one_session_that_cannot_be_served_keeps_no_other_waiting(self, hooked: Tenant) -> None:
+    async def test_a_session_that_cannot_be_processed_does_not_delay_the_others(self, hooked: Tenant) -> None:
         for reference in ("lesson-1", "lesson-2"):
-            await tell(hooked, arrival(hooked, await opened(hooked, reference)))
-        nobodys = SessionId(UUID(int=0))
-        await hooked.broker.inbox_writer.record(written(hooked, "e1", session_id=nobodys, ignored=None))
+            await send(hooked, join_webhook(hooked, await opened(hooked, reference)))
+        unknown = SessionId(UUID(int=0))
+        await hooked.broker.inbox_writer.record(written(hooked, "e1", session_id=unknown, ignored=None))
         known = await hooked._sessions()
         with pytest.raises(LookupError):
-            await run_job(hooked.broker, Job(Kind.APPLY, hooked.app.id, nobodys, others=tuple(known)))
+            await run_job(hooked.broker, Job(Kind.APPLY, hooked.app.id, unknown, others=tuple(known)))
         assert len(await hooked.events("participant.joined")) == 2
 
 
-async def test_a_secret_that_was_replaced_is_refused_by_a_replica_that_hears_nothing_of_it_before_a_second_has_passed(
+async def test_a_replaced_secret_is_refused_within_a_second_by_a_replica_that_is_not_notified(
     hooked: Tenant, settings: Settings, database: str, clock: MovableClock, sandbox: Sandbox
 ) -> None:
-    body, seconds = arrival(hooked, "0" * 24), 1000.0
+    body, seconds = join_webhook(hooked, "0" * 24), 1000.0
 
     async with wiring.broker(settings, database, clock=clock) as replica:
-        # A listener that was never started hears nothing, as one whose connection hangs.
+        # A listener that was not started receives nothing, like one whose connection hangs.
         known = TenantCache(replica.store, Listener(replica.store.url), clock=lambda: seconds)
-        deaf = replace(replica, tenant_cache=known)
+        unnotified = replace(replica, tenant_cache=known)
 
-        async def hear_with(secret: str) -> bool:
+        async def receive_with(secret: str) -> bool:
             headers = {"videobroker-hook-secret": secret}
-            return await hear(deaf, hooked.app.name, ProviderName.HMS, headers, body.encode(), now=clock())
+            return await hear(unnotified, hooked.app.name, ProviderName.HMS, headers, body.encode(), now=clock())
 
-        assert await hear_with(HOOK_SECRET) is True
+        assert await receive_with(HOOK_SECRET) is True
         await with_webhooks(hooked, sandbox, webhook_secret="another-invented-secret")
-        assert (await tell(hooked, body)).status_code == 401
-        assert await hear_with(HOOK_SECRET) is False
+        assert (await send(hooked, body)).status_code == 401
+        assert await receive_with(HOOK_SECRET) is False
         seconds += 0.95
         with pytest.raises(WebhookRefused):
-            await hear_with(HOOK_SECRET)
-        assert await hear_with("another-invented-secret") is False
+            await receive_with(HOOK_SECRET)
+        assert await receive_with("another-invented-secret") is False
         await known.aclose()
 
 
-async def test_what_was_answered_before_the_database_went_away_is_there_when_it_comes_back(
+async def test_accepted_webhooks_survive_a_restart_of_the_database(
     settings: Settings, clock: MovableClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     server = get_server(tmp_path / "pg", cleanup_mode="stop")
@@ -306,30 +308,30 @@ async def test_what_was_answered_before_the_database_went_away_is_there_when_it_
             answered: list[str] = []
             refused: list[str] = []
 
-            async def tell_on() -> None:
-                """Tell one after the other, until one is not taken."""
-                taken = True
-                while taken:
-                    body = arrival(tenant, room_id)
-                    answer = await tell(tenant, body)
-                    taken = answer.status_code == 200
-                    (answered if taken else refused).append(body)
+            async def send_until_refused() -> None:
+                """Send webhooks until one is refused."""
+                accepted = True
+                while accepted:
+                    body = join_webhook(tenant, room_id)
+                    answer = await send(tenant, body)
+                    accepted = answer.status_code == 200
+                    (answered if accepted else refused).append(body)
                 assert (answer.status_code, code_of(answer)) == (503, "storage_unavailable")
 
-            telling = [asyncio.create_task(tell_on()) for _ in range(8)]
+            sending = [asyncio.create_task(send_until_refused()) for _ in range(8)]
             await eventually(lambda: len(answered) >= 40)
             await asyncio.to_thread(server.stop)
-            await asyncio.gather(*telling)
+            await asyncio.gather(*sending)
             assert len(refused) == 8
             await asyncio.to_thread(server.start)
 
             async def is_taken(body: str) -> bool:
-                return (await tell(tenant, body)).status_code == 200
+                return (await send(tenant, body)).status_code == 200
 
-            # As vendors do it: again, until it is taken. Each connection notices that the server was away.
+            # Like a vendor: again, until it is accepted. Each connection has to notice the restart.
             for body in refused:
                 await eventually(partial(is_taken, body))
-            assert set(await kept(tenant)) == {json.loads(body)["id"] for body in (*answered, *refused)}
+            assert set(await stored(tenant)) == {json.loads(body)["id"] for body in (*answered, *refused)}
             waiting = {session_id for job in await jobs_of(tenant) for session_id in job.session_ids}
             assert list(waiting) == await tenant._sessions()
     await asyncio.to_thread(server.cleanup)

@@ -1,4 +1,4 @@
-"""The queue of jobs hears itself from the start, however long PostgreSQL takes to let it listen."""
+"""The connections of the job queue: they listen before a queue starts, and are closed when a worker stops."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ PATIENCE = timedelta(seconds=20)
 
 @pytest.fixture
 def slow_listening(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that begins to listen does so late, as on a busy machine."""
+    """Delays LISTEN, as a busy machine does."""
     usual = asyncpg.Connection.add_listener
 
     async def add_listener(self: asyncpg.Connection, channel: str, callback: Callable[..., object]) -> None:
@@ -35,8 +35,8 @@ def slow_listening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[bool]":
-    """For each question of a queue whether it hears itself: the answer."""
+def health_checks(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[bool]":
+    """The results of the health checks in which queues notify themselves."""
     answers: asyncio.Queue[bool] = asyncio.Queue()
     usual = QueueManager.listener_healthy
 
@@ -54,12 +54,14 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[bool]":
 
 
 @pytest.mark.usefixtures("slow_listening")
-async def test_every_queue_of_a_worker_hears_its_first_question(broker: Broker, heard: "asyncio.Queue[bool]") -> None:
+async def test_every_queue_of_a_worker_passes_its_first_health_check(
+    broker: Broker, health_checks: "asyncio.Queue[bool]"
+) -> None:
     with capture_logs() as logs:
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
-                answers = [await heard.get(), await heard.get()]
+                answers = [await health_checks.get(), await health_checks.get()]
         finally:
             worker.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -68,8 +70,8 @@ async def test_every_queue_of_a_worker_hears_its_first_question(broker: Broker, 
     assert [entry for entry in logs if entry["event"] == "worker.restarted"] == []
 
 
-async def test_a_worker_whose_queues_fail_at_their_start_begins_again(
-    broker: Broker, heard: "asyncio.Queue[bool]", monkeypatch: pytest.MonkeyPatch
+async def test_a_worker_whose_queues_fail_to_start_restarts(
+    broker: Broker, health_checks: "asyncio.Queue[bool]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual, failures = QueueManager.verify_structure, iter([RuntimeError("a table is missing")] * 2)
 
@@ -84,7 +86,7 @@ async def test_a_worker_whose_queues_fail_at_their_start_begins_again(
         worker = asyncio.create_task(work(broker, lambda: drivers(broker.store.direct)))
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
-                answers = [await heard.get(), await heard.get()]
+                answers = [await health_checks.get(), await health_checks.get()]
         finally:
             worker.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -95,7 +97,7 @@ async def test_a_worker_whose_queues_fail_at_their_start_begins_again(
     ]
 
 
-async def test_connections_that_were_cut_off_are_let_go_all_the_same(broker: Broker) -> None:
+async def test_terminated_connections_are_released(broker: Broker) -> None:
     of_workers = "from pg_stat_activity where application_name = 'videobroker worker' and datname = current_database()"
     cut_off = text(f"select pg_terminate_backend(pid) {of_workers}")
 
@@ -109,7 +111,7 @@ async def test_connections_that_were_cut_off_are_let_go_all_the_same(broker: Bro
             assert len((await transaction.execute(cut_off)).all()) >= 2
 
     async with asyncio.timeout(PATIENCE.total_seconds()):
-        # As which of them the driver sees the loss depends on the moment at which it looks.
+        # The exception depends on when the driver notices the loss.
         with pytest.raises((asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)):
             await lose()
 

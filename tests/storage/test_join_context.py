@@ -1,4 +1,4 @@
-"""Looks through doors and journal lines of many requests in few round trips: the answers are those of single ones."""
+"""Join contexts and journal rows of concurrent requests share round trips, with the results of single requests."""
 
 import asyncio
 import json
@@ -42,36 +42,36 @@ def event_of(tenant: Tenant, user_id: str) -> Event:
     return Event(EventId(uuid7(now)), EventType.APP_REPORTED, now, Actor(tenant.app.id), user_id=user_id, data={"n": 1})
 
 
-WASTEFUL = re.compile(r"Seq Scan|Hash|Merge|Sort|Filter: (?!\((ended_at|retired_at) IS NULL\)$)", re.MULTILINE)
-"""In a plan: what reads more than the rows that are wanted."""
+INEFFICIENT = re.compile(r"Seq Scan|Hash|Merge|Sort|Filter: (?!\((ended_at|retired_at) IS NULL\)$)", re.MULTILINE)
+"""In a plan: what reads more than the wanted rows."""
 
 
-async def plan_of_a_look(connection: AsyncConnection, *, of_one: bool) -> str:
-    """How PostgreSQL would look for somebody who is not there, as it stands in this transaction."""
-    asked = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
+async def plan_of_read(connection: AsyncConnection, *, of_one: bool) -> str:
+    """The plan of reading the context of an unknown person, with the tables as they are in this transaction."""
+    request = {"place": 0, "app_id": str(uuid4()), "kind": "booking", "reference": "a", "user_id": "b"}
     query = join_context.READ_ONE if of_one else join_context.READ_MANY
-    given = [asked[name] for name in query.parameters] if of_one else [json.dumps([asked])]
+    given = [request[name] for name in query.parameters] if of_one else [json.dumps([request])]
     written = ", ".join(f"'{each}'" for each in given)
     for setting, value in PLANNER_SETTINGS.items():
         await connection.execute(text(f"set {setting} = {value}"))
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
-    await driver.execute(f"prepare look as {query.text}")
-    rows = await driver.fetch(f"explain (costs off) execute look({written})")
-    await driver.execute("deallocate look")
+    await driver.execute(f"prepare read_context as {query.text}")
+    rows = await driver.fetch(f"explain (costs off) execute read_context({written})")
+    await driver.execute("deallocate read_context")
     return "\n".join(row[0] for row in rows)
 
 
-def assert_is_thrifty(plan: str) -> None:
-    """Seven tables are asked by an index, and those with people in them by session and person together."""
-    assert not WASTEFUL.search(plan), plan
+def assert_uses_indexes(plan: str) -> None:
+    """All seven tables are read by an index, those of people by session and person together."""
+    assert not INEFFICIENT.search(plan), plan
     assert len(re.findall(r"Index (Only )?Scan", plan)) == 7, plan
     of_people = r"Index Cond: (?=.*session_id >?= )(?=.*user_id >?= )"
     assert len(re.findall(of_people, plan)) == 4, plan
 
 
-class TestEntrances:
-    async def test_many_who_look_together_see_what_each_would_see_alone(
+class TestJoinContextReader:
+    async def test_concurrent_reads_return_what_single_reads_return(
         self, tutoring: Tenant, agora: Tenant, other: Tenant
     ) -> None:
         await tutoring.book()
@@ -81,20 +81,20 @@ class TestEntrances:
         await tutoring.join()
         await agora.join(user_id="student-1")
         await tutoring.post("/v1/bookings/lesson-1/participants/student-1/remove", {"ban": True})
-        looks = [
+        requests = [
             (key_of(tenant, reference, kind), user_id)
             for tenant in (tutoring, agora, other)
             for kind in SessionKind
             for reference in ("lesson-1", "lesson-2", "none")
             for user_id in ("tutor-1", "student-1", "stranger", None)
         ]
-        look = tutoring.broker.join_contexts.read
-        alone = [await look(key, user_id) for key, user_id in looks]
+        read = tutoring.broker.join_contexts.read
+        alone = [await read(key, user_id) for key, user_id in requests]
         queries = counted("queries", "entrances")
-        together = await asyncio.gather(*(look(key, user_id) for key, user_id in looks))
+        together = await asyncio.gather(*(read(key, user_id) for key, user_id in requests))
         assert counted("queries", "entrances") - queries <= 2
         assert together == alone
-        seen = dict(zip(looks, alone, strict=True))
+        seen = dict(zip(requests, alone, strict=True))
         ada, ben = (seen[key_of(tutoring, "lesson-1"), who] for who in ("tutor-1", "student-1"))
         assert ada is not None
         assert ben is not None
@@ -110,14 +110,14 @@ class TestEntrances:
         assert numbered.uid is not None
         assert all(each is None for (key, _), each in seen.items() if key.app_id == other.app.id)
 
-    async def test_a_look_that_postgresql_cannot_understand_fails_alone(self, tutoring: Tenant) -> None:
+    async def test_a_read_that_postgresql_rejects_fails_alone(self, tutoring: Tenant) -> None:
         await tutoring.book()
-        look = tutoring.broker.join_contexts.read
+        read = tutoring.broker.join_contexts.read
         good, bad, unwritable, another = await asyncio.gather(
-            look(key_of(tutoring, "lesson-1"), "tutor-1"),
-            look(key_of(tutoring, "lesson\x00"), "tutor-1"),
-            look(key_of(tutoring, "lesson\ud800"), "tutor-1"),
-            look(key_of(tutoring, "lesson-1"), "student-1"),
+            read(key_of(tutoring, "lesson-1"), "tutor-1"),
+            read(key_of(tutoring, "lesson\x00"), "tutor-1"),
+            read(key_of(tutoring, "lesson\ud800"), "tutor-1"),
+            read(key_of(tutoring, "lesson-1"), "student-1"),
             return_exceptions=True,
         )
         assert isinstance(bad, Exception)
@@ -128,16 +128,14 @@ class TestEntrances:
         assert another.participant is not None
 
     @pytest.mark.parametrize("of_one", [True, False])
-    async def test_every_table_is_asked_by_an_index_with_all_that_is_known(
-        self, tutoring: Tenant, of_one: bool
-    ) -> None:
+    async def test_every_table_is_read_by_an_index_on_all_conditions(self, tutoring: Tenant, of_one: bool) -> None:
         async with tutoring.broker.store.engine.connect() as connection:
-            plan = await plan_of_a_look(connection, of_one=of_one)
-        assert_is_thrifty(plan)
+            plan = await plan_of_read(connection, of_one=of_one)
+        assert_uses_indexes(plan)
 
     @pytest.mark.parametrize("numbered", [0, 1, 2, 3, 8])
     @pytest.mark.parametrize("of_one", [True, False])
-    async def test_so_is_a_table_of_which_postgresql_knows_that_hardly_anything_stands_in_it(
+    async def test_a_nearly_empty_table_is_read_by_the_same_index(
         self, broker: Broker, of_one: bool, numbered: int
     ) -> None:
         app_id = uuid4()
@@ -146,19 +144,21 @@ class TestEntrances:
             return {"app_id": app_id, "session_id": uuid4(), "user_id": f"user-{n}", "uid": n + 1}
 
         async with broker.store.engine.connect() as connection:
-            # Sessions that are not there will do. With the transaction all of this is undone.
+            # Without foreign keys, so that no sessions are needed. The transaction is rolled back.
             await connection.execute(text("set session_replication_role = replica"))
             await connection.execute(insert(uids), [someone(n) for n in range(1, 1000)])
             await connection.execute(text("delete from uids"))
             for n in range(numbered):
                 await connection.execute(insert(uids), someone(n))
             await connection.execute(text("analyze uids"))
-            plan = await plan_of_a_look(connection, of_one=of_one)
-        assert_is_thrifty(plan)
+            plan = await plan_of_read(connection, of_one=of_one)
+        assert_uses_indexes(plan)
 
 
-class TestScribe:
-    async def test_lines_of_many_apps_stand_in_their_own_journals(self, tutoring: Tenant, other: Tenant) -> None:
+class TestJournalWriter:
+    async def test_concurrent_events_of_several_apps_are_written_to_their_own_journals(
+        self, tutoring: Tenant, other: Tenant
+    ) -> None:
         events = [event_of(tenant, f"user-{n}") for n in range(20) for tenant in (tutoring, other)]
         queries = counted("queries", "journal")
         await asyncio.gather(*(tutoring.broker.journal_writer.record(event) for event in events))
@@ -168,7 +168,7 @@ class TestScribe:
             assert [each["user_id"] for each in written] == [f"user-{n}" for n in range(20)]
             assert all(each["data"] == {"n": 1} for each in written)
 
-    async def test_a_line_that_cannot_be_written_harms_no_other_and_leaves_nothing(self, tutoring: Tenant) -> None:
+    async def test_an_event_that_cannot_be_written_fails_alone_and_leaves_no_row(self, tutoring: Tenant) -> None:
         good, another = event_of(tutoring, "good"), event_of(tutoring, "another")
         bad = replace(event_of(tutoring, "bad"), data={"text": "NUL \x00"})
         record = tutoring.broker.journal_writer.record
@@ -178,11 +178,11 @@ class TestScribe:
         assert results[2] is True
         assert [each["user_id"] for each in await tutoring.events("app.reported")] == ["good", "another"]
 
-    async def test_whoever_follows_the_journal_is_woken(self, tutoring: Tenant) -> None:
+    async def test_subscribers_of_the_journal_are_notified(self, tutoring: Tenant) -> None:
         await eventually(lambda: tutoring.broker.listener.is_listening)
         async with asyncio.timeout(20):
             with tutoring.broker.listener.subscribed(journal_topic(tutoring.app.id)) as woken:
-                await tutoring.broker.journal_writer.record(event_of(tutoring, "somebody"))
+                await tutoring.broker.journal_writer.record(event_of(tutoring, "student-1"))
                 await woken.wait()
 
 
@@ -192,24 +192,24 @@ class TestRoundTrips:
         await tutoring.join()
         made = await self._round_trips(tutoring, 1)
         assert (made["entrances"], made["journal"]) == (1, 1)
-        # On a slow machine the key may have to be asked for once more.
+        # On a slow machine the cache entry of the key may expire.
         assert made["pool"] <= made["keys"] <= 1
 
-    async def test_thirty_two_at_once_share_less_than_half_a_round_trip_each(self, tutoring: Tenant) -> None:
+    async def test_thirty_two_concurrent_joins_make_less_than_half_a_round_trip_each(self, tutoring: Tenant) -> None:
         await tutoring.book()
         await tutoring.join()
         made = await self._round_trips(tutoring, JOINS)
         assert (made["pool"] + made["entrances"] + made["journal"]) / JOINS < 0.5, made
 
     async def _round_trips(self, tenant: Tenant, joins: int) -> dict[str, float]:
-        """Round trips to the database during so many joins at once, by who made them."""
+        """Round trips to the database for concurrent joins, by who made them."""
         tenant.broker.tenant_cache.invalidate_all()
         await tenant.broker.tenant_cache.by_key(compute_key_digest(tenant.key))
         pool = 0
 
         def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             nonlocal pool
-            # The bell rings a few times a second, however many joins there are.
+            # Notifications are sent at a fixed rate, independent of joins.
             pool += "pg_notify" not in statement
 
         def keys() -> float:
@@ -229,9 +229,7 @@ class TestRoundTrips:
 
 
 @pytest.mark.parametrize("user_id", ["tutor-1", "stranger"])
-async def test_neither_an_answer_nor_a_refusal_leaves_before_its_line_is_committed(
-    tutoring: Tenant, user_id: str
-) -> None:
+async def test_no_response_is_sent_before_its_journal_row_is_committed(tutoring: Tenant, user_id: str) -> None:
     await tutoring.book()
     await tutoring.join()
     answer = await tutoring.join(user_id=user_id)

@@ -1,4 +1,4 @@
-"""The migrations make the tables of the program, from nothing, once, and take them away again."""
+"""Migrations create the tables of the program in an empty database, once, and can be reverted."""
 
 import asyncio
 import json
@@ -48,21 +48,21 @@ EVERYTHING = """
 
 @pytest.fixture
 def empty(postgres: str) -> Iterator[str]:
-    """The URL of a database in which nothing is."""
+    """The URL of an empty database."""
     with new_database(postgres) as url:
         yield url
 
 
 @pytest.fixture
 def second(postgres: str) -> Iterator[str]:
-    """One more of them."""
+    """The URL of another empty database."""
     with new_database(postgres) as url:
         yield url
 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Store]:
-    """The database, for as long as the block."""
+    """A store that is closed at the end of the block."""
     store = Store(url, pool_size=2)
     try:
         yield store
@@ -71,7 +71,7 @@ async def opened(url: str) -> AsyncIterator[Store]:
 
 
 async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
-    """All columns, constraints and indexes."""
+    """All columns, constraints, and indexes."""
     async with store.transaction() as connection:
         # A name is told with its schema unless the schema is on the path, so the path is the same for all.
         await connection.execute(text("set local search_path = public"))
@@ -79,13 +79,13 @@ async def catalog(store: Store) -> dict[str, set[tuple[Any, ...]]]:
 
 
 async def everything(store: Store) -> set[str]:
-    """The names of all that is in the database."""
+    """The names of all objects in the database."""
     async with store.transaction() as connection:
         return {name for (name,) in await connection.execute(text(EVERYTHING))}
 
 
 async def downgrade(store: Store, revision: str) -> None:
-    """Go back."""
+    """Revert migrations."""
 
     def work(connection: Connection) -> None:
         config = Config()
@@ -98,7 +98,7 @@ async def downgrade(store: Store, revision: str) -> None:
         await connection.commit()
 
 
-class TestUpwards:
+class TestUpgrade:
     async def test_an_empty_database_gets_every_table(self, empty: str) -> None:
         async with opened(empty) as store:
             assert await migrations.current_revision(store) is None
@@ -108,7 +108,7 @@ class TestUpwards:
                 tables = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
         assert tables == {*metadata.tables, "alembic_version"}
 
-    async def test_a_second_time_changes_nothing(self, empty: str) -> None:
+    async def test_a_second_upgrade_changes_nothing(self, empty: str) -> None:
         newest = migrations.newest_revision()
         async with opened(empty) as store:
             await migrations.migrate(store)
@@ -116,7 +116,7 @@ class TestUpwards:
             assert await migrations.migrate(store) == (newest, newest)
             assert await catalog(store) == before
 
-    def test_processes_that_start_together_migrate_once_and_all_succeed(self, empty: str, tmp_path: Path) -> None:
+    def test_concurrent_processes_migrate_once_and_all_succeed(self, empty: str, tmp_path: Path) -> None:
         together = [
             subprocess.Popen(
                 [*COMMAND, "migrate", "--json"],
@@ -135,12 +135,12 @@ class TestUpwards:
         assert {answer["after"] for answer in answers} == {newest}
         assert sorted(answer["before"] or "" for answer in answers) == ["", *[newest] * 3]
 
-    async def test_the_chain_of_revisions_has_one_end(self) -> None:
+    async def test_there_is_one_newest_revision(self) -> None:
         config = Config()
         config.set_main_option("script_location", str(migrations.migrations()))
         assert ScriptDirectory.from_config(config).get_heads() == [migrations.newest_revision()]
 
-    async def test_a_migration_that_waits_for_another_one_is_not_cut_off_by_the_usual_limit_of_statements(
+    async def test_waiting_for_another_migration_is_not_limited_by_the_statement_timeout(
         self, empty: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("videobroker.storage.postgres.database.STATEMENT_TIMEOUT_MS", 200)
@@ -169,7 +169,7 @@ class TestNoDrift:
                 assert await connection.run_sync(compare) == []
 
     @pytest.mark.parametrize("what", CATALOG)
-    async def test_postgres_finds_none_either(self, empty: str, second: str, what: str) -> None:
+    async def test_the_catalogs_are_equal(self, empty: str, second: str, what: str) -> None:
         async with opened(empty) as migrated, opened(second) as made:
             await migrations.migrate(migrated)
             async with made.engine.begin() as connection:
@@ -181,8 +181,8 @@ class TestNoDrift:
         assert by_tables
 
 
-class TestDownwards:
-    async def test_going_back_to_the_beginning_leaves_nothing(self, empty: str) -> None:
+class TestDowngrade:
+    async def test_reverting_all_migrations_leaves_no_objects(self, empty: str) -> None:
         async with opened(empty) as store:
             await migrations.migrate(store)
             await downgrade(store, "base")
@@ -191,7 +191,7 @@ class TestDownwards:
             assert left == set()
             assert await migrations.current_revision(store) is None
 
-    async def test_down_and_up_again_is_where_it_was(self, empty: str) -> None:
+    async def test_a_downgrade_and_an_upgrade_restore_the_schema(self, empty: str) -> None:
         async with opened(empty) as store:
             await migrations.migrate(store)
             before = await catalog(store)
@@ -201,14 +201,14 @@ class TestDownwards:
 
 
 class TestCommand:
-    def test_it_says_from_where_to_where(self, empty: str, tmp_path: Path) -> None:
+    def test_it_prints_the_revisions_before_and_after(self, empty: str, tmp_path: Path) -> None:
         newest = migrations.newest_revision()
         first = run("migrate", "--json", cwd=tmp_path, DATABASE_URL=empty)
         assert (first.code, json.loads(first.out)) == (0, {"before": None, "after": newest})
         again = run("migrate", cwd=tmp_path, DATABASE_URL=empty)
         assert (again.code, again.out.strip()) == (0, f"The database is at revision {newest} already.")
 
-    def test_the_service_refuses_a_database_that_was_not_migrated_and_says_what_to_do(
+    def test_the_service_refuses_a_database_that_was_not_migrated_and_names_the_command(
         self, empty: str, tmp_path: Path
     ) -> None:
         outcome = run("serve", cwd=tmp_path, DATABASE_URL=empty, PORT=str(free_port()))
@@ -217,7 +217,7 @@ class TestCommand:
         assert "Traceback" not in outcome.said
 
     @pytest.mark.parametrize("arguments", [("migrate",), ("apps", "list"), ("serve",)])
-    async def test_a_database_that_is_newer_than_the_program_is_left_alone(
+    async def test_a_database_newer_than_the_program_is_not_changed(
         self, empty: str, tmp_path: Path, arguments: tuple[str, ...]
     ) -> None:
         async with opened(empty) as store:
