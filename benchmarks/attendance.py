@@ -27,8 +27,8 @@ from videobroker.settings import Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import registration, tenants
-from videobroker.usecases.attendance.process_webhooks import apply
-from videobroker.usecases.attendance.receive_webhook import hear
+from videobroker.usecases.attendance.process_webhooks import process_session
+from videobroker.usecases.attendance.receive_webhook import receive
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import JoinRequester, join
 
@@ -117,13 +117,13 @@ async def _one_more(broker: Broker, app: App, reference: str, size: int) -> tupl
     for number in range(size):
         await _hear(broker, app, channel, number)
     began = time.perf_counter()
-    await apply(broker, app.id, session_id, now=broker.now())
+    await process_session(broker, app.id, session_id, now=broker.now())
     everything = time.perf_counter() - began
     times = []
     for number in range(size, size + REPEATS):
         await _hear(broker, app, channel, number)
         began = time.perf_counter()
-        await apply(broker, app.id, session_id, now=broker.now())
+        await process_session(broker, app.id, session_id, now=broker.now())
         times.append(time.perf_counter() - began)
     return statistics.median(times), everything
 
@@ -156,7 +156,7 @@ async def _hear(broker: Broker, app: App, channel: str, number: int) -> None:
             },
         }
     ).encode()
-    await hear(broker, app.name, ProviderName.AGORA, _signed(body), body, now=now)
+    await receive(broker, app.name, ProviderName.AGORA, _signed(body), body, now=now)
 
 
 def _signed(body: bytes) -> dict[str, str]:

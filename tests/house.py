@@ -26,11 +26,11 @@ from videobroker.sandbox import AgoraProject, SandboxConfig, Workspace
 from videobroker.storage.calls import calls
 from videobroker.storage.tables import sessions
 from videobroker.usecases import tenants
-from videobroker.usecases.attendance.process_webhooks import apply
-from videobroker.usecases.attendance.reconciliation import ask
+from videobroker.usecases.attendance.process_webhooks import process_session
+from videobroker.usecases.attendance.reconciliation import reconcile_call
 from videobroker.usecases.context import RequestContext
-from videobroker.usecases.joining.moderation import expel
-from videobroker.usecases.lifecycle import attend
+from videobroker.usecases.joining.moderation import enforce_removals
+from videobroker.usecases.lifecycle import run_due_steps
 
 HMS_ROLES = {"tutor": "teacher", "student": "student", "guest": "student"}
 FIVE_ROLES = ("lead", "assistant", "speaker", "member", "listener")
@@ -251,9 +251,9 @@ class Tenant:
         """Do all background work about this app that is due now, as a worker would."""
         for _ in range(3):
             for session_id in await self._sessions():
-                await apply(self.broker, self.app.id, session_id, now=self.broker.now())
-                await expel(self.broker, self.app.id, session_id, now=self.broker.now())
-                await attend(self.broker, self.app.id, session_id, now=self.broker.now())
+                await process_session(self.broker, self.app.id, session_id, now=self.broker.now())
+                await enforce_removals(self.broker, self.app.id, session_id, now=self.broker.now())
+                await run_due_steps(self.broker, self.app.id, session_id, now=self.broker.now())
 
     async def ask(self) -> None:
         """Ask the providers about every call of this app that is not settled."""
@@ -261,7 +261,7 @@ class Tenant:
             async with self.broker.store.transaction() as transaction:
                 found = await calls.newest_of_session(transaction, self.app.id, session_id)
             for call in found:
-                await ask(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
+                await reconcile_call(self.broker, self.app.id, session_id, call.id, now=self.broker.now())
 
     async def present(self, room_id: str) -> list[str]:
         """Who is in a room just now, as the provider tells it."""

@@ -22,15 +22,15 @@ from videobroker.errors import StorageUnavailable
 from videobroker.storage import jobs
 from videobroker.storage.jobs import Job, Kind
 from videobroker.storage.postgres.notifications import JOURNAL_TOPIC
-from videobroker.usecases.attendance.process_webhooks import apply_all
-from videobroker.usecases.attendance.reconciliation import ask
-from videobroker.usecases.joining.moderation import expel
+from videobroker.usecases.attendance.process_webhooks import process_all
+from videobroker.usecases.attendance.reconciliation import reconcile_call
+from videobroker.usecases.joining.moderation import enforce_removals
 from videobroker.usecases.journal.retention import retire
 from videobroker.usecases.journal.sealing import seal_journals
-from videobroker.usecases.lifecycle import attend
-from videobroker.usecases.operations.cleanup import clear
+from videobroker.usecases.lifecycle import run_due_steps
+from videobroker.usecases.operations.cleanup import delete_outlived
 from videobroker.usecases.operations.secret_keys import encrypt_plain_room_codes
-from videobroker.usecases.operations.sweeper import sweep, tidy
+from videobroker.usecases.operations.sweeper import delete_expired_rows, sweep
 from videobroker.usecases.webhooks.delivery import deliver, fan_out_all
 
 SWEEP = "* * * * * */5"
@@ -71,13 +71,13 @@ async def run_job(broker: Broker, job: Job) -> None:
     now = broker.now()
     match job.kind:
         case Kind.APPLY:
-            await apply_all(broker, job.app_id, job.session_ids, now=now)
+            await process_all(broker, job.app_id, job.session_ids, now=now)
         case Kind.ATTEND:
-            await attend(broker, job.app_id, job.session_id, now=now)
+            await run_due_steps(broker, job.app_id, job.session_id, now=now)
         case Kind.ASK if job.call_id is not None:
-            await ask(broker, job.app_id, job.session_id, job.call_id, now=now)
+            await reconcile_call(broker, job.app_id, job.session_id, job.call_id, now=now)
         case Kind.EXPEL:
-            await expel(broker, job.app_id, job.session_id, now=now)
+            await enforce_removals(broker, job.app_id, job.session_id, now=now)
         case Kind.DELIVER:
             while await deliver(broker, job.app_id, job.endpoint_id, now=broker.now()):
                 pass
@@ -97,7 +97,7 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
         await sweep(broker, now=broker.now())
 
     async def tidying(_: Schedule) -> None:
-        await tidy(broker)
+        await delete_expired_rows(broker)
 
     async def sealing(_: Schedule) -> None:
         await seal_journals(broker, now=broker.now())
@@ -109,7 +109,7 @@ def queues(broker: Broker, driver: Driver) -> list[tuple[PgQueuer, int]]:
         await encrypt_plain_room_codes(broker)
 
     async def clearing(_: Schedule) -> None:
-        await clear(broker, now=broker.now())
+        await delete_outlived(broker, now=broker.now())
 
     ours.schedule("sweep", SWEEP)(sweeping)
     ours.schedule("tidy", TIDY)(tidying)

@@ -31,7 +31,7 @@ from videobroker.storage.jobs import Job, Kind, enqueue
 from videobroker.storage.postgres.fast_query import PLANNER_SETTINGS
 from videobroker.storage.postgres.notifications import Listener
 from videobroker.storage.tenants.cache import TenantCache
-from videobroker.usecases.attendance.receive_webhook import hear
+from videobroker.usecases.attendance.receive_webhook import receive
 from videobroker.web.app import create_app
 from videobroker.worker import run_job
 
@@ -278,7 +278,7 @@ async def test_a_replaced_secret_is_refused_within_a_second_by_a_replica_that_is
 
         async def receive_with(secret: str) -> bool:
             headers = {"videobroker-hook-secret": secret}
-            return await hear(unnotified, hooked.app.name, ProviderName.HMS, headers, body.encode(), now=clock())
+            return await receive(unnotified, hooked.app.name, ProviderName.HMS, headers, body.encode(), now=clock())
 
         assert await receive_with(HOOK_SECRET) is True
         await with_webhooks(hooked, sandbox, webhook_secret="another-invented-secret")

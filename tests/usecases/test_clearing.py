@@ -15,10 +15,10 @@ from house import LESSON, MovableClock, Sandbox, Tenant
 from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
 from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
-from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.journal.erasure import Erased, erase_person
 from videobroker.usecases.operations import cleanup
-from videobroker.usecases.operations.cleanup import clear
+from videobroker.usecases.operations.cleanup import delete_outlived
 from videobroker.usecases.webhooks import endpoints
 
 MONTH = timedelta(days=30)
@@ -61,7 +61,7 @@ async def replay(sandbox: Sandbox, room_id: str) -> None:
 
 
 async def cleared(tenant: Tenant) -> int:
-    return await clear(tenant.broker, tenant.app.id, now=tenant.broker.now())
+    return await delete_outlived(tenant.broker, tenant.app.id, now=tenant.broker.now())
 
 
 async def hear_of(tenant: Tenant, backend: Backend) -> None:
@@ -104,7 +104,9 @@ class TestWebhooksOfProviders:
         await cleared(hooked)
         assert [each["id"] for each in await rows(hooked, "inbox")] == waiting
         for session_id in await hooked._sessions():
-            assert await apply(hooked.broker, hooked.app.id, session_id, now=hooked.broker.now()) == len(waiting)
+            assert await process_session(hooked.broker, hooked.app.id, session_id, now=hooked.broker.now()) == len(
+                waiting
+            )
 
     async def test_that_come_again_after_they_went_change_nothing(
         self, hooked: Tenant, sandbox: Sandbox, clock: MovableClock
@@ -121,7 +123,7 @@ class TestWebhooksOfProviders:
         journal = await hooked.events()
         clock.move(days=8)
         hasty = replace(hooked.broker, retention=RetentionPolicy(notices=MIN_RETENTION))
-        assert await clear(hasty, hooked.app.id, now=hasty.now()) == len(kept)
+        assert await delete_outlived(hasty, hooked.app.id, now=hasty.now()) == len(kept)
         # As somebody does in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
         assert len(await rows(hooked, "inbox")) == len(kept)
@@ -142,7 +144,7 @@ class TestWebhooksOfProviders:
         count = len(await rows(hooked, "inbox"))
         clock.move(days=4000)
         keeper = replace(hooked.broker, retention=RetentionPolicy(notices=None, deliveries=None))
-        assert await clear(keeper, hooked.app.id, now=keeper.now()) == 0
+        assert await delete_outlived(keeper, hooked.app.id, now=keeper.now()) == 0
         assert len(await rows(hooked, "inbox")) == count
 
     async def test_of_another_app_are_not_touched_and_more_than_one_transaction_takes_all_go(

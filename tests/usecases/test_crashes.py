@@ -56,7 +56,7 @@ from videobroker.storage.journal.journal import JournalWriter
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.usecases import registration
-from videobroker.usecases.attendance.receive_webhook import hear
+from videobroker.usecases.attendance.receive_webhook import receive
 from videobroker.usecases.calls import calls
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining import join as entering
@@ -719,7 +719,7 @@ async def _hear_and_work(stage: Stage, one: Process) -> None:
     """The vendor sends again what was not answered; here, everything."""
     (name,) = one.app.default_providers
     for headers, body in stage.letters:
-        await hear(one.broker, one.app.name, name, headers, body, now=one.broker.now())
+        await receive(one.broker, one.app.name, name, headers, body, now=one.broker.now())
     await one.work()
 
 

@@ -613,7 +613,7 @@ async def test_recordings_are_a_class_of_their_own_and_name_nobody(tutoring: Ten
         await write(tutoring, event_type=each, ago=timedelta(days=40), data={"recording": "b" * 24, "call": None})
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     await seal(tutoring)
-    await retention.keep_for(tutoring.broker, tutoring.app, "recording", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "recording", 30, now=tutoring.broker.now())
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(told)
     assert [event["id"] for event in await tutoring.events()][:-1] == other_class
     assert (await verify(tutoring)).is_whole
@@ -624,7 +624,7 @@ async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: T
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     young = await write(tutoring, 2, ago=timedelta(days=20))
     await seal(tutoring)
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     now = tutoring.broker.now()
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=now) == 3
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=now) == 0
@@ -642,7 +642,7 @@ async def test_what_outlived_its_class_goes_and_the_journal_is_whole(tutoring: T
 
 
 async def test_it_goes_on_as_time_passes(tutoring: Tenant, clock: MovableClock) -> None:
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     gone = []
     for _ in range(4):
         await write(tutoring, 2)
@@ -660,7 +660,7 @@ async def test_many_go_in_several_transactions_with_an_event_each(
     monkeypatch.setattr(retention, "AT_ONCE", 4)
     await write(tutoring, 10, ago=timedelta(days=40))
     await seal(tutoring)
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 10
     assert [event["data"]["rows"] for event in await tutoring.events("journal.retired")] == [4, 4, 2]
     verdict = await verify(tutoring)
@@ -669,7 +669,7 @@ async def test_many_go_in_several_transactions_with_an_event_each(
 
 async def test_what_is_not_sealed_stays_until_it_is(tutoring: Tenant) -> None:
     await write(tutoring, 1, ago=timedelta(days=40))
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 0
     await seal(tutoring)
     assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == 1
@@ -679,7 +679,7 @@ async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
     await write(tutoring, 2, user_id="zoe", ago=timedelta(days=40))
     await seal(tutoring)
     await erase(tutoring, "zoe")
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await seal(tutoring)
     verdict = await verify(tutoring)
@@ -690,7 +690,7 @@ async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
 async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant) -> None:
     old, young = [*await write(tutoring, ago=timedelta(days=40)), *await write(tutoring)]
     await seal(tutoring)
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await tamper(
         tutoring,
@@ -708,13 +708,13 @@ async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant)
 @pytest.mark.parametrize(("event_class", "days"), [("journal", 30), ("person", 30), ("bogus", 30), ("call", 6)])
 async def test_a_retention_that_cannot_be_is_refused(tutoring: Tenant, event_class: str, days: int) -> None:
     with pytest.raises(InvalidInput):
-        await retention.keep_for(tutoring.broker, tutoring.app, event_class, days, now=tutoring.broker.now())
+        await retention.set_retention(tutoring.broker, tutoring.app, event_class, days, now=tutoring.broker.now())
 
 
 async def test_keeping_for_good_is_the_beginning_and_can_be_had_again(tutoring: Tenant) -> None:
     assert await retention.retentions(tutoring.broker, tutoring.app) == []
     for days in (30, 60, None):
-        await retention.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
+        await retention.set_retention(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
         found = await retention.retentions(tutoring.broker, tutoring.app)
         assert [each.days for each in found] == ([] if days is None else [days])
 
@@ -767,7 +767,7 @@ async def test_erased_and_retired_events_are_proved_in_an_export(tutoring: Tenan
     await write(tutoring, 2, user_id="zoe")
     await seal(tutoring)
     await write(tutoring, 1, user_id="zoe")
-    await retention.keep_for(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
+    await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())
     await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await erase(tutoring, "zoe")
     if seal_last:

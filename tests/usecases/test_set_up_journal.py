@@ -160,7 +160,7 @@ async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
 
 async def test_how_long_events_are_kept_is_recorded(tutoring: Tenant) -> None:
     for days in (30, 30, None):
-        await retention.keep_for(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
+        await retention.set_retention(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
     assert await since(tutoring, 3) == [
         ("retention.changed", {"class": "call", "before": None, "days": 30, "via": "command_line"}),
         ("retention.changed", {"class": "call", "before": 30, "days": None, "via": "command_line"}),

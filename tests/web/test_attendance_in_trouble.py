@@ -21,9 +21,9 @@ from videobroker.providers.agora.provider import AgoraProvider
 from videobroker.providers.contract import Surface
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.usecases import tenants
-from videobroker.usecases.attendance.process_webhooks import apply
+from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.joining.join import JoinRequester, join
-from videobroker.usecases.legacy.room_codes import hand_out_code
+from videobroker.usecases.legacy.room_codes import issue_room_code
 
 LESSON_1 = "/v1/bookings/lesson-1"
 
@@ -86,7 +86,7 @@ class TestEndingAndRejoining:
             (session_id,) = await hooked._sessions()
             now = hooked.broker.now()
             ended, _ = await asyncio.gather(
-                hooked.post(f"{LESSON_1}/end"), apply(hooked.broker, hooked.app.id, session_id, now=now)
+                hooked.post(f"{LESSON_1}/end"), process_session(hooked.broker, hooked.app.id, session_id, now=now)
             )
             assert ended.status_code == 200, ended.text
             joined = await credentials(hooked)
@@ -158,7 +158,7 @@ class TestPeopleOfWhomNobodyTold:
         await tutoring.book()
         key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
         now = tutoring.broker.now()
-        _, code = await hand_out_code(
+        _, code = await issue_room_code(
             context_of(tutoring.broker, tutoring.app, actor=Actor(tutoring.app.id), now=now),
             key,
             role="tutor",

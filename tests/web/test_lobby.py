@@ -27,7 +27,7 @@ from videobroker.usecases import tenants
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.joining.visits import watch
 from videobroker.usecases.journal.erasure import erase_person
-from videobroker.usecases.operations.sweeper import tidy
+from videobroker.usecases.operations.sweeper import delete_expired_rows
 
 LESSON_1 = "/v1/bookings/lesson-1"
 LOBBY = f"{LESSON_1}/lobby"
@@ -468,10 +468,10 @@ class TestHowLongItHolds:
         await tutoring.gather(policy=KEPT)
         await tutoring.post("/v1/groups/circle/guests", {"name": "Gus"})
         clock.move(hours=23)
-        await tidy(tutoring.broker)
+        await delete_expired_rows(tutoring.broker)
         assert len(await lobby(tutoring, "/v1/groups/circle/lobby")) == 1
         clock.move(hours=2)
-        await tidy(tutoring.broker)
+        await delete_expired_rows(tutoring.broker)
         assert await lobby(tutoring, "/v1/groups/circle/lobby") == []
 
     async def test_a_person_who_is_erased_leaves_the_waiting_room(self, kept: Tenant) -> None:

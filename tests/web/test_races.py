@@ -26,8 +26,8 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.usecases import tenants
 from videobroker.usecases.joining import moderation
-from videobroker.usecases.legacy.progress import standing_of
-from videobroker.usecases.legacy.room_codes import hand_out_code, hand_out_known_codes
+from videobroker.usecases.legacy.progress import load_progress
+from videobroker.usecases.legacy.room_codes import issue_existing_codes, issue_room_code
 
 LESSON_1 = "/v1/bookings/lesson-1"
 PATIENCE_SECONDS = 20
@@ -251,8 +251,8 @@ class TestABlockWhileSomebodyJoins:
         await tutoring.book()
         key = SessionKey(tutoring.app.id, SessionKind.BOOKING, "lesson-1")
         who: Any = {"role": "student", "user_id": "student-1"}
-        await hand_out_code(context, key, **who)
-        standing = await standing_of(context, key, roles=["student"], acting_for="student-1")
+        await issue_room_code(context, key, **who)
+        standing = await load_progress(context, key, roles=["student"], acting_for="student-1")
         record, before = broker.journal_writer.record, await tutoring.events("credentials.issued")
 
         async def block_first(event: Event) -> bool:
@@ -261,10 +261,10 @@ class TestABlockWhileSomebodyJoins:
             return await record(event)
 
         monkeypatch.setattr(broker.journal_writer, "record", block_first)
-        assert await hand_out_known_codes(context, [standing], **who) == {}
+        assert await issue_existing_codes(context, [standing], **who) == {}
         await tutoring.post(f"{LESSON_1}/participants/student-1/readmit")
         with pytest.raises(AccessDenied) as denied:
-            await hand_out_code(context, key, **who)
+            await issue_room_code(context, key, **who)
         assert denied.value.decision.reason == "participant_removed"
         assert await tutoring.events("credentials.issued") == before
 

@@ -15,10 +15,10 @@ from videobroker.settings import Settings
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.usecases import tenants
 from videobroker.usecases.operations.diagnostics import (
-    examine_app,
-    examine_database,
-    examine_pooler,
-    examine_secret_keys,
+    check_app,
+    check_database,
+    check_pooler,
+    check_secret_keys,
 )
 
 _COLORS = {CheckStatus.OK: "green", CheckStatus.WARNING: "yellow", CheckStatus.FAILED: "red"}
@@ -46,19 +46,19 @@ def doctor(
 
 async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple[str | None, CheckResult]]:
     async with wiring.broker(settings, url) as broker:
-        findings: list[tuple[str | None, CheckResult]] = [(None, each) for each in await examine_database(broker)]
+        findings: list[tuple[str | None, CheckResult]] = [(None, each) for each in await check_database(broker)]
         if findings[0][1].verdict is CheckStatus.OK:
-            findings += [(None, each) for each in await examine_pooler(broker)]
+            findings += [(None, each) for each in await check_pooler(broker)]
         if not is_healthy([finding for _, finding in findings]):
             return findings
-        findings += [(None, each) for each in await examine_secret_keys(broker)]
+        findings += [(None, each) for each in await check_secret_keys(broker)]
         try:
             apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
         except SealBroken:
             # The finding about the secret keys says so: no account can be read without the missing key.
             return findings
         for app in apps:
-            findings += [(app.name, each) for each in await examine_app(broker, app)]
+            findings += [(app.name, each) for each in await check_app(broker, app)]
             findings += [(app.name, each) for each in examine_call_url(settings, app)]
     return findings
 

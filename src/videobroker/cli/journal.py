@@ -257,7 +257,7 @@ def retain(
     async def work(broker: Broker) -> list[dict[str, Any]]:
         app = await tenants.find_journal(broker, app_name)
         if event_class is not None:
-            await retention.keep_for(broker, app, event_class, days, now=broker.now())
+            await retention.set_retention(broker, app, event_class, days, now=broker.now())
         return [{"class": each.event_class, "days": each.days} for each in await retention.retentions(broker, app)]
 
     show(with_broker(work), as_json=as_json, empty="Everything is stored forever.")

@@ -28,17 +28,19 @@ async def access(
 
     Nothing is changed; of somebody who waits to be let in, it is a sign that they still do.
     """
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     decision = decide_access(
         entrance.access_context(context.app),
-        person_at(context.app, entrance, is_guest=is_guest or user_id is None),
+        person_of(context.app, entrance, is_guest=is_guest or user_id is None),
         context.now,
     )
-    await still_waits(context.broker, entrance, decision, now=context.now)
+    await refresh_waiting_entry(context.broker, entrance, decision, now=context.now)
     return decision
 
 
-async def still_waits(broker: Broker, entrance: JoinContext, decision: AccessDecision, *, now: datetime) -> None:
+async def refresh_waiting_entry(
+    broker: Broker, entrance: JoinContext, decision: AccessDecision, *, now: datetime
+) -> None:
     """Write that somebody with an entry in the waiting room has given a sign, as far as they are kept there."""
     entry = entrance.entry
     if entry is None or not isinstance(decision, WaitDecision) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
@@ -48,27 +50,27 @@ async def still_waits(broker: Broker, entrance: JoinContext, decision: AccessDec
         await lobby.refresh_entry(transaction, session.key.app_id, session.id, entry.user_id, now=now)
 
 
-async def look_at(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:
+async def load_join_context(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:
     """The session as this person finds it. Raises `SessionNotFound`."""
     entrance = await broker.join_contexts.read(key, user_id)
     if entrance is None:
-        raise no_session(key)
+        raise session_not_found(key)
     return entrance
 
 
 async def require_on_roster(broker: Broker, key: SessionKey, user_id: str) -> None:
     """Raise `SessionNotFound` for everybody who is not on the roster: to them the session does not exist."""
-    entrance = await look_at(broker, key, user_id)
+    entrance = await load_join_context(broker, key, user_id)
     if entrance.participant is None:
-        raise no_session(key)
+        raise session_not_found(key)
 
 
-def no_session(key: SessionKey) -> SessionNotFound:
+def session_not_found(key: SessionKey) -> SessionNotFound:
     """What is said of a session that does not exist, and of one that does not exist for whoever asks."""
     return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 
-def person_at(app: App, entrance: JoinContext, *, is_guest: bool) -> AccessSubject:
+def person_of(app: App, entrance: JoinContext, *, is_guest: bool) -> AccessSubject:
     """Who it is that stands there."""
     participant = entrance.participant
     role = GUEST_ROLE if is_guest else participant.role if participant else None

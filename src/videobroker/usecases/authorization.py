@@ -28,7 +28,7 @@ from videobroker.errors import AccessDenied, BrokerError, NotYourself, RoleMayNo
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import look_at, no_session
+from videobroker.usecases.access import load_join_context, session_not_found
 from videobroker.usecases.context import RequestContext
 
 _NO_SESSION = Membership(Relation.UNLISTED)
@@ -53,9 +53,9 @@ async def require(
     A backend that acts for a user (`acting_for`) sees only sessions in which that user is a participant. Raises
     `SessionNotFound`, `ScopeMissing`, `RoleMayNot`, `NotYourself`, `AccessDenied`.
     """
-    entrance = await look_at(context.broker, key, context.actor.user_id or acting_for)
+    entrance = await load_join_context(context.broker, key, context.actor.user_id or acting_for)
     if context.actor.user_id is None and acting_for is not None and entrance.participant is None:
-        raise no_session(key)
+        raise session_not_found(key)
     return require_at(context, entrance, action, about=about)
 
 
@@ -183,7 +183,7 @@ def _error(denied: Denial, key: SessionKey | None) -> BrokerError:
         case DenialReason.NOT_YOURSELF:
             return NotYourself("An end user may do this only for themselves. Leave `user_id` out, or send your own.")
         case DenialReason.SESSION_HIDDEN if key is not None:
-            return no_session(key)
+            return session_not_found(key)
         case reason if reason in _REFUSALS:
             decision = RefuseDecision(_REFUSALS[reason])
             return AccessDenied(explain_decision(decision), decision=decision)

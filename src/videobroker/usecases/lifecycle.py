@@ -23,8 +23,13 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
-from videobroker.usecases.attendance.process_webhooks import apply
-from videobroker.usecases.attendance.reconciliation import GIVE_UP_AFTER, ReconciliationOutcome, ask, ask_about_room
+from videobroker.usecases.attendance.process_webhooks import process_session
+from videobroker.usecases.attendance.reconciliation import (
+    GIVE_UP_AFTER,
+    ReconciliationOutcome,
+    reconcile_call,
+    reconcile_room,
+)
 from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
 from videobroker.usecases.calls.calls import end_open_call
 from videobroker.usecases.calls.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
@@ -50,7 +55,7 @@ class _Snapshot:
     affairs: LifecycleState
 
 
-async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[LifecycleStep]:
+async def run_due_steps(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[LifecycleStep]:
     """Do what is due for a session, and write when to look again; what was done.
 
     Safe to repeat, and safe to be cut off anywhere: what is due follows from what is stored.
@@ -70,7 +75,7 @@ async def attend(broker: Broker, app_id: AppId, session_id: SessionId, *, now: d
                 await sessions.set_next_step_at(transaction, app_id, session_id, min(moments, default=None))
                 return done
         done.append(due.step)
-        if not await _run(snapshot, due):
+        if not await _run_step(snapshot, due):
             # The others must not wait for it.
             put_off[due.step] = now + _pause(due, now)
     return done
@@ -137,7 +142,7 @@ async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call
     return max(last_left_at, issued_at or call.started_at)
 
 
-async def _run(snapshot: _Snapshot, due: DueStep) -> bool:
+async def _run_step(snapshot: _Snapshot, due: DueStep) -> bool:
     """Run one errand; False when it has to be tried again later."""
     log.info("lifecycle.step_started", step=due.step, session_id=str(snapshot.session.id), reason=due.reason)
     match due.step:
@@ -154,8 +159,8 @@ async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
     broker, app, now = context.broker, context.app, context.now
     if snapshot.call is not None and snapshot.affairs.present == 0:
         # Somebody may be in it of whom we have heard, or would hear if we asked: nobody is thrown out by mistake.
-        await apply(broker, app.id, session.id, now=now)
-        await ask(broker, app.id, session.id, snapshot.call.id, now=now)
+        await process_session(broker, app.id, session.id, now=now)
+        await reconcile_call(broker, app.id, session.id, snapshot.call.id, now=now)
     async with broker.store.transaction() as transaction:
         # What was due may have changed since we looked: a new start, another reschedule.
         again = await _snapshot(transaction, broker, app.id, session.id, now)
@@ -227,8 +232,10 @@ async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
         held = await calls.newest_of_session(transaction, app.id, session.id)
     if not held:
         since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - LOOKS_BACK
-        return await ask_about_room(broker, app.id, session.id, since=since, now=now)
-    told = [await ask(broker, app.id, session.id, call.id, now=now) for call in held if call.settled_at is None]
+        return await reconcile_room(broker, app.id, session.id, since=since, now=now)
+    told = [
+        await reconcile_call(broker, app.id, session.id, call.id, now=now) for call in held if call.settled_at is None
+    ]
     return ReconciliationOutcome.SILENT if ReconciliationOutcome.SILENT in told else ReconciliationOutcome.ANSWERED
 
 

@@ -39,7 +39,7 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import no_session
+from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import (
     require,
     require_among,
@@ -72,7 +72,7 @@ async def register(
         if added is not None:
             return added
         registered = await _change(context, transaction, key, lambda _: terms, people)
-    await _shut_if_over(context, registered)
+    await _close_room_if_over(context, registered)
     return registered
 
 
@@ -122,7 +122,7 @@ async def amend(
     """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
     async with context.store.transaction() as transaction:
         registered = await _change(context, transaction, key, amendment, None)
-    await _shut_if_over(context, registered)
+    await _close_room_if_over(context, registered)
     return registered
 
 
@@ -140,7 +140,7 @@ async def _change(
 ) -> RegistrationResult:
     session = await sessions.lock(transaction, key)
     if session is None:
-        raise no_session(key)
+        raise session_not_found(key)
     await require_in(context, transaction, session, Action.CHANGE_SESSION)
     terms = amendment(session.terms)
     former = None if people is None else await sessions.participants_of(transaction, context.app.id, session.id)
@@ -150,7 +150,7 @@ async def _change(
     await _check_terms_change(transaction, context.app, session, terms)
     if wanted is not None and former is not None:
         _check_people_change(context.app, session, terms, former, wanted)
-    if _say_the_same(terms, session.terms) and wanted == former:
+    if _are_equal_terms(terms, session.terms) and wanted == former:
         same = await _read_back(transaction, session, own_user_id=context.actor.user_id)
         return replace(same, view=_view_of_change(context, same))
     changed = replace(session, terms=terms, version=session.version + 1, updated_at=context.now)
@@ -197,7 +197,7 @@ def _view_of_change(context: RequestContext, registered: RegistrationResult) -> 
 def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
     """Whether more than the title, the schedule, and the status changes."""
     same = replace(after, title=before.title, starts_at=before.starts_at, ends_at=before.ends_at, status=before.status)
-    return not _say_the_same(same, before)
+    return not _are_equal_terms(same, before)
 
 
 def _first_due(app: App, session: Session) -> datetime | None:
@@ -259,7 +259,7 @@ def _kind_of_change(before: Session, after: Session) -> EventType:
     return EventType.SESSION_UPDATED
 
 
-async def _shut_if_over(context: RequestContext, registered: RegistrationResult) -> None:
+async def _close_room_if_over(context: RequestContext, registered: RegistrationResult) -> None:
     if registered.closes or registered.session.terms.is_closed:
         await close_room(context, registered.session)
 
@@ -274,7 +274,7 @@ async def find(context: RequestContext, key: SessionKey, *, acting_for: str | No
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         found = await _read_back(transaction, session, own_user_id=context.actor.user_id or acting_for)
     return replace(found, view=view, own=found.own if view.names else None)
 
@@ -318,7 +318,7 @@ async def list_participants(
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         return await sessions.participants_page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
 
 
@@ -330,7 +330,7 @@ async def find_participant(
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         person = await sessions.find_participant(transaction, key.app_id, session.id, user_id)
     if person is None:
         raise _no_participant(key, user_id)
@@ -342,7 +342,7 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
     async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         await require_in(context, transaction, session, Action.CHANGE_DETAILS)
         check_people(context.app, select_providers(context.app, session), [person])
         former = await sessions.find_participant(transaction, context.app.id, session.id, person.user_id)
@@ -358,7 +358,7 @@ async def drop_participant(context: RequestContext, key: SessionKey, user_id: st
     async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         await require_in(context, transaction, session, Action.CHANGE_DETAILS)
         person = await sessions.find_participant(transaction, context.app.id, session.id, user_id)
         if person is None:
@@ -426,18 +426,18 @@ def check_roles(app: App, providers: Iterable[ProviderName], roles: Collection[s
             provider_role(app, provider, role)
 
 
-def _say_the_same(terms: SessionTerms, others: SessionTerms) -> bool:
-    return terms == others and _alike(terms.metadata, others.metadata)
+def _are_equal_terms(terms: SessionTerms, others: SessionTerms) -> bool:
+    return terms == others and _are_equal_json(terms.metadata, others.metadata)
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _are_equal_json(one: Any, other: Any) -> bool:
     """Equal as JSON: to Python, 1 and true are equal; to whoever keeps them in metadata, they are not."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_alike(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and all(_are_equal_json(value, other[name]) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        return len(one) == len(other) and all(map(_are_equal_json, one, other))
     return bool(one == other)
 
 

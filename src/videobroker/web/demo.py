@@ -100,7 +100,7 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
     context = RequestContext.for_system(broker, app, now)
     key = SessionKey(app.id, kind, reference)
     registered = await registration.find(context, key)
-    seen = await overviews.see(broker, app, registered.session.id)
+    seen = await overviews.find_overview(broker, app, registered.session.id)
     policy = app.policy_for(registered.session.terms.policy)
     people = [
         (person.display_name or person.user_id, person.role, person.user_id) for person in registered.participants

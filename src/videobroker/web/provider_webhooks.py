@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.struct import Struct
-from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, hear
+from videobroker.usecases.attendance.receive_webhook import LARGEST_NOTICE, receive
 from videobroker.web.fast_path import FastRequest, Headers, fast_path
 from videobroker.web.http.json_response import JsonFields
 from videobroker.web.http.problems import described
@@ -56,7 +56,7 @@ class Delivery(Struct):
 
     async def store(self, app: str, provider: ProviderName) -> Response:
         """Store it, and confirm that."""
-        new = await hear(self.broker, app, provider, self.headers, self.body, now=self.broker.now())
+        new = await receive(self.broker, app, provider, self.headers, self.body, now=self.broker.now())
         return JsonFields({"status": "kept" if new else "known"})
 
 

@@ -23,7 +23,7 @@ from videobroker.broker import Broker
 from videobroker.domain.events import SERVICE_EVENTS, EventType
 from videobroker.settings import Settings
 from videobroker.usecases.journal.queries import read_latest
-from videobroker.usecases.operations.sweeper import tidy
+from videobroker.usecases.operations.sweeper import delete_expired_rows
 from videobroker.usecases.tenants import SERVICE
 from videobroker.web.console import ROUTERS
 from videobroker.web.console.access import ATTEMPTS_PER_MINUTE, COOKIE, MOST_DELAYED, ConsoleAccess
@@ -218,11 +218,11 @@ class TestTheCookie:
 
         begin = broker.now()
 
-        await tidy(broker)
+        await delete_expired_rows(broker)
         before = await count()
         assert before >= 1
         clock.move(hours=12)
-        await tidy(broker)
+        await delete_expired_rows(broker)
         assert await count() == 0
 
 

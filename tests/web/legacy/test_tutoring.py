@@ -17,7 +17,7 @@ from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.user_tokens import TokenRules
 from videobroker.sandbox.agora.tokens import read_token
 from videobroker.usecases import tenants
-from videobroker.usecases.access import look_at
+from videobroker.usecases.access import load_join_context
 from videobroker.usecases.calls.rooms import renew_room
 
 HMS_TOKEN, AGORA_TOKEN = "/api/100ms/token", "/api/agora/token"
@@ -393,7 +393,7 @@ class TestVideoSessions:
     async def leave_room(self, tenant: Tenant) -> None:
         """What a removal does when the room has no codes left: the next room is opened when it is needed."""
         key, now = SessionKey(tenant.app.id, SessionKind.BOOKING, "lesson-1"), tenant.broker.now()
-        entrance = await look_at(tenant.broker, key, None)
+        entrance = await load_join_context(tenant.broker, key, None)
         assert entrance.room is not None
         await renew_room(
             context_of(tenant.broker, tenant.app, actor=tenant.actor, now=now), entrance.session, entrance.room

@@ -25,17 +25,17 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
-from videobroker.usecases.attendance.projection import as_ours, learn, load_call_record
+from videobroker.usecases.attendance.projection import add_observations, as_ours, load_call_record
 
 log = structlog.get_logger(__name__)
 
 
-async def apply_all(broker: Broker, app_id: AppId, session_ids: Iterable[SessionId], *, now: datetime) -> None:
+async def process_all(broker: Broker, app_id: AppId, session_ids: Iterable[SessionId], *, now: datetime) -> None:
     """Apply everything that waits for these sessions. What keeps one of them from it is raised after all the others."""
     failures = []
     for session_id in session_ids:
         try:
-            await apply(broker, app_id, session_id, now=now)
+            await process_session(broker, app_id, session_id, now=now)
         except StorageUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is: the others have nothing to do with it
@@ -44,20 +44,20 @@ async def apply_all(broker: Broker, app_id: AppId, session_ids: Iterable[Session
         raise failures[0]
 
 
-async def apply(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
+async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
     """Apply everything that waits for a session; how many notices that were. Whoever else is at it does the rest."""
     applied = 0
     while True:
         async with broker.store.transaction() as transaction:
             kept = await webhook_inbox.claim_pending(transaction, app_id, session_id)
             if kept:
-                await _apply_batch(transaction, broker, app_id, session_id, kept, now)
+                await _process_batch(transaction, broker, app_id, session_id, kept, now)
         applied += len(kept)
         if len(kept) < BATCH_ROWS:
             return applied
 
 
-async def _apply_batch(
+async def _process_batch(
     transaction: UnitOfWork,
     broker: Broker,
     app_id: AppId,
@@ -79,7 +79,7 @@ async def _apply_batch(
         except ProviderNotConfigured:
             # Until somebody sets the account right.
             continue
-        observation, recording = _told(provider, each)
+        observation, recording = _parse(provider, each)
         if recording is not None:
             recorded.append((each.id, provider, recording))
             continue
@@ -98,7 +98,7 @@ async def _apply_batch(
         observed = [each.observation for each in told]
         numbered = broker.provider(app, call.provider).needs_uid
         held = await load_call_record(transaction, app, session, call, observed, numbered=numbered)
-        await learn(transaction, app, held, told, final=call.settled_at is not None, now=now)
+        await add_observations(transaction, app, held, told, final=call.settled_at is not None, now=now)
     # Last: whoever came meanwhile may have begun the call that was recorded.
     for notice_id, provider, news in recorded:
         await record(transaction, _recording_event(app, session, list(known.values()), provider, news, now))
@@ -106,7 +106,7 @@ async def _apply_batch(
     await webhook_inbox.mark(transaction, app_id, done)
 
 
-def _told(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:
+def _parse(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:
     try:
         notice = provider.read(kept.body)
     except WebhookUnreadable as error:

@@ -66,7 +66,7 @@ def _devices(told: Sequence[Observation]) -> set[str] | None:
     return {each.connection for each in told if each.connection is not None}
 
 
-async def learn(
+async def add_observations(
     transaction: UnitOfWork,
     app: App,
     known: CallRecord,

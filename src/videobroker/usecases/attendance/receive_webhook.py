@@ -24,7 +24,7 @@ AHEAD = timedelta(minutes=10)
 log = structlog.get_logger(__name__)
 
 
-async def hear(
+async def receive(
     broker: Broker,
     app_name: str,
     provider_name: ProviderName,
@@ -46,7 +46,7 @@ async def hear(
     except WebhookRefused as error:
         broker.rejections.count(error.app_id, error.code, None, now=now)
         raise
-    session_id, ignored = await _addressee(broker, app, provider, notice, now)
+    session_id, ignored = await _find_session(broker, app, provider, notice, now)
     new = await broker.inbox_writer.record(
         IncomingWebhook(
             app_id=app.id,
@@ -93,7 +93,7 @@ def _refuse() -> NoReturn:
     raise WebhookRefused("No webhook is expected here, or its signature is missing. Set the account's webhook secret.")
 
 
-async def _addressee(
+async def _find_session(
     broker: Broker, app: App, provider: Provider, notice: ProviderWebhook, now: datetime
 ) -> tuple[SessionId | None, str | None]:
     """Which session it is about; or why nothing follows from it."""

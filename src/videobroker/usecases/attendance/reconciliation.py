@@ -38,7 +38,7 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
 from videobroker.usecases.attendance.process_webhooks import call_for
-from videobroker.usecases.attendance.projection import as_ours, learn, load_call_record
+from videobroker.usecases.attendance.projection import add_observations, as_ours, load_call_record
 
 GIVE_UP_AFTER = timedelta(minutes=30)
 """A provider that has not told us by then who was in a call that ended will not be asked again."""
@@ -73,7 +73,7 @@ class _Question:
     """Other sessions meet in the same room."""
 
 
-async def ask(
+async def reconcile_call(
     broker: Broker, app_id: AppId, session_id: SessionId, call_id: CallId, *, now: datetime
 ) -> ReconciliationOutcome:
     """Ask the provider about a call, and write what it knew better.
@@ -87,13 +87,13 @@ async def ask(
             return ReconciliationOutcome.NOTHING_TO_ASK
         since = call.started_at - MAX_CLOCK_SKEW
         question = await _question(transaction, broker, app_id, session_id, call.provider, since=since)
-    told, rolls = await _rolls(question, since=since)
+    told, rolls = await _presence_reports(question, since=since)
     async with broker.store.transaction() as transaction:
         await _write(transaction, broker, app_id, session_id, call_id, question, told, rolls, now)
     return told
 
 
-async def ask_about_room(
+async def reconcile_room(
     broker: Broker, app_id: AppId, session_id: SessionId, *, since: datetime, now: datetime
 ) -> ReconciliationOutcome:
     """Ask who was in a session's room, of whom nobody told us, and begin calls for whoever was."""
@@ -101,7 +101,7 @@ async def ask_about_room(
         session = await sessions.find_by_id(transaction, app_id, session_id)
         name = None if session is None else session.provider
         question = None if name is None else await _question(transaction, broker, app_id, session_id, name, since=since)
-    told, rolls = await _rolls(question, since=since)
+    told, rolls = await _presence_reports(question, since=since)
     if question is None:
         return told
     begun: set[CallId] = set()
@@ -118,7 +118,7 @@ async def ask_about_room(
                     held.append(call)
                     begun.add(call.id)
     for call_id in begun:
-        told = await ask(broker, app_id, session_id, call_id, now=now)
+        told = await reconcile_call(broker, app_id, session_id, call_id, now=now)
     return told
 
 
@@ -147,7 +147,7 @@ async def _question(
     return _Question(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
-async def _rolls(
+async def _presence_reports(
     question: _Question | None, *, since: datetime
 ) -> tuple[ReconciliationOutcome, Sequence[PresenceReport]]:
     if question is None:
@@ -254,7 +254,7 @@ async def _write(
     attested = tuple(ReceivedObservation(each, now, None) for each in news)
     # Mostly nothing is new: what was learned before has been written.
     if attested or settles:
-        await learn(transaction, app, known, attested, final=settles, now=now)
+        await add_observations(transaction, app, known, attested, final=settles, now=now)
     if told is ReconciliationOutcome.ANSWERED:
         await calls.set_evidence_at(transaction, app_id, call_id, now=now)
     if attested:

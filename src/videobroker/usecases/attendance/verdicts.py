@@ -20,7 +20,7 @@ from videobroker.storage.joining import removals
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import no_session
+from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require
 from videobroker.usecases.context import RequestContext
 
@@ -65,7 +65,7 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         case = await _case(transaction, context.app, session)
         written = await verdicts.of_session(transaction, context.app.id, session.id) if session.concluded_at else {}
     fresh = case.judged(context.now, is_closed=session.concluded_at is not None)

@@ -31,7 +31,7 @@ from videobroker.storage.joining import lobby
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import denial, look_at, person_at
+from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require, require_at
 from videobroker.usecases.calls.rooms import can_close, close_room, open_room
 from videobroker.usecases.context import RequestContext
@@ -56,7 +56,7 @@ async def start_call(context: RequestContext, key: SessionKey, *, user_id: str |
 
 async def require_may_start(context: RequestContext, key: SessionKey, *, user_id: str | None) -> JoinContext:
     """The session, for an actor who may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     decision = _may_start(context, entrance, user_id)
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
@@ -68,7 +68,7 @@ def _may_start(context: RequestContext, entrance: JoinContext, user_id: str | No
     door = entrance.access_context(context.app)
     if user_id is None:
         return decide_call_opening(door, context.now)
-    return decide_access(door, person_at(context.app, entrance, is_guest=False), context.now)
+    return decide_access(door, person_of(context.app, entrance, is_guest=False), context.now)
 
 
 async def open_call(
@@ -110,7 +110,7 @@ async def end_call(context: RequestContext, key: SessionKey, *, user_id: str | N
 
 async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: str | None) -> JoinContext:
     """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     if user_id is not None and entrance.participant is None:
         raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT))
     require_at(context, entrance, Action.END_CALL)

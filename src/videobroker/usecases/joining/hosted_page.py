@@ -7,7 +7,7 @@ from videobroker.broker import Broker
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
 from videobroker.storage.tenants import apps
-from videobroker.usecases.joining.links import peek
+from videobroker.usecases.joining.links import find_ticket_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class HostedPage:
 
 async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage:
     """How the page behind this ticket is shown. Raises `TicketInvalid` for what never was a ticket."""
-    app, error = await peek(broker, text, now=now)
+    app, error = await find_ticket_app(broker, text, now=now)
     if error is not None:
         return HostedPage(app.id, app.allowed_origins, (), expired=True)
     return HostedPage(app.id, app.allowed_origins, _call_pages(broker, app), expired=False)

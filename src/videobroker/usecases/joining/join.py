@@ -43,12 +43,12 @@ from videobroker.storage.attendance import identities
 from videobroker.storage.calls import room_codes
 from videobroker.storage.joining import provider_uids, removals
 from videobroker.storage.journal.journal import record
-from videobroker.usecases.access import denial, look_at, person_at
+from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require, require_among, require_at, require_scope
 from videobroker.usecases.calls.calls import open_call
 from videobroker.usecases.calls.rooms import open_room
 from videobroker.usecases.context import RequestContext
-from videobroker.usecases.joining.waiting_room import knock
+from videobroker.usecases.joining.waiting_room import request_admission
 
 MAX_CALL_DURATION = timedelta(hours=12)
 """No provider lets a call run longer (100ms: "Max session length: 12 h")."""
@@ -112,7 +112,7 @@ def guest_id(context: RequestContext, *, idempotency_key: str | None) -> str:
 
 async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> None:
     """Raise `ParticipantNotFound` for an id that we gave to no guest of the session, `SessionNotFound` without one."""
-    session = (await look_at(broker, key, None)).session
+    session = (await load_join_context(broker, key, None)).session
     async with broker.store.transaction() as transaction:
         known = await identities.was_guest(transaction, key.app_id, session.id, guest)
     if not known:
@@ -138,15 +138,15 @@ async def join(
     attempt = _Attempt(context, key, visitor, surface, provider)
     await _require_may_join(attempt)
     for _ in range(ROUNDS):
-        entrance = await look_at(context.broker, key, visitor.user_id)
+        entrance = await load_join_context(context.broker, key, visitor.user_id)
         door = entrance.access_context(context.app)
         _require_own_name(attempt, entrance)
-        admission = await _admission(attempt, entrance, door)
+        admission = await _require_admission(attempt, entrance, door)
         _require_provider(attempt, entrance.session)
         room = entrance.ready_room
-        if room is not None and entrance.call is not None and _has_what_it_takes(attempt, entrance, room):
+        if room is not None and entrance.call is not None and _is_ready(attempt, entrance, room):
             return await _sign_and_record(attempt, entrance, door, admission, room, entrance.call)
-        await _make_ready(attempt, entrance)
+        await _prepare(attempt, entrance)
     raise RoomNotReady("The room was closed while it was being entered. Ask again.", retry_after=1)
 
 
@@ -167,13 +167,13 @@ async def confirm_join(
     """
     attempt = _Attempt(context, key, visitor, surface, provider)
     await _require_may_join(attempt)
-    entrance = await look_at(context.broker, key, visitor.user_id)
+    entrance = await load_join_context(context.broker, key, visitor.user_id)
     door = entrance.access_context(context.app)
     _require_own_name(attempt, entrance)
-    admission = await _admission(attempt, entrance, door)
+    admission = await _require_admission(attempt, entrance, door)
     _require_provider(attempt, entrance.session)
     room, call = entrance.ready_room, entrance.call
-    if stored is None or room is None or call is None or not _has_what_it_takes(attempt, entrance, room):
+    if stored is None or room is None or call is None or not _is_ready(attempt, entrance, room):
         return False
     vendor = context.provider(room.provider)
     seat = _seat(attempt, entrance, door, admission, vendor)
@@ -246,26 +246,26 @@ def _display_name(visitor: JoinRequester, entrance: JoinContext) -> str:
     return mark_guest_name(name) if visitor.is_guest else name
 
 
-async def _admission(attempt: _Attempt, entrance: JoinContext, door: AccessContext) -> AdmitDecision:
-    person = person_at(attempt.context.app, entrance, is_guest=attempt.visitor.is_guest)
+async def _require_admission(attempt: _Attempt, entrance: JoinContext, door: AccessContext) -> AdmitDecision:
+    person = person_of(attempt.context.app, entrance, is_guest=attempt.visitor.is_guest)
     decision = decide_access(door, person, attempt.context.now)
     if isinstance(decision, AdmitDecision):
         return decision
     guest_id = attempt.visitor.user_id if attempt.visitor.is_guest else None
     if decision.reason is Reason.WAITING_FOR_ADMISSION:
-        await _knock(attempt, entrance, person, decision)
+        await _request_admission(attempt, entrance, person, decision)
     else:
         await attempt.context.broker.journal_writer.record(_denied(attempt, entrance, person.role, decision))
     raise denial(decision, guest_id=guest_id)
 
 
-async def _knock(
+async def _request_admission(
     attempt: _Attempt, entrance: JoinContext, person: AccessSubject, decision: WaitDecision | RefuseDecision
 ) -> None:
     visitor = attempt.visitor
     async with attempt.context.store.transaction() as transaction:
         await record(transaction, _denied(attempt, entrance, person.role, decision))
-        await knock(
+        await request_admission(
             attempt.context,
             transaction,
             entrance.session,
@@ -285,13 +285,13 @@ def _require_provider(attempt: _Attempt, session: Session) -> None:
         )
 
 
-def _has_what_it_takes(attempt: _Attempt, entrance: JoinContext, room: Room) -> bool:
+def _is_ready(attempt: _Attempt, entrance: JoinContext, room: Room) -> bool:
     if attempt.surface is Surface.PREBUILT:
         return bool(room.codes)
     return entrance.uid is not None or not attempt.context.provider(room.provider).needs_uid
 
 
-async def _make_ready(attempt: _Attempt, entrance: JoinContext) -> None:
+async def _prepare(attempt: _Attempt, entrance: JoinContext) -> None:
     context, visitor = attempt.context, attempt.visitor
     session = _narrowed(entrance.session, attempt.provider)
     # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.

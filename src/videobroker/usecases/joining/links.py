@@ -29,7 +29,7 @@ from videobroker.storage.joining.tickets import FoundTicket
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
-from videobroker.usecases.access import denial, look_at, person_at
+from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.context import RequestContext
 
@@ -85,9 +85,9 @@ async def issue_link(
     `TicketNotEnough`.
     """
     await _require_may_issue(context, key, user_id, display_name, is_guest=is_guest)
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     door = entrance.access_context(context.app)
-    decision = decide_access(door, person_at(context.app, entrance, is_guest=is_guest), context.now)
+    decision = decide_access(door, person_of(context.app, entrance, is_guest=is_guest), context.now)
     if isinstance(decision, RefuseDecision):
         raise denial(decision)
     issued = TicketRecord(
@@ -143,9 +143,9 @@ async def confirm_link(
     the journal before this returns. Raises as `issue_link` does.
     """
     await _require_may_issue(context, key, user_id, display_name, is_guest=is_guest)
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     door = entrance.access_context(context.app)
-    decision = decide_access(door, person_at(context.app, entrance, is_guest=is_guest), context.now)
+    decision = decide_access(door, person_of(context.app, entrance, is_guest=is_guest), context.now)
     if isinstance(decision, RefuseDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
@@ -185,7 +185,7 @@ async def list_links(
     Raises `SessionNotFound`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.CREATE_LINK)
-    entrance = await look_at(context.broker, key, None)
+    entrance = await load_join_context(context.broker, key, None)
     door = entrance.access_context(context.app)
     async with context.store.transaction() as transaction:
         found, following = await tickets.page(
@@ -204,7 +204,7 @@ async def list_links(
 async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: TicketId) -> int:
     """Revoke one link at once; 0 if it was revoked before. Raises `SessionNotFound`, `LinkNotFound`."""
     require_for_app(context.actor, Action.CREATE_LINK)
-    session = (await look_at(context.broker, key, None)).session
+    session = (await load_join_context(context.broker, key, None)).session
     async with context.store.transaction() as transaction:
         if not await tickets.exists_in(transaction, context.app.id, session.id, ticket_id):
             raise LinkNotFound("This session has no such link. `GET .../links` lists those that work.")
@@ -214,7 +214,7 @@ async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: Ticke
 async def revoke_links(context: RequestContext, key: SessionKey, *, user_id: str | None) -> int:
     """Revoke all links of a person at a session, or of everyone, at once; how many. Raises `SessionNotFound`."""
     require_for_app(context.actor, Action.CREATE_LINK)
-    session = (await look_at(context.broker, key, None)).session
+    session = (await load_join_context(context.broker, key, None)).session
     return await _revoke(context, session, ticket_id=None, user_id=user_id)
 
 
@@ -252,24 +252,26 @@ async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now
     With `is_read` it is also accepted for a while after the session's window. Raises `TicketInvalid`,
     `TicketExpired`, `TicketRevoked`.
     """
-    app, ticket, found = await _look_up(broker, text)
+    app, ticket, found = await _load_ticket(broker, text)
     try:
-        return _checked(app, ticket, found, is_read=is_read, now=now)
+        return _check_ticket(app, ticket, found, is_read=is_read, now=now)
     except NotAuthenticated as error:
         raise error.of(app.id) from None
 
 
-async def peek(broker: Broker, text: str, *, now: datetime) -> tuple[App, TicketExpired | TicketRevoked | None]:
+async def find_ticket_app(
+    broker: Broker, text: str, *, now: datetime
+) -> tuple[App, TicketExpired | TicketRevoked | None]:
     """The app of a ticket, and why the ticket is not accepted anymore, even for reading. Raises `TicketInvalid`."""
-    app, ticket, found = await _look_up(broker, text)
+    app, ticket, found = await _load_ticket(broker, text)
     try:
-        _checked(app, ticket, found, is_read=True, now=now)
+        _check_ticket(app, ticket, found, is_read=True, now=now)
     except (TicketExpired, TicketRevoked) as error:
         return app, error
     return app, None
 
 
-async def _look_up(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket | None]:
+async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket | None]:
     ticket = broker.tickets.read(text)
     async with broker.store.transaction() as transaction:
         app = await apps.app_by_id(transaction, ticket.session.app_id)
@@ -279,14 +281,14 @@ async def _look_up(broker: Broker, text: str) -> tuple[App, Ticket, FoundTicket 
     return app, ticket, found
 
 
-async def check_again(context: RequestContext, ticket: Ticket) -> Ticket:
+async def refresh_ticket(context: RequestContext, ticket: Ticket) -> Ticket:
     """The ticket with its expiry as of now, for one that reads. Raises as `ticket_holder` does."""
     async with context.store.transaction() as transaction:
         found = await tickets.find(transaction, context.app.id, TicketId(ticket.id))
-    return _checked(context.app, ticket, found, is_read=True, now=context.now).ticket
+    return _check_ticket(context.app, ticket, found, is_read=True, now=context.now).ticket
 
 
-def _checked(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime) -> Holder:
+def _check_ticket(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime) -> Holder:
     if found is None:
         raise TicketInvalid("This link is not valid anymore. Ask for a new one where you got it.")
     door = _door(app, found)

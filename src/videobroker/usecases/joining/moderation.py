@@ -30,7 +30,7 @@ from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
 from videobroker.storage.tenants import apps
-from videobroker.usecases.access import no_session
+from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.calls.rooms import close_former_rooms, renew_room
 from videobroker.usecases.context import RequestContext
@@ -66,13 +66,13 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
     async with context.store.transaction() as transaction:
         found = await sessions.find(transaction, key)
         if found is None:
-            raise no_session(key)
+            raise session_not_found(key)
         # Before the lock, which delays joins, and again under it.
         await require_in(context, transaction, found, Action.MODERATE)
         await removals.lock_issuing(transaction, found.id, user_id)
         session = await sessions.lock(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         await require_in(context, transaction, session, Action.MODERATE)
         await _require_known(transaction, context.app, session, user_id)
         removal = await removals.record_removal(
@@ -86,7 +86,7 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
         )
         await enqueue(transaction, Job(Kind.EXPEL, context.app.id, session.id))
     try:
-        await expel(context.broker, context.app.id, session.id, now=context.now)
+        await enforce_removals(context.broker, context.app.id, session.id, now=context.now)
     except ProviderError as error:
         log.warning("removal.enforce_failed", session_id=str(session.id), error=error.code)
         return Removed(removal, Enforcement.PENDING)
@@ -112,7 +112,7 @@ async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> boo
     async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         await require_in(context, transaction, session, Action.MODERATE)
         lifted = await removals.lift_ban(transaction, context.app.id, session.id, user_id)
         if lifted:
@@ -134,7 +134,7 @@ async def _require_known(transaction: UnitOfWork, app: App, session: Session, us
         )
 
 
-async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
+async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
     """Tell the provider of everybody who has to go: removed a moment ago, or back with credentials from before.
 
     How many those were. Raises `ProviderError` when it cannot be told: then it has to be told again.
@@ -151,7 +151,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
         back = [
             removal
             for removal in enforced
-            if removal.user_id in present and await _is_unwelcome(transaction, app, session, removal)
+            if removal.user_id in present and await _lacks_valid_credentials(transaction, app, session, removal)
         ]
         found = [
             room
@@ -170,7 +170,7 @@ async def expel(broker: Broker, app_id: AppId, session_id: SessionId, *, now: da
     for removal in (*fresh, *back):
         try:
             for room in found:
-                await _put_out(context, session, removal, room)
+                await _disconnect(context, session, removal, room)
             for room in found if removal in fresh else ():
                 if not await _is_shared(context, room):
                     await _replace_codes(context, session, removal, room)
@@ -194,7 +194,7 @@ async def _is_shared(context: RequestContext, room: Room) -> bool:
     return len(sharing) > 1
 
 
-async def _is_unwelcome(transaction: UnitOfWork, app: App, session: Session, removal: Removal) -> bool:
+async def _lacks_valid_credentials(transaction: UnitOfWork, app: App, session: Session, removal: Removal) -> bool:
     """Whether nothing that we issued lets the person be there."""
     if removal.banned:
         return True
@@ -203,19 +203,19 @@ async def _is_unwelcome(transaction: UnitOfWork, app: App, session: Session, rem
     return issued is None
 
 
-async def _put_out(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
+async def _disconnect(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
     provider = context.provider(room.provider)
     if Capability.REMOVE_PERSON not in provider.capabilities:
         return
     async with context.store.transaction() as transaction:
-        names = await _known_as(transaction, context.app, session, provider, removal.user_id)
+        names = await _provider_user_ids(transaction, context.app, session, provider, removal.user_id)
     for name in sorted(names):
         await provider.remove_person(
             room.provider_room_id or "", name, until=context.now + provider.token_limits.maximum
         )
 
 
-async def _known_as(
+async def _provider_user_ids(
     transaction: UnitOfWork, app: App, session: Session, provider: Provider, user_id: str
 ) -> Iterable[str]:
     if not provider.needs_uid:

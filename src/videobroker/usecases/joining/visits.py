@@ -19,10 +19,10 @@ from videobroker.errors import TicketExpired, TicketInvalid, TicketRevoked
 from videobroker.storage.attendance import stays
 from videobroker.storage.joining import provider_uids
 from videobroker.storage.postgres.notifications import journal_topic
-from videobroker.usecases.access import denial, look_at, person_at, still_waits
+from videobroker.usecases.access import denial, load_join_context, person_of, refresh_waiting_entry
 from videobroker.usecases.context import RequestContext
-from videobroker.usecases.joining.links import check_again
-from videobroker.usecases.joining.waiting_room import count_waiting, knock, withdraw
+from videobroker.usecases.joining.links import refresh_ticket
+from videobroker.usecases.joining.waiting_room import count_waiting, request_admission, withdraw
 
 LOOK_AGAIN_SECONDS = 5.0
 """Without a wake-up. They may get lost."""
@@ -75,9 +75,9 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
 
     Of somebody who waits to be let in, looking is a sign that they still do.
     """
-    entrance = await look_at(context.broker, ticket.session, ticket.user_id)
+    entrance = await load_join_context(context.broker, ticket.session, ticket.user_id)
     session, terms, door = entrance.session, entrance.session.terms, entrance.access_context(context.app)
-    person, call = person_at(context.app, entrance, is_guest=ticket.is_guest), entrance.call
+    person, call = person_of(context.app, entrance, is_guest=ticket.is_guest), entrance.call
     is_host = person.role in door.policy.host_roles
     counts = is_host and door.policy.waiting_room is WaitingRoom.ADMIT
     roles, waiting = None, None
@@ -88,7 +88,7 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
             if counts:
                 waiting = await count_waiting(context, transaction, session)
     decision = decide_access(door, person, context.now)
-    await still_waits(context.broker, entrance, decision, now=context.now)
+    await refresh_waiting_entry(context.broker, entrance, decision, now=context.now)
     providers = select_providers(context.app, session)
     registered_name = None if entrance.participant is None else entrance.participant.display_name
     return Visit(
@@ -110,18 +110,18 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
     )
 
 
-async def ask_in(context: RequestContext, ticket: Ticket) -> Visit:
+async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
     """Ask to be let in, where the waiting room is what keeps the holder outside; how the session stands then.
 
     Raises `SessionNotFound`.
     """
-    entrance = await look_at(context.broker, ticket.session, ticket.user_id)
-    person = person_at(context.app, entrance, is_guest=ticket.is_guest)
+    entrance = await load_join_context(context.broker, ticket.session, ticket.user_id)
+    person = person_of(context.app, entrance, is_guest=ticket.is_guest)
     decision = decide_access(entrance.access_context(context.app), person, context.now)
     if isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION:
         participant = entrance.participant
         async with context.store.transaction() as transaction:
-            await knock(
+            await request_admission(
                 context,
                 transaction,
                 entrance.session,
@@ -138,7 +138,7 @@ async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
 
     Raises `SessionNotFound`.
     """
-    session = (await look_at(context.broker, ticket.session, ticket.user_id)).session
+    session = (await load_join_context(context.broker, ticket.session, ticket.user_id)).session
     async with context.store.transaction() as transaction:
         await withdraw(context, transaction, session, user_id=ticket.user_id, is_guest=ticket.is_guest)
     return await visit(context, ticket)
@@ -159,9 +159,9 @@ async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection
 
     Raises `SessionNotFound`, and `AccessDenied` for everyone else: names are for the people in the call.
     """
-    entrance = await look_at(context.broker, ticket.session, ticket.user_id)
+    entrance = await load_join_context(context.broker, ticket.session, ticket.user_id)
     door = entrance.access_context(context.app)
-    decision = decide_access(door, person_at(context.app, entrance, is_guest=ticket.is_guest), context.now)
+    decision = decide_access(door, person_of(context.app, entrance, is_guest=ticket.is_guest), context.now)
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
@@ -200,7 +200,7 @@ async def watch(
             woken.clear()
             context = context.at(context.broker.now())
             try:
-                ticket = await check_again(context, ticket)
+                ticket = await refresh_ticket(context, ticket)
             except (TicketRevoked, TicketExpired, TicketInvalid):
                 return
             seen = await visit(context, ticket)

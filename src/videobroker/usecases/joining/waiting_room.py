@@ -22,7 +22,7 @@ from videobroker.storage.joining.lobby import EntryContext
 from videobroker.storage.journal.journal import record
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import no_session
+from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require_in
 from videobroker.usecases.context import RequestContext
 
@@ -33,7 +33,7 @@ ADMITTED_TOGETHER = 500
 UNDECIDED = (EntryState.WAITING,)
 
 
-async def knock(
+async def request_admission(
     context: RequestContext,
     transaction: UnitOfWork,
     session: Session,
@@ -78,14 +78,14 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
-            raise no_session(key)
+            raise session_not_found(key)
         await require_in(context, transaction, session, Action.MODERATE)
-        return await _kept(context, transaction, session)
+        return await _list_entries(context, transaction, session)
 
 
 async def admit(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
     """Let somebody in who waits or was denied. Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`."""
-    return await _settle(context, key, entry_id, EntryState.ADMITTED)
+    return await _decide(context, key, entry_id, EntryState.ADMITTED)
 
 
 async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
@@ -93,13 +93,13 @@ async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> t
 
     Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`, and `AlreadyAdmitted`: credentials may be out then.
     """
-    return await _settle(context, key, entry_id, EntryState.DENIED)
+    return await _decide(context, key, entry_id, EntryState.DENIED)
 
 
 async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
     """Let everybody in who waits; who that was. Raises `SessionNotFound`, `RoleMayNot`."""
     async with context.store.transaction() as transaction:
-        session = await _moderated(context, transaction, key)
+        session = await _lock_moderated(context, transaction, key)
         door = await _door(transaction, context.app, session)
         admitted: list[tuple[LobbyEntry, str | None]] = []
         last: LobbyEntry | None = None
@@ -130,31 +130,31 @@ async def _admit_page(
     return [(entry, roles[entry.id]) for entry in entries]
 
 
-async def _settle(
+async def _decide(
     context: RequestContext, key: SessionKey, entry_id: EntryId, state: EntryState
 ) -> tuple[LobbyEntry, str | None]:
     async with context.store.transaction() as transaction:
-        session = await _moderated(context, transaction, key)
+        session = await _lock_moderated(context, transaction, key)
         found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id)
         if found is None or not _is_kept(await _door(transaction, context.app, session), found, context.now):
             raise EntryNotFound("Nobody waits here under this id any more. `GET .../lobby` shows who does.")
         if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
             raise AlreadyAdmitted("They were let in already. Put them out: `POST .../participants/{user_id}/remove`.")
         if found.entry.state is not state:
-            await _write(context, transaction, session, entry_id, state)
+            await _write_decision(context, transaction, session, entry_id, state)
             found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id) or found
     return found.entry, _role(found)
 
 
-async def _moderated(context: RequestContext, transaction: UnitOfWork, key: SessionKey) -> Session:
+async def _lock_moderated(context: RequestContext, transaction: UnitOfWork, key: SessionKey) -> Session:
     session = await sessions.lock(transaction, key)
     if session is None:
-        raise no_session(key)
+        raise session_not_found(key)
     await require_in(context, transaction, session, Action.MODERATE)
     return session
 
 
-async def _write(
+async def _write_decision(
     context: RequestContext, transaction: UnitOfWork, session: Session, entry_id: EntryId, state: EntryState
 ) -> None:
     app_id = session.key.app_id
@@ -177,7 +177,7 @@ def _decided(context: RequestContext, session: Session, entry: LobbyEntry) -> Ev
     )
 
 
-async def _kept(
+async def _list_entries(
     context: RequestContext, transaction: UnitOfWork, session: Session
 ) -> list[tuple[LobbyEntry, str | None]]:
     door = await _door(transaction, context.app, session)
@@ -187,7 +187,7 @@ async def _kept(
 
 async def count_waiting(context: RequestContext, transaction: UnitOfWork, session: Session) -> int:
     """How many people wait to be let in."""
-    kept = await _kept(context, transaction, session)
+    kept = await _list_entries(context, transaction, session)
     return sum(entry.state_at(context.now) is EntryState.WAITING for entry, _ in kept)
 
 

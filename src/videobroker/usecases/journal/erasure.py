@@ -30,7 +30,7 @@ from videobroker.storage.journal.seals import StoredRow
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.storage.sessions import people, sessions
 from videobroker.storage.webhooks import deliveries
-from videobroker.usecases.joining.moderation import expel
+from videobroker.usecases.joining.moderation import enforce_removals
 
 NOTICES_AT_ONCE = 1_000
 """So many webhooks are read in one transaction."""
@@ -127,7 +127,7 @@ async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: dat
         unfinished = await removals.sessions_to_enforce_for(transaction, app_id, user_id)
     for session_id in unfinished:
         try:
-            await expel(broker, app_id, session_id, now=now)
+            await enforce_removals(broker, app_id, session_id, now=now)
         except ProviderError as error:
             # An erasure does not wait for a vendor. Credentials of the person expire by themselves.
             log.warning("erasure.removal_failed", session_id=str(session_id), error=error.code)

@@ -11,7 +11,7 @@ from videobroker.domain.ids import SessionId
 from videobroker.domain.sessions import SessionKey
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.access import no_session
+from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.context import RequestContext
 
@@ -36,7 +36,7 @@ async def read_journal(
         if session is not None:
             found = await sessions.find(transaction, session)
             if found is None:
-                raise no_session(session)
+                raise session_not_found(session)
             session_id = found.id
         return await journal.page(
             transaction,

@@ -33,7 +33,7 @@ KEPT_FOR_GOOD = sorted({each.value.partition(".")[0] for each in ProofEvent})
 """Classes of events that account for what was taken out: without them the journal could not prove itself."""
 
 
-async def keep_for(broker: Broker, app: App, event_class: str, days: int | None, *, now: datetime) -> None:
+async def set_retention(broker: Broker, app: App, event_class: str, days: int | None, *, now: datetime) -> None:
     """Keep the app's events of this class for so many days; None: for good. A change is journaled.
 
     Raises `InvalidInput`.

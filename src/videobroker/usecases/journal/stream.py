@@ -45,7 +45,7 @@ BEFORE_EVERYTHING = pagination.write([0, 0])
 """Where somebody stands who came before the first event."""
 
 
-async def begin(context: RequestContext, cursor: str | None) -> str:
+async def start_cursor(context: RequestContext, cursor: str | None) -> str:
     """The cursor to follow from: this one, or that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
     require_for_app(context.actor, Action.READ_EVENTS)
     async with context.store.transaction() as transaction:

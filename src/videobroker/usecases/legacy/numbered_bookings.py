@@ -21,7 +21,7 @@ from videobroker.usecases import registration
 from videobroker.usecases.calls.rooms import open_room
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role, room_code
-from videobroker.usecases.legacy.room_codes import hand_out_code
+from videobroker.usecases.legacy.room_codes import issue_room_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,20 @@ class Appointed:
     """For the role that was asked for; None where the booking has no video, or keeps that role in a waiting room."""
 
 
-async def appoint(
+async def register_appointment(
     context: RequestContext, terms: SessionTerms, people: Sequence[Participant], *, role: str
 ) -> Appointed:
     """Make a confirmed booking under the app's next number; with video, also its room and the code for an app role.
 
     All of it or nothing: when the room cannot be had, the booking ends cancelled and the reason is raised. Until the
     room is there the booking is pending, so that nobody enters half of one, whenever this process dies. Raises
-    whatever `registering.register` and `hand_out_code` raise.
+    whatever `registering.register` and `issue_room_code` raise.
     """
     registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     if not terms.video:
-        return Appointed((await _numbered(context, terms, people)).session, None)
+        return Appointed((await _register_next(context, terms, people)).session, None)
     pending = replace(terms, status=SessionStatus.PENDING)
-    session = (await _numbered(context, pending, people)).session
+    session = (await _register_next(context, pending, people)).session
     try:
         return await _with_room(context, session, terms, role=role)
     except BrokerError:
@@ -59,7 +59,7 @@ async def _with_room(context: RequestContext, session: Session, terms: SessionTe
     room_code(context.broker, room, provider_role(context.app, room.provider, role))  # raises before anybody may enter
     confirmed = await registration.amend(context, session.key, lambda known: replace(known, status=terms.status))
     try:
-        _, code = await hand_out_code(context, session.key, role=role, user_id=None)
+        _, code = await issue_room_code(context, session.key, role=role, user_id=None)
     except AccessDenied as error:
         if not isinstance(error.decision, WaitDecision):
             raise
@@ -68,7 +68,9 @@ async def _with_room(context: RequestContext, session: Session, terms: SessionTe
     return Appointed(confirmed.session, code)
 
 
-async def _numbered(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> RegistrationResult:
+async def _register_next(
+    context: RequestContext, terms: SessionTerms, people: Sequence[Participant]
+) -> RegistrationResult:
     while True:
         async with context.store.transaction() as transaction:
             number = await counters.next_number(transaction, context.app.id, SessionKind.BOOKING)
@@ -78,7 +80,9 @@ async def _numbered(context: RequestContext, terms: SessionTerms, people: Sequen
             return registered
 
 
-async def book(context: RequestContext, terms: SessionTerms, people: Sequence[Participant]) -> RegistrationResult:
+async def register_booking(
+    context: RequestContext, terms: SessionTerms, people: Sequence[Participant]
+) -> RegistrationResult:
     """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
     registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     key = SessionKey(context.app.id, SessionKind.BOOKING, str(uuid7(context.now)))

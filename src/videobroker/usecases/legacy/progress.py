@@ -9,13 +9,13 @@ from videobroker.domain.progress import ProgressAction, SessionProgress
 from videobroker.domain.sessions import SessionKey, SessionKind, SessionStatus
 from videobroker.storage.legacy import session_progress
 from videobroker.usecases import registration
-from videobroker.usecases.access import access, look_at, no_session
+from videobroker.usecases.access import access, load_join_context, session_not_found
 from videobroker.usecases.authorization import require, require_among, require_at, visible
 from videobroker.usecases.calls.calls import end_call, start_call
 from videobroker.usecases.context import RequestContext
 
 
-async def standing_of(
+async def load_progress(
     context: RequestContext, key: SessionKey, *, roles: Sequence[str], acting_for: str | None = None
 ) -> SessionProgress:
     """How far the session has come, with the first participant of each of these app roles.
@@ -27,7 +27,7 @@ async def standing_of(
     async with context.store.transaction() as transaction:
         found = await session_progress.find_by_key(transaction, key, roles=roles, own_user_id=own)
     if found is None:
-        raise no_session(key)
+        raise session_not_found(key)
     return found
 
 
@@ -58,19 +58,21 @@ async def newest_bookings(
     return [each for each in found if each.session.id in seen]
 
 
-async def may_enter_now(context: RequestContext, key: SessionKey, *, user_id: str | None) -> AccessDecision:
+async def access_now(context: RequestContext, key: SessionKey, *, user_id: str | None) -> AccessDecision:
     """May this person enter now? Without a `user_id`: may the session meet now, whoever comes?"""
     if user_id is not None:
         return await access(context, key, user_id=user_id)
-    return decide_call_opening((await look_at(context.broker, key, None)).access_context(context.app), context.now)
+    return decide_call_opening(
+        (await load_join_context(context.broker, key, None)).access_context(context.app), context.now
+    )
 
 
-async def take(context: RequestContext, key: SessionKey, step: ProgressAction, *, user_id: str | None) -> None:
+async def take_step(context: RequestContext, key: SessionKey, step: ProgressAction, *, user_id: str | None) -> None:
     """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise.
 
     Every step but the start changes the session, and is authorized before anything happens.
     """
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     if step is not ProgressAction.START:
         require_at(context, entrance, Action.CHANGE_SESSION)
     if step in {ProgressAction.REOPEN, ProgressAction.COMPLETE} and entrance.call is not None:
@@ -87,6 +89,6 @@ async def take(context: RequestContext, key: SessionKey, step: ProgressAction, *
 
 
 async def _end_and_set(context: RequestContext, key: SessionKey, status: SessionStatus, *, user_id: str | None) -> None:
-    if (await look_at(context.broker, key, user_id)).call is not None:
+    if (await load_join_context(context.broker, key, user_id)).call is not None:
         await end_call(context, key, user_id=user_id)
     await registration.amend(context, key, lambda terms: replace(terms, status=status))

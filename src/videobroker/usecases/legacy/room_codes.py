@@ -26,14 +26,14 @@ from videobroker.providers.contract import Capability, CredentialRequest, Prebui
 from videobroker.storage.calls import room_codes
 from videobroker.storage.joining import lobby, removals
 from videobroker.storage.legacy import session_progress
-from videobroker.usecases.access import denial, look_at, person_at
+from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require_scope
 from videobroker.usecases.calls.rooms import open_room
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.join import provider_role, room_code
 
 
-async def hand_out_code(
+async def issue_room_code(
     context: RequestContext, key: SessionKey, *, role: str, user_id: str | None, replayed: bool = False
 ) -> tuple[Session, str]:
     """The session and its room code for an app role, made now where there is none yet.
@@ -47,15 +47,15 @@ async def hand_out_code(
     from being opened.
     """
     require_scope(context.actor, Action.JOIN)
-    entrance = await look_at(context.broker, key, user_id)
-    _require_outside_waiting_room(context, entrance, role=role, user_id=user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
+    _require_no_wait(context, entrance, role=role, user_id=user_id)
     room = await _room_with_codes(context, entrance, user_id=user_id)
     code = room_code(context.broker, room, provider_role(context.app, room.provider, role))
     await _record_issued(context, entrance.session, room, code, user_id=user_id, replayed=replayed)
     return entrance.session, code
 
 
-async def hand_out_known_codes(
+async def issue_existing_codes(
     context: RequestContext, found: Sequence[SessionProgress], *, role: str, user_id: str | None
 ) -> dict[SessionId, str]:
     """The existing codes of these sessions for an app role. Creates none.
@@ -72,7 +72,7 @@ async def hand_out_known_codes(
         banned = await removals.sessions_banning(transaction, context.app.id, ids, user_id)
         admitted = await lobby.admitted(transaction, context.app.id, ids, user_id)
     for standing in found:
-        if standing.session.id in banned or _is_kept(context, standing, role, user_id, admitted):
+        if standing.session.id in banned or _must_wait(context, standing, role, user_id, admitted):
             continue
         room, session = standing.room, standing.session
         code = None if room is None else _code_for(context, room, role)
@@ -109,11 +109,11 @@ async def resolve_code(context: RequestContext, alias: str, *, user_id: str | No
         key = await session_progress.key_of_code(transaction, context.app.id, code, roles)
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
-    entrance = await look_at(context.broker, key, user_id)
+    entrance = await load_join_context(context.broker, key, user_id)
     if user_id is not None and entrance.participant is None:
         raise SessionNotFound("No session of this app has this room code.")
     if user_id is not None:
-        _require_outside_waiting_room(context, entrance, role="", user_id=user_id)
+        _require_no_wait(context, entrance, role="", user_id=user_id)
     room = await _room_with_codes(context, entrance, user_id=user_id)
     url = _page(context, entrance, room, code)
     await _record_issued(context, entrance.session, room, code, user_id=user_id)
@@ -136,28 +136,26 @@ def _page(context: RequestContext, entrance: JoinContext, room: Room, code: str)
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
 
 
-def _require_outside_waiting_room(
-    context: RequestContext, entrance: JoinContext, *, role: str, user_id: str | None
-) -> None:
+def _require_no_wait(context: RequestContext, entrance: JoinContext, *, role: str, user_id: str | None) -> None:
     """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
     door = entrance.access_context(context.app)
     if user_id is None:
         # A backend may start the next call after one that was ended for everyone.
         door = replace(door, ended_for_all_at=None)
-    person = AccessSubject(role) if user_id is None else person_at(context.app, entrance, is_guest=False)
+    person = AccessSubject(role) if user_id is None else person_of(context.app, entrance, is_guest=False)
     # What rules them out at any time comes first.
     decision = find_permanent_refusal(door, person) or check_waiting_room(door, person, context.now)
     if decision is not None:
         raise denial(decision)
 
 
-def _is_kept(
+def _must_wait(
     context: RequestContext, standing: SessionProgress, role: str, user_id: str | None, admitted: Collection[SessionId]
 ) -> bool:
     session = standing.session
     door = build_access_context(context.app, session, call_running=standing.call_running)
     if user_id is None:
-        # As in `_require_outside_waiting_room`.
+        # As in `_require_no_wait`.
         door = replace(door, ended_for_all_at=None)
     own_role = role if user_id is None else None if standing.own is None else standing.own.role
     return check_waiting_room(door, AccessSubject(own_role, admitted=session.id in admitted), context.now) is not None
@@ -174,7 +172,7 @@ def _code_for(context: RequestContext, room: Room, role: str) -> str | None:
 
 
 async def _room_with_codes(context: RequestContext, entrance: JoinContext, *, user_id: str | None) -> Room:
-    person = None if user_id is None else person_at(context.app, entrance, is_guest=False)
+    person = None if user_id is None else person_of(context.app, entrance, is_guest=False)
     refusal = find_permanent_refusal(entrance.access_context(context.app), person)
     if refusal is not None:
         raise denial(refusal)

@@ -25,7 +25,7 @@ _Some = Callable[[UnitOfWork, AppId, _Place], Awaitable[tuple[int, _Place]]]
 """Forgets some of what stands behind a place: how many those were, and where to go on; None at the end."""
 
 
-async def clear(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
+async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
     """Forget webhooks and deliveries that are needed no more, of all apps or of one; how many rows.
 
     What waits to be applied or to be delivered stays, however old it is.
@@ -38,13 +38,13 @@ async def clear(broker: Broker, app_id: AppId | None = None, *, now: datetime) -
     total = 0
     for each in chosen:
         if (retention := broker.retention.notices) is not None:
-            total += await _clear_all(broker, each, "notices", _notices(retention, now))
+            total += await _delete_all(broker, each, "notices", _notices(retention, now))
         if (retention := broker.retention.deliveries) is not None:
-            total += await _clear_all(broker, each, "deliveries", _deliveries(retention, now))
+            total += await _delete_all(broker, each, "deliveries", _deliveries(retention, now))
     return total
 
 
-async def _clear_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> int:
+async def _delete_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> int:
     total, place = 0, None
     for _ in range(ROUNDS):
         async with broker.store.transaction() as transaction:

@@ -22,7 +22,7 @@ LATE = timedelta(minutes=1)
 """A worker that runs takes a job within seconds."""
 
 
-async def examine_database(broker: Broker) -> list[CheckResult]:
+async def check_database(broker: Broker) -> list[CheckResult]:
     """Whether the database answers and has this program's schema."""
     try:
         await broker.store.ping()
@@ -35,10 +35,10 @@ async def examine_database(broker: Broker) -> list[CheckResult]:
     if current != newest:
         sentence = f"The database is at revision {current or 'none'}, this program needs {newest}."
         return [found, failed("migrations", sentence, "Run `videobroker migrate`.")]
-    return [found, ok("migrations", f"The database is at revision {newest}."), await _examine_work(broker)]
+    return [found, ok("migrations", f"The database is at revision {newest}."), await _check_workload(broker)]
 
 
-async def examine_pooler(broker: Broker) -> list[CheckResult]:
+async def check_pooler(broker: Broker) -> list[CheckResult]:
     """Whether there is a way past a pooler, for what needs a session to itself. Nothing to tell where there is none.
 
     It opens connections of its own: for those who run the service, not for its callers.
@@ -61,12 +61,12 @@ async def examine_pooler(broker: Broker) -> list[CheckResult]:
 
 
 def can_be_asked(findings: Sequence[CheckResult]) -> bool:
-    """Whether the database can be asked for more, as far as `examine_database` found; whatever waits in it."""
+    """Whether the database can be asked for more, as far as `check_database` found; whatever waits in it."""
     verdicts = {finding.check: finding.verdict for finding in findings}
     return verdicts.get("migrations") is CheckStatus.OK
 
 
-async def _examine_work(broker: Broker) -> CheckResult:
+async def _check_workload(broker: Broker) -> CheckResult:
     async with broker.store.transaction() as transaction:
         if not await jobs.is_installed(transaction):
             return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
@@ -77,7 +77,7 @@ async def _examine_work(broker: Broker) -> CheckResult:
     return ok("background work", "No job waits for a worker.")
 
 
-async def examine_secret_keys(broker: Broker) -> list[CheckResult]:
+async def check_secret_keys(broker: Broker) -> list[CheckResult]:
     """Whether rows depend on an old secret key, or on one that is not configured."""
     report = await key_report(broker)
     if report.missing_key_ids:
@@ -90,7 +90,7 @@ async def examine_secret_keys(broker: Broker) -> list[CheckResult]:
     return [ok("secret keys", f"Every encrypted row uses the first secret key, {report.key_ids[0]}.")]
 
 
-async def heard(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
+async def count_webhooks(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
     """What the providers told about the app's calls in the last week, and what became of it."""
     async with broker.store.transaction() as transaction:
         return await webhook_inbox.count_by_type(transaction, app.id, since=now - LOOKS_BACK)
@@ -110,15 +110,15 @@ async def workload(broker: Broker) -> Workload:
         return Workload(await jobs.waiting(transaction), await seals.last_seals(transaction))
 
 
-async def examine_app(broker: Broker, app: App) -> list[CheckResult]:
+async def check_app(broker: Broker, app: App) -> list[CheckResult]:
     """What is right and wrong with the app's accounts and role maps."""
     if not app.accounts:
         step = f"Add one: `videobroker accounts set {app.name} 100ms`."
         return [failed("accounts", "The app has no account with any provider.", step)]
-    return [finding for name in app.accounts for finding in await _examine_account(broker, app, name)]
+    return [finding for name in app.accounts for finding in await _check_account(broker, app, name)]
 
 
-async def _examine_account(broker: Broker, app: App, name: ProviderName) -> list[CheckResult]:
+async def _check_account(broker: Broker, app: App, name: ProviderName) -> list[CheckResult]:
     try:
         provider = broker.provider(app, name)
     except BrokerError as error:

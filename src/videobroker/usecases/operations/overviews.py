@@ -93,7 +93,7 @@ class SessionOverview:
         return next((call for call in self.calls if call.ended_at is None), None)
 
 
-async def see(broker: Broker, app: App, session_id: SessionId) -> SessionOverview:
+async def find_overview(broker: Broker, app: App, session_id: SessionId) -> SessionOverview:
     """The session with this id of ours. Raises `SessionNotFound`."""
     async with broker.store.transaction() as transaction:
         session = await sessions.find_by_id(transaction, app.id, session_id)

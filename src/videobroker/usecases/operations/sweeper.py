@@ -67,7 +67,7 @@ async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
     return len(found)
 
 
-async def tidy(broker: Broker) -> None:
+async def delete_expired_rows(broker: Broker) -> None:
     """Delete what is not needed anymore: old idempotency answers, waiting rooms, and tickets, and the queue's log."""
     async with broker.store.transaction() as transaction:
         await lobby.delete_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)

@@ -62,10 +62,10 @@ def _examinations(request: Request) -> dict[AppId, Examination]:
 @router.get("/health")
 async def console_health(request: Request, visit: Looking, app: AppChoice = "") -> Response:
     """Everything at one look, of one app or of the first ones by name. It asks nobody but the database."""
-    findings = await diagnostics.examine_database(visit.broker)
+    findings = await diagnostics.check_database(visit.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
     if diagnostics.can_be_asked(findings):
-        findings = [*findings, *await diagnostics.examine_secret_keys(visit.broker)]
+        findings = [*findings, *await diagnostics.check_secret_keys(visit.broker)]
         workload = await diagnostics.workload(visit.broker)
         chosen = [await visit.app(app)] if app else await visit.apps()
         more = max(len(chosen) - SHOWN, 0)
@@ -83,7 +83,7 @@ async def console_health(request: Request, visit: Looking, app: AppChoice = "") 
 
 
 async def _health_of(request: Request, visit: ConsoleRequest, workload: Workload, app: App) -> AppHealth:
-    counts = await diagnostics.heard(visit.broker, app, now=visit.now)
+    counts = await diagnostics.count_webhooks(visit.broker, app, now=visit.now)
     seal = next((each for each in workload.seals if each.app_id == app.id), None)
     return AppHealth(
         app=app,
@@ -101,15 +101,15 @@ async def _health_of(request: Request, visit: ConsoleRequest, workload: Workload
 async def console_diagnostics(request: Request, visit: Looking, app: AppChoice = "") -> Response:
     """Examine the database, and the accounts of the app that was chosen: that asks the providers."""
     apps = await visit.apps()
-    findings = await diagnostics.examine_database(visit.broker)
+    findings = await diagnostics.check_database(visit.broker)
     if diagnostics.can_be_asked(findings):
-        findings = [*findings, *await diagnostics.examine_secret_keys(visit.broker)]
+        findings = [*findings, *await diagnostics.check_secret_keys(visit.broker)]
     chosen, examination, counts = None, None, []
     if app:
         chosen = await visit.app(app)
-        examination = Examination(visit.now, await diagnostics.examine_app(visit.broker, chosen))
+        examination = Examination(visit.now, await diagnostics.check_app(visit.broker, chosen))
         _examinations(request)[chosen.id] = examination
-        counts = await diagnostics.heard(visit.broker, chosen, now=visit.now)
+        counts = await diagnostics.count_webhooks(visit.broker, chosen, now=visit.now)
     return rendered(
         "diagnostics.html",
         operator=visit.operator,

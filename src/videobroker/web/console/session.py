@@ -145,7 +145,7 @@ async def session_page(
     status: int = HTTPStatus.OK,
 ) -> Response:
     """Everything about a session, and the links that were just made for it."""
-    seen = await overviews.see(visit.broker, app, session_id)
+    seen = await overviews.find_overview(visit.broker, app, session_id)
     names = {person.user_id: person.display_name or person.user_id for person in seen.registered.participants}
     shown = _chosen_call(seen, call)
     recorded, earlier = await queries.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
@@ -305,7 +305,7 @@ async def console_make_links(request: Request, visit: Acting, app_id: UUID, sess
     """Make a link for one person, or for everybody on the roster, and show it this once."""
     app = await visit.app(app_id)
     user_id, after = visit.sent().raw("user_id"), visit.sent().raw("after")
-    seen = await overviews.see(visit.broker, app, SessionId(session_id))
+    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
     key, everyone = seen.registered.session.key, seen.registered.participants
     if user_id:
         one = [person for person in everyone if person.user_id == user_id]
@@ -327,7 +327,7 @@ async def console_make_links(request: Request, visit: Acting, app_id: UUID, sess
 async def console_revoke_links(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Revoke one link, all links of a person, or all links of the session."""
     app, form = await visit.app(app_id), visit.sent()
-    key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    key = (await overviews.find_overview(visit.broker, app, SessionId(session_id))).registered.session.key
     context = visit.context(app)
     if form.text("link"):
         count = await links.revoke_link(context, key, _link_of(form))
@@ -350,7 +350,7 @@ def _link_of(form: Form) -> TicketId:
 async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Let somebody in who waits; without an entry, everybody."""
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
-    key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    key = (await overviews.find_overview(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         admitted = await waiting_room.admit_all(visit.context(app), key)
         found = await waiting_room.list_lobby(visit.context(app), key)
@@ -364,7 +364,7 @@ async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Respon
 async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Do not let somebody in who waits."""
     app, entry = await visit.app(app_id), _entry_of(visit.sent())
-    key = (await overviews.see(visit.broker, app, SessionId(session_id))).registered.session.key
+    key = (await overviews.find_overview(visit.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         raise InvalidInput("Choose whose request to decline.")
     await waiting_room.deny(visit.context(app), key, entry)
@@ -382,7 +382,7 @@ def _entry_of(form: Form) -> EntryId | None:
 async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """End the call for everybody."""
     app = await visit.app(app_id)
-    seen = await overviews.see(visit.broker, app, SessionId(session_id))
+    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
     running = seen.open_call is not None
     try:
         await calls.end_call(visit.context(app), seen.registered.session.key, user_id=None)
@@ -395,7 +395,7 @@ async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Res
 async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Put somebody out."""
     app, form = await visit.app(app_id), visit.sent()
-    seen = await overviews.see(visit.broker, app, SessionId(session_id))
+    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
     removed = await moderation.remove(
         visit.context(app), seen.registered.session.key, form.raw("user_id"), ban=form.is_checked("ban")
     )
@@ -407,7 +407,7 @@ async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -
 async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
     """Let somebody in again who was put out for good."""
     app, form = await visit.app(app_id), visit.sent()
-    seen = await overviews.see(visit.broker, app, SessionId(session_id))
+    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
     lifted = await moderation.readmit(visit.context(app), seen.registered.session.key, form.raw("user_id"))
     return _back(app, session_id, "readmitted" if lifted else "not-banned")
 

@@ -32,7 +32,7 @@ from videobroker.errors import (
     TicketInvalid,
     TicketNotEnough,
 )
-from videobroker.usecases.access import no_session
+from videobroker.usecases.access import session_not_found
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.links import ticket_holder
 from videobroker.usecases.tenants import authenticate, authenticate_user
@@ -216,7 +216,7 @@ def _require_own_session(request: Request, ticket: Ticket) -> None:
         if reference is not None and f"{path}/".startswith(f"/v1/{kind}s/{reference}/"):
             key = replace(ticket.session, kind=kind, reference=reference)
             if key != ticket.session:
-                raise no_session(key)
+                raise session_not_found(key)
             return
     raise TicketNotEnough("A ticket is good for its own session only. Send a user token, or an API key.")
 

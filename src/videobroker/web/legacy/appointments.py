@@ -14,8 +14,8 @@ from videobroker.domain.sessions import Modality, Participant, Session, SessionK
 from videobroker.errors import AccessDenied, SessionNotFound
 from videobroker.usecases.authorization import require
 from videobroker.usecases.idempotency import Answer
-from videobroker.usecases.legacy.numbered_bookings import Appointed, appoint
-from videobroker.usecases.legacy.room_codes import hand_out_code
+from videobroker.usecases.legacy.numbered_bookings import Appointed, register_appointment
+from videobroker.usecases.legacy.room_codes import issue_room_code
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.http.requests import by_name
@@ -190,7 +190,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
     people = body.people()
 
     async def created() -> AppointmentRow:
-        appointed = await appoint(caller.context, body.terms(), people, role=PATIENT)
+        appointed = await register_appointment(caller.context, body.terms(), people, role=PATIENT)
         return _row(appointed, body)
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
@@ -205,7 +205,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     """The patient's room code as of now; None if codes are no longer issued: the booking itself was still made."""
     try:
-        _, code = await hand_out_code(caller.context, key, role=PATIENT, user_id=caller.actor.user_id, replayed=True)
+        _, code = await issue_room_code(caller.context, key, role=PATIENT, user_id=caller.actor.user_id, replayed=True)
     except AccessDenied:
         return None
     return code
@@ -234,7 +234,7 @@ async def get_video_info(
     window opens. A user, by token or in X-User-Id, gets it only for bookings whose roster they are on."""
     if not _INTEGER.fullmatch(booking_id):
         raise SessionNotFound("The ids of appointments are integers.")
-    session, code = await hand_out_code(
+    session, code = await issue_room_code(
         caller.context, SessionKey(caller.app.id, SessionKind.BOOKING, booking_id), role=PATIENT, user_id=caller.user_id
     )
     return VideoInfo(room_code=code, date_time=session.terms.starts_at or session.created_at, type=_old_type(session))

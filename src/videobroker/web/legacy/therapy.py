@@ -25,8 +25,8 @@ from videobroker.usecases.authorization import require
 from videobroker.usecases.idempotency import Answer
 from videobroker.usecases.journal import app_events
 from videobroker.usecases.legacy import progress
-from videobroker.usecases.legacy.numbered_bookings import book
-from videobroker.usecases.legacy.room_codes import code_prefix, hand_out_code, hand_out_known_codes, resolve_code
+from videobroker.usecases.legacy.numbered_bookings import register_booking
+from videobroker.usecases.legacy.room_codes import code_prefix, issue_existing_codes, issue_room_code, resolve_code
 from videobroker.web.http.auth import (
     LEGACY_AUTH_PROBLEMS,
     Caller,
@@ -318,7 +318,7 @@ def _old_status(standing: SessionProgress) -> OldStatus:
 async def _code(caller: Caller, standing: SessionProgress) -> str | None:
     """The client's code, made now if need be. What keeps it from being made does not keep the call from being shown."""
     try:
-        _, code = await hand_out_code(caller.context, standing.session.key, role=CLIENT, user_id=caller.user_id)
+        _, code = await issue_room_code(caller.context, standing.session.key, role=CLIENT, user_id=caller.user_id)
     except StorageUnavailable:
         raise
     except BrokerError as error:
@@ -330,7 +330,7 @@ async def _code(caller: Caller, standing: SessionProgress) -> str | None:
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     """The client's code with the app's prefix; None if codes are no longer issued."""
     try:
-        _, code = await hand_out_code(caller.context, key, role=CLIENT, user_id=caller.user_id, replayed=True)
+        _, code = await issue_room_code(caller.context, key, role=CLIENT, user_id=caller.user_id, replayed=True)
     except StorageUnavailable:
         raise
     except BrokerError as error:
@@ -340,7 +340,7 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
 
 
 async def _known_codes(caller: Caller, found: Sequence[SessionProgress]) -> dict[SessionId, str]:
-    return await hand_out_known_codes(caller.context, found, role=CLIENT, user_id=caller.user_id)
+    return await issue_existing_codes(caller.context, found, role=CLIENT, user_id=caller.user_id)
 
 
 def _fields(caller: Caller, standing: SessionProgress, code: str | None) -> dict[str, Any]:
@@ -361,9 +361,9 @@ def _fields(caller: Caller, standing: SessionProgress, code: str | None) -> dict
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    standing = await progress.standing_of(caller.context, key, roles=LEADING, acting_for=caller.acting_for)
+    standing = await progress.load_progress(caller.context, key, roles=LEADING, acting_for=caller.acting_for)
     code = await _code(caller, standing)
-    decision = await progress.may_enter_now(caller.context, key, user_id=caller.user_id)
+    decision = await progress.access_now(caller.context, key, user_id=caller.user_id)
     return VideoCallNow(
         **_fields(caller, standing, code), can_join=isinstance(decision, AdmitDecision), opens_at=decision.opens_at
     )
@@ -405,7 +405,7 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
     people = body.people()
 
     async def created() -> VideoCall:
-        registered = await book(caller.context, body.terms(), people)
+        registered = await register_booking(caller.context, body.terms(), people)
         standing = SessionProgress(
             registered.session,
             first_by_role=select_first_by_role(people),
@@ -509,7 +509,7 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
         await registration.amend(caller.context, key, body.amend)
     if body.status is not None:
         step = _STEPS[body.status]
-        await progress.take(caller.context, key, step, user_id=caller.user_id)
+        await progress.take_step(caller.context, key, step, user_id=caller.user_id)
     return await _now(caller, key)
 
 

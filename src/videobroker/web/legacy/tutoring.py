@@ -13,7 +13,7 @@ from videobroker.domain.calls import Call
 from videobroker.domain.legacy_ids import build_tutoring_user_id
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.providers.contract import ChannelCredentials, Surface, TokenCredentials
-from videobroker.usecases.access import look_at
+from videobroker.usecases.access import load_join_context
 from videobroker.usecases.calls import calls
 from videobroker.usecases.calls.rooms import room_id_of_call
 from videobroker.usecases.joining.join import Joined, JoinRequester
@@ -274,7 +274,7 @@ async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceO
 async def _known_as(caller: Caller, booking_id: str) -> str:
     user_id = caller.must_speak_for(None)
     # A participant with exactly this user ID is known to 100ms by it when they join with `/v1`.
-    plain = await look_at(caller.broker, _key(caller, booking_id), f"{user_id}-{booking_id}")
+    plain = await load_join_context(caller.broker, _key(caller, booking_id), f"{user_id}-{booking_id}")
     return build_tutoring_user_id(user_id, booking_id, is_taken=plain.participant is not None)
 
 
@@ -297,7 +297,7 @@ async def _join(
 
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:
-    entrance = await look_at(caller.broker, key, caller.must_speak_for(None))
+    entrance = await load_join_context(caller.broker, key, caller.must_speak_for(None))
     room_id = await room_id_of_call(caller.context, entrance, call)
     place: dict[str, Any] = {"hms_room_id": None, "agora_channel": None, "agora_uid": None}
     if call.provider is ProviderName.HMS:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.diagnostics import CheckResult, CheckStatus, is_healthy
-from videobroker.usecases.operations.diagnostics import examine_app, examine_database, heard
+from videobroker.usecases.operations.diagnostics import check_app, check_database, count_webhooks
 from videobroker.web.http.auth import Examiner
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -89,7 +89,7 @@ def finding_out(finding: CheckResult) -> FindingOut:
 @router.get("", summary="Examine the app's set-up", responses=described(*COMMON_PROBLEMS))
 async def read_diagnostics(caller: Examiner) -> Diagnostics:
     """The checks of `videobroker doctor` for this app: database, credentials, clock, template roles, page."""
-    findings = [*await examine_database(caller.broker), *await examine_app(caller.broker, caller.app)]
+    findings = [*await check_database(caller.broker), *await check_app(caller.broker, caller.app)]
     return Diagnostics(healthy=is_healthy(findings), findings=[finding_out(finding) for finding in findings])
 
 
@@ -107,6 +107,6 @@ async def read_webhooks(caller: Examiner) -> HeardPage:
                 count=each.count,
                 last_received_at=each.last_received_at,
             )
-            for each in await heard(caller.broker, caller.app, now=caller.now)
+            for each in await count_webhooks(caller.broker, caller.app, now=caller.now)
         ]
     )

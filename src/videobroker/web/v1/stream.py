@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from videobroker.domain.events import EventType
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.errors import InvalidInput, StorageUnavailable
-from videobroker.usecases.journal.stream import Chosen, begin, follow
+from videobroker.usecases.journal.stream import Chosen, follow, start_cursor
 from videobroker.web.http.auth import Caller, EventsReader
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -59,7 +59,7 @@ async def stream_events(
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
     chosen = Chosen(frozenset(type or ()), session, user_id)
-    start = await begin(caller.context, last_event_id or cursor)
+    start = await start_cursor(caller.context, last_event_id or cursor)
     return EventSourceResponse(
         _sent(caller, chosen, start),
         ping=HEARTBEAT_SECONDS,

@@ -16,7 +16,15 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.lobby import EntryState
 from videobroker.domain.sessions import SessionKind, SessionStatus
 from videobroker.errors import NotFound, StorageUnavailable
-from videobroker.usecases.joining.visits import CallPerson, Visit, ask_in, name_uids, visit, watch, withdraw_request
+from videobroker.usecases.joining.visits import (
+    CallPerson,
+    Visit,
+    name_uids,
+    request_to_join,
+    visit,
+    watch,
+    withdraw_request,
+)
 from videobroker.web.http.auth import TICKET_PROBLEMS, TicketHolder, TicketReader, TicketRequest
 from videobroker.web.http.problems import described
 from videobroker.web.http.requests import JsonRoute, by_name
@@ -210,7 +218,7 @@ async def get_visit(request: TicketReader) -> VisitOut:
 async def knock(request: TicketHolder) -> VisitOut:
     """What `join` does as well for somebody whom the waiting room keeps outside, without asking for credentials.
     Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
-    seen = await ask_in(request.context, request.ticket)
+    seen = await request_to_join(request.context, request.ticket)
     return visit_out(seen, request.context.now)
 
 
