@@ -335,7 +335,7 @@ class TestVideoInfo:
         async def fail(*_: Any, **__: Any) -> None:
             raise ZeroDivisionError("something")
 
-        monkeypatch.setattr("videobroker.web.legacy.appointments.hand_out_code", fail)
+        monkeypatch.setattr("videobroker.web.legacy.appointments.issue_room_code", fail)
         answer = await info(clinic, 1)
         assert (answer.status_code, answer.json()["error"]) == (500, "Failed to get video info")
 
