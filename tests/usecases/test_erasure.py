@@ -1,7 +1,7 @@
 """The erasure of a person: afterwards no table names them, and what happened is still counted."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -10,12 +10,16 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from delivery.backend import answer, carry, listening
 from house import MovableClock, Sandbox, Tenant, ask_as, guest_link, linked
+from videobroker.delivery.sender import WebhookSender
 from videobroker.domain.actors import Actor
+from videobroker.domain.events import EventType
 from videobroker.domain.journal_proof.erasure import mentions
 from videobroker.storage.journal.personal_data import COLUMNS, Handling
 from videobroker.usecases.journal.erasure import Erased, erase_person
 from videobroker.usecases.journal.verification import verify_journal
+from videobroker.usecases.webhooks import endpoints
 
 LESSON_1 = "/v1/bookings/lesson-1"
 
@@ -152,7 +156,7 @@ async def test_no_table_names_an_erased_person(
     )
     erased = await erase(tenant, zoe.user_id)
     assert await places(tenant, zoe.marker) == set()
-    assert (erased.mentions, erased.waiting) == ((), 0)
+    assert (erased.mentions, erased.unprocessed) == ((), 0)
     (event,) = await tenant.events("person.erased")
     assert event["data"]["records"] == erased.records > 0
     assert (await verify_journal(tenant.broker, tenant.app)).is_whole
@@ -243,10 +247,8 @@ async def test_a_removal_that_the_provider_has_not_done_is_done_first(
     assert await hooked.present(join["room_id"]) == []
 
 
-async def test_an_interrupted_erasure_is_completed_by_the_next(
-    hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await live(hooked, sandbox, clock, zoe)
+async def interrupt_erasure(tenant: Tenant, user_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erasure that ends when everything but the journal has been erased."""
 
     async def broken(*_: object) -> None:
         raise RuntimeError("interrupted")
@@ -254,7 +256,60 @@ async def test_an_interrupted_erasure_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr("videobroker.storage.journal.seals.lock", broken)
         with pytest.raises(RuntimeError, match="interrupted"):
-            await erase(hooked, zoe.user_id)
-    assert ("journal", "user_id") in await places(hooked, zoe.marker)
-    assert (await erase(hooked, zoe.user_id)).rows > 0
+            await erase(tenant, user_id)
+
+
+async def test_an_interrupted_erasure_is_completed_by_the_next(
+    hooked: Tenant, sandbox: Sandbox, clock: MovableClock, zoe: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = WebhookSender(allow_private=True, seconds=60.0)
+    tenant = replace(hooked, broker=replace(hooked.broker, webhook_sender=sender))
+    async with listening() as backend:
+        backend.usually = answer(200, f"saved {zoe.name}".encode())
+        types = frozenset({EventType.CREDENTIALS_ISSUED, EventType.PARTICIPANT_JOINED, EventType.SESSION_REGISTERED})
+        await endpoints.create(tenant.context, endpoints.EndpointRequest(backend.url, types=types))
+        await live(tenant, sandbox, clock, zoe)
+        await carry(tenant)
+    await sender.aclose()
+    assert ("attempts", "body") in await places(tenant, zoe.marker)
+    await interrupt_erasure(tenant, zoe.user_id, monkeypatch)
+    assert ("journal", "user_id") in await places(tenant, zoe.marker)
+    assert (await erase(tenant, zoe.user_id)).rows > 0
+    assert await places(tenant, zoe.marker) == set()
+
+
+async def test_answers_of_receivers_about_a_session_are_erased_when_only_the_journal_connects_it_with_the_person(
+    tutoring: Tenant, zoe: Person
+) -> None:
+    sender = WebhookSender(allow_private=True, seconds=60.0)
+    tenant = replace(tutoring, broker=replace(tutoring.broker, webhook_sender=sender))
+    async with listening() as backend:
+        backend.usually = answer(200, f"saved {zoe.name}".encode())
+        types = frozenset({EventType.SESSION_REGISTERED})
+        await endpoints.create(tenant.context, endpoints.EndpointRequest(backend.url, types=types))
+        await tenant.book(participants=with_zoe(zoe, "student", "tutor-1", "tutor"))
+        await done(tenant.send("DELETE", f"{LESSON_1}/participants/{quote(zoe.user_id)}"))
+        await carry(tenant)
+    await sender.aclose()
+    assert ("attempts", "body") in await places(tenant, zoe.marker)
+    await erase(tenant, zoe.user_id)
+    assert await places(tenant, zoe.marker) == set()
+
+
+async def test_pending_webhooks_under_a_legacy_id_are_processed_and_erased_first(
+    hooked: Tenant, sandbox: Sandbox, zoe: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_id = zoe.marker
+    await hooked.book(participants=[{"user_id": user_id, "role": "tutor", "display_name": zoe.name}])
+    join = await done(hooked.post("/api/100ms/token", {"bookingId": "lesson-1"}, headers={"X-User-Id": user_id}))
+    assert join["userId"].startswith(f"{user_id}-lesson-1")
+    await sandbox.enter(join["roomId"], token=join["token"], name=zoe.name)
+    await sandbox.deliver()
+    assert ("inbox", "body") in await places(hooked, zoe.marker)
+    await interrupt_erasure(hooked, user_id, monkeypatch)
+    assert {table for table, _ in await places(hooked, zoe.marker)} == {"journal"}
+    await erase(hooked, user_id)
+    await hooked.settle()
     assert await places(hooked, zoe.marker) == set()
+    (call,) = (await done(hooked.get(f"{LESSON_1}/calls")))["data"]
+    assert call["people"] == 1

@@ -214,7 +214,7 @@ def erase(
                 "records": erased.records,
                 "mentions": list(erased.mentions),
                 "webhooks": erased.notices,
-                "waiting": erased.waiting,
+                "unprocessed": erased.unprocessed,
                 "event": event_id,
                 "receipt": erased.receipt,
             }
@@ -225,8 +225,8 @@ def erase(
         stdout.print(f"Deleted or replaced {erased.records} entries elsewhere.")
     if erased.notices:
         stdout.print(f"Emptied {erased.notices} webhooks of providers.")
-    if erased.waiting:
-        stderr.print(f"{erased.waiting} more webhooks tell of them, and wait to be applied: erase again in a minute.")
+    if erased.unprocessed:
+        stderr.print(f"{erased.unprocessed} of these webhooks could not be processed before. They have no effect now.")
     if erased.mentions:
         stderr.print(
             f"The title or metadata of {len(erased.mentions)} sessions still contains their ID or name; change it with "

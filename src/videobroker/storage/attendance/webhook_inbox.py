@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import case, delete, func, select, tuple_, update
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.ids import AppId, NoticeId, SessionId
@@ -163,17 +163,25 @@ async def read_page(
     ]
 
 
+ERASED_NOTE = "names a person who was erased"
+
+
 async def erase_bodies(unit: UnitOfWork, app_id: AppId, ids: Iterable[NoticeId]) -> int:
     """Erase the bodies of webhooks; returns how many. The rows stay, so that repeated webhooks are recognized.
 
-    Skips pending webhooks, which would be lost.
+    Pending webhooks are ignored from then on. Waits for a worker that is processing one of them.
     """
     chosen = list(ids)
     if not chosen:
         return 0
+    is_pending = inbox.c.state == "pending"
     statement = (
         update(inbox)
-        .where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen), inbox.c.state != "pending")
-        .values(body=b"")
+        .where(inbox.c.app_id == app_id, inbox.c.id.in_(chosen), inbox.c.body != b"")
+        .values(
+            body=b"",
+            state=case((is_pending, "ignored"), else_=inbox.c.state),
+            note=case((is_pending, ERASED_NOTE), else_=inbox.c.note),
+        )
     )
     return (await unit.execute(statement)).rowcount

@@ -50,10 +50,10 @@ async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, 
     while True:
         async with broker.store.transaction() as transaction:
             kept = await webhook_inbox.claim_pending(transaction, app_id, session_id)
-            if kept:
-                await _process_batch(transaction, broker, app_id, session_id, kept, now)
-        applied += len(kept)
-        if len(kept) < BATCH_ROWS:
+            done = await _process_batch(transaction, broker, app_id, session_id, kept, now) if kept else 0
+        applied += done
+        # A full batch of which none could be processed would be claimed again and again.
+        if len(kept) < BATCH_ROWS or not done:
             return applied
 
 
@@ -64,7 +64,8 @@ async def _process_batch(
     session_id: SessionId,
     kept: Sequence[StoredWebhook],
     now: datetime,
-) -> None:
+) -> int:
+    """Returns how many are not pending anymore."""
     app = await apps.app_by_id(transaction, app_id)
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     if app is None or session is None:
@@ -73,6 +74,7 @@ async def _process_batch(
     known = {call.id: call for call in await calls.newest_of_session(transaction, app_id, session_id)}
     recorded: list[tuple[NoticeId, Provider, RecordingUpdate]] = []
     done: list[NoticeId] = []
+    ignored = 0
     for each in kept:
         try:
             provider = broker.provider(app, each.provider)
@@ -85,10 +87,12 @@ async def _process_batch(
             continue
         if observation is None:
             await webhook_inbox.mark(transaction, app_id, [each.id], ignored="cannot be read any more")
+            ignored += 1
             continue
         call = await call_for(transaction, app, session, list(known.values()), provider, observation, now)
         if call is None:
             await webhook_inbox.mark(transaction, app_id, [each.id], ignored="is about no call")
+            ignored += 1
             continue
         known[call.id] = _with_id(call, observation)
         by_call[call.id].append(ReceivedObservation(observation, each.received_at, each.type))
@@ -104,6 +108,7 @@ async def _process_batch(
         await record(transaction, _recording_event(app, session, list(known.values()), provider, news, now))
         done.append(notice_id)
     await webhook_inbox.mark(transaction, app_id, done)
+    return len(done) + ignored
 
 
 def _parse(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:

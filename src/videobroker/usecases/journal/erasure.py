@@ -1,6 +1,6 @@
 """Erases a person, so that the journal still proves itself. `storage/personal_data.py` lists where they are named."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,15 +21,17 @@ from videobroker.domain.journal_proof.proof import (
     slice_salt,
     split_row,
 )
-from videobroker.errors import ProviderError
+from videobroker.errors import ProviderError, StorageUnavailable
 from videobroker.storage import idempotency
 from videobroker.storage.attendance import webhook_inbox
+from videobroker.storage.attendance.webhook_inbox import InboxRow
 from videobroker.storage.joining import removals
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import StoredRow
 from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.storage.sessions import people, sessions
 from videobroker.storage.webhooks import deliveries
+from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.joining.moderation import enforce_removals
 
 NOTICES_AT_ONCE = 1_000
@@ -52,8 +54,8 @@ class Erased:
     """Not stored: its holder can show that the event is about this person."""
     notices: int = 0
     """So many webhooks of providers named them; nothing is left of what these said."""
-    waiting: int = 0
-    """So many more do, and wait to be applied: erase again then."""
+    unprocessed: int = 0
+    """How many of these webhooks could not be processed before. They have no effect anymore."""
     records: int = 0
     """Rows of all other tables that were deleted or name a pseudonym instead."""
     mentions: tuple[str, ...] = ()
@@ -79,16 +81,16 @@ async def erase_person(
 
     What is being written at this moment is not found: erase again when the person is gone. An interrupted erasure is
     completed by the next one.
+
+    Webhooks come first: which of them name the person follows from rows that are erased afterwards.
     """
     await _finish_removals(broker, app_id, user_id, now)
-    async with broker.store.transaction() as transaction:
-        await seals.allow_long_statements(transaction)
-        names = await seals.provider_ids_by_session(transaction, app_id, user_id)
-        found = await people.sessions_naming(transaction, app_id, user_id)
-    subject = DataSubject(user_id, names, references)
+    subject, _ = await _find_subject(broker, app_id, user_id, references)
+    await _process_pending_webhooks(broker, app_id, subject, now)
+    subject, session_ids = await _find_subject(broker, app_id, user_id, references)
+    names = subject.names
     pseudonym, entry_id = create_pseudonym(user_id), EventId(uuid7(now))
-    notices, waiting = await _empty_notices(broker, app_id, subject)
-    session_ids = sorted({*found, *(SessionId(UUID(each)) for each in names)})
+    notices, unprocessed = await _empty_notices(broker, app_id, subject)
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
     records += await _forget_answers(broker, app_id, subject)
     async with broker.store.transaction() as transaction:
@@ -100,11 +102,11 @@ async def erase_person(
         redactions = [redaction for plan in plans for redaction in plan.parts]
         planned = {plan.position for plan in plans}
         event_ids = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
-        # Also sessions that an interrupted erasure has been through: they do not name the person anymore.
+        # Also sessions that only the journal connects with the person, who was dropped from them, for example.
         named = {SessionId(UUID(each.row.session_id)) for each in held if each.row.session_id is not None}
         records += await deliveries.erase_answers(transaction, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
-            return Erased(0, 0, None, None, notices, waiting, mentions=mentioned)
+            return Erased(0, 0, None, None, notices, unprocessed, mentions=mentioned)
         data = {
             "person": pseudonym.value,
             "rows": len(plans),
@@ -117,8 +119,57 @@ async def erase_person(
             await seals.replace_salts(transaction, app_id, {plan.position: plan.salts for plan in plans})
             await seals.redact(transaction, app_id, entry_id, redactions)
     return Erased(
-        len(plans), len(redactions), entry_id, pseudonym.receipt, notices, waiting, records=records, mentions=mentioned
+        len(plans),
+        len(redactions),
+        entry_id,
+        pseudonym.receipt,
+        notices,
+        unprocessed,
+        records=records,
+        mentions=mentioned,
     )
+
+
+async def _find_subject(
+    broker: Broker, app_id: AppId, user_id: str, references: Collection[str]
+) -> tuple[DataSubject, list[SessionId]]:
+    """The person with what providers call them, and the sessions that name them."""
+    async with broker.store.transaction() as transaction:
+        await seals.allow_long_statements(transaction)
+        names = await seals.provider_ids_by_session(transaction, app_id, user_id)
+        found = await people.sessions_naming(transaction, app_id, user_id)
+    return DataSubject(user_id, names, references), sorted({*found, *(SessionId(UUID(each)) for each in names)})
+
+
+async def _process_pending_webhooks(broker: Broker, app_id: AppId, subject: DataSubject, now: datetime) -> None:
+    """Process webhooks that name the person, so that what they report is still counted."""
+    session_ids: set[SessionId] = set()
+    async for page in _webhook_pages(broker, app_id):
+        session_ids.update(
+            each.session_id
+            for each in page
+            if each.session_id is not None
+            and each.state == "pending"
+            and subject.is_in_notice(str(each.session_id), each.body)
+        )
+    for session_id in sorted(session_ids):
+        try:
+            await process_session(broker, app_id, session_id, now=now)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is: an erasure does not depend on it
+            log.warning("erasure.webhooks_not_processed", session_id=str(session_id), error=type(error).__name__)
+
+
+async def _webhook_pages(broker: Broker, app_id: AppId) -> AsyncIterator[list[InboxRow]]:
+    position: tuple[datetime, object] | None = None
+    while True:
+        async with broker.store.transaction() as transaction:
+            page = await webhook_inbox.read_page(transaction, app_id, behind=position, limit=NOTICES_AT_ONCE)
+        yield page
+        if len(page) < NOTICES_AT_ONCE:
+            return
+        position = (page[-1].received_at, page[-1].id)
 
 
 async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: datetime) -> None:
@@ -164,6 +215,8 @@ async def _erase_in_sessions(
                 metadata=metadata,
                 now=now,
             )
+            # Afterwards nothing may say that the session was theirs.
+            count += await deliveries.erase_answers(transaction, app_id, [], [session_id])
         if any(mentions(text, words) for text in (session.terms.title or "", *iterate_texts(metadata))):
             mentioned.append(session.key.label)
     return count, tuple(mentioned)
@@ -194,19 +247,14 @@ def _names_them(broker: Broker, sealed: bytes, subject: DataSubject) -> bool:
 
 
 async def _empty_notices(broker: Broker, app_id: AppId, subject: DataSubject) -> tuple[int, int]:
-    """How many named them, and how many still wait to be applied."""
-    emptied = waiting = 0
-    place: tuple[datetime, object] | None = None
-    while True:
+    """How many webhooks named them, and how many of these were still pending."""
+    emptied = unprocessed = 0
+    async for page in _webhook_pages(broker, app_id):
+        theirs = [each for each in page if subject.is_in_notice(str(each.session_id), each.body)]
         async with broker.store.transaction() as transaction:
-            told = await webhook_inbox.read_page(transaction, app_id, behind=place, limit=NOTICES_AT_ONCE)
-            theirs = [each for each in told if subject.is_in_notice(str(each.session_id), each.body)]
-            count = await webhook_inbox.erase_bodies(transaction, app_id, [each.id for each in theirs])
-        emptied += count
-        waiting += len(theirs) - count
-        if len(told) < NOTICES_AT_ONCE:
-            return emptied, waiting
-        place = (told[-1].received_at, told[-1].id)
+            emptied += await webhook_inbox.erase_bodies(transaction, app_id, [each.id for each in theirs])
+        unprocessed += sum(each.state == "pending" for each in theirs)
+    return emptied, unprocessed
 
 
 @dataclass(frozen=True, slots=True)
