@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from operator import itemgetter
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import RowMapping
 
@@ -22,7 +23,8 @@ class RowReader(Generic[TypedRow]):
     def __init__(self, row_type: type[TypedRow]) -> None:
         """The fields of `row_type`, two or more, are the names of the columns."""
         self.names = row_type._fields
-        self._row_type = row_type
+        # `_make` without its Python frame and its check of the length, which the itemgetter guarantees.
+        self._make = cast("Callable[[tuple[Any, ...]], TypedRow]", partial(tuple.__new__, row_type))
         self._getters: dict[str, Callable[[Any], tuple[Any, ...]]] = {}
 
     def read(self, columns: Columns, prefix: str = "") -> TypedRow:
@@ -30,7 +32,7 @@ class RowReader(Generic[TypedRow]):
         getter = self._getters.get(prefix)
         if getter is None:
             getter = self._getters[prefix] = itemgetter(*(f"{prefix}{name}" for name in self.names))
-        return self._row_type._make(getter(columns))
+        return self._make(getter(columns))
 
 
 def members_by_value(enumeration: type[Member]) -> Mapping[str, Member]:
