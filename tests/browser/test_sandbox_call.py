@@ -141,7 +141,7 @@ class TestMeeting:
         await room.rest("/active-rooms/{room}/send-message", message="not for eyes", type="custom")
         await ben.page.get_by_role("button", name="Chat (2 new)").click()
         log = ben.page.get_by_role("log", name="Messages")
-        await expect(log.locator(".said")).to_have_text(["Ada<b>Hello</b> Ben", "MessageFive minutes left"])
+        await expect(log.locator(".message")).to_have_text(["Ada<b>Hello</b> Ben", "MessageFive minutes left"])
         await shown(ben.page, "sandbox-chat")
         await ben.page.keyboard.press("Escape")
         await expect(log).to_be_hidden()

@@ -166,7 +166,7 @@ class TestTokens:
         await noa.page.get_by_role("button", name="Chat", exact=True).click()
         await noa.page.get_by_placeholder("Message everyone").fill(text)
         await noa.page.get_by_role("button", name="Send").click()
-        for shown_text, place in ((name, ".who bdi"), (name, ".said b"), (text, ".said p")):
+        for shown_text, place in ((name, ".who bdi"), (name, ".message b"), (text, ".message p")):
             element = ada.page.locator(place).filter(has_text=shown_text)
             await expect(element).to_have_text(shown_text, timeout=LONG)
             assert await element.evaluate("element => getComputedStyle(element).unicodeBidi") in {

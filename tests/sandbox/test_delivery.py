@@ -167,7 +167,7 @@ async def test_held_events_are_sent_when_there_are_enough(
     await _behave(told, hold=3)
     await join("Asha")
     shown = (await told.get("/_sandbox/webhooks")).json()
-    assert (shown["held"], [event["state"] for event in shown["events"]]) == (2, ["pending", "pending"])
+    assert (shown["delayed"], [event["state"] for event in shown["events"]]) == (2, ["pending", "pending"])
     # Nothing may be sent in this time.
     await asyncio.sleep(0.05)
     assert receiver.got == []
@@ -181,7 +181,7 @@ async def test_good_behaviour_sends_what_was_held(told: httpx.AsyncClient, join:
     await join("Asha")
     await told.delete("/_sandbox/webhooks/behaviour")
     await eventually(lambda: len(receiver.got) >= 2)
-    assert (await told.get("/_sandbox/webhooks")).json()["held"] == 0
+    assert (await told.get("/_sandbox/webhooks")).json()["delayed"] == 0
 
 
 async def test_the_next_events_are_dropped(told: httpx.AsyncClient, join: Any, receiver: Receiver) -> None:

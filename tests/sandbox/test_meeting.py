@@ -188,7 +188,7 @@ class TestStays:
         ada, ben = await enter("Ada"), await enter("Ben")
         await ada.break_off()
         await ben.say(type="chat", text="Are you still there?")
-        again = await enter("Ada", seat=ada.seat, heard=ada.last)
+        again = await enter("Ada", seat=ada.seat, received=ada.last)
         assert (again.entered["resumed"], again.id) == (True, ada.id)
         assert [each["name"] for each in again.entered["people"]] == ["Ben"]
         assert await names(vendor, room) == ["Ada", "Ben"]
@@ -199,18 +199,18 @@ class TestStays:
         await ada.break_off()
         await ben.say(type="chat", text="Are you still there?")
         await ben.hear("chat")
-        again = await dial(seat=ada.seat, heard=ada.last)
+        again = await dial(seat=ada.seat, received=ada.last)
         assert (await again.hear("chat"))["text"] == "Are you still there?"
         assert (await again.hear("entered"))["resumed"] is True
-        await again.say(type="ping", heard=again.last)
+        await again.say(type="ping", received=again.last)
         await again.hear("pong")
         await again.break_off()
-        once_more = await dial(seat=ada.seat, heard=again.last)
+        once_more = await dial(seat=ada.seat, received=again.last)
         assert json.loads(await once_more.socket.recv())["type"] == "entered"
 
     async def test_of_two_connections_to_one_seat_the_newer_counts(self, enter: Dial, dial: Dial) -> None:
         ada = await enter("Ada")
-        again = await dial(seat=ada.seat, heard=ada.last)
+        again = await dial(seat=ada.seat, received=ada.last)
         assert (await again.hear("entered"))["resumed"] is True
         assert await ada.ends_with() == 4001
         await again.say(type="ping")

@@ -18,7 +18,7 @@ async def test_everything_that_was_ordered_is_gone_and_the_room_stays(
 
     assert (await vendor.post("/_sandbox/reset")).status_code == 200
 
-    assert (await vendor.get("/_sandbox/webhooks")).json() == {"url": None, "held": 0, "events": []}
+    assert (await vendor.get("/_sandbox/webhooks")).json() == {"url": None, "delayed": 0, "events": []}
     assert (await vendor.get("/_sandbox/agora/notifications")).json() == {"url": None}
     assert (await vendor.get("/_sandbox/webhooks/behaviour")).json() == usual
     assert (await vendor.get("/_sandbox/faults")).json() == {"faults": []}

@@ -146,7 +146,7 @@ async def test_without_a_webhook_nobody_is_told(
     await join("Asha")
     await _flush(told)
     assert receiver.got == []
-    assert (await told.get("/_sandbox/webhooks")).json() == {"url": None, "held": 0, "events": []}
+    assert (await told.get("/_sandbox/webhooks")).json() == {"url": None, "delayed": 0, "events": []}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 It answers the part of the vendors' REST APIs which a broker of rooms needs, the exchange of a room code for a
 token, and the calls of a joining browser; and it sends the webhooks of both. Under `/_sandbox` it can be asked
-what it saw and sent, told to misbehave, and given people who walk in and out of rooms. It imports nothing from
+what it saw and sent, configured to fail, and given people who join and leave rooms. It imports nothing from
 the rest of videobroker.
 """
 

@@ -18,7 +18,7 @@ from videobroker.sandbox.tokens import UNKNOWN_KEY, AppClaims, TokenRejected, be
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Somebody with a believed token, in front of an existing room, with a role the room knows."""
+    """A person with a valid token for an existing room, with a role of its template."""
 
     room: Room
     role: str
@@ -36,7 +36,7 @@ class Joined:
 
 
 class NotLetIn(Problem):
-    """Somebody with a good token finds no place; `cause` is what the vendor's webhooks call it."""
+    """The room or role is full. `cause` is the vendor's name for it in webhooks."""
 
     def __init__(self, status: int, message: str, *, cause: str) -> None:
         super().__init__(status, message)
@@ -54,7 +54,7 @@ def identify(state: SandboxState, authorization: str | None) -> Admission:
 
 
 def admit(state: SandboxState, authorization: str | None) -> Admission:
-    """As `identify`, and a disabled room lets nobody in (403)."""
+    """As `identify`; a disabled room refuses everyone (403)."""
     admission = identify(state, authorization)
     if not admission.room.enabled:
         raise Problem(403, "Room is disabled")
@@ -64,7 +64,7 @@ def admit(state: SandboxState, authorization: str | None) -> Admission:
 def join(
     state: SandboxState, admission: Admission, *, name: str, peer_id: str | None = None, metadata: str = ""
 ) -> Joined:
-    """Put somebody into a room; the first one opens a session."""
+    """Add a person to a room; the first one opens a session."""
     peer = Peer(
         id=peer_id or str(uuid.uuid4()),
         name=name,
@@ -107,8 +107,8 @@ def leave(
     message: str = "",
     recording_error: str | None = None,
 ) -> Session:
-    """Take `peers` out of a session; the last one closes it. With an error, what a recorder recorded comes to
-    nothing."""
+    """Take `peers` out of a session; the last one closes it. With an error, there is no
+    recording."""
     after = session.left_by(peers, state.now())
     state.keep(after)
     _tell_departures(state, room, session, after, reason=reason, message=message)
@@ -119,7 +119,7 @@ def leave(
 def end(
     state: SandboxState, room: Room, session: Session, *, lock: bool, reason: str = "", by: Peer | None = None
 ) -> Session:
-    """Send everybody out of a room; with `lock`, also disable it. Without a peer who does it, the REST API does."""
+    """Disconnect everyone in a room; with `lock`, also disable it. Without a peer, the REST API is the actor."""
     now = state.now()
     after = session.left_by(session.present, now)
     changed = [replace(room, enabled=False, updated_at=now)] if lock else []
@@ -161,7 +161,7 @@ def role_is_full(state: SandboxState, room: Room, role: str) -> bool:
     limit = state.template_of(room).max_peers.get(role, 0)
     running = state.active_session(room)
     in_role = sum(peer.role == role for peer in (running.present if running else ()))
-    # The vendor's way to write a role which nobody may take is a limit of minus one.
+    # The vendor disables a role with a limit of minus one.
     return limit != 0 and in_role >= max(limit, 0)
 
 

@@ -51,13 +51,13 @@ def create_sandbox(
 
     def happened(event: Event) -> None:
         webhooks.tell(event)
-        hall.heard(event)
+        hall.on_event(event)
 
     def noticed(notice: Notice) -> None:
         notifications.tell(notice)
         hall.noticed(notice)
 
-    state.listener, state.agora.listener, state.audience = happened, noticed, hall.said
+    state.listener, state.agora.listener, state.audience = happened, noticed, hall.on_message
     operations = [
         *rest_operations(state, vendor),
         *exchange_operations(state, vendor),
@@ -92,7 +92,7 @@ def _until_shutdown(outbox: Outbox, background: Background, hall: Hall) -> Lifes
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        # Nobody's socket outlives the sandbox, so nobody is left in a room for when it comes back.
+        # No socket outlives the sandbox, so rooms are empty after a restart.
         hall.close()
         await background.stop()
         await outbox.clear()

@@ -39,7 +39,7 @@ class Session:
         return tuple(peer for peer in self.peers if peer.present)
 
     def present_peer(self, peer_id: str) -> Peer | None:
-        """The peer with this id, None when nobody with it is in the room now."""
+        """The peer with this id, None when it is not in the room now."""
         return next((peer for peer in self.present if peer.id == peer_id), None)
 
     def joined_by(self, peer: Peer) -> "Session":
@@ -48,11 +48,11 @@ class Session:
 
     def with_peer(self, changed: Peer, now: datetime) -> "Session":
         """This session with another version of a present peer."""
-        kept = tuple(changed if peer.present and peer.id == changed.id else peer for peer in self.peers)
-        return replace(self, peers=kept, updated_at=now)
+        peers = tuple(changed if peer.present and peer.id == changed.id else peer for peer in self.peers)
+        return replace(self, peers=peers, updated_at=now)
 
     def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "Session":
-        """This session without `peers`; closed when that leaves nobody."""
+        """This session without `peers`; closed when no one is left."""
         gone = {peer.id for peer in peers}
-        kept = tuple(replace(peer, left_at=now) if peer.present and peer.id in gone else peer for peer in self.peers)
-        return replace(self, peers=kept, active=any(peer.present for peer in kept), updated_at=now)
+        peers = tuple(replace(peer, left_at=now) if peer.present and peer.id in gone else peer for peer in self.peers)
+        return replace(self, peers=peers, active=any(peer.present for peer in peers), updated_at=now)

@@ -8,7 +8,7 @@ from videobroker.sandbox.ids import is_object_id, object_id_from
 from videobroker.sandbox.targets import WebhookTarget
 
 RECORDER_ROLE = "__internal_recorder"
-"""Every template has this role; nobody gets a room code for it."""
+"""Every template has this role; it has no room code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class AgoraProject:
     customer_id: str
     customer_secret: str = field(repr=False)
     notifications_secret: str = field(repr=False)
-    """Signs the notifications, unless whoever sets their target brings another one."""
+    """Signs the notifications, unless their target is set with another one."""
 
 
 DEMO_PROJECT = AgoraProject(
@@ -119,7 +119,7 @@ class SandboxConfig:
             raise ValueError("Two workspaces have the same access key.")
 
     def workspace(self, access_key: str) -> Workspace | None:
-        """The workspace with this access key, None when nobody has it."""
+        """The workspace with this access key, None if there is none."""
         return next((w for w in self.workspaces if w.access_key == access_key), None)
 
 

@@ -13,7 +13,7 @@ async def hang_up(receive: Receive) -> None:
     """
     transport = _transport(receive)
     if transport is None:
-        raise ConnectionResetError("The sandbox hung up, as its fault switch told it.")
+        raise ConnectionResetError("The sandbox disconnected, as configured by its faults.")
     transport.close()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -36,75 +36,75 @@ def session_opened(room: Room, session: Session) -> Event:
 def session_closed(room: Room, session: Session) -> Event:
     """The last peer went."""
     stopped = session.updated_at
-    told = {"session_stopped_at": live(stopped), "session_duration": _seconds(session.created_at, stopped)}
-    return Event("session.close.success", room, stopped, _session(room, session) | told)
+    data = {"session_stopped_at": live(stopped), "session_duration": _seconds(session.created_at, stopped)}
+    return Event("session.close.success", room, stopped, _session(room, session) | data)
 
 
 def peer_joined(room: Room, session: Session, peer: Peer) -> Event:
-    """Somebody came."""
-    told = _session(room, session) | _peer(peer) | {"joined_at": live(peer.joined_at)}
-    return Event("peer.join.success", room, peer.joined_at, told)
+    """A peer joined."""
+    data = _session(room, session) | _peer(peer) | {"joined_at": live(peer.joined_at)}
+    return Event("peer.join.success", room, peer.joined_at, data)
 
 
 def peer_left(room: Room, session: Session, peer: Peer, *, reason: str, message: str) -> Event:
-    """Somebody went or was sent; `peer` has its `left_at`."""
+    """A peer left or was removed; `peer` has its `left_at`."""
     left_at = _left_at(session, peer)
-    told = {
+    data = {
         "joined_at": live(peer.joined_at),
         "left_at": live(left_at),
         "duration": _stay(session, peer),
         "reason": reason,
         "message": message,
     }
-    return Event("peer.leave.success", room, left_at, _session(room, session) | _peer(peer) | told)
+    return Event("peer.leave.success", room, left_at, _session(room, session) | _peer(peer) | data)
 
 
 def join_failed(room: Room, peer: Peer, cause: str) -> Event:
-    """Somebody with a good token was not let in."""
-    told = _room(room) | _peer(peer) | {"joined_at": UNSET, "error_message": cause}
-    return Event("peer.join.failure", room, peer.joined_at, told)
+    """A peer with a valid token was refused."""
+    data = _room(room) | _peer(peer) | {"joined_at": UNSET, "error_message": cause}
+    return Event("peer.join.failure", room, peer.joined_at, data)
 
 
 def leave_failed(room: Room, peer: Peer, at: datetime) -> Event:
-    """Somebody left who was not there any more."""
-    told = {"joined_at": UNSET, "left_at": UNSET, "duration": 0, "error_message": "Peer not joined"}
-    return Event("peer.leave.failure", room, at, _room(room) | _peer(peer) | told)
+    """A peer left that was not in the room."""
+    data = {"joined_at": UNSET, "left_at": UNSET, "duration": 0, "error_message": "Peer not joined"}
+    return Event("peer.leave.failure", room, at, _room(room) | _peer(peer) | data)
 
 
 def room_ended(room: Room, session: Session, at: datetime, *, lock: bool, reason: str, by: Peer | None = None) -> Event:
-    """Everybody is sent out, by a peer or else through the REST API."""
+    """Everyone is disconnected, by a peer or through the REST API."""
     return Event("room.end.success", room, at, _session(room, session) | _ending(lock=lock, reason=reason, by=by))
 
 
 def end_failed(room: Room, at: datetime, *, lock: bool, reason: str) -> Event:
-    """There was nobody to send out."""
+    """The room to end was empty."""
     nothing = {"session_id": "", "session_started_at": UNSET}
-    told = {"error_message": "session not found", "error_code": 404}
-    return Event("room.end.failure", room, at, _room(room) | nothing | _ending(lock=lock, reason=reason) | told)
+    data = {"error_message": "session not found", "error_code": 404}
+    return Event("room.end.failure", room, at, _room(room) | nothing | _ending(lock=lock, reason=reason) | data)
 
 
 def role_changed(room: Room, session: Session, peer: Peer, previous: str, at: datetime) -> Event:
-    """Somebody has another role, given through the REST API; `peer` has the new one."""
-    told = {"previous_role": previous, "joined_at": live(peer.joined_at), "role_changed_at": live(at)}
-    return Event("role.change.success", room, at, _session(room, session) | _untyped(peer) | told)
+    """The REST API changed the role of a peer; `peer` has the new one."""
+    data = {"previous_role": previous, "joined_at": live(peer.joined_at), "role_changed_at": live(at)}
+    return Event("role.change.success", room, at, _session(room, session) | _untyped(peer) | data)
 
 
 def role_change_failed(room: Room, session: Session, wanted: Peer, at: datetime, cause: str) -> Event:
-    """Somebody keeps the old role; `wanted` is the peer as it should have become."""
-    told = {"joined_at": live(wanted.joined_at), "error_message": cause}
-    return Event("role.change.failure", room, at, _session(room, session) | _untyped(wanted) | told)
+    """The role was not changed; `wanted` is the peer with the requested role."""
+    data = {"joined_at": live(wanted.joined_at), "error_message": cause}
+    return Event("role.change.failure", room, at, _session(room, session) | _untyped(wanted) | data)
 
 
 def beam_started(room: Room, session: Session, bot: Peer) -> Event:
     """The bot begins to record."""
-    told = {"recording_enabled": True, "rtmp": [], "start_delay": 0}
-    return Event("beam.started.success", room, bot.joined_at, _job(room, session, bot) | told)
+    data = {"recording_enabled": True, "rtmp": [], "start_delay": 0}
+    return Event("beam.started.success", room, bot.joined_at, _job(room, session, bot) | data)
 
 
 def beam_stopped(room: Room, session: Session, bot: Peer, *, reason: str) -> Event:
     """The bot records no more; it has its `left_at`."""
-    told = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, bot), "reason": reason}
-    return Event("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | told)
+    data = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, bot), "reason": reason}
+    return Event("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | data)
 
 
 def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
@@ -112,7 +112,7 @@ def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
     job, stopped = _job(room, session, bot), _left_at(session, bot)
     beam, seconds = job["beam_id"], _stay(session, bot)
     bucket, begun = "s3://sandbox-recordings", f"beam/{room.id}/{bot.joined_at:%Y%m%d}/{beam}"
-    told = {
+    data = {
         "rtmp": [],
         "recording_id": object_id_from(f"asset of {bot.id}"),
         "created_at": live(stopped),
@@ -126,19 +126,19 @@ def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
         "chat_recording_presigned_url": f"{_FILES}/{begun}/Chat.csv?X-Amz-Signature={'5ec' * 20}",
         "location": f"{bucket}/{begun}/Rec.mp4",
     }
-    return Event("beam.recording.success", room, stopped, {k: v for k, v in job.items() if k != "job_id"} | told)
+    return Event("beam.recording.success", room, stopped, {k: v for k, v in job.items() if k != "job_id"} | data)
 
 
 def beam_failed(room: Room, session: Session, bot: Peer, *, error_type: str) -> Event:
     """There will be no recording. The sentence holds an address, as a vendor's may."""
-    told = {
+    data = {
         "recording_enabled": True,
         "rtmp": [],
         "duration": _stay(session, bot),
         "error_type": error_type,
         "error_message": f"recording failed at {_meeting_url(room)}",
     }
-    return Event("beam.failure", room, _left_at(session, bot), _job(room, session, bot) | told)
+    return Event("beam.failure", room, _left_at(session, bot), _job(room, session, bot) | data)
 
 
 def _job(room: Room, session: Session, bot: Peer) -> JsonObject:
@@ -194,8 +194,8 @@ def _untyped(peer: Peer) -> JsonObject:
 
 
 def _ending(*, lock: bool, reason: str, by: Peer | None = None) -> JsonObject:
-    told = _untyped(by) if by else {}
-    who = {field: told.get(field, "") for field in ("peer_id", "user_id", "user_name", "role")}
+    data = _untyped(by) if by else {}
+    who = {field: data.get(field, "") for field in ("peer_id", "user_id", "user_name", "role")}
     return who | {"lock_room": lock, "reason": reason, "source": "peer" if by else "api"}
 
 

@@ -1,4 +1,4 @@
-"""What a joining browser asks: a token for its code, how to connect, how the page should look."""
+"""Requests of a joining browser: a token for its code, the connection settings, the layout of the page."""
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response

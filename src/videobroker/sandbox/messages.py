@@ -1,4 +1,4 @@
-"""What the REST API had said in rooms."""
+"""Messages that the REST API sent to rooms."""
 
 from dataclasses import asdict, dataclass
 
@@ -20,7 +20,7 @@ class SentMessage:
 
     @property
     def broadcast(self) -> bool:
-        """Whether it named nobody, and so went to everybody."""
+        """Whether it had no addressee, and was sent to everyone."""
         return not (self.peer_id or self.role)
 
     def as_json(self) -> JsonObject:

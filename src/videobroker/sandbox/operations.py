@@ -26,7 +26,7 @@ class Vendor:
 
 @dataclass(slots=True)
 class _Answer:
-    """An answer held back until it is known whether the caller may have it."""
+    """A response that is delayed until the caller is authorized."""
 
     messages: list[Message] = field(default_factory=list)
 
@@ -88,13 +88,13 @@ class CrossOriginOperation(Operation):
             await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
             return
 
-        async def send_to_everybody(message: Message) -> None:
+        async def send_unchecked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", []), (b"access-control-allow-origin", b"*")]
                 message = {**message, "headers": headers}
             await send(message)
 
-        await super().handle(scope, receive, send_to_everybody)
+        await super().handle(scope, receive, send_unchecked)
 
 
 _PREFLIGHT = {

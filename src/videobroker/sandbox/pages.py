@@ -92,21 +92,21 @@ def _meeting_page(state: SandboxState, request: Request) -> Response:
         code, room = usable_code(state, request.path_params["code"])
     except Problem as problem:
         refusal = refusal_of(problem)
-        told = {"refused": refusal.code}
-        return _page(request, refusal.title, told, (refusal.title, refusal.sentence), status=problem.status)
-    told = {"vendor": "100ms", "code": code.code, "title": room.name, "role": code.role}
-    return _page(request, room.name, told, _NEEDS_SCRIPTS)
+        config = {"refused": refusal.code}
+        return _page(request, refusal.title, config, (refusal.title, refusal.sentence), status=problem.status)
+    config = {"vendor": "100ms", "code": code.code, "title": room.name, "role": code.role}
+    return _page(request, room.name, config, _NEEDS_SCRIPTS)
 
 
-def _page(request: Request, title: str, told: JsonObject, card: tuple[str, str], status: int = 200) -> Response:
-    """The page; without scripts, or when somebody may not come in, it is a card with these words."""
+def _page(request: Request, title: str, config: JsonObject, card: tuple[str, str], status: int = 200) -> Response:
+    """The page; without scripts, or if the person is refused, it is a card with this text."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title>"
         '<link rel="icon" href="../page/icon.svg"><link rel="stylesheet" href="../page/call.css">'
         f'<script type="module" src="../page/call.js"></script>{_PRELOADED}</head>'
-        f'<body><vb-call data-told="{escape(json.dumps(told))}"><main class="card">'
+        f'<body><vb-call data-config="{escape(json.dumps(config))}"><main class="card">'
         f"<h1>{escape(card[0])}</h1><p>{escape(card[1])}</p></main></vb-call></body></html>"
     )
     return HTMLResponse(html, status, headers={**_HEADERS, "content-security-policy": _policy(request)})

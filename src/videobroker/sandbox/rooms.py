@@ -30,7 +30,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class RoomCode:
-    """The right of whoever knows it to enter a room in a role."""
+    """Allows everyone who has it to join a room in a role."""
 
     code: str
     room_id: str

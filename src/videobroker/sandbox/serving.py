@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep an idle connection (httpx: 5 s, which is uvicorn's own default as well). The client has to
-end it first: a request that is on its way when the server does is lost, and looks as if the vendor had hung up."""
+end it first: a request that is under way at that moment is lost, which appears like a disconnect by the vendor."""
 
 
 def server_config(app: ASGIApp, **how: Any) -> uvicorn.Config:

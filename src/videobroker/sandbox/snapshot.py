@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from videobroker.sandbox.agora.channels import AgoraUser, Channel, KeptAgora, KickingRule, Profile, UserRole
+from videobroker.sandbox.agora.channels import AgoraSnapshot, AgoraUser, Channel, KickingRule, Profile, UserRole
 from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.rooms import Room, RoomCode
 from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarget
@@ -34,7 +34,7 @@ class Snapshot:
     sessions: tuple[Session, ...] = ()
     targets: Targets | None = None
     """None as long as those of the configuration hold."""
-    agora: KeptAgora = field(default_factory=KeptAgora)
+    agora: AgoraSnapshot = field(default_factory=AgoraSnapshot)
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -70,16 +70,18 @@ def _damaged(path: Path, cause: Exception) -> DamagedSnapshot:
     )
 
 
-def _snapshot(kept: dict[str, Any]) -> Snapshot:
-    if kept["format"] not in (FORMAT, FORMAT_OF_ROOMS_ALONE):
-        raise ValueError(f"its format is {kept['format']!r}, this program reads {FORMAT_OF_ROOMS_ALONE} and {FORMAT}")
-    newer = kept["format"] == FORMAT
+def _snapshot(document: dict[str, Any]) -> Snapshot:
+    if document["format"] not in (FORMAT, FORMAT_OF_ROOMS_ALONE):
+        raise ValueError(
+            f"its format is {document['format']!r}, this program reads {FORMAT_OF_ROOMS_ALONE} and {FORMAT}"
+        )
+    newer = document["format"] == FORMAT
     return Snapshot(
-        rooms=_all(kept["rooms"], _room),
-        codes=_all(kept["codes"], lambda row: _revived(RoomCode, row)),
-        sessions=_all(kept["sessions"], _session),
-        targets=_targets(kept["targets"]) if newer else None,
-        agora=_agora(kept["agora"]) if newer else KeptAgora(),
+        rooms=_all(document["rooms"], _room),
+        codes=_all(document["codes"], lambda row: _revived(RoomCode, row)),
+        sessions=_all(document["sessions"], _session),
+        targets=_targets(document["targets"]) if newer else None,
+        agora=_agora(document["agora"]) if newer else AgoraSnapshot(),
     )
 
 
@@ -106,8 +108,8 @@ def _targets(row: dict[str, Any] | None) -> Targets | None:
     )
 
 
-def _agora(row: dict[str, Any]) -> KeptAgora:
-    return KeptAgora(
+def _agora(row: dict[str, Any]) -> AgoraSnapshot:
+    return AgoraSnapshot(
         channels=_all(row["channels"], _channel),
         rules=_all(row["rules"], lambda rule: _revived(KickingRule, rule | {"privileges": tuple(rule["privileges"])})),
     )

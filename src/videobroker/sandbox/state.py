@@ -26,13 +26,13 @@ class SandboxState:
         self.config = config
         self.now = now
         self.rooms_created = 0
-        """How many rooms came into being since the start, or since somebody set this back to zero."""
+        """How many rooms came into being since the start, or since the last reset."""
         self.messages: list[SentMessage] = []
-        """What the REST API had said in rooms since the start."""
+        """Messages that the REST API sent to rooms since the start."""
         self.audience: Callable[[SentMessage], None] | None = None
-        """Who is told what the REST API has said."""
+        """Receives the messages of the REST API."""
         self.listener: Callable[[Event], None] | None = None
-        """Who is told what happens in rooms."""
+        """Receives the events of rooms."""
         before = read_snapshot(config.state_path) if config.state_path else Snapshot()
         self._rooms: dict[str, Room] = {}
         self._codes: dict[str, RoomCode] = {}
@@ -71,16 +71,16 @@ class SandboxState:
 
     @property
     def targets(self) -> Targets:
-        """Who is told what happens: as the configuration says, until somebody chose."""
+        """The webhook targets: those of the configuration until they are changed."""
         return self._chosen_targets or Targets(webhook=self.config.webhook)
 
     def send_to(self, targets: Targets) -> None:
-        """Tell somebody else from now on."""
+        """Change the webhook targets."""
         self._chosen_targets = targets
         self._write()
 
     def say(self, message: SentMessage) -> None:
-        """Have something said in a room."""
+        """Send a message to a room."""
         self.messages.append(message)
         if self.audience is not None:
             self.audience(message)
@@ -94,7 +94,7 @@ class SandboxState:
         """The workspace which owns `room`."""
         workspace = self.config.workspace(room.access_key)
         if workspace is None:
-            raise LookupError(f"Nobody owns room {room.id}.")
+            raise LookupError(f"Room {room.id} has no owner.")
         return workspace
 
     def template_of(self, room: Room) -> Template:
@@ -157,7 +157,7 @@ class SandboxState:
             codes=tuple(self._codes.values()),
             sessions=tuple(self._sessions.values()),
             targets=self._chosen_targets,
-            agora=self.agora.kept(),
+            agora=self.agora.snapshot(),
         )
 
     def _refuse_orphans(self) -> None:

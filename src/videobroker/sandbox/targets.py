@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Who is told what happens in 100ms rooms."""
+    """Receives the events of 100ms rooms."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -17,7 +17,7 @@ class WebhookTarget:
 
 @dataclass(frozen=True, slots=True)
 class NotificationTarget:
-    """Who is told what happens in Agora channels."""
+    """Receives the events of Agora channels."""
 
     url: str
     secret: str = field(repr=False)
@@ -25,7 +25,7 @@ class NotificationTarget:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Both of them; None where nobody is told."""
+    """Both of them; None if not configured."""
 
     webhook: WebhookTarget | None = None
     notifications: NotificationTarget | None = None

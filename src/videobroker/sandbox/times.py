@@ -12,7 +12,7 @@ def utc_now() -> datetime:
 
 
 def stored(moment: datetime) -> str:
-    """The form of kept objects: milliseconds, trailing zeros trimmed."""
+    """The form of stored objects: milliseconds, trailing zeros trimmed."""
     return _written(moment, f"{moment.microsecond // 1000:03d}")
 
 

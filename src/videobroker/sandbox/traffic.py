@@ -10,7 +10,7 @@ from videobroker.sandbox.json_body import JsonObject
 OPERATION = "sandbox.operation"
 """Where a request's scope names the operation it reached."""
 
-KEPT_REQUESTS = 200
+MAX_REQUESTS = 200
 
 
 class Counters:
@@ -57,7 +57,7 @@ class RequestLog:
     """The latest requests, oldest first; requests to the control API are left out."""
 
     def __init__(self) -> None:
-        self._seen: deque[SeenRequest] = deque(maxlen=KEPT_REQUESTS)
+        self._seen: deque[SeenRequest] = deque(maxlen=MAX_REQUESTS)
 
     def add(self, request: SeenRequest) -> None:
         """Remember a request, and forget the oldest one when there are too many."""

@@ -1,4 +1,4 @@
-"""100ms webhooks: to whom an event is told, and in which form."""
+"""100ms webhooks: their target and format."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ RETRY_WAITS = (1.0, 3.0, 10.0)
 
 
 class Webhooks:
-    """Posts what happens in rooms, if there is somebody to tell."""
+    """Sends the events of rooms, if a target is configured."""
 
     def __init__(self, state: SandboxState, outbox: Outbox) -> None:
         self._state = state

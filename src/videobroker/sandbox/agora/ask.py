@@ -20,7 +20,7 @@ class AgoraProblem(Problem):
 
 @dataclass(frozen=True, slots=True)
 class AgoraAsk:
-    """What somebody with the right credentials asks for."""
+    """A request with valid credentials."""
 
     path: Mapping[str, str]
     query: QueryParams

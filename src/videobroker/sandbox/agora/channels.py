@@ -33,14 +33,14 @@ class AgoraUser:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel exists, for Agora, while somebody is in it; here it is remembered for its profile."""
+    """At Agora a channel exists while users are in it. Here it is stored for its profile."""
 
     name: str
     profile: Profile = Profile.LIVE
     users: tuple[AgoraUser, ...] = ()
 
     def user(self, uid: int) -> AgoraUser | None:
-        """The user with this uid, None when nobody with it is here."""
+        """The user with this uid, None if there is none."""
         return next((user for user in self.users if user.uid == uid), None)
 
     def with_user(self, user: AgoraUser) -> "Channel":
@@ -71,13 +71,13 @@ class KickingRule:
         return now < self.ends_at
 
     def keeps_out(self, channel: str, uid: int, ip: str | None) -> bool:
-        """Whether this user may not be in this channel. What the rule does not name fits everybody."""
+        """Whether this user is blocked in this channel. A field that the rule does not have matches everyone."""
         fits = self.cname in (None, channel) and self.uid in (None, uid) and self.ip in (None, ip)
         return fits and "join_channel" in self.privileges
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAgora:
+class AgoraSnapshot:
     """What survives a restart."""
 
     channels: tuple[Channel, ...] = ()

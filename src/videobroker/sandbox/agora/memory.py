@@ -3,27 +3,27 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from videobroker.sandbox.agora.channels import Channel, KeptAgora, KickingRule
+from videobroker.sandbox.agora.channels import AgoraSnapshot, Channel, KickingRule
 from videobroker.sandbox.agora.notices import Notice
 
 
 class AgoraMemory:
     """All channels and rules. `write` is called after each change, to make it survive a restart."""
 
-    def __init__(self, before: KeptAgora, write: Callable[[], None]) -> None:
+    def __init__(self, before: AgoraSnapshot, write: Callable[[], None]) -> None:
         self.listener: Callable[[Notice], None] | None = None
-        """Who is told what happens in channels."""
+        """Receives the events of channels."""
         self._write = write
         self._channels = {channel.name: channel for channel in before.channels}
         self._rules = {rule.id: rule for rule in before.rules}
         self._last_sequence = 0
 
     def channel(self, name: str) -> Channel:
-        """The channel of this name; one that nobody ever entered is empty."""
+        """The channel of this name; an unknown one is empty."""
         return self._channels.get(name) or Channel(name)
 
     def channels(self) -> tuple[Channel, ...]:
-        """The channels with somebody in them, in order of their names."""
+        """The channels with users, ordered by name."""
         return tuple(channel for _, channel in sorted(self._channels.items()) if channel.users)
 
     def keep(self, channel: Channel) -> None:
@@ -59,6 +59,6 @@ class AgoraMemory:
         if self.listener is not None:
             self.listener(notice)
 
-    def kept(self) -> KeptAgora:
+    def snapshot(self) -> AgoraSnapshot:
         """What survives a restart."""
-        return KeptAgora(channels=tuple(self._channels.values()), rules=tuple(self._rules.values()))
+        return AgoraSnapshot(channels=tuple(self._channels.values()), rules=tuple(self._rules.values()))

@@ -16,7 +16,7 @@ LINUX = 6
 
 
 class LeaveReason(IntEnum):
-    """Why somebody left, as far as the sandbox knows reasons of its own."""
+    """Why a user left; only the reasons that the sandbox emulates."""
 
     NORMAL = 1
     TIMEOUT = 2
@@ -46,12 +46,12 @@ def channel_destroyed(channel: Channel, now: datetime, last: AgoraUser) -> Notic
 
 
 def joined(channel: Channel, user: AgoraUser, sequence: int) -> Notice:
-    """Somebody came."""
+    """A user joined."""
     return Notice(_coming(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
 
 
 def left(channel: Channel, user: AgoraUser, sequence: int, now: datetime, reason: int) -> Notice:
-    """Somebody went or was sent."""
+    """A user left or was removed."""
     stay = {"reason": reason, "duration": int((now - user.joined_at).total_seconds())}
     return Notice(_coming(channel, user) + 1, channel.name, _user(channel, user, sequence, now) | stay)
 

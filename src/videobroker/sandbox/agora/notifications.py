@@ -1,4 +1,4 @@
-"""Agora's notifications: to whom a notice is told, and in which form."""
+"""Agora's notifications: their target and format."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ RETRY_WAITS = (0.0, 2.0, 5.0)
 
 
 class Notifications:
-    """Posts what happens in channels, if there is somebody to tell."""
+    """Sends the events of channels, if a target is configured."""
 
     def __init__(self, state: SandboxState, outbox: Outbox) -> None:
         self._state = state
@@ -58,7 +58,7 @@ class Notifications:
         )
 
     def _send_time(self) -> int:
-        # Every attempt has another one, also under a clock that stands still.
+        # Every attempt has another one, also under a stopped clock.
         self._last_sent_ms = max(self._last_sent_ms + 1, int(self._state.now().timestamp() * 1000))
         return self._last_sent_ms
 

@@ -1,4 +1,4 @@
-"""Users of Agora channels who come and go, and everybody who is told."""
+"""Users who join and leave Agora channels, with notifications."""
 
 from datetime import datetime
 
@@ -52,7 +52,7 @@ def leave(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -
 
 
 def remove(state: SandboxState, rule: KickingRule) -> None:
-    """Send out everybody whom a rule keeps out."""
+    """Disconnect every user whom a rule blocks."""
     for channel in state.agora.channels():
         left = channel
         for user in channel.users:

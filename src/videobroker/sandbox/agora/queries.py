@@ -11,7 +11,7 @@ COMMUNICATION_USER, HOST, AUDIENCE = 1, 2, 3
 
 
 def channels(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """The channels with somebody in them, a page at a time."""
+    """The channels with users, page by page."""
     number = ask.number("page_no", 0, low=0, high=1_000_000)
     size = ask.number("page_size", 100, low=1, high=500)
     everything = state.agora.channels()
@@ -29,8 +29,8 @@ def users(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     if not uids:
         return _success({"channel_exist": False})
     if channel.profile is Profile.COMMUNICATION:
-        told = {"channel_exist": True, "mode": COMMUNICATION_MODE, "total": len(uids), "users": uids}
-        return _success(told)
+        data = {"channel_exist": True, "mode": COMMUNICATION_MODE, "total": len(uids), "users": uids}
+        return _success(data)
     audience = _of_role(channel, UserRole.AUDIENCE)
     return _success(
         {
@@ -50,12 +50,12 @@ def hosts(state: SandboxState, ask: AgoraAsk) -> JsonObject:
         return _success({"channel_exist": False})
     if channel.profile is Profile.COMMUNICATION:
         return _success({"channel_exist": True, "mode": COMMUNICATION_MODE})
-    told = {"channel_exist": True, "mode": LIVE_MODE, "broadcasters": _of_role(channel, UserRole.HOST)}
-    return _success(told)
+    data = {"channel_exist": True, "mode": LIVE_MODE, "broadcasters": _of_role(channel, UserRole.HOST)}
+    return _success(data)
 
 
 def user(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """Whether somebody is in a channel, and as what."""
+    """Whether a user is in a channel, and in which role."""
     uid = ask.path["uid"]
     if not uid.isascii() or not uid.isdigit():
         raise AgoraProblem(400, "invalid uid")
@@ -63,14 +63,14 @@ def user(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     found = channel.user(int(uid))
     if found is None:
         return _success({"in_channel": False})
-    told = {
+    data = {
         "in_channel": True,
         "uid": found.uid,
         "join": int(found.joined_at.timestamp()),
         "role": _role_number(channel, found),
         "platform": found.platform,
     }
-    return _success(told)
+    return _success(data)
 
 
 def _success(data: JsonObject) -> JsonObject:

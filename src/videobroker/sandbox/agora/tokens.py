@@ -20,7 +20,7 @@ _LONGEST_TEXT, _LONGEST_CONTENT = 65_536, 262_144
 
 
 class TokenRefused(Exception):
-    """A token lets nobody in; the message tells why."""
+    """A token is refused; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int
     if service is None:
         raise TokenRefused("the token is for another channel or uid")
     if JOIN not in service.privileges:
-        raise TokenRefused("the token does not let anybody join")
+        raise TokenRefused("the token has no privilege to join")
     if now.timestamp() >= token.ends(service.privileges[JOIN]):
         raise TokenRefused("the token is expired")
     return service
@@ -85,7 +85,7 @@ def lets_in_until(text: str, right: RtcService) -> datetime:
 
 
 def read_token(text: str) -> AgoraToken:
-    """What a token says, whoever signed it. Raises `TokenRefused` when it is none."""
+    """The content of a token, without checking its signature. Raises `TokenRefused` when it is malformed."""
     if len(text) > _LONGEST_TEXT or not text.startswith(VERSION):
         raise TokenRefused("this is no 007 token")
     try:
@@ -142,7 +142,7 @@ def _parsed(content: bytes) -> AgoraToken:
         elif kind == RTM:
             reader.text()
         else:
-            # What follows cannot be told apart any more; services come in ascending order, so RTC was before it.
+            # What follows cannot be parsed; services come in ascending order, so RTC was before it.
             break
     return AgoraToken(app_id, issued, expire, salt, tuple(services), signature, body)
 

@@ -47,7 +47,7 @@ def agora_routes(state: SandboxState) -> list[Route]:
     async def use(request: Request) -> Response:
         channel, profile = state.agora.channel(request.path_params["channel"]), _profile(await read_object(request))
         if channel.users:
-            raise Problem(409, "somebody is in the channel: all users of a channel have the same profile")
+            raise Problem(409, "the channel is not empty: all users of a channel have the same profile")
         changed = Channel(channel.name, profile)
         state.agora.keep(changed)
         return JSONResponse(_channel_as_json(changed))
@@ -65,7 +65,7 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
     default, _ = people.believe(state, name, wanted, required_string(body, "token"))
     platform = optional_whole_number(body, "platform", low=0, high=8)
     user = AgoraUser(
-        # Whoever joins as nobody in particular is given a uid.
+        # A user without a uid is given one.
         uid=wanted or secrets.randbelow(2**31 - 1) + 1,
         role=_role(body, default),
         platform=WEB if platform is None else platform,

@@ -17,7 +17,7 @@ from videobroker.sandbox.json_body import (
     read_optional_object,
     required_url,
 )
-from videobroker.sandbox.outbox import Outbox, read_behaviour
+from videobroker.sandbox.outbox import Outbox, read_behavior
 from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 from videobroker.sandbox.targets import WebhookTarget
@@ -27,7 +27,7 @@ def outbox_routes(state: SandboxState, outbox: Outbox) -> list[Route]:
     """The target of 100ms webhooks, and for both vendors the outbox and its switches."""
     return [
         *_target_routes(state, outbox),
-        *_behaviour_routes(outbox),
+        *_behavior_routes(outbox),
         *_sending_routes(outbox),
     ]
 
@@ -44,7 +44,7 @@ def _target_routes(state: SandboxState, outbox: Outbox) -> list[Route]:
 
     async def show(request: Request) -> Response:
         target = state.targets.webhook
-        shown = {"url": target.url if target else None, "held": outbox.held}
+        shown = {"url": target.url if target else None, "delayed": outbox.pending}
         return JSONResponse(shown | {"events": list(_shown(outbox, request))})
 
     return [
@@ -54,16 +54,16 @@ def _target_routes(state: SandboxState, outbox: Outbox) -> list[Route]:
     ]
 
 
-def _behaviour_routes(outbox: Outbox) -> list[Route]:
+def _behavior_routes(outbox: Outbox) -> list[Route]:
     async def show(_: Request) -> Response:
-        return JSONResponse(outbox.behaviour.as_json())
+        return JSONResponse(outbox.behavior.as_json())
 
     async def order(request: Request) -> Response:
-        outbox.behave(read_behaviour(await read_object(request), outbox.good_behaviour))
+        outbox.behave(read_behavior(await read_object(request), outbox.default_behavior))
         return await show(request)
 
     async def reset(request: Request) -> Response:
-        outbox.behave(outbox.good_behaviour)
+        outbox.behave(outbox.default_behavior)
         return await show(request)
 
     return [

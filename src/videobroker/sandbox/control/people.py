@@ -27,8 +27,8 @@ from videobroker.sandbox.rest.active_rooms import peer_as_json
 from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState
 
-LOOK_EVERY_SECONDS = 0.02
-"""How often somebody who waits for the sandbox's clock looks at it: a test may move it at any time."""
+POLL_SECONDS = 0.02
+"""How often the sandbox's clock is read while waiting for it: a test may move it at any time."""
 
 RECORDING_ERRORS = ("INTERNAL_ERROR", "MAX_RETRIES_REACHED", "UPLOAD_ERROR", "BEAM_STOPPED")
 """Why a recording may come to nothing: stop the recorder with `?error_type=UPLOAD_ERROR`."""
@@ -115,11 +115,11 @@ def _left(session: Session) -> Response:
 
 
 async def _leave_at(state: SandboxState, room: Room, peer: Peer, due: datetime, reason: str) -> None:
-    while state.now() < due:  # noqa: ASYNC110 - a clock which anybody may move rings no bell
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
+    while state.now() < due:  # noqa: ASYNC110 - a clock that tests may move has no event
+        await asyncio.sleep(POLL_SECONDS)
     session = state.active_session(room)
     found = session and session.present_peer(peer.id)
-    # Whoever was sent out meanwhile, or left and came back, is another matter.
+    # Ignore people who were removed meanwhile, or left and returned.
     if session and found and found.joined_at == peer.joined_at:
         admission.leave(state, room, session, (found,), reason=reason)
 

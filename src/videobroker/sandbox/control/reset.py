@@ -19,7 +19,7 @@ def reset_routes(state: SandboxState, vendor: Vendor, outbox: Outbox) -> list[Ro
         state.rooms_created = 0
         vendor.faults.clear()
         state.send_to(Targets())
-        outbox.behave(outbox.good_behaviour)
+        outbox.behave(outbox.default_behavior)
         await outbox.clear()
         return JSONResponse({})
 

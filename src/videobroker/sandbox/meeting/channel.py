@@ -17,7 +17,7 @@ PATIENCE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class MeetingChannel:
-    """One channel, whoever is in it."""
+    """One channel."""
 
     state: SandboxState
     name: str
@@ -47,7 +47,7 @@ class MeetingChannel:
         return False
 
     def powers(self, person: Person) -> Powers:
-        """Nobody ends a channel or sends others out of it, unless by the REST API."""
+        """Only the REST API can end a channel or remove others."""
         return Powers(publish=person.role == UserRole.HOST)
 
     def leave(self, person_id: str, *, lost: bool) -> None:
@@ -62,11 +62,11 @@ class MeetingChannel:
             people.leave(self.state, channel, user, reason)
 
     def end(self, by: str) -> None:
-        """Nobody can."""
+        """Always refused."""
         raise Problem(403, "a channel cannot be ended by a user")
 
     def remove(self, person_id: str, by: str) -> None:
-        """Nobody can."""
+        """Always refused."""
         raise Problem(403, "a channel's users cannot remove each other")
 
     def renew(self, person_id: str, token: str) -> datetime:

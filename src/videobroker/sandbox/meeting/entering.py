@@ -21,20 +21,20 @@ WEB = 7
 HIGHEST_UID = 2**32 - 1
 
 
-def enter(state: SandboxState, hall: Hall, wish: JsonObject, ip: str | None) -> Seat:
+def enter(state: SandboxState, hall: Hall, hello: JsonObject, ip: str | None) -> Seat:
     """A seat for who shows a code, or an Agora token. `Problem` tells why there is none."""
-    name = " ".join((optional_string(wish, "name") or "").split())
+    name = " ".join((optional_string(hello, "name") or "").split())
     if not name or len(name) > LONGEST_NAME:
         raise Problem(400, f"a name has 1 to {LONGEST_NAME} characters")
-    seat = _in_room(state, hall, wish, name) if "code" in wish else _in_channel(state, hall, wish, name, ip)
+    seat = _in_room(state, hall, hello, name) if "code" in hello else _in_channel(state, hall, hello, name, ip)
     seat.entered = True
     return seat
 
 
-def _in_room(state: SandboxState, hall: Hall, wish: JsonObject, name: str) -> Seat:
-    admitted = admission.admit(state, f"Bearer {token_for_code(state, wish)}")
+def _in_room(state: SandboxState, hall: Hall, hello: JsonObject, name: str) -> Seat:
+    admitted = admission.admit(state, f"Bearer {token_for_code(state, hello)}")
     seat = Seat(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
-    # The others are told of somebody who has a seat, and whom they can connect to.
+    # The others are notified of a person who has a seat, and whom they can connect to.
     hall.take(seat)
     try:
         admission.join(state, admitted, name=name, peer_id=seat.person_id)
@@ -44,11 +44,11 @@ def _in_room(state: SandboxState, hall: Hall, wish: JsonObject, name: str) -> Se
     return seat
 
 
-def _in_channel(state: SandboxState, hall: Hall, wish: JsonObject, name: str, ip: str | None) -> Seat:
-    if optional_string(wish, "app_id") != state.config.agora.app_id:
+def _in_channel(state: SandboxState, hall: Hall, hello: JsonObject, name: str, ip: str | None) -> Seat:
+    if optional_string(hello, "app_id") != state.config.agora.app_id:
         raise Problem(401, "Invalid App ID")
-    channel, token = required_string(wish, "channel"), required_string(wish, "token")
-    wanted = optional_whole_number(wish, "uid", low=0, high=HIGHEST_UID) or 0
+    channel, token = required_string(hello, "channel"), required_string(hello, "token")
+    wanted = optional_whole_number(hello, "uid", low=0, high=HIGHEST_UID) or 0
     role, ends_at = people.believe(state, channel, wanted, token)
     uid = wanted or secrets.randbelow(2**31 - 1) + 1
     user = AgoraUser(uid, role, WEB, client_type=None, ip=ip, joined_at=state.now())

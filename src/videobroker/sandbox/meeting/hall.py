@@ -1,4 +1,4 @@
-"""Everybody who sits in front of a page: who is told what, and who is put out."""
+"""All connected pages: their notifications and removals."""
 
 from collections import OrderedDict
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from videobroker.sandbox.meeting.seats import Media, Seat
 from videobroker.sandbox.messages import SentMessage
 from videobroker.sandbox.state import SandboxState
 
-KEPT_FAREWELLS = 1000
+MAX_FAREWELLS = 1000
 _ROOM_CAUSES = {events.KICKED: "removed", events.CLIENT_REQUEST: "left"}
 _CHANNEL_CAUSES = {
     LeaveReason.NORMAL: "left",
@@ -41,7 +41,7 @@ class Hall:
     # Seats
 
     def take(self, seat: Seat) -> None:
-        """Give somebody a seat; one with the same id in the same place is put out."""
+        """Add a seat; one with the same ID in this place is removed."""
         if (other := self._seats.pop(_key(seat), None)) is not None:
             self._part(other, "replaced")
         self._seats[_key(seat)] = seat
@@ -52,7 +52,7 @@ class Hall:
             del self._seats[_key(seat)]
 
     def holds(self, seat: Seat) -> bool:
-        """Whether it is still somebody's seat."""
+        """Whether the seat is still taken."""
         return self._seats.get(_key(seat)) is seat
 
     def by_secret(self, secret: str) -> Seat | None:
@@ -60,26 +60,26 @@ class Hall:
         return next((seat for seat in self._seats.values() if seat.secret == secret), None)
 
     def farewell(self, secret: str) -> JsonObject | None:
-        """What the page has to be told whose seat was taken away while it was not connected."""
+        """The message for a page whose seat was removed while it was not connected."""
         return self._farewells.pop(secret, None)
 
     def leave(self, seat: Seat, *, lost: bool = False) -> None:
-        """Somebody goes: the vendor is told, and so is everybody else."""
+        """A person leaves: the vendor and the others are notified."""
         if self.holds(seat):
             self.give_up(seat)
             seat.place.leave(seat.person_id, lost=lost)
 
     def close(self) -> None:
-        """The sandbox stops: nobody is there any more."""
+        """The sandbox stops: all seats end."""
         for seat in tuple(self._seats.values()):
             self.leave(seat, lost=True)
 
-    # What pages are told
+    # Messages to pages
 
     def welcome(self, seat: Seat, *, resumed: bool) -> JsonObject:
-        """Where somebody is, as whom, and with whom."""
+        """The place of a person, their identity, and the others."""
         people = {each.id: each for each in seat.place.people()}
-        # Whoever was given the role of the recorder is not among the people, and all the same in front of a page.
+        # A person with the role of the recorder is not among the people, but has a page.
         me = people.pop(seat.person_id, None) or Person(seat.person_id, seat.name, role="")
         return {
             "type": "entered",
@@ -93,12 +93,12 @@ class Hall:
         }
 
     def shows(self, seat: Seat, media: Media) -> None:
-        """Somebody sends something else from now on."""
+        """A person changes their media."""
         seat.media = media
         self._changed(seat.place, seat.person_id)
 
     def chat(self, seat: Seat, text: str) -> None:
-        """Somebody says something to everybody, also to themselves."""
+        """A person sends a chat message to everyone, including themselves."""
         for each in self._in(seat.place):
             each.tell({"type": "chat", "from": seat.person_id, "name": seat.name, "text": text})
 
@@ -110,7 +110,7 @@ class Hall:
 
     # What happens at the vendors
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Something happened in a 100ms room."""
         place, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
         match event.type:
@@ -136,8 +136,8 @@ class Hall:
         else:
             self._came(place, person_id)
 
-    def said(self, sent: SentMessage) -> None:
-        """The REST API has something said in a room. The vendor's pages show it when its type is `chat`."""
+    def on_message(self, sent: SentMessage) -> None:
+        """The REST API sends a message to a room. The vendor's pages show it when its type is `chat`."""
         for seat in self._in(MeetingRoom(self._state, sent.room_id)):
             if sent.type == "chat" and seat.person_id in sent.recipients:
                 seat.tell({"type": "chat", "from": "", "name": "", "text": sent.message})
@@ -174,7 +174,7 @@ class Hall:
         # Who was lost may come back as if nothing had happened; who was sent out has to learn that.
         if seat.lost_at is not None and cause != LOST:
             self._farewells[seat.secret] = out
-            while len(self._farewells) > KEPT_FAREWELLS:
+            while len(self._farewells) > MAX_FAREWELLS:
                 self._farewells.popitem(last=False)
 
     def _tell_others(self, place: Place, person_id: str, message: JsonObject) -> None:
@@ -192,7 +192,7 @@ class Hall:
             "id": person.id,
             "name": (seat.name if seat else "") or person.name,
             "role": person.role,
-            # Somebody whom a test put there has no browser to connect to.
+            # A person whom a test added has no browser to connect to.
             "connects": seat is not None,
             "media": media.as_json(),
         }

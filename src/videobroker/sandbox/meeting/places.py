@@ -1,4 +1,4 @@
-"""What the two pretend vendors have in common, seen from somebody who meets others there."""
+"""The interface of both emulated vendors for a person in a call."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is in a place now."""
+    """A person who is in a place now."""
 
     id: str
     name: str
@@ -17,7 +17,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Powers:
-    """What somebody may do in a place."""
+    """Permissions of a person in a place."""
 
     publish: bool = True
     end: bool = False
@@ -37,7 +37,7 @@ class Place(Protocol):
 
     @property
     def patience(self) -> timedelta:
-        """How long somebody whose connection broke is still held to be there."""
+        """How long a person whose connection was lost counts as present."""
 
     def people(self) -> Iterable[Person]:
         """Who is there now; recording bots are not people."""
@@ -46,16 +46,16 @@ class Place(Protocol):
         """Whether a bot is there that records."""
 
     def powers(self, person: Person) -> Powers:
-        """What somebody may do there."""
+        """Permissions of a person in this place."""
 
     def leave(self, person_id: str, *, lost: bool) -> None:
-        """Somebody goes, or is `lost` after a broken connection. Nothing happens to who is gone already."""
+        """A person leaves, or is `lost` after their connection. Without effect if they have left already."""
 
     def end(self, by: str) -> None:
-        """Somebody sends everybody out. Who may not is refused."""
+        """A person disconnects everyone. Refused without permission."""
 
     def remove(self, person_id: str, by: str) -> None:
-        """Somebody sends another one out. Who may not is refused."""
+        """A person removes another one. Refused without permission."""
 
     def renew(self, person_id: str, token: str) -> datetime:
         """A new token for who is there already; until when it lets them stay."""

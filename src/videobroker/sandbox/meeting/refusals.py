@@ -1,4 +1,4 @@
-"""Why somebody does not get into a meeting, in words for the person in front of the page."""
+"""Why a person cannot join a meeting, in words for this person."""
 
 from dataclasses import dataclass
 

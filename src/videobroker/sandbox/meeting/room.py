@@ -18,7 +18,7 @@ PATIENCE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class MeetingRoom:
-    """One room, whoever is in it."""
+    """One room."""
 
     state: SandboxState
     room_id: str

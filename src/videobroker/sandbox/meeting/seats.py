@@ -12,7 +12,7 @@ from videobroker.sandbox.meeting.places import Place
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What somebody sends to the others; of pictures, the ids of the streams they come in."""
+    """The media that a person sends, with the stream IDs of video."""
 
     audio: bool = False
     video: bool = False
@@ -20,7 +20,7 @@ class Media:
     screen: str = ""
 
     def as_json(self) -> JsonObject:
-        """The form in which pages are told."""
+        """The form for messages to pages."""
         return asdict(self)
 
 
@@ -37,29 +37,29 @@ class Seat:
         self.ends_at = ends_at
         """When the right to be here ends; None where rights do not end."""
         self.warned = False
-        """Whether the page was told that the end is near."""
+        """Whether the page was notified that the token expires soon."""
         self.lost_at: datetime | None = None
         """Since when the page is not connected; None while it is."""
         self.secret = secrets.token_urlsafe(24)
-        """Whoever shows it takes this seat over: the same page after a broken connection."""
+        """A page with this secret takes the seat over, after its connection was lost."""
         self.line = 0
         """The number of the connection that counts; it grows with each one."""
-        self._told = 0
-        self._unheard: deque[JsonObject] = deque()
+        self._sent_count = 0
+        self._unacknowledged: deque[JsonObject] = deque()
         self._sent = 0
         """How many of the unheard messages went out on the connection that counts."""
         self._news = asyncio.Event()
 
     def tell(self, message: JsonObject) -> None:
         """Send something to the page, at once or when it is connected again."""
-        self._told += 1
-        self._unheard.append({**message, "n": self._told})
+        self._sent_count += 1
+        self._unacknowledged.append({**message, "n": self._sent_count})
         self._news.set()
 
-    def heard(self, number: int) -> None:
+    def acknowledge(self, number: int) -> None:
         """The page has got all messages up to this number; the others are sent again after a broken connection."""
-        while self._unheard and self._unheard[0]["n"] <= number:
-            self._unheard.popleft()
+        while self._unacknowledged and self._unacknowledged[0]["n"] <= number:
+            self._unacknowledged.popleft()
             self._sent = max(0, self._sent - 1)
 
     def connect(self) -> int:
@@ -73,8 +73,8 @@ class Seat:
     async def next_message(self, line: int) -> JsonObject | None:
         """The message to send now; None when a newer connection has taken over."""
         while self.line == line:
-            if len(self._unheard) > self._sent:
-                return self._unheard[self._sent]
+            if len(self._unacknowledged) > self._sent:
+                return self._unacknowledged[self._sent]
             self._news.clear()
             await self._news.wait()
         return None

@@ -24,8 +24,8 @@ from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
 WARNING = timedelta(seconds=30)
-"""So long before its end a token is told to be near it."""
-LOOK_EVERY_SECONDS = 0.1
+"""How long before its expiry a page is notified about its token."""
+POLL_SECONDS = 0.1
 """How often a seat looks at the sandbox's clock: a test may move it at any time."""
 FIRST_WORD_SECONDS = 30
 LONGEST_TEXT, LONGEST_MESSAGE = 2_000, 100_000
@@ -52,7 +52,7 @@ def socket_route(state: SandboxState, hall: Hall, background: Background) -> Web
         except _Malformed:
             await websocket.close(NOT_UNDERSTOOD)
         except WebSocketDisconnect:
-            # It went before it had a seat, or while it was told why it gets none.
+            # It disconnected before it had a seat or got its refusal.
             return
 
     return WebSocketRoute("/page/socket", meet)
@@ -65,26 +65,26 @@ def _of_our_page(websocket: WebSocket) -> bool:
 
 
 async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, background: Background) -> Seat | None:
-    """The seat for whom the first message names; None when the page was told why it has none."""
+    """The seat for the first message; None if it was refused."""
     try:
         async with asyncio.timeout(FIRST_WORD_SECONDS):
-            wish = _object(await websocket.receive_text())
+            hello = _object(await websocket.receive_text())
     except TimeoutError:
         raise _Malformed from None
     answer: JsonObject
     try:
-        secret, stale = optional_string(wish, "seat") or "", optional_string(wish, "instead_of") or ""
+        secret, stale = optional_string(hello, "seat") or "", optional_string(hello, "instead_of") or ""
         if (farewell := hall.farewell(secret)) is not None:
             answer = farewell
-        elif (kept := hall.by_secret(secret)) is not None:
-            kept.heard(_number(wish))
-            kept.tell(hall.welcome(kept, resumed=True))
-            return kept
+        elif (former := hall.by_secret(secret)) is not None:
+            former.acknowledge(_number(hello))
+            former.tell(hall.welcome(former, resumed=True))
+            return former
         else:
-            # A page that was loaded anew, and whose end was not seen, is not there twice.
+            # A page that was reloaded, and whose end was not seen, counts once.
             if (ghost := hall.by_secret(stale)) is not None and ghost.lost_at is not None:
                 hall.leave(ghost)
-            seat = enter(state, hall, wish, websocket.client.host if websocket.client else None)
+            seat = enter(state, hall, hello, websocket.client.host if websocket.client else None)
             seat.tell(hall.welcome(seat, resumed=False))
             background.start(_watch(state, hall, seat))
             return seat
@@ -113,7 +113,7 @@ async def _stay(websocket: WebSocket, hall: Hall, seat: Seat) -> None:
 
 
 async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
-    """Send the page what is on its way to it, until it was told that its stay is over."""
+    """Send queued messages to the page, up to the one that its stay is over."""
     try:
         while (message := await seat.next_message(line)) is not None:
             await websocket.send_json(message)
@@ -123,7 +123,7 @@ async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
                 return
         await websocket.close(TAKEN_OVER)
     except (WebSocketDisconnect, RuntimeError):
-        # The reader sees the same, and decides what it means; what was not heard waits for the next connection.
+        # The reader gets the same error and handles it. Unacknowledged messages wait for the next connection.
         return
 
 
@@ -161,7 +161,7 @@ def _do(hall: Hall, seat: Seat, message: JsonObject) -> None:
         case "renew":
             _renew(seat, required_string(message, "token"))
         case "ping":
-            seat.heard(_number(message))
+            seat.acknowledge(_number(message))
             seat.tell({"type": "pong"})
         case _:
             raise _Malformed
@@ -186,7 +186,7 @@ def _media(message: JsonObject) -> Media:
 
 
 def _number(message: JsonObject) -> int:
-    return optional_whole_number(message, "heard", low=0, high=2**53) or 0
+    return optional_whole_number(message, "received", low=0, high=2**53) or 0
 
 
 def _object(text: str) -> JsonObject:
@@ -200,7 +200,7 @@ def _object(text: str) -> JsonObject:
 
 
 async def _watch(state: SandboxState, hall: Hall, seat: Seat) -> None:
-    """See to it that nobody stays longer than they may, connected or not."""
+    """Remove people when their token expires, connected or not."""
     while hall.holds(seat):
         now = state.now()
         if seat.lost_at is not None and now >= seat.lost_at + seat.place.patience:
@@ -210,7 +210,7 @@ async def _watch(state: SandboxState, hall: Hall, seat: Seat) -> None:
         elif seat.ends_at is not None and not seat.warned and now >= seat.ends_at - WARNING:
             seat.warned = True
             seat.tell({"type": "token-will-expire", "seconds": max(0, round((seat.ends_at - now).total_seconds()))})
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _expire(seat: Seat) -> None:

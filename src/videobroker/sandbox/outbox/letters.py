@@ -30,7 +30,7 @@ class Letter:
     waits: tuple[float, ...]
     """The seconds before each retry, counted from the attempt before."""
     write: Callable[[str, bool], Sheet]
-    """Given the id and whether it is a replay, what to send. Asked anew for every attempt."""
+    """Given the id and whether it is a replay, what to send. Called for every attempt."""
     accepted: Callable[[httpx.Response], bool]
     """Whether an answer ends the attempts."""
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 import httpx
 
 from videobroker.sandbox.background import Background
-from videobroker.sandbox.outbox.behaviour import Behaviour
+from videobroker.sandbox.outbox.behavior import Behavior
 from videobroker.sandbox.outbox.delivery import deliver, sender
 from videobroker.sandbox.outbox.letters import Entry, Kind, Letter, LetterState
 
-KEPT_ENTRIES = 5_000
+MAX_ENTRIES = 5_000
 
 
 class Outbox:
@@ -25,28 +25,28 @@ class Outbox:
 
     def __init__(self, client: httpx.AsyncClient | None = None, retry_scale: float = 1.0) -> None:
         self._client = client
-        self._good = Behaviour(retry_scale=retry_scale)
+        self._good = Behavior(retry_scale=retry_scale)
         self._background = Background()
-        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
-        self._held: list[Entry] = []
+        self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
+        self._pending: list[Entry] = []
         self._lines: dict[Hashable, deque[Entry]] = {}
         self._workers: dict[Hashable, asyncio.Task[None]] = {}
         self.behave(self._good)
 
     @property
-    def behaviour(self) -> Behaviour:
+    def behavior(self) -> Behavior:
         """The switches as they are now: `drop` tells how many are still to be dropped."""
-        return self._behaviour
+        return self._behavior
 
     @property
-    def good_behaviour(self) -> Behaviour:
-        """The switches as they are when nobody has touched them."""
+    def default_behavior(self) -> Behavior:
+        """The default behavior."""
         return self._good
 
-    def behave(self, behaviour: Behaviour) -> None:
-        """Deliver like this from now on; what was held is sent."""
-        self._behaviour = behaviour
-        self._random = random.Random(self._behaviour.seed)
+    def behave(self, behavior: Behavior) -> None:
+        """Change the behavior; delayed events are sent."""
+        self._behavior = behavior
+        self._random = random.Random(self._behavior.seed)
         self.release(in_random_order=False)
 
     def post(self, letter: Letter) -> None:
@@ -55,24 +55,24 @@ class Outbox:
         if self._drops(letter):
             entry.state = LetterState.DROPPED
             return
-        entries = [entry, *(self._duplicate(letter) for _ in range(self._behaviour.duplicates))]
-        if not self._behaviour.holds:
+        entries = [entry, *(self._duplicate(letter) for _ in range(self._behavior.duplicates))]
+        if not self._behavior.holds:
             self._send(entries)
             return
-        self._held += entries
-        originals = sum(held.kind is Kind.ORIGINAL for held in self._held)
-        if self._behaviour.hold and originals >= self._behaviour.hold:
-            self.release(in_random_order=self._behaviour.shuffle)
+        self._pending += entries
+        originals = sum(each.kind is Kind.ORIGINAL for each in self._pending)
+        if self._behavior.hold and originals >= self._behavior.hold:
+            self.release(in_random_order=self._behavior.shuffle)
 
     def release(self, *, in_random_order: bool | None = None) -> None:
-        """Send what is held, in the order the switches want unless `in_random_order` says otherwise."""
-        held, self._held = self._held, []
-        if self._behaviour.shuffle if in_random_order is None else in_random_order:
-            self._random.shuffle(held)
-        self._send(held)
+        """Send delayed events, in the configured order unless `in_random_order` is given."""
+        entries, self._pending = self._pending, []
+        if self._behavior.shuffle if in_random_order is None else in_random_order:
+            self._random.shuffle(entries)
+        self._send(entries)
 
     def resend(self, letters: Iterable[Letter]) -> list[Entry]:
-        """Send letters again as replays, neither dropped nor doubled nor held."""
+        """Send letters again as replays, neither dropped nor duplicated nor delayed."""
         entries = [self._noted(Entry(letter, Kind.REPLAY)) for letter in letters]
         self._send(entries)
         return entries
@@ -82,9 +82,9 @@ class Outbox:
         return tuple(self._entries)
 
     @property
-    def held(self) -> int:
+    def pending(self) -> int:
         """How many entries are collected and not on their way yet."""
-        return len(self._held)
+        return len(self._pending)
 
     async def settle(self, timeout: float) -> bool:
         """Wait until nothing is on its way; False when that takes longer than `timeout` seconds."""
@@ -97,30 +97,30 @@ class Outbox:
     async def clear(self) -> None:
         """Stop sending, and forget everything that was or should have been sent."""
         await self._background.stop()
-        for kept in (self._entries, self._held, self._lines, self._workers):
-            kept.clear()
+        for collection in (self._entries, self._pending, self._lines, self._workers):
+            collection.clear()
 
     def _noted(self, entry: Entry) -> Entry:
         self._entries.append(entry)
         return entry
 
     def _duplicate(self, letter: Letter) -> Entry:
-        copy = replace(letter, id=str(uuid.uuid4())) if self._behaviour.new_ids else letter
+        copy = replace(letter, id=str(uuid.uuid4())) if self._behavior.new_ids else letter
         return self._noted(Entry(copy, Kind.DUPLICATE))
 
     def _drops(self, letter: Letter) -> bool:
-        if letter.type in self._behaviour.drop_types:
+        if letter.type in self._behavior.drop_types:
             return True
-        if not self._behaviour.drop:
+        if not self._behavior.drop:
             return False
-        self._behaviour = replace(self._behaviour, drop=self._behaviour.drop - 1)
+        self._behavior = replace(self._behavior, drop=self._behavior.drop - 1)
         return True
 
     def _send(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            entry.due = asyncio.get_running_loop().time() + self._behaviour.delay_seconds
+            entry.due = asyncio.get_running_loop().time() + self._behavior.delay_seconds
             letter = entry.letter
-            line: Hashable = (letter.vendor, letter.room_id) if self._behaviour.in_order else entry
+            line: Hashable = (letter.vendor, letter.room_id) if self._behavior.in_order else entry
             self._lines.setdefault(line, deque()).append(entry)
             if line not in self._workers:
                 self._workers[line] = self._background.start(self._work(line))
@@ -129,7 +129,7 @@ class Outbox:
         queue = self._lines[line]
         async with sender(self._client) as client:
             while queue:
-                await deliver(queue.popleft(), client, lambda: self._behaviour.retry_scale)
-            # Before the next await: a letter that comes while the client closes needs a new worker.
+                await deliver(queue.popleft(), client, lambda: self._behavior.retry_scale)
+            # Before the next await: a letter that arrives while the client closes needs a new worker.
             self._lines.pop(line, None)
             self._workers.pop(line, None)

@@ -40,12 +40,12 @@ import { Mesh } from "./mesh.js";
 import { Call, Preview, card } from "./view.js";
 import { h } from "./dom.js";
 
-const NOBODY = { audio: false, video: false, camera: "", screen: "" };
+const NO_MEDIA = { audio: false, video: false, camera: "", screen: "" };
 
 class VideobrokerCall extends HTMLElement {
-  #told = JSON.parse(this.dataset.told);
+  #config = JSON.parse(this.dataset.config);
   #query = new URLSearchParams(location.search);
-  #wish = null;
+  #request = null;
   #name = "";
   #devices = new Devices(() => this.#devicesChanged());
   #view = null;
@@ -58,16 +58,16 @@ class VideobrokerCall extends HTMLElement {
   #speaking = 0;
 
   connectedCallback() {
-    if (this.#told.refused) {
-      tell("error", { code: this.#told.refused, message: this.querySelector("p").textContent });
+    if (this.#config.refused) {
+      tell("error", { code: this.#config.refused, message: this.querySelector("p").textContent });
       return;
     }
     document.documentElement.classList.toggle("framed", framed);
     listen((message) => this.#asked(message));
-    // Said while the page closes, so that nobody waits for who is gone.
+    // Sent while the page closes, so that the others see at once that this person has left.
     window.addEventListener("pagehide", () => this.#line?.close(false));
     window.addEventListener("pageshow", (event) => event.persisted && location.reload());
-    if (this.#told.vendor === "agora") this.#beginAgora();
+    if (this.#config.vendor === "agora") this.#beginAgora();
     else this.#beginRoom();
     tell("ready");
   }
@@ -89,7 +89,7 @@ class VideobrokerCall extends HTMLElement {
 
   #beginRoom() {
     const userId = this.#query.get("userId") ?? this.#query.get("user_id") ?? ownId();
-    this.#wish = { code: this.#told.code, user_id: userId };
+    this.#request = { code: this.#config.code, user_id: userId };
     const skip = ["skip_preview_headful", "skip_preview"].some((each) => this.#query.get(each) === "true");
     if (skip) this.#join(this.#query.get("name") || "Beam");
     else this.#preview();
@@ -100,7 +100,7 @@ class VideobrokerCall extends HTMLElement {
     if (given.token) {
       // It is a secret: it does not stay where it is seen.
       history.replaceState(null, "", location.pathname + location.search);
-      this.#wishForChannel(given);
+      this.#joinChannel(given);
       this.#preview(given.name);
     } else {
       const sentence = framed
@@ -110,16 +110,16 @@ class VideobrokerCall extends HTMLElement {
     }
   }
 
-  #wishForChannel({ app_id, channel, uid, token }) {
-    this.#wish = { app_id, channel, uid: Number(uid) || 0, token };
-    document.title = this.#told.title = channel ?? "";
+  #joinChannel({ app_id, channel, uid, token }) {
+    this.#request = { app_id, channel, uid: Number(uid) || 0, token };
+    document.title = this.#config.title = channel ?? "";
   }
 
   async #preview(name = this.#query.get("name") ?? "") {
     this.#show(
       new Preview({
-        title: this.#told.title,
-        role: this.#told.role,
+        title: this.#config.title,
+        role: this.#config.role,
         name,
         locked: this.#query.has("name") && Boolean(name),
         devices: this.#devices,
@@ -137,12 +137,12 @@ class VideobrokerCall extends HTMLElement {
     this.#hangUp();
     this.#name = name;
     if (this.#view instanceof Preview) this.#view.busy(true);
-    // Whoever skipped the preview was not asked for their devices yet.
+    // Without the preview, devices were not requested yet.
     else await this.#devices.open();
-    this.#line = new Line({ ...this.#wish, name }, (message) => this.#heard(message));
+    this.#line = new Line({ ...this.#request, name }, (message) => this.#onMessage(message));
   }
 
-  #heard(message) {
+  #onMessage(message) {
     switch (message.type) {
       case "entered":
         return this.#entered(message);
@@ -165,7 +165,7 @@ class VideobrokerCall extends HTMLElement {
       case "signal":
         return this.#mesh?.signal(message.from, message.data);
       case "chat":
-        return this.#call?.said(message.name || "Message", message.text, message.from === this.#me?.id);
+        return this.#call?.addMessage(message.name || "Message", message.text, message.from === this.#me?.id);
       case "problem":
         return this.#call?.toast(`Something went wrong: ${message.message}.`);
       case "token-will-expire":
@@ -208,7 +208,7 @@ class VideobrokerCall extends HTMLElement {
   // Who came and went meanwhile is on its way; this is the same list once more.
   #resumed(people) {
     for (const person of people) if (this.#people.has(person.id)) this.#people.set(person.id, person);
-    this.#mesh.mend();
+    this.#mesh.repair();
   }
 
   #came(person) {
@@ -284,7 +284,7 @@ class VideobrokerCall extends HTMLElement {
   }
 
   #over(title, sentence, again) {
-    const actions = again && this.#told.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, again)] : [];
+    const actions = again && this.#config.vendor !== "agora" ? [h("button", { type: "button", className: "primary" }, again)] : [];
     for (const action of actions) action.onclick = () => this.#preview(this.#name);
     this.#devices.close();
     this.#show(card(title, sentence, ...actions), true);
@@ -354,16 +354,16 @@ class VideobrokerCall extends HTMLElement {
   #asked(message) {
     if (message.type === "leave" && this.#line) this.#leave();
     else if (message.type === "renew") this.#renew(message.token);
-    else if (message.type === "join" && this.#told.vendor === "agora") {
-      this.#wishForChannel(message);
+    else if (message.type === "join" && this.#config.vendor === "agora") {
+      this.#joinChannel(message);
       this.#join(String(message.name || `User ${message.uid}`));
     }
   }
 
   #renew(token) {
-    if (this.#told.vendor !== "agora" || !this.#wish) return;
+    if (this.#config.vendor !== "agora" || !this.#request) return;
     // After a broken connection, too, it is the new one that counts.
-    this.#wish.token = token;
+    this.#request.token = token;
     this.#line?.say({ type: "renew", token });
   }
 
@@ -387,7 +387,7 @@ class VideobrokerCall extends HTMLElement {
     this.#mesh.publish("audio", publish ? tracks.audio : null);
     this.#mesh.publish("camera", publish ? tracks.video : null);
     this.#mesh.publish("screen", publish ? this.#screen : null);
-    this.#me.media = publish ? this.#media() : NOBODY;
+    this.#me.media = publish ? this.#media() : NO_MEDIA;
     this.#line.say({ type: "media", ...this.#me.media });
     this.#drawPeople();
   }

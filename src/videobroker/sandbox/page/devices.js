@@ -22,7 +22,7 @@ export class Devices {
     this.#changed = changed;
   }
 
-  /** Whether the person wants to be heard (`audio`), or seen (`video`), and can be. */
+  /** Whether microphone (`audio`) or camera (`video`) is on and works. */
   on(kind) {
     return this.#wanted[kind] && this.tracks[kind] !== null;
   }
@@ -80,10 +80,10 @@ export class Devices {
   }
 
   async #ask(kinds) {
-    const wish = (kind) => (this.#chosen[kind] ? { deviceId: { exact: this.#chosen[kind] } } : true);
+    const constraint = (kind) => (this.#chosen[kind] ? { deviceId: { exact: this.#chosen[kind] } } : true);
     try {
       const stream = await navigator.mediaDevices.getUserMedia(
-        Object.fromEntries(kinds.map((kind) => [kind, kind === "video" ? size(wish(kind)) : wish(kind)])),
+        Object.fromEntries(kinds.map((kind) => [kind, kind === "video" ? size(constraint(kind)) : constraint(kind)])),
       );
       for (const track of stream.getTracks()) this.#take(track);
       return true;
@@ -131,9 +131,9 @@ export class Devices {
   }
 }
 
-// Everybody sends to everybody, perhaps from one machine: small pictures will do.
-function size(wish) {
-  return { ...(wish === true ? {} : wish), width: { ideal: 640 }, height: { ideal: 360 } };
+// Everyone sends to everyone, perhaps on one machine: small pictures are enough.
+function size(constraint) {
+  return { ...(constraint === true ? {} : constraint), width: { ideal: 640 }, height: { ideal: 360 } };
 }
 
 async function granted(kind) {
@@ -146,12 +146,12 @@ async function granted(kind) {
 
 function meter(track) {
   const context = new AudioContext();
-  const analyser = new AnalyserNode(context, { fftSize: 512 });
-  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
+  const node = new AnalyserNode(context, { fftSize: 512 });
+  context.createMediaStreamSource(new MediaStream([track])).connect(node);
+  const samples = new Float32Array(node.fftSize);
   return {
     level() {
-      analyser.getFloatTimeDomainData(samples);
+      node.getFloatTimeDomainData(samples);
       return Math.min(1, Math.sqrt(samples.reduce((sum, each) => sum + each * each, 0) / samples.length) * 4);
     },
     close: () => context.close(),

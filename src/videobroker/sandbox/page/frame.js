@@ -1,4 +1,4 @@
-/** The page around this one, if there is one: what it is told, and what it may say. */
+/** The page around this one, if there is one: messages to it and from it. */
 
 const MINE = "videobroker-sandbox";
 const THEIRS = "videobroker";
@@ -6,12 +6,12 @@ const THEIRS = "videobroker";
 /** Whether this page is shown in a frame. */
 export const framed = window.parent !== window;
 
-/** Tell the page around this one. Any page may be there, so nothing secret is told. */
+/** Send to the page around this one. It can be any page, so nothing secret is sent. */
 export function tell(type, detail = {}) {
   if (framed) window.parent.postMessage({ source: MINE, type, ...detail }, "*");
 }
 
-/** Hear what the page around this one says; nobody else is heard. */
+/** Receive messages from the page around this one, and from no other. */
 export function listen(hear) {
   window.addEventListener("message", (event) => {
     if (framed && event.source === window.parent && event.data?.source === THEIRS) hear(event.data);

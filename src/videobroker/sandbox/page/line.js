@@ -11,20 +11,20 @@ const SILENCE = 25_000;
 const SEAT = "videobroker-sandbox-seat";
 
 export class Line {
-  #wish;
-  #hear;
+  #request;
+  #receive;
   #socket = null;
   #seat = "";
   #tries = 0;
   #timer = 0;
-  #heard = 0;
+  #receivedAt = 0;
   #last = 0;
   #over = false;
 
-  /** `wish` is who wants in, with what right; `hear` gets every message, and `{type: "lost"}` when the line broke. */
-  constructor(wish, hear) {
-    this.#wish = wish;
-    this.#hear = hear;
+  /** `request` identifies and authorizes the person; `receive` gets every message, and `{type: "lost"}` when the line broke. */
+  constructor(request, receive) {
+    this.#request = request;
+    this.#receive = receive;
     this.#connect();
     this.#timer = setInterval(() => this.#beat(), BEAT);
   }
@@ -45,16 +45,16 @@ export class Line {
     const socket = new WebSocket(new URL("../page/socket", location.href).href.replace(/^http/, "ws"));
     this.#socket = socket;
     socket.onopen = () => {
-      this.#heard = Date.now();
-      socket.send(JSON.stringify({ ...this.#wish, seat: this.#seat, heard: this.#last, instead_of: recall() }));
+      this.#receivedAt = Date.now();
+      socket.send(JSON.stringify({ ...this.#request, seat: this.#seat, received: this.#last, instead_of: recall() }));
     };
     socket.onmessage = (event) => this.#got(JSON.parse(event.data));
     socket.onclose = () => this.#broke(socket);
   }
 
   #got(message) {
-    this.#heard = Date.now();
-    // After a broken connection everything is said again that was perhaps not heard.
+    this.#receivedAt = Date.now();
+    // After a lost connection, messages that may not have arrived are sent again.
     if (message.n <= this.#last && message.resumed !== false) return;
     this.#last = message.n ?? this.#last;
     if (message.type === "pong") return;
@@ -71,25 +71,25 @@ export class Line {
       this.#stop();
       remember("");
     }
-    this.#hear(message);
+    this.#receive(message);
   }
 
   #broke(socket) {
     if (this.#over || socket !== this.#socket) return;
-    this.#hear({ type: "lost" });
+    this.#receive({ type: "lost" });
     const wait = WAITS[Math.min(this.#tries++, WAITS.length - 1)];
     setTimeout(() => this.#over || this.#connect(), wait);
   }
 
   #beat() {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    if (Date.now() - this.#heard > SILENCE) {
+    if (Date.now() - this.#receivedAt > SILENCE) {
       const silent = this.#socket;
       silent.onclose = null;
       silent.close();
       this.#broke(silent);
     } else {
-      this.say({ type: "ping", heard: this.#last });
+      this.say({ type: "ping", received: this.#last });
     }
   }
 

@@ -28,7 +28,7 @@ export class Mesh {
     return { camera: this.#outgoing.camera.stream.id, screen: this.#outgoing.screen.stream.id };
   }
 
-  /** Connect to somebody; `offering` when it is this page that came later. */
+  /** Connect to a person; `offering` if this page joined later. */
   meet(id, offering) {
     this.part(id);
     const link = new Link(this.#me < id, (data) => this.#send(id, data), () => this.#changed(id), this.#outgoing);
@@ -36,13 +36,13 @@ export class Mesh {
     if (offering) link.begin();
   }
 
-  /** Somebody is gone. */
+  /** A person has left. */
   part(id) {
     this.#links.get(id)?.close();
     this.#links.delete(id);
   }
 
-  /** Somebody's browser says something to this one. */
+  /** A signal from another browser. */
   signal(id, data) {
     this.#links.get(id)?.hear(data);
   }
@@ -53,7 +53,7 @@ export class Mesh {
     await Promise.all([...this.#links.values()].map((link) => link.publish(kind)));
   }
 
-  /** What comes from somebody in the stream with this id. */
+  /** The media of a person in the stream with this ID. */
   stream(id, streamId) {
     return this.#links.get(id)?.streams.get(streamId) ?? null;
   }
@@ -63,14 +63,14 @@ export class Mesh {
     return this.#links.get(id)?.state ?? "new";
   }
 
-  /** How loud somebody is now, from 0 to 1. */
+  /** The volume of a person, from 0 to 1. */
   level(id) {
     return this.#links.get(id)?.level() ?? 0;
   }
 
-  /** The line is back: connections that broke meanwhile are mended. */
-  mend() {
-    for (const link of this.#links.values()) link.mend();
+  /** The line is back: connections that were lost meanwhile are repaired. */
+  repair() {
+    for (const link of this.#links.values()) link.repair();
   }
 
   async stats() {
@@ -135,12 +135,12 @@ class Link {
 
   hear(data) {
     // One after the other: an answer must not overtake its candidates.
-    this.#turn = this.#turn.then(() => this.#heard(data)).catch((error) => {
+    this.#turn = this.#turn.then(() => this.#onSignal(data)).catch((error) => {
       if (this.#pc.signalingState !== "closed") console.warn("A signal was not understood:", error);
     });
   }
 
-  mend() {
+  repair() {
     if (!["connected", "new"].includes(this.state)) this.#pc.restartIce();
   }
 
@@ -184,7 +184,7 @@ class Link {
     }
   }
 
-  async #heard({ description, candidate }) {
+  async #onSignal({ description, candidate }) {
     const pc = this.#pc;
     if (description) {
       const glare = description.type === "offer" && (this.#offering || pc.signalingState !== "stable");

@@ -281,8 +281,8 @@ export class Call {
     this.toast(h("bdi", {}, name), ...words);
   }
 
-  said(name, text, mine) {
-    this.#log.append(h("div", { className: mine ? "said mine" : "said" }, h("b", { dir: "auto" }, mine ? "You" : name), h("p", { dir: "auto" }, text)));
+  addMessage(name, text, mine) {
+    this.#log.append(h("div", { className: mine ? "message mine" : "message" }, h("b", { dir: "auto" }, mine ? "You" : name), h("p", { dir: "auto" }, text)));
     this.#log.scrollTop = this.#log.scrollHeight;
     if (this.#panel.hidden && !mine) {
       this.#unread += 1;
@@ -390,10 +390,10 @@ function stateOf({ self, connects, state }) {
 }
 
 function label(mic, camera, devices) {
-  const [heard, seen] = [devices.on("audio"), devices.on("video")];
-  relabel(mic, heard ? "mic" : "micOff", heard ? "Mute" : "Unmute");
+  const [unmuted, seen] = [devices.on("audio"), devices.on("video")];
+  relabel(mic, unmuted ? "mic" : "micOff", unmuted ? "Mute" : "Unmute");
   relabel(camera, seen ? "camera" : "cameraOff", seen ? "Camera off" : "Camera on");
-  mic.classList.toggle("off", !heard);
+  mic.classList.toggle("off", !unmuted);
   camera.classList.toggle("off", !seen);
 }
 

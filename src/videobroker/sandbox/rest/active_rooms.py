@@ -43,7 +43,7 @@ def list_peers(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def end_room(state: SandboxState, ask: Ask) -> JsonObject:
-    """Send everybody out; with `lock`, disable the room too."""
+    """Disconnect everyone; with `lock`, also disable the room."""
     reason = optional_string(ask.body, "reason") or ""
     lock = ask.body.get("lock") or False
     if not isinstance(lock, bool):

@@ -17,7 +17,7 @@ from videobroker.sandbox.state import SandboxState
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What somebody who showed a believed management token asks for."""
+    """A request with a valid management token."""
 
     workspace: Workspace
     path: Mapping[str, str]

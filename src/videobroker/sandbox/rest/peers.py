@@ -14,7 +14,7 @@ from videobroker.sandbox.state import SandboxState
 
 
 def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """One person who is in the room now; nobody publishes anything here, so there are no tracks."""
+    """A person who is in the room now. The sandbox has no tracks."""
     session = admission.running_session(state, room_asked_for(state, ask))
     return _with_tracks(admission.present_peer(session, ask.path["peer_id"]))
 
@@ -42,7 +42,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def send_message(state: SandboxState, ask: Ask) -> JsonObject:
-    """Say something to one peer by `peer_id`, or else to all of a `role`, or else to everybody."""
+    """Send a message to one peer by `peer_id`, to all of a `role`, or to everyone."""
     message = required_string(ask.body, "message")
     kind = optional_string(ask.body, "type") or ""
     session = admission.running_session(state, room_asked_for(state, ask))

@@ -1,4 +1,4 @@
-"""Sessions, running and past, with everybody who was in them."""
+"""Sessions, running and past, with all their peers."""
 
 from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.json_body import JsonObject

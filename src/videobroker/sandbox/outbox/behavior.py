@@ -1,4 +1,4 @@
-"""How the outbox is told to misbehave."""
+"""Configured failures of the outbox."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +12,7 @@ _LONGEST_SECONDS = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behavior:
     """Switches of delivery; as they are by default, every event is sent once and in order."""
 
     duplicates: int = 0
@@ -20,7 +20,7 @@ class Behaviour:
     new_ids: bool = False
     """Whether duplicates carry ids of their own."""
     shuffle: bool = False
-    """Whether held events are sent in random order."""
+    """Whether delayed events are sent in random order."""
     hold: int = 0
     """How many events are collected before they are sent; with `shuffle`, zero means: until a flush."""
     seed: int | None = None
@@ -45,7 +45,7 @@ class Behaviour:
         return asdict(self)
 
 
-def read_behaviour(body: JsonObject, default: Behaviour) -> Behaviour:
+def read_behavior(body: JsonObject, default: Behavior) -> Behavior:
     """The switches which a request to the control API sets; a switch it does not name is as in `default`."""
     unknown = body.keys() - _READERS.keys()
     if unknown:
