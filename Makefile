@@ -73,9 +73,10 @@ screens: .venv/dev  ## Update the screenshots in docs/screens
 scale: .venv/dev  ## Measure several processes behind nginx, and update docs/scaling.md (four minutes; needs nginx, pgbouncer, wrk)
 	$(BIN)/python -m benchmarks.scale_out --write
 
-openapi: .venv/dev  ## Update openapi.yaml and docs/events.md
+openapi: .venv/dev  ## Update openapi.yaml, docs/events.md, and docs/errors.md
 	$(BIN)/videobroker openapi --output openapi.yaml
 	$(BIN)/videobroker openapi --events --output docs/events.md
+	$(BIN)/videobroker openapi --errors --output docs/errors.md
 
 clean:  ## Remove the virtual environment and the local data
 	rm -rf .venv .venv.lock .videobroker

@@ -1,377 +1,676 @@
-"""Every error a caller can meet: a stable code and a sentence that tells what to do.
+"""The error catalog: every error that a caller can get.
 
-    BrokerError
-    ├── InvalidInput             what was sent cannot be right
-    │   ├── UnknownProvider
-    │   ├── RoleNotMapped
-    │   ├── DuplicateParticipant
-    │   ├── SurfaceNotOffered
-    │   ├── InvalidCursor
-    │   ├── WebhookUnreadable
-    │   └── IdempotencyKeyReused
-    ├── NotAuthenticated         who is asking
-    │   ├── ApiKeyMissing
-    │   ├── ApiKeyInvalid
-    │   ├── ApiKeyExpired
-    │   ├── ApiKeyRevoked
-    │   ├── UserTokenInvalid
-    │   ├── UserTokenExpired
-    │   ├── UserTokenNotYetValid
-    │   ├── UserTokenLivesTooLong
-    │   ├── UserTokenAmbiguous
-    │   ├── TicketInvalid
-    │   ├── TicketExpired
-    │   ├── TicketRevoked
-    │   └── WebhookRefused       a webhook that the provider may not have sent
-    ├── ScopeMissing             asking for more than the key may
-    ├── ApiKeyNeeded             a user asking for what only a backend may
-    ├── TicketNotEnough          a ticket shown where it is good for nothing
-    ├── NotYourself              a user asking for somebody else
-    ├── RoleMayNot               a user whose role may not start and end calls
-    ├── NotFound
-    │   ├── SessionNotFound
-    │   ├── ParticipantNotFound
-    │   ├── LegacyDisabled
-    │   ├── CallNotFound
-    │   ├── EndpointNotFound
-    │   ├── DeliveryNotFound
-    │   ├── LinkNotFound
-    │   └── EntryNotFound
-    ├── Conflict
-    │   ├── RequestInFlight
-    │   ├── SecretReplaced
-    │   ├── TooManyEndpoints
-    │   └── AlreadyAdmitted
-    ├── AccessDenied             the access decision, as an error
-    ├── ProviderError            the far side
-    │   ├── ProviderUnavailable  down or overloaded: worth another try
-    │   ├── ProviderRefused      it answered, and said no: somebody has to change something
-    │   └── ProviderNotConfigured
-    ├── RoomNotReady             another request is still preparing the room
-    ├── IdentityUnavailable      the app's own identity provider
-    └── StorageUnavailable
+Each error has a stable code for programs, an HTTP status, a title, and a hint about what to do next. Problem documents
+(RFC 9457), the responses in the OpenAPI document, the console's error pages, the messages of the command line, the
+legacy endpoints (`web/legacy/errors.py`), and `docs/errors.md` are derived from it.
 
-The docstring of a class is the title of its problem document. The HTTP status of a code stands in `web/problems.py`.
+Subclasses without a `kind` of their own exist for the program only, which handles them differently; callers cannot
+distinguish them from their base class.
 """
 
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Self
 from uuid import UUID
 
 
+class Interface(StrEnum):
+    """Where an error can occur."""
+
+    ENDPOINT = "endpoint"
+    """In the responses of endpoints whose description names it."""
+    ANY_REQUEST = "any request"
+    """In the response to any HTTP request."""
+    LEGACY = "legacy"
+    """On legacy endpoints only."""
+    CONSOLE = "console"
+    COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """An entry of the catalog."""
+
+    code: str
+    """For programs. Never changes."""
+    status: int
+    """HTTP status."""
+    title: str
+    hint: str
+    """What to do next. It is also the detail of an error that has no more specific one."""
+    interface: Interface
+
+
+_kinds: dict[str, ErrorKind] = {}
+CATALOG = MappingProxyType(_kinds)
+"""All errors by code."""
+
+
+def _kind(code: str, status: int, title: str, hint: str, interface: Interface = Interface.ENDPOINT) -> ErrorKind:
+    if code in _kinds:
+        raise ValueError(f"the code {code} is in the catalog already")
+    _kinds[code] = kind = ErrorKind(code, status, title, hint, interface)
+    return kind
+
+
 class BrokerError(Exception):
-    """Something went wrong."""
+    """Base class of all errors that a caller can get. Raised itself for failures that nothing anticipated."""
 
-    code: ClassVar[str] = "internal_error"
+    kind = _kind(
+        "internal_error",
+        500,
+        "Something went wrong",
+        "Try again. If it happens again, look for the failure in the log of the service.",
+        Interface.ANY_REQUEST,
+    )
 
-    def __init__(self, detail: str, *, retry_after: float | None = None, **fields: Any) -> None:
-        """`detail` tells the caller what to do; `retry_after` is in seconds; `fields` join the problem document."""
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str | None = None, *, retry_after: float | None = None, **fields: Any) -> None:
+        """`detail` defaults to the hint; `retry_after` is in seconds; `fields` are added to the problem document."""
+        self.detail = self.kind.hint if detail is None else detail
+        super().__init__(self.detail)
         self.retry_after = retry_after
         self.fields = fields
 
+    @property
+    def code(self) -> str:
+        """The stable code."""
+        return self.kind.code
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.kind.status
+
+
+# Requests that cannot be valid.
+
 
 class InvalidInput(BrokerError):
-    """The request is not valid."""
+    kind = _kind(
+        "invalid_request",
+        422,
+        "Invalid request",
+        "Fix the fields that `errors` lists. `/docs` describes every field.",
+    )
 
-    code = "invalid_request"
+
+class MalformedJson(InvalidInput):
+    kind = _kind("malformed_json", 400, "Malformed JSON", "Send one JSON object in UTF-8.")
+
+
+class UnsupportedMediaType(InvalidInput):
+    kind = _kind(
+        "unsupported_media_type", 415, "Unsupported media type", "Send JSON with `Content-Type: application/json`."
+    )
+
+
+class UnsupportedContentEncoding(InvalidInput):
+    kind = _kind(
+        "unsupported_content_encoding",
+        415,
+        "Unsupported content encoding",
+        "Send the body without `Content-Encoding`.",
+    )
+
+
+class BodyTooLarge(InvalidInput):
+    kind = _kind("body_too_large", 413, "Request body too large", "Send less at once, such as participants one by one.")
+
+
+class MalformedRequest(InvalidInput):
+    kind = _kind(
+        "malformed_request",
+        400,
+        "Malformed HTTP request",
+        "Send a valid HTTP/1.1 request. Proxies and hand-written clients are the usual cause.",
+        Interface.ANY_REQUEST,
+    )
+
+
+class RequestHeadTooLarge(InvalidInput):
+    kind = _kind(
+        "request_head_too_large",
+        431,
+        "Request head too large",
+        "Send fewer or shorter headers.",
+        Interface.ANY_REQUEST,
+    )
+
+
+class RequestTimeout(InvalidInput):
+    kind = _kind(
+        "request_timeout",
+        408,
+        "Request timeout",
+        "Send the whole request without pauses.",
+        Interface.ANY_REQUEST,
+    )
 
 
 class UnknownProvider(InvalidInput):
-    """The app has no account with this provider."""
-
-    code = "unknown_provider"
+    kind = _kind(
+        "unknown_provider",
+        422,
+        "Provider not configured for this app",
+        "Use a provider of the app, or add an account with `videobroker accounts set`.",
+    )
 
 
 class RoleNotMapped(InvalidInput):
-    """A role has no counterpart at the provider."""
-
-    code = "role_not_mapped"
+    kind = _kind(
+        "role_not_mapped",
+        422,
+        "Role not mapped",
+        "Add the role to the app's role map. Roles are case-sensitive.",
+    )
 
 
 class DuplicateParticipant(InvalidInput):
-    """The same person stands twice on the roster."""
-
-    code = "duplicate_participant"
+    kind = _kind("duplicate_participant", 422, "Duplicate participant", "List each `user_id` once.")
 
 
 class SurfaceNotOffered(InvalidInput):
-    """The provider does not offer this surface."""
-
-    code = "surface_not_offered"
+    kind = _kind(
+        "surface_not_offered",
+        422,
+        "Surface not available",
+        "Join with the other `surface`, or configure the provider's account for this one.",
+    )
 
 
 class InvalidCursor(InvalidInput):
-    """The cursor is not one of ours."""
-
-    code = "invalid_cursor"
-
-
-class WebhookUnreadable(InvalidInput):
-    """The webhook cannot be read."""
-
-    code = "webhook_unreadable"
+    kind = _kind(
+        "invalid_cursor", 422, "Invalid cursor", "Send a cursor of the previous page unchanged, or start without one."
+    )
 
 
 class IdempotencyKeyReused(InvalidInput):
-    """The idempotency key was used for another request."""
+    kind = _kind(
+        "idempotency_key_reused",
+        422,
+        "Idempotency key already used for another request",
+        "Use a new `Idempotency-Key` for every new request.",
+    )
 
-    code = "idempotency_key_reused"
+
+class WebhookUnreadable(InvalidInput):
+    kind = _kind(
+        "webhook_unreadable",
+        400,
+        "Webhook unreadable or too old",
+        "Check that the provider sends its webhooks to this URL unchanged, and that the clocks are right.",
+    )
+
+
+class InvalidGroupId(InvalidInput):
+    kind = _kind("invalid_group_id", 400, "Invalid group ID", "Send the group ID as a UUID.", Interface.LEGACY)
+
+
+class InvalidGuestBody(InvalidInput):
+    kind = _kind(
+        "invalid_request_body",
+        400,
+        "Invalid request body",
+        "Send a JSON object with the guest's name in `guest_name`.",
+        Interface.LEGACY,
+    )
+
+
+class GuestNameRequired(InvalidInput):
+    kind = _kind(
+        "guest_name_required", 400, "Guest name is required", "Send the guest's name in `guest_name`.", Interface.LEGACY
+    )
+
+
+# Credentials.
 
 
 class NotAuthenticated(BrokerError):
-    """The caller is not known."""
+    """Base class of errors about credentials; not raised itself."""
 
-    code = "not_authenticated"
     app_id: UUID | None = None
-    """The app that the credential was for, where that is known."""
+    """The app that the credential is for, where it is known."""
 
     def of(self, app_id: UUID) -> Self:
-        """The same error, of a credential for this app."""
+        """Record the app that the credential is for."""
         self.app_id = app_id
         return self
 
 
 class ApiKeyMissing(NotAuthenticated):
-    """No API key was sent."""
-
-    code = "api_key_missing"
+    kind = _kind("api_key_missing", 401, "Credentials missing", "Send an API key: `Authorization: Bearer vb_...`.")
 
 
 class ApiKeyInvalid(NotAuthenticated):
-    """The API key is not known."""
-
-    code = "api_key_invalid"
+    kind = _kind(
+        "api_key_invalid",
+        401,
+        "Invalid API key",
+        "Send the whole API key, and check that it belongs to this deployment.",
+    )
 
 
 class ApiKeyExpired(NotAuthenticated):
-    """The API key has expired."""
-
-    code = "api_key_expired"
+    kind = _kind("api_key_expired", 401, "API key expired", "Create a new API key with `videobroker keys create`.")
 
 
 class ApiKeyRevoked(NotAuthenticated):
-    """The API key was revoked."""
-
-    code = "api_key_revoked"
-
-
-class ScopeMissing(BrokerError):
-    """The API key may not do this."""
-
-    code = "scope_missing"
+    kind = _kind("api_key_revoked", 401, "API key revoked", "Create a new API key with `videobroker keys create`.")
 
 
 class UserTokenInvalid(NotAuthenticated):
-    """The user token is not valid."""
-
-    code = "user_token_invalid"
+    kind = _kind(
+        "user_token_invalid",
+        401,
+        "Invalid user token",
+        "Check the token's signature, `iss`, `aud`, and `alg` against the app's rules (`videobroker user-tokens`).",
+    )
 
 
 class UserTokenExpired(NotAuthenticated):
-    """The user token has expired."""
-
-    code = "user_token_expired"
+    kind = _kind("user_token_expired", 401, "User token expired", "Get a new token from your identity provider.")
 
 
 class UserTokenNotYetValid(NotAuthenticated):
-    """The user token is not valid yet."""
-
-    code = "user_token_not_yet_valid"
+    kind = _kind(
+        "user_token_not_yet_valid",
+        401,
+        "User token not valid yet",
+        "Wait until the token's `nbf`, and check the clock of your identity provider.",
+    )
 
 
 class UserTokenLivesTooLong(NotAuthenticated):
-    """The lifetime of the user token is longer than its app allows."""
-
-    code = "user_token_lives_too_long"
+    kind = _kind(
+        "user_token_lives_too_long",
+        401,
+        "User token lifetime too long",
+        "Issue tokens with a shorter lifetime (`exp` minus `iat`), or raise the app's `--max-lifetime-seconds`.",
+    )
 
 
 class UserTokenAmbiguous(NotAuthenticated):
-    """The user token is valid for more than one app."""
-
-    code = "user_token_ambiguous"
+    kind = _kind(
+        "user_token_ambiguous",
+        401,
+        "User token matches more than one app",
+        "Give every app its own secret or keys, or set its `issuer` and `audience`.",
+    )
 
 
 class TicketInvalid(NotAuthenticated):
-    """The ticket is not valid."""
-
-    code = "ticket_invalid"
+    kind = _kind("ticket_invalid", 401, "Invalid link", "Open the whole link. If it still fails, ask for a new link.")
 
 
 class TicketExpired(NotAuthenticated):
-    """The ticket has expired."""
-
-    code = "ticket_expired"
+    kind = _kind("ticket_expired", 401, "Link expired", "Ask for a new link.")
 
 
 class TicketRevoked(NotAuthenticated):
-    """The ticket was revoked."""
-
-    code = "ticket_revoked"
+    kind = _kind("ticket_revoked", 401, "Link revoked", "Ask for a new link.")
 
 
 class WebhookRefused(NotAuthenticated):
-    """The webhook does not prove where it comes from."""
+    kind = _kind(
+        "webhook_refused",
+        401,
+        "Webhook signature missing or invalid",
+        "Compare the secret at the provider with that of the account, and check the app in the URL.",
+    )
 
-    code = "webhook_refused"
+
+# Permissions.
+
+
+class ScopeMissing(BrokerError):
+    kind = _kind("scope_missing", 403, "API key scope missing", "Create an API key with the scope that `scope` names.")
 
 
 class ApiKeyNeeded(BrokerError):
-    """A user token may not do this."""
-
-    code = "api_key_needed"
+    kind = _kind("api_key_needed", 403, "API key required", "Make this request from your backend, with an API key.")
 
 
 class TicketNotEnough(BrokerError):
-    """A ticket may not do this."""
-
-    code = "ticket_not_enough"
+    kind = _kind(
+        "ticket_not_enough",
+        403,
+        "Link not sufficient",
+        "Use a user token or an API key. A link is valid for its own session only, and cannot create links.",
+    )
 
 
 class NotYourself(BrokerError):
-    """A user token speaks for its own user only."""
-
-    code = "not_yourself"
+    kind = _kind(
+        "not_yourself",
+        403,
+        "User token can only act for its own user",
+        "Leave `user_id` out, or send the user ID of the token.",
+    )
 
 
 class RoleMayNot(BrokerError):
-    """The user's role may not do this."""
-
-    code = "role_may_not"
+    kind = _kind("role_may_not", 403, "Role not allowed", "Ask a host of the session, or use an API key.")
 
 
-class IdentityUnavailable(BrokerError):
-    """The app's identity provider cannot be reached."""
-
-    code = "identity_unavailable"
-
-
-class NotFound(BrokerError):
-    """There is no such thing for this app."""
-
-    code = "not_found"
-
-
-class SessionNotFound(NotFound):
-    """There is no such session for this app."""
-
-    code = "session_not_found"
-
-
-class ParticipantNotFound(NotFound):
-    """There is no such participant in this session."""
-
-    code = "participant_not_found"
-
-
-class LegacyDisabled(NotFound):
-    """The app does not use this legacy endpoint."""
-
-    code = "legacy_disabled"
-
-
-class CallNotFound(NotFound):
-    """There is no such call for this app."""
-
-    code = "call_not_found"
-
-
-class EndpointNotFound(NotFound):
-    """There is no such webhook endpoint for this app."""
-
-    code = "endpoint_not_found"
-
-
-class DeliveryNotFound(NotFound):
-    """There is no such delivery for this app."""
-
-    code = "delivery_not_found"
-
-
-class LinkNotFound(NotFound):
-    """The session has no such link."""
-
-    code = "link_not_found"
-
-
-class EntryNotFound(NotFound):
-    """There is no such entry in this waiting room."""
-
-    code = "entry_not_found"
-
-
-class Conflict(BrokerError):
-    """The present state does not allow this."""
-
-    code = "conflict"
-
-
-class RequestInFlight(Conflict):
-    """The first request with this idempotency key is still running."""
-
-    code = "request_in_flight"
-
-
-class SecretReplaced(Conflict):
-    """The secret that the first request with this idempotency key returned is not the endpoint's secret any more."""
-
-    code = "secret_replaced"
-
-
-class TooManyEndpoints(Conflict):
-    """The app has as many webhook endpoints as it can have."""
-
-    code = "too_many_endpoints"
-
-
-class AlreadyAdmitted(Conflict):
-    """This person was let in already."""
-
-    code = "already_admitted"
+# The access decision. `domain.access.Reason` has the same codes.
 
 
 class AccessDenied(BrokerError):
-    """This person may not enter now."""
-
-    code = "access_denied"
+    """The access decision as an error. Its code is the reason of the decision."""
 
     def __init__(self, detail: str, *, decision: Any, retry_after: float | None = None, **fields: Any) -> None:
-        """`decision` is the `Wait` or `Refuse` of `domain.access`; its reason is the code of the problem."""
+        """`decision` is the `Wait` or `Refuse` of `domain.access`."""
+        self.kind = CATALOG[decision.reason]
         super().__init__(detail, retry_after=retry_after, **fields)
         self.decision = decision
 
 
-class ProviderError(BrokerError):
-    """The video provider did not do what was asked."""
+def _access(code: str, hint: str) -> None:
+    _kind(code, 403, "Access denied", hint)
 
-    code = "provider_error"
+
+_access("video_disabled", "Video is disabled. Set `modality: virtual` (booking) or `video: true` (group).")
+_access("session_cancelled", "The session was canceled. Create a new one to meet.")
+_access("session_completed", "The session is completed. Create a new one to meet again.")
+_access("session_not_confirmed", "The session is not confirmed yet. Confirm it, then retry.")
+_access("not_a_participant", "User is not a participant of this session. Add them to `participants`.")
+_access("guests_not_allowed", "This session doesn't allow guests. Set `guests_allowed` in its policy to change that.")
+_access("participant_removed", "This user was removed from the session. Unblock them to let them rejoin.")
+_access("too_early", "The session is not open yet. Retry at `opens_at`.")
+_access("session_over", "The session has ended. Extend it or create a new one.")
+_access("waiting_for_host", "The host hasn't joined. Retry after `retry_after` seconds.")
+_access("waiting_for_admission", "Waiting for a host to admit this user. Retry after `retry_after` seconds.")
+_access("admission_denied", "The host declined this user's request. A host can still admit them from the waiting room.")
+
+
+# What does not exist.
+
+
+class NotFound(BrokerError):
+    """Base class; not raised itself."""
+
+
+class PathNotFound(NotFound):
+    kind = _kind("path_not_found", 404, "Not found", "See `/docs` for all endpoints.")
+
+
+class MethodNotAllowed(BrokerError):
+    kind = _kind(
+        "method_not_allowed",
+        405,
+        "Method not allowed",
+        "Use a method that the header `Allow` names. See `/docs`.",
+        Interface.ANY_REQUEST,
+    )
+
+
+class SessionNotFound(NotFound):
+    kind = _kind(
+        "session_not_found",
+        404,
+        "Session not found",
+        "Check the reference and the app of the API key, or create the session with `PUT`.",
+    )
+
+
+class ParticipantNotFound(NotFound):
+    kind = _kind(
+        "participant_not_found", 404, "Participant not found", "Check the user ID, or add them to `participants`."
+    )
+
+
+class CallNotFound(NotFound):
+    kind = _kind("call_not_found", 404, "Call not found", "Check the ID, or start a call in this session first.")
+
+
+class EndpointNotFound(NotFound):
+    kind = _kind(
+        "endpoint_not_found",
+        404,
+        "Webhook endpoint not found",
+        "`GET /v1/webhook-endpoints` lists the app's endpoints.",
+    )
+
+
+class DeliveryNotFound(NotFound):
+    kind = _kind(
+        "delivery_not_found",
+        404,
+        "Delivery not found",
+        "Check the ID. Deliveries are deleted some time after they succeed.",
+    )
+
+
+class LinkNotFound(NotFound):
+    kind = _kind("link_not_found", 404, "Link not found", "`GET .../links` lists the active links of the session.")
+
+
+class EntryNotFound(NotFound):
+    kind = _kind("entry_not_found", 404, "No pending request", "`GET .../lobby` lists the people in the waiting room.")
+
+
+class LegacyDisabled(NotFound):
+    kind = _kind(
+        "legacy_disabled",
+        404,
+        "Legacy endpoint disabled",
+        "Enable its family for the app with `videobroker apps update --legacy`, or use `/v1`.",
+        Interface.LEGACY,
+    )
+
+
+class AppNotFound(NotFound):
+    kind = _kind(
+        "app_not_found", 404, "App not found", "`videobroker apps list` shows all apps.", Interface.COMMAND_LINE
+    )
+
+
+class ApiKeyNotFound(NotFound):
+    kind = _kind(
+        "key_not_found",
+        404,
+        "API key not found",
+        "`videobroker keys list` shows the app's keys.",
+        Interface.COMMAND_LINE,
+    )
+
+
+class UserTokenRulesNotFound(NotFound):
+    kind = _kind(
+        "user_token_rules_not_found",
+        404,
+        "No rules for user tokens",
+        "Set the app's rules with `videobroker user-tokens set`.",
+        Interface.COMMAND_LINE,
+    )
+
+
+# Conflicts with the current state.
+
+
+class Conflict(BrokerError):
+    """Base class; not raised itself."""
+
+
+class RequestInFlight(Conflict):
+    kind = _kind(
+        "request_in_flight",
+        409,
+        "First request still running",
+        "Retry later with the same `Idempotency-Key` to get the response of the first request.",
+    )
+
+
+class SecretReplaced(Conflict):
+    kind = _kind(
+        "secret_replaced",
+        409,
+        "Secret no longer current",
+        "The first request with this `Idempotency-Key` returned a secret that was rotated since. Rotate it again.",
+    )
+
+
+class TooManyEndpoints(Conflict):
+    kind = _kind("too_many_endpoints", 409, "Too many webhook endpoints", "Delete an endpoint first, or change one.")
+
+
+class AlreadyAdmitted(Conflict):
+    kind = _kind(
+        "already_admitted",
+        409,
+        "Already admitted",
+        "To remove them, use `POST .../participants/{user_id}/remove`.",
+    )
+
+
+class AppExists(Conflict):
+    kind = _kind(
+        "app_exists",
+        409,
+        "App already exists",
+        "Choose another name, or change the existing app.",
+        Interface.COMMAND_LINE,
+    )
+
+
+class UserTokenRulesOverlap(Conflict):
+    kind = _kind(
+        "user_token_rules_overlap",
+        409,
+        "Another app accepts the same user tokens",
+        "Use a different secret or different keys, or set `issuer` and `audience`.",
+        Interface.COMMAND_LINE,
+    )
+
+
+# Video providers.
+
+
+class ProviderError(BrokerError):
+    """Base class of failures at a provider; not raised itself."""
 
 
 class ProviderUnavailable(ProviderError):
-    """The video provider cannot be reached."""
-
-    code = "provider_unavailable"
+    kind = _kind(
+        "provider_unavailable",
+        503,
+        "Video provider unavailable",
+        "Retry after the seconds in `Retry-After`. The service has retried already.",
+    )
 
 
 class ProviderRefused(ProviderError):
-    """The video provider refused the request."""
-
-    code = "provider_refused"
+    kind = _kind(
+        "provider_refused",
+        502,
+        "Video provider rejected the request",
+        "Check the app's account with the provider: credentials, template, permissions, and the clock of this server.",
+    )
 
 
 class ProviderNotConfigured(ProviderError):
-    """The app has no working account with the provider."""
-
-    code = "provider_not_configured"
+    kind = _kind(
+        "provider_not_configured",
+        503,
+        "Video provider not configured",
+        "Set the app's account with `videobroker accounts set`.",
+    )
 
 
 class RoomNotReady(BrokerError):
-    """The room is still being prepared."""
+    kind = _kind(
+        "room_not_ready",
+        503,
+        "Room not ready",
+        "Another request is creating the room. Retry.",
+    )
 
-    code = "room_not_ready"
+
+# What the service depends on, and its stored data.
+
+
+class IdentityUnavailable(BrokerError):
+    kind = _kind(
+        "identity_unavailable",
+        503,
+        "Identity provider unavailable",
+        "Retry. Check that the app's `jwks_url` can be reached from this server.",
+    )
 
 
 class StorageUnavailable(BrokerError):
-    """The database cannot be reached."""
+    kind = _kind(
+        "storage_unavailable", 503, "Database unavailable", "Retry. Check that PostgreSQL runs and can be reached."
+    )
 
-    code = "storage_unavailable"
+
+class DecryptionFailed(BrokerError):
+    kind = _kind(
+        "seal_broken",
+        500,
+        "Stored secret cannot be decrypted",
+        "Append the previous key to VIDEOBROKER_SECRET_KEY, separated by a comma.",
+        Interface.ANY_REQUEST,
+    )
+
+
+class JournalDamaged(BrokerError):
+    kind = _kind(
+        "journal_not_whole",
+        500,
+        "Journal does not match its seals",
+        "`videobroker journal verify` lists every difference.",
+        Interface.COMMAND_LINE,
+    )
+
+
+class ExportUnreadable(BrokerError):
+    kind = _kind(
+        "export_unreadable",
+        422,
+        "Not an exported journal",
+        "Pass a file that `videobroker journal export` of this version wrote.",
+        Interface.COMMAND_LINE,
+    )
+
+
+class SettingsConflict(BrokerError):
+    kind = _kind(
+        "settings_contradict",
+        500,
+        "Conflicting settings",
+        "Set only one of the names, or give them the same value.",
+        Interface.COMMAND_LINE,
+    )
+
+
+class StartupFailed(BrokerError):
+    kind = _kind(
+        "startup_failed",
+        500,
+        "Startup failed",
+        "Check the settings and the permissions of the data directory. `videobroker doctor` checks the installation.",
+        Interface.COMMAND_LINE,
+    )
+
+
+# The console.
+
+
+class NotSignedIn(BrokerError):
+    kind = _kind("not_signed_in", 401, "Not signed in", "Sign in to use the console.", Interface.CONSOLE)
+
+
+class RequestForged(BrokerError):
+    kind = _kind("request_forged", 403, "Request blocked", "Reload the page and try again.", Interface.CONSOLE)
+
+
+class TooManyAttempts(BrokerError):
+    kind = _kind(
+        "too_many_tries",
+        429,
+        "Too many failed attempts",
+        "Wait, then try again with the admin key (VIDEOBROKER_ADMIN_KEY).",
+        Interface.CONSOLE,
+    )

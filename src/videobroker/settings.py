@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.retention import MIN_RETENTION, RetentionPolicy
 from videobroker.domain.user_tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, TokenRules
-from videobroker.errors import BrokerError
+from videobroker.errors import SettingsConflict
 from videobroker.storage.postgres.database import database_url
 from videobroker.storage.postgres.encryption import SecretBox
 
@@ -58,12 +58,6 @@ SYNONYMS = (
     ("HMS_SUBDOMAIN", "NEXT_PUBLIC_HMS_SUBDOMAIN"),
 )
 """Names of the same setting, as different products have them in their `.env`."""
-
-
-class SettingsContradict(BrokerError):
-    """Two names of one setting have different values."""
-
-    code = "settings_contradict"
 
 
 class Settings(BaseSettings):
@@ -418,7 +412,7 @@ class Settings(BaseSettings):
 def _require_agreement(given: list[tuple[str, str | None]]) -> None:
     for name, value in given[1:]:
         if value != given[0][1]:
-            raise SettingsContradict(
+            raise SettingsConflict(
                 f"{given[0][0]} and {name} are synonyms and have different values. Unset one of them."
             )
 

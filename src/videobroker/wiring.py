@@ -16,7 +16,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import ProviderAccount, ProviderName
 from videobroker.domain.events import Via
 from videobroker.domain.ids import AccountId
-from videobroker.errors import BrokerError
+from videobroker.errors import AppExists, AppNotFound, StartupFailed
 from videobroker.identity.jwks import JwksCache
 from videobroker.identity.tickets import TicketSigner
 from videobroker.identity.user_tokens import JwtVerifier
@@ -189,7 +189,7 @@ def secret_keys(settings: Settings) -> list[str]:
     try:
         return [_generated_key(path)]
     except OSError as error:
-        raise BrokerError(
+        raise StartupFailed(
             f"No secret key can be stored at {path} ({error.strerror}). Set VIDEOBROKER_SECRET_KEY."
         ) from None
 
@@ -215,8 +215,8 @@ async def ensure_environment_app(broker: Broker, settings: Settings) -> None:
     now, via = broker.now(), Via.ENVIRONMENT
     try:
         app = await tenants.find_app(broker, settings.app_name)
-    except tenants.AppNotFound:
-        with suppress(tenants.AppExists):  # another replica was faster
+    except AppNotFound:
+        with suppress(AppExists):  # another replica was faster
             await tenants.create_app(
                 broker, settings.app_name, policy={}, role_maps=DEFAULT_ROLE_MAPS, via=via, now=now
             )

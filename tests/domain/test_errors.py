@@ -1,58 +1,120 @@
-"""Every error has a code of its own and says what to do."""
+"""Every error that a caller can get is in the catalog, with a code of its own and a hint about what to do next."""
 
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator
 
 import pytest
 
+import videobroker
 from videobroker import errors
-from videobroker.domain.access import Reason, RefuseDecision
-from videobroker.errors import AccessDenied, BrokerError
+from videobroker.domain.access import Reason, RefuseDecision, WaitDecision, explain_decision
+from videobroker.errors import CATALOG, AccessDenied, BrokerError, ErrorKind, SessionNotFound
 
-ALL = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, BrokerError)]
-
-
-def _drawn_tree() -> list[tuple[int, str]]:
-    """Depth and name of every class in the drawing at the top of the module."""
-    lines = re.findall(r"^ {4}([│├└─ ]*)(\w+)", errors.__doc__ or "", re.MULTILINE)
-    return [(len(indent) // 4, name) for indent, name in lines]
-
-
-def test_the_drawing_of_the_family_shows_every_error_below_its_parent() -> None:
-    line_of_descent: list[str] = []
-    drawn: dict[str, str | None] = {}
-    for depth, name in _drawn_tree():
-        del line_of_descent[depth:]
-        drawn[name] = line_of_descent[-1] if line_of_descent else None
-        line_of_descent.append(name)
-    assert drawn == {error.__name__: None if error is BrokerError else error.__bases__[0].__name__ for error in ALL}
+INTERNAL = {
+    "videobroker.delivery.ssrf_guard.PrivateAddress",  # an attempt of a delivery fails with it
+    "videobroker.domain.journal_proof.canonical_json._Fraction",  # a finding of the verification
+    "videobroker.providers.agora.encoding.TokenInputError",  # becomes ProviderRefused or ProviderNotConfigured
+    "videobroker.providers.retrying.AnswerError",  # becomes AttemptError
+    "videobroker.providers.retrying.AttemptError",  # becomes a ProviderError
+    "videobroker.storage.postgres.embedded_server.StartFailed",  # of a process of its own, which reports it
+    "videobroker.web.http.connection_guard._RejectedError",  # carries a BrokerError out of the parser's callbacks
+}
+"""Exceptions that are not in the catalog, and what happens to them."""
+SENTENCE = r"[A-Z`].*\."
 
 
-def test_no_two_errors_share_a_code_nor_a_code_with_a_reason_of_the_decision() -> None:
-    codes = [error.code for error in ALL] + [reason.value for reason in Reason]
-    assert sorted(codes) == sorted(set(codes))
+def every_module() -> Iterator[str]:
+    """All modules of the service; the sandbox emulates the vendors and has their errors."""
+    for module in pkgutil.walk_packages(videobroker.__path__, "videobroker."):
+        if not module.name.startswith(("videobroker.sandbox", "videobroker.__main__")):
+            yield module.name
 
 
-@pytest.mark.parametrize("error", ALL)
-def test_a_code_is_for_programs_and_a_title_is_a_sentence(error: type[BrokerError]) -> None:
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", error.code)
-    assert error.__doc__ is not None
-    assert re.fullmatch(r"[A-Z][^\n]*\.", error.__doc__)
+def own_exceptions() -> set[type[BaseException]]:
+    """Every exception class that a module of the service defines."""
+    modules = [importlib.import_module(name) for name in every_module()]
+    return {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, BaseException) and value.__module__ == module.__name__
+    }
 
 
-def test_an_error_carries_its_sentence_the_wait_and_the_fields_of_the_answer() -> None:
-    error = BrokerError("Ask again later.", retry_after=2.5, scope="join")
-    assert str(error) == error.detail == "Ask again later."
+OWN = own_exceptions()
+
+
+def name_of(error: type[BaseException]) -> str:
+    return f"{error.__module__}.{error.__qualname__}"
+
+
+def test_every_error_with_an_entry_of_its_own_is_defined_in_the_catalog() -> None:
+    elsewhere = {error for error in OWN if issubclass(error, BrokerError) and error.__module__ != errors.__name__}
+    assert elsewhere, "the modules were searched"
+    assert {name_of(error) for error in elsewhere if "kind" in vars(error)} == set()
+
+
+def test_other_exceptions_are_handled_before_they_reach_a_caller() -> None:
+    assert {name_of(error) for error in OWN if not issubclass(error, BrokerError)} == INTERNAL
+
+
+def test_every_error_and_every_reason_of_the_access_decision_has_an_entry_of_its_own() -> None:
+    kinds = [vars(error)["kind"] for error in OWN if "kind" in vars(error)]
+    codes = [kind.code for kind in kinds] + [reason.value for reason in Reason]
+    assert sorted(codes) == sorted(CATALOG)
+
+
+@pytest.mark.parametrize("kind", CATALOG.values(), ids=CATALOG)
+def test_an_entry_has_a_code_for_programs_and_texts_for_people(kind: ErrorKind) -> None:
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
+    assert 400 <= kind.status < 600
+    assert re.fullmatch(r"[A-Z][^\n.]*", kind.title)
+    assert kind.title.isascii()
+    assert re.fullmatch(SENTENCE, kind.hint)
+    assert kind.hint.isascii()
+
+
+def test_a_code_cannot_be_used_twice() -> None:
+    with pytest.raises(ValueError, match="session_not_found"):
+        errors._kind("session_not_found", 404, "Session not found", "Create it.")
+    assert CATALOG["session_not_found"] is SessionNotFound.kind
+
+
+def test_the_catalog_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        CATALOG["session_not_found"] = SessionNotFound.kind  # type: ignore[index]
+
+
+def test_an_error_has_its_detail_the_time_to_wait_and_the_fields_of_its_response() -> None:
+    error = BrokerError("Try again later.", retry_after=2.5, scope="join")
+    assert str(error) == error.detail == "Try again later."
     assert error.retry_after == 2.5
     assert error.fields == {"scope": "join"}
+    assert (error.code, error.status) == ("internal_error", 500)
 
 
-def test_an_error_asks_nobody_to_come_back_unless_told_so() -> None:
-    assert BrokerError("No.").retry_after is None
+def test_an_error_without_a_detail_has_the_hint_of_the_catalog() -> None:
+    error = SessionNotFound()
+    assert error.detail == str(error) == CATALOG["session_not_found"].hint
+    assert error.retry_after is None
 
 
-def test_a_denial_carries_the_decision() -> None:
+def test_a_denial_has_the_entry_of_its_reason() -> None:
     decision = RefuseDecision(Reason.NOT_A_PARTICIPANT)
     denial = AccessDenied("Add them first.", decision=decision, retry_after=5)
     assert denial.decision == decision
     assert denial.detail == "Add them first."
     assert denial.retry_after == 5
+    assert denial.kind is CATALOG["not_a_participant"]
+    assert (denial.code, denial.status, denial.kind.title) == ("not_a_participant", 403, "Access denied")
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_advice_of_a_decision_is_the_hint_of_its_reason(reason: Reason) -> None:
+    assert (
+        explain_decision(RefuseDecision(reason))
+        == explain_decision(WaitDecision(reason, 5, None, None))
+        == CATALOG[reason.value].hint
+    )

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from house import MovableClock, Tenant
 from videobroker.domain.apps import App
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.errors import IdentityUnavailable
+from videobroker.errors import IdentityUnavailable, UserTokenRulesNotFound, UserTokenRulesOverlap
 from videobroker.identity.jwks import MAX_KEY_SET_BYTES, REFRESH_AFTER, REFRESH_INTERVAL, JwksCache
 from videobroker.identity.user_tokens import JwtVerifier
 from videobroker.storage.tenants import apps
@@ -238,13 +238,13 @@ class TestTwoAppsOneToken:
     ) -> None:
         secret = secret_of(tutoring)
         await trust(tutoring, TokenRules(secret, None, *first))
-        with pytest.raises(tenants.RulesOverlap, match="own"):
+        with pytest.raises(UserTokenRulesOverlap, match="own"):
             await trust(other, TokenRules(secret, None, *second))
 
     async def test_rules_with_one_issuer_of_published_keys_are_refused(self, tutoring: Tenant, other: Tenant) -> None:
         issuer = one_of(tutoring)
         await trust(tutoring, TokenRules(jwks_url=f"{issuer}/keys", issuer=issuer, audience="tutoring"))
-        with pytest.raises(tenants.RulesOverlap, match="`audience`"):
+        with pytest.raises(UserTokenRulesOverlap, match="`audience`"):
             await trust(other, TokenRules(jwks_url=f"{issuer}/other-keys", issuer=issuer))
         await trust(other, TokenRules(jwks_url=f"{issuer}/keys", issuer=issuer, audience="other"))
 
@@ -258,7 +258,7 @@ class TestTwoAppsOneToken:
         refused = await ask(trusting, token(secret_of(trusting)), "POST", "/v1/bookings/lesson-1/join", {})
         assert (refused.status_code, refused.json()["code"]) == (401, "user_token_invalid")
         await trust(other, TokenRules(secret=secret_of(trusting)))
-        with pytest.raises(tenants.RulesNotFound):
+        with pytest.raises(UserTokenRulesNotFound):
             await tenants.remove_token_rules(trusting.broker, trusting.app, now=trusting.broker.now())
 
     async def test_of_two_apps_that_save_one_secret_at_once_only_one_succeeds(
@@ -267,7 +267,7 @@ class TestTwoAppsOneToken:
         for number in range(10):
             shared = TokenRules(secret=f"{secret_of(tutoring)}-{number}")
             results = await asyncio.gather(trust(tutoring, shared), trust(other, shared), return_exceptions=True)
-            assert [type(result) for result in results].count(tenants.RulesOverlap) == 1
+            assert [type(result) for result in results].count(UserTokenRulesOverlap) == 1
 
     @pytest.mark.parametrize("swapped", [False, True])
     async def test_a_token_that_two_apps_accept_is_refused(

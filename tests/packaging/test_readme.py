@@ -19,8 +19,8 @@ from videobroker.domain.access import Reason
 from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.calls import EndReason
 from videobroker.domain.policy import Policy
+from videobroker.errors import CATALOG
 from videobroker.settings import SYNONYMS, Settings
-from videobroker.web.http.problems import STATUS
 from videobroker.web.v1.session_schemas import PolicyIn
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ def test_every_error_in_the_tables_has_the_status_it_says() -> None:
     rows = table_under("When something goes wrong")[1:]
     for codes, status, _ in rows:
         for code in re.findall(r"`(\w+)`", codes):
-            assert STATUS[code] == int(status), code
+            assert CATALOG[code].status == int(status), code
 
 
 def test_every_line_of_the_walk_through_works_when_pasted(demo_folder: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.retention import RetentionPolicy
-from videobroker.settings import SYNONYMS, Settings, SettingsContradict
+from videobroker.errors import SettingsConflict
+from videobroker.settings import SYNONYMS, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +72,7 @@ def test_two_names_with_different_values_are_an_error_that_names_both(
 ) -> None:
     monkeypatch.setenv(names[0], "one-value")
     monkeypatch.setenv(names[1], "another-value")
-    with pytest.raises(SettingsContradict) as refused:
+    with pytest.raises(SettingsConflict) as refused:
         Settings()
     assert names[0] in str(refused.value)
     assert names[1] in str(refused.value)
@@ -81,7 +82,7 @@ def test_two_names_with_different_values_are_an_error_that_names_both(
 def test_an_env_file_contradicting_the_environment_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("HMS100_APP_SECRET=from-the-file\n")
     monkeypatch.setenv("HMS_SECRET", "from-the-environment")
-    with pytest.raises(SettingsContradict, match="HMS100_APP_SECRET"):
+    with pytest.raises(SettingsConflict, match="HMS100_APP_SECRET"):
         Settings()
 
 

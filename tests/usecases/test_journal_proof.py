@@ -19,9 +19,8 @@ from videobroker.domain.ids import EventId, SessionId, uuid7
 from videobroker.domain.journal_proof import export_format
 from videobroker.domain.journal_proof.verification import IssueType, ProofResult
 from videobroker.domain.sessions import SessionKey, SessionKind
-from videobroker.errors import InvalidInput
+from videobroker.errors import ExportUnreadable, InvalidInput, JournalDamaged
 from videobroker.storage.journal import journal, seals
-from videobroker.storage.journal.seals import JournalNotWhole
 from videobroker.usecases.journal import retention
 from videobroker.usecases.journal.erasure import Erased, erase_person
 from videobroker.usecases.journal.export import export_journal
@@ -409,7 +408,7 @@ async def test_a_broken_journal_does_not_keep_others_from_being_sealed(tutoring:
     await write(tutoring, 2)
     await seal(tutoring)
     await tamper(tutoring, "delete from journal_seals where app_id = :app")
-    with pytest.raises(JournalNotWhole, match="Seal 1 was there before"):
+    with pytest.raises(JournalDamaged, match="Seal 1 was there before"):
         await seal_journal(tutoring.broker, tutoring.app.id, now=tutoring.broker.now())
     await write(other)
     while (await verify(other)).unsealed:
@@ -801,11 +800,11 @@ async def test_a_changed_export_is_found(
 
 async def test_a_journal_that_is_not_whole_is_not_exported(tutoring: Tenant, sealed: list[str]) -> None:
     await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=sealed[4])
-    with pytest.raises(JournalNotWhole, match=sealed[4]):
+    with pytest.raises(JournalDamaged, match=sealed[4]):
         await export(tutoring)
 
 
 @pytest.mark.parametrize("lines", [[], ["\n"], ["[]\n"], ['{"end":{}}\n'], ['{"journal":{"format":9}}\n'], ["\x00"]])
 def test_what_is_no_export_is_refused(lines: list[str]) -> None:
-    with pytest.raises(export_format.UnreadableExport):
+    with pytest.raises(ExportUnreadable):
         export_format.verify_export(lines)

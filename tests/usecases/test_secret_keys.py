@@ -15,9 +15,10 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.user_tokens import TokenRules
+from videobroker.errors import DecryptionFailed
 from videobroker.settings import Settings
 from videobroker.storage.calls import room_codes
-from videobroker.storage.postgres.encryption import SealBroken, SecretBox, new_key
+from videobroker.storage.postgres.encryption import SecretBox, new_key
 from videobroker.storage.tables import rooms
 from videobroker.storage.tenants import apps
 from videobroker.usecases import tenants
@@ -123,7 +124,7 @@ async def test_dropping_a_key_too_early_is_reported_and_repaired(own_database: s
     async with deployment(own_database, OLD) as (broker, client):
         tenant = await furnish(broker, client, sandbox)
     async with deployment(own_database, NEW) as (broker, _):
-        with pytest.raises(SealBroken):
+        with pytest.raises(DecryptionFailed):
             await tenants.find_app(broker, tenant.app.name)
         rotated = await rotate(broker)
         assert rotated.rows == 0

@@ -14,6 +14,7 @@ from videobroker.domain.apps import ProviderName
 from videobroker.domain.events import SET_UP_EVENTS, EventType, Via
 from videobroker.domain.ids import KeyId
 from videobroker.domain.user_tokens import TokenRules
+from videobroker.errors import ApiKeyNotFound
 from videobroker.settings import Settings
 from videobroker.usecases import tenants
 from videobroker.usecases.journal import retention
@@ -103,7 +104,7 @@ async def test_a_key_is_revoked_once(tutoring: Tenant) -> None:
     _, created, revoked = await tutoring.events("api_key.created", "api_key.revoked")
     assert (created["data"]["key"], created["data"]["name"]) == (str(key.id), "reports")
     assert revoked["data"] == {"key": str(key.id), "name": "reports", "scopes": ["events:read"], "via": "command_line"}
-    with pytest.raises(tenants.KeyNotFound):
+    with pytest.raises(ApiKeyNotFound):
         await tenants.revoke_key(tutoring.broker, tutoring.app, KeyId(tutoring.app.id), now=now)
 
 

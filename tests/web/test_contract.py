@@ -1,6 +1,7 @@
 """The OpenAPI document: valid, complete, committed, and true about itself."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from openapi import openapi_document
 from videobroker.domain.api_keys import Scope
-from videobroker.web.http.problems import STATUS
+from videobroker.errors import CATALOG, Interface
+from videobroker.web import error_reference
+from videobroker.web.v1 import event_catalog
 
 COMMITTED = Path(__file__).parents[2] / "openapi.yaml"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
@@ -169,24 +172,42 @@ def test_every_documented_problem_is_a_problem_document(operation: dict[str, Any
         if status.startswith(("4", "5")):
             assert answer["content"] == PROBLEM
             codes = [code.strip("` ") for code in answer["description"].split(",")]
-            assert {STATUS[code] for code in codes} == {int(status)}
+            assert {CATALOG[code].status for code in codes} == {int(status)}
 
 
-def test_every_code_leads_somewhere() -> None:
-    documented = {
+@pytest.mark.parametrize(
+    ("page", "current"), [("events.md", event_catalog.as_markdown), ("errors.md", error_reference.as_markdown)]
+)
+def test_a_generated_page_is_current(page: str, current: Callable[[], str]) -> None:
+    assert (COMMITTED.with_name("docs") / page).read_text() == current(), "run `make openapi`"
+
+
+def test_the_page_of_errors_has_every_code_with_its_status() -> None:
+    rows = re.findall(r"^\| <a id=\"(\w+)\"></a>`(\w+)` \| (\d+) \|", error_reference.as_markdown(), re.MULTILINE)
+    assert sorted(rows) == sorted((code, code, str(kind.status)) for code, kind in CATALOG.items())
+
+
+def documented_codes(operations: dict[str, dict[str, Any]]) -> set[str]:
+    """The codes that the errors of these operations name."""
+    return {
         code.strip("` ")
-        for operation in NEW_OPERATIONS.values()
+        for operation in operations.values()
         for status, answer in operation["responses"].items()
         if status.startswith(("4", "5"))
         for code in answer["description"].split(",")
     }
-    # These can be answered anywhere, or need no place in the document.
-    everywhere = {
-        *("method_not_allowed", "internal_error", "seal_broken"),
-        *("malformed_request", "request_timeout", "request_head_too_large"),
-        "legacy_disabled",
-    }
-    assert set(STATUS) - everywhere <= documented | everywhere
+
+
+def test_the_contract_names_every_error_of_endpoints_and_no_other() -> None:
+    of_endpoints = {code for code, kind in CATALOG.items() if kind.interface is Interface.ENDPOINT}
+    assert documented_codes(NEW_OPERATIONS) == of_endpoints
+
+
+def test_legacy_endpoints_name_errors_of_the_catalog_and_every_one_of_their_own() -> None:
+    documented = documented_codes(OPERATIONS) - documented_codes(NEW_OPERATIONS)
+    of_legacy = {code for code, kind in CATALOG.items() if kind.interface is Interface.LEGACY}
+    assert documented - of_legacy <= {code for code, kind in CATALOG.items() if kind.interface is Interface.ANY_REQUEST}
+    assert of_legacy - documented <= {"legacy_disabled"}
 
 
 @each_operation

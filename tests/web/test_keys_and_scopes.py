@@ -15,6 +15,7 @@ from house import LESSON, MovableClock, Tenant
 from openapi import openapi_document
 from videobroker.domain.api_keys import ApiKey, Scope, generate_key
 from videobroker.domain.user_tokens import TokenRules
+from videobroker.errors import ApiKeyNotFound
 from videobroker.usecases import tenants
 
 
@@ -303,7 +304,7 @@ async def test_a_revoked_key_stays_revoked_after_it_expired(tutoring: Tenant, cl
 
 async def test_the_key_of_one_app_cannot_be_revoked_by_another(tutoring: Tenant, other: Tenant) -> None:
     key, kept = await make_key(tutoring)
-    with pytest.raises(tenants.KeyNotFound):
+    with pytest.raises(ApiKeyNotFound):
         await revoke(other, kept)
     assert (await asks(tutoring, key)).status_code == 200
 

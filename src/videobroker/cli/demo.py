@@ -34,7 +34,7 @@ from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, LegacyFamily, ProviderName, RoleMap
 from videobroker.domain.sessions import Participant, SessionKey, SessionKind, SessionStatus, SessionTerms
 from videobroker.domain.user_tokens import TokenRules
-from videobroker.errors import BrokerError
+from videobroker.errors import AppNotFound, BrokerError, StartupFailed
 from videobroker.sandbox import demo_config
 from videobroker.settings import SHORTEST_ADMIN_KEY, Settings
 from videobroker.usecases import registration, tenants
@@ -183,7 +183,7 @@ def demo(
 
 def _run(settings: Settings, sandbox_port: int) -> None:
     if settings.port == sandbox_port:
-        raise BrokerError(f"PORT and SANDBOX_PORT are both {sandbox_port}. Choose another for one of them.")
+        raise StartupFailed(f"PORT and SANDBOX_PORT are both {sandbox_port}. Choose another for one of them.")
     for name, port in (("PORT", settings.port), ("SANDBOX_PORT", sandbox_port)):
         _require_free(name, port)
     base_url, sandbox_url = f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{sandbox_port}"
@@ -229,7 +229,7 @@ def _only_demo_in(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / "demo.lock").open("a")
     except OSError as error:
-        raise BrokerError(
+        raise StartupFailed(
             f"{data_dir} cannot be written: {error.strerror}. Make it writable, or choose another directory with "
             "VIDEOBROKER_DATA_DIR."
         ) from None
@@ -237,7 +237,7 @@ def _only_demo_in(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BrokerError(
+            raise StartupFailed(
                 f"Another `make run` uses {data_dir}. Stop it with Ctrl-C, or choose another directory with "
                 "VIDEOBROKER_DATA_DIR."
             ) from None
@@ -250,7 +250,7 @@ def _require_free(name: str, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise BrokerError(f"Port {port} is taken. Choose another: `make run {name}={port + 10}`.") from None
+            raise StartupFailed(f"Port {port} is taken. Choose another: `make run {name}={port + 10}`.") from None
 
 
 @contextmanager
@@ -283,7 +283,7 @@ def _await_answer(process: subprocess.Popen[bytes], url: str) -> None:
                 if client.get(url).is_success:
                     return
             time.sleep(0.05)
-    raise BrokerError("The sandbox did not start. Run `videobroker sandbox` by itself to see why.")
+    raise StartupFailed("The sandbox did not start. Run `videobroker sandbox` by itself to see why.")
 
 
 async def _register_all(settings: Settings, url: str, base_url: str, sandbox_url: str) -> dict[str, Entry]:
@@ -351,7 +351,7 @@ async def _register(broker: Broker, demo_app: DemoApp, base_url: str, sandbox_ur
     role_maps = {demo_app.provider: demo_app.roles}
     try:
         app = await tenants.find_app(broker, demo_app.name)
-    except tenants.AppNotFound:
+    except AppNotFound:
         app = await tenants.create_app(
             broker,
             demo_app.name,

@@ -11,8 +11,8 @@ from videobroker import wiring
 from videobroker.cli.terminal import AsJson, print_json, stdout
 from videobroker.domain.apps import App, ProviderName
 from videobroker.domain.diagnostics import CheckResult, CheckStatus, is_healthy, warning
+from videobroker.errors import DecryptionFailed
 from videobroker.settings import Settings
-from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.usecases import tenants
 from videobroker.usecases.operations.diagnostics import (
     check_app,
@@ -54,7 +54,7 @@ async def _examine(settings: Settings, url: str, only: str | None) -> list[tuple
         findings += [(None, each) for each in await check_secret_keys(broker)]
         try:
             apps = [await tenants.find_app(broker, only)] if only else await tenants.list_apps(broker)
-        except SealBroken:
+        except DecryptionFailed:
             # The finding about the secret keys says so: no account can be read without the missing key.
             return findings
         for app in apps:

@@ -18,6 +18,7 @@ from videobroker.domain.apps import App
 from videobroker.domain.events import EventType, RecordedEvent
 from videobroker.domain.journal_proof import export_format
 from videobroker.domain.journal_proof.verification import ProofIssue, ProofResult
+from videobroker.errors import ExportUnreadable
 from videobroker.usecases import tenants
 from videobroker.usecases.journal import retention
 from videobroker.usecases.journal.erasure import Erased, erase_person
@@ -174,8 +175,8 @@ def check(
         # Bytes that are no UTF-8 are a finding about their line, and no reason to leave the other lines unchecked.
         with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             verdict = export_format.verify_export(lines, head=wanted)
-    except export_format.UnreadableExport as error:
-        complain(str(error))
+    except ExportUnreadable as error:
+        complain(error.detail)
         raise typer.Exit(1) from None
     if as_json:
         print_json(_verdict_row(verdict))

@@ -10,18 +10,22 @@ import yaml
 
 from videobroker.broker import Broker
 from videobroker.cli.terminal import AsJson
+from videobroker.web import error_reference
 from videobroker.web.app import create_app
-from videobroker.web.v1.event_catalog import as_markdown
+from videobroker.web.v1 import event_catalog
 
 
 def openapi(
     output: Annotated[Path | None, typer.Option(help="Write it there instead of to stdout.")] = None,
     as_json: AsJson = False,
-    events: Annotated[bool, typer.Option("--events", help="The catalog of events instead, as Markdown.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Print the catalog of events instead, as Markdown.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Print the catalog of errors instead, as Markdown.")] = False,
 ) -> None:
     """Print the OpenAPI document of the API, as YAML."""
-    if events:
-        _put(as_markdown(), output)
+    if events and errors:
+        raise typer.BadParameter("Use either --events or --errors.")
+    if events or errors:
+        _put(event_catalog.as_markdown() if events else error_reference.as_markdown(), output)
         return
     document = create_app(_no_broker).openapi()
     text = json.dumps(document, indent=2) if as_json else yaml.safe_dump(document, sort_keys=False, width=120)

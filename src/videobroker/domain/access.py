@@ -11,6 +11,7 @@ from enum import StrEnum
 from videobroker.domain.policy import Policy, WaitingRoom
 from videobroker.domain.sessions import SessionStatus
 from videobroker.domain.struct import Struct
+from videobroker.errors import CATALOG
 
 WAITING_ROOM_RETRY_SECONDS = 5
 """Polling interval for waiting people: short enough to feel immediate, long enough to cost little."""
@@ -22,7 +23,7 @@ the vendor reads it."""
 
 
 class Reason(StrEnum):
-    """Why a person is not admitted. The values are stable error codes of the API."""
+    """Why someone is not admitted. The values are error codes of the catalog, and never change."""
 
     VIDEO_DISABLED = "video_disabled"
     SESSION_CANCELLED = "session_cancelled"
@@ -116,25 +117,9 @@ class _Window(Struct):
     """`closes_at`, or later while a call is running."""
 
 
-_ADVICE = {
-    Reason.VIDEO_DISABLED: "Video is off for this session. Make it virtual, or switch the group's video on.",
-    Reason.SESSION_CANCELLED: "The session was cancelled.",
-    Reason.SESSION_COMPLETED: "The session is completed. Register a new one to meet again.",
-    Reason.SESSION_NOT_CONFIRMED: "The session is not confirmed yet. Confirm it, then ask again.",
-    Reason.NOT_A_PARTICIPANT: "This user is not on the roster of the session. Add them to its participants first.",
-    Reason.GUESTS_NOT_ALLOWED: "This session admits no guests. Set `guests_allowed` in its policy to change that.",
-    Reason.PARTICIPANT_REMOVED: "This user was removed from the session and may not come back.",
-    Reason.TOO_EARLY: "The session is not open yet. Ask again at `opens_at`.",
-    Reason.SESSION_OVER: "The session is over. Move its end, or register a new one, to meet again.",
-    Reason.WAITING_FOR_HOST: "The host is not there yet. Ask again after `retry_after` seconds.",
-    Reason.WAITING_FOR_ADMISSION: "Waiting for the host to let this user in. Ask again after `retry_after` seconds.",
-    Reason.ADMISSION_DENIED: "The host did not let this user in. A host can still admit them from the waiting room.",
-}
-
-
 def explain_decision(decision: WaitDecision | RefuseDecision) -> str:
-    """A sentence for the API that states the reason and the next step."""
-    return _ADVICE[decision.reason]
+    """The catalog's hint for the reason: why access is denied, and what to do next."""
+    return CATALOG[decision.reason].hint
 
 
 def decide_access(access: AccessContext, person: AccessSubject, now: datetime) -> AccessDecision:

@@ -90,7 +90,7 @@ def require_equal(given: str | None, expected: str) -> None:
     """Make sure that a header holds what it has to. Raises `WebhookRefused`, which tells neither."""
     if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
         raise WebhookRefused(
-            "The webhook does not prove where it comes from. Compare the secret at the provider with the account's, "
+            "Webhook signature missing or invalid. Compare the secret at the provider with the account's, "
             "and leave the body as it was sent."
         )
 

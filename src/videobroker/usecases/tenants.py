@@ -42,15 +42,18 @@ from videobroker.domain.times import rfc3339
 from videobroker.domain.user_tokens import TokenRules, VerifiedUser, check_new_rules, may_accept_same_token
 from videobroker.errors import (
     ApiKeyInvalid,
+    ApiKeyNotFound,
+    AppExists,
+    AppNotFound,
     BrokerError,
-    Conflict,
     IdentityUnavailable,
     InvalidInput,
     NotAuthenticated,
-    NotFound,
     RoleNotMapped,
     UserTokenAmbiguous,
     UserTokenInvalid,
+    UserTokenRulesNotFound,
+    UserTokenRulesOverlap,
 )
 from videobroker.storage.journal.journal import record
 from videobroker.storage.sessions import sessions
@@ -65,36 +68,6 @@ SERVICE = App(SERVICE_ID, "@service", policy={}, role_maps={}, accounts={})
 """Owns the journal of the service, where an app is wanted. It is not stored as an app."""
 
 log = structlog.get_logger(__name__)
-
-
-class AppNotFound(NotFound):
-    """There is no such app."""
-
-    code = "app_not_found"
-
-
-class AppExists(Conflict):
-    """An app with this name exists already."""
-
-    code = "app_exists"
-
-
-class KeyNotFound(NotFound):
-    """The app has no such key."""
-
-    code = "key_not_found"
-
-
-class RulesNotFound(NotFound):
-    """The app has no rules for user tokens."""
-
-    code = "user_token_rules_not_found"
-
-
-class RulesOverlap(Conflict):
-    """Another app accepts the same user tokens."""
-
-    code = "user_token_rules_overlap"
 
 
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
@@ -168,7 +141,7 @@ async def set_token_rules(
 ) -> None:
     """Set how the app's user tokens are checked. The same rules again change nothing. A change is journaled.
 
-    Raises `RulesOverlap` when another app could accept the same tokens, `InvalidInput`.
+    Raises `UserTokenRulesOverlap` when another app could accept the same tokens, `InvalidInput`.
     """
     check_new_rules(rules)
     async with broker.store.transaction() as transaction:
@@ -176,7 +149,7 @@ async def set_token_rules(
         if (app.id, rules) in stored:
             return
         if any(app_id != app.id and may_accept_same_token(rules, other) for app_id, other in stored):
-            raise RulesOverlap(
+            raise UserTokenRulesOverlap(
                 "Another app accepts the same user tokens. Give each app a secret of its own, or, where they share an "
                 "identity provider, an `audience` of its own."
             )
@@ -187,10 +160,10 @@ async def set_token_rules(
 
 
 async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
-    """Accept no user tokens for the app from now on, and journal it. Raises `RulesNotFound`."""
+    """Accept no user tokens for the app from now on, and journal it. Raises `UserTokenRulesNotFound`."""
     async with broker.store.transaction() as transaction:
         if not await apps.delete_rules(transaction, app.id):
-            raise RulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
+            raise UserTokenRulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
         await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
 
 
@@ -400,11 +373,11 @@ async def list_keys(broker: Broker, app: App) -> Sequence[ApiKey]:
 
 
 async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
-    """Make a key worthless from now on, and journal it. A revoked one stays as it is. Raises `KeyNotFound`."""
+    """Make a key worthless from now on, and journal it. A revoked one stays as it is. Raises `ApiKeyNotFound`."""
     async with broker.store.transaction() as transaction:
         key = await apps.lock_key(transaction, app.id, key_id)
         if key is None:
-            raise KeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
+            raise ApiKeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
         if key.revoked_at is None:
             await apps.revoke_key(transaction, app.id, key_id, now=now)
             await record(transaction, _set_up(app.id, EventType.API_KEY_REVOKED, via, now, **_named(key)))

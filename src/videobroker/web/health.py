@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from videobroker.web.http.problems import STATUS, NoSuchPath, described
+from videobroker.errors import CATALOG, PathNotFound
+from videobroker.web.http.problems import described
 from videobroker.web.http.requests import by_name
 
 router = APIRouter(tags=["operations"], generate_unique_id_function=by_name)
@@ -21,10 +22,23 @@ class Health(BaseModel):
 class ProblemKind(BaseModel):
     """A kind of problem."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "too_early", "status": 403}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "too_early",
+                    "status": 403,
+                    "title": CATALOG["too_early"].title,
+                    "hint": CATALOG["too_early"].hint,
+                }
+            ]
+        }
+    )
 
     code: str
     status: int
+    title: str = Field(description="A short name of the problem.")
+    hint: str = Field(description="What to do next.")
 
 
 @router.get("/healthz", summary="Is the process alive")
@@ -51,6 +65,7 @@ async def metrics() -> Response:
 )
 async def explain_problem(code: str) -> ProblemKind:
     """Where `type` of a problem document points."""
-    if code not in STATUS:
-        raise NoSuchPath(f"There is no error code {code!r}.")
-    return ProblemKind(code=code, status=STATUS[code])
+    kind = CATALOG.get(code)
+    if kind is None:
+        raise PathNotFound(f"There is no error code {code!r}. See `/docs`.")
+    return ProblemKind(code=kind.code, status=kind.status, title=kind.title, hint=kind.hint)

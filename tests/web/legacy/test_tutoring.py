@@ -257,8 +257,8 @@ class TestRefusals:
             ({"modality": "physical"}, "tutor-1", "Video is not enabled for this booking"),
             ({"starts_in": timedelta(days=1)}, "tutor-1", "It is too early to join this booking"),
             ({"starts_in": timedelta(days=-1)}, "tutor-1", "This booking is over"),
-            ({"policy": {"waiting_room": "until_host"}}, "student-1", "The host is not there yet"),
-            ({"policy": {"waiting_room": "admit"}}, "student-1", "The host has not let you in yet"),
+            ({"policy": {"waiting_room": "until_host"}}, "student-1", "The host has not joined yet"),
+            ({"policy": {"waiting_room": "admit"}}, "student-1", "The host has not admitted you yet"),
         ],
         ids=lambda value: None if isinstance(value, dict) else value,
     )

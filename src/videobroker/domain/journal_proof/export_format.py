@@ -42,6 +42,7 @@ from videobroker.domain.journal_proof.verification import (
     SealChain,
     describe_row,
 )
+from videobroker.errors import ExportUnreadable
 
 FORMAT_VERSION = 1
 
@@ -147,10 +148,6 @@ def _line(kind: str, value: Mapping[str, Any]) -> str:
     return canonicalize({kind: value}) + "\n"
 
 
-class UnreadableExport(Exception):
-    """The file is not an export of a journal, or has an unsupported format version."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """A leaf whose seal has not been read yet."""
@@ -185,7 +182,7 @@ class ExportVerifier:
         self._counts: Counter[IssueType] = Counter()
 
     def add(self, number: int, line: str) -> None:
-        """Verify the next line; `number` starts at 1. Raises `UnreadableExport` if the file is not an export."""
+        """Verify the next line; `number` starts at 1. Raises `ExportUnreadable` if the file is not an export."""
         line = line.removesuffix("\n")
         try:
             value, plain = parse_json(line)
@@ -193,19 +190,19 @@ class ExportVerifier:
             if canonicalize(value, plain=plain) != line:
                 self._find(IssueType.CHANGED, f"Line {number} is not in canonical form.")
             if self._chain is None and kind != "journal":
-                raise UnreadableExport("The file does not begin with a line that says whose journal it is.")
+                raise ExportUnreadable("The file does not begin with a line that says whose journal it is.")
             if self._ended:
                 self._find(IssueType.INSERTED, f"Line {number} is after the end.")
             self._readers[kind](self, number, what)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             if self._chain is None:
-                raise UnreadableExport("The file is not an export of a journal.") from error
+                raise ExportUnreadable("The file is not an export of a journal.") from error
             self._find(IssueType.CHANGED, f"Line {number} cannot be read.")
 
     def finish(self) -> ProofResult:
-        """Complete the verification after the last line. Raises `UnreadableExport` for an empty file."""
+        """Complete the verification after the last line. Raises `ExportUnreadable` for an empty file."""
         if self._chain is None:
-            raise UnreadableExport("The file is empty.")
+            raise ExportUnreadable("The file is empty.")
         if not self._ended:
             self._find(IssueType.REMOVED, "The end of the file is not there.")
         if self._seen:
@@ -231,7 +228,7 @@ class ExportVerifier:
             self._find(IssueType.INSERTED, f"Line {number} begins another journal.")
             return
         if what["format"] != FORMAT_VERSION:
-            raise UnreadableExport(
+            raise ExportUnreadable(
                 f"The file has the format {what['format']}; this program reads format {FORMAT_VERSION}."
             )
         self._app_id, self.complete = what["app"], what["complete"]
@@ -373,7 +370,7 @@ def _seal_of(says: Mapping[str, Any]) -> JournalSeal:
 
 
 def verify_export(lines: Iterable[str], *, head: bytes | None = None) -> ProofResult:
-    """Verify an export. Raises `UnreadableExport` if the lines are not an export of a journal."""
+    """Verify an export. Raises `ExportUnreadable` if the lines are not an export of a journal."""
     checking = ExportVerifier(head=head)
     for number, line in enumerate(lines, 1):
         checking.add(number, line)

@@ -19,7 +19,7 @@ _PURPOSE = b"videobroker room codes 1"
 
 
 def decrypt(secret_box: SecretBox, stored: StoredCodes) -> Mapping[str, str]:
-    """The codes by provider role. Raises `SealBroken`."""
+    """The codes by provider role. Raises `DecryptionFailed`."""
     return secret_box.decrypt_cached(stored) if isinstance(stored, bytes) else stored
 
 

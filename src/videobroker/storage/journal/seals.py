@@ -27,16 +27,9 @@ from videobroker.domain.journal_proof.proof import (
     SealingResult,
 )
 from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, UnsealedRest
-from videobroker.errors import BrokerError
+from videobroker.errors import JournalDamaged
 from videobroker.storage.postgres.database import Store
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
-
-
-class JournalNotWhole(BrokerError):
-    """The journal differs from what was sealed."""
-
-    code = "journal_not_whole"
-
 
 SEALS_PER_PAGE = 1_000
 ROWS_PER_BATCH = 20_000
@@ -167,12 +160,12 @@ async def unsealed_rows(unit: UnitOfWork, app_id: AppId, after: Position, *, lim
 async def write_seal(unit: UnitOfWork, sealed: SealingResult) -> None:
     """Write a seal, its leaves, and the salts of its rows.
 
-    Raises `JournalNotWhole` if some of these rows were sealed before, by a seal that was deleted since.
+    Raises `JournalDamaged` if some of these rows were sealed before, by a seal that was deleted since.
     """
     try:
         await _write(unit, sealed)
     except asyncpg.UniqueViolationError:
-        raise JournalNotWhole(
+        raise JournalDamaged(
             f"Seal {sealed.seal.number} was there before, and was removed. `videobroker journal verify` has details."
         ) from None
 

@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 
 from videobroker.domain.secret_keys import KeyUse
+from videobroker.errors import DecryptionFailed
 from videobroker.storage.calls import room_codes
-from videobroker.storage.postgres.encryption import SealBroken, SecretBox
+from videobroker.storage.postgres.encryption import SecretBox
 from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tables import idempotency, provider_accounts, rooms, user_token_rules, webhook_endpoints
 
@@ -53,7 +54,7 @@ class EncryptedTable:
     key_id: ColumnElement[str | None]
     """The ID of the key that a row depends on; null where the row does not name it, or is not encrypted."""
     reencrypt: Callable[[SecretBox, RowMapping], Mapping[str, Any]]
-    """Returns the columns, encrypted with the first key. Raises `SealBroken`."""
+    """Returns the columns, encrypted with the first key. Raises `DecryptionFailed`."""
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ class EncryptedTable:
         for row in found:
             try:
                 values = self.reencrypt(unit.secret_box, row)
-            except SealBroken:
+            except DecryptionFailed:
                 unreadable += 1
                 continue
             this = and_(*(column == row[column.name] for column in identity))

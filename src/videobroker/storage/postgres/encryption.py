@@ -11,18 +11,12 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from videobroker.errors import BrokerError
+from videobroker.errors import DecryptionFailed
 
 KEY_ID_BYTES = 8
 _KEY_ID_PURPOSE = b"videobroker key id 1"
 CACHE_SIZE = 4096
 """Values that `SecretBox.decrypt_cached` caches: decrypting one costs several hundred times as much as a cache hit."""
-
-
-class SealBroken(BrokerError):
-    """A stored secret cannot be read."""
-
-    code = "seal_broken"
 
 
 class SecretBox:
@@ -60,11 +54,11 @@ class SecretBox:
         return self._fernet.encrypt(json.dumps(value).encode())
 
     def decrypt(self, encrypted: bytes) -> dict[str, Any]:
-        """Raises `SealBroken` when none of the keys decrypts it."""
+        """Raises `DecryptionFailed` when none of the keys decrypts it."""
         try:
             value: dict[str, Any] = json.loads(self._fernet.decrypt(encrypted))
         except InvalidToken:
-            raise SealBroken(
+            raise DecryptionFailed(
                 "A stored secret was sealed with another key. Put the former key behind the new one in "
                 "VIDEOBROKER_SECRET_KEY, separated by a comma."
             ) from None
@@ -75,7 +69,7 @@ class SecretBox:
         return self._cache(encrypted)
 
     def reencrypt(self, encrypted: bytes) -> bytes:
-        """Encrypt with the first key what any of the keys encrypted. Raises `SealBroken`."""
+        """Encrypt with the first key what any of the keys encrypted. Raises `DecryptionFailed`."""
         return self.encrypt(self.decrypt(encrypted))
 
 

@@ -52,7 +52,7 @@ WAIT_SECONDS = 12.0
 log = structlog.get_logger(__name__)
 
 _FAILURES: dict[str, type[ProviderError]] = {
-    error.code: error for error in (ProviderUnavailable, ProviderRefused, ProviderNotConfigured)
+    error.kind.code: error for error in (ProviderUnavailable, ProviderRefused, ProviderNotConfigured)
 }
 
 
@@ -271,7 +271,7 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
         )
         bound = await sessions.bind_provider(transaction, context.app.id, session.id, room.provider)
         if opened is None or bound is None:
-            raise RoomNotReady("Somebody else prepared the room meanwhile. Ask again.", retry_after=1)
+            raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
         if room.state is not RoomState.READY:
             await record(transaction, *_opened_events(opening, opened))
             await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)

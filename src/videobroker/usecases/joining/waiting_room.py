@@ -137,9 +137,11 @@ async def _decide(
         session = await _lock_moderated(context, transaction, key)
         found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id)
         if found is None or not _is_kept(await _door(transaction, context.app, session), found, context.now):
-            raise EntryNotFound("Nobody waits here under this id any more. `GET .../lobby` shows who does.")
+            raise EntryNotFound(
+                "No pending request with this ID. `GET .../lobby` lists the people in the waiting room."
+            )
         if state is EntryState.DENIED and found.entry.state is EntryState.ADMITTED:
-            raise AlreadyAdmitted("They were let in already. Put them out: `POST .../participants/{user_id}/remove`.")
+            raise AlreadyAdmitted("Already admitted. To remove them, use `POST .../participants/{user_id}/remove`.")
         if found.entry.state is not state:
             await _write_decision(context, transaction, session, entry_id, state)
             found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id) or found

@@ -21,14 +21,13 @@ from videobroker.domain.journal_proof.proof import (
     slice_salt,
     split_row,
 )
-from videobroker.errors import ProviderError, StorageUnavailable
+from videobroker.errors import DecryptionFailed, ProviderError, StorageUnavailable
 from videobroker.storage import idempotency
 from videobroker.storage.attendance import webhook_inbox
 from videobroker.storage.attendance.webhook_inbox import InboxRow
 from videobroker.storage.joining import removals
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import StoredRow
-from videobroker.storage.postgres.encryption import SealBroken
 from videobroker.storage.sessions import people, sessions
 from videobroker.storage.webhooks import deliveries
 from videobroker.usecases.attendance.process_webhooks import process_session
@@ -241,7 +240,7 @@ async def _forget_answers(broker: Broker, app_id: AppId, subject: DataSubject) -
 def _names_them(broker: Broker, sealed: bytes, subject: DataSubject) -> bool:
     try:
         return subject.is_named_in(broker.secret_box.decrypt(sealed))
-    except SealBroken:
+    except DecryptionFailed:
         # Unreadable to everyone without a key that is not configured here; it expires within a day.
         return False
 

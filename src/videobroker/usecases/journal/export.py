@@ -17,8 +17,8 @@ from videobroker.domain.journal_proof.proof import (
     compute_leaf_digest,
 )
 from videobroker.domain.journal_proof.verification import ChainHead, SealedBatch, describe_row
+from videobroker.errors import JournalDamaged
 from videobroker.storage.journal import seals
-from videobroker.storage.journal.seals import JournalNotWhole
 
 
 async def export_journal(
@@ -27,7 +27,7 @@ async def export_journal(
     """The lines of the file: everything that is sealed at this moment.
 
     Without `personal`, values of personal parts are withheld. With a `reference`, only events about these sessions.
-    Raises `JournalNotWhole` when a row is not as it was sealed: such a file would prove nothing.
+    Raises `JournalDamaged` when a row is not as it was sealed: such a file would prove nothing.
     """
     extract = ExportScope(app.name, str(app.id), personal, reference)
     yield export_format.format_first_line(extract, now)
@@ -86,5 +86,5 @@ def _sealed_lines(
             yield export_format.format_event_line(extract, leaf, row, taken, index=index, path=path)
 
 
-def _not_whole(sentence: str) -> JournalNotWhole:
-    return JournalNotWhole(f"{sentence} `videobroker journal verify` finds everything that is wrong.")
+def _not_whole(sentence: str) -> JournalDamaged:
+    return JournalDamaged(f"{sentence} `videobroker journal verify` finds everything that is wrong.")

@@ -8,8 +8,8 @@ import structlog
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
 from videobroker.domain.journal_proof.proof import MAX_SEAL_ROWS, seal_rows
+from videobroker.errors import JournalDamaged
 from videobroker.storage.journal import seals
-from videobroker.storage.journal.seals import JournalNotWhole
 
 ROUNDS = 100
 """So many seals of an app at most; the rest comes with the next run."""
@@ -25,7 +25,7 @@ async def seal_journals(broker: Broker, *, now: datetime) -> int:
     for app_id in apps:
         try:
             total += await seal_journal(broker, app_id, now=now)
-        except JournalNotWhole as error:
+        except JournalDamaged as error:
             # One broken journal must not keep the others from being sealed.
             log.error("journal.seal_failed", app=str(app_id), error=error.code, detail=error.detail)  # noqa: TRY400
     return total

@@ -8,7 +8,7 @@ from importlib.resources import files
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from videobroker.web.http.problems import NoSuchPath
+from videobroker.errors import PathNotFound
 from videobroker.web.http.requests import by_name
 from videobroker.web.pages.assets import Asset, sent
 
@@ -67,7 +67,7 @@ async def show_redoc() -> Response:
 def send_docs_file(request: Request, name: str) -> Response:
     """A script or style of these pages."""
     if name not in _FILES:
-        raise NoSuchPath("There is nothing at this path.")
+        raise PathNotFound("There is nothing at this path.")
     return sent(_file(name), request)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from videobroker.broker import Broker
 from videobroker.domain.console_sessions import ConsoleSession
-from videobroker.errors import BrokerError
+from videobroker.errors import NotSignedIn, TooManyAttempts
 from videobroker.usecases.operations import console_sessions
 from videobroker.usecases.operations.console_sessions import Origin
 
@@ -35,24 +35,6 @@ ATTEMPTS_PER_MINUTE = 60
 LONGEST_DELAY = timedelta(seconds=2)
 MOST_DELAYED = 20
 """Responses delayed at the same time; delaying more would let an attacker hold connections open."""
-
-
-class NotSignedIn(BrokerError):
-    """Not signed in."""
-
-    code = "not_signed_in"
-
-
-class Forged(BrokerError):
-    """Request blocked"""
-
-    code = "request_forged"
-
-
-class TooManyAttempts(BrokerError):
-    """Too many failed attempts"""
-
-    code = "too_many_tries"
 
 
 @cache

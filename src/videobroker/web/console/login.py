@@ -10,10 +10,10 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
-from videobroker.web.console.access import COOKIE, LIFETIME, TooManyAttempts
+from videobroker.errors import PathNotFound, TooManyAttempts
+from videobroker.web.console.access import COOKIE, LIFETIME
 from videobroker.web.console.requests import Acting, ConsoleRoute, Looking, console_of, form_of, origin_of
 from videobroker.web.console.templating import rendered, static_file
-from videobroker.web.http.problems import NoSuchPath
 from videobroker.web.http.requests import by_name
 
 LONGEST_NAME = 64
@@ -101,7 +101,7 @@ async def console_sign_out(request: Request, visit: Acting) -> Response:
 @nowhere.get("/{path:path}")
 async def console_nowhere(visit: Looking, path: str) -> Response:
     """There is no such page."""
-    raise NoSuchPath("There is no such page in the console.")
+    raise PathNotFound("There is no such page in the console.")
 
 
 def _own_path(path: str) -> str:

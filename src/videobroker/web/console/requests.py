@@ -17,28 +17,18 @@ from videobroker.broker import Broker
 from videobroker.domain.actors import Actor
 from videobroker.domain.apps import App
 from videobroker.domain.ids import AppId
-from videobroker.errors import BrokerError, InvalidInput
+from videobroker.errors import BrokerError, InvalidInput, NotSignedIn, PathNotFound, RequestForged
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.operations.console_sessions import Origin
 from videobroker.usecases.tenants import find_app_by_id, list_apps
-from videobroker.web.console.access import COOKIE, ConsoleAccess, Forged, NotSignedIn, Operator, same
+from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, same
 from videobroker.web.console.templating import HEADERS, rendered
 from videobroker.web.http.auth import stored_user_agent
-from videobroker.web.http.problems import (
-    NoSuchPath,
-    code_of,
-    headers_of,
-    invalid_request,
-    log_failure,
-    status_of,
-    unexpected,
-)
+from videobroker.web.http.problems import headers_of, invalid_request, log_failure, unexpected
 
 BACKGROUND_HEADER = "x-background-refresh"
 """Sent by a page that refreshes itself without user input: no activity, so an unattended page times out."""
 MOST_FIELDS = 200
-STATUS = {"app_not_found": HTTPStatus.NOT_FOUND, "request_forged": HTTPStatus.FORBIDDEN}
-"""Of errors that only the console meets: those of the API stand in `web/problems.py`."""
 
 
 class ConsoleRoute(APIRoute):
@@ -54,8 +44,7 @@ class ConsoleRoute(APIRoute):
             except NotSignedIn:
                 return _to_sign_in(request)
             except BrokerError as error:
-                if error.code not in STATUS:
-                    log_failure(error)
+                log_failure(error)
                 return explained(request, error)
             except RequestValidationError as error:
                 return explained(request, invalid_request(error))
@@ -81,20 +70,17 @@ def _to_sign_in(request: Request) -> Response:
 
 def explained(request: Request, error: BrokerError) -> Response:
     """The page that tells of an error."""
-    status = STATUS.get(error.code) or status_of(error)
-    title = (type(error).__doc__ or "Something went wrong.").splitlines()[0]
-    if isinstance(error, NoSuchPath):
-        title = "Page not found"
-    headers = {name: value for name, value in headers_of(error, status).items() if name == "Retry-After"}
+    title = "Page not found" if isinstance(error, PathNotFound) else error.kind.title
+    headers = {name: value for name, value in headers_of(error, error.status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
     return rendered(
         "error.html",
         operator=operator,
-        status=status,
+        status=error.status,
         headers=headers,
         title=title,
         detail=error.detail,
-        code=code_of(error),
+        code=error.code,
     )
 
 
@@ -119,7 +105,7 @@ class Form:
 
 
 async def form_of(request: Request) -> Form:
-    """What the request sent. Raises `Forged` when a page of somebody else sent it, `InvalidInput` for nonsense."""
+    """The fields of the form. Raises `RequestForged` if another site sent it, `InvalidInput` if it is malformed."""
     _require_own_page(request)
     try:
         body = (await request.body()).decode()
@@ -136,7 +122,7 @@ def _require_own_page(request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not own or site not in {None, "same-origin"}:
-        raise Forged("Request blocked: it came from another site.")
+        raise RequestForged("Request blocked: it came from another site.")
 
 
 def console_of(request: Request) -> ConsoleAccess:
@@ -196,11 +182,11 @@ async def look(request: Request) -> ConsoleRequest:
 
 
 async def act(request: Request) -> ConsoleRequest:
-    """Somebody who is signed in and sent a form of ours. Raises `NotSignedIn`, `Forged`."""
+    """Somebody who is signed in and sent a form of ours. Raises `NotSignedIn`, `RequestForged`."""
     form = await form_of(request)
     visit = await _visit(request, form)
     if not same(form.raw("csrf"), visit.operator.csrf):
-        raise Forged("Request blocked: the form belongs to another session. Reload the page and try again.")
+        raise RequestForged("Request blocked: the form belongs to another session. Reload the page and try again.")
     return visit
 
 

@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from videobroker.domain.times import rfc3339
+from videobroker.errors import PathNotFound
 from videobroker.web.console import bidi
 from videobroker.web.console.access import Operator
-from videobroker.web.http.problems import NoSuchPath
 
 POLICY = "; ".join(
     (
@@ -64,9 +64,9 @@ def static_url(name: str) -> str:
 
 
 def static_file(name: str) -> Response:
-    """A file of ours. Raises `NoSuchPath`."""
+    """A file of ours. Raises `PathNotFound`."""
     if name not in _static:
-        raise NoSuchPath("There is no such file.")
+        raise PathNotFound("There is no such file.")
     kind = _TYPES[name.rpartition(".")[2]]
     headers = {**HEADERS, "Cache-Control": f"public, max-age={A_YEAR}, immutable"}
     return Response(_static[name], headers=headers, media_type=f"{kind}; charset=utf-8")

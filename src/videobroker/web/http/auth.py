@@ -134,7 +134,7 @@ class Caller(Struct):
         if user_id is None or self.user_id is None or user_id == self.user_id:
             return user_id or self.user_id
         if self.is_user:
-            raise NotYourself("A user token speaks for its own user only. Leave `user_id` out, or send your own.")
+            raise NotYourself("A user token can only act for its own user. Leave `user_id` out, or send your own.")
         raise InvalidInput("X-User-Id and `user_id` name different users. Send one of them.")
 
     def must_speak_for(self, user_id: str | None) -> str:

@@ -22,10 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from videobroker.errors import BrokerError
+from videobroker.errors import BrokerError, MalformedRequest, RequestHeadTooLarge, RequestTimeout
 from videobroker.web.http.access_log import observe
 from videobroker.web.http.joined_writes import JoinedWrites
-from videobroker.web.http.problems import HeadTooLarge, MalformedRequest, RequestTimeout, problem
+from videobroker.web.http.problems import problem
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers, as in h11 and Envoy (60 KiB). Also the limit for everything between two parts of a body:
@@ -214,7 +214,7 @@ class ConnectionGuard(asyncio.Protocol):
         if most > self.max_head_bytes and self._head_bytes(parser) > self.max_head_bytes:
             self._rejection = self._head_too_large()
         elif len(self._headers) > self.max_headers:
-            self._rejection = HeadTooLarge(f"A request has at most {self.max_headers} headers. Send fewer.")
+            self._rejection = RequestHeadTooLarge(f"A request has at most {self.max_headers} headers. Send fewer.")
         self._ignores_upgrade = parser.should_upgrade()
         if self._ignores_upgrade:
             self._is_last_request = not parser.should_keep_alive()
@@ -296,8 +296,8 @@ class ConnectionGuard(asyncio.Protocol):
         line = len(parser.get_method()) + len(self._url) + len(b"  HTTP/1.1\r\n")
         return line + sum(len(name) + len(value) + len(b": \r\n") for name, value in self._headers) + len(b"\r\n")
 
-    def _head_too_large(self) -> HeadTooLarge:
-        return HeadTooLarge(
+    def _head_too_large(self) -> RequestHeadTooLarge:
+        return RequestHeadTooLarge(
             f"Request line and headers have at most {self.max_head_bytes} bytes. Send fewer or shorter."
         )
 

@@ -13,14 +13,15 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from videobroker.errors import BrokerError, InvalidInput
-from videobroker.web.http.problems import (
+from videobroker.errors import (
     BodyTooLarge,
+    BrokerError,
+    InvalidInput,
     RequestTimeout,
     UnsupportedContentEncoding,
     UnsupportedMediaType,
-    problem,
 )
+from videobroker.web.http.problems import problem
 from videobroker.web.http.semantics import is_compressed
 
 LARGEST_BODY = 2 * 1024 * 1024

@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from videobroker.web.http.problems import MalformedRequest, problem
+from videobroker.errors import MalformedRequest
+from videobroker.web.http.problems import problem
 
 Headers = Iterable[tuple[bytes, bytes]]
 

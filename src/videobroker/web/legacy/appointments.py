@@ -19,7 +19,13 @@ from videobroker.usecases.legacy.room_codes import issue_room_code
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner, SessionsAuthor
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly
 from videobroker.web.http.requests import by_name
-from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.legacy.errors import (
+    APPOINTMENT_CREATION,
+    APPOINTMENT_INFO,
+    VENDOR_PROBLEMS,
+    WITHOUT_VIDEO_ROOM,
+    legacy_route,
+)
 from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
 from videobroker.web.v1.bookings import Minutes
 
@@ -27,47 +33,15 @@ FAMILY = "appointment"
 """The key in a booking's metadata under which the ids stand as they were sent."""
 DOCTOR, PATIENT = "doctor", "patient"
 """The app roles of the two; everybody gets the patient's code, as they always did."""
-NO_VIDEO = "No video room for this booking"
 
 _INTEGER = re.compile(r"[1-9][0-9]{0,15}")
-_VENDOR_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
-_NEVER = (
-    "session_not_found",
-    "video_disabled",
-    "session_cancelled",
-    "session_completed",
-    "session_not_confirmed",
-    "session_over",
-    "not_a_participant",
-    "participant_removed",
-)
-
-_NO_CODE = "Failed to create room code"
-_CREATION = OldErrors(
-    {
-        "invalid_request": (400, ""),
-        "duplicate_participant": (400, ""),
-        "provider_unavailable": (503, _NO_CODE),
-        "room_not_ready": (503, _NO_CODE),
-        "provider_not_configured": (503, _NO_CODE),
-        "provider_refused": (502, _NO_CODE),
-        "internal_error": (500, "Failed to create booking"),
-    }
-)
-_NO_INFO = (500, "Failed to get video info")
-_INFO = OldErrors(
-    {
-        **dict.fromkeys(_NEVER, (404, NO_VIDEO)),
-        **dict.fromkeys(_VENDOR_PROBLEMS, _NO_INFO),
-        "storage_unavailable": _NO_INFO,
-        "seal_broken": _NO_INFO,
-        "internal_error": _NO_INFO,
-    }
-)
-
 router = APIRouter(tags=["legacy: appointments"])
-_creation = APIRouter(route_class=old_route(_CREATION, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name)
-_info = APIRouter(route_class=old_route(_INFO, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name)
+_creation = APIRouter(
+    route_class=legacy_route(APPOINTMENT_CREATION, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name
+)
+_info = APIRouter(
+    route_class=legacy_route(APPOINTMENT_INFO, LegacyFamily.APPOINTMENTS), generate_unique_id_function=by_name
+)
 
 OldType = Literal["VIRTUAL", "PHYSICAL"]
 
@@ -168,7 +142,7 @@ def _old_type(session: Session) -> OldType:
     status_code=201,
     summary="Create an appointment",
     response_model=AppointmentRow,
-    responses=_CREATION.described(
+    responses=APPOINTMENT_CREATION.described(
         "invalid_request",
         *LEGACY_AUTH_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
@@ -179,7 +153,7 @@ def _old_type(session: Session) -> OldType:
         "role_may_not",
         "role_not_mapped",
         "surface_not_offered",
-        *_VENDOR_PROBLEMS,
+        *VENDOR_PROBLEMS,
         "storage_unavailable",
         "internal_error",
     ),
@@ -214,13 +188,13 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
 @_info.get(
     "/api/bookings/video/info/{booking_id}",
     summary="Get the room code of an appointment",
-    responses=_INFO.described(
+    responses=APPOINTMENT_INFO.described(
         "invalid_request",
         *LEGACY_AUTH_PROBLEMS,
-        *_NEVER,
+        *WITHOUT_VIDEO_ROOM,
         "role_not_mapped",
         "surface_not_offered",
-        *_VENDOR_PROBLEMS,
+        *VENDOR_PROBLEMS,
         "storage_unavailable",
         "seal_broken",
         "internal_error",

@@ -1,8 +1,13 @@
-"""Errors in a family's old words: every family has a small table, and everything else is a sentence with its status."""
+"""Errors on legacy endpoints: the catalog (`videobroker.errors`) in the shape and the texts of each legacy family.
+
+The body is `{"error": text}`, as the old backends sent it; the header `Videobroker-Code` has the code of the catalog.
+Errors that a table does not list have the status and the detail of the catalog.
+"""
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,15 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from videobroker.domain.apps import LegacyFamily
-from videobroker.errors import BrokerError
+from videobroker.errors import CATALOG, BrokerError
 from videobroker.web.http.problems import (
-    STATUS,
-    code_of,
     described,
+    grouped_by_status,
     headers_of,
     invalid_request,
+    listed,
     log_failure,
-    status_of,
     unexpected,
 )
 from videobroker.web.http.requests import JsonRoute
@@ -36,57 +40,180 @@ class OldError(BaseModel):
     error: str = Field(description="A sentence. Our stable code for it stands in the header `Videobroker-Code`.")
 
 
-@dataclass(frozen=True, slots=True)
-class OldErrors:
-    """What a family answers to each of our codes: `{"error": sentence}` with a status."""
+class LegacyError(NamedTuple):
+    """What a family responds with instead of an error of the catalog."""
 
-    table: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    """Our code -> the family's status and sentence; an empty sentence leaves ours."""
+    status: int
+    text: str | None = None
+    """None: the detail of the error."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyErrors:
+    """The errors of one kind of endpoint of a family."""
+
+    endpoints: str
+    """Which endpoints, for `docs/errors.md`."""
+    table: Mapping[str, LegacyError] = field(default_factory=dict)
+    """By code of the catalog."""
 
     def response(self, error: BrokerError) -> JSONResponse:
-        """The error in the family's words; what the table does not name keeps our status and sentence.
-
-        The body is the old one and nothing more. Our stable code stands in the header `Videobroker-Code`.
-        """
-        code = code_of(error)
-        status, sentence = self.table.get(code, (status_of(error), error.detail))
-        headers = headers_of(error, status) | {CODE_HEADER: code}
-        return JSONResponse({"error": sentence or error.detail}, status, headers=headers)
+        """The error as a response."""
+        status, text = self.table.get(error.code) or LegacyError(error.status)
+        headers = headers_of(error, status) | {CODE_HEADER: error.code}
+        return JSONResponse({"error": error.detail if text is None else text}, status, headers=headers)
 
     def described(self, *codes: str) -> dict[int | str, dict[str, Any]]:
-        """For the OpenAPI document: the errors an operation may answer with, by status.
+        """The responses of an operation in the OpenAPI document.
 
-        A body that is too large is refused before anybody knows the family, with a problem document.
+        Bodies that are too large are rejected before the family is known, with a problem document.
         """
-        by_status: dict[int | str, list[str]] = {}
-        for code in codes:
-            if code != "body_too_large":
-                status, _ = self.table.get(code, (STATUS.get(code, 500), ""))
-                by_status.setdefault(status, []).append(code)
-        old: dict[int | str, dict[str, Any]] = {
-            status: {"model": OldError, "description": ", ".join(f"`{code}`" for code in names)}
-            for status, names in by_status.items()
+        legacy = [code for code in codes if code != "body_too_large"]
+        responses: dict[int | str, dict[str, Any]] = {
+            status: {"model": OldError, "description": listed(codes_of_status)}
+            for status, codes_of_status in grouped_by_status(legacy, self._status).items()
         }
-        return old | (described("body_too_large") if "body_too_large" in codes else {})
+        return responses | (described("body_too_large") if "body_too_large" in codes else {})
+
+    def _status(self, code: str) -> int:
+        return self.table[code].status if code in self.table else CATALOG[code].status
 
 
-def old_route(errors: OldErrors, family: LegacyFamily) -> type[APIRoute]:
-    """A kind of route that reads strict JSON, answers errors in the family's words, and has no answer stored.
+VENDOR_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 
-    It exists for the apps that enable the family: `videobroker.web.http.auth` sees to that.
+TUTORING = LegacyErrors(
+    "tutoring: tokens and calls of a booking",
+    MappingProxyType(
+        {
+            "session_not_found": LegacyError(404, "Booking not found"),
+            "call_not_found": LegacyError(404, "Video session not found"),
+            "role_may_not": LegacyError(403, "You may not start or end the call of this booking"),
+            "not_a_participant": LegacyError(403, "You are not a participant of this booking"),
+            "participant_removed": LegacyError(403, "You were removed from this booking"),
+            "session_not_confirmed": LegacyError(403, "Booking is not confirmed"),
+            "session_cancelled": LegacyError(403, "Booking was cancelled"),
+            "session_completed": LegacyError(403, "Booking is completed"),
+            "video_disabled": LegacyError(403, "Video is not enabled for this booking"),
+            "too_early": LegacyError(403, "It is too early to join this booking"),
+            "session_over": LegacyError(403, "This booking is over"),
+            "waiting_for_host": LegacyError(403, "The host has not joined yet"),
+            "waiting_for_admission": LegacyError(403, "The host has not admitted you yet"),
+        }
+    ),
+)
+"""Their frontends show the text, and distinguish errors by the status only."""
+
+
+def _group_errors(endpoints: str, failure: str) -> LegacyErrors:
+    """`failure` is the text of all errors that the caller did not cause."""
+    failures = {code: LegacyError(500, failure) for code, kind in CATALOG.items() if kind.status >= 500}
+    return LegacyErrors(
+        endpoints,
+        MappingProxyType(
+            {
+                **failures,
+                "role_not_mapped": LegacyError(500, failure),
+                "invalid_group_id": LegacyError(400, "Invalid group ID"),
+                "invalid_request_body": LegacyError(400, "Invalid request body"),
+                "guest_name_required": LegacyError(400, "Guest name is required"),
+                "session_not_found": LegacyError(404, "Group not found"),
+                "not_a_participant": LegacyError(403, "Not a member of this group"),
+                "video_disabled": LegacyError(400, "Video is not enabled for this group"),
+                "guests_not_allowed": LegacyError(403, "Guests are not allowed in this group"),
+                "participant_removed": LegacyError(403, "You were removed from this group"),
+                "session_cancelled": LegacyError(403, "This group was closed"),
+                "waiting_for_host": LegacyError(403, "The host has not joined yet"),
+                "waiting_for_admission": LegacyError(403, "The host has not admitted you yet"),
+            }
+        ),
+    )
+
+
+GROUP_MEMBERS = _group_errors("groups: tokens of members", "Failed to generate video token")
+GROUP_GUESTS = _group_errors("groups: tokens of guests", "Failed to generate guest token")
+
+NO_VIDEO_ROOM = "No video room for this booking"
+_NO_ROOM_CODE = "Failed to create room code"
+_NO_VIDEO_INFO = LegacyError(500, "Failed to get video info")
+WITHOUT_VIDEO_ROOM = (
+    "session_not_found",
+    "video_disabled",
+    "session_cancelled",
+    "session_completed",
+    "session_not_confirmed",
+    "session_over",
+    "not_a_participant",
+    "participant_removed",
+)
+
+APPOINTMENT_CREATION = LegacyErrors(
+    "appointments: creation",
+    MappingProxyType(
+        {
+            "invalid_request": LegacyError(400),
+            "duplicate_participant": LegacyError(400),
+            "provider_unavailable": LegacyError(503, _NO_ROOM_CODE),
+            "room_not_ready": LegacyError(503, _NO_ROOM_CODE),
+            "provider_not_configured": LegacyError(503, _NO_ROOM_CODE),
+            "provider_refused": LegacyError(502, _NO_ROOM_CODE),
+            "internal_error": LegacyError(500, "Failed to create booking"),
+        }
+    ),
+)
+APPOINTMENT_INFO = LegacyErrors(
+    "appointments: video information",
+    MappingProxyType(
+        {
+            **dict.fromkeys(WITHOUT_VIDEO_ROOM, LegacyError(404, NO_VIDEO_ROOM)),
+            **dict.fromkeys(VENDOR_PROBLEMS, _NO_VIDEO_INFO),
+            "storage_unavailable": _NO_VIDEO_INFO,
+            "seal_broken": _NO_VIDEO_INFO,
+            "internal_error": _NO_VIDEO_INFO,
+        }
+    ),
+)
+
+_THERAPY = {
+    "session_not_found": LegacyError(404, "Booking not found"),
+    "internal_error": LegacyError(500, "Internal server error"),
+}
+THERAPY_READS = LegacyErrors("video calls: reading", MappingProxyType(_THERAPY))
+THERAPY_WRITES = LegacyErrors(
+    "video calls: creation and changes",
+    MappingProxyType({**_THERAPY, "invalid_request": LegacyError(400), "duplicate_participant": LegacyError(400)}),
+)
+THERAPY_ROOM_CODES = LegacyErrors(
+    "video calls: resolving a room code",
+    MappingProxyType({**_THERAPY, "session_not_found": LegacyError(404, "Room not found")}),
+)
+
+LEGACY_ERRORS = (
+    TUTORING,
+    GROUP_MEMBERS,
+    GROUP_GUESTS,
+    APPOINTMENT_CREATION,
+    APPOINTMENT_INFO,
+    THERAPY_READS,
+    THERAPY_WRITES,
+    THERAPY_ROOM_CODES,
+)
+
+
+def legacy_route(errors: LegacyErrors, family: LegacyFamily) -> type[APIRoute]:
+    """A route class that reads strict JSON, responds to errors as the family does, and forbids caching.
+
+    `videobroker.web.http.auth` rejects requests of apps that do not enable the family.
     """
 
-    class OldRoute(JsonRoute):
-        """Reads JSON, and speaks of errors as its family does."""
-
+    class LegacyRoute(JsonRoute):
         strict_query = False
         legacy_family = family
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            """The handler, with errors in old words."""
+            """The handler, with the family's errors."""
             handle = super().get_route_handler()
 
-            async def handle_in_old_words(request: Request) -> Response:
+            async def handle_with_legacy_errors(request: Request) -> Response:
                 try:
                     response = await handle(request)
                 except BrokerError as error:
@@ -96,11 +223,11 @@ def old_route(errors: OldErrors, family: LegacyFamily) -> type[APIRoute]:
                     return errors.response(invalid_request(error))
                 except HTTPException:
                     raise
-                except Exception as error:  # noqa: BLE001  the family has words for what nobody expected, too
+                except Exception as error:  # noqa: BLE001  clients of the family expect its shape for every error
                     return errors.response(unexpected(error))
                 response.headers.setdefault("Cache-Control", "no-store")
                 return response
 
-            return handle_in_old_words
+            return handle_with_legacy_errors
 
-    return OldRoute
+    return LegacyRoute

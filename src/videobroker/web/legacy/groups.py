@@ -21,66 +21,22 @@ from videobroker.domain.access import Reason, RefuseDecision
 from videobroker.domain.apps import LegacyFamily, ProviderName
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.domain.texts import check_name
-from videobroker.errors import AccessDenied, InvalidInput, SessionNotFound
+from videobroker.errors import AccessDenied, GuestNameRequired, InvalidGroupId, InvalidGuestBody, SessionNotFound
 from videobroker.providers.contract import Surface, TokenCredentials
 from videobroker.usecases.access import denial, require_on_roster
 from videobroker.usecases.joining.join import Joined, JoinRequester, guest_id
 from videobroker.web.http.auth import LEGACY_AUTH_PROBLEMS, Caller, Joiner
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnly
-from videobroker.web.http.problems import STATUS
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import NAME_SCHEMA
 from videobroker.web.join_response import join_response
-from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.legacy.errors import GROUP_GUESTS, GROUP_MEMBERS, legacy_route
 
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?:X{8}-X{4}-X{4}-X{4}-X{12})|\{X{8}-X{4}-X{4}-X{4}-X{12}\}|X{32}".replace("X", "[0-9a-f]"),
     re.IGNORECASE | re.ASCII,
 )
 
-
-class InvalidGroupId(InvalidInput):
-    """The group is not named by a UUID."""
-
-    code = "invalid_group_id"
-
-
-class InvalidGuestBody(InvalidInput):
-    """The body is not a guest's request."""
-
-    code = "invalid_request_body"
-
-
-class GuestNameRequired(InvalidInput):
-    """The guest gave no name."""
-
-    code = "guest_name_required"
-
-
-def _errors(failure: str) -> OldErrors:
-    """The family's table; `failure` is its one sentence for everything that is nobody's fault but the service's."""
-    ours = {code: (500, failure) for code, status in STATUS.items() if status >= 500}
-    return OldErrors(
-        {
-            **ours,
-            "role_not_mapped": (500, failure),
-            InvalidGroupId.code: (400, "Invalid group ID"),
-            InvalidGuestBody.code: (400, "Invalid request body"),
-            GuestNameRequired.code: (400, "Guest name is required"),
-            "session_not_found": (404, "Group not found"),
-            Reason.NOT_A_PARTICIPANT.value: (403, "Not a member of this group"),
-            Reason.VIDEO_DISABLED.value: (400, "Video is not enabled for this group"),
-            Reason.GUESTS_NOT_ALLOWED.value: (403, "Guests are not allowed in this group"),
-            Reason.PARTICIPANT_REMOVED.value: (403, "You were removed from this group"),
-            Reason.SESSION_CANCELLED.value: (403, "This group was closed"),
-            Reason.WAITING_FOR_HOST.value: (403, "The host is not there yet"),
-            Reason.WAITING_FOR_ADMISSION.value: (403, "The host has not let you in yet"),
-        }
-    )
-
-
-MEMBER_ERRORS = _errors("Failed to generate video token")
-GUEST_ERRORS = _errors("Failed to generate guest token")
 
 _REASONS = tuple(reason.value for reason in Reason)
 _FAILURES = (
@@ -92,7 +48,7 @@ _FAILURES = (
     "role_not_mapped",
 )
 _MEMBER_CODES = (
-    InvalidGroupId.code,
+    "invalid_group_id",
     "invalid_request",
     *LEGACY_AUTH_PROBLEMS,
     *IDEMPOTENCY_PROBLEMS,
@@ -102,7 +58,7 @@ _MEMBER_CODES = (
     "surface_not_offered",
     *_FAILURES,
 )
-_GUEST_CODES = (*_MEMBER_CODES, InvalidGuestBody.code, GuestNameRequired.code, "body_too_large")
+_GUEST_CODES = (*_MEMBER_CODES, "invalid_request_body", "guest_name_required", "body_too_large")
 
 
 class GuestTokenRequest(BaseModel):
@@ -156,13 +112,13 @@ _TAGS = ["legacy: groups"]
 _members = APIRouter(
     prefix=_PREFIX,
     tags=[*_TAGS],
-    route_class=old_route(MEMBER_ERRORS, LegacyFamily.GROUPS),
+    route_class=legacy_route(GROUP_MEMBERS, LegacyFamily.GROUPS),
     generate_unique_id_function=by_name,
 )
 _guests = APIRouter(
     prefix=_PREFIX,
     tags=[*_TAGS],
-    route_class=old_route(GUEST_ERRORS, LegacyFamily.GROUPS),
+    route_class=legacy_route(GROUP_GUESTS, LegacyFamily.GROUPS),
     generate_unique_id_function=by_name,
 )
 
@@ -170,7 +126,7 @@ _guests = APIRouter(
 @_members.post(
     "/token",
     summary="Get a 100ms token for a group",
-    responses=MEMBER_ERRORS.described(*_MEMBER_CODES),
+    responses=GROUP_MEMBERS.described(*_MEMBER_CODES),
     response_model=GroupTokenAnswer,
 )
 async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -> Any:
@@ -187,7 +143,7 @@ async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -
 @_guests.post(
     "/guest-token",
     summary="Get a 100ms token for a guest of a group",
-    responses=GUEST_ERRORS.described(*_GUEST_CODES),
+    responses=GROUP_GUESTS.described(*_GUEST_CODES),
     openapi_extra=_GUEST_BODY,
     response_model=GroupTokenAnswer,
 )

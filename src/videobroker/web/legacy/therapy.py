@@ -39,7 +39,13 @@ from videobroker.web.http.auth import (
 from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, OnceOnly, authorized
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import Identifier, storable
-from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.legacy.errors import (
+    THERAPY_READS,
+    THERAPY_ROOM_CODES,
+    THERAPY_WRITES,
+    VENDOR_PROBLEMS,
+    legacy_route,
+)
 from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
 from videobroker.web.v1.bookings import Minutes
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
@@ -52,13 +58,6 @@ LONGEST_LIST = 500
 
 log = structlog.get_logger(__name__)
 
-_WORDS = {
-    "session_not_found": (404, "Booking not found"),
-    "internal_error": (500, "Internal server error"),
-}
-_READING = OldErrors(_WORDS)
-_WRITING = OldErrors({**_WORDS, "invalid_request": (400, ""), "duplicate_participant": (400, "")})
-_RESOLVING = OldErrors({**_WORDS, "session_not_found": (404, "Room not found")})
 _COMMON = (
     "invalid_request",
     *LEGACY_AUTH_PROBLEMS,
@@ -67,22 +66,21 @@ _COMMON = (
     "internal_error",
 )
 _BODY = (*_COMMON, "malformed_json", "body_too_large")
-_VENDOR_PROBLEMS = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 
 router = APIRouter(tags=["legacy: therapy"])
 _reading = APIRouter(
     prefix="/api/video-calls",
-    route_class=old_route(_READING, LegacyFamily.THERAPY),
+    route_class=legacy_route(THERAPY_READS, LegacyFamily.THERAPY),
     generate_unique_id_function=by_name,
 )
 _writing = APIRouter(
     prefix="/api/video-calls",
-    route_class=old_route(_WRITING, LegacyFamily.THERAPY),
+    route_class=legacy_route(THERAPY_WRITES, LegacyFamily.THERAPY),
     generate_unique_id_function=by_name,
 )
 _resolving = APIRouter(
     prefix="/api/video-calls",
-    route_class=old_route(_RESOLVING, LegacyFamily.THERAPY),
+    route_class=legacy_route(THERAPY_ROOM_CODES, LegacyFamily.THERAPY),
     generate_unique_id_function=by_name,
 )
 
@@ -395,7 +393,7 @@ def _entry(event: Event) -> LogEntry:
     status_code=201,
     summary="Create a video call",
     response_model=VideoCall,
-    responses=_WRITING.described(
+    responses=THERAPY_WRITES.described(
         *_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found", "duplicate_participant", "role_not_mapped"
     ),
 )
@@ -423,7 +421,7 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
     return await once.answer(caller, created, revalidate=revalidate, user_id=str(body.client_id), status=201)
 
 
-@_reading.get("/rooms", summary="List video calls", responses=_READING.described(*_COMMON))
+@_reading.get("/rooms", summary="List video calls", responses=THERAPY_READS.described(*_COMMON))
 async def list_video_calls(
     caller: SessionsReader,
     therapist_id: Annotated[
@@ -448,12 +446,12 @@ async def list_video_calls(
 @_resolving.get(
     "/rooms/{room_code}",
     summary="Get the room behind a room code",
-    responses=_RESOLVING.described(
+    responses=THERAPY_ROOM_CODES.described(
         *_COMMON,
         "session_not_found",
         *(reason.value for reason in AccessReason),
         "surface_not_offered",
-        *_VENDOR_PROBLEMS,
+        *VENDOR_PROBLEMS,
     ),
 )
 async def resolve_room_code(
@@ -477,7 +475,7 @@ async def resolve_room_code(
 @_reading.get(
     "/booking/{booking_id}",
     summary="Read a video call",
-    responses=_READING.described(*_COMMON, "session_not_found"),
+    responses=THERAPY_READS.described(*_COMMON, "session_not_found"),
 )
 async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> VideoCallNow:
     """The video call, and whether it may be joined now. A user sees only their own."""
@@ -487,7 +485,7 @@ async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> Video
 @_writing.patch(
     "/booking/{booking_id}",
     summary="Change a video call",
-    responses=_WRITING.described(
+    responses=THERAPY_WRITES.described(
         *_BODY,
         "session_not_found",
         "unknown_provider",
@@ -495,7 +493,7 @@ async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> Video
         *(reason.value for reason in AccessReason),
         "role_may_not",
         "call_not_found",
-        *_VENDOR_PROBLEMS,
+        *VENDOR_PROBLEMS,
     ),
 )
 async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: VideoCallPatch) -> VideoCallNow:
@@ -518,7 +516,7 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     status_code=201,
     summary="Report an event of a video call",
     response_model=LogEntry,
-    responses=_WRITING.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
+    responses=THERAPY_WRITES.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
 )
 async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: OnceOnly) -> Any:
     """Writes it into the journal, as something that the app says. The details have at most 4096 bytes; credentials
@@ -543,7 +541,7 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
 
 
 @_reading.get(
-    "/log", summary="Read the log of a video call", responses=_READING.described(*_COMMON, "session_not_found")
+    "/log", summary="Read the log of a video call", responses=THERAPY_READS.described(*_COMMON, "session_not_found")
 )
 async def list_video_call_log(
     caller: CallsReader,

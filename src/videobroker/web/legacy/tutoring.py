@@ -22,27 +22,8 @@ from videobroker.web.http.idempotency import IDEMPOTENCY_PROBLEMS, Once, OnceOnl
 from videobroker.web.http.requests import by_name
 from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, Identifier, Moment
 from videobroker.web.join_response import join_response
-from videobroker.web.legacy.errors import OldErrors, old_route
+from videobroker.web.legacy.errors import TUTORING, VENDOR_PROBLEMS, legacy_route
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
-
-ERRORS = OldErrors(
-    {
-        "session_not_found": (404, "Booking not found"),
-        "call_not_found": (404, "Video session not found"),
-        "role_may_not": (403, "You may not start or end the call of this booking"),
-        Reason.NOT_A_PARTICIPANT.value: (403, "You are not a participant of this booking"),
-        Reason.PARTICIPANT_REMOVED.value: (403, "You were removed from this booking"),
-        Reason.SESSION_NOT_CONFIRMED.value: (403, "Booking is not confirmed"),
-        Reason.SESSION_CANCELLED.value: (403, "Booking was cancelled"),
-        Reason.SESSION_COMPLETED.value: (403, "Booking is completed"),
-        Reason.VIDEO_DISABLED.value: (403, "Video is not enabled for this booking"),
-        Reason.TOO_EARLY.value: (403, "It is too early to join this booking"),
-        Reason.SESSION_OVER.value: (403, "This booking is over"),
-        Reason.WAITING_FOR_HOST.value: (403, "The host is not there yet"),
-        Reason.WAITING_FOR_ADMISSION.value: (403, "The host has not let you in yet"),
-    }
-)
-"""What the frontends of these products show. They branch on nothing but the status."""
 
 _COMMON = (
     *("invalid_request", "malformed_json", "body_too_large"),
@@ -50,13 +31,12 @@ _COMMON = (
     *IDEMPOTENCY_PROBLEMS,
     *("storage_unavailable", "session_not_found"),
 )
-_PROVIDER = ("provider_unavailable", "provider_refused", "provider_not_configured", "room_not_ready")
 _REASONS = tuple(reason.value for reason in Reason)
-_TOKEN_ERRORS = ERRORS.described(
-    *_COMMON, *_REASONS, *_PROVIDER, "role_may_not", "role_not_mapped", "surface_not_offered"
+_TOKEN_ERRORS = TUTORING.described(
+    *_COMMON, *_REASONS, *VENDOR_PROBLEMS, "role_may_not", "role_not_mapped", "surface_not_offered"
 )
-_START_ERRORS = ERRORS.described(*_COMMON, *_REASONS, *_PROVIDER, "role_may_not")
-_END_ERRORS = ERRORS.described(*_COMMON, *ROLE_PROBLEMS, "call_not_found")
+_START_ERRORS = TUTORING.described(*_COMMON, *_REASONS, *VENDOR_PROBLEMS, "role_may_not")
+_END_ERRORS = TUTORING.described(*_COMMON, *ROLE_PROBLEMS, "call_not_found")
 
 
 def _digits(value: object) -> object:
@@ -179,7 +159,7 @@ class VideoSession(_OldAnswer):
 router = APIRouter(
     prefix="/api",
     tags=["legacy: tutoring"],
-    route_class=old_route(ERRORS, LegacyFamily.TUTORING),
+    route_class=legacy_route(TUTORING, LegacyFamily.TUTORING),
     generate_unique_id_function=by_name,
 )
 

@@ -10,9 +10,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from videobroker.broker import Broker
 from videobroker.domain.ids import AppId
-from videobroker.errors import StorageUnavailable, TicketInvalid
+from videobroker.errors import PathNotFound, StorageUnavailable, TicketInvalid
 from videobroker.usecases.joining.hosted_page import HostedPage, embedders_of, hosted_page
-from videobroker.web.http.problems import NoSuchPath, headers_of, log_failure
+from videobroker.web.http.problems import headers_of, log_failure
 from videobroker.web.http.requests import by_name
 from videobroker.web.pages.assets import asset, sent, template
 from videobroker.web.pages.call_site import CallSite
@@ -77,7 +77,7 @@ async def show_agora_page(request: Request, app_id: UUID, settings: Settings) ->
     parents, sdk = settings.site.parents(str(request.url)), settings.agora_sdk
     embedders = await embedders_of(request.app.state.broker, AppId(app_id))
     if embedders is None or not parents:
-        raise NoSuchPath("There is nothing at this path.")
+        raise PathNotFound("There is nothing at this path.")
     filled = _filled("agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents))
     return HTMLResponse(filled, headers=agora_headers(sdk, embedders=[*parents, *embedders]))
 
@@ -95,7 +95,7 @@ async def send_embedding_script(request: Request) -> Response:
 def _file(request: Request, name: str, **headers: str) -> Response:
     found = asset(name)
     if found is None:
-        raise NoSuchPath("There is nothing at this path.")
+        raise PathNotFound("There is nothing at this path.")
     return sent(found, request, **headers)
 
 
