@@ -5,12 +5,9 @@ import gzip
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
@@ -24,7 +21,6 @@ from videobroker.delivery.sender import (
     SendResult,
     WebhookRequest,
     WebhookSender,
-    parse_retry_after,
 )
 from videobroker.domain.webhooks import generate_secret
 from videobroker.storage.webhooks.deliveries import LEASE_DURATION, MAX_ATTEMPT_DURATION
@@ -388,37 +384,6 @@ class TestAConnection:
 
 
 class TestAWishToBeAskedLater:
-    NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
-
-    @pytest.mark.parametrize(
-        ("text", "seconds"),
-        [
-            ("120", 120),
-            (" 5 ", 5),
-            ("0", 0),
-            (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
-            (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0),
-            ("-5", None),
-            ("1.5", None),
-            ("soon", None),
-            ("", None),
-            ("Thu, 12 Mar 2026 14:02:00 -0000", None),
-            ("Thu, 32 Mar 2026 14:02:00 GMT", None),
-            ("²", None),
-            ("9" * 5000, 100_000_000),
-            ("Thu, 12 Mar 2026 14:02:00 +99999999999999999999", None),
-            ("Thu, 12 Mar 99999 14:02:00 GMT", None),
-        ],
-    )
-    def test_is_understood(self, text: str, seconds: int | None) -> None:
-        wish = parse_retry_after(text.encode("latin-1"), self.NOW)
-        assert wish == (None if seconds is None else timedelta(seconds=seconds))
-
-    @given(st.binary(max_size=40) | st.text("0123456789 -+:,MonJanGT", max_size=40).map(str.encode))
-    def test_never_does_harm(self, raw: bytes) -> None:
-        wish = parse_retry_after(raw, self.NOW)
-        assert wish is None or timedelta(0) <= wish
-
     async def test_comes_with_any_answer(self, courier: WebhookSender, backend: Backend) -> None:
         backend.next = [answer(503, retry_after="120"), answer(429, retry_after="7"), answer(500)]
         wishes = [(await send(courier, backend)).retry_after for _ in range(3)]

@@ -16,9 +16,10 @@ INTERNAL = {
     "videobroker.delivery.ssrf_guard.PrivateAddress",  # an attempt of a delivery fails with it
     "videobroker.domain.journal_proof.canonical_json._Fraction",  # a finding of the verification
     "videobroker.providers.agora.encoding.TokenInputError",  # becomes ProviderRefused or ProviderNotConfigured
-    "videobroker.providers.retrying.AnswerError",  # becomes AttemptError
+    "videobroker.providers.retrying.ResponseError",  # becomes AttemptError
     "videobroker.providers.retrying.AttemptError",  # becomes a ProviderError
     "videobroker.storage.postgres.embedded_server.StartFailed",  # of a process of its own, which reports it
+    "videobroker.web.fast_path.NotCompilable",  # at startup, for a mistake in the declaration of a route
     "videobroker.web.http.connection_guard._RejectedError",  # carries a BrokerError out of the parser's callbacks
 }
 """Exceptions that are not in the catalog, and what happens to them."""

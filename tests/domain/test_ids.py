@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from house import moment_of
-from videobroker.domain.ids import uuid4, uuid7
+from videobroker.domain.ids import uuid7
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -70,21 +70,9 @@ def test_seventy_four_bits_are_random_and_all_the_others_are_told_by_the_moment(
     assert random_bits == (0xFFF << 64) | ((1 << 62) - 1)
 
 
-def test_of_a_random_id_all_bits_are_random_but_those_of_its_version_and_its_variant() -> None:
-    ones, zeros = 0, 0
-    for _ in range(200):
-        identifier = uuid4()
-        assert identifier.version == 4
-        assert identifier.variant == RFC_4122
-        ones |= identifier.int
-        zeros |= ~identifier.int
-    random_bits = ones & zeros & (1 << 128) - 1
-    assert random_bits == (1 << 128) - 1 - (0xF << 76) - (0b11 << 62)
-
-
 def test_threads_never_get_the_same_id() -> None:
     def some(_: int) -> list[UUID]:
-        return [uuid4() for _ in range(5_000)]
+        return [uuid7(NOW) for _ in range(5_000)]
 
     with ThreadPoolExecutor(8) as threads:
         made = list(chain.from_iterable(threads.map(some, range(16))))
@@ -92,15 +80,15 @@ def test_threads_never_get_the_same_id() -> None:
 
 
 def test_a_process_that_is_forked_never_gets_the_ids_of_its_parent() -> None:
-    uuid4()
+    uuid7(NOW)
     ours, theirs = multiprocessing.Pipe()
     child = multiprocessing.get_context("fork").Process(target=_some_ids, args=(theirs,))
     child.start()
     told = ours.recv()
     child.join()
     assert len(told) == 300
-    assert not set(told) & {uuid4() for _ in range(300)}
+    assert not set(told) & {uuid7(NOW) for _ in range(300)}
 
 
 def _some_ids(there: Connection) -> None:
-    there.send([uuid4() for _ in range(300)])
+    there.send([uuid7(NOW) for _ in range(300)])

@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.times import rfc3339, utc
+from videobroker.domain.times import LONGEST_RETRY_AFTER, parse_retry_after, rfc3339, utc
 
 IN_INDIA = timezone(timedelta(hours=5, minutes=30))
 _days = (datetime(2000, 1, 2), datetime(2199, 12, 30))  # noqa: DTZ001 Hypothesis wants them bare
@@ -44,3 +45,46 @@ def test_what_is_written_is_rfc_3339_and_reads_back_as_the_same_moment(moment: d
     written = rfc3339(moment)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", written)
     assert datetime.fromisoformat(written) == moment
+
+
+NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        (" 5 ", 5),
+        ("0", 0),
+        (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
+        (format_datetime(NOW - timedelta(minutes=2), usegmt=True), 0),
+        ("Thu, 12 Mar 2026 14:02:00 -0000", 120),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("Thu, 32 Mar 2026 14:02:00 GMT", None),
+        ("\N{SUPERSCRIPT TWO}", None),
+        ("Thu, 12 Mar 2026 14:02:00 +99999999999999999999", None),
+        ("Thu, 12 Mar 99999 14:02:00 GMT", None),
+    ],
+)
+def test_retry_after_is_a_number_of_seconds_or_a_date(header: str | None, seconds: int | None) -> None:
+    assert parse_retry_after(header, NOW) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("header", ["999999999", "9" * 5000, "Thu, 12 Mar 9999 14:02:00 GMT"])
+def test_retry_after_is_bounded(header: str) -> None:
+    assert parse_retry_after(header, NOW) == LONGEST_RETRY_AFTER
+
+
+@given(
+    st.text()
+    | st.binary(max_size=40).map(lambda raw: raw.decode("latin-1"))
+    | st.text("0123456789 -+:,MonJanGT", max_size=40)
+    | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,30} Mar [0-9]{1,30} [0-9:]{1,20} (GMT|[+-][0-9]{4,9})")
+)
+def test_no_retry_after_header_raises(header: str) -> None:
+    wait = parse_retry_after(header, NOW)
+    assert wait is None or timedelta(0) <= wait <= LONGEST_RETRY_AFTER

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from standardwebhooks import Webhook
 
 from videobroker.delivery.ssrf_guard import Resolver, SsrfGuard, resolve_host
 from videobroker.domain.redaction import redact_foreign_text
+from videobroker.domain.times import parse_retry_after
 from videobroker.domain.webhooks import DeliveryAttempt
 
 MAX_DELIVERY_SECONDS = 15.0
@@ -156,7 +156,7 @@ class WebhookSender:
             content=content,
             extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "pool": self._seconds}},
         ) as response:
-            headers = {name.lower(): value for name, value in response.headers}
+            headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
             answer.status, answer.retry_after = response.status, parse_retry_after(headers.get(b"retry-after"), now)
             async for part in response.aiter_stream():
                 answer.body += part
@@ -203,14 +203,3 @@ def _text(raw: bytes) -> str:
     text = redact_foreign_text(raw[:MAX_READ_BYTES].decode("utf-8", "replace"))
     stored = text.encode()[:STORED_RESPONSE_BYTES].decode("utf-8", "ignore")
     return stored.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-
-def parse_retry_after(raw: bytes | None, now: datetime) -> timedelta | None:
-    """Seconds or a date (RFC 9110, section 10.2.3); None for anything else."""
-    text = (raw or b"").decode("latin-1").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), 10**8))
-    try:
-        return max(parsedate_to_datetime(text) - now, timedelta(0))
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -1,6 +1,9 @@
-"""Conversion of timestamps. All timestamps in this program are aware and in UTC."""
+"""Points in time: aware, in UTC."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+LONGEST_RETRY_AFTER = timedelta(days=365)
 
 
 def utc(moment: datetime) -> datetime:
@@ -13,3 +16,20 @@ def utc(moment: datetime) -> datetime:
 def rfc3339(moment: datetime) -> str:
     """Format a timestamp for the API: RFC 3339 in UTC with `Z`; microseconds only if they are not zero."""
     return utc(moment).isoformat().replace("+00:00", "Z")
+
+
+def parse_retry_after(header: str | None, now: datetime) -> timedelta | None:
+    """How long a `Retry-After` header asks to wait (RFC 9110, section 10.2.3), at most `LONGEST_RETRY_AFTER`.
+
+    None without a header, and for one that is neither a number of seconds nor a date.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        # int() rejects very long strings of digits.
+        return min(timedelta(seconds=int(text[:9])), LONGEST_RETRY_AFTER) if len(text) < 10 else LONGEST_RETRY_AFTER
+    try:
+        moment = parsedate_to_datetime(text)
+        wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)

@@ -9,8 +9,7 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
@@ -18,6 +17,8 @@ import httpx
 import stamina
 import stamina.instrumentation
 import structlog
+
+from videobroker.domain.times import parse_retry_after
 
 MAX_MESSAGE_LENGTH = 200
 """Characters of the vendor's text that we pass on: its own are shorter, a proxy's page is not worth more."""
@@ -106,10 +107,11 @@ class AttemptError(Exception):
     @classmethod
     def with_status(cls, response: httpx.Response, now: datetime) -> "AttemptError":
         """The answer has a status other than 2xx. `now` is what a `Retry-After` date is measured from."""
+        wait = parse_retry_after(response.headers.get("Retry-After"), now)
         return cls(
             _vendor_message(response),
             status=response.status_code,
-            retry_after=parse_retry_after(response.headers.get("Retry-After"), now),
+            retry_after=None if wait is None else wait.total_seconds(),
         )
 
 
@@ -184,23 +186,6 @@ def parse_response(response: httpx.Response, read: Callable[[Body], T]) -> T:
         raise AttemptError(f"unusable answer: {error}", status=response.status_code) from error
     except ValueError as error:
         raise AttemptError("unusable answer: not JSON", status=response.status_code) from error
-
-
-def parse_retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` header asks us to wait: a number or a date (RFC 9110, section 10.2.3).
-
-    None when there is no header, or none that can be read.
-    """
-    if header is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", header):
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
 
 
 def sanitize_message(text: str) -> str:

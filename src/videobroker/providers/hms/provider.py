@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import structlog
+from uuid_utils.compat import uuid4
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import PresenceReport
 from videobroker.domain.diagnostics import CheckResult
-from videobroker.domain.ids import uuid4
 from videobroker.domain.rooms import compute_code_id
 from videobroker.errors import ProviderNotConfigured, ProviderRefused
 from videobroker.providers.contract import (
