@@ -83,7 +83,7 @@ async def test_an_app_that_takes_no_webhooks_is_healthy_and_told_what_it_misses(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"webhook_secret": "invented-hook-secret"}, "No room is told where"),
+        ({"webhook_secret": "invented-hook-secret"}, "New rooms get no webhook URL"),
         ({"webhook_signing_secret": "invented-signing-secret"}, "taken with their signature"),
         (
             {

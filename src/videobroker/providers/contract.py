@@ -1,7 +1,8 @@
-"""What we ask of a video provider, in our words. Vendor words stop inside the packages beside this file.
+"""The provider contract: the interface between this service and the video vendors.
 
-A provider is bound to one account (one app's credentials with one vendor). Everything it cannot do is a capability it
-does not claim; the behaviour that every provider promises is stated once, in `tests/providers/test_every_provider.py`.
+It uses the terms of `docs/glossary.md`. A vendor's own terms do not leave its package. A provider is bound to one
+account (an app's credentials at one vendor) and declares its optional features as capabilities. The common behavior is
+specified by `tests/providers/test_every_provider.py`, which runs against every provider.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,57 +20,57 @@ from videobroker.errors import ProviderRefused
 
 
 class RoomCodesExhausted(ProviderRefused):
-    """The video provider creates no more codes in this room."""
+    """The room has the maximum number of room codes, so no new one can be created."""
 
 
 class Surface(StrEnum):
-    """How a frontend shows the call: with the vendor's SDK, or with the vendor's ready-made page."""
+    """How a frontend shows the call: with the vendor's SDK, or on the vendor's ready-made page."""
 
     SDK = "sdk"
     PREBUILT = "prebuilt"
 
 
 class Capability(StrEnum):
-    """What a provider may or may not be able to do."""
+    """An optional feature of a provider. The values are stored and must not change."""
 
     PREBUILT = "prebuilt"
-    """Offers a ready-made page that is entered with a room code."""
+    """Has a ready-made call page that opens with a room code."""
     ROOM_CODES = "room_codes"
-    """Gives room codes; the page that takes them may be the app's own."""
+    """Issues room codes. The page that accepts them may be the app's own."""
     CLOSE_ROOM = "close_room"
-    """Can end a running call and keep the room shut."""
+    """Can end a running call, and prevent new joins."""
     REMOVE_PERSON = "remove_person"
-    """Can put somebody out of a running call."""
+    """Can disconnect a participant from a running call."""
     BAN = "keep_out"
-    """Can refuse somebody who has valid credentials, for a while."""
+    """Can refuse a participant for a limited time, even with valid credentials."""
     PRESENCE = "roll_call"
-    """Can tell who is in a room."""
+    """Can list the participants in a room."""
     WEBHOOKS = "webhooks"
-    """Tells us who comes and goes, in a way that we can verify."""
+    """Sends verifiable webhooks when participants join and leave."""
 
 
 class TokenLimits(Struct):
-    """How long this vendor's tokens live."""
+    """The lifetimes of a vendor's tokens."""
 
     default: timedelta
-    """When the policy says nothing."""
+    """Used if the policy sets none."""
     maximum: timedelta
-    """The vendor honours no more than this."""
+    """The vendor accepts no longer lifetime."""
     must_cover_call: bool
-    """The SDK presents the first token again after a network drop, so it has to last as long as the call can."""
+    """True if the SDK reconnects with its first token, which must then outlive the longest possible call."""
 
 
 class CredentialRequest(Struct):
-    """One person's place in a room: everything that a signature is made over."""
+    """The person, role, and lifetime for which credentials are signed."""
 
     user_id: str
     role: str
-    """The provider's role, not the app's."""
+    """The provider role, not the app role."""
     display_name: str
     issued_at: datetime
     expires_at: datetime
     uid: int | None = None
-    """The number of this person in the session; given when the provider `needs_uid`."""
+    """The person's number in the session. Required if the provider `needs_uid`."""
 
 
 class TokenCredentials(Struct):
@@ -86,7 +87,7 @@ class TokenCredentials(Struct):
 
 
 class PrebuiltCredentials(Struct):
-    """A 100ms room code, and the page that takes it."""
+    """A 100ms room code, and the URL of the call page with the code."""
 
     room_code: str
     room_id: str
@@ -106,7 +107,7 @@ class ChannelCredentials(Struct):
     uid: int
     app_id: str
     page: str | None = None
-    """A page that shows the call to whoever hands it these credentials, where the account names one."""
+    """A page that shows the call with these credentials, if the account has one."""
     provider: Literal["agora"] = "agora"
     surface: Literal["sdk"] = "sdk"
 
@@ -118,7 +119,7 @@ Credentials = TokenCredentials | PrebuiltCredentials | ChannelCredentials
 
 
 class IssuedCredentials(Struct):
-    """Credentials, and the name under which the journal remembers them."""
+    """Credentials, and the ID by which the journal identifies them. The ID is not a secret."""
 
     credentials: Credentials
     token_id: str
@@ -126,120 +127,122 @@ class IssuedCredentials(Struct):
 
 @dataclass(frozen=True, slots=True)
 class ProviderWebhook:
-    """A webhook of the provider, read."""
+    """A parsed webhook of a provider."""
 
     id: str
-    """The provider's id of it."""
+    """The provider's ID of this webhook."""
     dedup_key: str | None
-    """The same for all notices of the same happening, also under another id; None where nothing tells."""
+    """Equal for all webhooks about one occurrence, even if their IDs differ; None if it cannot be derived."""
     type: str
-    """In the provider's word."""
+    """The event type, as named by the provider."""
     sent_at: datetime | None
     room_id: str | None
-    """Which room it is about; None for what is about none."""
+    """None for webhooks that do not concern a room."""
     observation: Observation | None = None
-    """What it says about a call; None for what does not matter to calls, and for recorders."""
+    """A change in a call; None for other webhooks, and for recorders."""
     recording: RecordingUpdate | None = None
-    """What it says about a recording. A notice says something about one of them at most: a call, or a recording."""
+    """A change of a recording. At most one of `observation` and `recording` is set."""
 
 
 class Provider(Protocol):
-    """One account with one vendor."""
+    """One account at one vendor. Methods may be called concurrently.
+
+    Methods with network access raise `ProviderUnavailable` if a later attempt may succeed, and `ProviderRefused` if
+    not. All of them are safe to repeat.
+    """
 
     name: ProviderName
     capabilities: frozenset[Capability]
     token_limits: TokenLimits
     needs_uid: bool
     page_url: str | None
-    """Where the page is on which its calls take place; None where there is none, only an SDK."""
+    """The URL of the page on which its calls take place; None if there is only an SDK."""
 
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
-        """The vendor's id of the room called `name`, which is open afterwards. Asking again gives the same room.
+        """Create or reopen the room called `name`, and return the vendor's ID. A repetition returns the same ID.
 
-        `closure` is what `close_room` answered when this room was closed; empty when it may have been closed, and the
-        answer is not known; None for a room that never was.
-
-        Raises `ProviderUnavailable` when another try may help, `ProviderRefused` when it will not.
+        `closure` is the value that `close_room` returned; the empty string if the room may have been closed with an
+        unknown result; None for a room that was never closed.
         """
         ...
 
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
-        """The room codes, by provider role. Asking again gives the same codes. Needs `Capability.ROOM_CODES`.
+        """The room codes, by provider role. A repetition returns the same codes. Needs `Capability.ROOM_CODES`.
 
-        Raises `RoomCodesExhausted` when the room can have no more codes.
+        Raises `RoomCodesExhausted` if the room cannot have more codes.
         """
         ...
 
     async def replace_code(self, room_id: str, role: str, code: str) -> str:
-        """A new room code for the role; the old one opens nothing any more. Needs `Capability.ROOM_CODES`.
+        """Invalidate `code`, and return another code for the role. Needs `Capability.ROOM_CODES`.
 
-        Raises `RoomCodesExhausted`, and leaves the old code valid, when the room can have no more codes.
+        Raises `RoomCodesExhausted`, and leaves `code` valid, if the room cannot have more codes.
         """
         ...
 
     async def count_codes_left(self, room_id: str) -> int:
-        """How many more room codes can be created in this open room. Needs `Capability.ROOM_CODES`."""
+        """The number of codes that can still be created in an open room. Needs `Capability.ROOM_CODES`."""
         ...
 
     async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
-        """End what runs in the room and let nobody in until it is opened again. Needs `Capability.CLOSE_ROOM`.
+        """End the call in the room, and refuse joins until `open_room`. Needs `Capability.CLOSE_ROOM`.
 
-        No code of the room opens anything afterwards: neither one of these, nor any other. Closing a room that is idle
-        or already closed is not an error. What it answers is for `open_room`.
+        Invalidates `codes` and all other codes of the room. An idle or closed room is not an error. The result is to be
+        stored, and passed to `open_room` as `closure`.
         """
         ...
 
     async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
-        """Put every device of this person out of the room. Needs `Capability.REMOVE_PERSON`.
+        """Disconnect all devices of a person. Needs `Capability.REMOVE_PERSON`.
 
-        `until` asks to keep them out so long, also with valid credentials; a provider without `Capability.BAN`
-        does not. Somebody who is not there is not an error.
+        With `until` and `Capability.BAN`, the person is also refused until then, even with valid credentials. A person
+        who is not in the room is not an error.
         """
         ...
 
     async def fetch_presence(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
-        """Who is in the room now, and who was in it since then, as far as the vendor tells. Needs `PRESENCE`.
+        """Who is in the room now, and who was in it after `since`, if the vendor has a history.
 
-        One for each meeting that the vendor knows of. Where it knows of none, there is one that names nobody, or none
-        at all.
+        One report for each call that the vendor has. For an empty room, one report without people, or none. Needs
+        `Capability.PRESENCE`.
         """
         ...
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
-        """Read a webhook after making sure that the vendor sent it, lately. Names of headers are in lower case.
+        """Verify the origin and the age of a webhook, and parse it. Header names must be in lower case.
 
-        Raises `WebhookRefused` when it may be forged, `WebhookUnreadable` when it cannot be read or is too old.
+        Raises `WebhookRefused` if it may be forged, and `WebhookUnreadable` if it is malformed or too old.
         """
         ...
 
     def read(self, body: bytes) -> ProviderWebhook:
-        """Read a webhook that was verified before. Raises `WebhookUnreadable`."""
+        """Parse a webhook that was verified when it was received. Raises `WebhookUnreadable`."""
         ...
 
     def sign(self, room_id: str, seat: CredentialRequest) -> IssuedCredentials:
-        """Credentials for the SDK, made without asking anybody."""
+        """Credentials for the SDK. Signed locally, without network access."""
         ...
 
     def sign_prebuilt(self, room_id: str, code: str, seat: CredentialRequest) -> IssuedCredentials:
-        """Credentials for the ready-made page. Needs `Capability.PREBUILT`."""
+        """Credentials for the ready-made page, also without network access. Needs `Capability.PREBUILT`."""
         ...
 
     async def examine(self, roles: Collection[str]) -> list[CheckResult]:
-        """What is right and wrong with the account, when people get these provider roles. Raises nothing."""
+        """Check the account, and whether it has these provider roles. Problems are results, never raised."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Release the connections."""
         ...
 
 
 class ProviderLookup(Protocol):
-    """Finds the provider for an account; keeps one for as long as the account does not change."""
+    """Finds the provider of an account. An instance is reused until the account changes."""
 
     def provider(self, account: ProviderAccount) -> Provider:
-        """The provider bound to `account`. Raises `ProviderNotConfigured` when the account lacks a setting."""
+        """The provider of `account`. Raises `ProviderNotConfigured` if a setting is missing or invalid."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of all providers."""
+        """Close all providers."""
         ...

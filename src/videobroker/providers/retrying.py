@@ -1,6 +1,6 @@
-"""Asking a REST API a few times within a bounded while: what counts as a failure, what is worth another attempt.
+"""Retries for the REST APIs of all vendors, with exponential backoff, jitter, and a total time limit.
 
-Vendors differ in how they say no; how long one waits for an answer and when one asks again is the same for all.
+Each vendor's package maps an `AttemptError` to the errors of this service.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ import structlog
 from videobroker.domain.times import parse_retry_after
 
 MAX_MESSAGE_LENGTH = 200
-"""Characters of the vendor's text that we pass on: its own are shorter, a proxy's page is not worth more."""
+"""Characters of a vendor's error message that are logged and returned. Longer ones are error pages of proxies."""
 
 MAX_IDLE_SECONDS = 4.0
-"""Connections that nobody used for so long are not used again. The most impatient servers close them after 5 s, and a
-request that is on its way just then is lost: whether it was heard, nobody can tell."""
+"""Idle connections are dropped before the server closes them (after 5 s at the earliest). A request that is sent at
+that moment fails, and it is unknown whether it was processed."""
 
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
-"""Seconds until another try when the vendor names none: our own attempts have just used up about eight."""
+"""Returned to clients if the vendor sends no `Retry-After`. Our own attempts have already taken about eight seconds."""
 
 Body = Mapping[str, Any]
-"""A JSON object as it came."""
+"""A decoded JSON object, not validated."""
 
 T = TypeVar("T")
 
@@ -39,33 +39,32 @@ log = structlog.get_logger(__name__)
 
 _TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*")
 
-# Each failed attempt is logged below, under the name of its operation. Stamina would log and count it again,
-# with "<context block>" for a name.
+# Failed attempts are logged in `_try_once`. Stamina's own hooks would log and count each again, as "<context block>".
 stamina.instrumentation.set_on_retry_hooks(())
 
 
 class ResponseError(ValueError):
-    """The answer is JSON, and not what the page of the operation promises."""
+    """The response is JSON, but does not match the vendor's documentation."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long one operation is tried. All but `attempts` are seconds."""
+    """The limits of one operation. All values except `attempts` are seconds."""
 
     attempts: int = 4
-    """Two failures in a row happen; four mean that it is down."""
+    """Two failures in a row are common; four mean an outage."""
     initial_wait: float = 0.1
     max_wait: float = 1.0
     jitter: float = 0.4
-    """Up to this much is added to each wait, so that those who failed together do not come back together."""
+    """The maximum random addition to each wait, so that clients that failed together do not retry together."""
     max_retry_after: float = 3.0
-    """When the vendor asks for more, the caller is told so instead: a person waits at the other end."""
+    """If `Retry-After` is longer, the operation fails with it at once: a person is waiting for the result."""
     total: float = 8.0
-    """Everything together: waits, attempts and signing anew. Shorter than common gateway timeouts."""
+    """For all attempts and waits together. Shorter than common gateway timeouts."""
 
 
 class AttemptError(Exception):
-    """One request that brought nothing usable. Its text is free of tokens."""
+    """One request failed. Tokens are removed from the message."""
 
     def __init__(
         self,
@@ -75,9 +74,9 @@ class AttemptError(Exception):
         retry_after: float | None = None,
         was_not_sent: bool = False,
     ) -> None:
-        """`status` is None when no answer came; `retry_after` is in seconds, from `Retry-After`.
+        """`status` is None without a response; `retry_after` is the `Retry-After` header in seconds.
 
-        `was_not_sent` is told by who knows that the request did not arrive.
+        `was_not_sent` means that the vendor certainly did not receive the request.
         """
         super().__init__(message)
         self.message = message
@@ -90,23 +89,23 @@ class AttemptError(Exception):
 
     @property
     def is_transient(self) -> bool:
-        """Another attempt may fare better: no answer, one in pieces, too many requests, a broken server."""
+        """Whether another attempt may succeed: after no response, an unusable 2xx response, 429, or 5xx."""
         return self.status is None or self.status == 429 or self.status >= 500 or 200 <= self.status < 300
 
     @property
     def may_have_succeeded(self) -> bool:
-        """The vendor may have done what was asked all the same."""
+        """Whether the vendor may have performed the operation despite the failure."""
         return self.is_transient and self.status != 429 and not self.was_not_sent
 
     @classmethod
     def without_answer(cls, error: httpx.RequestError) -> "AttemptError":
-        """The connection failed, broke or took too long."""
+        """For a connection that failed, broke, or timed out."""
         unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         return cls(sanitize_message(f"{type(error).__name__} {error}"), was_not_sent=unsent)
 
     @classmethod
     def with_status(cls, response: httpx.Response, now: datetime) -> "AttemptError":
-        """The answer has a status other than 2xx. `now` is what a `Retry-After` date is measured from."""
+        """For a status other than 2xx. A date in `Retry-After` is relative to `now`."""
         wait = parse_retry_after(response.headers.get("Retry-After"), now)
         return cls(
             _vendor_message(response),
@@ -117,7 +116,7 @@ class AttemptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
-    """What is said of an operation when it fails."""
+    """The description of an operation in logs and errors."""
 
     vendor: str
     operation: str
@@ -125,16 +124,16 @@ class ProviderCall:
 
 
 async def retry(call: ProviderCall, policy: RetryPolicy, attempt: Callable[[int], Awaitable[T]]) -> T:
-    """What `attempt` brings, called with 1 and, while it fails in a way that may pass, with 2, 3 and so on.
+    """The result of `attempt`, which is called with the numbers 1, 2, 3, and so on while its error is transient.
 
-    Raises the `AttemptError` of the last one; when the time is up, one without a status.
+    Raises the `AttemptError` of the last attempt, or one without a status after `policy.total` seconds.
     """
     try:
         async with asyncio.timeout(policy.total):
             return await _try_repeatedly(call, policy, attempt)
     except TimeoutError as error:
         log.warning("provider.timed_out", vendor=call.vendor, operation=call.operation, path=call.path)
-        raise AttemptError(f"not done within {policy.total:g} s") from error
+        raise AttemptError(f"not completed within {policy.total:g} s") from error
 
 
 async def _try_repeatedly(call: ProviderCall, policy: RetryPolicy, attempt: Callable[[int], Awaitable[T]]) -> T:
@@ -153,7 +152,7 @@ async def _try_repeatedly(call: ProviderCall, policy: RetryPolicy, attempt: Call
 
 
 def _wait_after(error: Exception, policy: RetryPolicy) -> bool | float:
-    """Seconds until the next attempt; True for the usual wait, False for giving up."""
+    """Seconds until the next attempt; True for the backoff of the policy, False for no further attempt."""
     if not isinstance(error, AttemptError) or not error.is_transient:
         return False
     if error.retry_after is None:
@@ -179,29 +178,29 @@ async def _try_once(call: ProviderCall, attempt: Callable[[int], Awaitable[T]], 
 
 
 def parse_response(response: httpx.Response, read: Callable[[Body], T]) -> T:
-    """What `read` makes of a 2xx answer. Raises `AttemptError` when it is cut short or lacks what matters."""
+    """Parse a 2xx response with `read`. Raises `AttemptError` if it is truncated or lacks a required field."""
     try:
         return read(_object(response))
     except ResponseError as error:
-        raise AttemptError(f"unusable answer: {error}", status=response.status_code) from error
+        raise AttemptError(f"unusable response: {error}", status=response.status_code) from error
     except ValueError as error:
-        raise AttemptError("unusable answer: not JSON", status=response.status_code) from error
+        raise AttemptError("unusable response: not JSON", status=response.status_code) from error
 
 
 def sanitize_message(text: str) -> str:
-    """One short line, with nothing in it that looks like a token."""
+    """One line of at most `MAX_MESSAGE_LENGTH` printable characters. Replaces everything that looks like a JWT."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return _TOKEN.sub("[token]", " ".join(printable.split()))[:MAX_MESSAGE_LENGTH]
 
 
 @cache
 def create_tls_context() -> ssl.SSLContext:
-    """One for all accounts: loading the certificates holds up the event loop for 20 ms."""
+    """Shared by all accounts, because loading the certificates blocks the event loop for 20 ms."""
     return httpx.create_ssl_context()
 
 
 def _vendor_message(response: httpx.Response) -> str:
-    """`message`, and the first of `details`, of an error body; empty when the body has another shape."""
+    """`message` and the first of `details` of an error body; empty if the body has another format."""
     try:
         body = _object(response)
     except ValueError:

@@ -1,7 +1,7 @@
-"""What reading and checking a webhook takes, whoever sent it.
+"""Verification and parsing of webhooks, for all vendors.
 
-A body may hold anything, also when its sender is known: people choose their own names. Nothing here, and nothing that
-is read with it, raises anything but `WebhookRefused` and `WebhookUnreadable`.
+A verified body is still untrusted input: participants choose their own names. The functions raise no errors except
+`WebhookRefused` and `WebhookUnreadable`.
 """
 
 import hmac
@@ -13,21 +13,21 @@ from typing import Any, NoReturn
 from videobroker.errors import WebhookRefused, WebhookUnreadable
 
 JsonObject = Mapping[str, Any]
-"""A JSON object as it came."""
+"""A decoded JSON object, not validated."""
 
 MAX_TEXT_LENGTH = 512
-"""Characters of an id or a name that is taken for one: the vendors' own have 36, people's user ids fewer than this."""
+"""Characters of an ID or a name. The vendors' IDs have 36, and our user IDs are shorter than this limit."""
 
 MAX_CLOCK_SKEW = timedelta(minutes=10)
-"""So far may the vendor's clock be before ours."""
+"""The most that the vendor's clock may be ahead of ours."""
 
 
 def parse_json_object(body: bytes) -> JsonObject:
-    """The object that the body is. Raises `WebhookUnreadable`."""
+    """Decode a body. Raises `WebhookUnreadable` if it is not a JSON object."""
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+        value = json.loads(body.decode("utf-8"), parse_constant=_reject_constant)
     except (ValueError, RecursionError):
-        # Said without the cause: it would quote the body.
+        # Without the cause, whose message quotes the body.
         raise WebhookUnreadable("The webhook is not JSON. Send the body as the provider made it.") from None
     if not isinstance(value, dict):
         raise WebhookUnreadable("The webhook is not a JSON object. Send the body as the provider made it.")
@@ -35,7 +35,7 @@ def parse_json_object(body: bytes) -> JsonObject:
 
 
 def require_text(body: JsonObject, key: str) -> str:
-    """The text under `key`. Raises `WebhookUnreadable` when there is none."""
+    """Like `get_text`, but raises `WebhookUnreadable` instead of returning None."""
     value = get_text(body, key)
     if value is None:
         raise WebhookUnreadable(f"The webhook has no {key}. Send the body as the provider made it.")
@@ -43,7 +43,7 @@ def require_text(body: JsonObject, key: str) -> str:
 
 
 def require_number(body: JsonObject, key: str) -> int:
-    """The whole number under `key`. Raises `WebhookUnreadable` when there is none, or one beyond 64 bits."""
+    """Like `get_number`, but raises `WebhookUnreadable` instead of returning None."""
     value = get_number(body, key)
     if value is None:
         raise WebhookUnreadable(f"The webhook has no {key}. Send the body as the provider made it.")
@@ -51,7 +51,7 @@ def require_number(body: JsonObject, key: str) -> int:
 
 
 def require_object(body: JsonObject, key: str) -> JsonObject:
-    """The object under `key`. Raises `WebhookUnreadable` when there is none."""
+    """The object under `key`. Raises `WebhookUnreadable` for a missing key or another type."""
     value = body.get(key)
     if not isinstance(value, dict):
         raise WebhookUnreadable(f"The webhook has no {key}. Send the body as the provider made it.")
@@ -59,9 +59,9 @@ def require_object(body: JsonObject, key: str) -> JsonObject:
 
 
 def get_text(body: JsonObject, key: str) -> str | None:
-    """The text under `key`, fit to be stored; None when there is none, an empty one, or one that is no name.
+    """The text under `key`; None if it is missing, empty, longer than `MAX_TEXT_LENGTH`, or not a string.
 
-    Unpaired surrogates and NUL, which no database takes and no honest name holds, are replaced.
+    Replaces unpaired surrogates and NUL, which PostgreSQL cannot store.
     """
     value = body.get(key)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT_LENGTH:
@@ -70,7 +70,7 @@ def get_text(body: JsonObject, key: str) -> str | None:
 
 
 def get_number(body: JsonObject, key: str) -> int | None:
-    """The whole number under `key`, of at most 64 bits with its sign; None when there is none."""
+    """The integer under `key`; None if it is missing, not an integer, or does not fit into 64 bits (signed)."""
     value = body.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         return None
@@ -78,16 +78,13 @@ def get_number(body: JsonObject, key: str) -> int | None:
 
 
 def require_digest(given: str | None, secret: str, body: bytes, algorithm: str) -> None:
-    """Make sure that `given` is the lower-case hex HMAC of the raw body. Raises `WebhookRefused`.
-
-    It takes as long for a wrong one as for the right one.
-    """
+    """Raises `WebhookRefused` unless `given` is the lower-case hex HMAC of the raw body. Runs in constant time."""
     expected = hmac.new(secret.encode(), body, algorithm).hexdigest()
     require_equal(given, expected)
 
 
 def require_equal(given: str | None, expected: str) -> None:
-    """Make sure that a header holds what it has to. Raises `WebhookRefused`, which tells neither."""
+    """Raises `WebhookRefused` unless the values are equal. Runs in constant time; the error contains neither value."""
     if given is None or not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
         raise WebhookRefused(
             "Webhook signature missing or invalid. Compare the secret at the provider with the account's, "
@@ -95,26 +92,31 @@ def require_equal(given: str | None, expected: str) -> None:
         )
 
 
-def require_fresh(sent_at: datetime | None, longest: timedelta, now: datetime) -> None:
-    """Make sure that a webhook was sent at most `longest` ago, and not in the future. Raises `WebhookUnreadable`.
+def require_fresh(sent_at: datetime | None, max_age: timedelta, now: datetime) -> None:
+    """Raises `WebhookUnreadable` if the webhook is older than `max_age`, or from the future by `MAX_CLOCK_SKEW`.
 
-    One that does not tell is taken for fresh.
+    A webhook without a timestamp is accepted.
     """
     if sent_at is None:
         return
-    if now - sent_at > longest:
-        raise WebhookUnreadable(f"The webhook is older than {longest}. What it tells is found out by asking.")
+    if now - sent_at > max_age:
+        raise WebhookUnreadable(
+            f"The webhook is older than {max_age}. Its content is fetched from the provider instead."
+        )
     if sent_at - now > MAX_CLOCK_SKEW:
-        raise WebhookUnreadable("The webhook was sent in the future. Set this machine's clock (NTP).")
+        raise WebhookUnreadable("The webhook was sent in the future. Check the clock of this machine (NTP).")
 
 
 def parse_unix_seconds(seconds: int | None) -> datetime | None:
-    """The moment of a Unix time in whole seconds; None for one before 1970, none, or one beyond all calendars."""
+    """The UTC time of a Unix time in seconds; None for zero, before 1970, and after the year 9999."""
     return parse_unix_milliseconds(None if seconds is None else seconds * 1000)
 
 
 def parse_unix_milliseconds(milliseconds: int | None) -> datetime | None:
-    """The moment of a Unix time in milliseconds; None as for `parse_unix_seconds`. Zero means that nobody knows."""
+    """The UTC time of a Unix time in milliseconds; None for zero, before 1970, and after the year 9999.
+
+    The vendors send zero for an unknown time.
+    """
     if milliseconds is None or not 0 < milliseconds <= _LAST_MS:
         return None
     return _EPOCH + timedelta(milliseconds=milliseconds)
@@ -125,5 +127,5 @@ _LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999."""
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not valid JSON")

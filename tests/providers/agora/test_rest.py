@@ -389,7 +389,7 @@ async def test_nothing_secret_is_logged_printed_or_raised(
     with capture_logs() as logs, pytest.raises(AgoraUnauthorized, match="AGORA_CUSTOMER_SECRET") as refused:
         await rest.close_room("room-1")
     assert [(entry["operation"], entry["status"], entry["event"]) for entry in logs] == [
-        ("keep_out", 401, "provider.request_failed")
+        ("ban", 401, "provider.request_failed")
     ]
     shown = vendor.calls.last.request.headers["Authorization"].split(" ")[1]
     said = f"{logs} {caplog.text} {refused.value!r} {refused.value.detail} {rest!r} {rest.__dict__}"

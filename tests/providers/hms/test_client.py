@@ -229,7 +229,7 @@ async def test_an_operation_ends_when_its_time_is_up(keys: AccountKeys, clock: C
     silence = Silence()
     vendor.post("/rooms").mock(side_effect=silence)
     client = HmsClient(API, ManagementTokens(keys, clock), clock, retry_policy=RetryPolicy(total=0.02))
-    with pytest.raises(ProviderUnavailable, match=r"not done within 0.02 s"):
+    with pytest.raises(ProviderUnavailable, match=r"not completed within 0.02 s"):
         await client.create_room("lesson-0042", None)
     assert silence.requests == 1
     await client.aclose()

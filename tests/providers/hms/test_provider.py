@@ -500,7 +500,7 @@ def test_a_wrong_set_up_is_named_and_not_repeated(
     ("given_settings", "verdict", "says"),
     [
         ({}, CheckStatus.WARNING, "None are taken"),
-        ({"webhook_secret": "s"}, CheckStatus.WARNING, "the dashboard has to"),
+        ({"webhook_secret": "s"}, CheckStatus.WARNING, "set it in the dashboard"),
         ({"webhook_signing_secret": "s"}, CheckStatus.WARNING, "signature"),
         (HOOK, CheckStatus.OK, "https://broker.example/hooks/100ms"),
         ({**HOOK, "room_id": ROOM}, CheckStatus.WARNING, "fixed room"),

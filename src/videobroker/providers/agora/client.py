@@ -1,4 +1,4 @@
-"""Agora's REST API for channels: the operations we use, each tried a few times within a bounded while.
+"""Client of Agora's REST API for channels, with retries, a fallback host, and a rate limit.
 
 Source: the pages "Channel management overview", "Create, Get, Delete banning rule", "Query channel list", "Query user
 list", "Query user status" and "Ensure service reliability" of the Agora docs.
@@ -37,33 +37,33 @@ from videobroker.providers.retrying import (
 )
 
 HOSTS = ("https://api.agora.io", "https://api.sd-rtn.com")
-"""Either serves every account; each is the other's fallback."""
+"""Both hosts serve all accounts. Attempts alternate between them."""
 
 CONNECT_SECONDS = 2.0
-"""Reaching a healthy host takes well under one second from anywhere."""
+"""A healthy host accepts connections in well under a second."""
 
 QUERY_SECONDS = 5.0
-"""For each read and write of a question: the least that the vendor asks for, and somebody is waiting."""
+"""Per read and write of a query. The minimum that Agora recommends, because a person is waiting."""
 
 RULE_SECONDS = 20.0
-"""The same where a rule is made or lifted: what the vendor recommends."""
+"""Per read and write of a request that creates or deletes a rule. Recommended by Agora."""
 
 POOL_SECONDS = 5.0
 MAX_CONNECTIONS = 20
 
 MAX_CALLS_PER_SECOND = 10
-"""Of one account, everything together. The vendor allows 10 of each kind, and 20 queries."""
+"""Per account, all operations together. Agora allows 10 of each kind, and 20 queries."""
 
 QUERY_RETRY_POLICY = RetryPolicy(attempts=4, initial_wait=0.3, max_wait=2.0, total=10.0)
 RULE_RETRY_POLICY = RetryPolicy(attempts=4, initial_wait=1.0, max_wait=6.0, total=25.0)
-"""The vendor asks for waits of 1, 3 and 6 seconds. Shorter than common gateway timeouts."""
+"""Agora recommends waits of 1, 3, and 6 seconds. The total is shorter than common gateway timeouts."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerKeys:
-    """The customer id and secret of one Agora account: another pair than a project's app id and certificate."""
+    """Customer ID and secret of an Agora account, for the REST API. Not the app ID and certificate of a project."""
 
     customer_id: str
     customer_secret: str = field(repr=False)
@@ -71,7 +71,7 @@ class CustomerKeys:
 
 @dataclass(frozen=True, slots=True)
 class AgoraOperation(Generic[T]):
-    """One thing to ask of Agora: the request, and how its answer is read."""
+    """A request to Agora, and the parser of its response. `seconds` is the timeout per read and write."""
 
     name: str
     method: str
@@ -84,11 +84,11 @@ class AgoraOperation(Generic[T]):
 
 
 class AgoraClient:
-    """One project's way to the REST API.
+    """The REST API for one project. Methods may be called concurrently.
 
-    Operations raise `ProviderUnavailable` when Agora, after retries, still cannot be reached, is overloaded or
-    answers in pieces, and `ProviderRefused` for anything else but success: `WrongCredentials` on 401 and 403,
-    `AgoraBadRequest` on 400, `AgoraNotFound` on 404.
+    After the last retry, methods raise `ProviderUnavailable` if Agora is unreachable, overloaded, or sends unusable
+    responses. Other failures raise `ProviderRefused`: `AgoraBadRequest` for 400, `AgoraUnauthorized` for 401 and 403,
+    `AgoraNotFound` for 404.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class AgoraClient:
         hosts: tuple[str, ...] = HOSTS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`hosts` are asked in turn, from attempt to attempt. `transport` replaces the network."""
+        """Attempts alternate between `hosts`. `transport` replaces the network in tests."""
         self._app_id = app_id
         self._clock = clock
         self._hosts = hosts
-        self._pace = RateLimiter(MAX_CALLS_PER_SECOND)
+        self._rate_limiter = RateLimiter(MAX_CALLS_PER_SECOND)
         self._http = httpx.AsyncClient(
             auth=httpx.BasicAuth(keys.customer_id, keys.customer_secret),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=MAX_IDLE_SECONDS),
@@ -113,70 +113,69 @@ class AgoraClient:
         )
 
     async def kick(self, channel: str, uid: int) -> None:
-        """Put somebody out of the channel once: they may come back. Safe to repeat."""
+        """Disconnect a participant once. They can rejoin. Idempotent."""
         rule = {**self._rule(channel, uid), "time": 0}
         await self._perform(self._rule_operation("kick", "POST", ignore_body, rule))
 
     async def ban(self, channel: str, uid: int | None, seconds: int) -> int:
-        """Put somebody, or without `uid` everybody, out of the channel and keep them out; the id of the rule.
+        """Disconnect a participant, or everyone if `uid` is None, and refuse them for `seconds`. Returns the rule's ID.
 
-        After an attempt of which nobody knows whether it did its work, the rules are searched before another is
-        made: of several that fit, the one with the highest id is taken for it. The list may miss rules, so there may
-        be one more than is known.
+        If an attempt may have succeeded without a response, the next one searches for the rule before it creates
+        another; with several matches, the highest ID is used. Agora's list can be incomplete, so a second rule is
+        possible.
         """
         body = {**self._rule(channel, uid), "time_in_seconds": seconds}
-        operation = self._rule_operation("keep_out", "POST", read_rule_id, body)
-        doubtful = False
+        operation = self._rule_operation("ban", "POST", read_rule_id, body)
+        may_exist = False
 
         async def attempt(number: int) -> int:
-            nonlocal doubtful
-            if doubtful and (made := await self._newest_rule(channel, uid, number)):
-                return made
+            nonlocal may_exist
+            if may_exist and (existing := await self._newest_rule(channel, uid, number)):
+                return existing
             try:
                 return await self._send(operation, number)
             except AttemptError as failure:
-                doubtful = doubtful or failure.may_have_succeeded
+                may_exist = may_exist or failure.may_have_succeeded
                 raise
 
-        return await self._persist(operation, attempt)
+        return await self._retry(operation, attempt)
 
     async def list_rules(self) -> tuple[BanningRule, ...]:
-        """The rules of the project, as far as Agora tells: the list is of low priority there, and may miss some."""
+        """The rules of the project. Agora gives this list a low priority, so it can be incomplete."""
         return await self._perform(self._list_operation())
 
     async def delete_rule(self, rule: int) -> None:
-        """Take a rule away. One that is over is not an error."""
+        """Delete a rule. An expired or deleted rule is not an error."""
         body = {"appid": self._app_id, "id": rule}
         try:
-            await self._perform(self._rule_operation("lift", "DELETE", ignore_body, body))
+            await self._perform(self._rule_operation("delete_rule", "DELETE", ignore_body, body))
         except AgoraNotFound:
             return
         except AgoraBadRequest:
-            # What Agora answers for a rule that is over is not documented.
-            if any(known.id == rule for known in await self.list_rules()):
+            # The response for an expired rule is not documented.
+            if any(listed.id == rule for listed in await self.list_rules()):
                 raise
 
     async def list_users(self, channel: str) -> tuple[ChannelUser, ...]:
-        """The people in the channel, in either profile; none when there is no channel."""
+        """The participants in the channel, in either channel profile. Empty if there is no channel."""
         path = _path("channel", "user", self._app_id, channel)
-        return await self._perform(AgoraOperation("list_people", "GET", path, read_channel_users))
+        return await self._perform(AgoraOperation("list_users", "GET", path, read_channel_users))
 
     async def get_user_status(self, channel: str, uid: int) -> UserStatus | None:
-        """What is known of somebody in the channel; None when they are not there."""
+        """Role and join time of a participant; None if they are not in the channel."""
         path = _path("channel", "user", "property", self._app_id, str(uid), channel)
-        return await self._perform(AgoraOperation("get_property", "GET", path, read_user_status))
+        return await self._perform(AgoraOperation("get_user_status", "GET", path, read_user_status))
 
     async def list_channels(self) -> None:
-        """Ask for the channels, to see whether the credentials are good."""
+        """Query the channel list and discard it. Shows whether the credentials are accepted."""
         path, query = _path("channel", self._app_id), {"page_no": "0", "page_size": "1"}
         await self._perform(AgoraOperation("list_channels", "GET", path, ignore_body, query=query))
 
     async def aclose(self) -> None:
-        """Close the connections."""
         await self._http.aclose()
 
     def _rule(self, channel: str, uid: int | None) -> dict[str, Any]:
-        # A rule without a channel would reach into all of them, and one for uid 0 is not documented.
+        # A rule without a channel would apply to all channels. The effect of uid 0 is not documented.
         if not channel or uid == 0:
             raise ValueError("a rule needs a channel, and a uid that is not 0")
         person = {} if uid is None else {"uid": uid}
@@ -192,13 +191,13 @@ class AgoraClient:
         return AgoraOperation("list_rules", "GET", _path("kicking-rule"), read_rules, query={"appid": self._app_id})
 
     async def _newest_rule(self, channel: str, uid: int | None, number: int) -> int | None:
-        known = await self._send(self._list_operation(), number)
-        return max((rule.id for rule in known if rule.bans(channel, uid)), default=None)
+        rules = await self._send(self._list_operation(), number)
+        return max((rule.id for rule in rules if rule.bans(channel, uid)), default=None)
 
     async def _perform(self, operation: AgoraOperation[T]) -> T:
-        return await self._persist(operation, lambda number: self._send(operation, number))
+        return await self._retry(operation, lambda number: self._send(operation, number))
 
-    async def _persist(self, operation: AgoraOperation[T], attempt: Callable[[int], Awaitable[T]]) -> T:
+    async def _retry(self, operation: AgoraOperation[T], attempt: Callable[[int], Awaitable[T]]) -> T:
         call = ProviderCall("Agora", operation.name, operation.path)
         try:
             return await retry(call, operation.retry_policy, attempt)
@@ -206,7 +205,7 @@ class AgoraClient:
             raise provider_error(failure, operation.name) from failure
 
     async def _send(self, operation: AgoraOperation[T], number: int) -> T:
-        await self._pace.wait()
+        await self._rate_limiter.wait()
         host = self._hosts[(number - 1) % len(self._hosts)]
         timeout = httpx.Timeout(operation.seconds, connect=CONNECT_SECONDS, pool=POOL_SECONDS)
         try:
@@ -226,5 +225,5 @@ class AgoraClient:
 
 
 def _path(*segments: str) -> str:
-    # Names of channels may hold spaces and any of #?%&.
+    # Channel names can contain spaces and any of #?%&.
     return "/dev/v1/" + "/".join(quote(segment, safe="") for segment in segments)

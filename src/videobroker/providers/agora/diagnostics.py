@@ -1,4 +1,4 @@
-"""What is right and wrong with an Agora account."""
+"""Checks of an Agora account."""
 
 from collections.abc import Collection
 
@@ -10,10 +10,10 @@ from videobroker.providers.agora.rtc_token import Role
 
 
 def examine_roles(roles: Collection[str]) -> list[CheckResult]:
-    """Whether Agora has the roles, and whether they mean anything."""
-    findings = []
+    """Whether Agora has the roles. Also warns that a subscriber can publish without co-host authentication."""
+    results = []
     if unknown := sorted(set(roles) - {role.value for role in Role}):
-        findings.append(
+        results.append(
             failed(
                 "agora roles",
                 f"Agora has no role {', '.join(unknown)}.",
@@ -21,41 +21,41 @@ def examine_roles(roles: Collection[str]) -> list[CheckResult]:
             )
         )
     if Role.SUBSCRIBER in roles:
-        findings.append(
+        results.append(
             warning(
                 "agora co-host authentication",
-                "Subscribers can publish until co-host authentication is on for the project.",
-                "Switch it on in Agora's console; it cannot be seen from here.",
+                "Subscribers can publish until co-host authentication is enabled for the project.",
+                "Enable it in the Agora console. This check cannot read the setting.",
             )
         )
-    return findings
+    return results
 
 
 async def examine_rest(client: AgoraClient | None) -> CheckResult:
-    """Whether channels can be closed and people put out: the channel list is asked for once."""
+    """Whether the credentials for the REST API are set and accepted. Sends one request."""
     check = "agora customer credentials"
     if client is None:
         return warning(
             check,
-            "There are none: no channel can be closed, nobody put out, and nobody asked who is there.",
-            "Set AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET, from the console's page RESTful API.",
+            "None are set: channels cannot be closed, and participants cannot be removed or listed.",
+            "Set AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET, from the page RESTful API of the console.",
         )
     try:
         await client.list_channels()
     except AgoraUnauthorized as error:
-        return failed(check, error.detail, "Copy them again from the console's page RESTful API.")
+        return failed(check, error.detail, "Copy them again from the page RESTful API of the console.")
     except ProviderError as error:
-        return failed(check, error.detail, "See whether this machine reaches the API, and try again.")
-    return ok(check, "Agora takes them.")
+        return failed(check, error.detail, "Check whether this machine can reach the API, and try again.")
+    return ok(check, "Agora accepts them.")
 
 
 def examine_webhooks(secret: str | None) -> CheckResult:
-    """Whether Agora can tell us who comes and goes. What its console holds cannot be seen from here."""
+    """Whether Agora can send us webhooks. The settings in its console cannot be read."""
     check = "agora webhooks"
     if secret is not None:
-        return ok(check, "They are taken when they are signed with the Notifications secret.")
+        return ok(check, "They are accepted if they are signed with the Notifications secret.")
     return warning(
         check,
-        "None are taken: who comes and goes is only known by asking.",
-        "Configure Notifications for the project in Agora's console, and set AGORA_NOTIFICATIONS_SECRET.",
+        "None are taken: participants are only found by polling.",
+        "Configure Notifications for the project in the Agora console, and set AGORA_NOTIFICATIONS_SECRET.",
     )

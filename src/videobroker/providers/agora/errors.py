@@ -1,4 +1,4 @@
-"""Which of our errors a failure of Agora's REST API becomes.
+"""Maps failures of Agora's REST API to errors of this service.
 
 Source: the pages "Response status codes" and "Ensure service reliability" of the Agora docs.
 """
@@ -7,21 +7,21 @@ from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailab
 from videobroker.providers.retrying import DEFAULT_RETRY_AFTER_SECONDS, AttemptError
 
 _ADVICE = {
-    400: "check app_id (AGORA_APP_ID): it has to be a project of the account",
-    401: "check the customer id and secret (AGORA_CUSTOMER_ID, AGORA_CUSTOMER_SECRET), and that the app id is of "
-    "the same account",
-    403: "the customer id lacks the permission",
+    400: "check app_id (AGORA_APP_ID): it must be a project of the account",
+    401: "check the customer ID and secret (AGORA_CUSTOMER_ID, AGORA_CUSTOMER_SECRET), and that the app ID belongs "
+    "to the same account",
+    403: "the customer ID lacks the permission",
     404: "check api_url (AGORA_API_URL)",
 }
-_OTHER_ADVICE = "sending the same again will not help"
+_OTHER_ADVICE = "a repetition will not help"
 
 
 class AgoraNotFound(ProviderRefused):
-    """The video provider does not know this."""
+    """The video provider does not have this resource."""
 
 
 class AgoraBadRequest(ProviderRefused):
-    """The video provider does not understand this."""
+    """The video provider rejects the request as malformed."""
 
 
 class AgoraUnauthorized(ProviderRefused):
@@ -37,7 +37,7 @@ _REFUSALS: dict[int | None, type[ProviderRefused]] = {
 
 
 def provider_error(failure: AttemptError, operation: str) -> ProviderError:
-    """Our error for an operation whose last attempt ended in `failure`."""
+    """The error to raise after the last attempt of an operation failed."""
     if failure.is_transient:
         return ProviderUnavailable(
             f"Agora did not complete {operation} ({failure}). Try again later.",

@@ -1,7 +1,7 @@
-"""Agora as a provider.
+"""The Agora provider.
 
-A channel exists as soon as somebody joins it, so opening one and signing for it asks nobody. Shutting it, putting
-people out and seeing who is there goes through the REST API, which takes credentials of its own.
+A channel exists once someone joins it, so opening one and signing tokens need no requests. Closing a channel, removals,
+and presence use the REST API, which has its own credentials.
 """
 
 import re
@@ -41,7 +41,7 @@ from videobroker.providers.contract import (
 )
 
 MIN_BAN_SECONDS = 10
-"""Seconds; Agora lengthens what is shorter."""
+"""Agora extends shorter bans to this."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -50,19 +50,19 @@ _RULE_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 _NEED_REST = frozenset({Capability.CLOSE_ROOM, Capability.REMOVE_PERSON, Capability.BAN, Capability.PRESENCE})
-_NO_CODES = "Agora has no room codes. Ask for the surface sdk."
+_NO_CODES = "Agora has no room codes. Request the surface sdk."
 
 
 def secure_salt() -> int:
-    """A number from 1 to 99999999 that nobody can foretell."""
+    """A cryptographically random number from 1 to 99999999."""
     return secrets.randbelow(MAX_SALT) + 1
 
 
 class AgoraProvider:
-    """One Agora project: signs RTC tokens for its channels.
+    """The provider for one Agora project.
 
-    The room id is the channel, the provider roles are "publisher" and "subscriber". Agora lets a subscriber
-    publish as well until co-host authentication is switched on for the project in its console.
+    Room IDs are channel names; provider roles are "publisher" and "subscriber". Subscribers can publish too, unless
+    co-host authentication is enabled for the project in the Agora console.
     """
 
     name: ProviderName = ProviderName.AGORA
@@ -84,11 +84,11 @@ class AgoraProvider:
         notifications_secret: str | None = None,
         page_url: str | None = None,
     ) -> None:
-        """App id and certificate are 32 hexadecimal characters, from the project's page in the console.
+        """App ID and certificate are 32 hexadecimal characters, from the project's page in the console.
 
-        `clock` tells the present moment, aware, in UTC; `draw_salt` gives a new number from 1 to 99999999 for each
-        token. Without `client`, the way to the REST API, channels are never shut. `page_url` is a page that shows the
-        call to whoever hands it the credentials: the sandbox's. Raises `ProviderNotConfigured`.
+        `clock` returns the current time in UTC, with its time zone. `draw_salt` returns a new number from 1 to 99999999
+        for each token. Without `client`, the capabilities that need the REST API are missing. `page_url` is a page that
+        shows the call with the credentials, such as the sandbox's. Raises `ProviderNotConfigured`.
         """
         self._app_id = _hex_32("app_id", app_id)
         self._app_certificate = _hex_32("app_certificate", app_certificate)
@@ -110,11 +110,12 @@ class AgoraProvider:
     ) -> "AgoraProvider":
         """The provider of an account.
 
-        Required settings: `app_id`, `app_certificate`. Optional: `customer_id` and `customer_secret` (both or
-        neither; else no channel can be shut), `notifications_secret` (else no webhooks), `api_url` (of the REST API),
-        `sign_prebuilt_url` (a page that shows the call; Agora itself has none).
-        Empty counts as missing. `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
-        Raises `ProviderNotConfigured` naming what is wrong.
+        Required settings: `app_id`, `app_certificate`. Optional: `customer_id` and `customer_secret` (both or neither,
+        for the REST API), `notifications_secret` (for webhooks), `api_url` (of the REST API), `prebuilt_url` (a page
+        that shows the call; Agora itself has none). An empty value counts as missing.
+
+        `clock` returns the current time in UTC, with its time zone. `transport` replaces the network in tests. Raises
+        `ProviderNotConfigured` with the name of the wrong setting.
         """
         given = {key: value.strip() for key, value in settings.items() if value.strip()}
         app_id, keys = _hex_32("app_id", _setting(given, "app_id")), _customer_keys(given)
@@ -132,48 +133,47 @@ class AgoraProvider:
         return f"AgoraProvider(app_id={self._app_id!r})"
 
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
-        """`name` itself: a channel needs no preparation. One that was closed is let go of first.
+        """`name` itself. Only a channel that was closed needs requests.
 
-        With `closure` every rule that shuts the channel is lifted: those it names, and any other that Agora lists,
-        for closing twice makes two. Source: the pages "Delete banning rule" and "Get banning rules" of the Agora docs.
-        Raises `ProviderRefused` when a channel cannot be called that.
+        With `closure`, deletes all rules that close the channel: those in `closure`, and others that Agora lists,
+        because closing twice creates two. Raises `ProviderRefused` for an invalid channel name. Source: the pages
+        "Delete banning rule" and "Get banning rules" of the Agora docs.
         """
         channel = _channel(name)
-        # Without customer credentials nothing can have been shut of which we do not know.
+        # An empty `closure`: a rule may exist whose ID is unknown, but only if we have a client to create one.
         if closure or (closure is not None and self._client is not None):
-            await self._let_in(channel, [_rule_id(part) for part in closure.split(",")] if closure else [])
+            await self._delete_rules(channel, [_rule_id(part) for part in closure.split(",")] if closure else [])
         return channel
 
     async def issue_codes(self, room_id: str) -> Mapping[str, str]:
-        """Refused: Agora knows no room codes."""
+        """Raises `ProviderRefused`: Agora has no room codes."""
         raise ProviderRefused(_NO_CODES)
 
     async def replace_code(self, room_id: str, role: str, code: str) -> str:
-        """Refused: Agora knows no room codes."""
+        """Raises `ProviderRefused`: Agora has no room codes."""
         raise ProviderRefused(_NO_CODES)
 
     async def count_codes_left(self, room_id: str) -> int:
-        """Refused: Agora has no room codes."""
+        """Raises `ProviderRefused`: Agora has no room codes."""
         raise ProviderRefused(_NO_CODES)
 
     async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
-        """Put everybody out of the channel and keep it shut for a day: no token that was issued lives longer.
+        """Disconnect everyone, and refuse joins for one day, by when all issued tokens have expired.
 
-        Answers the id of the rule. Closing again makes another rule, of another id; `open_room` finds both. There are
-        no codes. Source: the page "Create banning rule" of the Agora docs.
-        Refused without customer credentials: then a channel is never shut, it empties.
+        Returns the ID of the rule. A repetition creates another rule; `open_room` deletes both. Raises
+        `ProviderRefused` without customer credentials. Source: the page "Create banning rule" of the Agora docs.
         """
         client = self._rest("close a channel")
         return str(await client.ban(_channel(room_id), None, MAX_LIFETIME_SECONDS))
 
     async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
-        """Disconnect this uid from the channel and, with `until`, keep it out: 10 seconds at least, a day at most.
+        """Disconnect the uid and, with `until`, refuse it for at least 10 seconds and at most one day.
 
-        The rule ends by itself. Somebody who is disconnected just now is missed when nothing keeps them out.
-        Source: the page "Create banning rule" of the Agora docs.
-        Refused without customer credentials, and for anything but a uid from 1 to 2^32-1: the rule would hit everybody.
+        The ban expires at Agora. Without `until`, a participant who is reconnecting at the moment is missed. Raises
+        `ProviderRefused` without customer credentials, and for values other than a uid from 1 to 2^32-1, which would
+        ban everyone. Source: the page "Create banning rule" of the Agora docs.
         """
-        client, channel, uid = self._rest("put somebody out"), _channel(room_id), _uid(provider_user_id)
+        client, channel, uid = self._rest("remove a participant"), _channel(room_id), _uid(provider_user_id)
         if until is None:
             await client.kick(channel, uid)
             return
@@ -181,39 +181,41 @@ class AgoraProvider:
         await client.ban(channel, uid, min(max(seconds, MIN_BAN_SECONDS), MAX_LIFETIME_SECONDS))
 
     async def fetch_presence(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
-        """Who is in the channel now; always one, with nobody in it when the channel is empty.
+        """One report of the participants in the channel now, possibly none.
 
-        Agora tells nothing of the past, so `since` asks for nothing. When they came is told for the first 50 people.
+        `since` has no effect: Agora has no history. The join time is known for the first 50 participants.
         Source: the pages "Query user list" and "Query user status" of the Agora docs.
         """
-        return [await fetch_presence(self._rest("tell who is there"), _channel(room_id), taken_at=self._clock())]
+        return [
+            await fetch_presence(
+                self._rest("list the participants of a channel"), _channel(room_id), taken_at=self._clock()
+            )
+        ]
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
-        """Read a webhook with a good signature that was sent within the last hour.
+        """Verify the signature, accept webhooks of the last hour, and parse them.
 
-        `Agora-Signature-V2` counts where it is there, else `Agora-Signature`. Source: the page "Receive notifications
-        about channel events" of the Agora docs.
+        If `Agora-Signature-V2` is present, only it counts; otherwise `Agora-Signature`. Source: the page "Receive
+        notifications about channel events" of the Agora docs.
         """
         return verify_webhook(self._notifications_secret, headers, body, now=now)
 
     def read(self, body: bytes) -> ProviderWebhook:
-        """Read a webhook that was verified before, however old. Source: the page "Channel event types"."""
+        """Parse a verified webhook of any age. Source: the page "Channel event types" of the Agora docs."""
         return read_webhook(body)
 
     def sign(self, room_id: str, seat: CredentialRequest) -> IssuedCredentials:
-        """Credentials for exactly this channel and uid, over by `seat.expires_at` at the latest.
+        """An RTC token for this channel and uid only, which expires by `seat.expires_at`.
 
-        Token and privileges end together, after the whole seconds between `issued_at` and `expires_at`
-        (1 to 86400). The token is remembered as "<issue in Unix seconds>-<salt>": stable, and no secret.
-
-        Raises `ProviderRefused` when the role, the uid, the lifetime or the channel cannot be.
+        Times are truncated to seconds. Token and privileges expire together, after 1 to 86400 seconds. The token ID is
+        "<issue in Unix seconds>-<salt>". Raises `ProviderRefused` for an invalid role, uid, lifetime, or channel.
         """
         if seat.uid is None:
-            raise ProviderRefused("An Agora token needs the uid of its person.")
+            raise ProviderRefused("An Agora token needs a uid.")
         try:
             token = self._token(room_id, seat, seat.uid)
         except TokenInputError as error:
-            raise ProviderRefused(f"No Agora token can be made of this: {error}.") from error
+            raise ProviderRefused(f"Agora cannot issue this token: {error}.") from error
         credentials = ChannelCredentials(
             token=token.encode(self._app_certificate),
             channel=room_id,
@@ -224,13 +226,13 @@ class AgoraProvider:
         return IssuedCredentials(credentials, token_id=f"{token.issue_ts}-{token.salt}")
 
     def sign_prebuilt(self, room_id: str, code: str, seat: CredentialRequest) -> IssuedCredentials:
-        """Refused: Agora has no ready-made page."""
-        raise ProviderRefused("Agora has no ready-made page. Ask for the surface sdk.")
+        """Raises `ProviderRefused`: Agora has no ready-made page."""
+        raise ProviderRefused("Agora has no ready-made page. Request the surface sdk.")
 
     async def examine(self, roles: Collection[str]) -> list[CheckResult]:
-        """The roles, the customer credentials, the webhooks. The certificate is checked only when somebody joins."""
+        """Check roles, customer credentials, and webhooks. Agora checks the certificate only at a join."""
         return [
-            ok("agora account", "App id and certificate have the right form."),
+            ok("agora account", "App ID and certificate have the right format."),
             *examine_roles(roles),
             await examine_rest(self._client),
             examine_webhooks(self._notifications_secret),
@@ -244,17 +246,17 @@ class AgoraProvider:
     def _rest(self, purpose: str) -> AgoraClient:
         if self._client is None:
             raise ProviderRefused(
-                f"This Agora account cannot {purpose}: set its customer_id and customer_secret. Until then, let the "
-                "tokens expire: keep their lifetime short."
+                f"This Agora account cannot {purpose}: set its customer_id and customer_secret. Until then, "
+                "use short token lifetimes."
             )
         return self._client
 
-    async def _let_in(self, channel: str, known: Collection[int]) -> None:
+    async def _delete_rules(self, channel: str, known_ids: Collection[int]) -> None:
         client = self._rest("open a channel that was closed")
-        for rule in known:
-            await client.delete_rule(rule)
+        for rule_id in known_ids:
+            await client.delete_rule(rule_id)
         for listed in await client.list_rules():
-            if listed.bans(channel, None) and listed.id not in known:
+            if listed.bans(channel, None) and listed.id not in known_ids:
                 await client.delete_rule(listed.id)
 
     def _token(self, room_id: str, seat: CredentialRequest, uid: int) -> AccessToken:
@@ -284,20 +286,20 @@ def _channel(name: str) -> str:
     except TokenInputError as error:
         raise ProviderRefused(f"Agora cannot open this room: {error}.") from error
     if set(channel) == {"."}:
-        # In the path of a request it would mean another place.
-        raise ProviderRefused("Agora cannot open this room: the name of a channel is not only dots.")
+        # In a URL path, such a segment would be resolved as a relative reference.
+        raise ProviderRefused("Agora cannot open this room: the name of a channel must not consist of dots only.")
     return channel
 
 
 def _uid(text: str) -> int:
     if not _UID.fullmatch(text) or int(text) > MAX_UID:
-        raise ProviderRefused(f"Agora knows people by a uid from 1 to {MAX_UID}, in decimal digits.")
+        raise ProviderRefused(f"An Agora uid must be a number from 1 to {MAX_UID}, in decimal digits.")
     return int(text)
 
 
 def _rule_id(text: str) -> int:
     if not _RULE_ID.fullmatch(text):
-        raise ProviderRefused("This is no id of a rule of Agora's: it has to be a whole number.")
+        raise ProviderRefused("The ID of an Agora rule must be a positive whole number.")
     return int(text)
 
 
@@ -313,15 +315,15 @@ def _hosts(given: Mapping[str, str]) -> tuple[str, ...]:
     if address is None:
         return HOSTS
     if not address.startswith(("https://", "http://")):
-        raise ProviderNotConfigured("api_url of the Agora account has to start with https:// (or http://).")
-    # The other host serves the same accounts as the default one, and no others.
+        raise ProviderNotConfigured("api_url of the Agora account must start with https:// (or http://).")
+    # The fallback host serves the same accounts as the default host only.
     return HOSTS if address.rstrip("/") == HOSTS[0] else (address.rstrip("/"),)
 
 
 def _page_url(given: Mapping[str, str]) -> str | None:
     address = given.get("prebuilt_url")
     if address is not None and not address.startswith(("https://", "http://")):
-        raise ProviderNotConfigured("prebuilt_url of the Agora account has to start with https:// (or http://).")
+        raise ProviderNotConfigured("prebuilt_url of the Agora account must start with https:// (or http://).")
     return address
 
 
@@ -334,5 +336,5 @@ def _setting(settings: Mapping[str, str], name: str) -> str:
 
 def _hex_32(setting: str, value: str) -> str:
     if not encoding.is_hex_32(value):
-        raise ProviderNotConfigured(f"The setting {setting} of the Agora account has to be 32 hexadecimal characters.")
+        raise ProviderNotConfigured(f"The setting {setting} of the Agora account must be 32 hexadecimal characters.")
     return value

@@ -1,4 +1,6 @@
-"""What Agora's REST API answers, as far as we use it.
+"""Responses of Agora's REST API, reduced to the fields that we use.
+
+The parsers raise `ResponseError` if a required field is missing.
 
 Source: the pages "Create banning rule", "Get banning rules", "Query user list" and "Query user status" of the
 Agora docs.
@@ -14,42 +16,42 @@ from videobroker.providers.retrying import Body, ResponseError
 from videobroker.providers.webhook_parsing import get_number, parse_unix_seconds
 
 JOIN_PRIVILEGE = "join_channel"
-"""The privilege without which nobody enters."""
+"""The privilege that a ban takes away."""
 
 _ROLES = {1: Role.PUBLISHER, 2: Role.PUBLISHER, 3: Role.SUBSCRIBER}
-"""Communication user, host, audience; 0 is unknown."""
+"""1: user of the communication profile, 2: host, 3: audience, 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class BanningRule:
-    """Whom Agora keeps out of a channel."""
+    """A rule that bans one uid, one IP address, or everyone from a channel."""
 
     id: int
     channel: str | None
     uid: int | None
-    """None for a rule that does not ask who."""
+    """None if the rule does not depend on the uid."""
     address: str | None
     privileges: frozenset[str]
 
     def bans(self, channel: str, uid: int | None) -> bool:
-        """Whether this keeps exactly this person, or without `uid` everybody, out of exactly this channel."""
+        """Whether the rule bans exactly this uid, or for None everyone, from exactly this channel."""
         return (self.channel, self.uid, self.address) == (channel, uid, None) and JOIN_PRIVILEGE in self.privileges
 
     @classmethod
     def read(cls, body: Body) -> "BanningRule":
-        """Only the id is always there. How a missing uid or address looks is not documented."""
+        """Only the ID is required. The format of a missing uid or address is not documented."""
         uid, privileges = body.get("uid"), body.get("privileges")
         return cls(
             id=read_rule_id(body),
-            channel=_filled(body.get("cname")),
+            channel=_text(body.get("cname")),
             uid=int(uid) if isinstance(uid, int | str) and str(uid).isdecimal() and int(uid) > 0 else None,
-            address=_filled(body.get("ip")),
+            address=_text(body.get("ip")),
             privileges=frozenset(map(str, privileges)) if isinstance(privileges, list) else frozenset(),
         )
 
 
 def read_rule_id(body: Body) -> int:
-    """The id of a rule, as creating it answers."""
+    """The ID from the response to the creation of a rule."""
     value = get_number(body, "id")
     if value is None or value < 1:
         raise ResponseError("id is missing")
@@ -57,7 +59,7 @@ def read_rule_id(body: Body) -> int:
 
 
 def read_rules(body: Body) -> tuple[BanningRule, ...]:
-    """The rules of the project. What cannot be read is left out."""
+    """The rules of the project. Malformed entries are skipped."""
     listed = body.get("rules")
     items = listed if isinstance(listed, list) else ()
     return tuple(BanningRule.read(item) for item in items if isinstance(item, Mapping) and get_number(item, "id"))
@@ -65,16 +67,16 @@ def read_rules(body: Body) -> tuple[BanningRule, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ChannelUser:
-    """Somebody in a channel. People only: recorders and screen shares have uids that no person gets."""
+    """A participant in a channel. Recorders and screen shares are excluded by their range of uids."""
 
     uid: int
     role: Role
 
 
 def read_channel_users(body: Body) -> tuple[ChannelUser, ...]:
-    """Who is in the channel, those who publish first; nobody when there is no channel.
+    """The participants in the channel, publishers first. Empty if there is no channel.
 
-    Of an audience, the platform names the first 10,000.
+    Agora lists at most 10,000 members of an audience.
     """
     data = _data(body)
     if data.get("channel_exist") is not True:
@@ -87,14 +89,14 @@ def read_channel_users(body: Body) -> tuple[ChannelUser, ...]:
 
 @dataclass(frozen=True, slots=True)
 class UserStatus:
-    """What the platform knows of somebody in a channel."""
+    """The status of a participant. Unknown values are None."""
 
     joined_at: datetime | None
     role: Role | None
 
 
 def read_user_status(body: Body) -> UserStatus | None:
-    """None for somebody who is not in the channel."""
+    """The status; None if the participant is not in the channel."""
     data = _data(body)
     if data.get("in_channel") is not True:
         return None
@@ -104,7 +106,7 @@ def read_user_status(body: Body) -> UserStatus | None:
 
 
 def ignore_body(_: Body) -> None:
-    """For answers that only say that the work was done."""
+    """A parser for responses without useful content."""
 
 
 def _data(body: Body) -> Body:
@@ -121,5 +123,5 @@ def _uids(data: Body, key: str) -> Iterable[int]:
     return [uid for uid in listed if isinstance(uid, int) and not isinstance(uid, bool) and uid > 0]
 
 
-def _filled(value: object) -> str | None:
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None

@@ -43,7 +43,7 @@ class AccessToken:
     """The content of a token.
 
     Accepts everything that can be encoded, including values that should not be issued (a lifetime of 54 years, an empty
-    channel). `rtc_token.rtc_token` builds the tokens for people and is strict.
+    channel). `rtc_token.build_rtc_token` builds the tokens for people and is strict.
     """
 
     app_id: str

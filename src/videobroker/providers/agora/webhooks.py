@@ -1,7 +1,7 @@
-"""Agora's webhooks ("Notifications"): how they prove where they come from, and what they say about a call.
+"""Verification and parsing of Agora's webhooks ("Notifications").
 
 Source: the pages "Receive notifications about channel events", "Use Notifications" and "Verify signatures" of the
-Agora docs. Only the body is signed, so a webhook that somebody kept stays good: its age is checked as well.
+Agora docs. Only the body is signed. Its age is checked too, to limit replay attacks.
 """
 
 import hashlib
@@ -29,25 +29,25 @@ from videobroker.providers.webhook_parsing import (
 )
 
 SIGNATURES = {"agora-signature-v2": "sha256", "agora-signature": "sha1"}
-"""Headers that may hold the lower-case hex HMAC of the raw body, the better one first. The first that is there counts:
-a forger must not be able to choose the weaker one."""
+"""Headers with the lower-case hex HMAC of the raw body, and its algorithm. Only the first header that is present
+counts: an attacker must not be able to choose the weaker algorithm."""
 
 MAX_WEBHOOK_AGE = timedelta(hours=1)
-"""Agora sends three times more, with growing gaps that it does not document. `notifyMs` is renewed every time."""
+"""Agora repeats a webhook three times, with undocumented, growing delays. Each repetition has a new `notifyMs`."""
 
 RTC = 1
-"""The product that channels belong to. Others use the same event numbers for other things."""
+"""The product ID of channels. Other products use the same event numbers with other meanings."""
 
 TEST_CHANNEL = "test_webhook"
-"""The console's own health test speaks of it."""
+"""The channel name in the health test of the console."""
 
 RECORDER_CLIENTS = frozenset({3, 10})
-"""On-premise recording and Cloud Recording."""
+"""Client types of On-Premise Recording and Cloud Recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a type of event says."""
+    """How a type of event maps to an observation."""
 
     sign: Sign
     role: str | None = None
@@ -72,15 +72,15 @@ _NOT_PERSONAL = frozenset({Sign.OPENED, Sign.EMPTIED})
 
 
 def verify_webhook(secret: str | None, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
-    """Read a webhook after making sure that it comes from Agora and was sent within the last hour.
+    """Verify the signature and the age of a webhook (at most one hour), and parse it.
 
-    `secret` is the one of the Notifications page in the console. Names of headers are in lower case.
+    `secret` is from the Notifications page of the console. Header names must be in lower case.
     Raises `WebhookRefused` and `WebhookUnreadable`.
     """
     if secret is None:
         raise WebhookRefused(
-            "The Agora account takes no webhooks. Set its notifications_secret: the secret that the console shows on "
-            "the project's Notifications page."
+            "The Agora account accepts no webhooks. Set its notifications_secret: the secret from the project's "
+            "Notifications page in the console."
         )
     header = next((name for name in SIGNATURES if name in headers), "agora-signature-v2")
     require_digest(headers.get(header), secret, body, SIGNATURES[header])
@@ -90,9 +90,9 @@ def verify_webhook(secret: str | None, headers: Mapping[str, str], body: bytes, 
 
 
 def read_webhook(body: bytes) -> ProviderWebhook:
-    """What the webhook says, whoever sent it and when. Raises `WebhookUnreadable`.
+    """Parse a webhook without verification. Raises `WebhookUnreadable`.
 
-    Other products, unknown events, recorders, and uids that no person gets say nothing about a call.
+    There is no observation for other products, unknown events, recorders, and uids outside of the range of people.
     """
     envelope = parse_json_object(body)
     notice_id, payload = require_text(envelope, "noticeId"), require_object(envelope, "payload")
@@ -102,7 +102,7 @@ def read_webhook(body: bytes) -> ProviderWebhook:
         channel = None
     return ProviderWebhook(
         id=f"{product}:{notice_id}",
-        dedup_key=None if channel is None else _likeness(channel, event, payload),
+        dedup_key=None if channel is None else _dedup_key(channel, event, payload),
         type=str(event),
         sent_at=parse_unix_milliseconds(get_number(envelope, "notifyMs")),
         room_id=channel,
@@ -111,11 +111,11 @@ def read_webhook(body: bytes) -> ProviderWebhook:
 
 
 def normalize_uid(uid: int | None) -> int | None:
-    """The uid from 1 to 2^32-1 that is meant, also where it is printed with a sign; None for anything else."""
+    """The uid from 1 to 2^32-1; None for other values. Agora sometimes formats uids as signed 32-bit numbers."""
     if uid is None:
         return None
-    meant = uid + 2**32 if -(2**31) <= uid < 0 else uid
-    return meant if 1 <= meant <= MAX_UID else None
+    unsigned = uid + 2**32 if -(2**31) <= uid < 0 else uid
+    return unsigned if 1 <= unsigned <= MAX_UID else None
 
 
 def _observation(event: int, payload: JsonObject) -> Observation | None:
@@ -140,27 +140,27 @@ def _personal(meaning: _Meaning, at: datetime, uid: str, payload: JsonObject) ->
         provider_user_id=uid,
         role=meaning.role,
         former_role=meaning.former_role,
-        since=_arrival(at, get_number(payload, "duration")) if left else None,
+        since=_join_time(at, get_number(payload, "duration")) if left else None,
         since_is_exact=not left,
         order=_order(payload),
         reason=str(reason) if left and reason is not None else None,
     )
 
 
-def _arrival(left_at: datetime, seconds: int | None) -> datetime | None:
+def _join_time(left_at: datetime, seconds: int | None) -> datetime | None:
     if seconds is None or seconds < 0:
         return None
     return parse_unix_seconds(int(left_at.timestamp()) - seconds)
 
 
 def _order(payload: JsonObject) -> int | None:
-    """An unsigned number of 64 bits, as the page says; it is a Unix time in milliseconds, so half of them suffice."""
+    """`clientSeq`. Documented as unsigned 64-bit, but a Unix time in milliseconds, so 63 bits are enough."""
     order = get_number(payload, "clientSeq")
     return order if order is None or order >= 0 else None
 
 
-def _likeness(channel: str, event: int, payload: JsonObject) -> str | None:
-    """Redundant copies may have another `noticeId`, and every copy another `notifyMs`."""
+def _dedup_key(channel: str, event: int, payload: JsonObject) -> str | None:
+    """A digest of the content. Redundant copies can have another `noticeId`, and always have another `notifyMs`."""
     meaning = _MEANINGS.get(event)
     if meaning is None:
         return None

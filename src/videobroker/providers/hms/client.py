@@ -1,8 +1,8 @@
-"""The REST API of 100ms: the operations we use, each tried a few times within a bounded while.
+"""Client of the 100ms REST API, with retries.
 
-Every operation here is safe to repeat: creating a room is an upsert by name, creating codes gives the same
-codes again, removing somebody who is gone does nothing, the others read or set a state. The one exception is
-`create_code`, which may then leave one code more than is known.
+All operations are idempotent, with one exception: a retried `create_code` may create an unused second code. Creating a
+room is an upsert by name, creating codes returns the existing ones, and removing an absent peer has no effect.
+
 Source: the pages under server-side/v2/api-reference of the 100ms docs.
 """
 
@@ -43,22 +43,22 @@ from videobroker.providers.retrying import (
 )
 
 CONNECT_SECONDS = 2.0
-"""Reaching a healthy host takes well under one second from anywhere; somebody is waiting to join."""
+"""A healthy host accepts connections in well under a second, and a participant is waiting to join."""
 
 RESPONSE_SECONDS = 5.0
-"""For each read and write: above any answer of a healthy API, and time is left for another attempt."""
+"""Per read and write. Longer than a healthy API takes, and leaves time for another attempt."""
 
 POOL_SECONDS = 5.0
-"""As long as one answer may take: by then a connection has become free, or waiting is of no use."""
+"""Wait for a free connection. As long as a response may take: longer waits would not help."""
 
 MAX_CONNECTIONS = 20
-"""At one time, per account: 100ms documents no limit to lean on, and a rush must not look like an attack."""
+"""Per account. 100ms documents no limit; this one prevents a burst from being treated as an attack."""
 
 PAGE_SIZE = 100
-"""The most that 100ms gives at once."""
+"""The maximum of 100ms."""
 
 MAX_PAGES = 100
-"""A room with more sessions or codes than fit on so many pages is not ours."""
+"""Bounds the requests of one listing. None of our rooms has as many sessions or codes."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where 100ms sends the webhooks of a room, instead of where those of the workspace go."""
+    """The webhook URL of a room, which overrides the URL of the workspace."""
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
@@ -75,7 +75,7 @@ class WebhookTarget:
 
 @dataclass(frozen=True, slots=True)
 class HmsOperation(Generic[T]):
-    """One thing to ask of 100ms: the request, and how its answer is read."""
+    """A request to 100ms, and the parser of its response."""
 
     name: str
     method: str
@@ -86,11 +86,10 @@ class HmsOperation(Generic[T]):
 
 
 class HmsClient:
-    """One account's way to the REST API.
+    """The REST API for one account. Methods may be called concurrently.
 
-    Operations raise `ProviderUnavailable` when 100ms, after retries, still cannot be reached, is overloaded
-    or answers in pieces, and `ProviderRefused` for anything else but success: `Forbidden` on 403, `HmsNotFound`
-    on 404.
+    After the last retry, methods raise `ProviderUnavailable` if 100ms is unreachable, overloaded, or sends unusable
+    responses. Other failures raise `ProviderRefused`: `HmsForbidden` for 403, `HmsNotFound` for 404.
     """
 
     def __init__(
@@ -102,10 +101,10 @@ class HmsClient:
         retry_policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`api_url` includes the version: `https://api.100ms.live/v2`. `transport` replaces the network."""
+        """`api_url` includes the version: `https://api.100ms.live/v2`. `transport` replaces the network in tests."""
         self._clock = clock
         self.clock_difference: timedelta | None = None
-        """How far the vendor's clock was ahead of ours at its last answer; known to the second."""
+        """How far the vendor's clock is ahead of ours, to the second; None before the first response."""
         self._retry_policy = retry_policy or RetryPolicy()
         self._http = httpx.AsyncClient(
             base_url=api_url,
@@ -117,10 +116,10 @@ class HmsClient:
         )
 
     async def create_room(self, name: str, template_id: str | None, webhook: WebhookTarget | None = None) -> HmsRoom:
-        """The room called `name`, made if there is none. An existing room takes template and webhook over.
+        """Create the room called `name`, or update the template and the webhook of the existing one.
 
-        Names compare case-insensitively. Without `template_id` a new room has the workspace's default one. A room
-        that was once given a webhook keeps it: how to take it away is not documented.
+        Names are case-insensitive. Without `template_id`, a new room gets the workspace's default template. Without
+        `webhook`, an existing room keeps its webhook: 100ms does not document how to remove one.
         """
         body: dict[str, Any] = {"name": name}
         if template_id is not None:
@@ -130,64 +129,64 @@ class HmsClient:
         return await self._perform(HmsOperation("create_room", "POST", _path("rooms"), HmsRoom.read, body))
 
     async def enable_room(self, room_id: str) -> HmsRoom:
-        """Let people in again."""
+        """Allow joins again."""
         return await self._perform(
             HmsOperation("enable_room", "POST", _path("rooms", room_id), HmsRoom.read, {"enabled": True})
         )
 
     async def disable_room(self, room_id: str) -> HmsRoom:
-        """Let nobody in any more. Whoever is inside stays."""
+        """Refuse new joins. Participants in the room stay."""
         return await self._perform(
             HmsOperation("disable_room", "POST", _path("rooms", room_id), HmsRoom.read, {"enabled": False})
         )
 
     async def create_codes(self, room_id: str) -> tuple[HmsRoomCode, ...]:
-        """One code for each role, the same ones every time. `Forbidden` while the room is disabled."""
+        """One code per role. A repetition returns the same codes. Raises `HmsForbidden` if the room is disabled."""
         return await self._perform(
             HmsOperation("create_codes", "POST", _path("room-codes", "room", room_id), HmsRoomCode.read_all)
         )
 
     async def list_codes(self, room_id: str, *, enabled: bool = True) -> tuple[HmsRoomCode, ...]:
-        """All enabled, or all disabled, codes of the room. `Forbidden` while the room is disabled.
+        """All enabled or all disabled codes of the room. Raises `HmsForbidden` if the room is disabled.
 
-        What 100ms lists without this filter is not documented.
+        The filter is always sent, because the result without it is not documented.
         """
         path, query = _path("room-codes", "room", room_id), {"enabled": "true" if enabled else "false"}
         operation = HmsOperation("list_codes", "GET", path, HmsRoomCode.read_page, query=query)
         return tuple([code async for code in self._pages(operation)])
 
     async def create_code(self, room_id: str, role: str) -> HmsRoomCode:
-        """A code for the role. Whether it is a new one when the role has one already is not documented."""
+        """A code for the role. It is not documented whether it is new if the role already has a code."""
         path = _path("room-codes", "room", room_id, "role", role)
         return await self._perform(HmsOperation("create_code", "POST", path, HmsRoomCode.read))
 
     async def disable_code(self, code: str) -> None:
-        """Let nobody in with this code any more. `HmsNotFound` when there is no such code."""
+        """Invalidate the code. Raises `HmsNotFound` if it does not exist."""
         body = {"code": code, "enabled": False}
         await self._perform(HmsOperation("disable_code", "POST", _path("room-codes", "code"), ignore_body, body))
 
     async def end_room(self, room_id: str, reason: str, *, lock: bool) -> None:
-        """Send everybody out, soon after the answer. With `lock` the room is also disabled.
+        """End the call in the room, soon after the response. With `lock`, also disable the room.
 
-        `HmsNotFound` when the room is idle.
+        Raises `HmsNotFound` if the room is idle.
         """
         path = _path("active-rooms", room_id, "end-room")
         await self._perform(HmsOperation("end_room", "POST", path, ignore_body, {"reason": reason, "lock": lock}))
 
     async def list_peers(self, room_id: str, user_id: str) -> tuple[HmsPeer, ...]:
-        """The devices in the room that 100ms takes for this user's. `HmsNotFound` when the room is idle or unknown."""
+        """The user's devices in the room. Raises `HmsNotFound` if the room is idle or unknown."""
         path, query = _path("active-rooms", room_id, "peers"), {"user_id": user_id}
         return await self._perform(HmsOperation("list_peers", "GET", path, read_peers, query=query))
 
     async def remove_peer(self, room_id: str, peer_id: str, reason: str) -> None:
-        """Put one device out of the room, soon after the answer. `HmsNotFound` when it is not there."""
+        """Disconnect one device, soon after the response. Raises `HmsNotFound` if it is not in the room."""
         path, body = _path("active-rooms", room_id, "remove-peers"), {"peer_id": peer_id, "reason": reason}
         await self._perform(HmsOperation("remove_peer", "POST", path, ignore_body, body))
 
     async def list_sessions(
         self, room_id: str, *, active: bool, after: datetime | None = None
     ) -> tuple[HmsSession, ...]:
-        """The meetings in the room that run (`active`) or are over; `after` limits when they began."""
+        """The sessions of the room that are running (`active`) or over, with a start later than `after`."""
         query = {"room_id": room_id, "active": "true" if active else "false"}
         if after is not None:
             query["after"] = format_timestamp(after)
@@ -195,17 +194,16 @@ class HmsClient:
         return tuple([session async for session in self._pages(operation)])
 
     async def get_session(self, session_id: str) -> HmsSession:
-        """One meeting, with everybody who was in it. `HmsNotFound` when there is none."""
+        """One session with all its peers, past and present. Raises `HmsNotFound` if it does not exist."""
         return await self._perform(HmsOperation("get_session", "GET", _path("sessions", session_id), HmsSession.read))
 
     async def get_template(self, template_id: str) -> HmsTemplate:
-        """The template and its roles."""
         return await self._perform(
             HmsOperation("get_template", "GET", _path("templates", template_id), HmsTemplate.read)
         )
 
     async def get_active_room(self, room_id: str) -> ActiveRoom | None:
-        """Who is in the room now; None when it is idle."""
+        """The running session of the room; None if it is idle."""
         operation = HmsOperation("get_active_room", "GET", _path("active-rooms", room_id), ActiveRoom.read)
         try:
             return await self._perform(operation)
@@ -213,7 +211,6 @@ class HmsClient:
             return None
 
     async def aclose(self) -> None:
-        """Close the connections."""
         await self._http.aclose()
 
     async def _perform(self, operation: HmsOperation[T]) -> T:
@@ -248,30 +245,29 @@ class HmsClient:
 
     def _compare_clocks(self, response: httpx.Response) -> None:
         with contextlib.suppress(ValueError):
-            told = parsedate_to_datetime(response.headers.get("Date", ""))
-            self.clock_difference = told - self._clock()
+            vendor_time = parsedate_to_datetime(response.headers.get("Date", ""))
+            self.clock_difference = vendor_time - self._clock()
 
 
 class ManagementAuth(httpx.Auth):
-    """Shows the management token. On 401 it signs a new one and asks once more.
+    """Adds the management token. After a 401, repeats the request once with a new token.
 
-    Not on 403: that means a disabled room or a missing permission, and would only double the calls.
+    Not after a 403, which means a disabled room or a missing permission: a new token would not help.
     """
 
     def __init__(self, tokens: ManagementTokens) -> None:
         self._tokens = tokens
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """The steps of one request, for `httpx` to perform."""
         token = self._tokens.current()
-        response = yield _bearing(request, token)
+        response = yield _with_token(request, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             log.warning("hms.token_rejected", path=request.url.path)
             self._tokens.discard(token)
-            yield _bearing(request, self._tokens.current())
+            yield _with_token(request, self._tokens.current())
 
 
-def _bearing(request: httpx.Request, token: str) -> httpx.Request:
+def _with_token(request: httpx.Request, token: str) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {token}"
     return request
 

@@ -1,4 +1,4 @@
-"""What is right and wrong with a 100ms account."""
+"""Checks of a 100ms account."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -11,17 +11,17 @@ from videobroker.providers.hms.errors import HmsNotFound
 from videobroker.providers.hms.webhooks import SECRET_HEADER, WebhookKeys
 
 UNKNOWN_ROOM = "0" * 24
-"""An id that no room has: asking for it shows whether the credentials are good."""
+"""A valid ID that no room has. A request for it shows whether the credentials are accepted."""
 
 MAX_CLOCK_SKEW = timedelta(seconds=8)
-"""Tokens are back-dated by ten seconds; an answer's date is cut to whole seconds and has travelled."""
+"""Below the ten seconds by which tokens are backdated: the `Date` header is rounded down to seconds, and delayed."""
 
 EXPIRY_WARNING = timedelta(days=2)
-"""A token given by hand is warned about so long before it expires: over a weekend, somebody has to see it."""
+"""Before the expiry of a configured token. Covers a weekend."""
 
 
 async def examine_template(client: HmsClient, template_id: str | None, roles: Collection[str]) -> list[CheckResult]:
-    """Whether 100ms takes the credentials, and whether the template has every role that people get."""
+    """Whether 100ms accepts the credentials, and whether the template has all `roles`."""
     try:
         if template_id is None:
             await client.get_active_room(UNKNOWN_ROOM)
@@ -32,19 +32,21 @@ async def examine_template(client: HmsClient, template_id: str | None, roles: Co
     except ProviderRefused as error:
         return [failed("100ms credentials", error.detail, "Compare HMS_ACCESS_KEY and HMS_SECRET with the dashboard.")]
     except ProviderUnavailable as error:
-        return [failed("100ms credentials", error.detail, "See whether this machine reaches the API, and try again.")]
+        return [
+            failed("100ms credentials", error.detail, "Check whether this machine can reach the API, and try again.")
+        ]
     return [_credentials_ok(), _compare_roles(template.name, template.roles, roles)]
 
 
-_COPY_TEMPLATE = "Copy the template id from the dashboard into HMS_TEMPLATE_ID."
+_COPY_TEMPLATE = "Copy the template ID from the dashboard into HMS_TEMPLATE_ID."
 
 
 def _credentials_ok() -> CheckResult:
-    return ok("100ms credentials", "100ms takes them.")
+    return ok("100ms credentials", "100ms accepts them.")
 
 
 def _no_template() -> CheckResult:
-    return warning("100ms template", "None is named: rooms are made from the workspace's default one.", _COPY_TEMPLATE)
+    return warning("100ms template", "None is set: rooms use the default template of the workspace.", _COPY_TEMPLATE)
 
 
 def _compare_roles(template: str, offered: Collection[str], wanted: Collection[str]) -> CheckResult:
@@ -54,56 +56,56 @@ def _compare_roles(template: str, offered: Collection[str], wanted: Collection[s
     return failed(
         "100ms roles",
         f"The template {template} lacks {', '.join(missing)}; it has {', '.join(sorted(offered))}.",
-        "Roles are case-sensitive: correct the app's role map, or add the role to the template.",
+        "Roles are case-sensitive: correct the role map of the app, or add the role to the template.",
     )
 
 
 def examine_clock(difference: timedelta | None) -> CheckResult:
-    """Whether our clock and the vendor's agree well enough for tokens."""
+    """Whether the clocks differ by at most `MAX_CLOCK_SKEW`. With more, 100ms rejects our tokens."""
     if difference is None:
-        return warning("100ms clock", "100ms did not tell its time.", "Try again when it can be reached.")
+        return warning("100ms clock", "100ms did not send its time.", "Try again when it is reachable.")
     seconds = difference.total_seconds()
     if abs(difference) <= MAX_CLOCK_SKEW:
-        return ok("100ms clock", f"Ours differs by {seconds:+.0f} s.")
-    return failed("100ms clock", f"Theirs is {seconds:+.0f} s from ours.", "Set this machine's clock (NTP).")
-
-
-def examine_page(prebuilt_url: str | None) -> CheckResult:
-    """Whether the ready-made page can be offered."""
-    if prebuilt_url is not None:
-        return ok("100ms page", f"The ready-made page is {prebuilt_url}.")
-    return warning(
-        "100ms page", "There is no ready-made page for this account.", "Set HMS_SUBDOMAIN, if you want to use it."
+        return ok("100ms clock", f"The clocks differ by {seconds:+.0f} s.")
+    return failed(
+        "100ms clock", f"The clock of 100ms differs from ours by {seconds:+.0f} s.", "Set this machine's clock (NTP)."
     )
 
 
+def examine_page(prebuilt_url: str | None) -> CheckResult:
+    """Whether the account has a ready-made page. Its absence is a warning, not a failure."""
+    if prebuilt_url is not None:
+        return ok("100ms page", f"The ready-made page is {prebuilt_url}.")
+    return warning("100ms page", "This account has no ready-made page.", "To use it, set HMS_SUBDOMAIN.")
+
+
 def examine_given_token(expires_at: datetime | None, now: datetime) -> list[CheckResult]:
-    """How long the management token that was given by hand still lasts."""
-    check, step = "100ms management token", "Leave HMS_MANAGEMENT_TOKEN out: tokens are signed with the secret."
+    """Whether the configured management token expires soon. Empty if there is none."""
+    check, next_step = "100ms management token", "Remove HMS_MANAGEMENT_TOKEN: tokens are signed with the secret."
     if expires_at is None:
         return []
     if expires_at <= now:
-        return [warning(check, f"It expired at {rfc3339(expires_at)}; own ones are used instead.", step)]
+        return [warning(check, f"It expired at {rfc3339(expires_at)}; signed tokens are used instead.", next_step)]
     if expires_at - now < EXPIRY_WARNING:
-        return [warning(check, f"It expires at {rfc3339(expires_at)}; own ones are used from then on.", step)]
+        return [warning(check, f"It expires at {rfc3339(expires_at)}; signed tokens are used from then on.", next_step)]
     return [ok(check, f"It is used until {rfc3339(expires_at)}.")]
 
 
 def examine_webhooks(keys: WebhookKeys, *, url: str | None, has_fixed_room: bool) -> CheckResult:
-    """Whether 100ms can tell us who comes and goes. What its dashboard holds cannot be seen from here."""
+    """Whether 100ms can send us webhooks. The settings in its dashboard cannot be read."""
     check = "100ms webhooks"
     if not keys:
         return warning(
             check,
-            "None are taken: who comes and goes is only known by asking.",
-            "Set HMS_WEBHOOK_SECRET, and HMS_WEBHOOK_URL to the address at which 100ms reaches this service.",
+            "None are taken: participants are only found by polling.",
+            "Set HMS_WEBHOOK_SECRET, and HMS_WEBHOOK_URL to the URL at which 100ms can reach this service.",
         )
     if url is not None and not has_fixed_room:
         return ok(check, f"New rooms send them to {url}, with the secret.")
     proof = f"the header {SECRET_HEADER}" if keys.header_secret is not None else "their signature"
-    reason = "Nobody tells the fixed room where to" if url is not None else "No room is told where to"
+    reason = "The fixed room has no webhook URL" if url is not None else "New rooms get no webhook URL"
     return warning(
         check,
-        f"They are taken with {proof}. {reason} send them, so the dashboard has to.",
-        "Look in 100ms' dashboard whether the URL and the header are set under Developer, Webhooks.",
+        f"They are taken with {proof}. {reason} from us, so set it in the dashboard.",
+        "In the 100ms dashboard, check the URL and the header under Developer, Webhooks.",
     )

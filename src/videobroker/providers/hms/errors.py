@@ -1,4 +1,4 @@
-"""Which of our errors a failure of 100ms becomes.
+"""Maps failures of the 100ms REST API to errors of this service.
 
 Source: server-side/v2/how-to-guides/make-api-calls and get-started/v2/security-and-tokens of the 100ms docs.
 """
@@ -7,27 +7,27 @@ from videobroker.errors import ProviderError, ProviderRefused, ProviderUnavailab
 from videobroker.providers.retrying import DEFAULT_RETRY_AFTER_SECONDS, AttemptError
 
 _ADVICE = {
-    401: "check the access key and the secret (HMS_ACCESS_KEY, HMS_SECRET), and that the clock here is right",
+    401: "check the access key and the secret (HMS_ACCESS_KEY, HMS_SECRET), and the clock of this machine",
     403: "the room is disabled, belongs to another workspace, or the access key lacks the permission",
-    404: "check that the access key is of the workspace in which the room and its template were made",
+    404: "check that the access key belongs to the workspace of the room and its template",
 }
-_TEMPLATE_ADVICE = "check template_id (HMS_TEMPLATE_ID): it has to be a template of the same workspace"
-_OTHER_ADVICE = "sending the same again will not help"
+_TEMPLATE_ADVICE = "check template_id (HMS_TEMPLATE_ID): it must be a template of the same workspace"
+_OTHER_ADVICE = "a repetition will not help"
 
 
 class HmsForbidden(ProviderRefused):
-    """The video provider does not permit this."""
+    """The video provider does not permit this operation."""
 
 
 class HmsNotFound(ProviderRefused):
-    """The video provider does not know this."""
+    """The video provider does not have this resource."""
 
 
 _REFUSALS: dict[int | None, type[ProviderRefused]] = {403: HmsForbidden, 404: HmsNotFound}
 
 
 def provider_error(failure: AttemptError, operation: str) -> ProviderError:
-    """Our error for an operation whose last attempt ended in `failure`."""
+    """The error to raise after the last attempt of an operation failed."""
     if failure.is_transient:
         return ProviderUnavailable(
             f"100ms did not complete {operation} ({failure}). Try again later.",

@@ -1,4 +1,4 @@
-"""100ms as a `Provider`: rooms made by name, tokens signed here, room codes for the ready-made page."""
+"""The 100ms provider: rooms are created by name, tokens are signed locally, room codes open the ready-made page."""
 
 import contextlib
 import re
@@ -48,19 +48,19 @@ from videobroker.providers.hms.webhooks import (
 API_URL = "https://api.100ms.live/v2"
 
 TOKEN_LIFETIME = timedelta(hours=24)
-"""What every official sample uses. Calls end after 12 h at the latest, so it outlives any of them."""
+"""The lifetime in all official samples. It covers every call, because 100ms ends them after 12 hours."""
 
 CLOSING_REASON = "The session has ended."
-"""What the people in the room are told."""
+"""Shown to the participants."""
 
 MAX_CODES = 100
-"""Of one room, disabled ones included. Source: api-reference/room-codes/room-code-overview of the 100ms docs."""
+"""Per room, including disabled codes. Source: api-reference/room-codes/room-code-overview of the 100ms docs."""
 
 EXHAUSTION_THRESHOLD_CODES = 50
-"""A room that has so many may have too few left for all roles of its template."""
+"""A refusal in a room with this many codes means that it cannot have one for every role of its template."""
 
 REMOVAL_REASON = "You were removed from the session."
-"""What somebody who is put out is told."""
+"""Shown to the removed participant."""
 
 KNOWN_SETTINGS = frozenset(
     {
@@ -89,14 +89,15 @@ _HEADER_VALUE = re.compile(r"[!-~]+")
 
 
 class HmsProvider:
-    """One workspace at 100ms.
+    """The provider for one 100ms workspace.
 
-    The ready-made page is offered when the account names it: templates made through the API have none.
+    `Capability.PREBUILT` needs the page in the account's settings, because templates that are created through the API
+    have no page.
     """
 
     name: ProviderName = ProviderName.HMS
     needs_uid: bool = False
-    # The SDK joins again with its first token after a network drop.
+    # The SDK reconnects with its first token.
     token_limits: TokenLimits = TokenLimits(default=TOKEN_LIFETIME, maximum=TOKEN_LIFETIME, must_cover_call=True)
 
     def __init__(
@@ -113,9 +114,10 @@ class HmsProvider:
         webhook: WebhookTarget | None = None,
         recorder_roles: Collection[str] = (),
     ) -> None:
-        """`sign_prebuilt_url` is the page without a path, as in `https://acme.app.100ms.live`.
+        """`prebuilt_url` is the URL of the page without a path, such as `https://acme.app.100ms.live`.
 
-        `webhook` is what new rooms are told to call; `recorder_roles` are those of the app's own recorders.
+        `webhook` is set in new rooms. `recorder_roles` are the roles of the app's own recorders, which are not
+        participants.
         """
         self._keys = keys
         self._tokens = tokens
@@ -127,7 +129,7 @@ class HmsProvider:
         self._webhook_keys = webhook_keys
         self._webhook = webhook
         self._recorder_roles = frozenset({RECORDER_ROLE, *recorder_roles})
-        # A room that all sessions share is nobody's to close.
+        # A fixed room is shared by all sessions, so no session may close it.
         closable = {Capability.CLOSE_ROOM} if fixed_room_id is None else set()
         page = {Capability.PREBUILT} if prebuilt_url is not None else set()
         webhooks = {Capability.WEBHOOKS} if webhook_keys else set()
@@ -148,13 +150,14 @@ class HmsProvider:
     ) -> "HmsProvider":
         """The provider of an account.
 
-        Required settings: `access_key`, `secret`. Optional: `template_id` (else the workspace's default),
-        `subdomain` or `sign_prebuilt_url` (else no ready-made page), `api_url`, `management_token` (used while it is
-        valid), `room_id` (one room for all sessions of the app), `webhook_secret` (which webhooks show in the header
-        `Videobroker-Hook-Secret`), `webhook_signing_secret` (with which HIPAA workspaces sign them), `webhook_url`
-        (told to new rooms, with the secret), `recorder_roles` (separated by commas). Empty counts as missing.
-        `clock` tells the present moment, aware, in UTC; `transport` replaces the network.
-        Raises `ProviderNotConfigured` naming what is wrong.
+        Required settings: `access_key`, `secret`. Optional: `template_id` (default: the workspace's template),
+        `subdomain` or `prebuilt_url` (for the ready-made page), `api_url`, `management_token` (used while it is valid),
+        `room_id` (one room for all sessions of the app), `webhook_secret` (the expected value of the webhook header
+        `Videobroker-Hook-Secret`), `webhook_signing_secret` (for the signatures of HIPAA workspaces), `webhook_url`
+        (set in new rooms, with the secret), `recorder_roles` (separated by commas). An empty value counts as missing.
+
+        `clock` returns the current time in UTC, with its time zone. `transport` replaces the network in tests. Raises
+        `ProviderNotConfigured` with the name of the wrong setting.
         """
         given = {key: value.strip() for key, value in settings.items() if value.strip()}
         if unknown := sorted(settings.keys() - KNOWN_SETTINGS):
@@ -179,27 +182,27 @@ class HmsProvider:
         )
 
     async def open_room(self, name: str, *, closure: str | None = None) -> str:
-        """The id of the room called `name`, enabled. Names may hold ASCII letters, digits and `. - : _`.
+        """The ID of the enabled room called `name`: ASCII letters, digits, and `. - : _`, case-insensitive.
 
-        100ms takes names that differ only in case for the same one. An account with a fixed room has only that one.
-        `closure` is not needed: the room itself says whether it is shut. Codes that were disabled stay so;
-        `issue_codes` makes new ones. Source: api-reference/Rooms/create-via-api of the 100ms docs.
+        With a fixed room, always its ID. `closure` is not used, because 100ms reports whether a room is disabled.
+        Disabled codes stay disabled; `issue_codes` creates new ones. Source: api-reference/Rooms/create-via-api of the
+        100ms docs.
         """
         if self._fixed_room_id is not None:
             return self._fixed_room_id
         if not _ROOM_NAME.fullmatch(name):
-            raise ProviderRefused(f"100ms takes no room called {name!r}: use only letters, digits and . - : _")
+            raise ProviderRefused(f"{name!r} is not a valid room name at 100ms: use only letters, digits, and . - : _")
         room = await self._client.create_room(name, self._template_id, self._webhook)
         self._compare_template(room)
         if not room.enabled:
-            # Whether creating by name opens a room that was closed is not documented, so the answer decides.
+            # It is not documented whether creating an existing room enables it.
             await self._client.enable_room(room.id)
         return room.id
 
     async def issue_codes(self, room_id: str) -> dict[str, str]:
-        """The first enabled code of each role. A disabled room gives no codes, so it is enabled first.
+        """The first enabled code of each role. Enables the room if necessary: a disabled room has no usable codes.
 
-        In a fixed room that can have no more codes, the enabled ones. Source:
+        If a fixed room cannot have more codes, its enabled codes. Source:
         api-reference/room-codes/create-room-code-for-all-roles of the 100ms docs.
         """
         try:
@@ -214,26 +217,26 @@ class HmsProvider:
         return first
 
     async def replace_code(self, room_id: str, role: str, code: str) -> str:
-        """An enabled code of the role that is not `code`, which opens nothing any more.
+        """Disable `code`, and return another enabled code of the role.
 
-        Asking again, also after a crash, gives the same new code. `HmsForbidden` while the room is disabled: this opens
-        no room. Source: prebuilt/v2/room-codes and api-reference/room-codes of the 100ms docs ("disable the old code,
-        then call a create endpoint again"). Which code is refused once a room has its 100 is not documented, so the
-        codes are counted before the old one is disabled.
+        A repetition returns the same new code, also after a crash. Raises `HmsForbidden` if the room is disabled, which
+        this method does not change. Codes are counted before `code` is disabled, because it is not documented how 100ms
+        refuses the 101st. Source: prebuilt/v2/room-codes and api-reference/room-codes of the 100ms docs ("disable the
+        old code, then call a create endpoint again").
         """
         enabled = await self._client.list_codes(room_id)
-        others = [known for known in enabled if known.role == role and known.code != code]
+        others = [other for other in enabled if other.role == role and other.code != code]
         if not others and await self._disabled_count(room_id) + len(enabled) >= MAX_CODES:
-            raise RoomCodesExhausted(f"The 100ms room has {MAX_CODES} codes, as many as it can have.")
+            raise RoomCodesExhausted(f"The 100ms room has {MAX_CODES} codes, which is the maximum.")
         with contextlib.suppress(HmsNotFound):
             await self._client.disable_code(code)
-        for known in await self._client.create_codes(room_id):
-            if known.role == role and known.enabled and known.code != code:
-                return known.code
+        for other in await self._client.create_codes(room_id):
+            if other.role == role and other.enabled and other.code != code:
+                return other.code
         return (await self._client.create_code(room_id, role)).code
 
     async def count_codes_left(self, room_id: str) -> int:
-        """How many more codes the room can have. Whether disabled codes count is not documented: here they do."""
+        """The number of codes that can still be created. Counts disabled codes, which is not documented either way."""
         return max(0, MAX_CODES - len(await self._client.list_codes(room_id)) - await self._disabled_count(room_id))
 
     async def _create_codes(self, room_id: str) -> tuple[HmsRoomCode, ...]:
@@ -242,82 +245,82 @@ class HmsProvider:
         except (HmsForbidden, HmsNotFound):
             raise
         except ProviderRefused as error:
-            # What 100ms answers when a room would have too many codes is not documented: a refusal in a room that
-            # has many of them is taken for that.
+            # The response at the maximum number of codes is not documented, so the number of codes decides.
             enabled = await self._client.list_codes(room_id)
             if len(enabled) + await self._disabled_count(room_id) < EXHAUSTION_THRESHOLD_CODES:
                 raise
             if self._fixed_room_id is not None and enabled:
                 return enabled
             raise RoomCodesExhausted(
-                f"The 100ms room {room_id} can have no more codes. If it is the fixed room of the account "
-                "(room_id, HMS100_ROOM_ID), create a new room at 100ms and set its id."
+                f"The 100ms room {room_id} cannot have more codes. If it is the fixed room of the account "
+                "(room_id, HMS100_ROOM_ID), create a new room at 100ms and set its ID."
             ) from error
 
     async def _disabled_count(self, room_id: str) -> int:
         return len(await self._client.list_codes(room_id, enabled=False))
 
     async def close_room(self, room_id: str, *, codes: Collection[str] = ()) -> str | None:
-        """Disable every code, end the call and disable the room. 100ms ends it soon after it answered.
+        """Disable all codes, end the call, and disable the room. The call ends soon after the response.
 
-        The codes come first: those of a disabled room cannot be listed, and would open it when it is enabled again.
-        Repeating it after a failure at any point brings the same. Answers None. A room that all sessions share is
-        nobody's to close. Source: api-reference/active-rooms/end-active-room and api-reference/room-codes of the
-        100ms docs.
+        Codes are disabled first: those of a disabled room cannot be listed, and would be valid again when it is
+        enabled. Safe to repeat after a failure at any step. Returns None. Raises `ProviderRefused` for a fixed room.
+        Source: api-reference/active-rooms/end-active-room and api-reference/room-codes of the 100ms docs.
         """
         if self._fixed_room_id is not None:
-            raise ProviderRefused("All sessions of this 100ms account share one room (room_id): it is not closed.")
+            raise ProviderRefused(
+                "All sessions of this 100ms account share one room (room_id), so it cannot be closed."
+            )
         for code in sorted({*codes, *await self._enabled_codes(room_id)}):
             with contextlib.suppress(HmsNotFound, HmsForbidden):
                 await self._client.disable_code(code)
         try:
             await self._client.end_room(room_id, CLOSING_REASON, lock=True)
         except (HmsNotFound, HmsForbidden):
-            # Idle rooms cannot be ended, and what a disabled one answers is not documented.
+            # Idle: there is no call to end. Disabled: the response is not documented.
             await self._disable(room_id)
         return None
 
     async def remove_person(self, room_id: str, provider_user_id: str, *, until: datetime | None) -> None:
-        """Put out every device with this user id, soon after the answer.
+        """Disconnect all devices with this user ID, soon after the response.
 
-        100ms keeps nobody out: with a valid token or code they come back, so `until` asks for nothing. Somebody
-        without a user id, whose device id is taken for it, is not found. Source:
-        api-reference/active-rooms/retrieve-peer and remove-peers of the 100ms docs.
+        `until` has no effect: 100ms cannot refuse a person with a valid token or code. Does not find people without a
+        user ID, whom we know by their peer ID. Source: api-reference/active-rooms/retrieve-peer and remove-peers of
+        the 100ms docs.
         """
         if not provider_user_id:
-            raise ProviderRefused("100ms needs a user id to put somebody out: it may not be empty.")
+            raise ProviderRefused("100ms needs a user ID to remove a participant: it must not be empty.")
         with contextlib.suppress(HmsNotFound):
             for peer in await self._client.list_peers(room_id, provider_user_id):
-                # An API that ignores the filter would answer with everybody.
+                # Checked again: if the API ignored the filter, everyone would be removed.
                 if peer.user_id == provider_user_id:
                     await self._remove(room_id, peer.id)
 
     async def fetch_presence(self, room_id: str, *, since: datetime) -> Sequence[PresenceReport]:
-        """The meetings in the room that run, or ended at `since` or later. None for an unknown room.
+        """One report per session that is running, or ended at `since` or later. Empty for an unknown room.
 
         Source: api-reference/Sessions/list-sessions and retrieve-a-session of the 100ms docs.
         """
         return await fetch_presence(self._client, room_id, since, self._recorder_roles, taken_at=self._clock())
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderWebhook:
-        """Read a webhook that shows the account's secret, its signature, or both where both are set.
+        """Verify the secret header, the signature, or both, depending on the account's settings.
 
-        Sent within the last 24 hours, a replay within the last 30 days. Source: configure-webhooks/secure-webhooks of
-        the 100ms docs, and its page on HIPAA workspaces.
+        Accepts webhooks of the last 24 hours, and replays of the last 30 days. Source:
+        configure-webhooks/secure-webhooks of the 100ms docs, and their page on HIPAA workspaces.
         """
         return verify_webhook(self._webhook_keys, headers, body, recorder_roles=self._recorder_roles, now=now)
 
     def read(self, body: bytes) -> ProviderWebhook:
-        """Read a webhook that was verified before, however old.
+        """Parse a verified webhook of any age.
 
         Source: configure-webhooks/webhook of the 100ms docs.
         """
         return read_webhook(body, recorder_roles=self._recorder_roles)
 
     def sign(self, room_id: str, seat: CredentialRequest) -> IssuedCredentials:
-        """An auth token for the seat. Its `jti` is the token id."""
+        """An auth token. Its `jti` is the token ID. Raises `ProviderRefused` for an empty user ID or role."""
         if not seat.user_id or not seat.role:
-            raise ProviderRefused("A 100ms token needs a user id and a role: neither may be empty.")
+            raise ProviderRefused("A 100ms token needs a user ID and a role: neither may be empty.")
         token_id = str(uuid4())
         token = sign_auth_token(
             self._keys,
@@ -331,22 +334,22 @@ class HmsProvider:
         return IssuedCredentials(TokenCredentials(token, room_id=room_id, app_id=self._keys.access_key), token_id)
 
     def sign_prebuilt(self, room_id: str, code: str, seat: CredentialRequest) -> IssuedCredentials:
-        """The page with the code in its path. A code is a secret, so the token id is made from its digest.
+        """The URL of the page with the code in its path. The code is a secret, so the token ID is its digest.
 
-        The page locks the name and reports the user id, but whoever has the code can claim another one.
+        The page locks the name and reports the user ID, but anyone with the code can claim another identity.
         Source: prebuilt/v2 of the 100ms docs.
         """
         if self.page_url is None:
             raise ProviderNotConfigured("The 100ms account has no ready-made page: set subdomain or prebuilt_url.")
         if not code or not seat.user_id:
-            raise ProviderRefused("The 100ms page needs a room code and a user id: neither may be empty.")
+            raise ProviderRefused("The 100ms page needs a room code and a user ID: neither may be empty.")
         named = {"name": seat.display_name} if seat.display_name else {}
         query = urlencode({**named, "userId": seat.user_id}, quote_via=quote, safe="")
         url = f"{self.page_url}/meeting/{quote(code, safe='')}?{query}"
         return IssuedCredentials(PrebuiltCredentials(code, room_id=room_id, url=url), compute_code_id(code))
 
     async def examine(self, roles: Collection[str]) -> list[CheckResult]:
-        """Credentials, clock, template roles, page, the token given by hand and the webhooks."""
+        """Check the credentials, the clock, template roles, the page, the configured token, and webhooks."""
         return [
             *await examine_template(self._client, self._template_id, roles),
             examine_clock(self._client.clock_difference),
@@ -397,7 +400,7 @@ def _prebuilt_url(given: Mapping[str, str]) -> str | None:
 def _web_address(given: Mapping[str, str], key: str) -> str | None:
     address = given.get(key)
     if address is not None and not address.startswith(("https://", "http://")):
-        raise ProviderNotConfigured(f"{key} of the 100ms account has to start with https:// (or http://).")
+        raise ProviderNotConfigured(f"{key} of the 100ms account must start with https:// (or http://).")
     return address.rstrip("/") if address else None
 
 
@@ -405,7 +408,7 @@ def _webhook_keys(given: Mapping[str, str]) -> WebhookKeys:
     secret = given.get("webhook_secret")
     if secret is not None and not _HEADER_VALUE.fullmatch(secret):
         raise ProviderNotConfigured(
-            "webhook_secret of the 100ms account is sent in a header: use ASCII letters, digits and signs, no spaces."
+            "webhook_secret of the 100ms account is sent in a header: use ASCII letters, digits, and punctuation."
         )
     return WebhookKeys(secret, given.get("webhook_signing_secret"))
 
@@ -416,6 +419,6 @@ def _webhook(given: Mapping[str, str]) -> WebhookTarget | None:
         return None
     if secret is None:
         raise ProviderNotConfigured(
-            "webhook_url of the 100ms account needs webhook_secret: without it, anybody could send webhooks there."
+            "webhook_url of the 100ms account needs webhook_secret: without it, anyone could send webhooks there."
         )
     return WebhookTarget(given["webhook_url"], {SECRET_HEADER: secret})

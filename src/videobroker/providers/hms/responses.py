@@ -1,7 +1,9 @@
-"""What 100ms answers, as far as we use it.
+"""Responses of the 100ms REST API, reduced to the fields that we use.
 
-The raw objects hold bucket credentials and webhook headers, and differ in shape from page to page: they go no
-further than this module. Source: the pages under server-side/v2/api-reference of the 100ms docs.
+The raw objects contain storage credentials and webhook headers, and their format differs between the pages of the
+documentation. They do not leave this module. The `read` methods raise `ResponseError` if a required field is missing.
+
+Source: the pages under server-side/v2/api-reference of the 100ms docs.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,17 +20,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class HmsPage(Generic[T]):
-    """Part of a list."""
+    """One page of a list."""
 
     items: tuple[T, ...]
     limit: int | None
-    """As many the server tried to find, which may be fewer than it was asked for."""
+    """The page size that the server used, which may be smaller than requested."""
     last: str | None
-    """Where the next page starts; None or empty at the end."""
+    """The start of the next page; None or empty on the last page."""
 
     @classmethod
     def of(cls, read: Callable[[Body], T], body: Body) -> "HmsPage[T]":
-        """`data` may be null."""
+        """Parse the items under `data`, which may be null."""
         limit, last = body.get("limit"), body.get("last")
         return cls(
             items=tuple(read(item) for item in _list(body)),
@@ -36,14 +38,14 @@ class HmsPage(Generic[T]):
             last=last if isinstance(last, str) else None,
         )
 
-    def is_last(self, asked: int) -> bool:
-        """Whether the list ends here, when so many items were asked for."""
-        return not self.last or len(self.items) < (self.limit or asked)
+    def is_last(self, page_size: int) -> bool:
+        """Whether this is the last page of a request with this `page_size`."""
+        return not self.last or len(self.items) < (self.limit or page_size)
 
 
 @dataclass(frozen=True, slots=True)
 class HmsRoom:
-    """A room. Open while `enabled`; it cannot be deleted."""
+    """A room. It accepts joins while it is `enabled`, and cannot be deleted."""
 
     id: str
     enabled: bool
@@ -51,7 +53,7 @@ class HmsRoom:
 
     @classmethod
     def read(cls, body: Body) -> "HmsRoom":
-        """Only the id is always there; a room that does not say it is disabled is enabled."""
+        """Only the ID is required. Without `enabled`, the room is enabled."""
         template_id = body.get("template_id")
         return cls(
             id=_text(body, "id"),
@@ -62,7 +64,7 @@ class HmsRoom:
 
 @dataclass(frozen=True, slots=True)
 class HmsRoomCode:
-    """The key of one role to one room. It does not expire, and it does not know who uses it."""
+    """A code that opens a room in one role. It does not expire, and does not identify the person."""
 
     role: str
     enabled: bool
@@ -70,23 +72,21 @@ class HmsRoomCode:
 
     @classmethod
     def read(cls, body: Body) -> "HmsRoomCode":
-        """All three fields are required: half a code opens nothing."""
         return cls(role=_text(body, "role"), enabled=body.get("enabled") is True, code=_text(body, "code"))
 
     @classmethod
     def read_all(cls, body: Body) -> "tuple[HmsRoomCode, ...]":
-        """The codes under `data`, in the order given; `data` may be null."""
+        """The codes under `data`, in the order of the response. `data` may be null."""
         return tuple(cls.read(item) for item in _list(body))
 
     @classmethod
     def read_page(cls, body: Body) -> "HmsPage[HmsRoomCode]":
-        """The same, as part of a list."""
         return HmsPage.of(cls.read, body)
 
 
 @dataclass(frozen=True, slots=True)
 class HmsTemplate:
-    """What rooms are made from: here, the roles that exist in them. Role names are case-sensitive."""
+    """The configuration of rooms: here, only the roles. Role names are case-sensitive."""
 
     id: str
     name: str
@@ -100,7 +100,7 @@ class HmsTemplate:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRoom:
-    """A room with people in it. The recorder bot counts as a peer."""
+    """A room with peers. The recorder bot is a peer too."""
 
     session_id: str
 
@@ -111,18 +111,18 @@ class ActiveRoom:
 
 @dataclass(frozen=True, slots=True)
 class HmsPeer:
-    """One device of one person. It gets another id when the person leaves and comes again."""
+    """A device of a person in a session. It gets a new ID when the person rejoins."""
 
     id: str
     user_id: str | None
     role: str | None
     joined_at: datetime | None
     left_at: datetime | None
-    """None while it is there."""
+    """None while the device is in the room."""
 
     @classmethod
     def read(cls, body: Body) -> "HmsPeer":
-        """Only the id is always there. Moments are told to the millisecond; the zero time means none."""
+        """Only the ID is required. Times have millisecond precision."""
         return cls(
             id=_text(body, "id"),
             user_id=get_text(body, "user_id"),
@@ -133,24 +133,24 @@ class HmsPeer:
 
     @property
     def person(self) -> str:
-        """What 100ms calls the person: without a user id, the device stands for them."""
+        """The ID of the person at 100ms: the user ID, or without one, the peer ID."""
         return self.user_id or self.id
 
 
 @dataclass(frozen=True, slots=True)
 class HmsSession:
-    """One meeting: from the first person's coming until the last one's leaving."""
+    """A call at 100ms, from the first join to the last leave."""
 
     id: str
     room_id: str | None
     began_at: datetime | None
     ended_at: datetime | None
-    """None while it runs: only of a closed session `updated_at` is its end."""
+    """None while it is running. `updated_at` is the end only if the session is not active."""
     peers: tuple[HmsPeer, ...]
 
     @classmethod
     def read(cls, body: Body) -> "HmsSession":
-        """Only the id is always there. Devices that have left stay among `peers`."""
+        """Only the ID is required. `peers` includes those who have left."""
         return cls(
             id=_text(body, "id"),
             room_id=_optional_text(body, "room_id"),
@@ -161,14 +161,13 @@ class HmsSession:
 
     @classmethod
     def read_page(cls, body: Body) -> "HmsPage[HmsSession]":
-        """Part of a list."""
         return HmsPage.of(cls.read, body)
 
 
 def read_peers(body: Body) -> tuple[HmsPeer, ...]:
-    """The devices under `peers`: a map by id in the samples, an array in the prose, perhaps null, perhaps only ids.
+    """The devices under `peers`: a map by ID in the samples, an array in the text, or null. Entries can be mere IDs.
 
-    What cannot be read is left out: one odd entry must not hide everybody else.
+    Skips malformed entries, so that one of them does not hide the others.
     """
     peers = body.get("peers")
     items = peers.values() if isinstance(peers, Mapping) else peers if isinstance(peers, list) else ()
@@ -176,7 +175,7 @@ def read_peers(body: Body) -> tuple[HmsPeer, ...]:
 
 
 def ignore_body(_: Body) -> None:
-    """For answers that only say that the work was accepted."""
+    """A parser for responses without useful content."""
 
 
 def _text(body: Body, key: str) -> str:

@@ -1,7 +1,7 @@
-"""Time, as 100ms writes it: RFC 3339 in UTC, with 0 to 9 digits of a fraction.
+"""The timestamps of 100ms: RFC 3339 in UTC, with 0 to 9 fractional digits.
 
-`0001-01-01T00:00:00Z`, null and nothing at all mean that it is not set.
-Source: the samples under server-side/v2 of the 100ms docs, which differ in their fractions from page to page.
+An unset time is `0001-01-01T00:00:00Z`, null, or missing.
+Source: the samples under server-side/v2 of the 100ms docs. Their fractions differ between pages.
 """
 
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from videobroker.domain.attendance.observations import truncate_to_milliseconds
 
 
 def parse_timestamp(value: object) -> datetime | None:
-    """The moment to the millisecond, in UTC; None when it is not set, or cannot be read."""
+    """The time in UTC, truncated to milliseconds; None if it is unset or malformed."""
     if not isinstance(value, str):
         return None
     try:
@@ -23,5 +23,5 @@ def parse_timestamp(value: object) -> datetime | None:
 
 
 def format_timestamp(moment: datetime) -> str:
-    """The moment as filters take it: `YYYY-MM-DDTHH:mm:ss.sssZ`."""
+    """The format of query filters: `YYYY-MM-DDTHH:mm:ss.sssZ`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

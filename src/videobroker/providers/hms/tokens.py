@@ -1,6 +1,6 @@
-"""The two kinds of JWT that 100ms takes. We sign both with the account's secret, without asking anybody.
+"""The two kinds of 100ms JWTs, auth and management tokens. Both are signed locally with the account's secret.
 
-Source: get-started/v2/security-and-tokens of the 100ms docs; the web SDK's source for what it can read.
+Sources: get-started/v2/security-and-tokens of the 100ms docs, and for the encoding, the code of the web SDK.
 """
 
 import base64
@@ -18,30 +18,30 @@ import msgspec
 from videobroker.errors import ProviderNotConfigured
 
 BACKDATING = timedelta(seconds=10)
-"""`iat` and `nbf` lie this far back: 100ms answers 401 when they are in the future, and promises no leeway
-for clocks that differ. The vendor's own SDK takes the same ten seconds."""
+"""`iat` and `nbf` are this much in the past, because 100ms rejects a future time (401) and documents no leeway for
+clock skew. The vendor's SDK uses ten seconds too."""
 
 MANAGEMENT_TOKEN_LIFETIME = timedelta(hours=1)
-"""Only rotating the secret revokes a signed token, so a leaked one should die soon; signing is cheap."""
+"""Short, because a leaked token can only be revoked by rotating the secret, and signing is cheap."""
 
 RENEWAL_MARGIN = timedelta(minutes=5)
-"""A management token with less than this left is replaced: more than clocks differ and retries last."""
+"""A token is replaced this long before it expires. Longer than clock skew and all retries together."""
 
 TOKEN_VERSION = 2
 
-# The web SDK reads the payload with plain `atob`, which rejects the `-` and `_` of base64url. In ASCII text
-# only > ? ~ and DEL can bring these forth. As JSON escapes they mean the same and are harmless; `json`, other
-# than `msgspec`, escapes DEL and everything that is not ASCII.
-_HARMLESS = {ord(character): f"\\u{ord(character):04x}" for character in ">?~"}
-_HARMFUL = re.compile(rb"[>?~\x7f]")
-_CAREFUL = json.JSONEncoder(separators=(",", ":"))
+# The web SDK decodes the payload with `atob`, which rejects the `-` and `_` of base64url. In ASCII text, only > ? ~ and
+# DEL can produce them, so these are replaced by equivalent JSON escapes. Unlike `msgspec`, `json` escapes DEL and all
+# characters outside of ASCII.
+_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in ">?~"}
+_NEEDS_ESCAPES = re.compile(rb"[>?~\x7f]")
+_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _HEADER = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"HS256"}').rstrip(b"=") + b"."  # RFC 7515, section 3.3
 
 
 @dataclass(frozen=True, slots=True)
 class AccountKeys:
-    """The access key and the secret of one workspace. The secret is an HMAC key as it stands, not base64."""
+    """The access key and the secret of a workspace. The text of the secret is the HMAC key; it is not base64."""
 
     access_key: str
     secret: str = field(repr=False)
@@ -57,9 +57,9 @@ def sign_auth_token(
     expires_at: datetime,
     token_id: str,
 ) -> str:
-    """A token with which one person joins one room in one role. Any user id and role survive the web SDK.
+    """An auth token: one person may join one room in one role. The web SDK can decode every user ID and role.
 
-    `token_id` becomes `jti`. Both moments are aware; they are cut to whole seconds.
+    `token_id` becomes `jti`. Times need a time zone, and are truncated to seconds.
     """
     claims = {
         "access_key": keys.access_key,
@@ -74,7 +74,7 @@ def sign_auth_token(
 
 
 def sign_management_token(keys: AccountKeys, *, issued_at: datetime, expires_at: datetime, token_id: str) -> str:
-    """A token for the REST API. It opens the whole workspace and is never handed out."""
+    """A token for the REST API. It has all rights in the workspace, so it must never leave the service."""
     claims = {
         "access_key": keys.access_key,
         "type": "management",
@@ -85,12 +85,12 @@ def sign_management_token(keys: AccountKeys, *, issued_at: datetime, expires_at:
 
 
 class ManagementTokens:
-    """The management token of one account: signed when needed, used again until it is about to expire."""
+    """Caches the management token of one account: signed on demand, and replaced shortly before it expires."""
 
     def __init__(self, keys: AccountKeys, clock: Callable[[], datetime], *, given: str | None = None) -> None:
-        """`clock` tells the present moment, aware, in UTC. `given` is a token from the dashboard, used while it lasts.
+        """`clock` returns the current time in UTC, with its time zone. `given` is a token from the dashboard.
 
-        Raises `ProviderNotConfigured` when `given` is no token.
+        Raises `ProviderNotConfigured` if `given` is not a token with an expiry.
         """
         self._keys = keys
         self._clock = clock
@@ -99,7 +99,7 @@ class ManagementTokens:
         self.given_expires_at = self._expires_at
 
     def current(self) -> str:
-        """A token with at least `RENEWAL_MARGIN` left."""
+        """A token that is valid for at least `RENEWAL_MARGIN`."""
         now = self._clock()
         if self._token is None or self._expires_at is None or self._expires_at - now < RENEWAL_MARGIN:
             self._expires_at = now + MANAGEMENT_TOKEN_LIFETIME
@@ -109,7 +109,7 @@ class ManagementTokens:
         return self._token
 
     def discard(self, token: str) -> None:
-        """Forget `token`, which 100ms did not accept. One that has been replaced meanwhile is left alone."""
+        """Drop a token that 100ms rejected. Has no effect if it has been replaced already."""
         if self._token == token:
             self._token = None
 
@@ -120,8 +120,8 @@ def _expiry(token: str) -> datetime:
         return datetime.fromtimestamp(claims["exp"], tz=UTC)
     except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
         raise ProviderNotConfigured(
-            "The management_token of the 100ms account is not a token with an expiry. Copy it again, or leave it out: "
-            "one is signed with the secret when it is needed."
+            "The management_token of the 100ms account is not a token with an expiry. Copy it again, or remove it: "
+            "tokens are then signed with the secret."
         ) from None
 
 
@@ -131,10 +131,10 @@ def _validity(issued_at: datetime, expires_at: datetime, token_id: str) -> dict[
 
 
 def _signed(claims: Mapping[str, str | int], keys: AccountKeys) -> str:
-    # Not with the library that reads tokens elsewhere: what it does for any algorithm takes four times as long.
+    # Not with PyJWT, which takes four times as long because it supports all algorithms.
     payload = msgspec.json.encode(claims)
-    if not payload.isascii() or _HARMFUL.search(payload):
-        payload = _CAREFUL.encode(claims).translate(_HARMLESS).encode("ascii")
+    if not payload.isascii() or _NEEDS_ESCAPES.search(payload):
+        payload = _ASCII_ENCODER.encode(claims).translate(_ESCAPES).encode("ascii")
     signed = _HEADER + _base64url(payload)
     return (signed + b"." + _base64url(hmac.digest(keys.secret.encode(), signed, "sha256"))).decode()
 

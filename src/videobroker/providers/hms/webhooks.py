@@ -1,7 +1,7 @@
-"""The webhooks of 100ms: how they prove where they come from, and what they say about a call.
+"""Verification and parsing of 100ms webhooks.
 
-Source: server-side/v2/how-to-guides/configure-webhooks/{overview,webhook,secure-webhooks} of the 100ms docs, and its
-page on HIPAA workspaces for the signature.
+Source: server-side/v2/how-to-guides/configure-webhooks/{overview,webhook,secure-webhooks} of the 100ms docs, and
+their page on HIPAA workspaces for the signature.
 """
 
 import hashlib
@@ -27,24 +27,24 @@ from videobroker.providers.webhook_parsing import (
 )
 
 SECRET_HEADER = "Videobroker-Hook-Secret"  # noqa: S105  # the name of the header, not the secret
-"""The header in which 100ms shows us `webhook_secret`: set beside the URL, by `open_room` or in the dashboard."""
+"""The header with the `webhook_secret`. It is set together with the URL, by `open_room` or in the dashboard."""
 
 SIGNATURE_HEADER = "x-100ms-signature"
 """Sent by HIPAA workspaces: hex HMAC-SHA256 of the raw body."""
 
 RECORDER_ROLE = "__internal_recorder"
-"""The role of the vendor's own recorder bot. Nobody enters with it."""
+"""The role of the vendor's recorder bot. Participants never have it."""
 
 MAX_WEBHOOK_AGE = timedelta(hours=24)
-"""100ms gives up after 14 seconds; what is older was kept by somebody."""
+"""100ms stops its retries after 14 seconds, so an older webhook may be a replay attack."""
 
 MAX_REPLAY_AGE = timedelta(days=30)
-"""Replays reach back so far."""
+"""100ms can replay the webhooks of 30 days on request."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookKeys:
-    """What a webhook has to show. Each may be missing; those that are there must all hold."""
+    """The secrets of a webhook. All that are set must match."""
 
     header_secret: str | None = field(default=None, repr=False)
     signing_secret: str | None = field(default=None, repr=False)
@@ -55,11 +55,10 @@ class WebhookKeys:
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a type of webhook says."""
+    """How a type of webhook maps to an observation."""
 
     sign: Sign
-    moment: str
-    """Which field tells when it happened."""
+    time_field: str
     personal: bool = True
 
 
@@ -74,14 +73,14 @@ _MEANINGS: Mapping[str, _Meaning] = {
 
 @dataclass(frozen=True, slots=True)
 class _Recording:
-    """What a type of webhook says about a recording."""
+    """How a type of webhook maps to a change of a recording."""
 
     kind: RecordingKind
     state: RecordingState
     name: str = "beam_id"
-    """Which field names it. The only one that the webhooks about one job share."""
+    """The field with the ID of the recording: the only one that all webhooks about one recording have."""
     flags: Collection[str] = ()
-    """One of these must be set: the same webhooks tell of streams that nobody records."""
+    """At least one of these fields must be true. Otherwise the webhook is about a stream without a recording."""
 
 
 _BEAM_FLAGS = ("recording_enabled",)
@@ -93,20 +92,20 @@ _RECORDINGS: Mapping[str, _Recording] = {
     "hls.started.success": _Recording(RecordingKind.LIVE_STREAM, RecordingState.STARTED, flags=_HLS_FLAGS),
     "hls.recording.success": _Recording(RecordingKind.LIVE_STREAM, RecordingState.READY),
     "hls.failure": _Recording(RecordingKind.LIVE_STREAM, RecordingState.FAILED, flags=_HLS_FLAGS),
-    # These have no id of their own: a session has one at most.
+    # These recordings have no ID. A session has at most one.
     "recording.success": _Recording(RecordingKind.COMPOSITE, RecordingState.READY, "session_id"),
     "recording.failed": _Recording(RecordingKind.COMPOSITE, RecordingState.FAILED, "session_id"),
 }
 _LONGEST_SECONDS = 30 * 24 * 3600
-"""What claims to be longer is no duration."""
+"""Longer durations are ignored as invalid."""
 
 
 def verify_webhook(
     keys: WebhookKeys, headers: Mapping[str, str], body: bytes, *, recorder_roles: Collection[str], now: datetime
 ) -> ProviderWebhook:
-    """Read a webhook after making sure that it comes from 100ms, lately: within a day, a replay within 30 days.
+    """Verify the origin and the age of a webhook (at most one day; a replay, 30 days), and parse it.
 
-    Names of headers are in lower case. Raises `WebhookRefused` and `WebhookUnreadable`.
+    Header names must be in lower case. Raises `WebhookRefused` and `WebhookUnreadable`.
     """
     _require_origin(keys, headers, body)
     envelope = parse_json_object(body)
@@ -116,11 +115,11 @@ def verify_webhook(
 
 
 def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> ProviderWebhook:
-    """What the webhook says, whoever sent it and when. Raises `WebhookUnreadable`.
+    """Parse a webhook without verification. Raises `WebhookUnreadable`.
 
-    Webhooks about anything but people coming, going and changing roles say nothing about a call, nor do those about
-    recorders and those that lack what matters: the dashboard's test has no room. Recordings are those of a whole room;
-    those of single tracks and people say nothing, nor does a stop: it is followed by success or failure.
+    An observation needs a join, a leave, a role change, or the start or end of a session, with its room and time (the
+    dashboard's test has no room), and not of a recorder. Only recordings of a whole room are parsed, not those of
+    single tracks or peers. Stops are ignored, because a success or failure follows.
     """
     return _notice(parse_json_object(body), recorder_roles)
 
@@ -128,8 +127,8 @@ def read_webhook(body: bytes, *, recorder_roles: Collection[str]) -> ProviderWeb
 def _require_origin(keys: WebhookKeys, headers: Mapping[str, str], body: bytes) -> None:
     if not keys:
         raise WebhookRefused(
-            "The 100ms account takes no webhooks. Set its webhook_secret, and the same value at 100ms as the header "
-            f"{SECRET_HEADER} beside the webhook URL."
+            "The 100ms account accepts no webhooks. Set its webhook_secret, and at 100ms, the same value as the header "
+            f"{SECRET_HEADER} of the webhook URL."
         )
     if keys.header_secret is not None:
         require_equal(headers.get(SECRET_HEADER.lower()), keys.header_secret)
@@ -138,7 +137,7 @@ def _require_origin(keys: WebhookKeys, headers: Mapping[str, str], body: bytes) 
 
 
 def _is_replay(envelope: JsonObject) -> bool:
-    # The page does not say whether the mark stands in the envelope or in its data.
+    # The documentation does not say whether the flag is in the envelope or in its data.
     return envelope.get("is_replay") is True or require_object(envelope, "data").get("is_replay") is True
 
 
@@ -149,7 +148,7 @@ def _notice(envelope: JsonObject, recorder_roles: Collection[str]) -> ProviderWe
     is_recorder = observation is not None and observation.role in recorder_roles
     return ProviderWebhook(
         id=require_text(envelope, "id"),
-        dedup_key=_likeness(kind, observation) if observation else _recording_likeness(recording),
+        dedup_key=_dedup_key(kind, observation) if observation else _recording_dedup_key(recording),
         type=kind,
         sent_at=sent_at,
         room_id=get_text(data, "room_id"),
@@ -160,7 +159,7 @@ def _notice(envelope: JsonObject, recorder_roles: Collection[str]) -> ProviderWe
 
 def _observation(kind: str, data: JsonObject) -> Observation | None:
     meaning = _MEANINGS.get(kind)
-    at = None if meaning is None else parse_timestamp(data.get(meaning.moment))
+    at = None if meaning is None else parse_timestamp(data.get(meaning.time_field))
     if meaning is None or at is None or get_text(data, "room_id") is None:
         return None
     if not meaning.personal:
@@ -174,33 +173,38 @@ def _personal(sign: Sign, at: datetime, data: JsonObject) -> Observation | None:
         return None
     left = sign is Sign.LEFT
     since = None if sign is Sign.ARRIVED else parse_timestamp(data.get("joined_at"))
-    stayed = _stayed(data) if left and since is None else None
+    stay = _stay_duration(data) if left and since is None else None
     return Observation(
         sign=sign,
         at=at,
         provider_call_id=get_text(data, "session_id"),
         connection=peer,
-        # Whoever came with a room code alone may have no user id: then the device stands for the person.
+        # After a join with a room code, there may be no user ID. The peer ID identifies the person then.
         provider_user_id=get_text(data, "user_id") or peer,
         role=get_text(data, "role"),
         former_role=get_text(data, "previous_role") if sign is Sign.ROLE_CHANGED else None,
-        since=since if stayed is None else at - stayed,
-        since_is_exact=stayed is None,
+        since=since if stay is None else at - stay,
+        since_is_exact=stay is None,
         reason=get_text(data, "reason") if left else None,
     )
 
 
-def _stayed(data: JsonObject) -> timedelta | None:
-    """How long someone who left had been there, in whole seconds; for webhooks that do not say when they had joined."""
+def _stay_duration(data: JsonObject) -> timedelta | None:
+    """The length of the stay, in whole seconds. Used if the webhook has no join time."""
     duration = get_number(data, "duration")
     return timedelta(seconds=duration) if duration is not None and 0 <= duration <= _LONGEST_SECONDS else None
 
 
-def _likeness(kind: str, seen: Observation) -> str | None:
-    """Whether the id of a webhook stays the same when it is sent again is not documented; what it tells does."""
-    if seen.provider_call_id is None and seen.connection is None:
+def _dedup_key(kind: str, observation: Observation) -> str | None:
+    """A digest of the content. It is not documented whether a repeated webhook has the same ID."""
+    if observation.provider_call_id is None and observation.connection is None:
         return None
-    parts = (kind, seen.provider_call_id or "", seen.connection or "", seen.at.isoformat(timespec="milliseconds"))
+    parts = (
+        kind,
+        observation.provider_call_id or "",
+        observation.connection or "",
+        observation.at.isoformat(timespec="milliseconds"),
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -208,26 +212,26 @@ def _recording(kind: str, data: JsonObject, sent_at: datetime | None) -> Recordi
     meaning = _RECORDINGS.get(kind)
     if meaning is None or (meaning.flags and not any(data.get(flag) is True for flag in meaning.flags)):
         return None
-    name, (started_at, stopped_at) = get_text(data, meaning.name), _span(meaning, data)
-    # Only some tell when; the envelope does always.
+    recording_id, (started_at, stopped_at) = get_text(data, meaning.name), _span(meaning, data)
+    # Only some types have a time in the data; the envelope always has one.
     at = sent_at or stopped_at or started_at
-    if name is None or at is None or get_text(data, "room_id") is None:
+    if recording_id is None or at is None or get_text(data, "room_id") is None:
         return None
     duration, size = get_number(data, "duration"), get_number(data, "size")
     if size is None:
         size = get_number(data, "hls_vod_recording_size")
-    known = duration is not None and 0 <= duration <= _LONGEST_SECONDS
-    if known and started_at is None and meaning.state is RecordingState.FAILED:
+    has_duration = duration is not None and 0 <= duration <= _LONGEST_SECONDS
+    if has_duration and started_at is None and meaning.state is RecordingState.FAILED:
         started_at = at - timedelta(seconds=duration or 0)
     return RecordingUpdate(
-        recording=name,
+        recording=recording_id,
         kind=meaning.kind,
         state=meaning.state,
         at=at,
         provider_call_id=get_text(data, "session_id"),
         started_at=started_at,
         stopped_at=stopped_at,
-        duration_seconds=duration if known else None,
+        duration_seconds=duration if has_duration else None,
         size_bytes=size if size is not None and size >= 0 else None,
         reason=get_text(data, "error_type"),
         message=get_text(data, "error_message") or get_text(data, "error"),
@@ -235,14 +239,14 @@ def _recording(kind: str, data: JsonObject, sent_at: datetime | None) -> Recordi
 
 
 def _span(meaning: _Recording, data: JsonObject) -> tuple[datetime | None, datetime | None]:
-    """From when to when it was recorded, as far as the webhook tells: a session's own recording lasts as long as it."""
+    """Start and end of the recording, if known. A recording of a session lasts as long as the session."""
     whole = "session_" if meaning.name == "session_id" else ""
     return parse_timestamp(data.get(f"{whole}started_at")), parse_timestamp(data.get(f"{whole}stopped_at"))
 
 
-def _recording_likeness(news: RecordingUpdate | None) -> str | None:
-    """A recording starts once, and is ready or fails once, however often and whenever that is told."""
-    if news is None:
+def _recording_dedup_key(update: RecordingUpdate | None) -> str | None:
+    """A digest without time, because a recording has each state only once."""
+    if update is None:
         return None
-    parts = ("recording", news.kind, news.recording, news.state)
+    parts = ("recording", update.kind, update.recording, update.state)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
