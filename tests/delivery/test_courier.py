@@ -194,7 +194,7 @@ class TestABound:
         backend.usually = behaviour  # type: ignore[assignment]
         async with asyncio.timeout(PATIENCE):
             sent = await send(hasty, backend)
-        assert (sent.attempt.is_accepted, sent.attempt.error) == (False, "no answer within 0.5 s")
+        assert (sent.attempt.is_accepted, sent.attempt.error) == (False, "no response within 0.5 s")
         assert sent.attempt.latency_ms >= LITTLE_PATIENCE * 1000 - 10
         await eventually(lambda: backend.hung_up == backend.connections or behaviour is hang)
 
@@ -255,7 +255,7 @@ class TestABound:
         sent = await send(courier, backend)
         assert (sent.attempt.status, sent.attempt.is_accepted) == (status, accepted)
         if status != 204:  # which has no body
-            assert sent.attempt.error == f"the body of the answer was cut off ({why})"
+            assert sent.attempt.error == f"the response body was cut off ({why})"
             assert sent.attempt.body == "abc"
         assert sent.retry_after == timedelta(seconds=7)
 
@@ -274,7 +274,7 @@ class TestABound:
         async with asyncio.timeout(PATIENCE):
             sent = await send(hasty, backend)
         assert sent.attempt.is_accepted
-        assert sent.attempt.error == "the body of the answer was cut off (no answer within 0.5 s)"
+        assert sent.attempt.error == "the response body was cut off (no response within 0.5 s)"
         assert sent.attempt.body.startswith(".")
 
     async def test_holds_where_nobody_listens(self, courier: WebhookSender) -> None:
@@ -327,7 +327,11 @@ class TestABound:
             hanging = asyncio.create_task(send(courier, slow))
             await eventually(lambda: len(slow.got) == 1)
             sent = await send(courier, backend)
-            assert (sent.begun, sent.attempt.is_accepted, sent.attempt.error) == (False, False, "too much is under way")
+            assert (sent.begun, sent.attempt.is_accepted, sent.attempt.error) == (
+                False,
+                False,
+                "too many deliveries are in progress",
+            )
             hanging.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await hanging

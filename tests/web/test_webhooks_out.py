@@ -839,7 +839,7 @@ class TestATestEvent:
         backend.next = [hang]
         monkeypatch.setattr(courier, "_seconds", 1.0)
         tried = (await tenant.post(f"{ENDPOINTS}/{made['id']}/test")).json()
-        assert (tried["status"], tried["taken"], tried["error"]) == (None, False, "no answer within 1 s")
+        assert (tried["status"], tried["taken"], tried["error"]) == (None, False, "no response within 1 s")
         assert (await read(tenant, made))["failing_since"] is None
 
     async def test_says_nothing_of_what_is_inside(self, agora: Tenant, backend: Backend) -> None:

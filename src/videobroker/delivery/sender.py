@@ -1,4 +1,7 @@
-"""Sends one event to one endpoint, once: signed, within bounds, to a public address, following nothing."""
+"""Webhook sender: one signed request to one endpoint (Standard Webhooks, https://www.standardwebhooks.com).
+
+No retries and no redirects. Time, size, and number of connections are bounded; the SSRF guard checks the address.
+"""
 
 import asyncio
 import ssl
@@ -19,59 +22,59 @@ from videobroker.domain.times import parse_retry_after
 from videobroker.domain.webhooks import DeliveryAttempt
 
 MAX_DELIVERY_SECONDS = 15.0
-"""For name, connection, request and answer together."""
+"""DNS lookup, connection, request, and response together."""
 CONNECT_SECONDS = 5.0
 MAX_QUEUE_SECONDS = 12.0
-"""For a free connection, before all that. Whoever leases a delivery has to reckon with both."""
+"""Wait for a free connection, before that. The lease of a delivery must cover both."""
 STORED_RESPONSE_BYTES = 1024
-"""So much of an answer is stored."""
+"""Of a response. Longer ones are truncated."""
 MAX_READ_BYTES = 4096
-"""So much of an answer is read: credentials are removed before it is cut, so that no part of one is left."""
+"""More than is stored: credentials are redacted before the text is truncated, so that no part of one remains."""
 MAX_CONNECTIONS = 200
 MAX_IDLE_SECONDS = 4.0
-"""Connections that nobody used for so long are not used again: many servers close them after 5 s (Node, uvicorn), and
-a delivery that is on its way just then would fail for nothing."""
+"""Idle connections are dropped before the server closes them (Node and uvicorn: after 5 s). Otherwise a delivery that
+is sent at that moment would fail."""
 
 _FAILURES = (
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.TimeoutException,
     OSError,
-    ValueError,  # a host that cannot be in a certificate
+    ValueError,  # a host name that no certificate can contain
 )
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """What is sent."""
+    """One attempt to deliver one event."""
 
     url: str
     event_id: str
-    """The same at every attempt."""
+    """Does not change between attempts: receivers use it to detect duplicates."""
     body: str
     secrets: Sequence[str]
-    """All of them sign: the receiver needs to know one."""
+    """One signature for each, so that the receiver can verify with any of them during a rotation."""
     number: int
-    """Which attempt this is, from 1."""
+    """Number of the attempt, from 1."""
 
     def __repr__(self) -> str:
-        return f"Parcel(url={self.url!r}, event_id={self.event_id!r}, number={self.number!r})"
+        return f"WebhookRequest(url={self.url!r}, event_id={self.event_id!r}, number={self.number!r})"
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What came of it."""
+    """The outcome of one attempt."""
 
     attempt: DeliveryAttempt
     retry_after: timedelta | None
-    """The receiver's own wish."""
+    """From the `Retry-After` header of the response."""
     begun: bool = True
-    """False: no connection became free in time, and the receiver knows nothing of it."""
+    """False if no connection was free in time: nothing was sent."""
 
 
 @dataclass(slots=True)
 class _Response:
-    """What has arrived of an answer so far; filled while it is read, because reading may fail halfway."""
+    """The response as far as it was received. Mutable, because reading it can fail halfway."""
 
     status: int | None = None
     body: bytearray = field(default_factory=bytearray)
@@ -79,7 +82,7 @@ class _Response:
 
 
 class WebhookSender:
-    """One per process; closed by whoever made it."""
+    """A connection pool for all endpoints. Use one per process, and close it with `aclose`."""
 
     def __init__(
         self,
@@ -91,10 +94,10 @@ class WebhookSender:
         network: httpcore.AsyncNetworkBackend | None = None,
         resolve: Resolver = resolve_host,
     ) -> None:
-        """`allow_private` also delivers in private networks, for development.
+        """`allow_private` turns the SSRF guard off, for development.
 
-        `seconds` is the bound on everything together, `connections` on what is under way at once, `queue_seconds` on
-        the wait for one of them; `network` and `resolve` replace the real ones.
+        `seconds` limits one attempt, `queue_seconds` the wait for a free connection, and `connections` the number of
+        concurrent attempts. `network` and `resolve` replace sockets and DNS in tests.
         """
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=_tls(),
@@ -108,59 +111,66 @@ class WebhookSender:
         self._queue_seconds = queue_seconds
         self.allow_private = allow_private
 
-    async def send(self, parcel: WebhookRequest, *, now: datetime) -> SendResult:
-        """Send it once. Whatever happens is an attempt: nothing is raised."""
-        # Outside the bound: that others are slow is not this receiver's fault.
+    async def send(self, request: WebhookRequest, *, now: datetime) -> SendResult:
+        """Send the request once. Failures are part of the result, not raised; cancellation is.
+
+        `now` is the time of the signature. Takes at most `queue_seconds` plus `seconds`.
+        """
+        # Not part of `seconds`: this receiver is not responsible for the wait.
         try:
             async with asyncio.timeout(self._queue_seconds):
                 await self._free.acquire()
         except TimeoutError:
-            waited = round(self._queue_seconds * 1000)
+            waited_ms = round(self._queue_seconds * 1000)
             return SendResult(
-                DeliveryAttempt(parcel.number, now, None, waited, "", "too much is under way"), None, begun=False
+                DeliveryAttempt(request.number, now, None, waited_ms, "", "too many deliveries are in progress"),
+                None,
+                begun=False,
             )
         try:
-            began = time.perf_counter()
-            answer = _Response()
+            started = time.perf_counter()
+            response = _Response()
             error = None
             try:
                 async with asyncio.timeout(self._seconds):
-                    await self._post(parcel, answer, now)
+                    await self._post(request, response, now)
             except TimeoutError:
-                error = f"no answer within {self._seconds:g} s"
+                error = f"no response within {self._seconds:g} s"
             except _FAILURES as failure:
-                error = _named(failure)
-            if answer.status is not None and error is not None:
-                # The receiver has decided with its status line. Only the unread body is missing.
-                error = f"the body of the answer was cut off ({error})"
-            latency = round((time.perf_counter() - began) * 1000)
+                error = _describe(failure)
+            if response.status is not None and error is not None:
+                # The status decides about the attempt. Only a part of the body is missing.
+                error = f"the response body was cut off ({error})"
+            latency = round((time.perf_counter() - started) * 1000)
         finally:
             self._free.release()
-        text = _text(bytes(answer.body))
-        return SendResult(DeliveryAttempt(parcel.number, now, answer.status, latency, text, error), answer.retry_after)
+        text = _stored_text(bytes(response.body))
+        return SendResult(
+            DeliveryAttempt(request.number, now, response.status, latency, text, error), response.retry_after
+        )
 
-    async def _post(self, parcel: WebhookRequest, answer: _Response, now: datetime) -> None:
-        """Send it, and write what comes back into `answer` as it comes."""
-        content = parcel.body.encode()
+    async def _post(self, request: WebhookRequest, response: _Response, now: datetime) -> None:
+        """Send the request and fill `response` while it is read. Raises `_FAILURES`."""
+        content = request.body.encode()
         async with self._pool.stream(
             "POST",
-            _url(parcel.url),
+            _url(request.url),
             headers=[
-                # Given, because the library would leave out the brackets around an IPv6 address.
-                (b"host", urlsplit(parcel.url).netloc.encode()),
+                # Set explicitly: httpcore leaves out the brackets around an IPv6 address.
+                (b"host", urlsplit(request.url).netloc.encode()),
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(content)).encode()),
                 (b"user-agent", b"videobroker"),
-                *((name.encode(), value.encode()) for name, value in sign_headers(parcel, now).items()),
+                *((name.encode(), value.encode()) for name, value in sign_headers(request, now).items()),
             ],
             content=content,
             extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "pool": self._seconds}},
-        ) as response:
-            headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
-            answer.status, answer.retry_after = response.status, parse_retry_after(headers.get(b"retry-after"), now)
-            async for part in response.aiter_stream():
-                answer.body += part
-                if len(answer.body) >= MAX_READ_BYTES:
+        ) as received:
+            headers = {name.lower(): value.decode("latin-1") for name, value in received.headers}
+            response.status, response.retry_after = received.status, parse_retry_after(headers.get(b"retry-after"), now)
+            async for part in received.aiter_stream():
+                response.body += part
+                if len(response.body) >= MAX_READ_BYTES:
                     break
 
     async def aclose(self) -> None:
@@ -168,20 +178,20 @@ class WebhookSender:
         await self._pool.aclose()
 
 
-def sign_headers(parcel: WebhookRequest, now: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks: id, timestamp, and one signature for each secret."""
+def sign_headers(request: WebhookRequest, now: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks: ID, timestamp in Unix seconds, and one signature for each secret."""
     signatures = [
-        Webhook(secret).sign(msg_id=parcel.event_id, timestamp=now, data=parcel.body) for secret in parcel.secrets
+        Webhook(secret).sign(msg_id=request.event_id, timestamp=now, data=request.body) for secret in request.secrets
     ]
     return {
-        "webhook-id": parcel.event_id,
+        "webhook-id": request.event_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
 
 
 def _url(url: str) -> httpcore.URL:
-    # Put together here, because the library's own reading loses `;parameters`.
+    # Built from parts: httpcore drops `;parameters` when it parses a URL.
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return httpcore.URL(scheme=parts.scheme, host=parts.hostname or "", port=parts.port, target=target)
@@ -192,14 +202,14 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-def _named(failure: Exception) -> str:
-    # What the operating system says may name addresses inside: the kind of failure is enough.
-    said = str(failure) if type(failure).__module__.startswith("videobroker") else ""
-    return f"{type(failure).__name__}: {said}".rstrip(": ")
+def _describe(failure: Exception) -> str:
+    # Messages of the operating system can contain internal addresses, so only our own are used.
+    message = str(failure) if type(failure).__module__.startswith("videobroker") else ""
+    return f"{type(failure).__name__}: {message}".rstrip(": ")
 
 
-def _text(raw: bytes) -> str:
-    """As it is stored: at most `STORED_RESPONSE_BYTES`, without credentials, which receivers repeat in their errors."""
+def _stored_text(raw: bytes) -> str:
+    """At most `STORED_RESPONSE_BYTES`, with credentials redacted: receivers repeat them in error messages."""
     text = redact_foreign_text(raw[:MAX_READ_BYTES].decode("utf-8", "replace"))
     stored = text.encode()[:STORED_RESPONSE_BYTES].decode("utf-8", "ignore")
     return stored.replace("\x00", "\N{REPLACEMENT CHARACTER}")
