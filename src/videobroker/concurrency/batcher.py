@@ -1,7 +1,7 @@
-"""Lets those who ask at the same time share a round trip to the database.
+"""Batcher (dataloader): concurrent requests for single items share a round trip to the database.
 
-While one query is under way, whatever is asked meanwhile gathers, and goes as the next one. Nothing waits for a timer:
-who asks alone is carried at once, and the busier it is, the more travel together.
+Batching is natural: while a query runs, new items queue, and the next query takes them all. No timer delays anything.
+A single item is queried at once, and batches grow with the load.
 """
 
 import asyncio
@@ -18,22 +18,28 @@ from videobroker.errors import StorageUnavailable
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 BatchQuery = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
-"""Asks for all these items in one round trip; the results in the same order. Never called twice at a time."""
+"""Queries all items in one round trip and returns one result per item, in order. Never called concurrently.
+
+Raises `StorageUnavailable` if the outcome is unknown; after any other error, no item may have taken effect.
+"""
 
 MAX_BATCH_SIZE = 256
-"""More in one query make every one of them wait for the slowest, and save hardly anything."""
+"""Larger batches save hardly anything, and every item waits for the slowest one."""
 MAX_QUEUE_LENGTH = 4096
-"""Who would be behind so many is told to come again: the answer would be too late anyway."""
+"""More items are rejected: their results would arrive after the clients' timeouts."""
 
-QUERIES = Counter("videobroker_batch_queries", "Round trips to the database that were shared.", ["batcher"])
-ITEMS = Counter("videobroker_batch_items", "What was asked for in them.", ["batcher"])
-REJECTED_ITEMS = Counter("videobroker_batch_turned_away", "What found the queue full.", ["batcher"])
+QUERIES = Counter("videobroker_batch_queries", "Batched queries sent to the database.", ["batcher"])
+ITEMS = Counter("videobroker_batch_items", "Items in the batched queries.", ["batcher"])
+REJECTED_ITEMS = Counter("videobroker_batch_turned_away", "Items rejected because the queue was full.", ["batcher"])
 
-_Asked = tuple[Item, asyncio.Future[Result]]
+_Submission = tuple[Item, asyncio.Future[Result]]
 
 
 class Batcher(Generic[Item, Result]):
-    """Carries what is asked, first come first served, in as few round trips as there is time for."""
+    """Queries submitted items in as few batches as possible, in the order of submission.
+
+    For one event loop. It runs at most one batch per query function at a time.
+    """
 
     def __init__(
         self,
@@ -43,115 +49,118 @@ class Batcher(Generic[Item, Result]):
         max_batch_size: int = MAX_BATCH_SIZE,
         max_queue_length: int = MAX_QUEUE_LENGTH,
     ) -> None:
-        """`name` is for the metrics. As many batches are under way at a time as there are carriers."""
+        """`name` is the metrics label. `carriers` are the query functions, one per concurrent batch."""
         self._idle = list(carriers)
-        self._largest = max_batch_size
-        self._longest_queue = max_queue_length
-        self._queue: deque[_Asked[Item, Result]] = deque()
-        self._flights: set[asyncio.Task[None]] = set()
+        self._max_batch_size = max_batch_size
+        self._max_queue_length = max_queue_length
+        self._queue: deque[_Submission[Item, Result]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queries = QUERIES.labels(name)
         self._items = ITEMS.labels(name)
-        self._turned_away = REJECTED_ITEMS.labels(name)
+        self._rejected = REJECTED_ITEMS.labels(name)
 
     async def submit(self, item: Item) -> Result:
-        """The result for this item. Raises what asking for it raised, and `StorageUnavailable` when too many wait.
+        """The result for this item.
 
-        Who is cancelled meanwhile disturbs nobody; what is under way for them already is still done.
+        Raises the error of the query for this item, and `StorageUnavailable` if the queue is full or the batcher is
+        closed. Cancellation does not affect other items; a query that runs already is completed.
         """
         if self._closed:
-            raise _closing()
-        if len(self._queue) >= self._longest_queue:
-            self._turned_away.inc()
-            raise StorageUnavailable("Too many requests wait for the database. Try again.", retry_after=1)
+            raise _closing_error()
+        if len(self._queue) >= self._max_queue_length:
+            self._rejected.inc()
+            raise StorageUnavailable("Too many requests are waiting for the database. Try again.", retry_after=1)
         loop = self._loop
         if loop is None:
-            # Kept: in Python 3.11 looking for it is a call of the system.
+            # Cached: in Python 3.11, getting the running loop costs a system call.
             loop = self._loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
-        self._queue.append((item, answer))
+        future: asyncio.Future[Result] = loop.create_future()
+        self._queue.append((item, future))
         if self._idle:
-            self._take_off(loop)
-        return await answer
+            self._start_task(loop)
+        return await future
 
     async def aclose(self) -> None:
-        """Carry nothing any more. Who still waits gets `StorageUnavailable`."""
+        """Cancel running queries. Pending and later submissions raise `StorageUnavailable`."""
         self._closed = True
-        for flight in self._flights:
-            flight.cancel()
-        if self._flights:
-            await asyncio.wait(self._flights)
-        _refuse(self._queue, _closing())
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        _fail(self._queue, _closing_error())
         self._queue.clear()
 
-    def _take_off(self, loop: asyncio.AbstractEventLoop) -> None:
-        # The task begins in the next turn of the event loop: what is asked in this one goes with it.
-        flight = loop.create_task(self._fly(self._idle.pop()), name="batch")
-        self._flights.add(flight)
-        flight.add_done_callback(self._flights.discard)
+    def _start_task(self, loop: asyncio.AbstractEventLoop) -> None:
+        # The task starts in the next iteration of the event loop, so its first batch has all items of this one.
+        task = loop.create_task(self._run_batches(self._idle.pop()), name="batch")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _fly(self, carry: BatchQuery[Item, Result]) -> None:
+    async def _run_batches(self, query: BatchQuery[Item, Result]) -> None:
         try:
-            while batch := self._boarded():
-                await self._serve(carry, batch)
+            while batch := self._next_batch():
+                await self._run(query, batch)
         finally:
-            # Between finding the queue empty and being idle nothing is awaited: nobody is left behind.
-            self._idle.append(carry)
+            # No await between the check of the empty queue and this line, so no item is missed.
+            self._idle.append(query)
 
-    def _boarded(self) -> list[_Asked[Item, Result]]:
-        batch: list[_Asked[Item, Result]] = []
+    def _next_batch(self) -> list[_Submission[Item, Result]]:
+        batch: list[_Submission[Item, Result]] = []
         while self._queue and not batch:
-            some = list(islice(self._queue, self._largest))
-            for _ in some:
+            candidates = list(islice(self._queue, self._max_batch_size))
+            for _ in candidates:
                 self._queue.popleft()
-            batch = [asked for asked in some if not asked[1].done()]
+            batch = [submission for submission in candidates if not submission[1].done()]
         return batch
 
-    async def _serve(self, carry: BatchQuery[Item, Result], batch: Sequence[_Asked[Item, Result]]) -> None:
+    async def _run(self, query: BatchQuery[Item, Result], batch: Sequence[_Submission[Item, Result]]) -> None:
         self._queries.inc()
         self._items.inc(len(batch))
         try:
-            results = await carry([item for item, _ in batch])
-            # Matched first: a carrier that lost one must not have its other results given to the wrong ones.
-            for answer, result in list(zip((answer for _, answer in batch), results, strict=True)):
-                if not answer.done():
-                    answer.set_result(result)
+            results = await query([item for item, _ in batch])
+            # A list, so that `strict` fails before any result is set: with one missing, all could be misassigned.
+            for future, result in list(zip((future for _, future in batch), results, strict=True)):
+                if not future.done():
+                    future.set_result(result)
         except asyncio.CancelledError:
-            _refuse(batch, _closing())
+            _fail(batch, _closing_error())
             raise
         except StorageUnavailable as error:
-            # Nobody got through; and what may have got through must not be sent twice.
-            _refuse(batch, error)
-        except Exception as error:  # noqa: BLE001  whoever asked gets it, whatever it is
+            # The outcome may be unknown, so nothing is sent again.
+            _fail(batch, error)
+        except Exception as error:  # noqa: BLE001  every error is passed to the callers
             if len(batch) == 1:
-                _refuse(batch, error)
+                _fail(batch, error)
             else:
-                # One of them spoilt it, and nothing was done for any: each is asked for alone.
-                await self._serve_singly(carry, batch)
+                # One item caused the error, and none took effect. Find it by running each one alone.
+                await self._run_singly(query, batch)
 
-    async def _serve_singly(self, carry: BatchQuery[Item, Result], batch: Sequence[_Asked[Item, Result]]) -> None:
-        left = deque(batch)
-        with contextlib.ExitStack() as whatever_happens:
-            whatever_happens.callback(lambda: _refuse(left, _closing()))
-            while left:
-                asked = left.popleft()
-                if not asked[1].done():
-                    await self._serve(carry, [asked])
-
-
-def _refuse(asked: Sequence[_Asked[Item, Result]] | deque[_Asked[Item, Result]], error: Exception) -> None:
-    for _, answer in asked:
-        if not answer.done():
-            answer.set_exception(_another(error) if len(asked) > 1 else error)
+    async def _run_singly(self, query: BatchQuery[Item, Result], batch: Sequence[_Submission[Item, Result]]) -> None:
+        remaining = deque(batch)
+        with contextlib.ExitStack() as stack:
+            stack.callback(lambda: _fail(remaining, _closing_error()))
+            while remaining:
+                submission = remaining.popleft()
+                if not submission[1].done():
+                    await self._run(query, [submission])
 
 
-def _another(error: Exception) -> Exception:
-    # An exception collects the way it took: everybody gets one of their own.
+def _fail(
+    submissions: Sequence[_Submission[Item, Result]] | deque[_Submission[Item, Result]], error: Exception
+) -> None:
+    for _, future in submissions:
+        if not future.done():
+            future.set_exception(_copy_of(error) if len(submissions) > 1 else error)
+
+
+def _copy_of(error: Exception) -> Exception:
+    # Each caller gets its own exception, because raising one appends to its traceback.
     if not isinstance(error, StorageUnavailable):
         return error
     return StorageUnavailable(error.detail, retry_after=error.retry_after, **error.fields)
 
 
-def _closing() -> StorageUnavailable:
+def _closing_error() -> StorageUnavailable:
     return StorageUnavailable("The service is about to stop. Nothing was changed; try again.", retry_after=1)

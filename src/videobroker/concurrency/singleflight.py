@@ -1,4 +1,4 @@
-"""What several want at the same moment is done once, for all of them."""
+"""Single-flight: concurrent calls with the same key share one execution."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -9,39 +9,41 @@ Outcome = TypeVar("Outcome")
 
 
 @dataclass(slots=True)
-class _Work:
+class _Call:
     task: "asyncio.Task[Any]"
-    waiting: int = 0
+    waiters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SingleFlight:
-    """Work of this process that is under way."""
+    """The running calls, by key. For one event loop; nothing is cached after a call."""
 
-    _under_way: dict[Hashable, _Work] = field(default_factory=dict)
+    _calls: dict[Hashable, _Call] = field(default_factory=dict)
 
     async def do(self, what: Hashable, work: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
-        """The outcome of `work`, or its error. Who comes with the same `what` while it is under way gets the same.
+        """The result of `work`, or its error.
 
-        Who is cancelled leaves it to the others; it is cancelled when nobody is left, and has ended before they go.
+        If a call with the key `what` is running, its outcome is returned, and this `work` is not started. Cancelling
+        one of several waiters does not affect the others. When the last one is cancelled, `work` is cancelled too, and
+        has ended when the cancellation is raised here.
         """
-        found = self._under_way.get(what)
-        if found is None:
-            found = self._under_way[what] = _Work(asyncio.create_task(work()))
-            found.task.add_done_callback(lambda _: self._end(what, found))
-        found.waiting += 1
+        call = self._calls.get(what)
+        if call is None:
+            call = self._calls[what] = _Call(asyncio.create_task(work()))
+            call.task.add_done_callback(lambda _: self._remove(what, call))
+        call.waiters += 1
         try:
-            outcome: Outcome = await asyncio.shield(found.task)
+            outcome: Outcome = await asyncio.shield(call.task)
         except asyncio.CancelledError:
-            if found.waiting == 1 and not found.task.done():
-                self._end(what, found)
-                found.task.cancel()
-                await asyncio.wait([found.task])
+            if call.waiters == 1 and not call.task.done():
+                self._remove(what, call)
+                call.task.cancel()
+                await asyncio.wait([call.task])
             raise
         finally:
-            found.waiting -= 1
+            call.waiters -= 1
         return outcome
 
-    def _end(self, what: Hashable, work: _Work) -> None:
-        if self._under_way.get(what) is work:
-            del self._under_way[what]
+    def _remove(self, what: Hashable, call: _Call) -> None:
+        if self._calls.get(what) is call:
+            del self._calls[what]

@@ -1,4 +1,4 @@
-"""What we ask of an app's identity provider."""
+"""The interface to the apps' identity providers."""
 
 from datetime import datetime
 from typing import Protocol
@@ -22,5 +22,5 @@ class UserTokenVerifier(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Release the connections."""
         ...
