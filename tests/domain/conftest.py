@@ -10,7 +10,7 @@ settings.register_profile("patient", settings.default, deadline=None, suppress_h
 settings.register_profile(
     "mutation",
     settings.get_profile("patient"),
-    max_examples=25,
+    max_examples=15,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],

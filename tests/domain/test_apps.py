@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videobroker.domain.apps import App, ProviderAccount, ProviderName
+from videobroker.domain.apps import App, ProviderAccount, ProviderName, normalize_origin
 from videobroker.domain.ids import AccountId, AppId
 from videobroker.domain.policy import Policy, WaitingRoom
 
@@ -58,3 +58,43 @@ def test_a_role_that_the_map_does_not_name_is_never_guessed(provider: ProviderNa
 def test_a_printed_app_shows_no_secret() -> None:
     assert "tutoring" in repr(APP)
     assert "do-not-print" not in repr(APP)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("HTTPS://Shop.Example/", "https://shop.example"),
+        ("https://shop.example:443", "https://shop.example"),
+        ("https://shop.example:0443", "https://shop.example:443"),
+        ("https://shop.example:8443", "https://shop.example:8443"),
+        ("https://shop.example:65535", "https://shop.example:65535"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://localhost:80", "https://localhost:80"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_send_it(text: str, origin: str) -> None:
+    assert normalize_origin(text) == origin
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "https://shop.example/path",
+            "'https://shop.example/path' is not an origin. Write https://shop.example: no path, no wildcard,"
+            " ASCII only.",
+        ),
+        ("http://shop.example", "'http://shop.example' is not encrypted. Use https; plain http is for localhost."),
+        ("https://shop.example:0", "'https://shop.example:0' has an invalid port. Use a number from 1 to 65535."),
+        (
+            "https://shop.example:65536",
+            "'https://shop.example:65536' has an invalid port. Use a number from 1 to 65535.",
+        ),
+    ],
+)
+def test_what_no_browser_sends_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match="shop") as refused:
+        normalize_origin(text)
+    assert str(refused.value) == sentence

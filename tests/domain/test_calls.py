@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from videobroker.domain.apps import ProviderName
 from videobroker.domain.attendance.observations import Observation, Sign
-from videobroker.domain.calls import MAX_CLOCK_SKEW, MAX_EVENT_DISTANCE, Call, find_call, is_after_all
+from videobroker.domain.attendance.recordings import RecordingKind, RecordingState, RecordingUpdate
+from videobroker.domain.calls import (
+    MAX_CLOCK_SKEW,
+    MAX_EVENT_DISTANCE,
+    Call,
+    find_call,
+    find_recorded_call,
+    is_after_all,
+)
 from videobroker.domain.ids import CallId, SessionId
 
 START = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -211,3 +219,41 @@ def test_the_order_in_which_calls_are_looked_at_does_not_matter(
     dice.shuffle(shuffled)
     each = seen(after)
     assert found(tuple(shuffled), each) == found(calls, each)
+
+
+# --- recordings -------------------------------------------------------------------------------------------------------
+
+
+def recorded_at(moment: datetime, provider_call_id: str | None = None) -> RecordingUpdate:
+    return RecordingUpdate(
+        recording="r-1",
+        kind=RecordingKind.COMPOSITE,
+        state=RecordingState.STARTED,
+        at=moment,
+        provider_call_id=provider_call_id,
+    )
+
+
+NAMED = replace(ENDED, provider_call_ids=("s-1", "s-2"))
+NEXT = replace(CALL, id=CallId(UUID(int=9)), started_at=START + 2 * HOUR, ended_at=START + 3 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("update", "found"),
+    [
+        (recorded_at(START + MINUTE), NAMED),
+        (recorded_at(START + 2 * HOUR + MINUTE), NEXT),
+        (recorded_at(START + 2 * HOUR + MINUTE, "s-2"), NAMED),
+        (recorded_at(START + MINUTE, "unknown"), NAMED),
+        (recorded_at(START - MINUTE), NAMED),
+        (recorded_at(START + 3 * HOUR + MAX_CLOCK_SKEW + SECOND), None),
+        (recorded_at(START - MAX_EVENT_DISTANCE - SECOND), None),
+    ],
+)
+def test_a_recording_belongs_to_the_named_or_the_nearest_call(update: RecordingUpdate, found: Call | None) -> None:
+    assert find_recorded_call([NAMED, NEXT], ProviderName.HMS, update) == found
+
+
+def test_a_recording_of_another_provider_belongs_to_no_call() -> None:
+    assert find_recorded_call([NAMED], ProviderName.AGORA, recorded_at(START + MINUTE, "s-1")) is None
+    assert find_recorded_call([], ProviderName.HMS, recorded_at(START)) is None

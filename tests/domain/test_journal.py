@@ -7,8 +7,8 @@ import pytest
 
 from house import moment_of
 from videobroker.domain.actors import Actor
-from videobroker.domain.events import Event, EventType, create_session_event
-from videobroker.domain.ids import AppId, KeyId, SessionId
+from videobroker.domain.events import Event, EventType, RecordedEvent, create_session_event
+from videobroker.domain.ids import AppId, EventId, KeyId, SessionId, TicketId
 from videobroker.domain.sessions import Session, SessionKey, SessionKind, SessionTerms
 
 NOW = datetime(2026, 3, 12, 14, tzinfo=UTC)
@@ -87,3 +87,42 @@ def test_every_type_is_a_thing_and_what_happened_to_it(event_type: EventType) ->
     else:
         assert event_type.name == f"{thing}_{happened}".upper()
         assert happened.endswith("ed")
+
+
+def test_a_stored_event_as_json_names_its_session_and_its_actor() -> None:
+    actor = Actor(
+        APP_ID,
+        KeyId(UUID(int=3)),
+        ip="192.0.2.1",
+        user_agent="curl/8",
+        user_id="ada",
+        operator="Mia",
+        ticket_id=TicketId(UUID(int=4)),
+    )
+    event = Event(
+        EventId(UUID(int=5)), EventType.CALL_STARTED, NOW, actor, LESSON.key, LESSON.id, "tutor-1", {"by": "join"}
+    )
+    assert RecordedEvent(event, "cursor-1").to_json() == {
+        "id": "00000000-0000-0000-0000-000000000005",
+        "type": "call.started",
+        "occurred_at": "2026-03-12T14:00:00Z",
+        "session": {"kind": "booking", "reference": "lesson-1"},
+        "user_id": "tutor-1",
+        "asked_by": {
+            "key_id": "00000000-0000-0000-0000-000000000003",
+            "user_id": "ada",
+            "operator": "Mia",
+            "ticket_id": "00000000-0000-0000-0000-000000000004",
+            "ip": "192.0.2.1",
+            "user_agent": "curl/8",
+        },
+        "data": {"by": "join"},
+        "cursor": "cursor-1",
+    }
+
+
+def test_a_stored_event_without_session_and_key_has_nulls_and_empty_data() -> None:
+    event = Event(EventId(UUID(int=5)), EventType.APP_REPORTED, NOW, Actor(APP_ID))
+    shown = RecordedEvent(event, "c").to_json()
+    assert (shown["session"], shown["user_id"], shown["data"]) == (None, None, {})
+    assert set(shown["asked_by"].values()) == {None}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videobroker.domain.attendance.observations import truncate_to_milliseconds
 from videobroker.domain.times import LONGEST_RETRY_AFTER, parse_retry_after, rfc3339, utc
 
 IN_INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -88,3 +89,8 @@ def test_retry_after_is_bounded(header: str) -> None:
 def test_no_retry_after_header_raises(header: str) -> None:
     wait = parse_retry_after(header, NOW)
     assert wait is None or timedelta(0) <= wait <= LONGEST_RETRY_AFTER
+
+
+def test_a_moment_is_truncated_to_milliseconds() -> None:
+    moment = datetime(2026, 3, 12, 14, 5, 6, 123_999, tzinfo=UTC)
+    assert truncate_to_milliseconds(moment) == moment.replace(microsecond=123_000)

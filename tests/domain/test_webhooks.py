@@ -23,6 +23,7 @@ from videobroker.domain.webhooks import (
     Endpoint,
     SigningSecret,
     check_endpoint_url,
+    extract_host,
     generate_secret,
     schedule_next_attempt,
 )
@@ -282,3 +283,15 @@ class TestAnAttempt:
     def test_means_what_its_status_says(self, status: int | None, taken: bool, gone: bool) -> None:
         attempt = DeliveryAttempt(1, NOW, status, 12, "")
         assert (attempt.is_accepted, attempt.is_gone) == (taken, gone)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://backend.example/hooks?key=secret", "backend.example"),
+        ("https://user:pass@Backend.example:8443/hooks", "backend.example:8443"),
+        ("nothing", ""),
+    ],
+)
+def test_a_host_has_the_port_of_the_url(url: str, host: str) -> None:
+    assert extract_host(url) == host

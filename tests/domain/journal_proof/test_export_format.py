@@ -1,0 +1,334 @@
+"""The lines of an export: their exact form, and that a verifier accepts what was written and names what is missing."""
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from videobroker.domain.journal_proof import export_format, merkle
+from videobroker.domain.journal_proof.export_format import ExportScope, verify_export
+from videobroker.domain.journal_proof.proof import (
+    WHOLE_ROW,
+    JournalRow,
+    Redaction,
+    SealingResult,
+    compute_account_digest,
+    compute_commitment,
+    seal_rows,
+    slice_salt,
+)
+from videobroker.domain.journal_proof.verification import ChainHead, IssueType, ProofResult
+from videobroker.errors import ExportUnreadable
+
+APP = str(UUID(int=10))
+AT = datetime(2026, 3, 12, 14, tzinfo=UTC)
+COMPLETE = ExportScope("tutoring", APP)
+WITHOUT_PEOPLE = ExportScope("tutoring", APP, personal=False)
+ONE_SESSION = ExportScope("tutoring", APP, reference="lesson-1")
+
+
+def row(number: int, **fields: Any) -> JournalRow:
+    usual: dict[str, Any] = {
+        "xid": 100,
+        "seq": number,
+        "id": str(UUID(int=1000 + number)),
+        "type": "credentials.issued",
+        "occurred_at": AT,
+        "session_id": str(UUID(int=20)),
+        "kind": "booking",
+        "reference": "lesson-1",
+        "user_id": "ada",
+        "key_id": str(UUID(int=30)),
+        "ip": "192.0.2.7",
+        "user_agent": "curl/8",
+        "asked_by_user_id": None,
+        "data": '{"role":"teacher"}',
+        "salts": None,
+    }
+    return JournalRow(**{**usual, **fields})
+
+
+def sealed(*rows: JournalRow, previous: tuple[int, bytes] | None = None) -> tuple[SealingResult, list[JournalRow]]:
+    """A seal of these rows, and the rows with their salts."""
+    result = seal_rows(APP, list(rows), previous, now=AT)
+    salts = dict(result.salts)
+    return result, [each._replace(salts=salts.get(each.position)) for each in rows]
+
+
+def first_line(scope: ExportScope = COMPLETE) -> str:
+    return export_format.format_first_line(scope, AT)
+
+
+def event_lines(result: SealingResult, rows: list[JournalRow], scope: ExportScope = COMPLETE) -> list[str]:
+    digests = [leaf.digest for leaf in result.leaves]
+    return [
+        export_format.format_event_line(
+            scope,
+            leaf,
+            each,
+            [],
+            index=index,
+            path=None if scope.is_complete else merkle.build_inclusion_proof(digests, index),
+        )
+        for index, (leaf, each) in enumerate(zip(result.leaves, rows, strict=True))
+        if scope.takes(each)
+    ]
+
+
+def seal_line(result: SealingResult) -> str:
+    return export_format.format_seal_line(result.seal, result.seal.hash())
+
+
+def last_line(result: SealingResult, events: int) -> str:
+    return export_format.format_last_line(ChainHead(result.seal.number, result.seal.hash()), events)
+
+
+def whole_file(*rows: JournalRow, scope: ExportScope = COMPLETE) -> list[str]:
+    result, salted = sealed(*rows)
+    events = event_lines(result, salted, scope)
+    return [first_line(scope), *events, seal_line(result), last_line(result, len(events))]
+
+
+def issues(result: ProofResult) -> list[tuple[IssueType, str]]:
+    return [(each.wrong, each.sentence) for each in result.findings]
+
+
+class TestLines:
+    def test_the_first_line_names_the_journal_and_the_format(self) -> None:
+        assert first_line() == (
+            '{"journal":{"app":"00000000-0000-0000-0000-00000000000a","complete":true,'
+            '"exported_at":"2026-03-12T14:00:00.000000Z","format":1,"name":"tutoring"}}\n'
+        )
+        assert json.loads(first_line(ONE_SESSION))["journal"]["complete"] is False
+
+    def test_an_event_has_its_personal_parts_with_their_salts(self) -> None:
+        result, (only,) = sealed(row(0))
+        (line,) = event_lines(result, [only])
+        salts = only.salts
+        assert salts is not None
+        parts = [("/ip", "192.0.2.7"), ("/reference", "lesson-1"), ("/user_agent", "curl/8"), ("/user_id", "ada")]
+        assert json.loads(line) == {
+            "event": {
+                "digest": result.leaves[0].digest.hex(),
+                "erased": {},
+                "index": 0,
+                "public": {
+                    "app": APP,
+                    "data": {"role": "teacher"},
+                    "id": str(UUID(int=1000)),
+                    "key_id": str(UUID(int=30)),
+                    "kind": "booking",
+                    "occurred_at": "2026-03-12T14:00:00.000000Z",
+                    "position": [100, 0],
+                    "session_id": str(UUID(int=20)),
+                    "type": "credentials.issued",
+                    "v": 1,
+                },
+                "shown": {
+                    pointer: {"salt": slice_salt(salts, number).hex(), "value": value}
+                    for number, (pointer, value) in enumerate(parts)
+                },
+            }
+        }
+
+    def test_without_personal_values_it_has_their_commitments(self) -> None:
+        result, (only,) = sealed(row(0, ip=None, user_agent=None, reference=None))
+        (line,) = event_lines(result, [only], WITHOUT_PEOPLE)
+        event = json.loads(line)["event"]
+        assert event["withheld"] == {"/user_id": sha256(slice_salt(only.salts or b"", 0) + b'"ada"').hexdigest()}
+        assert "shown" not in event
+        assert "path" not in event
+
+    def test_an_event_of_an_extract_has_its_way_to_the_root(self) -> None:
+        result, salted = sealed(row(0), row(1, reference="lesson-2"), row(2))
+        lines = [json.loads(line)["event"] for line in event_lines(result, salted, ONE_SESSION)]
+        digests = [leaf.digest for leaf in result.leaves]
+        assert [each["index"] for each in lines] == [0, 2]
+        assert [each["path"] for each in lines] == [
+            [step.hex() for step in merkle.build_inclusion_proof(digests, index)] for index in (0, 2)
+        ]
+
+    def test_an_event_names_what_was_taken_out_of_it_and_by_which_event(self) -> None:
+        result, (only,) = sealed(row(0))
+        erased = [Redaction((100, 0), "/user_id", b"\x01" * 32, "entry"), Redaction((100, 0), "/ip", None, "older")]
+        line = export_format.format_event_line(COMPLETE, result.leaves[0], only, erased, index=4, path=None)
+        event = json.loads(line)["event"]
+        assert event["index"] == 4
+        assert event["erased"] == {
+            "/user_id": {"by": "entry", "commitment": "01" * 32},
+            "/ip": {"by": "older", "commitment": None},
+        }
+
+    def test_a_retired_row_keeps_its_leaf(self) -> None:
+        result, _ = sealed(row(3))
+        (leaf,) = result.leaves
+        whole = Redaction((100, 3), WHOLE_ROW, leaf.digest, "entry")
+        earlier = [Redaction((100, 3), "/ip", b"\x02" * 32, "older"), Redaction((100, 3), "/user_id", None, "older")]
+        assert json.loads(export_format.format_retired_line(leaf, whole, earlier, index=5)) == {
+            "retired": {
+                "by": "entry",
+                "digest": leaf.digest.hex(),
+                "erased": {
+                    "/ip": {"by": "older", "commitment": "02" * 32},
+                    "/user_id": {"by": "older", "commitment": None},
+                },
+                "id": str(UUID(int=1003)),
+                "index": 5,
+                "position": [100, 3],
+            }
+        }
+
+    def test_a_seal_has_its_hash(self) -> None:
+        result, _ = sealed(row(0))
+        assert json.loads(seal_line(result)) == {
+            "seal": {"hash": result.seal.hash().hex(), "says": json.loads(json.dumps(result.seal.public()))}
+        }
+
+    def test_a_pending_event_lists_what_it_took_out_in_order(self) -> None:
+        behind = [
+            Redaction((100, 2), "/user_id", b"\x03" * 32, "entry"),
+            Redaction((100, 1), "/ip", None, "entry"),
+            Redaction((100, 1), "/ip", None, "another"),
+        ]
+        assert json.loads(export_format.format_pending_line("entry", {"digest": "d"}, behind)) == {
+            "pending": {
+                "behind": [[100, 1, "/ip", None], [100, 2, "/user_id", "03" * 32]],
+                "data": {"digest": "d"},
+                "id": "entry",
+            }
+        }
+
+    def test_the_last_line_counts_events_and_seals(self) -> None:
+        assert export_format.format_last_line(None, 0) == '{"end":{"events":0,"head":null,"seals":0}}\n'
+        line = export_format.format_last_line(ChainHead(3, b"\x04" * 32), 7)
+        assert json.loads(line) == {"end": {"events": 7, "head": "04" * 32, "seals": 3}}
+
+
+class TestScope:
+    def test_a_complete_export_takes_every_row_and_an_extract_those_of_one_reference(self) -> None:
+        rows = [row(0), row(1, reference="lesson-2"), row(2, reference=None)]
+        assert [COMPLETE.takes(each) for each in rows] == [True, True, True]
+        assert [ONE_SESSION.takes(each) for each in rows] == [True, False, False]
+
+
+class TestVerification:
+    @pytest.mark.parametrize("scope", [COMPLETE, WITHOUT_PEOPLE, ONE_SESSION])
+    def test_what_was_written_is_whole(self, scope: ExportScope) -> None:
+        result = verify_export(whole_file(row(0), row(1, reference="lesson-2"), row(2), scope=scope))
+        assert issues(result) == []
+        assert result.is_whole
+        assert (result.rows, result.seals, result.unsealed) == (3 if scope.is_complete else 2, 1, 0)
+
+    def test_seals_are_a_chain(self) -> None:
+        first, rows = sealed(row(0))
+        second, more = sealed(row(1), previous=(first.seal.number, first.seal.hash()))
+        lines = [
+            first_line(),
+            *event_lines(first, rows),
+            seal_line(first),
+            *event_lines(second, more),
+            seal_line(second),
+            last_line(second, 2),
+        ]
+        result = verify_export(lines, head=first.seal.hash())
+        assert issues(result) == []
+        assert (result.rows, result.seals) == (2, 2)
+        assert result.head == ChainHead(2, second.seal.hash())
+        missing = verify_export(lines, head=b"\x05" * 32)
+        assert issues(missing) == [(IssueType.HEAD_MISSING, f"No seal has the hash {'05' * 32}.")]
+
+    def test_a_way_that_does_not_lead_to_the_root_is_named(self) -> None:
+        lines = whole_file(row(0), row(1), scope=ONE_SESSION)
+        event = json.loads(lines[1])
+        event["event"]["path"] = ["00" * 32]
+        lines[1] = json.dumps(event, separators=(",", ":"), sort_keys=True) + "\n"
+        assert issues(verify_export(lines)) == [
+            (
+                IssueType.SEAL_BROKEN,
+                f"The way up from Event {UUID(int=1000)} at 100.0 (line 2) does not lead to the root of seal 1."
+                " (line 4)",
+            )
+        ]
+
+    def test_a_retired_row_is_accounted_for_by_a_sealed_event(self) -> None:
+        gone, _ = sealed(row(0))
+        whole = Redaction((100, 0), WHOLE_ROW, gone.leaves[0].digest, str(UUID(int=1001)))
+        account = row(
+            1,
+            type="journal.retired",
+            reference=None,
+            user_id=None,
+            ip=None,
+            user_agent=None,
+            data=json.dumps({"digest": compute_account_digest([whole])}),
+        )
+        second, accounts = sealed(account, previous=(gone.seal.number, gone.seal.hash()))
+        lines = [
+            first_line(),
+            export_format.format_retired_line(gone.leaves[0], whole, [], index=0),
+            seal_line(gone),
+            *event_lines(second, accounts),
+            seal_line(second),
+            last_line(second, 1),
+        ]
+        result = verify_export(lines)
+        assert issues(result) == []
+        assert (result.rows, result.retired, result.erased) == (1, 1, 0)
+        unaccounted = verify_export([*lines[:3], last_line(gone, 0)])
+        assert set(unaccounted.counts) == {IssueType.REMOVED}
+        assert str(UUID(int=1000)) in unaccounted.findings[0].sentence
+
+    @pytest.mark.parametrize("digest", ["right", "wrong"])
+    def test_a_pending_event_accounts_for_what_is_missing_in_a_sealed_row(self, digest: str) -> None:
+        result, (only,) = sealed(row(0, ip=None, user_agent=None, reference=None))
+        commitment = compute_commitment(slice_salt(only.salts or b"", 0), '"ada"')
+        taken = Redaction((100, 0), "/user_id", commitment, "entry")
+        unsealed = Redaction((101, 4), "/ip", None, "entry")
+        account = compute_account_digest([taken, unsealed]) if digest == "right" else "0" * 64
+        event = export_format.format_event_line(
+            COMPLETE, result.leaves[0], only._replace(user_id=None, salts=b""), [taken], index=0, path=None
+        )
+        pending = export_format.format_pending_line("entry", {"digest": account}, [unsealed])
+        proved = verify_export([first_line(), event, seal_line(result), pending, last_line(result, 1)])
+        accounted = digest == "right"
+        assert (proved.is_whole, proved.unsealed, proved.erased) == (accounted, 1, 2 if accounted else 0)
+
+    def test_what_is_no_export_is_refused(self) -> None:
+        with pytest.raises(ExportUnreadable, match="empty"):
+            verify_export([])
+        with pytest.raises(ExportUnreadable, match="not an export"):
+            verify_export(["hello\n"])
+        with pytest.raises(ExportUnreadable, match="does not begin"):
+            verify_export(whole_file(row(0))[1:])
+        with pytest.raises(ExportUnreadable, match="format 2; this program reads format 1"):
+            verify_export([first_line().replace('"format":1', '"format":2')])
+
+    def test_a_second_beginning_lines_after_the_end_and_a_missing_end_are_named(self) -> None:
+        lines = whole_file(row(0))
+        assert issues(verify_export([lines[0], *lines])) == [
+            (IssueType.INSERTED, "Line 2 begins another journal."),
+        ]
+        assert (IssueType.INSERTED, "Line 5 is after the end.") in issues(verify_export([*lines, lines[-1]]))
+        assert issues(verify_export(lines[:-1])) == [(IssueType.REMOVED, "The end of the file is not there.")]
+        assert (IssueType.SEAL_BROKEN, "The last events have no seal.") in issues(verify_export(lines[:2]))
+
+    def test_a_line_in_another_form_and_a_line_without_a_form_are_named(self) -> None:
+        lines = whole_file(row(0))
+        assert issues(verify_export([*lines[:-1], lines[-1].replace(":", ": ", 1)])) == [
+            (IssueType.CHANGED, "Line 4 is not in canonical form.")
+        ]
+        assert issues(verify_export([*lines[:-1], '{"unknown":1}\n', lines[-1]])) == [
+            (IssueType.CHANGED, "Line 4 cannot be read.")
+        ]
+
+    def test_an_end_that_counts_otherwise_is_named(self) -> None:
+        lines = whole_file(row(0))
+        assert issues(verify_export([*lines[:-1], lines[-1].replace('"events":1', '"events":2')])) == [
+            (IssueType.REMOVED, "The file says that it has 2 events, and has 1.")
+        ]
+        assert issues(verify_export([*lines[:-1], lines[-1].replace('"seals":1', '"seals":2')])) == [
+            (IssueType.REMOVED, "The file says that it ends with seal 2 (line 4), and ends otherwise.")
+        ]
