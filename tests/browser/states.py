@@ -204,7 +204,7 @@ UNSEEN = {
 }
 """Texts of the catalogue that are only read aloud, or stand inside of others."""
 
-EMBEDDED = (State("embedded", "The page inside another one, as in the recipe for plain HTML.", says=("Waiting",)),)
+EMBEDDED = (State("embedded", "The element in a plain HTML page, as in the example above.", says=("Waiting",)),)
 
 SANDBOX = (
     State("sandbox-preview", "Before the call.", says=("Your name", "Role:", "Join")),
@@ -297,34 +297,38 @@ SANDBOX = (
 )
 
 CONSOLE = (
-    State("console-sign-in", "The way in.", says=("Sign in to the console",)),
-    State("console-wrong-key", "Not the key.", says=("Wrong admin key.",)),
-    State("console-too-many-tries", "Too many wrong keys.", says=("Too many failed attempts.",)),
-    State("console-today", "Today: the sessions by status, and who is present.", says=("Today",)),
-    State("console-quiet", "Today, while no call runs.", says=("Today", "No calls in progress.")),
-    State("console-list", "Every session of one status.", says=("Trigonometry",)),
-    State("console-search", "Found: references, titles, user ids.", says=("Algebra, lesson 1",)),
-    State("console-nothing-found", "Nothing found.", says=("No results.",)),
+    State("console-sign-in", "Sign-in.", says=("Sign in to the console",)),
+    State("console-wrong-key", "Wrong key.", says=("Wrong admin key.",)),
+    State("console-too-many-tries", "Too many failed attempts.", says=("Too many failed attempts.",)),
+    State("console-today", "Today: sessions by status, and who is present.", says=("Today",)),
+    State("console-quiet", "Today, without a running call.", says=("Today", "No calls in progress.")),
+    State("console-list", "All sessions with one status.", says=("Trigonometry",)),
+    State("console-search", "Search results: references, titles, user IDs.", says=("Algebra, lesson 1",)),
+    State("console-nothing-found", "No search results.", says=("No results.",)),
     State("console-groups", "Groups.", says=("Evening circle",)),
     State(
         "console-session",
         "A session: attendance, activity, calls, participants, active links.",
         says=("Algebra, lesson 1",),
     ),
-    State("console-acted", "What an operator did there.", says=("The call has ended.", "operator Olive")),
-    State("console-booking", "A booking is created.", says=("New booking",)),
-    State("console-booking-errors", "Errors are next to their fields.", says=("Enter the user ID",)),
-    State("console-booked", "Created, with a link for each participant.", says=("Booking created.",)),
-    State("console-choice", "Deliveries: which app.", says=("Deliveries", "Choose the app.")),
-    State("console-deliveries", "The endpoints of an app.", says=("Deliveries", "The backend")),
+    State(
+        "console-acted",
+        "After an operator has removed a participant and ended the call.",
+        says=("The call has ended.", "operator Olive"),
+    ),
+    State("console-booking", "New booking.", says=("New booking",)),
+    State("console-booking-errors", "New booking, with errors next to their fields.", says=("Enter the user ID",)),
+    State("console-booked", "Booking created, with a link for each participant.", says=("Booking created.",)),
+    State("console-choice", "Deliveries: choosing an app.", says=("Deliveries", "Choose the app.")),
+    State("console-deliveries", "Webhook endpoints of an app.", says=("Deliveries", "The backend")),
     State("console-no-endpoints", "An app without endpoints.", says=("No webhook endpoints.",)),
-    State("console-not-delivered", "What did not arrive comes first.", says=("session.registered",)),
-    State("console-endpoint", "An endpoint.", says=("The backend",)),
-    State("console-delivery", "Every attempt at one delivery.", says=("Resend",)),
-    State("console-tested", "A signed test, and what came of it.", says=("Test event delivered: status 200",)),
-    State("console-health", "Database, jobs, webhooks, seals.", says=("Health",)),
-    State("console-diagnostics", "Every check of an app's set-up.", says=("Diagnostics",)),
-    State("console-no-such-page", "A page that is not there.", says=("There is no such page in the console.",)),
+    State("console-not-delivered", "An app with failed deliveries, which come first.", says=("session.registered",)),
+    State("console-endpoint", "An endpoint with its deliveries.", says=("The backend",)),
+    State("console-delivery", "A delivery with all its attempts.", says=("Resend",)),
+    State("console-tested", "The result of a test event.", says=("Test event delivered: status 200",)),
+    State("console-health", "Health: database, jobs, webhooks, seals.", says=("Health",)),
+    State("console-diagnostics", "Diagnostics: every check of an app's setup.", says=("Diagnostics",)),
+    State("console-no-such-page", "Page not found.", says=("There is no such page in the console.",)),
 )
 
 PAGES_OF_THE_CONSOLE = (
