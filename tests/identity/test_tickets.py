@@ -1,4 +1,4 @@
-"""Tickets: a text that says who may come, and that nobody else can make."""
+"""Tickets cannot be forged, and are read as they were signed."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""User tokens: whose they are, and everything that is wrong with the others."""
+"""User tokens: assignment to an app, and rejection of invalid ones."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""What every provider promises, said once and held against each of them."""
+"""The behavior that the provider contract requires, tested with every provider."""
 
 import contextlib
 import hmac
@@ -140,7 +140,7 @@ async def test_different_names_are_different_rooms(provider: Provider, fresh_nam
     assert await provider.open_room(fresh_name()) != await provider.open_room(fresh_name())
 
 
-async def test_signing_needs_nobody_and_remembers_a_name_that_is_not_the_token(
+async def test_signing_sends_no_request_and_has_a_token_id_that_is_not_the_token(
     provider: Provider, seat: CredentialRequest, sandbox: Sandbox, fresh_name: Callable[[], str]
 ) -> None:
     room_id = await provider.open_room(fresh_name())
@@ -165,7 +165,7 @@ async def test_a_role_without_a_name_is_never_signed_for(provider: Provider, sea
         provider.sign("65f0c1a2b3d4e5f60718293a", replace(seat, role=""))
 
 
-async def test_a_closed_room_holds_nobody_and_lets_nobody_in_until_it_is_opened_again(
+async def test_a_closed_room_is_empty_and_refuses_joins_until_it_is_opened(
     provider: Provider,
     far_side: FarSide,
     seat: CredentialRequest,
@@ -256,7 +256,7 @@ async def test_no_code_from_before_a_closing_opens_anything_afterwards(
     assert await far_side.opens(after[seat.role])
 
 
-async def test_somebody_put_out_is_gone_and_the_others_stay(
+async def test_a_removed_person_is_disconnected_and_the_others_stay(
     provider: Provider,
     far_side: FarSide,
     seat: CredentialRequest,
@@ -276,7 +276,7 @@ async def test_somebody_put_out_is_gone_and_the_others_stay(
     assert await far_side.enter(room_id, seat)
 
 
-async def test_somebody_kept_out_stays_out_and_nobody_else(
+async def test_a_banned_person_cannot_rejoin_and_others_can(
     provider: Provider,
     far_side: FarSide,
     seat: CredentialRequest,
@@ -365,7 +365,7 @@ def shown(provider: Provider, body: bytes) -> dict[str, str]:
     return {"agora-signature-v2": hmac.new(HOOK_SECRET.encode(), body, "sha256").hexdigest()}
 
 
-async def test_a_webhook_is_taken_from_the_vendor_and_from_nobody_else(provider: Provider) -> None:
+async def test_only_webhooks_of_the_vendor_are_accepted(provider: Provider) -> None:
     body = json.dumps(ARRIVAL[provider.name]).encode()
     if Capability.WEBHOOKS in provider.capabilities:
         assert provider.verify(shown(provider, body), body, now=NOW) == provider.read(body)
@@ -387,7 +387,7 @@ async def test_a_webhook_from_another_time_is_not_taken_and_can_still_be_read(pr
     assert provider.read(body).observation is not None
 
 
-async def test_a_webhook_says_the_same_thing_in_one_form(provider: Provider) -> None:
+async def test_webhooks_of_all_vendors_have_one_format(provider: Provider) -> None:
     notice = provider.read(json.dumps(ARRIVAL[provider.name]).encode())
     seen = notice.observation
     assert seen is not None
@@ -425,7 +425,7 @@ async def test_an_account_that_lacks_its_secret_is_refused_by_name(
         ProviderRegistry(clock).provider(replace(account, settings=settings))
 
 
-async def test_a_provider_is_kept_until_its_account_changes(account: ProviderAccount, clock: MovableClock) -> None:
+async def test_a_provider_is_reused_until_its_account_changes(account: ProviderAccount, clock: MovableClock) -> None:
     directory = ProviderRegistry(clock)
     first = directory.provider(account)
     assert directory.provider(account) is first

@@ -102,9 +102,7 @@ async def test_an_answer_that_is_lost_makes_no_second_rule(
     assert await far_side.enter(provider, 42)
 
 
-async def test_a_rule_that_nobody_knows_of_any_more_is_lifted_as_well(
-    provider: AgoraProvider, far_side: FarSide
-) -> None:
+async def test_opening_deletes_a_rule_with_an_unknown_id(provider: AgoraProvider, far_side: FarSide) -> None:
     await provider.close_room("room-1")
     closure = await provider.close_room("room-1")
     await provider.remove_person("room-1", "43", until=far_side.now + timedelta(hours=1))

@@ -1,4 +1,4 @@
-"""What Agora tells us: how it proves itself, and what is made of it."""
+"""Agora webhooks: verification and parsing."""
 
 import contextlib
 import hashlib
@@ -110,7 +110,7 @@ def test_another_secret_is_refused() -> None:
         PROVIDER.verify(signed(body, secret="another"), body, now=SENT)
 
 
-def test_an_account_without_the_secret_takes_nothing_and_says_what_to_set() -> None:
+def test_an_account_without_the_secret_refuses_webhooks_and_names_the_setting() -> None:
     body = body_of()
     with pytest.raises(WebhookRefused, match="notifications_secret"):
         account(None).verify(signed(body, secret=""), body, now=SENT)
@@ -126,7 +126,7 @@ def test_what_is_fresh_enough_is_taken(age: timedelta) -> None:
 @pytest.mark.parametrize(
     ("age", "says"), [(timedelta(hours=1, seconds=1), "older"), (timedelta(minutes=-10, seconds=-1), "future")]
 )
-def test_what_is_too_old_or_not_yet_is_not(age: timedelta, says: str) -> None:
+def test_an_old_or_future_webhook_is_refused(age: timedelta, says: str) -> None:
     body = body_of()
     with pytest.raises(WebhookUnreadable, match=says):
         PROVIDER.verify(signed(body), body, now=SENT + age)
@@ -144,14 +144,14 @@ def test_a_channel_fills_and_empties(event: int, sign: Sign) -> None:
 
 
 @pytest.mark.parametrize(("event", "role"), [(103, "publisher"), (105, "subscriber"), (107, "publisher")])
-def test_somebody_came(event: int, role: str) -> None:
+def test_a_join_is_observed(event: int, role: str) -> None:
     assert read(event, account="ada", clientType=8) == Observation(
         sign=Sign.ARRIVED, at=AT, connection="42", provider_user_id="42", role=role, order=1_700_000_600_000
     )
 
 
 @pytest.mark.parametrize(("event", "role"), [(104, "publisher"), (106, "subscriber"), (108, "publisher")])
-def test_somebody_left(event: int, role: str) -> None:
+def test_a_leave_is_observed(event: int, role: str) -> None:
     assert read(event, reason=1, duration=599) == Observation(
         sign=Sign.LEFT,
         at=AT,
@@ -175,7 +175,7 @@ def test_a_departure_that_does_not_tell_the_arrival_is_one_all_the_same(duration
 @pytest.mark.parametrize(
     ("event", "role", "former"), [(111, "publisher", "subscriber"), (112, "subscriber", "publisher")]
 )
-def test_somebody_has_another_role(event: int, role: str, former: str) -> None:
+def test_a_role_change_is_observed(event: int, role: str, former: str) -> None:
     seen = read(event)
     assert seen is not None
     assert (seen.sign, seen.role, seen.former_role) == (Sign.ROLE_CHANGED, role, former)
@@ -193,7 +193,7 @@ def test_the_order_is_a_number_that_can_be_stored(given_order: object, order: in
 @pytest.mark.parametrize(
     "uid", [MAX_PERSON_UID + 1, 2**32 - 1, -1, -(2**31), 0, 2**32, -(2**31) - 1, "42", None, True, 4.2]
 )
-def test_a_uid_that_no_person_gets_is_nobody(uid: object) -> None:
+def test_a_uid_outside_of_the_range_of_people_is_ignored(uid: object) -> None:
     assert read(103, uid=uid) is None
 
 
@@ -205,12 +205,12 @@ def test_a_person_has_a_uid_within_the_limit(uid: int) -> None:
 
 
 @pytest.mark.parametrize("client", [3, 10])
-def test_recorders_are_nobody(client: int) -> None:
+def test_recorders_are_ignored(client: int) -> None:
     assert read(103, platform=6, clientType=client) is None
 
 
 @pytest.mark.parametrize("event", [109, 110, 113, 114, 0, -1, 31, 10**15])
-def test_an_unknown_event_says_nothing_about_a_call(event: int) -> None:
+def test_an_unknown_event_has_no_observation(event: int) -> None:
     notice = PROVIDER.read(body_of(event))
     assert (notice.room_id, notice.observation, notice.dedup_key) == ("room-1", None, None)
 
@@ -228,12 +228,12 @@ def test_the_consoles_health_test_is_taken_and_means_nothing() -> None:
 
 
 @pytest.mark.parametrize("ts", [None, 0, -1, 2**62, "now", 1.5, True, 253_402_300_800])
-def test_what_lacks_its_moment_says_nothing(ts: object) -> None:
+def test_a_webhook_without_its_time_has_no_observation(ts: object) -> None:
     assert read(103, ts=ts) is None
 
 
 @pytest.mark.parametrize("channel", [None, "", 7, ["room-1"]])
-def test_what_lacks_its_channel_says_nothing(channel: object) -> None:
+def test_a_webhook_without_its_channel_has_no_observation(channel: object) -> None:
     notice = PROVIDER.read(body_of(103, {**PAYLOAD, "channelName": channel}))
     assert (notice.room_id, notice.observation) == (None, None)
 

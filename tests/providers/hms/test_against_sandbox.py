@@ -155,7 +155,7 @@ async def test_codes_stay_the_same_and_can_be_exchanged(
     assert (await control.join(room_id, exchanged.json()["token"])).status_code == 200
 
 
-async def test_closing_sends_everybody_out_and_keeps_them_out_until_it_is_opened_again(
+async def test_closing_disconnects_everyone_and_refuses_joins_until_the_room_is_opened(
     provider: HmsProvider, control: Control, seat: CredentialRequest
 ) -> None:
     room_id = await provider.open_room("lesson")
@@ -176,7 +176,7 @@ async def test_an_idle_room_can_be_closed_twice(
     assert (await control.join(room_id, token_for(provider, room_id, seat))).status_code == 403
 
 
-async def test_a_room_nobody_made_can_be_closed(provider: HmsProvider) -> None:
+async def test_an_unknown_room_can_be_closed(provider: HmsProvider) -> None:
     await provider.close_room("65f0c1a2b3d4e5f60718293a")
 
 
@@ -295,7 +295,7 @@ async def test_a_day_of_work_needs_no_second_look_at_the_management_token(
     assert (await control.counters())["create_room"] == 48
 
 
-async def test_a_template_of_somebody_else_is_refused_with_advice(
+async def test_a_template_of_another_workspace_is_refused_with_advice(
     settings: dict[str, str], clock: Clock, line: Line
 ) -> None:
     other = {**settings, "template_id": "0" * 24}
@@ -316,7 +316,7 @@ async def test_wrong_keys_are_refused_with_advice(
     await provider.aclose()
 
 
-async def test_a_clock_that_runs_ahead_is_named_as_a_cause(settings: dict[str, str], clock: Clock, line: Line) -> None:
+async def test_clock_skew_is_named_as_a_cause(settings: dict[str, str], clock: Clock, line: Line) -> None:
     ahead = Clock(clock.now + timedelta(minutes=10))
     provider = HmsProvider.from_settings(settings, clock=ahead, transport=line)
     with pytest.raises(ProviderRefused, match="clock"):

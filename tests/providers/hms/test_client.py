@@ -1,4 +1,4 @@
-"""The REST client: what goes over the wire, and how long it keeps trying."""
+"""The REST client of 100ms: requests, retries, and time limits."""
 
 import asyncio
 import json
@@ -101,7 +101,7 @@ async def test_create_codes_sends_no_body(client: HmsClient, vendor: respx.MockR
     assert only_request(vendor).content == b""
 
 
-async def test_no_codes_may_come_as_null(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_null_is_an_empty_list_of_codes(client: HmsClient, vendor: respx.MockRouter) -> None:
     vendor.post(f"/room-codes/room/{ROOM}").respond(json={"data": None})
     assert await client.create_codes(ROOM) == ()
 
@@ -273,7 +273,7 @@ async def test_a_403_is_not_signed_anew(client: HmsClient, vendor: respx.MockRou
     assert route.call_count == 1
 
 
-async def test_a_404_is_told_apart(client: HmsClient, vendor: respx.MockRouter) -> None:
+async def test_a_404_has_its_own_error(client: HmsClient, vendor: respx.MockRouter) -> None:
     vendor.post(f"/rooms/{ROOM}").respond(404, json={"code": 404, "message": "Error: Room not found"})
     with pytest.raises(HmsNotFound):
         await client.disable_room(ROOM)

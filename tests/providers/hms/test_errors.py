@@ -1,4 +1,4 @@
-"""How a failure of the far side becomes one of our errors."""
+"""Failures of the 100ms API and the errors that they become."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_any_other_answer_is_a_refusal(status: int, kind: type[ProviderRefused])
         (404, {"code": 404, "message": "Error: Room not found", "data": {"description": "x"}}, "workspace"),
     ],
 )
-def test_a_refusal_says_what_to_check(status: int, body: dict[str, Any], advice: str) -> None:
+def test_a_refusal_has_advice(status: int, body: dict[str, Any], advice: str) -> None:
     detail = provider_error(failure(status, body), "create_room").detail
     assert advice in detail
     assert body["message"] in detail
@@ -70,7 +70,7 @@ def test_tokens_in_the_vendors_text_are_not_passed_on() -> None:
     assert "bad bearer [token]!" in error.detail
 
 
-def test_the_vendors_text_is_kept_short() -> None:
+def test_a_long_message_of_the_vendor_is_truncated() -> None:
     assert len(failure(400, {"message": "x" * 5000}).message) == MAX_MESSAGE_LENGTH
 
 

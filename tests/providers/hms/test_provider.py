@@ -1,4 +1,4 @@
-"""100ms as a provider: one room per name, doors that open and shut, credentials that fit."""
+"""The 100ms provider: rooms, room codes, and credentials."""
 
 import hashlib
 import json
@@ -158,7 +158,7 @@ async def test_a_name_that_100ms_does_not_take_is_refused_unasked(
     assert sent(vendor) == []
 
 
-async def test_a_room_that_comes_back_disabled_is_enabled(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_a_disabled_room_is_enabled(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.post("/rooms").respond(json=room(enabled=False))
     vendor.post(f"/rooms/{ROOM}").respond(json=room())
     assert await provider.open_room("lesson") == ROOM
@@ -171,7 +171,7 @@ async def test_a_room_that_does_not_say_is_taken_for_enabled(provider: HmsProvid
     assert len(sent(vendor)) == 1
 
 
-async def test_another_template_than_ours_is_told_to_the_log(
+async def test_a_room_with_another_template_is_logged(
     provider: HmsProvider, vendor: respx.MockRouter, logs: list[MutableMapping[str, Any]]
 ) -> None:
     vendor.post("/rooms").respond(json=room(template_id="another"))
@@ -411,7 +411,7 @@ REMOVE = f"/active-rooms/{ROOM}/remove-peers"
 UNTIL = START + timedelta(hours=1)
 
 
-async def test_every_device_of_a_person_is_put_out_and_nobody_elses(
+async def test_every_device_of_the_person_is_removed_and_no_other(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     """Also when the vendor answers with more people than it was asked for."""
@@ -425,7 +425,7 @@ async def test_every_device_of_a_person_is_put_out_and_nobody_elses(
 
 
 @pytest.mark.parametrize("peers", [{}, None, []])
-async def test_somebody_who_is_not_there_is_no_error(
+async def test_removing_an_absent_person_is_no_error(
     provider: HmsProvider, vendor: respx.MockRouter, peers: object
 ) -> None:
     vendor.get(PEERS).respond(json={"peers": peers})
@@ -433,7 +433,7 @@ async def test_somebody_who_is_not_there_is_no_error(
     assert len(sent(vendor)) == 1
 
 
-async def test_an_idle_room_holds_nobody_to_put_out(provider: HmsProvider, vendor: respx.MockRouter) -> None:
+async def test_removing_a_person_from_an_idle_room_is_no_error(provider: HmsProvider, vendor: respx.MockRouter) -> None:
     vendor.get(PEERS).respond(404, json=NOT_FOUND)
     await provider.remove_person(ROOM, "u-1", until=None)
 
@@ -447,7 +447,7 @@ async def test_who_goes_just_now_does_not_keep_the_next_one_in(provider: HmsProv
     assert route.call_count == 2
 
 
-async def test_nobody_is_put_out_by_an_empty_name_and_nobody_is_kept_out(
+async def test_an_empty_user_id_is_refused_and_a_ban_is_not_possible(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     with pytest.raises(ProviderRefused):
@@ -462,7 +462,7 @@ async def test_nobody_is_put_out_by_an_empty_name_and_nobody_is_kept_out(
 HOOK = {"webhook_secret": "s3cr3t-of-the-hook", "webhook_url": "https://broker.example/hooks/100ms"}
 
 
-async def test_a_room_is_told_where_its_webhooks_go(
+async def test_a_new_room_gets_the_webhook_url(
     settings: dict[str, str], clock: Clock, vendor: respx.MockRouter
 ) -> None:
     provider = HmsProvider.from_settings({**settings, **HOOK}, clock=clock)
@@ -506,7 +506,7 @@ def test_a_wrong_set_up_is_named_and_not_repeated(
         ({**HOOK, "room_id": ROOM}, CheckStatus.WARNING, "fixed room"),
     ],
 )
-async def test_the_examination_looks_at_the_webhooks(
+async def test_the_examination_checks_the_webhooks(
     settings: dict[str, str],
     clock: Clock,
     vendor: respx.MockRouter,
@@ -549,7 +549,7 @@ def test_every_signature_has_a_name_of_its_own(provider: HmsProvider, seat: Cred
 
 
 @pytest.mark.parametrize("empty", ["user_id", "role"])
-def test_nobody_is_not_seated(provider: HmsProvider, seat: CredentialRequest, empty: str) -> None:
+def test_an_empty_user_id_or_role_gets_no_token(provider: HmsProvider, seat: CredentialRequest, empty: str) -> None:
     changes: dict[str, Any] = {empty: ""}
     with pytest.raises(ProviderRefused):
         provider.sign(ROOM, replace(seat, **changes))
@@ -585,7 +585,7 @@ def test_without_a_name_the_page_asks_for_one(provider: HmsProvider, seat: Crede
 
 
 @pytest.mark.parametrize("code", ["", "qzt-mbwr-kfa"])
-def test_the_page_takes_neither_nobody_nor_nothing(provider: HmsProvider, seat: CredentialRequest, code: str) -> None:
+def test_the_page_needs_a_code_and_a_user_id(provider: HmsProvider, seat: CredentialRequest, code: str) -> None:
     with pytest.raises(ProviderRefused):
         provider.sign_prebuilt(ROOM, code, replace(seat, user_id="" if code else "u-1842"))
 

@@ -73,7 +73,7 @@ def test_an_auth_token_claims_what_100ms_asks_for_and_nothing_else() -> None:
     }
 
 
-def test_a_management_token_names_no_room_and_nobody() -> None:
+def test_a_management_token_has_neither_room_nor_user() -> None:
     token = sign_management_token(KEYS, issued_at=START, expires_at=START + timedelta(hours=1), token_id=TOKEN_ID)
     issued = int(START.timestamp())
     assert claims(token) == {

@@ -1,4 +1,4 @@
-"""What 100ms tells us: how it proves itself, and what is made of it."""
+"""100ms webhooks: verification and parsing."""
 
 import contextlib
 import hashlib
@@ -114,7 +114,7 @@ def test_no_header_is_refused(provider: HmsProvider) -> None:
         provider.verify({}, body_of(), now=SENT)
 
 
-def test_an_account_without_secrets_takes_nothing_and_says_what_to_set() -> None:
+def test_an_account_without_secrets_refuses_webhooks_and_names_the_setting() -> None:
     provider = account()
     assert Capability.WEBHOOKS not in provider.capabilities
     with pytest.raises(WebhookRefused, match=r"webhook_secret.*Videobroker-Hook-Secret"):
@@ -174,7 +174,7 @@ def test_what_is_fresh_enough_is_taken(provider: HmsProvider, age: timedelta, fi
         (timedelta(minutes=-10, seconds=-1), {}, "future"),
     ],
 )
-def test_what_is_too_old_or_not_yet_is_not(
+def test_an_old_or_future_webhook_is_refused(
     provider: HmsProvider, age: timedelta, fields: dict[str, Any], says: str
 ) -> None:
     body = body_of(**fields)
@@ -186,7 +186,7 @@ def test_what_is_too_old_or_not_yet_is_not(
 # --- what it says
 
 
-def test_somebody_left(provider: HmsProvider) -> None:
+def test_a_leave_is_observed(provider: HmsProvider) -> None:
     assert read(provider) == Observation(
         sign=Sign.LEFT,
         at=LEFT,
@@ -199,7 +199,7 @@ def test_somebody_left(provider: HmsProvider) -> None:
     )
 
 
-def test_somebody_came(provider: HmsProvider) -> None:
+def test_a_join_is_observed(provider: HmsProvider) -> None:
     assert read(provider, "peer.join.success") == Observation(
         sign=Sign.ARRIVED,
         at=JOINED,
@@ -210,7 +210,7 @@ def test_somebody_came(provider: HmsProvider) -> None:
     )
 
 
-def test_somebody_has_another_role(provider: HmsProvider) -> None:
+def test_a_role_change_is_observed(provider: HmsProvider) -> None:
     data = {**DATA, "previous_role": "student", "role_changed_at": "2026-03-12T22:00:00.999999999Z"}
     assert read(provider, "role.change.success", data) == Observation(
         sign=Sign.ROLE_CHANGED,
@@ -237,7 +237,7 @@ def test_a_meeting_begins_and_ends(provider: HmsProvider, kind: str, sign: Sign,
     assert read(provider, kind, data) == Observation(sign=sign, at=at, provider_call_id=SESSION)
 
 
-def test_a_device_without_a_user_id_stands_for_its_person(provider: HmsProvider) -> None:
+def test_a_device_without_a_user_id_identifies_its_person(provider: HmsProvider) -> None:
     for nobody in ({"user_id": ""}, {"user_id": None}, {"user_id": 7}):
         assert read(provider, data={**DATA, **nobody}).provider_user_id == PEER
 
@@ -249,7 +249,7 @@ def test_a_name_that_no_database_takes_is_made_fit(provider: HmsProvider) -> Non
 
 @pytest.mark.parametrize("role", ["__internal_recorder", "cam-bot", "notes"])
 @pytest.mark.parametrize("kind", ["peer.join.success", "peer.leave.success"])
-def test_recorders_are_nobody(provider: HmsProvider, kind: str, role: str) -> None:
+def test_recorders_are_ignored(provider: HmsProvider, kind: str, role: str) -> None:
     notice = provider.read(body_of(kind, {**DATA, "role": role}))
     assert (notice.observation, notice.room_id) == (None, ROOM)
 
@@ -269,7 +269,7 @@ def test_recorders_are_nobody(provider: HmsProvider, kind: str, role: str) -> No
         "session.open",
     ],
 )
-def test_everything_else_says_nothing_about_a_call(provider: HmsProvider, kind: str) -> None:
+def test_other_webhooks_have_no_observation(provider: HmsProvider, kind: str) -> None:
     notice = provider.read(body_of(kind))
     assert (notice.type, notice.observation, notice.recording, notice.dedup_key) == (kind, None, None, None)
 
@@ -277,7 +277,7 @@ def test_everything_else_says_nothing_about_a_call(provider: HmsProvider, kind: 
 @pytest.mark.parametrize(
     "at", [ZERO, None, "", "yesterday", 7, "2026-03-12", "2026-03-12T22:31:04", "9999-12-31T23:59:59-23:59"]
 )
-def test_what_lacks_its_moment_says_nothing(provider: HmsProvider, at: object) -> None:
+def test_a_webhook_without_its_time_has_no_observation(provider: HmsProvider, at: object) -> None:
     notice = provider.read(body_of(data={**DATA, "left_at": at}))
     assert (notice.observation, notice.dedup_key) == (None, None)
 
@@ -295,7 +295,7 @@ def test_a_departure_without_arrival_and_duration_is_a_departure(provider: HmsPr
 
 
 @pytest.mark.parametrize("missing", ["room_id", "peer_id"])
-def test_what_lacks_its_room_or_device_says_nothing(provider: HmsProvider, missing: str) -> None:
+def test_a_webhook_without_its_room_or_device_has_no_observation(provider: HmsProvider, missing: str) -> None:
     """The dashboard's test has no room."""
     assert provider.read(body_of(data={key: DATA[key] for key in DATA if key != missing})).observation is None
 
@@ -459,7 +459,7 @@ def test_a_sessions_own_recording_goes_by_the_id_of_the_session(provider: HmsPro
         ("recording.success", {}),
     ],
 )
-def test_what_nobody_records_and_what_lacks_its_name_says_nothing(
+def test_a_stream_without_a_recording_or_an_id_has_no_recording_update(
     provider: HmsProvider, kind: str, data: dict[str, Any]
 ) -> None:
     notice = provider.read(body_of(kind, data))
@@ -477,14 +477,14 @@ def test_a_duration_that_is_none_is_left_out(provider: HmsProvider, number: obje
     assert (told.duration_seconds, told.started_at) == (None, None)
 
 
-def test_no_address_of_a_file_is_kept(provider: HmsProvider) -> None:
+def test_urls_of_files_are_not_read(provider: HmsProvider) -> None:
     """A presigned link opens a recording for whoever has it."""
     for kind, data in (("beam.recording.success", RECORDED), ("hls.recording.success", HLS_RECORDED)):
         told = repr(news(provider, kind, data))
         assert not any(part in told for part in ("://", "Amz", "bucket", ".mp4"))
 
 
-def test_a_recording_has_each_state_once_whatever_else_is_told(provider: HmsProvider) -> None:
+def test_webhooks_about_the_same_recording_state_have_one_dedup_key(provider: HmsProvider) -> None:
     first = provider.read(body_of("beam.recording.success", RECORDED))
     later = {**RECORDED, "size": 8, "stopped_at": "2026-03-12T22:30:09Z"}
     again = provider.read(

@@ -1,4 +1,4 @@
-"""API keys: what one looks like, when it is valid, what it may do."""
+"""API keys: format, validity, and scopes."""
 
 import hashlib
 import re

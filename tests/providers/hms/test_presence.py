@@ -1,4 +1,4 @@
-"""Who is in a room at 100ms, and who was: what is asked for, and what is made of the answers."""
+"""Presence at 100ms: requests and reports."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,7 +114,7 @@ async def test_of_the_past_it_tells_what_reached_into_the_time_asked_for(
     ]
 
 
-async def test_a_meeting_that_ends_between_the_questions_is_told_once(
+async def test_a_session_that_ends_between_the_requests_is_reported_once(
     provider: HmsProvider, vendor: respx.MockRouter
 ) -> None:
     Sessions(vendor, [session("s1")], [session("s1", active=False)])

@@ -1,4 +1,4 @@
-"""Nothing is delivered into a private network, whatever the URL looks like and whatever its name resolves to."""
+"""The SSRF guard: no delivery reaches a private address, whatever the format of the URL and the DNS answer."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""What falls due for a session by the passing of time: errand by errand, and then whatever state it is in."""
+"""Time-driven lifecycle steps of a session: each step, and in every state."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the strict builder refuses, and what it issues."""
+"""The strict token builder: accepted and rejected input."""
 
 import json
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_a_privilege_ends_no_later_than_the_token(seconds: object) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1, 3600, 86_400])
-def test_privileges_live_as_long_as_the_token_unless_told_otherwise(seconds: int) -> None:
+def test_privileges_have_the_lifetime_of_the_token_by_default(seconds: int) -> None:
     token = issued(expire=seconds)
     assert token.expire == seconds
     assert token.service.privileges == {1: seconds, 2: seconds, 3: seconds, 4: seconds}

@@ -1,4 +1,4 @@
-"""Lines of the journal: what happened, to which session, when, asked by whom."""
+"""Journal events: type, session, time, and actor."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

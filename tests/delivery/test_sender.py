@@ -1,4 +1,4 @@
-"""One delivery: signed so that the standard's own library accepts it, and bounded whatever the receiver does."""
+"""The webhook sender: signatures that the Standard Webhooks library accepts, and limits for every receiver."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""What goes over the wire to Agora's REST API, and what is made of its answers."""
+"""The REST client of Agora: requests, retries, and the handling of responses."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ def test_an_address_without_a_scheme_is_refused() -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["rest_basic_auth"])
-async def test_the_credentials_are_shown_as_the_vector_says(vector: dict[str, str], vendor: respx.MockRouter) -> None:
+async def test_the_authorization_header_equals_the_vector(vector: dict[str, str], vendor: respx.MockRouter) -> None:
     provider = account(customer_id=vector["customer_id"], customer_secret=vector["customer_secret"])
     vendor.post(RULES).respond(json=MADE)
     await provider.close_room("room-1")
@@ -94,13 +94,13 @@ async def test_another_address_has_no_fallback(vendor: respx.MockRouter) -> None
 # --- closing and opening
 
 
-async def test_closing_keeps_everybody_out_for_a_day(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_closing_bans_everyone_for_a_day(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.post(RULES).respond(json=MADE)
     assert await rest.close_room("room-1", codes=["ignored"]) == "1953"
     assert sent(vendor) == [("POST", "/kicking-rule", SHUT)]
 
 
-async def test_opening_lifts_the_rule_and_every_other_that_shuts_the_channel(
+async def test_opening_deletes_every_rule_that_closes_the_channel(
     rest: AgoraProvider, vendor: respx.MockRouter
 ) -> None:
     """Closing twice makes two, and a crash may leave one of which nobody knows."""
@@ -122,7 +122,9 @@ async def test_opening_lifts_the_rule_and_every_other_that_shuts_the_channel(
     assert lifted == [{"appid": APP_ID, "id": number} for number in (1, 2, 7, 8)]
 
 
-async def test_opening_what_was_not_closed_asks_nobody(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_opening_a_channel_that_was_never_closed_sends_no_request(
+    rest: AgoraProvider, vendor: respx.MockRouter
+) -> None:
     assert await rest.open_room("room-1") == "room-1"
     assert sent(vendor) == []
 
@@ -165,7 +167,7 @@ async def test_without_customer_credentials_nothing_can_have_been_closed_of_whic
     assert await provider.open_room("room-1", closure="") == "room-1"
 
 
-async def test_a_closed_channel_is_not_called_open_when_nobody_can_open_it() -> None:
+async def test_opening_a_closed_channel_without_credentials_is_refused() -> None:
     provider = AgoraProvider.from_settings(PROJECT, clock=lambda: NOON)
     with pytest.raises(ProviderRefused, match="customer_id"):
         await provider.open_room("room-1", closure="1953")
@@ -202,7 +204,7 @@ async def test_what_did_not_arrive_is_sent_again_at_the_other_host(
 # --- people
 
 
-async def test_putting_somebody_out_lets_them_back_in(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
+async def test_a_removal_without_a_ban_allows_a_rejoin(rest: AgoraProvider, vendor: respx.MockRouter) -> None:
     vendor.post(RULES).respond(json={"status": "success"})
     await rest.remove_person("room-1", "42", until=None)
     body = {"appid": APP_ID, "cname": "room-1", "uid": 42, "privileges": ["join_channel"], "time": 0}
@@ -219,7 +221,7 @@ async def test_putting_somebody_out_lets_them_back_in(rest: AgoraProvider, vendo
         (timedelta(days=7), 86_400),
     ],
 )
-async def test_keeping_somebody_out_lasts_as_long_as_asked_and_no_longer_than_a_day(
+async def test_a_ban_lasts_until_the_given_time_and_at_most_a_day(
     rest: AgoraProvider, vendor: respx.MockRouter, after: timedelta, seconds: int
 ) -> None:
     vendor.post(RULES).respond(json=MADE)
@@ -230,7 +232,7 @@ async def test_keeping_somebody_out_lasts_as_long_as_asked_and_no_longer_than_a_
 
 @pytest.mark.parametrize("uid", ["", "0", "00", "007", "-1", "1.0", " 1", "1\n", "4294967296", "ada", "٣", "1e3"])
 @pytest.mark.parametrize("until", [None, NOON + timedelta(hours=1)])
-async def test_a_uid_that_is_none_would_hit_everybody_and_is_refused_unasked(
+async def test_an_invalid_uid_is_refused_without_a_request(
     rest: AgoraProvider, vendor: respx.MockRouter, uid: str, until: datetime | None
 ) -> None:
     with pytest.raises(ProviderRefused, match="uid"):

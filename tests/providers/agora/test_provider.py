@@ -1,4 +1,4 @@
-"""Agora as a provider: what it signs, what it refuses, and what it keeps to itself."""
+"""The Agora provider: credentials, refusals, and secrets."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -93,7 +93,7 @@ class TestSigning:
         assert (credentials.provider, credentials.surface) == ("agora", "sdk")
         assert parsed_token(signed).app_id == APP_ID
 
-    def test_a_publisher_may_do_everything_for_as_long_as_the_token_lives(self, agora: AgoraProvider) -> None:
+    def test_a_publisher_has_all_privileges_for_the_lifetime_of_the_token(self, agora: AgoraProvider) -> None:
         assert service_of(agora.sign("room-1", SEAT)).privileges == {1: 3600, 2: 3600, 3: 3600, 4: 3600}
 
     def test_a_subscriber_may_only_join(self, agora: AgoraProvider) -> None:

@@ -1,4 +1,4 @@
-"""A value is used like a frozen dataclass."""
+"""Structs behave like frozen dataclasses."""
 
 import copy
 import gc

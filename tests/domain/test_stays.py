@@ -1,4 +1,4 @@
-"""Who was in a call: one attendance, whatever the order, the copies and the losses of what was told."""
+"""Stays do not depend on the order of observations, duplicates, or losses."""
 
 import random
 from collections.abc import Sequence

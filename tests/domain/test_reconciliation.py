@@ -1,4 +1,4 @@
-"""What a roll call adds: lost arrivals and departures, who is gone, and nothing that is known already."""
+"""Reconciliation adds lost joins and leaves, and nothing that is known already."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

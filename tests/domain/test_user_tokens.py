@@ -1,4 +1,4 @@
-"""User tokens: when one is valid, whom it names, and how an app may have them checked."""
+"""User tokens: validity, the user, and the token rules of an app."""
 
 import json
 from datetime import UTC, datetime, timedelta

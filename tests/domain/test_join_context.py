@@ -1,4 +1,4 @@
-"""What is known when somebody stands at the door."""
+"""The state that a join is decided from."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
