@@ -1,4 +1,4 @@
-"""Who was in a call, who attended a booking."""
+"""Attendance of bookings, as JSON and CSV, and the schema of a stay in a call."""
 
 import csv
 import io
@@ -23,11 +23,11 @@ from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.session_schemas import SESSION_PROBLEMS, Reference, session_key
 
 _FORMULA = re.compile(r"(^|[;,\t\r\n|])(?=[\"'\s]*[=+\-@\u2212\uff1d\uff0b\uff0d\uff20])")
-"""Where a spreadsheet may see the beginning of a formula: at the start of a cell, and, because the separator depends on
-the locale, after every character that separates cells somewhere. Includes the full-width forms, which some spreadsheets
-treat the same. Source: OWASP, "CSV Injection"."""
+"""Where a spreadsheet may detect a formula: at the start of a cell, and, because the separator depends on the locale,
+after every character that separates cells in some locale. Includes the full-width operators, which some spreadsheets
+accept too. Source: OWASP, "CSV Injection"."""
 UTF8_BOM = "\ufeff"
-"""Without it, Excel reads UTF-8 as the locale's legacy encoding."""
+"""Without a byte order mark, Excel reads UTF-8 as the locale's legacy encoding."""
 
 router = APIRouter(
     prefix="/bookings/{reference}/attendance",
@@ -37,25 +37,26 @@ router = APIRouter(
 )
 
 _SOURCE = (
-    "How we know: `observed` from a webhook, `reconciled` from asking the provider, `inferred` from something else."
+    "How this is known: `observed` from a webhook, `reconciled` from a query to the provider, or `inferred` from other "
+    "facts."
 )
 
 
 class RoleOut(BaseModel):
-    """A provider role, from a moment on."""
+    """A provider role and the time from which it applies."""
 
     role: str
     since: Moment
 
 
 class EvidenceOut(BaseModel):
-    """One thing that was told, and how."""
+    """An observation from the provider that a stay is based on."""
 
-    id: str = Field(description="The webhook as it was kept, or the roll call.")
+    id: str = Field(description="The ID of the stored webhook or of the roll call, a query for the people in the call.")
     kind: Literal["webhook", "roll_call"]
-    type: str | None = Field(description="In the provider's word; null for a roll call.")
-    sign: Sign = Field(description="What it says.")
-    at: Moment = Field(description="When that happened, by the provider's clock.")
+    type: str | None = Field(description="The provider's event type. Null for a roll call.")
+    sign: Sign = Field(description="What was observed.")
+    at: Moment = Field(description="When it happened, by the provider's clock.")
     received_at: Moment
 
 
@@ -84,26 +85,25 @@ STAY_EXAMPLE: dict[str, Any] = {
 
 
 class StayOut(BaseModel):
-    """One device of one person in a call, from its arrival to its departure."""
+    """The time that one device of a person was in a call."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [STAY_EXAMPLE]})
 
-    user_id: str | None = Field(description="Null for somebody who never got credentials from us.")
-    provider_user_id: str = Field(description="What the provider calls the person.")
-    connection: str = Field(description="The provider's name of the device: 100ms peer id, Agora uid.")
-    roles: list[RoleOut] = Field(description="At the provider; the first holds from the arrival on.")
+    user_id: str | None = Field(description="Null if this service never issued credentials to the person.")
+    provider_user_id: str = Field(description="The person's ID at the provider.")
+    connection: str = Field(description="The provider's ID of the device: a 100ms peer ID or an Agora uid.")
+    roles: list[RoleOut] = Field(description="Roles at the provider, in order. The first one applies from `joined_at`.")
     joined_at: Moment
-    left_at: Moment | None = Field(description="Null while they are there.")
-    present_seconds: int | None
-    source: Source = Field(description=f"{_SOURCE} The weaker of the two below.")
+    left_at: Moment | None = Field(description="Null while the device is in the call.")
+    present_seconds: int | None = Field(description="Null while the device is in the call.")
+    source: Source = Field(description=f"{_SOURCE} The weaker of `joined_source` and `left_source`.")
     joined_source: Source
     left_source: Source | None
-    reason: str | None = Field(description="Why they left, in the provider's word.")
-    evidence: list[EvidenceOut] = Field(description="Everything that this rests on.")
+    reason: str | None = Field(description="Why the person left, as reported by the provider.")
+    evidence: list[EvidenceOut] = Field(description="All observations that this stay is based on.")
 
 
 def evidence_out(attested: ReceivedObservation) -> EvidenceOut:
-    """As the API shows it."""
     return EvidenceOut(
         id=attested.observation.evidence,
         kind="webhook" if attested.type is not None else "roll_call",
@@ -115,7 +115,6 @@ def evidence_out(attested: ReceivedObservation) -> EvidenceOut:
 
 
 def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[ReceivedObservation]) -> StayOut:
-    """As the API shows it."""
     lasted = None if stay.left_at is None else int((stay.left_at - stay.joined_at).total_seconds())
     return StayOut(
         user_id=user_id,
@@ -134,7 +133,7 @@ def stay_out(stay: Stay, user_id: str | None, evidence: Iterable[ReceivedObserva
 
 
 class SpanOut(BaseModel):
-    """A stretch of time in the call, with whichever device."""
+    """A period in which the person was in the call, on any device."""
 
     joined_at: Moment
     left_at: Moment | None
@@ -145,20 +144,20 @@ class JudgedOut(BaseModel):
     """One person's attendance of a booking."""
 
     user_id: str
-    role: str | None = Field(description="The app's role; null for somebody who is not on the roster.")
+    role: str | None = Field(description="The person's role in your app. Null if they are not a participant.")
     display_name: str | None
     verdict: AttendanceVerdict | None = Field(
-        description="Null while there is none, and where there can be none: see `rule`."
+        description="Null if there is no verdict, or none yet. See `rule` for the reason."
     )
-    rule: Rule = Field(description="What decided.")
+    rule: Rule = Field(description="The rule that determined the verdict.")
     present_seconds: int
     present_minutes: int = Field(description="Rounded down.")
     late_by_seconds: int
     left_early_by_seconds: int
     first_joined_at: Moment | None
-    last_left_at: Moment | None = Field(description="Null while they are there.")
-    source: Source | None = Field(description=f"{_SOURCE} The weakest that this rests on.")
-    stays: list[SpanOut] = Field(description="With every device.")
+    last_left_at: Moment | None = Field(description="Null while the person is in the call.")
+    source: Source | None = Field(description=f"{_SOURCE} The weakest source of all stays.")
+    stays: list[SpanOut] = Field(description="Periods in the call on any device.")
 
 
 class AttendanceOut(BaseModel):
@@ -205,34 +204,36 @@ class AttendanceOut(BaseModel):
     reference: str
     starts_at: Moment | None
     ends_at: Moment | None
-    final: bool = Field(description="The booking is over for good, and the verdicts stay.")
-    participants: list[JudgedOut] = Field(description="Everybody on the roster.")
-    others: list[JudgedOut] = Field(description="Guests, and people nobody registered. There is no verdict on them.")
-    calls: list[str] = Field(description="The calls it rests on: `GET /v1/calls/{id}` explains each.")
+    final: bool = Field(description="The booking has closed, and the verdicts are final.")
+    participants: list[JudgedOut] = Field(description="All participants.")
+    others: list[JudgedOut] = Field(description="Guests, and people who are not registered. They get no verdict.")
+    calls: list[str] = Field(
+        description="IDs of the calls that this is based on. For details, use `GET /v1/calls/{id}`."
+    )
 
 
 def _judged_out(judged: Judged) -> JudgedOut:
-    found = judged.judgement
+    result = judged.judgement  # codespell:ignore judgement
     return JudgedOut(
         user_id=judged.user_id,
         role=judged.role,
         display_name=judged.display_name,
-        verdict=found.verdict,
-        rule=found.rule,
-        present_seconds=found.present_seconds,
-        present_minutes=found.present_seconds // 60,
-        late_by_seconds=found.late_by_seconds,
-        left_early_by_seconds=found.left_early_by_seconds,
-        first_joined_at=found.first_joined_at,
-        last_left_at=found.last_left_at,
-        source=found.source,
+        verdict=result.verdict,
+        rule=result.rule,
+        present_seconds=result.present_seconds,
+        present_minutes=result.present_seconds // 60,
+        late_by_seconds=result.late_by_seconds,
+        left_early_by_seconds=result.left_early_by_seconds,
+        first_joined_at=result.first_joined_at,
+        last_left_at=result.last_left_at,
+        source=result.source,
         stays=[SpanOut(joined_at=stay.joined_at, left_at=stay.left_at, source=stay.source) for stay in judged.stays],
     )
 
 
 @router.get(
     "",
-    summary="Read who attended a booking",
+    summary="Get the attendance of a booking",
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
         **described(*SESSION_PROBLEMS, "role_may_not"),
@@ -243,11 +244,11 @@ async def get_attendance(
     caller: CallsReader,
     reference: Reference,
     shape: Annotated[
-        Literal["json", "csv"], Query(alias="format", description="`csv` for spreadsheets: one line for each person.")
+        Literal["json", "csv"], Query(alias="format", description="`csv` returns one row per person, for spreadsheets.")
     ] = "json",
 ) -> Any:
-    """A verdict on everybody on the roster, with the minutes and the rule that decided. Until the booking is over
-    for good it is that of this moment. A user sees their own line."""
+    """Returns the attendance verdict of each participant, with the minutes and the rule that determined it. Until the
+    booking has closed, verdicts are provisional. Users who are not hosts see only their own entry."""
     report = await attendance_of(
         caller.context, session_key(caller, SessionKind.BOOKING, reference), acting_for=caller.acting_for
     )
@@ -283,7 +284,7 @@ _COLUMNS = (
 
 
 def _csv(report: Report) -> str:
-    """RFC 4180: a header, every cell quoted, lines that end in CRLF; after a byte order mark."""
+    """CSV as in RFC 4180: a byte order mark, a header, every cell quoted, CRLF line endings."""
     text = io.StringIO()
     text.write(UTF8_BOM)
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
@@ -305,5 +306,5 @@ def _cell(value: object) -> str:
 
 
 def without_formulas(text: str) -> str:
-    """The text with an apostrophe before everything that a spreadsheet may take for a formula."""
+    """Put an apostrophe before everything that a spreadsheet could interpret as a formula."""
     return _FORMULA.sub(r"\1'", text)

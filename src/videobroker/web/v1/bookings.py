@@ -66,7 +66,7 @@ Minutes = Annotated[StrictInt, Field(ge=1, le=7 * 24 * 60), INTEGRAL]
 
 
 class BookingIn(SessionIn):
-    """A booking. Give its end as `ends_at` or as `duration_minutes`."""
+    """A booking. Set its end with either `ends_at` or `duration_minutes`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -79,14 +79,13 @@ class BookingIn(SessionIn):
     @model_validator(mode="after")
     def _one_end(self) -> "BookingIn":
         if (self.ends_at is None) == (self.duration_minutes is None):
-            raise ValueError("give either `ends_at` or `duration_minutes`")
+            raise ValueError("send either `ends_at` or `duration_minutes`")
         if self.ends_at is not None and self.ends_at <= self.starts_at:
             raise ValueError("`ends_at` must be after `starts_at`")
-        _end(self.starts_at, self.ends_at, self.duration_minutes)  # raises where it would be out of all bounds
+        _end(self.starts_at, self.ends_at, self.duration_minutes)  # raises if the end is outside of the supported years
         return self
 
     def terms(self) -> SessionTerms:
-        """In our words."""
         return SessionTerms(
             title=self.title,
             status=self.status,
@@ -100,7 +99,7 @@ class BookingIn(SessionIn):
 
 
 class BookingPatch(Shape):
-    """Some fields of a booking. What is left out, or null, stays as it is; `policy` and `metadata` are replaced."""
+    """The fields to update. Omitted and null fields do not change; `policy` and `metadata` are replaced as a whole."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"starts_at": "2026-03-13T14:00:00Z", "duration_minutes": 60}]}
@@ -119,11 +118,10 @@ class BookingPatch(Shape):
     @model_validator(mode="after")
     def _one_end(self) -> "BookingPatch":
         if self.ends_at is not None and self.duration_minutes is not None:
-            raise ValueError("give either `ends_at` or `duration_minutes`")
+            raise ValueError("send either `ends_at` or `duration_minutes`")
         return self
 
     def amend(self, terms: SessionTerms) -> SessionTerms:
-        """The terms with these changes."""
         starts_at = self.starts_at or terms.starts_at
         return replace(
             terms,
@@ -156,7 +154,7 @@ _SUMMARY_EXAMPLE: dict[str, Any] = {
 
 
 class BookingSummary(SessionSummaryOut):
-    """A booking in a list: with the number of its participants."""
+    """A booking as an item of a list."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SUMMARY_EXAMPLE]})
 
@@ -185,10 +183,10 @@ class BookingOut(BookingSummary, SessionOut):
 
 
 class BookingPage(BaseModel):
-    """One page of bookings, by start."""
+    """One page of bookings, by start time."""
 
     data: list[BookingSummary]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 def _end(starts_at: datetime | None, ends_at: datetime | None, minutes: int | None) -> datetime | None:
@@ -203,12 +201,12 @@ def _minutes(duration: timedelta) -> int | float:
 
 
 def booking_out(registered: RegistrationResult) -> BookingOut:
-    """The booking in an answer about it."""
+    """The booking, with its first participants."""
     return BookingOut(**common_fields(registered), **_booking_fields(registered.session))
 
 
 def booking_summary(summary: SessionSummary) -> BookingSummary:
-    """The booking in a list."""
+    """The booking as an item of a list, without participants."""
     return BookingSummary(**summary_fields(summary), **_booking_fields(summary.session))
 
 
@@ -229,7 +227,7 @@ router = APIRouter(prefix="/bookings", tags=["bookings"], route_class=JsonRoute,
 
 @router.put(
     "/{reference}",
-    summary="Register or replace a booking",
+    summary="Create or replace a booking",
     description=PUT_DESCRIPTION,
     responses=put_responses(BookingOut),
 )
@@ -238,13 +236,13 @@ async def put_booking(caller: SessionsWriter, reference: Reference, body: Bookin
     return booking_out(await put_session(caller, key, body, response))
 
 
-@router.patch("/{reference}", summary="Change a booking", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
+@router.patch("/{reference}", summary="Update a booking", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
 async def patch_booking(caller: SessionsAuthor, reference: Reference, body: BookingPatch) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
     return booking_out(await registration.amend(caller.context, key, body.amend))
 
 
-@router.get("/{reference}", summary="Read a booking", description=GET_DESCRIPTION, responses=GET_RESPONSES)
+@router.get("/{reference}", summary="Get a booking", description=GET_DESCRIPTION, responses=GET_RESPONSES)
 async def get_booking(caller: SessionsReader, reference: Reference) -> BookingOut:
     key = session_key(caller, SessionKind.BOOKING, reference)
     return booking_out(await registration.find(caller.context, key, acting_for=caller.acting_for))
@@ -265,14 +263,14 @@ async def cancel_booking(caller: SessionsAuthor, reference: Reference, once: Onc
 @router.get("", summary="List bookings", responses=LIST_RESPONSES)
 async def list_bookings(
     caller: SessionsReader,
-    participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,
-    status: Annotated[SessionStatus | None, Query(description="Only in this status.")] = None,
-    starts_after: Annotated[Moment | None, Query(description="Only starting then or later.")] = None,
-    starts_before: Annotated[Moment | None, Query(description="Only starting earlier.")] = None,
+    participant: Annotated[Identifier | None, Query(description="Only bookings with this participant.")] = None,
+    status: Annotated[SessionStatus | None, Query(description="Only bookings with this status.")] = None,
+    starts_after: Annotated[Moment | None, Query(description="Only bookings that start at this time or later.")] = None,
+    starts_before: Annotated[Moment | None, Query(description="Only bookings that start before this time.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> BookingPage:
-    """The app's bookings, by start, with the number of their participants."""
+    """Returns the app's bookings by start time. With a user token, only those of the user."""
     found, following = await registration.list_sessions(
         caller.context,
         SessionKind.BOOKING,

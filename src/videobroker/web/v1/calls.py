@@ -1,4 +1,4 @@
-"""Calls."""
+"""Calls: the actual meetings of a session."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -55,7 +55,7 @@ NEW_CALL_EXAMPLE: dict[str, Any] = {
 
 
 class SessionRef(BaseModel):
-    """Which session."""
+    """Identifies a session."""
 
     kind: SessionKind
     reference: str
@@ -70,33 +70,41 @@ class CallOut(BaseModel):
     session: SessionRef
     provider: ProviderName
     started_at: Moment
-    started_by: str | None = Field(description="Whose join or start opened it; null for the backend itself.")
-    ended_at: Moment | None = Field(description="Null while the call runs.")
-    ended_by: str | None
+    started_by: str | None = Field(
+        description="The user who started the call, by joining or with a request. Null if your backend started it "
+        "without naming a user."
+    )
+    ended_at: Moment | None = Field(description="Null while the call is running.")
+    ended_by: str | None = Field(description="The user who ended the call, if any.")
     end_reason: EndReason | None
-    duration_seconds: int | None = Field(description="Whole seconds from start to end; null while the call runs.")
-    provider_call_ids: list[str] = Field(description="100ms session ids; one for each time the room filled anew.")
-    people: int = Field(description="Different persons who were in it.")
-    peak: int = Field(description="The most persons at one moment.")
-    present: int = Field(description="How many persons are in it now.")
+    duration_seconds: int | None = Field(description="Whole seconds from start to end. Null while the call is running.")
+    provider_call_ids: list[str] = Field(
+        description="IDs of the call at the provider. 100ms creates a new session ID each time that people join an "
+        "empty room."
+    )
+    people: int = Field(description="How many different people have been in the call.")
+    peak: int = Field(description="The highest number of people in the call at the same time.")
+    present: int = Field(description="How many people are in the call now.")
     first_joined_at: Moment | None
-    last_left_at: Moment | None = Field(description="Null while somebody is there.")
+    last_left_at: Moment | None = Field(description="Null while anyone is in the call.")
     settled: bool = Field(description="The call has ended, and its attendance is final.")
 
 
 class CallDetail(CallOut):
-    """One call, with everybody who was in it."""
+    """A call with its attendance."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_CALL_EXAMPLE, "attendance": [STAY_EXAMPLE]}]})
 
-    attendance: list[StayOut] = Field(description="By arrival. A user sees their own.")
+    attendance: list[StayOut] = Field(
+        description="By time of joining. Users see only their own stays, unless they are hosts."
+    )
 
 
 class CallPage(BaseModel):
     """One page of calls, oldest first."""
 
     data: list[CallOut]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 def call_fields(session: Session, call: Call) -> dict[str, Any]:
@@ -127,13 +135,11 @@ def call_out(session: Session, call: Call) -> CallOut:
     return CallOut(**call_fields(session, call))
 
 
-@router.get(
-    "/{call_id}", summary="Read a call", responses=described(*COMMON_PROBLEMS, "call_not_found", "role_may_not")
-)
+@router.get("/{call_id}", summary="Get a call", responses=described(*COMMON_PROBLEMS, "call_not_found", "role_may_not"))
 async def get_call(
-    caller: CallsReader, call_id: Annotated[UUID, Path(description="The `id` of the call.")]
+    caller: CallsReader, call_id: Annotated[UUID, Path(description="The ID of the call.")]
 ) -> CallDetail:
-    """One call with its attendance, and what every interval of it rests on: event by event."""
+    """Returns a call with its attendance, and the observations that each stay is based on."""
     explained = await calls.explain(caller.context, CallId(call_id), acting_for=caller.acting_for)
     return CallDetail(
         **call_out(explained.session, explained.call).model_dump(),

@@ -1,4 +1,4 @@
-"""What an app can find out about its own set-up."""
+"""Diagnostics: configuration checks of an app, and counts of its incoming webhooks."""
 
 from typing import Any, Literal
 
@@ -27,27 +27,27 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class FindingOut(BaseModel):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     check: str
     verdict: CheckStatus
     sentence: str
-    next_step: str | None = Field(description="What to try; null when nothing is wrong.")
+    next_step: str | None = Field(description="A suggested fix. Null if there is no problem.")
 
 
 class Diagnostics(BaseModel):
-    """Everything that was looked at."""
+    """The results of all checks."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"healthy": False, "findings": [_EXAMPLE]}]})
 
-    healthy: bool = Field(description="Nothing has failed.")
+    healthy: bool = Field(description="Whether no check has failed.")
     findings: list[FindingOut]
 
 
 class HeardOut(BaseModel):
-    """How many webhooks of one kind came, and what became of them."""
+    """The number of incoming webhooks of one type and processing state."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -65,38 +65,38 @@ class HeardOut(BaseModel):
     )
 
     provider: ProviderName
-    type: str = Field(description="In the provider's word.")
+    type: str = Field(description="The provider's event type.")
     state: Literal["pending", "applied", "ignored"]
-    note: str | None = Field(description="With `ignored`: why.")
+    note: str | None = Field(description="Why the webhooks were ignored. Only with `ignored`.")
     count: int
     last_received_at: Moment
 
 
 class HeardPage(BaseModel):
-    """Everything that the providers told."""
+    """The counts of incoming webhooks."""
 
     data: list[HeardOut]
-    next: None = Field(default=None, description="There is one page.")
+    next: None = Field(default=None, description="Always null: there is only one page.")
 
 
 def finding_out(finding: CheckResult) -> FindingOut:
-    """As the API shows it."""
     return FindingOut(
         check=finding.check, verdict=finding.verdict, sentence=finding.sentence, next_step=finding.next_step
     )
 
 
-@router.get("", summary="Examine the app's set-up", responses=described(*COMMON_PROBLEMS))
+@router.get("", summary="Run configuration checks", responses=described(*COMMON_PROBLEMS))
 async def read_diagnostics(caller: Examiner) -> Diagnostics:
-    """The checks of `videobroker doctor` for this app: database, credentials, clock, template roles, page."""
+    """Runs the checks of `videobroker doctor` for this app: database, credentials, clock, template roles, and hosted
+    page."""
     findings = [*await check_database(caller.broker), *await check_app(caller.broker, caller.app)]
     return Diagnostics(healthy=is_healthy(findings), findings=[finding_out(finding) for finding in findings])
 
 
-@router.get("/webhooks", summary="Count the providers' webhooks", responses=described(*COMMON_PROBLEMS))
+@router.get("/webhooks", summary="Count incoming webhooks", responses=described(*COMMON_PROBLEMS))
 async def read_webhooks(caller: Examiner) -> HeardPage:
-    """What came in for this app in the last seven days, by type, and what became of it: whether webhooks arrive at
-    all, and which of them nothing follows from."""
+    """Returns the number of provider webhooks of the last seven days, by type and processing state. Use it to see
+    whether webhooks arrive, and which types are ignored."""
     return HeardPage(
         data=[
             HeardOut(

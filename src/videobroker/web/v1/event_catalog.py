@@ -1,4 +1,4 @@
-"""The catalogue of events: what each type says, for the journal, the stream and webhooks alike."""
+"""The event catalog: the data of each event type, for the journal, the stream, webhooks, and `docs/events.md`."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -22,26 +22,26 @@ from videobroker.web.v1.events import EventFields
 
 
 class EventData(BaseModel):
-    """What an event says beyond when, where, about whom and on whose behalf."""
+    """The `data` of an event."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class SessionData(EventData):
-    """A session as it is now."""
+    """A session after the change."""
 
-    version: int = Field(description="Counts the changes of the session.")
+    version: int = Field(description="Incremented with each change of the session.")
     status: SessionStatus
 
 
 class RosterData(EventData):
-    """A line of the roster."""
+    """A participant."""
 
-    role: str = Field(description="The app's role.")
+    role: str = Field(description="The person's role in your app.")
 
 
 class VerdictLine(BaseModel):
-    """One person's verdict."""
+    """The attendance verdict of one person."""
 
     user_id: str
     verdict: AttendanceVerdict | None
@@ -49,128 +49,132 @@ class VerdictLine(BaseModel):
 
 
 class ClosedData(EventData):
-    """The verdicts on a booking that is over for good."""
+    """The attendance verdicts of a booking that has closed."""
 
-    counts: dict[AttendanceVerdict, int]
-    verdicts: list[VerdictLine] = Field(description="The first hundred; `GET .../attendance` has all.")
-    corrected: bool = Field(description="There were other verdicts before: something was learned late.")
+    counts: dict[AttendanceVerdict, int] = Field(description="The number of participants by verdict.")
+    verdicts: list[VerdictLine] = Field(description="The first 100. For all, use `GET .../attendance`.")
+    corrected: bool = Field(description="Whether this replaces earlier verdicts, because of late information.")
 
 
 class IssuedData(EventData):
-    """Join credentials that were issued."""
+    """Issued join credentials."""
 
     provider: ProviderName
     surface: Surface
-    role: str = Field(description="At the provider.")
+    role: str = Field(description="The role at the provider.")
     guest: bool
-    token_id: str = Field(description="Names the token or the room code without giving it away.")
+    token_id: str = Field(description="Identifies the token or the room code. Not a secret.")
     expires_at: Moment | None = Field(description="Null for a room code, which does not expire by itself.")
-    provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
+    provider_user_id: str | None = Field(
+        default=None, description="The person's ID at the provider, if it is different from `user_id`."
+    )
     replayed: bool = Field(
         default=False,
-        description="True when a repeated request with an `Idempotency-Key` got credentials that were issued before; "
-        "`token_id` and `expires_at` are theirs.",
+        description="True if a repeated request with an `Idempotency-Key` got credentials that were issued before. "
+        "`token_id` and `expires_at` are those of the earlier credentials.",
     )
 
 
 class DeniedData(EventData):
-    """Join credentials that were not issued."""
+    """Denied join credentials."""
 
     decision: Literal["wait", "refuse"]
     reason: Reason
-    role: str | None = Field(description="The app's role; null for somebody who is not on the roster.")
+    role: str | None = Field(description="The person's role in your app. Null if they are not a participant.")
     guest: bool
 
 
 class LinkData(EventData):
-    """A link that was issued."""
+    """An issued link."""
 
     guest: bool
-    token_id: str = Field(description="Names the ticket without giving it away.")
-    expires_at: Moment = Field(description="As of then. It moves with the session.")
+    token_id: str = Field(description="Identifies the ticket. Not a secret.")
+    expires_at: Moment = Field(description="At the time of the event. Changes when the session is rescheduled.")
     replayed: bool = Field(
         default=False,
-        description="True when a repeated request with an `Idempotency-Key` got a link that was issued before.",
+        description="True if a repeated request with an `Idempotency-Key` got a link that was issued before.",
     )
 
 
 class LinkRevokedData(EventData):
-    """A link that was revoked."""
+    """A revoked link."""
 
     guest: bool
     token_id: str = Field(description="Identifies the ticket, as in `link.issued`.")
     replaced_by: UUID | None = Field(
         default=None,
         description=(
-            f"The link that replaced it, when a person got more than {MAX_ACTIVE_TICKETS_PER_PERSON} active links."
+            f"The link that replaced it, if the person had more than {MAX_ACTIVE_TICKETS_PER_PERSON} active links."
         ),
     )
 
 
 class StayData(EventData):
-    """One device of one person, in a call."""
+    """One device of a person in a call."""
 
     call: UUID
-    role: str | None = Field(description="At the provider.")
+    role: str | None = Field(description="The role at the provider.")
     source: Source
     joined_at: Moment
-    provider_user_id: str | None = Field(default=None, description="Where the provider calls the person otherwise.")
+    provider_user_id: str | None = Field(
+        default=None, description="The person's ID at the provider, if it is different from `user_id`."
+    )
 
 
 class LeftData(StayData):
-    """The same, and its end."""
+    """One device of a person that left a call."""
 
     left_at: Moment | None
-    reason: str | None = Field(description="Why they left, in the provider's word.")
+    reason: str | None = Field(description="Why the person left, as reported by the provider.")
 
 
 class FormerStay(BaseModel):
-    """A stay as it was told before."""
+    """A stay as it was reported before."""
 
     joined_at: Moment
     left_at: Moment | None
 
 
 class CorrectedData(LeftData):
-    """A stay that is otherwise than it was told before."""
+    """A corrected stay."""
 
-    former: FormerStay | None = Field(default=None, description="As it was before.")
-    withdrawn: bool = Field(default=False, description="There was no such stay after all.")
+    former: FormerStay | None = Field(default=None, description="The times before the correction.")
+    withdrawn: bool = Field(default=False, description="Whether the stay is withdrawn: it did not take place.")
 
 
 class ReconciledData(EventData):
-    """What the provider told us only when we asked."""
+    """Observations that were learned from a query to the provider instead of its webhooks."""
 
     call: UUID
-    roll_call: UUID
-    learned: dict[str, int] = Field(description="How many signs of each kind.")
+    roll_call: UUID = Field(description="The ID of the query.")
+    learned: dict[str, int] = Field(description="The number of new observations by kind.")
 
 
 class RemovedData(EventData):
-    """How somebody was put out."""
+    """The removal of a participant."""
 
-    ban: bool
+    ban: bool = Field(description="Whether the person is also blocked from new credentials.")
 
 
 class EntryData(EventData):
-    """Somebody's place in a waiting room."""
+    """A person's entry in the waiting room."""
 
-    entry: UUID = Field(description="For `POST .../lobby/{entry}/admit` and `/deny`.")
+    entry: UUID = Field(description="The ID for `POST .../lobby/{entry}/admit` and `.../deny`.")
     guest: bool
 
 
 class WaitingData(EntryData):
-    """The same, and who they are."""
+    """A person who is waiting to be admitted."""
 
-    role: str = Field(description="The app's role.")
+    role: str = Field(description="The person's role in your app.")
 
 
 class MissingData(EventData):
-    """Somebody who was not there in time."""
+    """A participant who did not join in time."""
 
-    role: str = Field(description="The app's role.")
+    role: str = Field(description="The person's role in your app.")
     starts_at: Moment
-    call: UUID | None = Field(description="The call in which they were missed, if there is one.")
+    call: UUID | None = Field(description="The call that was running, if any.")
 
 
 class CallData(EventData):
@@ -181,19 +185,21 @@ class CallData(EventData):
 
 
 class EndedData(CallData):
-    """A call that ended. Its attendance may still grow by what is on its way: `call.settled` has it final."""
+    """A call that ended. Its numbers can still change until `call.settled`."""
 
     reason: EndReason
     duration_seconds: int
-    people: int
-    peak: int
+    people: int = Field(description="How many different people were in the call.")
+    peak: int = Field(description="The highest number of people in the call at the same time.")
 
 
 class PresenceLine(BaseModel):
-    """Somebody who was in a call, with all devices."""
+    """A person who was in a call, across all devices."""
 
-    user_id: str | None = Field(description="Null for somebody who got no credentials from here.")
-    provider_user_id: str | None = Field(default=None, description="What the provider calls them, then.")
+    user_id: str | None = Field(description="Null if this service never issued credentials to the person.")
+    provider_user_id: str | None = Field(
+        default=None, description="The person's ID at the provider, if `user_id` is null."
+    )
     joined_at: Moment
     left_at: Moment
     present_seconds: int
@@ -204,14 +210,14 @@ class SettledData(EventData):
 
     call: UUID
     duration_seconds: int
-    people: int
-    peak: int
-    reconciled: bool = Field(description="The provider confirmed it.")
-    attendance: list[PresenceLine] = Field(description="The first hundred people; `GET /v1/calls/{id}` has all.")
+    people: int = Field(description="How many different people were in the call.")
+    peak: int = Field(description="The highest number of people in the call at the same time.")
+    reconciled: bool = Field(description="Whether the provider confirmed the attendance.")
+    attendance: list[PresenceLine] = Field(description="The first 100 people. For all, use `GET /v1/calls/{id}`.")
 
 
 class RecordingData(EventData):
-    """A recording at a provider. Nothing here opens it: no event ever holds an address of a file."""
+    """A recording at a provider. Events never contain file URLs."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -227,15 +233,17 @@ class RecordingData(EventData):
         }
     )
 
-    call: UUID | None = Field(description="Null where no call is known that ran then.")
+    call: UUID | None = Field(description="The call that was recorded. Null if it is unknown.")
     provider: ProviderName
-    recording: str = Field(description="The provider's id of it; the id of the meeting where it has none.")
+    recording: str = Field(
+        description="The provider's ID of the recording, or of the meeting if the recording has none."
+    )
     kind: RecordingKind
-    at: Moment = Field(description="When that came about, by the provider's clock.")
+    at: Moment = Field(description="When it happened, by the provider's clock.")
 
 
 class ReadyData(RecordingData):
-    """The same, and how long and how large it is."""
+    """A recording that is ready."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -262,7 +270,7 @@ class ReadyData(RecordingData):
 
 
 class FailedData(RecordingData):
-    """The same, and why it failed."""
+    """A recording that failed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -282,8 +290,8 @@ class FailedData(RecordingData):
     )
 
     duration_seconds: int | None
-    reason: str | None = Field(description="In the provider's word.")
-    message: str | None = Field(description="The provider's sentence, without addresses, paths and keys.")
+    reason: str | None = Field(description="The provider's error code.")
+    message: str | None = Field(description="The provider's error message, without URLs, paths, and keys.")
 
 
 class RoomData(EventData):
@@ -293,60 +301,60 @@ class RoomData(EventData):
 
 
 class DisabledData(EventData):
-    """A webhook endpoint that gets nothing any more."""
+    """A webhook endpoint that was disabled."""
 
     endpoint: UUID
     reason: Disabled
 
 
 class OperatedData(EventData):
-    """What an operator did at the console; `asked_by.operator` says who."""
+    """An action of an operator in the console. `asked_by.operator` is the operator's name."""
 
     endpoint: UUID
     action: Operated
-    delivery: UUID | None = Field(description="Which one was retried; null for everything else.")
-    since: Moment | None = Field(description="From when on it was replayed; null for everything else.")
-    until: Moment | None = Field(description="Until when; null for everything else.")
-    events: int | None = Field(description="How many were replayed; null for everything else.")
+    delivery: UUID | None = Field(description="The retried delivery. Null for other actions.")
+    since: Moment | None = Field(description="The start of the replayed period. Null for other actions.")
+    until: Moment | None = Field(description="The end of the replayed period. Null for other actions.")
+    events: int | None = Field(description="The number of replayed events. Null for other actions.")
 
 
 class ReportedData(EventData):
-    """What the app itself reported."""
+    """An event that the app reported."""
 
-    event: str
-    reported_at: str | None
+    event: str = Field(description="The app's name for the event.")
+    reported_at: str | None = Field(description="When it happened, by the app's clock.")
     details: dict[str, JsonValue]
 
 
 class ErasedData(EventData):
-    """What was taken out about a person, and the account of it."""
+    """The erasure of a person's data."""
 
-    person: str = Field(description="A pseudonym that whoever erased them was told.")
-    rows: int = Field(description="Events of the journal.")
-    fields: int = Field(description="Entries of these events.")
+    person: str = Field(description="The pseudonym that the erasure returned.")
+    rows: int = Field(description="The number of journal events that were changed.")
+    fields: int = Field(description="The number of fields that were erased from these events.")
     records: int = Field(
-        default=0, description="Rows elsewhere that were deleted, or name a pseudonym instead: sessions, calls, ..."
+        default=0, description="Rows of other tables (sessions, calls, and others) that were deleted or pseudonymized."
     )
-    digest: str = Field(description="Covers exactly what was taken out of the journal: `docs/journal.md`.")
+    digest: str = Field(description="A digest of the data that was erased from the journal. See `docs/journal.md`.")
 
 
 class RetiredData(EventData):
-    """What was taken out of the journal because it was old enough, and the account of it."""
+    """Events that were deleted at the end of their retention period."""
 
-    event_class: str = Field(alias="class", description="The first word of the types.")
-    before: str = Field(description="Everything of the class that happened before then.")
-    rows: int
-    digest: str = Field(description="Covers exactly what was taken out: `docs/journal.md`.")
+    event_class: str = Field(alias="class", description="The first word of the event types.")
+    before: str = Field(description="All events of the class that happened before this time were deleted.")
+    rows: int = Field(description="The number of deleted events.")
+    digest: str = Field(description="A digest of the deleted events. See `docs/journal.md`.")
 
 
 class SetUpData(EventData):
-    """A change of the app's set-up. Never holds a secret."""
+    """A change of the app's configuration. Never contains secrets."""
 
-    via: Via = Field(description="How: `asked_by` says with which key, or which operator.")
+    via: Via = Field(description="How it was changed. `asked_by` has the API key or the operator.")
 
 
 class Change(BaseModel):
-    """A setting before and after; null where it was or is not set."""
+    """The values of a setting before and after a change. Null if it is not set."""
 
     before: JsonValue
     after: JsonValue
@@ -360,7 +368,7 @@ class SettingsCreatedData(SetUpData):
 
 
 class SettingsChangedData(SetUpData):
-    """What changed about an app."""
+    """Changed settings of an app."""
 
     changes: dict[str, Change] = Field(description="By name: `policy.guests_allowed`, `role_maps.100ms`, ...")
 
@@ -380,34 +388,34 @@ class KeyCreatedData(KeyData):
 
 
 class AccountChangedData(SetUpData):
-    """An account with a provider."""
+    """A provider account."""
 
     provider: ProviderName
     changed: list[str] = Field(description="The names of the settings that changed.")
-    is_new: bool = Field(description="The app had no account with this provider before.")
+    is_new: bool = Field(description="Whether the app had no account at this provider before.")
 
 
 class TokenRulesData(SetUpData):
-    """How user tokens are checked."""
+    """The rules for user tokens."""
 
-    changed: list[str] = Field(description="The names of the rules that changed; `secret` is one.")
+    changed: list[str] = Field(description="The names of the rules that changed, such as `secret`.")
     issuer: str | None
     audience: str | None
     max_lifetime_seconds: int
 
 
 class EndpointSetData(SetUpData):
-    """How a webhook endpoint is set."""
+    """The settings of a webhook endpoint."""
 
     endpoint: UUID
-    host: str = Field(description="Of the URL only the host, and the port if it is given.")
+    host: str = Field(description="The host of the URL, with the port if it has one.")
     types: list[EventType]
     ordered: bool
     enabled: bool
 
 
 class EndpointChangedData(EndpointSetData):
-    """The same, and what changed."""
+    """The settings of a webhook endpoint after a change."""
 
     changed: list[str] = Field(description="The names of the settings that changed.")
 
@@ -416,7 +424,7 @@ class SecretRotatedData(SetUpData):
     """A webhook endpoint with a new secret."""
 
     endpoint: UUID
-    overlap_seconds: int = Field(description="How long the former secret signs as well.")
+    overlap_seconds: int = Field(description="How long deliveries are also signed with the previous secret.")
 
 
 class EndpointRemovedData(SetUpData):
@@ -427,74 +435,79 @@ class EndpointRemovedData(SetUpData):
 
 
 class RetentionData(SetUpData):
-    """How long events of a class are kept."""
+    """The retention period of a class of events."""
 
-    event_class: str = Field(alias="class", description="The first word of the types.")
-    before: int | None = Field(description="Days; null for good.")
-    days: int | None = Field(description="Days; null for good.")
+    event_class: str = Field(alias="class", description="The first word of the event types.")
+    before: int | None = Field(description="The previous period in days. Null for unlimited.")
+    days: int | None = Field(description="The new period in days. Null for unlimited.")
 
 
 class RejectedData(EventData):
-    """Credentials that were sent and not accepted, counted for at most about a minute."""
+    """Rejected credentials, counted over about a minute."""
 
-    reason: str = Field(description="The code of the error: `api_key_expired`, `ticket_revoked`, ...")
+    reason: str = Field(description="The error code, such as `api_key_expired` or `ticket_revoked`.")
     count: int
-    addresses: int = Field(description="Distinct addresses, at most 100. A single one is in `asked_by.ip`.")
+    addresses: int = Field(
+        description="The number of distinct IP addresses, at most 100. A single address is in `asked_by.ip`."
+    )
     first_at: Moment
     last_at: Moment
 
 
 class NoData(EventData):
-    """Nothing more."""
+    """No data."""
 
 
 def _by_name(sentence: str) -> str:
-    return f"{sentence} Webhook endpoints get it only if their `types` name it."
+    return f"{sentence} Sent to webhook endpoints only if their `types` include it."
 
 
-CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
-    EventType.SESSION_REGISTERED: (SessionData, "A session was registered."),
-    EventType.SESSION_UPDATED: (SessionData, "A session or its roster was changed."),
-    EventType.SESSION_CANCELLED: (SessionData, "A session was cancelled."),
-    EventType.SESSION_CLOSED: (ClosedData, "A booking is over for good, and the verdicts on its people are final."),
-    EventType.PARTICIPANT_ADDED: (RosterData, "Somebody was put on a roster."),
-    EventType.PARTICIPANT_UPDATED: (RosterData, "Somebody's role or name was changed."),
-    EventType.PARTICIPANT_DROPPED: (RosterData, "Somebody was taken off a roster."),
-    EventType.PARTICIPANT_JOINED: (StayData, "Somebody is in a call."),
-    EventType.PARTICIPANT_LEFT: (LeftData, "Somebody has left a call."),
-    EventType.PARTICIPANT_REMOVED: (RemovedData, "Somebody was put out of a session."),
-    EventType.PARTICIPANT_READMITTED: (NoData, "A ban was lifted."),
-    EventType.PARTICIPANT_WAITING: (
-        WaitingData,
-        "Somebody waits to be let in. It is said once.",
-    ),
+CATALOG: dict[EventType, tuple[type[EventData], str]] = {
+    EventType.SESSION_REGISTERED: (SessionData, "A session was created."),
+    EventType.SESSION_UPDATED: (SessionData, "A session or its participants were updated."),
+    EventType.SESSION_CANCELLED: (SessionData, "A session was canceled."),
+    EventType.SESSION_CLOSED: (ClosedData, "A booking has closed, and its attendance verdicts are final."),
+    EventType.PARTICIPANT_ADDED: (RosterData, "A participant was added."),
+    EventType.PARTICIPANT_UPDATED: (RosterData, "A participant's role or name was changed."),
+    EventType.PARTICIPANT_DROPPED: (RosterData, "A participant was deleted."),
+    EventType.PARTICIPANT_JOINED: (StayData, "A person joined a call."),
+    EventType.PARTICIPANT_LEFT: (LeftData, "A person left a call."),
+    EventType.PARTICIPANT_REMOVED: (RemovedData, "A participant was removed from a session."),
+    EventType.PARTICIPANT_READMITTED: (NoData, "A participant was unblocked."),
+    EventType.PARTICIPANT_WAITING: (WaitingData, "A person asked to join, and is waiting to be admitted."),
     EventType.PARTICIPANT_WITHDREW: (EntryData, "A person withdrew their request to join."),
-    EventType.PARTICIPANT_ADMITTED: (EntryData, "Somebody was let in."),
-    EventType.PARTICIPANT_DENIED: (EntryData, "Somebody was not let in."),
-    EventType.PARTICIPANT_NO_SHOW: (MissingData, "Somebody is not there although the booking began a while ago."),
-    EventType.ATTENDANCE_CORRECTED: (CorrectedData, "Something about who was in a call turned out to be otherwise."),
-    EventType.ATTENDANCE_RECONCILED: (ReconciledData, "The provider was asked, and told what its webhooks had not."),
-    EventType.CREDENTIALS_ISSUED: (IssuedData, "Somebody got join credentials."),
-    EventType.CREDENTIALS_DENIED: (DeniedData, "Somebody asked for join credentials and got none."),
-    EventType.LINK_ISSUED: (LinkData, "Somebody was given a link to a session."),
-    EventType.LINK_REVOKED: (LinkRevokedData, "A person's link to a session was revoked."),
-    EventType.CALL_STARTED: (CallData, "A call began."),
+    EventType.PARTICIPANT_ADMITTED: (EntryData, "A person was admitted from the waiting room."),
+    EventType.PARTICIPANT_DENIED: (EntryData, "A person was denied entry."),
+    EventType.PARTICIPANT_NO_SHOW: (
+        MissingData,
+        "A participant has not joined `no_show_after_seconds` after the start.",
+    ),
+    EventType.ATTENDANCE_CORRECTED: (CorrectedData, "Attendance that was reported before was corrected."),
+    EventType.ATTENDANCE_RECONCILED: (ReconciledData, "A query to the provider recovered missed observations."),
+    EventType.CREDENTIALS_ISSUED: (IssuedData, "Join credentials were issued."),
+    EventType.CREDENTIALS_DENIED: (DeniedData, "A request for join credentials was denied."),
+    EventType.LINK_ISSUED: (LinkData, "A join link was created."),
+    EventType.LINK_REVOKED: (LinkRevokedData, "A join link was revoked."),
+    EventType.CALL_STARTED: (CallData, "A call started."),
     EventType.CALL_ENDED: (EndedData, "A call ended."),
-    EventType.CALL_SETTLED: (SettledData, "A call's attendance is final."),
-    EventType.RECORDING_STARTED: (RecordingData, "Somebody or something began to record."),
-    EventType.RECORDING_READY: (ReadyData, "A recording can be fetched from the provider."),
-    EventType.RECORDING_FAILED: (FailedData, "There will be no recording, or only a part of it."),
-    EventType.ROOM_OPENED: (RoomData, "A room was opened at a provider."),
-    EventType.ROOM_CLOSED: (RoomData, "A room was shut, and its codes open nothing any more."),
-    EventType.PROVIDER_SWITCHED: (RoomData, "A session takes place at another provider than the first of its list."),
+    EventType.CALL_SETTLED: (SettledData, "The attendance of a call is final."),
+    EventType.RECORDING_STARTED: (RecordingData, "A recording started."),
+    EventType.RECORDING_READY: (ReadyData, "A recording is available at the provider."),
+    EventType.RECORDING_FAILED: (FailedData, "A recording failed, completely or in part."),
+    EventType.ROOM_OPENED: (RoomData, "A room was created at a provider."),
+    EventType.ROOM_CLOSED: (RoomData, "A room was closed, and its room codes are invalid."),
+    EventType.PROVIDER_SWITCHED: (RoomData, "A session uses a provider other than its first choice."),
     EventType.ENDPOINT_DISABLED: (DisabledData, "A webhook endpoint was disabled."),
     EventType.ENDPOINT_OPERATED: (
         OperatedData,
-        "An operator enabled, disabled or tested a webhook endpoint, or sent it something once more.",
+        "An operator enabled, disabled, or tested a webhook endpoint, or resent events to it.",
     ),
-    EventType.APP_REPORTED: (ReportedData, "The app itself reported something."),
-    EventType.PERSON_ERASED: (ErasedData, "A person was erased."),
-    EventType.JOURNAL_RETIRED: (RetiredData, "Events that were old enough were taken out of the journal."),
+    EventType.APP_REPORTED: (ReportedData, "The app reported an event."),
+    EventType.PERSON_ERASED: (ErasedData, "The data of a person was erased."),
+    EventType.JOURNAL_RETIRED: (
+        RetiredData,
+        "Events were deleted from the journal at the end of their retention period.",
+    ),
     EventType.APP_SETTINGS_CREATED: (SettingsCreatedData, _by_name("The app was created.")),
     EventType.APP_SETTINGS_CHANGED: (
         SettingsChangedData,
@@ -504,24 +517,27 @@ CATALOGUE: dict[EventType, tuple[type[EventData], str]] = {
     EventType.API_KEY_REVOKED: (KeyData, _by_name("An API key was revoked.")),
     EventType.PROVIDER_ACCOUNT_CHANGED: (
         AccountChangedData,
-        _by_name("The app got an account with a provider, or other settings for it."),
+        _by_name("A provider account of the app was added or changed."),
     ),
-    EventType.USER_TOKEN_RULES_CHANGED: (TokenRulesData, _by_name("It was changed how user tokens are checked.")),
-    EventType.USER_TOKEN_RULES_REMOVED: (SetUpData, _by_name("User tokens are not accepted any more.")),
+    EventType.USER_TOKEN_RULES_CHANGED: (TokenRulesData, _by_name("The rules for user tokens were changed.")),
+    EventType.USER_TOKEN_RULES_REMOVED: (
+        SetUpData,
+        _by_name("The rules for user tokens were removed; user tokens are rejected."),
+    ),
     EventType.ENDPOINT_CREATED: (EndpointSetData, _by_name("A webhook endpoint was created.")),
     EventType.ENDPOINT_CHANGED: (EndpointChangedData, _by_name("A webhook endpoint was changed.")),
-    EventType.ENDPOINT_SECRET_ROTATED: (SecretRotatedData, _by_name("A webhook endpoint got a new secret.")),
+    EventType.ENDPOINT_SECRET_ROTATED: (SecretRotatedData, _by_name("The secret of a webhook endpoint was rotated.")),
     EventType.ENDPOINT_REMOVED: (EndpointRemovedData, _by_name("A webhook endpoint was deleted.")),
-    EventType.OPERATOR_SIGNED_IN: (NoData, "An operator signed in to the console. Only in the service's own journal."),
+    EventType.OPERATOR_SIGNED_IN: (NoData, "An operator signed in to the console. Only in the journal of the service."),
     EventType.OPERATOR_SIGNED_OUT: (
         NoData,
-        "An operator signed out of the console. Only in the service's own journal.",
+        "An operator signed out of the console. Only in the journal of the service.",
     ),
     EventType.AUTHENTICATION_REJECTED: (
         RejectedData,
-        _by_name("Credentials were not accepted. One event stands for all of one reason in a minute."),
+        _by_name("Credentials were rejected. One event counts all rejections for the same reason in a minute."),
     ),
-    EventType.RETENTION_CHANGED: (RetentionData, _by_name("It was changed how long events of a class are kept.")),
+    EventType.RETENTION_CHANGED: (RetentionData, _by_name("The retention period of a class of events was changed.")),
 }
 
 webhooks = APIRouter()
@@ -532,9 +548,9 @@ def _named(event_type: EventType) -> str:
 
 
 def _body(event_type: EventType, data: type[EventData], sentence: str) -> type[BaseModel]:
-    """The body of a webhook of this type."""
+    """The model of a webhook body with events of this type."""
     name = _named(event_type)
-    # Known only as this runs: what a type checker cannot say about types.
+    # A type checker cannot evaluate types that are created at run time.
     literal: Any = Literal[event_type]
     event: Any = create_model(
         f"{name}Event", __base__=EventFields, __doc__=sentence, type=(literal, ...), data=(data, ...)
@@ -550,21 +566,21 @@ def _body(event_type: EventType, data: type[EventData], sentence: str) -> type[B
 def _publish(event_type: EventType, data: type[EventData], sentence: str) -> None:
     body = _body(event_type, data, sentence)
 
-    async def receive(event: body) -> None:  # type: ignore[valid-type]  # the model is made at run time
-        """Answer any 2xx within 15 s. The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` are those
-        of Standard Webhooks; the id is the event's, at every attempt."""
+    async def receive(event: body) -> None:  # type: ignore[valid-type]  # created at run time
+        """Respond with any 2xx status within 15 seconds. The headers `webhook-id`, `webhook-timestamp`, and
+        `webhook-signature` are those of Standard Webhooks. `webhook-id` is the ID of the event, in every attempt."""
 
     webhooks.post(event_type.value, summary=sentence, name=event_type.value, operation_id=_named(event_type))(receive)
 
 
-for _type, (_data, _sentence) in CATALOGUE.items():
+for _type, (_data, _sentence) in CATALOG.items():
     _publish(_type, _data, _sentence)
 
 
 def as_markdown() -> str:
-    """The catalogue as a page: every type, what it says, and its fields."""
+    """The page `docs/events.md`: every event type with its fields."""
     lines = [_PAGE_HEAD]
-    for event_type, (data, sentence) in CATALOGUE.items():
+    for event_type, (data, sentence) in CATALOG.items():
         lines += [f"## `{event_type}`", "", sentence, ""]
         schema = data.model_json_schema(ref_template="{model}")
         if schema.get("properties"):
@@ -577,7 +593,7 @@ def as_markdown() -> str:
 
 
 def _row(name: str, field: dict[str, Any], schema: dict[str, Any]) -> str:
-    optional = "" if name in schema.get("required", ()) else ", may be missing"
+    optional = "" if name in schema.get("required", ()) else ", optional"
     return f"| `{name}` | {_kind_of(field, schema)}{optional} | {field.get('description', '')} |"
 
 
@@ -598,36 +614,40 @@ def _kind_of(field: dict[str, Any], schema: dict[str, Any]) -> str:
 
 _PAGE_HEAD = """# Events
 
-Everything that happens is an event of the journal. The same event is in `GET /v1/events`, on `GET /v1/events/stream`,
-and in webhooks; its `id` is the same everywhere. `videobroker openapi` writes this page from the program, and the
-OpenAPI document has a JSON schema for each type under `webhooks:`.
+The service records everything that happens as an event in the journal. You can read events with `GET /v1/events`,
+stream them from `GET /v1/events/stream`, and receive them as webhooks. The `id` of an event is the same everywhere.
+The OpenAPI document has a JSON schema for each type under `webhooks:`. This page is generated: `make openapi` writes
+it.
 
-Events about the set-up (keys, accounts, rules, endpoints, settings) and `authentication.rejected` are in the journal
-like all others, for keys with `events:read`. Webhook endpoints get them only if their `types` name them: an endpoint
-without `types` gets all other events. End users never see them. They name what changed and who changed it, and hold no
-secret. The service has a journal of its own for what concerns no app: operators who sign in to the console and out of
-it, and credentials of no known app. `videobroker journal show --app @service` prints it.
+Events about the configuration (API keys, provider accounts, user token rules, webhook endpoints, settings) and
+`authentication.rejected` are in the journal like all others, for API keys with the scope `events:read`. They are sent
+to a webhook endpoint only if its `types` include them: an endpoint without `types` receives all other events. End users
+never see them. They contain what changed and who changed it, but no secrets. Events that do not belong to an app, such
+as operators who sign in to the console and credentials of unknown apps, are in a separate journal of the service. To
+print it, run `videobroker journal show --app @service`.
 
-A webhook is a POST of `{"type", "timestamp", "data"}`, where `data` is the event as `GET /v1/events` shows it:
+A webhook is a POST request with the body `{"type", "timestamp", "data"}`. `data` is the event, in the same form as in
+`GET /v1/events`:
 
 | field of an event | meaning |
 |---|---|
-| `id` | the event, at every attempt and everywhere; the header `webhook-id` |
-| `type` | one of those below |
-| `occurred_at` | when, RFC 3339 in UTC |
-| `session` | `kind` and `reference` of the booking or group; null for what is about none |
-| `user_id` | whom it is about; null for nobody in particular |
-| `asked_by` | the key, user, or operator who asked; `ticket_id` of a link; address, user agent; null for the service |
-| `data` | what the type says, below |
-| `cursor` | its place in the journal: for `GET /v1/events?cursor=` and `Last-Event-ID` |
+| `id` | The ID of the event, in every attempt and everywhere. Also in the header `webhook-id`. |
+| `type` | One of the types below. |
+| `occurred_at` | When it happened: RFC 3339 in UTC. |
+| `session` | `kind` and `reference` of the booking or group. Null if the event is not about a session. |
+| `user_id` | The person that the event is about. Null if it is not about a person. |
+| `asked_by` | The API key, user, or operator; `ticket_id` of a link; IP address; user agent. Null for the service. |
+| `data` | The data of the type, below. |
+| `cursor` | The position in the journal, for `GET /v1/events?cursor=` and `Last-Event-ID`. |
 
-Verify the headers `webhook-id`, `webhook-timestamp` and `webhook-signature` with any library of Standard Webhooks and
-the endpoint's secret. Answer 2xx within 15 s; anything else is tried again after about 5 s, 5 min, 30 min, 2 h, 5 h,
-10 h and 10 h, or later when `Retry-After` asks for it (up to an hour). 410 disables the endpoint at once, five days of
-nothing but failures as well: `endpoint.disabled` says so. The same event may come twice: remember the ids you have
-taken. Events of one session come in order on endpoints that are `ordered`.
+To verify the headers `webhook-id`, `webhook-timestamp`, and `webhook-signature`, use any Standard Webhooks library with
+the secret of the endpoint. Respond with a 2xx status within 15 seconds. Otherwise, the delivery is retried after about
+5 s, 5 min, 30 min, 2 h, 5 h, 10 h, and 10 h, or later if `Retry-After` says so (up to an hour). An endpoint is disabled
+if it responds with 410, and after five days of nothing but failures; `endpoint.disabled` reports it. An event can be
+delivered more than once: store the IDs of processed events to detect duplicates. Events of a session are delivered in
+order to endpoints with `ordered`.
 
-Recordings are told as 100ms tells of them, whoever started them: its template, its dashboard, somebody in the call. One
-recording has each of its events once; they may come in any order. Recordings of single tracks and people are not told,
-and neither are Agora's: its channel events do not speak of them.
+Recordings are reported when 100ms reports them, no matter what started them: the template, the dashboard, or a person
+in the call. Each event of a recording is sent once, and they can arrive in any order. Recordings of individual tracks
+and participants are not reported. Agora's recordings are not reported either: its channel events do not include them.
 """

@@ -1,4 +1,4 @@
-"""The journal."""
+"""The journal: reading events, and reporting events of the app."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -29,31 +29,33 @@ router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, gen
 
 
 class AskedBy(BaseModel):
-    """Who asked."""
+    """Who made the request that caused the event."""
 
-    key_id: UUID | None = Field(description="The API key; null when it was a user.")
-    user_id: str | None = Field(description="Whose user token it was; null when it was a backend.")
-    operator: str | None = Field(description="Who it was in the console of the service; null for everybody else.")
-    ticket_id: UUID | None = Field(description="The ticket of the link that was used; null when it was none.")
+    key_id: UUID | None = Field(description="The ID of the API key. Null for a user or an operator.")
+    user_id: str | None = Field(description="The user of the user token or the ticket. Null for a backend.")
+    operator: str | None = Field(
+        description="The name of the operator who used the console or the command line. Otherwise null."
+    )
+    ticket_id: UUID | None = Field(description="The ID of the link whose ticket was used. Otherwise null.")
     ip: str | None
     user_agent: str | None
 
 
 class EventFields(BaseModel):
-    """What every event says."""
+    """The fields of every event."""
 
     id: UUID
     type: EventType
     occurred_at: Moment
     session: SessionRef | None
-    user_id: str | None = Field(description="Whom it is about.")
+    user_id: str | None = Field(description="The person that the event is about.")
     asked_by: AskedBy
     data: dict[str, Any]
-    cursor: str = Field(description="Where this event stands: use it to go on behind it.")
+    cursor: str = Field(description="The position of the event in the journal. Use it to continue after this event.")
 
 
 class EventOut(EventFields):
-    """Something that happened."""
+    """An event of the journal."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,7 +90,7 @@ class EventOut(EventFields):
 
 
 DEEPEST_DETAILS = 8
-"""Objects and lists within each other, the details themselves counted."""
+"""Maximum nesting depth of objects and lists, including the outermost object."""
 
 
 def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -106,7 +108,7 @@ def _shallow(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 class EventIn(Shape):
-    """Something that happened in the app."""
+    """An event that your app reports."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -124,23 +126,27 @@ class EventIn(Shape):
         }
     )
 
-    kind: SessionKind | None = Field(default=None, description="With `reference`: the session in which it happened.")
-    reference: Identifier | None = Field(default=None, description="With `kind`: the session in which it happened.")
+    kind: SessionKind | None = Field(
+        default=None, description="The kind of the session in which it happened. Requires `reference`."
+    )
+    reference: Identifier | None = Field(
+        default=None, description="The reference of the session in which it happened. Requires `kind`."
+    )
     user_id: Identifier | None = Field(
-        default=None, description="Whom it is about. A user token reports about its own user only."
+        default=None, description="The person that the event is about. With a user token, only the user of the token."
     )
     event: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.:-]*$")] = Field(
-        description="What happened, in the app's own word: letters, digits, `_`, `.`, `:` and `-`."
+        description="Your name for the event: letters, digits, `_`, `.`, `:`, and `-`."
     )
     details: Annotated[Metadata, AfterValidator(_shallow)] = Field(
         default_factory=dict,
-        description=f"Whatever else there is to say: at most {LARGEST_REPORT} bytes as JSON, and {DEEPEST_DETAILS} "
-        "levels. Credentials are taken out.",
+        description=f"Additional data: at most {LARGEST_REPORT} bytes as JSON, and {DEEPEST_DETAILS} levels of "
+        "nesting. Credentials are removed.",
     )
     occurred_at: Moment | None = Field(
         default=None,
-        description=f"When, by the app's clock: within the last {REPORTED_LATE.days} days. The event has it as "
-        "`reported_at`; its own `occurred_at` is when it was written.",
+        description=f"When it happened, by your app's clock: within the last {REPORTED_LATE.days} days. The event "
+        "contains it as `reported_at`; the event's own `occurred_at` is the time of the request.",
     )
 
     @model_validator(mode="after")
@@ -155,13 +161,12 @@ class EventPage(BaseModel):
 
     data: list[EventOut]
     next: str | None = Field(
-        description="The `cursor` of the next page; null when there is nothing more yet. To follow the journal, go on "
-        "from the `cursor` of the last event."
+        description="The `cursor` of the next page. Null if there are no more events yet: to follow the journal, "
+        "continue from the `cursor` of the last event."
     )
 
 
 def event_out(recorded: RecordedEvent) -> EventOut:
-    """As the API shows it."""
     event = recorded.event
     key = event.session
     return EventOut(
@@ -183,20 +188,24 @@ def event_out(recorded: RecordedEvent) -> EventOut:
     )
 
 
-@router.get(
-    "", summary="Read the journal", responses=described(*COMMON_PROBLEMS, "invalid_cursor", "session_not_found")
-)
+@router.get("", summary="List events", responses=described(*COMMON_PROBLEMS, "invalid_cursor", "session_not_found"))
 async def list_events(
     caller: EventsReader,
-    type: Annotated[list[EventType] | None, Query(description="Only these types; repeat it for several.")] = None,
-    kind: Annotated[SessionKind | None, Query(description="With `reference`: only about this session.")] = None,
-    reference: Annotated[Identifier | None, Query(description="With `kind`: only about this session.")] = None,
-    user_id: Annotated[Identifier | None, Query(description="Only about this person.")] = None,
-    since: Annotated[Moment | None, Query(description="Only what happened then or later.")] = None,
+    type: Annotated[
+        list[EventType] | None, Query(description="Only events of this type. Repeat the parameter for several types.")
+    ] = None,
+    kind: Annotated[
+        SessionKind | None, Query(description="Only events of the session with this kind. Requires `reference`.")
+    ] = None,
+    reference: Annotated[
+        Identifier | None, Query(description="Only events of the session with this reference. Requires `kind`.")
+    ] = None,
+    user_id: Annotated[Identifier | None, Query(description="Only events about this person.")] = None,
+    since: Annotated[Moment | None, Query(description="Only events that happened at this time or later.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> EventPage:
-    """Everything that happened in this app, oldest first. Whoever follows the cursor misses nothing."""
+    """Returns the events of the app, oldest first. Clients that follow the cursor do not miss events."""
     if (kind is None) != (reference is None):
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
@@ -208,7 +217,7 @@ async def list_events(
 
 @router.post(
     "",
-    summary="Report what happened in the app",
+    summary="Report an event",
     status_code=201,
     response_model=EventOut,
     responses=described(
@@ -221,8 +230,8 @@ async def list_events(
     ),
 )
 async def report_event(caller: EventsReporter, body: EventIn, once: OnceOnly) -> Any:
-    """Writes `app.reported` into the journal: what the app says, beside what this service saw. It goes wherever events
-    go. A user token reports in its user's sessions, and about its own user only."""
+    """Writes an `app.reported` event into the journal. Like all events, it is also streamed and sent to webhook
+    endpoints. With a user token, the session must be one of the user's, and the event can only be about the user."""
     user_id = caller.speaks_for(body.user_id)
     if body.occurred_at is not None:
         require_lately(body.occurred_at, now=caller.now)

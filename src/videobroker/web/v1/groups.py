@@ -63,10 +63,9 @@ class GroupIn(SessionIn):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    video_enabled: StrictBool = Field(default=True, description="May the group meet on video?")
+    video_enabled: StrictBool = Field(default=True, description="Whether the group can meet on video.")
 
     def terms(self) -> SessionTerms:
-        """In our words."""
         return SessionTerms(
             title=self.title,
             video=self.video_enabled,
@@ -77,7 +76,7 @@ class GroupIn(SessionIn):
 
 
 class GroupPatch(Shape):
-    """Some fields of a group. What is left out, or null, stays as it is; `policy` and `metadata` are replaced."""
+    """The fields to update. Omitted and null fields do not change; `policy` and `metadata` are replaced as a whole."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"video_enabled": False}]})
 
@@ -88,7 +87,6 @@ class GroupPatch(Shape):
     metadata: Metadata | None = None
 
     def amend(self, terms: SessionTerms) -> SessionTerms:
-        """The terms with these changes."""
         return replace(
             terms,
             title=self.title or terms.title,
@@ -115,7 +113,7 @@ _SUMMARY_EXAMPLE: dict[str, Any] = {
 
 
 class GroupSummary(SessionSummaryOut):
-    """A group in a list: with the number of its participants."""
+    """A group as an item of a list."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SUMMARY_EXAMPLE]})
 
@@ -141,19 +139,19 @@ class GroupOut(GroupSummary, SessionOut):
 
 
 class GroupPage(BaseModel):
-    """One page of groups, by age."""
+    """One page of groups, oldest first."""
 
     data: list[GroupSummary]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 def group_out(registered: RegistrationResult) -> GroupOut:
-    """The group in an answer about it."""
+    """The group, with its first participants."""
     return GroupOut(**common_fields(registered), **_group_fields(registered.session.terms))
 
 
 def group_summary(summary: SessionSummary) -> GroupSummary:
-    """The group in a list."""
+    """The group as an item of a list, without participants."""
     return GroupSummary(**summary_fields(summary), **_group_fields(summary.session.terms))
 
 
@@ -166,7 +164,7 @@ router = APIRouter(prefix="/groups", tags=["groups"], route_class=JsonRoute, gen
 
 @router.put(
     "/{reference}",
-    summary="Register or replace a group",
+    summary="Create or replace a group",
     description=PUT_DESCRIPTION,
     responses=put_responses(GroupOut),
 )
@@ -175,13 +173,13 @@ async def put_group(caller: SessionsWriter, reference: Reference, body: GroupIn,
     return group_out(await put_session(caller, key, body, response))
 
 
-@router.patch("/{reference}", summary="Change a group", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
+@router.patch("/{reference}", summary="Update a group", description=PATCH_DESCRIPTION, responses=PATCH_RESPONSES)
 async def patch_group(caller: SessionsAuthor, reference: Reference, body: GroupPatch) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
     return group_out(await registration.amend(caller.context, key, body.amend))
 
 
-@router.get("/{reference}", summary="Read a group", description=GET_DESCRIPTION, responses=GET_RESPONSES)
+@router.get("/{reference}", summary="Get a group", description=GET_DESCRIPTION, responses=GET_RESPONSES)
 async def get_group(caller: SessionsReader, reference: Reference) -> GroupOut:
     key = session_key(caller, SessionKind.GROUP, reference)
     return group_out(await registration.find(caller.context, key, acting_for=caller.acting_for))
@@ -202,11 +200,11 @@ async def cancel_group(caller: SessionsAuthor, reference: Reference, once: OnceO
 @router.get("", summary="List groups", responses=LIST_RESPONSES)
 async def list_groups(
     caller: SessionsReader,
-    participant: Annotated[Identifier | None, Query(description="Only with this user on the roster.")] = None,
+    participant: Annotated[Identifier | None, Query(description="Only groups with this participant.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> GroupPage:
-    """The app's groups, oldest first, with the number of their participants."""
+    """Returns the app's groups, oldest first. With a user token, only those of the user."""
     found, following = await registration.list_sessions(
         caller.context,
         SessionKind.GROUP,

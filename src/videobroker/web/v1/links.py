@@ -1,4 +1,4 @@
-"""Links: a signed address for one person at one session."""
+"""Links: signed URLs of the hosted page, each for one person and one session."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -41,13 +41,13 @@ LINK_REFUSALS = tuple(dict.fromkeys([*REFUSALS, *ROLE_PROBLEMS]))
 
 
 class LinkedGuest(Shape):
-    """Somebody without a registration."""
+    """A person who is not registered for the session."""
 
-    display_name: Name = Field(description="What the guest is called.")
+    display_name: Name = Field(description="The guest's name.")
 
 
 class LinkIn(Shape):
-    """For whom the link is: a `user_id` on the roster, or a `guest`."""
+    """The person that the link is for: a participant's `user_id`, or a `guest`."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"user_id": "student-1"}, {"guest": {"display_name": "Gus"}}]}
@@ -55,11 +55,13 @@ class LinkIn(Shape):
 
     user_id: Identifier | None = Field(
         default=None,
-        description="A participant. With a user token or X-User-Id it may be left out. Only a backend or a host "
-        "can name another person.",
+        description="The participant. Optional with a user token or `X-User-Id`. Only a backend or a host can create "
+        "links for other people.",
     )
-    guest: LinkedGuest | None = Field(default=None, description="Instead: somebody new; every link is another guest.")
-    display_name: Name | None = Field(default=None, description="Instead of the name on the roster.")
+    guest: LinkedGuest | None = Field(
+        default=None, description="Use instead of `user_id` for a guest. Every link creates a new guest."
+    )
+    display_name: Name | None = Field(default=None, description="Replaces the participant's registered display name.")
     expires_in_seconds: (
         Annotated[
             StrictInt,
@@ -69,19 +71,19 @@ class LinkIn(Shape):
         | None
     ) = Field(
         default=None,
-        description="A shorter lifetime. Without it, the link is valid until the session's window closes, within the "
-        "policy's `ticket_seconds`; without a schedule, for 12 hours.",
+        description="A shorter lifetime. By default, the link is valid until the session's window closes, but not "
+        "longer than the policy's `ticket_seconds`. For sessions without a schedule, the default is 12 hours.",
     )
 
     @model_validator(mode="after")
     def _one_person(self) -> "LinkIn":
         if self.guest is not None and (self.user_id is not None or self.display_name is not None):
-            raise ValueError("give either `user_id` or `guest`; a guest's name stands in `guest`")
+            raise ValueError("send either `user_id` or `guest`; put a guest's name into `guest`")
         return self
 
 
 class LinkOut(BaseModel):
-    """A link. Whoever has it is this person at this session."""
+    """A link. Anyone who has it can join the session as this person."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -99,21 +101,23 @@ class LinkOut(BaseModel):
         }
     )
 
-    id: UUID = Field(description="Identifies the link: to revoke it, and in the journal.")
-    url: str = Field(description="The hosted page: send the person there.")
-    ticket: str = Field(description="The same for your own page: `Authorization: Bearer vbt_...`.")
-    expires_at: Moment = Field(
-        description="The earliest of: the window's end (with the overrun while a call is running), "
-        "`expires_in_seconds`, the policy's `ticket_seconds`, and the expiry of the API key or user token that created "
-        "it. Moves with the session."
+    id: UUID = Field(description="The ID of the link. Use it to revoke the link, and to find it in the journal.")
+    url: str = Field(description="The URL of the hosted page. Send it to the person.")
+    ticket: str = Field(
+        description="The ticket in the URL, for use from your own page: `Authorization: Bearer vbt_...`."
     )
-    user_id: str = Field(description="Of a guest, the id that they keep with this link.")
-    display_name: str | None = Field(description="The name that the link gives them.")
+    expires_at: Moment = Field(
+        description="The earliest of: the end of the window (with the overrun while a call is running), "
+        "`expires_in_seconds`, the policy's `ticket_seconds`, and the expiry of the API key or user token that created "
+        "the link. Changes when the session is rescheduled."
+    )
+    user_id: str = Field(description="For a guest, a generated ID that stays the same for this link.")
+    display_name: str | None = Field(description="The display name that the link sets, if any.")
     session: SessionNamed
 
 
 def public_address(request: Request) -> str:
-    """Where browsers find this service, without a slash at the end."""
+    """The base URL of this service for browsers, without a trailing slash."""
     configured: str | None = request.app.state.public_url
     return configured or str(request.base_url).rstrip("/")
 
@@ -142,33 +146,33 @@ _ACTIVE_EXAMPLE: dict[str, Any] = {
 
 
 class ActiveLinkOut(BaseModel):
-    """A link that works now. Its address is only in the answer that created it."""
+    """An active link. Its URL is only in the response that created it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ACTIVE_EXAMPLE]})
 
     id: UUID
     user_id: str
     guest: bool
-    display_name: str | None = Field(description="The name that the link gives them.")
+    display_name: str | None = Field(description="The display name that the link sets, if any.")
     issued_at: Moment
-    expires_at: Moment = Field(description="As the session and its policy are now.")
+    expires_at: Moment = Field(description="Based on the current schedule and policy of the session.")
 
 
 class LinkPage(BaseModel):
-    """One page of links, oldest first. A page may have fewer items than `limit`."""
+    """One page of links, oldest first. A page can have fewer items than `limit`, even if it is not the last one."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"data": [_ACTIVE_EXAMPLE], "next": None}]})
 
     data: list[ActiveLinkOut]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 class RevokedOut(BaseModel):
-    """What was revoked."""
+    """The result of revoking links."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"revoked": 1}]})
 
-    revoked: int = Field(description="How many links were revoked by this request.")
+    revoked: int = Field(description="The number of links that this request revoked.")
 
 
 def _active_out(link: ActiveLink) -> ActiveLinkOut:
@@ -183,11 +187,11 @@ def _active_out(link: ActiveLink) -> ActiveLinkOut:
     )
 
 
-def _person_of(caller: Caller, wish: LinkIn) -> str:
-    # A host may create links for others; whether the user is one, the use case decides.
-    if caller.is_user and wish.user_id is not None:
-        return wish.user_id
-    return caller.must_speak_for(wish.user_id)
+def _person_of(caller: Caller, requested: LinkIn) -> str:
+    # A host can create links for others. The use case checks whether the user is a host.
+    if caller.is_user and requested.user_id is not None:
+        return requested.user_id
+    return caller.must_speak_for(requested.user_id)
 
 
 router = SessionRouter()
@@ -195,7 +199,7 @@ router = SessionRouter()
 
 @router.post(
     "/links",
-    summary="Create a link",
+    summary="Create a join link",
     status_code=201,
     response_model=LinkOut,
     responses=described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", *IDEMPOTENCY_PROBLEMS, *LINK_REFUSALS),
@@ -203,18 +207,18 @@ router = SessionRouter()
 async def issue(
     caller: LinkIssuer, kind: Kind, reference: Reference, request: Request, once: OnceOnly, body: LinkIn | None = None
 ) -> Any:
-    """A signed address for one person: the hosted page with everything until they are in the call. Every use of it
-    repeats the access decision, so it may be given long before the session opens. It is valid until the session's
-    window closes, also after the session was moved, and never grants more than its creator may do: a link made
-    with an API key has the scopes of that key, and no link outlives the credential that created it. A person has
-    at most 100 active links per session: the next one replaces their oldest, which is revoked."""
-    wish = body or LinkIn()
-    if wish.guest is None:
-        user_id, name = _person_of(caller, wish), wish.display_name
+    """Creates a signed URL of the hosted page for one person. Access is checked every time the link is used, so you can
+    create it long before the session opens. It is valid until the session's window closes, also if the session is
+    rescheduled. A link never grants more than its creator may do: a link created with an API key has the scopes of that
+    key, and no link outlives the credential that created it. A person can have 100 active links per session; creating
+    another one revokes the oldest."""
+    requested = body or LinkIn()
+    if requested.guest is None:
+        user_id, name = _person_of(caller, requested), requested.display_name
     else:
         user_id = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
-        name = wish.guest.display_name
-    seconds = wish.expires_in_seconds
+        name = requested.guest.display_name
+    seconds = requested.expires_in_seconds
 
     async def issued() -> LinkOut:
         link = await issue_link(
@@ -222,7 +226,7 @@ async def issue(
             session_key(caller, kind, reference),
             user_id=user_id,
             display_name=name,
-            is_guest=wish.guest is not None,
+            is_guest=requested.guest is not None,
             life=None if seconds is None else timedelta(seconds=seconds),
         )
         return _link_out(link, public_address(request))
@@ -235,7 +239,7 @@ async def issue(
             TicketId(link.id),
             user_id=user_id,
             display_name=name,
-            is_guest=wish.guest is not None,
+            is_guest=requested.guest is not None,
         )
         if expires_at is None:
             return None
@@ -244,41 +248,45 @@ async def issue(
     return await once.answer(caller, issued, revalidate=revalidate, user_id=user_id, status=201)
 
 
-@router.get("/links", summary="List links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
+@router.get("/links", summary="List join links", responses=described(*SESSION_PROBLEMS, "invalid_cursor"))
 async def list_active(
     caller: LinkManager,
     kind: Kind,
     reference: Reference,
-    user_id: Annotated[Identifier | None, Query(description="Only links of this person.")] = None,
+    user_id: Annotated[Identifier | None, Query(description="Only links for this person.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> LinkPage:
-    """The links of the session that work now: neither revoked nor expired."""
+    """Returns the active links of the session: neither revoked nor expired."""
     found, following = await list_links(
         caller.context, session_key(caller, kind, reference), user_id=user_id, limit=limit, cursor=cursor
     )
     return LinkPage(data=[_active_out(link) for link in found], next=following)
 
 
-@router.delete("/links", summary="Revoke links", responses=described(*SESSION_PROBLEMS))
+@router.delete("/links", summary="Revoke join links", responses=described(*SESSION_PROBLEMS))
 async def revoke_all(
     caller: LinkManager,
     kind: Kind,
     reference: Reference,
     user_id: Annotated[
-        Identifier | None, Query(description="Only links of this person; without it, all links of the session.")
+        Identifier | None,
+        Query(description="Only links for this person. If omitted, all links of the session are revoked."),
     ] = None,
 ) -> RevokedOut:
-    """Effective at once: every use is refused with `ticket_revoked`, and open streams end. Links that are created
-    later work. Credentials that were already issued stay valid: remove the participant to end them."""
+    """Takes effect immediately: the links are rejected with `ticket_revoked`, and open streams end. Links that are
+    created later are not affected. Join credentials that were already issued stay valid; to invalidate them, remove the
+    participant."""
     key = session_key(caller, kind, reference)
     count = await revoke_links(caller.context, key, user_id=user_id)
     return RevokedOut(revoked=count)
 
 
-@router.delete("/links/{link_id}", summary="Revoke a link", responses=described(*SESSION_PROBLEMS, "link_not_found"))
+@router.delete(
+    "/links/{link_id}", summary="Revoke a join link", responses=described(*SESSION_PROBLEMS, "link_not_found")
+)
 async def revoke_one(caller: LinkManager, kind: Kind, reference: Reference, link_id: UUID) -> RevokedOut:
-    """Effective at once. Revoking it again changes nothing."""
+    """Takes effect immediately. Revoking a link again has no effect."""
     key = session_key(caller, kind, reference)
     count = await revoke_link(caller.context, key, TicketId(link_id))
     return RevokedOut(revoked=count)

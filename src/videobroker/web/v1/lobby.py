@@ -1,4 +1,4 @@
-"""The waiting room of a session, for those who let people in."""
+"""The waiting room of a session, for hosts and backends."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from videobroker.web.http.schemas import Moment
 from videobroker.web.v1.session_router import Kind, SessionRouter
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, Reference, session_key
 
-EntryPath = Annotated[UUID, Path(description="The `entry` of the one who waits.")]
+EntryPath = Annotated[UUID, Path(description="The `entry` of the person in the waiting room.")]
 
 _EXAMPLE: dict[str, Any] = {
     "entry": "0195d3c2-7a10-7c55-9c1e-6f2b8d1e4a99",
@@ -34,7 +34,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class LobbyEntryOut(BaseModel):
-    """Somebody in a waiting room."""
+    """A person in the waiting room."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -42,21 +42,24 @@ class LobbyEntryOut(BaseModel):
     user_id: str
     display_name: str | None
     is_guest: bool
-    role: str | None = Field(description="The app's role.")
+    role: str | None = Field(description="The person's role in your app.")
     state: EntryState = Field(
-        description="`stranded`: they wait, but gave no sign for 30 seconds; with the next one it is `waiting` again."
+        description="`stranded` means that the person is waiting, but their client has not polled for 30 seconds. The "
+        "next poll changes it back to `waiting`."
     )
     asked_at: Moment
-    seen_at: Moment = Field(description="When they gave the last sign that they wait.")
+    seen_at: Moment = Field(description="When the person's client last polled.")
     decided_at: Moment | None
-    decided_by: str | None = Field(description="The host; null for the backend itself, and while nobody has decided.")
+    decided_by: str | None = Field(
+        description="The user ID of the host. Null if your backend decided, or if there is no decision yet."
+    )
 
 
 class LobbyPage(BaseModel):
-    """A waiting room: who waits comes first, and of those who waits longest."""
+    """The waiting room. Waiting people come first, those who have been waiting longest at the top."""
 
     data: list[LobbyEntryOut]
-    next: str | None = Field(description="Always null: there is one page, of at most a thousand.")
+    next: str | None = Field(description="Always null: there is only one page, with at most 1,000 items.")
 
 
 def _entry_out(caller: Caller, entry: LobbyEntry, role: str | None) -> LobbyEntryOut:
@@ -77,10 +80,11 @@ def _entry_out(caller: Caller, entry: LobbyEntry, role: str | None) -> LobbyEntr
 router = SessionRouter("/{reference}/lobby")
 
 
-@router.get("", summary="See who waits", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
+@router.get("", summary="List the waiting room", responses=described(*SESSION_PROBLEMS, *ROLE_PROBLEMS))
 async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> LobbyPage:
-    """Who waits to be let in, and who was decided about, until the room is shut. A user needs one of the policy's
-    `host_roles`. Whom something else keeps out does not wait: they are not listed."""
+    """Returns the people who are waiting to be admitted, and those who were admitted or denied since the room was
+    opened. People who cannot join for another reason are not listed. A user token needs one of the policy's
+    `host_roles`."""
     key = session_key(caller, kind, reference)
     found = await waiting_room.list_lobby(caller.context, key)
     return LobbyPage(data=[_entry_out(caller, *each) for each in found], next=None)
@@ -88,12 +92,13 @@ async def list_lobby(caller: Moderator, kind: Kind, reference: Reference) -> Lob
 
 @router.post(
     "/admit",
-    summary="Let everybody in who waits",
+    summary="Admit everyone",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     response_model=LobbyPage,
 )
 async def admit_all(caller: Moderator, kind: Kind, reference: Reference, once: OnceOnly) -> Any:
-    """The answer holds those who were let in with this request. Who was denied stays outside."""
+    """Admits everyone who is waiting, and returns those who were admitted by this request. People who were denied are
+    not admitted. A user token needs one of the policy's `host_roles`."""
 
     key = session_key(caller, kind, reference)
 
@@ -106,13 +111,14 @@ async def admit_all(caller: Moderator, kind: Kind, reference: Reference, once: O
 
 @router.post(
     "/{entry}/admit",
-    summary="Let somebody in",
+    summary="Admit a participant",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS),
     response_model=LobbyEntryOut,
 )
 async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
-    """They get credentials as soon as they ask again, until the room is shut or somebody puts them out. Admitting
-    twice is the same as once; somebody who was denied can be admitted."""
+    """The person gets join credentials with their next join request. The admission is valid until the room closes or
+    the person is removed. You can also admit a person who was denied. Admitting a person again has no effect. A user
+    token needs one of the policy's `host_roles`."""
 
     key = session_key(caller, kind, reference)
 
@@ -125,15 +131,16 @@ async def admit(caller: Moderator, kind: Kind, reference: Reference, entry: Entr
 
 @router.post(
     "/{entry}/deny",
-    summary="Do not let somebody in",
+    summary="Deny entry",
     responses=described(
         *SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "entry_not_found", *ROLE_PROBLEMS, "already_admitted"
     ),
     response_model=LobbyEntryOut,
 )
 async def deny(caller: Moderator, kind: Kind, reference: Reference, entry: EntryPath, once: OnceOnly) -> Any:
-    """They are told so, and asking again changes nothing until the room is shut. Denying twice is the same as
-    once; whoever was admitted has to be put out instead."""
+    """The person's join requests are refused until the room closes. Denying a person again has no effect. A person who
+    was already admitted cannot be denied: remove them instead. A user token needs one of the policy's
+    `host_roles`."""
 
     key = session_key(caller, kind, reference)
 

@@ -1,4 +1,4 @@
-"""Putting people out of a session, and letting them in again."""
+"""Moderation: removing, blocking, and unblocking participants."""
 
 from typing import Any
 
@@ -16,15 +16,17 @@ from videobroker.web.v1.session_schemas import ROLE_PROBLEMS, SESSION_PROBLEMS, 
 
 
 class RemovalIn(Shape):
-    """How somebody is put out."""
+    """Options for removing a participant."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ban": True}]})
 
-    ban: StrictBool = Field(default=False, description="They get no credentials for this session any more.")
+    ban: StrictBool = Field(
+        default=False, description="Also block the person: they get no new credentials for this session."
+    )
 
 
 class RemovalOut(BaseModel):
-    """Somebody who was put out."""
+    """A participant who was removed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -38,13 +40,14 @@ class RemovalOut(BaseModel):
     banned: bool
     removed_at: Moment
     enforcement: Enforcement = Field(
-        description="`done`: the provider did what it can. `pending`: it could not be reached, and is told again until "
-        "it does. `impossible`: with this account's settings it puts nobody out."
+        description="`done`: the provider enforced the removal as far as it can. `pending`: the provider could not be "
+        "reached; the service retries until it succeeds. `impossible`: with the settings of this account, the provider "
+        "cannot remove anyone."
     )
 
 
 class ReadmissionOut(BaseModel):
-    """Somebody who may get credentials again."""
+    """A participant who is not blocked any more."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "student-1", "was_banned": True}]})
 
@@ -57,7 +60,7 @@ router = SessionRouter("/{reference}/participants/{user_id}")
 
 @router.post(
     "/remove",
-    summary="Put somebody out",
+    summary="Remove a participant",
     responses=described(
         *SESSION_PROBLEMS,
         *IDEMPOTENCY_PROBLEMS,
@@ -71,8 +74,9 @@ router = SessionRouter("/{reference}/participants/{user_id}")
 async def remove_participant(
     caller: Moderator, kind: Kind, reference: Reference, user_id: UserId, once: OnceOnly, body: RemovalIn | None = None
 ) -> Any:
-    """Every device of theirs leaves the call, and credentials from before are not honoured, as far as the provider
-    lets us. Without a ban they may ask for new ones. A user needs one of the policy's `host_roles`."""
+    """Disconnects all devices of the person from the call, and invalidates their join credentials, as far as the
+    provider supports it. Unless they are also blocked with `ban`, they can request new credentials. A user token needs
+    one of the policy's `host_roles`."""
     key = session_key(caller, kind, reference)
 
     async def produce() -> RemovalOut:
@@ -89,14 +93,15 @@ async def remove_participant(
 
 @router.post(
     "/readmit",
-    summary="Lift a ban",
+    summary="Unblock a participant",
     responses=described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PROBLEMS),
     response_model=ReadmissionOut,
 )
 async def readmit_participant(
     caller: Moderator, kind: Kind, reference: Reference, user_id: UserId, once: OnceOnly
 ) -> Any:
-    """They may ask for new credentials; those from before stay worthless. Without a ban nothing changes."""
+    """Allows the person to request new join credentials. Credentials from before the removal stay invalid. Has no
+    effect if the person is not blocked. A user token needs one of the policy's `host_roles`."""
     key = session_key(caller, kind, reference)
 
     async def produce() -> ReadmissionOut:

@@ -1,4 +1,4 @@
-"""The roster of a session, one person at a time."""
+"""Participants of a session: list, and read or change one of them."""
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,29 +22,29 @@ from videobroker.web.v1.session_schemas import (
 
 
 class ParticipantTerms(Shape):
-    """What is said about one participant."""
+    """The role and name of a participant."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"role": "student", "display_name": "Ben"}]})
 
-    role: RoleName = Field(description="The app's role.")
-    display_name: Name | None = Field(default=None, description="Shown to the others in the call.")
+    role: RoleName = Field(description="The person's role in your app.")
+    display_name: Name | None = Field(default=None, description="Shown to others in the call.")
 
 
 class ParticipantPage(BaseModel):
-    """One page of a roster, by user id."""
+    """One page of participants, by user ID."""
 
     data: list[ParticipantOut]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 router = SessionRouter("/{reference}/participants")
 
 
-@router.get("", summary="List the roster", responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"))
+@router.get("", summary="List participants", responses=described(*SESSION_PROBLEMS, "invalid_cursor", "role_may_not"))
 async def list_participants(
     caller: SessionsReader, kind: Kind, reference: Reference, limit: Limit = 100, cursor: Cursor = None
 ) -> ParticipantPage:
-    """The participants of the session, by user ID. Users who are not hosts see their own entry."""
+    """Returns the participants of the session by user ID. Users who are not hosts see only their own entry."""
     people, following = await registration.list_participants(
         caller.context,
         session_key(caller, kind, reference),
@@ -57,9 +57,9 @@ async def list_participants(
 
 @router.put(
     "/{user_id}",
-    summary="Put one person on the roster",
+    summary="Add or update a participant",
     responses={
-        201: {"model": ParticipantOut, "description": "New on the roster"},
+        201: {"model": ParticipantOut, "description": "Participant added"},
         **described(*SESSION_PROBLEMS, "malformed_json", "body_too_large", "role_not_mapped"),
     },
 )
@@ -71,7 +71,7 @@ async def put_participant(
     body: ParticipantTerms,
     response: Response,
 ) -> ParticipantOut:
-    """201 when the person is new there, 200 when they were there already."""
+    """Returns 201 if the participant is new, and 200 if they were already registered."""
     person = Participant(user_id, body.role, body.display_name)
     key = session_key(caller, kind, reference)
     added = await registration.put_participant(caller.context, key, person)
@@ -81,11 +81,11 @@ async def put_participant(
 
 @router.get(
     "/{user_id}",
-    summary="Read one line of the roster",
+    summary="Get a participant",
     responses=described(*SESSION_PROBLEMS, "participant_not_found", "role_may_not"),
 )
 async def get_participant(caller: SessionsReader, kind: Kind, reference: Reference, user_id: UserId) -> ParticipantOut:
-    """One person's role and name."""
+    """Returns the role and display name of one participant."""
     person = await registration.find_participant(
         caller.context, session_key(caller, kind, reference), user_id, acting_for=caller.acting_for
     )
@@ -94,11 +94,12 @@ async def get_participant(caller: SessionsReader, kind: Kind, reference: Referen
 
 @router.delete(
     "/{user_id}",
-    summary="Take one person off the roster",
+    summary="Delete a participant",
     status_code=204,
     responses=described(*SESSION_PROBLEMS, "participant_not_found"),
 )
 async def delete_participant(caller: SessionsWriter, kind: Kind, reference: Reference, user_id: UserId) -> None:
-    """The person gets no credentials any more."""
+    """The person gets no new join credentials. To disconnect them from a running call, also remove them with
+    `POST .../remove`."""
     key = session_key(caller, kind, reference)
     await registration.drop_participant(caller.context, key, user_id)

@@ -40,7 +40,7 @@ def kind_of(route: BaseRoute) -> SessionKind:
 
 
 Kind = Annotated[SessionKind, Depends(session_kind)]
-"""For handlers: the kind of session that the path names."""
+"""For handlers: the kind of session of the matched route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _Declaration:
 
 
 class SessionRouter:
-    """Collects routes under `/{kind}s` + `prefix`; `for_kind` makes FastAPI's router of them.
+    """Collects routes under `/{kind}s` + `prefix`; `for_kind` creates a FastAPI router from them.
 
     Operation IDs are the handler's name and the kind, formatted with `operation_id`. A summary may contain `{kind}`.
     """

@@ -1,4 +1,4 @@
-"""What the routes of bookings and of groups share. Each kind declares its own routes, because their bodies differ."""
+"""Shared code of the booking and group routes. Each kind declares its own routes, because their bodies differ."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -20,15 +20,15 @@ from videobroker.web.v1.session_schemas import (
 )
 
 PUT_DESCRIPTION = """\
-201 when it is new, 200 when it replaced the former one or was the same: the same body again changes nothing,
-not even `updated_at`."""
+Returns 201 if it was created, and 200 if it existed. The request is idempotent: repeating it with the same body
+changes nothing, not even `updated_at`."""
 PATCH_DESCRIPTION = """\
-Changes what is named. The reference, the participants, and the room stay. A user token needs one of the
-policy's `booking_roles`, and changes the title, the schedule, and the status only."""
-GET_DESCRIPTION = "With its first participants; `GET .../participants` lists all of them."
+Updates the given fields. The reference, the participants, and the room do not change. A user token needs one of the
+policy's `booking_roles`, and can only change the title, the schedule, and the status."""
+GET_DESCRIPTION = "Includes the first participants. To list all of them, use `GET .../participants`."
 CANCEL_DESCRIPTION = """\
-No one can join any more, the call ends, and the room is closed. Canceling twice is the same as once;
-registering again reopens it. A user token needs one of the policy's `booking_roles`."""
+Ends the call, closes the room, and prevents anyone from joining. Canceling again has no effect. To reopen it, send
+`PUT` again. A user token needs one of the policy's `booking_roles`."""
 
 PATCH_RESPONSES = described(*WRITE_PROBLEMS, "session_not_found", *ROLE_PROBLEMS)
 GET_RESPONSES = READ_RESPONSES
@@ -37,17 +37,16 @@ CANCEL_RESPONSES = described(*SESSION_PROBLEMS, *IDEMPOTENCY_PROBLEMS, *ROLE_PRO
 
 def put_responses(shape: type[SessionOut]) -> dict[int | str, dict[str, Any]]:
     """The responses of PUT besides 200."""
-    return {201: {"model": shape, "description": "Registered"}, **described(*WRITE_PROBLEMS)}
+    return {201: {"model": shape, "description": "Created"}, **described(*WRITE_PROBLEMS)}
 
 
 class SessionBody(Protocol):
-    """The body that registers a session of some kind."""
+    """The body of a request that creates or replaces a session."""
 
-    def terms(self) -> SessionTerms:
-        """The terms of the session."""
+    def terms(self) -> SessionTerms: ...
 
     def people(self) -> list[Participant] | None:
-        """The roster; None leaves it as it is."""
+        """The participants; None keeps them unchanged."""
 
 
 async def put_session(caller: Caller, key: SessionKey, body: SessionBody, response: Response) -> RegistrationResult:
@@ -60,7 +59,7 @@ async def put_session(caller: Caller, key: SessionKey, body: SessionBody, respon
 async def cancel_session(
     once: Once, caller: Caller, key: SessionKey, present: Callable[[RegistrationResult], SessionOut]
 ) -> Any:
-    """Cancel a session, once for each idempotency key."""
+    """Cancel a session, once per idempotency key."""
 
     async def produce() -> SessionOut:
         return present(await registration.cancel(caller.context, key))

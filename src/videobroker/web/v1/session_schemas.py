@@ -1,4 +1,4 @@
-"""What bookings and groups have in common in the API."""
+"""Shared schemas of bookings and groups."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -28,14 +28,14 @@ from videobroker.web.http.schemas import INTEGRAL, Identifier, Metadata, Moment,
 Reference = Annotated[
     Identifier,
     Path(
-        description="The app's own id of the session: 1 to 128 characters; no control characters, no `/`.",
+        description="Your ID of the session: 1 to 128 characters, without control characters and `/`.",
         examples=["lesson-1"],
     ),
 ]
-UserId = Annotated[Identifier, Path(description="The app's own id of the person.", examples=["tutor-1"])]
-Limit = Annotated[int, Query(ge=1, le=100, description="At most so many items.")]
+UserId = Annotated[Identifier, Path(description="Your ID of the person.", examples=["tutor-1"])]
+Limit = Annotated[int, Query(ge=1, le=100, description="The maximum number of items to return.")]
 Cursor = Annotated[
-    str | None, Query(max_length=1024, description="`next` of the page before; leave it out for the first page.")
+    str | None, Query(max_length=1024, description="The `next` of the previous page. Omit it for the first page.")
 ]
 
 COMMON_PROBLEMS = ("invalid_request", *AUTH_PROBLEMS, "storage_unavailable")
@@ -54,29 +54,30 @@ ROLE_PROBLEMS = (
     Reason.WAITING_FOR_ADMISSION.value,
     Reason.NOT_A_PARTICIPANT.value,
 )
-"""What an operation may answer to an end user whose relation to the session does not allow it."""
+"""Error codes for end users whose role or membership in the session does not allow an operation."""
 READ_RESPONSES = described(*SESSION_PROBLEMS)
 LIST_RESPONSES = described(*COMMON_PROBLEMS, "invalid_cursor")
 
 
 class ParticipantIn(Shape):
-    """Somebody who is registered for a session."""
+    """A person who is registered for a session."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}]}
     )
 
-    user_id: Identifier = Field(description="The app's own id of the person.")
-    role: RoleName = Field(description="The app's role; its role map says what it is called at the provider.")
-    display_name: Name | None = Field(default=None, description="Shown to the others in the call.")
+    user_id: Identifier = Field(description="Your ID of the person.")
+    role: RoleName = Field(
+        description="The person's role in your app. The app's role map translates it to a provider role."
+    )
+    display_name: Name | None = Field(default=None, description="Shown to others in the call.")
 
     def participant(self) -> Participant:
-        """In our words."""
         return Participant(self.user_id, self.role, self.display_name)
 
 
 class ParticipantOut(BaseModel):
-    """Somebody who is registered for a session."""
+    """A person who is registered for a session."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"user_id": "tutor-1", "role": "tutor", "display_name": "Ada"}]}
@@ -88,144 +89,158 @@ class ParticipantOut(BaseModel):
 
 
 def participant_out(person: Participant) -> ParticipantOut:
-    """As the API shows it."""
     return ParticipantOut(user_id=person.user_id, role=person.role, display_name=person.display_name)
 
 
 class PolicyIn(Shape):
-    """Rules of this session that differ from the app's. Durations are whole seconds."""
+    """Policy settings of this session that differ from those of the app. Durations are in whole seconds."""
 
-    opens_before_seconds: Seconds | None = Field(default=None, description="The window opens so long before the start.")
-    opens_before_seconds_by_role: Annotated[dict[RoleName, Seconds], Field(max_length=50)] | None = Field(
-        default=None, description="Other openings for some app roles."
+    opens_before_seconds: Seconds | None = Field(
+        default=None, description="How long before the start participants can join."
     )
-    grace_seconds: Seconds | None = Field(default=None, description="The window closes so long after the end.")
+    opens_before_seconds_by_role: Annotated[dict[RoleName, Seconds], Field(max_length=50)] | None = Field(
+        default=None, description="Overrides `opens_before_seconds` for individual app roles."
+    )
+    grace_seconds: Seconds | None = Field(
+        default=None, description="How long after the end participants can still join."
+    )
     overrun_seconds: Seconds | None = Field(
-        default=None, description="A call that runs when the window closes can be joined so much longer."
+        default=None, description="How much longer participants can join a call that is running when the window closes."
     )
     waiting_room: WaitingRoom | None = Field(
-        default=None, description="Who is kept outside although the window is open."
+        default=None,
+        description="Who has to wait although the window is open: no one (`off`), everyone until a host is in the call "
+        "(`until_host`), or everyone until a host admits them (`admit`).",
     )
     host_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
-        default=None, description="App roles that never wait."
+        default=None, description="App roles that never have to wait, and that can moderate the session."
     )
     call_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
         default=None,
-        description="App roles that may start a call with a user token, besides `host_roles`. Only hosts may end one.",
+        description="App roles that can start a call with a user token, in addition to `host_roles`. Only hosts "
+        "can end a call.",
     )
     booking_roles: Annotated[list[RoleName], Field(max_length=50)] | None = Field(
         default=None,
-        description="App roles that may move and cancel the session with a user token. Set it on the app to let users "
-        "create sessions.",
+        description="App roles that can reschedule and cancel the session with a user token. To let users create "
+        "sessions, set it on the app.",
     )
-    guests_allowed: StrictBool | None = Field(default=None, description="May somebody without a registration enter?")
+    guests_allowed: StrictBool | None = Field(
+        default=None, description="Whether people who are not participants can join as guests."
+    )
     token_seconds: Annotated[StrictInt, Field(ge=60, le=86400), INTEGRAL] | None = Field(
-        default=None, description="Longest life of a participant's token."
+        default=None, description="Maximum lifetime of a participant's token."
     )
     guest_token_seconds: Annotated[StrictInt, Field(ge=60, le=86400), INTEGRAL] | None = Field(
-        default=None, description="Longest life of a guest's token."
+        default=None, description="Maximum lifetime of a guest's token."
     )
     ticket_seconds: Annotated[StrictInt, Field(ge=60, le=30 * 86400), INTEGRAL] | None = Field(
-        default=None, description="Longest lifetime of a link, from its creation."
+        default=None, description="Maximum lifetime of a link, from its creation."
     )
     late_after_seconds: Seconds | None = Field(
-        default=None, description="Who arrives later than this after the start is late."
+        default=None, description="Participants who join later than this after the start are `late`."
     )
     left_early_before_seconds: Seconds | None = Field(
-        default=None, description="Who is gone this long before the end has left early."
+        default=None, description="Participants who leave earlier than this before the end have `left_early`."
     )
-    minimum_presence_seconds: Seconds | None = Field(default=None, description="Who was there for less was absent.")
+    minimum_presence_seconds: Seconds | None = Field(
+        default=None, description="Participants who were in the call for less than this are `absent`."
+    )
     no_show_after_seconds: Seconds | None = Field(
-        default=None, description="Who was not there by then, counted from the start, is reported as missing."
+        default=None, description="Participants who have not joined this long after the start are reported as no-shows."
     )
     empty_seconds: Annotated[StrictInt, Field(ge=30, le=7 * 24 * 3600), INTEGRAL] | None = Field(
-        default=None, description="A group's call ends when nobody has been in it for so long."
+        default=None, description="A group's call ends when it has been empty for this long."
     )
 
     def patch(self) -> Mapping[str, Any]:
-        """Only what was said."""
+        """Only the fields that were sent."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
-def _known(names: object) -> object:
+def _require_known(names: object) -> object:
     for name in names if isinstance(names, list) else ():
         if isinstance(name, str) and name not in set(ProviderName):
-            raise UnknownProvider(f"There is no such provider here. Use one of: {', '.join(ProviderName)}.")
+            raise UnknownProvider(f"Unknown provider. Use one of: {', '.join(ProviderName)}.")
     return names
 
 
 def _each_once(providers: list[ProviderName]) -> list[ProviderName]:
     if len(set(providers)) < len(providers):
-        raise ValueError("name every provider once")
+        raise ValueError("list each provider only once")
     return providers
 
 
-Providers = Annotated[list[ProviderName], Field(fail_fast=True), BeforeValidator(_known), AfterValidator(_each_once)]
+Providers = Annotated[
+    list[ProviderName], Field(fail_fast=True), BeforeValidator(_require_known), AfterValidator(_each_once)
+]
 
 
 class SessionIn(Shape):
-    """What every kind of session says."""
+    """Fields of bookings and groups in requests."""
 
-    title: Name | None = Field(default=None, description="For people; never sent to a provider.")
+    title: Name | None = Field(default=None, description="Shown to participants. Never sent to a provider.")
     providers: Providers = Field(
         default_factory=list,
-        description="Where the session may take place, best first; empty leaves it to the app's accounts. "
-        "A session that has a room stays at its provider.",
+        description="The providers to use, in order of preference. If empty, the app's default applies. A session that "
+        "already has a room stays at its provider.",
     )
     policy: PolicyIn = Field(default_factory=PolicyIn)
     participants: Annotated[list[ParticipantIn], Field(max_length=LONGEST_ROSTER, fail_fast=True)] | None = Field(
-        default=None, description="The whole roster; leave it out to keep the roster as it is."
+        default=None, description="All participants. Omit it to keep the participants unchanged."
     )
-    metadata: Metadata = Field(default_factory=dict, description="Whatever the app wants to keep here: at most 16 KiB.")
+    metadata: Metadata = Field(default_factory=dict, description="Custom data of your app: at most 16 KiB.")
 
     def people(self) -> list[Participant] | None:
-        """The roster, where one was sent."""
+        """The participants; None if the field was omitted."""
         return None if self.participants is None else [person.participant() for person in self.participants]
 
 
 class SessionSummaryOut(BaseModel):
-    """What lists show of every kind of session."""
+    """Fields of bookings and groups in lists."""
 
     reference: str
     title: str | None
     providers: list[ProviderName]
-    provider: ProviderName | None = Field(description="Where the session's room is; null before the first join.")
-    participant_count: int = Field(description="How many participants are registered.")
+    provider: ProviderName | None = Field(description="The provider of the session's room. Null before the first join.")
+    participant_count: int = Field(description="The number of participants.")
     participant: ParticipantOut | None = Field(
-        description="The entry of the user whose token was sent; in lists, also of the user named in the query. "
-        "Otherwise null."
+        description="The entry of the user of the user token; in lists, also of the user in the query. Otherwise null."
     )
     policy: dict[str, Any] | None = Field(
-        description="The rules of this session that differ from the app's; null for end users."
+        description="The policy settings of this session that differ from those of the app. Null for end users."
     )
-    metadata: dict[str, Any] | None = Field(description="What the app keeps here; null for end users.")
-    version: int = Field(description="Counts the changes of the session's own fields and of its replaced roster.")
+    metadata: dict[str, Any] | None = Field(description="Custom data of your app. Null for end users.")
+    version: int = Field(
+        description="Incremented when the session's fields change, and when its participants are replaced."
+    )
     created_at: Moment
     updated_at: Moment
 
 
 class SessionOut(SessionSummaryOut):
-    """What an answer about one session of any kind shows."""
+    """Fields of bookings and groups in responses about one session."""
 
     participants: list[ParticipantOut] | None = Field(
         description=f"The first {EMBEDDED_PARTICIPANTS} participants by user ID. "
-        "`participants_truncated` says when there are more. Null for end users who are not hosts."
+        "`participants_truncated` is true if there are more. Null for end users who are not hosts."
     )
     participant_names: list[str] | None = Field(
-        description="The display names of those participants who have one; null for guests."
+        description="The display names of these participants, if they have one. Null for guests."
     )
     participants_truncated: bool = Field(
-        description=f"There are more than {EMBEDDED_PARTICIPANTS} participants: list them with `GET .../participants`."
+        description=f"Whether there are more than {EMBEDDED_PARTICIPANTS} participants. "
+        "To list all of them, use `GET .../participants`."
     )
 
 
 def summary_fields(summary: SessionSummary) -> dict[str, Any]:
-    """What lists show of every kind of session."""
+    """The values of the fields of `SessionSummaryOut`."""
     return _session_fields(summary.session, summary.participant_count, summary.own, summary.view)
 
 
 def common_fields(registered: RegistrationResult) -> dict[str, Any]:
-    """What an answer about one session of any kind shows."""
+    """The values of the fields of `SessionOut`."""
     shown, view = registered.participants[:EMBEDDED_PARTICIPANTS], registered.view
     return {
         **_session_fields(registered.session, registered.participant_count, registered.own, view),
@@ -254,10 +269,10 @@ def _session_fields(
 
 
 def session_key(caller: Caller, kind: SessionKind, reference: str) -> SessionKey:
-    """The session that the caller's app calls so."""
+    """The key of a session of the caller's app."""
     return SessionKey(caller.app.id, kind, reference)
 
 
 def listed_participant(caller: Caller, participant: str | None) -> str | None:
-    """Whose sessions a list shows: for a user, their own."""
+    """The user whose sessions are listed. A user token can only list those of its own user. Raises `NotYourself`."""
     return caller.speaks_for(participant)

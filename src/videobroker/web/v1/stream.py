@@ -20,9 +20,9 @@ from videobroker.web.v1.session_schemas import COMMON_PROBLEMS, Cursor
 
 HEARTBEAT_SECONDS = 15
 LONGEST_SECONDS = 600.0
-"""Then the stream ends, and the client comes back with its key: revoking one takes effect by then."""
+"""A stream ends after this time, and the client reconnects with its key. Revoking a key takes effect by then."""
 STUCK_SECONDS = 30
-"""A client that takes nothing for so long is let go."""
+"""A client that reads nothing for this long is disconnected."""
 COME_BACK_MS = 1000
 
 router = APIRouter(prefix="/events", tags=["events"], route_class=JsonRoute, generate_unique_id_function=by_name)
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @router.get(
     "/stream",
-    summary="Follow the journal live",
+    summary="Stream events",
     response_class=EventSourceResponse,
     responses={
         200: {
@@ -44,17 +44,23 @@ log = structlog.get_logger(__name__)
 )
 async def stream_events(
     caller: EventsReader,
-    type: Annotated[list[EventType] | None, Query(description="Only these types; repeat it for several.")] = None,
-    kind: Annotated[SessionKind | None, Query(description="With `reference`: only about this session.")] = None,
-    reference: Annotated[Identifier | None, Query(description="With `kind`: only about this session.")] = None,
-    user_id: Annotated[Identifier | None, Query(description="Only about this person.")] = None,
+    type: Annotated[
+        list[EventType] | None, Query(description="Only events of this type. Repeat the parameter for several types.")
+    ] = None,
+    kind: Annotated[
+        SessionKind | None, Query(description="Only events of the session with this kind. Requires `reference`.")
+    ] = None,
+    reference: Annotated[
+        Identifier | None, Query(description="Only events of the session with this reference. Requires `kind`.")
+    ] = None,
+    user_id: Annotated[Identifier | None, Query(description="Only events about this person.")] = None,
     cursor: Cursor = None,
     last_event_id: Annotated[
-        str | None, Header(description="The `id` of the last event that was received; goes before `cursor`.")
+        str | None, Header(description="The `id` of the last event that was received. Takes precedence over `cursor`.")
     ] = None,
 ) -> EventSourceResponse:
-    """Every event as soon as it happens, from now on or behind a cursor: that of the list will do. A stream ends after
-    ten minutes; come back with `Last-Event-ID`, at any replica, and nothing is missed and nothing comes twice."""
+    """Streams events as they happen, from now on or after a cursor, which can also be one of the list. A stream ends
+    after ten minutes. Reconnect with `Last-Event-ID`, to any replica, to continue without gaps and duplicates."""
     if (kind is None) != (reference is None):
         raise InvalidInput("Send `kind` and `reference` together: both name the session.")
     session = None if kind is None or reference is None else SessionKey(caller.app.id, kind, reference)
@@ -69,12 +75,12 @@ async def stream_events(
 
 
 async def _sent(caller: Caller, chosen: Chosen, cursor: str) -> AsyncIterator[ServerSentEvent]:
-    # At once, so that the client knows that it listens, and where it stands should nothing come.
+    # Sent immediately: the client knows that the stream is open, and has a cursor even if no event follows.
     yield ServerSentEvent(comment="listening", id=cursor, retry=COME_BACK_MS)
     try:
         async for recorded in follow(caller.context, chosen, cursor=cursor, seconds=LONGEST_SECONDS):
             shown = json.dumps(recorded.to_json(), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, id=recorded.cursor, event=recorded.event.type.value)
     except StorageUnavailable:
-        # The answer has begun: all that is left to say is its end. The client comes back, and is told then.
+        # The response has started, so it can only end. The client reconnects, and gets the error then.
         log.warning("stream.interrupted")

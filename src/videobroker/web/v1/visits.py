@@ -1,4 +1,4 @@
-"""Visits: what the holder of a ticket sees, for a page that waits with them."""
+"""Visits: the state of a session for the holder of a ticket, for pages on which they wait and join."""
 
 import json
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/visit", tags=["visits"], route_class=JsonRoute, gene
 log = structlog.get_logger(__name__)
 
 MOST_UIDS = 100
-"""Per request; a page with more people asks again."""
+"""Per request. A page with more people sends several requests."""
 LARGEST_UID = 2**31 - 1
 
 
@@ -45,36 +45,38 @@ class VisitedSession(BaseModel):
 
     kind: SessionKind
     reference: str
-    title: str | None = Field(description="Null also for somebody who is not on the roster any more.")
-    status: SessionStatus = Field(description="Of a group `confirmed`, until it is cancelled.")
+    title: str | None = Field(
+        description="Null if the session has no title, or if the person is not a participant any more."
+    )
+    status: SessionStatus = Field(description="For a group, `confirmed` or `cancelled`.")
     starts_at: Moment | None
     ends_at: Moment | None
 
 
 class VisitPerson(BaseModel):
-    """Whose ticket it is."""
+    """The person that the ticket is for."""
 
     user_id: str
     display_name: str | None
     is_guest: bool
-    role: str | None = Field(description="The app's role; null for somebody who is not on the roster any more.")
-    is_host: bool = Field(description="Of one of the policy's `host_roles`.")
+    role: str | None = Field(description="The person's role in your app. Null if they are not a participant any more.")
+    is_host: bool = Field(description="Whether the role is one of the policy's `host_roles`.")
     ticket_expires_at: Moment = Field(
-        description="As the session and its policy are now: moves with the session. For a day after the window's end, "
-        "the visit can still be read."
+        description="Based on the current schedule and policy of the session: changes when the session is rescheduled. "
+        "The visit can still be read for a day after the end of the window."
     )
 
 
 class VisitedLobby(BaseModel):
-    """Where the visitor stands in the waiting room."""
+    """The person's entry in the waiting room."""
 
     entry: UUID
     state: EntryState
-    since: Moment = Field(description="Since when they wait; once that is decided, when it was.")
+    since: Moment = Field(description="When the person asked to join, or when they were admitted or denied.")
 
 
 class RunningCall(BaseModel):
-    """The call that runs."""
+    """The running call."""
 
     id: UUID
     started_at: Moment
@@ -88,13 +90,15 @@ class CallPersonOut(BaseModel):
     )
 
     uid: int
-    display_name: str = Field(description="The user ID of a participant who has no display name.")
+    display_name: str = Field(description="The user ID if the participant has no display name.")
     is_host: bool
-    is_guest: bool = Field(description="Not a participant of the session: a guest, or removed from its participants.")
+    is_guest: bool = Field(
+        description="Whether the person is not a participant: a guest, or deleted from the participants."
+    )
 
 
 class CallPeople(BaseModel):
-    """The people behind the uids."""
+    """People in the call, by uid."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -106,7 +110,6 @@ class CallPeople(BaseModel):
 
 
 def call_person_out(person: CallPerson) -> CallPersonOut:
-    """As the API shows it."""
     return CallPersonOut(
         uid=person.uid, display_name=person.display_name, is_host=person.is_host, is_guest=person.is_guest
     )
@@ -148,27 +151,29 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class VisitOut(BaseModel):
-    """Everything that a page shows to somebody who followed a link."""
+    """The state of the session for the person who opened the link."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    now: Moment = Field(description="The service's time: count down from it, not from the visitor's clock.")
+    now: Moment = Field(
+        description="The time of the service. Use it for countdowns instead of the clock of the device."
+    )
     session: VisitedSession
     visitor: VisitPerson
     decision: AccessShape
-    lobby: VisitedLobby | None = Field(description="Null for somebody who has not asked to be let in.")
+    lobby: VisitedLobby | None = Field(description="Null if the person has not asked to join.")
     provider: ProviderName | None = Field(
-        description="Where the session takes place. When it changes, join again: the session has moved."
+        description="The provider of the session. When it changes, the session has moved: join again."
     )
     call: RunningCall | None
-    host_present: bool | None = Field(description="Whether a host is in the call; null when nobody can tell.")
+    host_present: bool | None = Field(description="Whether a host is in the call. Null if it is unknown.")
     waiting: int | None = Field(
-        description="For a host of a session with `waiting_room: admit`: how many wait. `GET .../lobby` has them."
+        description="How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list "
+        "them, use `GET .../lobby`."
     )
 
 
 def visit_out(seen: Visit, now: datetime) -> VisitOut:
-    """As the API shows it."""
     return VisitOut(
         now=now,
         session=VisitedSession(
@@ -202,30 +207,25 @@ _REASONS = tuple(reason.value for reason in Reason)
 _PROBLEMS = described("invalid_request", *TICKET_PROBLEMS, "session_not_found", "storage_unavailable")
 
 
-@router.get("", summary="See how the session stands for you", responses=_PROBLEMS)
+@router.get("", summary="Get my session", responses=_PROBLEMS)
 async def get_visit(request: TicketReader) -> VisitOut:
-    """For the holder of a ticket: the session, the access decision, the waiting room, the call. Nothing is changed;
-    of somebody who waits to be let in, asking is a sign that they still do."""
+    """Returns the session for the holder of a ticket: the access decision, the waiting room, and the call. The request
+    changes nothing, except that it counts as a poll of a person who is waiting to be admitted."""
     seen = await visit(request.context, request.ticket)
     return visit_out(seen, request.context.now)
 
 
-@router.post(
-    "/knock",
-    summary="Ask to be let in",
-    responses=_PROBLEMS,
-)
+@router.post("/knock", summary="Ask to join", responses=_PROBLEMS)
 async def knock(request: TicketHolder) -> VisitOut:
-    """What `join` does as well for somebody whom the waiting room keeps outside, without asking for credentials.
-    Asking twice is the same as once; whoever is kept outside by something else, or may come in, is told so."""
+    """Adds the person to the waiting room, like a join request, but without requesting credentials. Asking again has no
+    effect. If the person can join already, or cannot join for another reason, nothing changes; see `decision`."""
     seen = await request_to_join(request.context, request.ticket)
     return visit_out(seen, request.context.now)
 
 
-@router.delete("/knock", summary="Withdraw your request to join", responses=_PROBLEMS)
+@router.delete("/knock", summary="Withdraw my request to join", responses=_PROBLEMS)
 async def withdraw_knock(request: TicketHolder) -> VisitOut:
-    """Removes you from the waiting room. A request that a host has already decided stays decided; without a request,
-    nothing changes."""
+    """Removes the person from the waiting room. Has no effect if there is no request, or if it was already decided."""
     seen = await withdraw_request(request.context, request.ticket)
     return visit_out(seen, request.context.now)
 
@@ -239,31 +239,35 @@ async def get_call_people(
     request: TicketReader,
     uid: Annotated[
         list[Annotated[int, Field(ge=1, le=LARGEST_UID)]],
-        Query(min_length=1, max_length=MOST_UIDS, description="Agora uids that the SDK reports. Repeat the parameter."),
+        Query(
+            min_length=1,
+            max_length=MOST_UIDS,
+            description="An Agora uid, as reported by the SDK. Repeat the parameter for several uids.",
+        ),
     ],
 ) -> CallPeople:
-    """Maps Agora uids to display names, for a page that shows a call. Only a ticket holder who may join now gets names,
-    and only for uids that they already know; unknown uids are left out."""
+    """Returns the display names for Agora uids, for pages that show a call. The ticket holder must be able to join now.
+    Unknown uids are omitted."""
     found = await name_uids(request.context, request.ticket, uid)
     return CallPeople(data=[call_person_out(each) for each in found])
 
 
 @router.get(
     "/stream",
-    summary="Follow how the session stands for you",
+    summary="Stream my session",
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "Server-sent events of the type `visit`; their `data` is what `GET /v1/visit` answers.",
+            "description": "Server-sent events of type `visit`. `data` is the response of `GET /v1/visit`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         **_PROBLEMS,
     },
 )
 async def stream_visit(request: TicketReader) -> EventSourceResponse:
-    """The same at once, and again whenever something of it changes. A stream ends after ten minutes, and when the
-    ticket expires or is revoked: reconnect. While a person waits to be admitted, an open stream is the sign that they
-    are still there."""
+    """Sends the session immediately, and again after each change. A stream ends after ten minutes, and when the ticket
+    expires or is revoked; then reconnect. While a person is waiting to be admitted, an open stream shows that they are
+    still there."""
     return EventSourceResponse(
         _sent(request),
         ping=HEARTBEAT_SECONDS,
@@ -279,5 +283,5 @@ async def _sent(request: TicketRequest) -> AsyncIterator[ServerSentEvent]:
             shown = json.dumps(visit_out(seen, now).model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
             yield ServerSentEvent(shown, event="visit")
     except (StorageUnavailable, NotFound) as error:
-        # The answer has begun: all that is left to say is its end. The client comes back, and is told then.
+        # The response has started, so it can only end. The client reconnects, and gets the error then.
         log.warning("visit_stream.interrupted", error=error.code)

@@ -1,4 +1,4 @@
-"""Webhook endpoints: where the app's backend hears our events, and what became of each delivery."""
+"""Webhook endpoints of the app's backend, and the deliveries to them."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -46,7 +46,7 @@ _SECRET = "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtZXhhbXBsZQ=="  # noqa: S105  an
 
 
 class EndpointIn(Shape):
-    """A URL that wants our events."""
+    """A URL that receives events."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,21 +60,23 @@ class EndpointIn(Shape):
         }
     )
 
-    url: Url = Field(description="HTTPS, on the public internet.")
+    url: Url = Field(description="An HTTPS URL on the public internet.")
     description: Description = ""
     types: Types = Field(
         default=[],
-        description="Only these events. Empty for all but those about the set-up of the app, which have to be named.",
+        description="The event types to send. If empty, all types except those about the configuration of the app, "
+        "which must be listed explicitly.",
     )
     ordered: StrictBool = Field(
         default=False,
-        description="Events of one session come one after the other: a later one waits until an earlier one was taken.",
+        description="Deliver the events of a session one after the other: each event waits until the previous one was "
+        "accepted.",
     )
     enabled: StrictBool = True
 
 
 class EndpointPatch(Shape):
-    """What changes; the rest stays."""
+    """The fields to update. Omitted and null fields do not change."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}]})
 
@@ -86,7 +88,7 @@ class EndpointPatch(Shape):
 
 
 class EndpointOut(BaseModel):
-    """An endpoint; its secret is shown only when it is made."""
+    """A webhook endpoint. Its secret is returned only on creation and rotation."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -96,38 +98,40 @@ class EndpointOut(BaseModel):
     types: list[EventType]
     ordered: bool
     enabled: bool
-    disabled: Disabled | None = Field(description="Why it gets nothing: `by_app`, `gone` (410), `failing` (for days).")
+    disabled: Disabled | None = Field(
+        description="Why it is disabled: `by_app`, `gone` (it responded with 410), or `failing` (it failed for days)."
+    )
     failing_since: Moment | None = Field(description="The first failure since the last success.")
     created_at: Moment
 
 
 class EndpointWithSecret(EndpointOut):
-    """An endpoint whose secret was made just now."""
+    """A webhook endpoint with its new secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_EXAMPLE, "secret": _SECRET}]})
 
-    secret: str = Field(description="Signs deliveries (Standard Webhooks). Shown once: keep it.")
+    secret: str = Field(description="Signs deliveries (Standard Webhooks). It is shown only once, so store it.")
 
 
 class EndpointPage(BaseModel):
     """All endpoints of the app."""
 
     data: list[EndpointOut]
-    next: None = Field(default=None, description="There is one page.")
+    next: None = Field(default=None, description="Always null: there is only one page.")
 
 
 class RotationIn(Shape):
-    """How a secret is replaced."""
+    """Options for rotating a secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 86400}]})
 
     overlap_seconds: Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600), INTEGRAL] = Field(
-        default=86400, description="For so long both secrets sign."
+        default=86400, description="How long deliveries are signed with both secrets."
     )
 
 
 class ReplayIn(Shape):
-    """What is sent once more."""
+    """The events to resend."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"}]}
@@ -135,15 +139,17 @@ class ReplayIn(Shape):
 
     since: Moment
     until: Moment = Field(description="Exclusive.")
-    types: Types = Field(default=[], description="Only these; empty for all that the endpoint wants.")
+    types: Types = Field(
+        default=[], description="Only events of these types. If empty, all types that the endpoint receives."
+    )
 
 
 class ReplayOut(BaseModel):
-    """How much is on its way again."""
+    """The result of a replay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"events": 128}]})
 
-    events: int
+    events: int = Field(description="The number of events that are sent again.")
 
 
 _ATTEMPT: dict[str, Any] = {
@@ -158,17 +164,17 @@ _ATTEMPT: dict[str, Any] = {
 
 
 class AttemptOut(BaseModel):
-    """One try."""
+    """One attempt to send an event."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ATTEMPT]})
 
     number: int
     at: Moment
-    status: int | None = Field(description="The HTTP status; null when there was no answer.")
+    status: int | None = Field(description="The HTTP status. Null if there was no response.")
     latency_ms: int
-    body: str = Field(description="The beginning of the answer.")
-    error: str | None = Field(description="Why there was no answer.")
-    taken: bool = Field(description="Any 2xx.")
+    body: str = Field(description="The beginning of the response body.")
+    error: str | None = Field(description="Why there was no response.")
+    taken: bool = Field(description="Whether the endpoint accepted the event, with any 2xx status.")
 
 
 _DELIVERY: dict[str, Any] = {
@@ -184,22 +190,22 @@ _DELIVERY: dict[str, Any] = {
 
 
 class DeliveryOut(BaseModel):
-    """One event on its way to one endpoint."""
+    """The delivery of one event to one endpoint."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_DELIVERY]})
 
     id: UUID
     endpoint: UUID
-    event: UUID = Field(description="Its `webhook-id`: the same at every attempt.")
+    event: UUID = Field(description="The ID of the event. Sent as `webhook-id` in every attempt.")
     type: str
     state: DeliveryState
     attempts: int
-    next_at: Moment | None = Field(description="When it is tried next; null when it is not.")
+    next_at: Moment | None = Field(description="When the next attempt is made. Null if there is none.")
     created_at: Moment
 
 
 class DeliveryDetail(DeliveryOut):
-    """A delivery with every attempt."""
+    """A delivery with all attempts."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_DELIVERY, "log": [_ATTEMPT]}]})
 
@@ -210,7 +216,7 @@ class DeliveryPage(BaseModel):
     """One page of deliveries, newest first."""
 
     data: list[DeliveryOut]
-    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+    next: str | None = Field(description="The `cursor` of the next page. Null on the last page.")
 
 
 def _endpoint_fields(endpoint: Endpoint) -> dict[str, Any]:
@@ -258,7 +264,7 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
 
 @router.post(
     "/webhook-endpoints",
-    summary="Add a webhook endpoint",
+    summary="Create a webhook endpoint",
     status_code=201,
     response_model=EndpointWithSecret,
     responses=described(
@@ -271,38 +277,38 @@ def _attempt_out(attempt: DeliveryAttempt) -> AttemptOut:
     ),
 )
 async def create_endpoint(caller: EventReceiver, body: EndpointIn, once: OnceOnly) -> Any:
-    """It receives events from now on, signed with Standard Webhooks. The secret is shown only once: in this answer,
-    and when the request is repeated with its `Idempotency-Key`, until the secret is rotated or the endpoint removed.
-    The API key needs `events:read` as well."""
-    wish = EndpointRequest(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
+    """The endpoint receives events from now on, signed with Standard Webhooks. The secret is returned only in this
+    response, and if you repeat the request with the same `Idempotency-Key` before the secret is rotated or the endpoint
+    deleted. The API key also needs `events:read`."""
+    endpoint_request = EndpointRequest(body.url, body.description, frozenset(body.types), body.ordered, body.enabled)
 
     async def created() -> EndpointWithSecret:
-        return _with_secret(await endpoints.create(caller.context, wish))
+        return _with_secret(await endpoints.create(caller.context, endpoint_request))
 
     return await once.answer(caller, created, revalidate=_same_secret(caller, receives=True), status=201)
 
 
-@router.get("/webhook-endpoints", summary="List the webhook endpoints", responses=described(*COMMON_PROBLEMS))
+@router.get("/webhook-endpoints", summary="List webhook endpoints", responses=described(*COMMON_PROBLEMS))
 async def list_endpoints(caller: WebhooksReader) -> EndpointPage:
-    """All of them, oldest first."""
+    """Returns all webhook endpoints, oldest first."""
     found = await endpoints.list_endpoints(caller.context)
     return EndpointPage(data=[EndpointOut(**_endpoint_fields(each)) for each in found])
 
 
-@router.get("/webhook-endpoints/{endpoint_id}", summary="Read a webhook endpoint", responses=described(*_PROBLEMS))
+@router.get("/webhook-endpoints/{endpoint_id}", summary="Get a webhook endpoint", responses=described(*_PROBLEMS))
 async def get_endpoint(caller: WebhooksReader, endpoint_id: EndpointPath) -> EndpointOut:
-    """What it wants, and how it does."""
+    """Returns the settings of the endpoint, and whether its deliveries fail."""
     found = await endpoints.find(caller.context, EndpointId(endpoint_id))
     return EndpointOut(**_endpoint_fields(found))
 
 
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
-    summary="Change a webhook endpoint",
+    summary="Update a webhook endpoint",
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS),
 )
 async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body: EndpointPatch) -> EndpointOut:
-    """Enabling it puts on its way what it missed while it was disabled."""
+    """Updates the given fields. When you enable a disabled endpoint, the events that it missed are sent."""
     changed = await endpoints.change(
         caller.context,
         EndpointId(endpoint_id),
@@ -317,26 +323,26 @@ async def change_endpoint(caller: EventReceiver, endpoint_id: EndpointPath, body
 
 @router.delete(
     "/webhook-endpoints/{endpoint_id}",
-    summary="Remove a webhook endpoint",
+    summary="Delete a webhook endpoint",
     status_code=204,
     response_class=Response,
     responses=described(*_PROBLEMS),
 )
 async def remove_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath) -> None:
-    """Whatever was on its way to it is forgotten; the events stay in the journal."""
+    """Pending deliveries to the endpoint are discarded. The events stay in the journal."""
     await endpoints.remove(caller.context, EndpointId(endpoint_id))
 
 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/rotate-secret",
-    summary="Replace the secret of an endpoint",
+    summary="Rotate the secret of an endpoint",
     response_model=EndpointWithSecret,
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "secret_replaced"),
 )
 async def rotate_secret(
     caller: WebhooksWriter, endpoint_id: EndpointPath, once: OnceOnly, body: RotationIn | None = None
 ) -> Any:
-    """Deliveries carry the signatures of both secrets for as long as they overlap."""
+    """Returns a new secret. Deliveries are signed with both secrets for `overlap_seconds`."""
     overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
 
     async def rotated() -> EndpointWithSecret:
@@ -352,7 +358,7 @@ async def rotate_secret(
     responses=described(*_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
 async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, once: OnceOnly) -> Any:
-    """One signed event of the type `endpoint.test`, at once; the answer is what came of it."""
+    """Sends a signed event of type `endpoint.test` immediately, and returns the result."""
 
     async def tested() -> AttemptOut:
         return _attempt_out(await endpoints.test(caller.context, EndpointId(endpoint_id)))
@@ -363,12 +369,12 @@ async def test_endpoint(caller: WebhooksWriter, endpoint_id: EndpointPath, once:
 
 @router.post(
     "/webhook-endpoints/{endpoint_id}/replay",
-    summary="Send the events of some time once more",
+    summary="Replay events",
     response_model=ReplayOut,
     responses=described(*_PROBLEMS, *_BODY_PROBLEMS, *IDEMPOTENCY_PROBLEMS),
 )
 async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: ReplayIn, once: OnceOnly) -> Any:
-    """With the ids they had before, so that a receiver can tell what it knows."""
+    """Sends the events of a period again, with their original IDs, so that receivers can detect duplicates."""
 
     async def replayed() -> ReplayOut:
         return ReplayOut(
@@ -383,17 +389,17 @@ async def replay_events(caller: EventReceiver, endpoint_id: EndpointPath, body: 
 
 @router.get(
     "/webhook-endpoints/{endpoint_id}/deliveries",
-    summary="List the deliveries to an endpoint",
+    summary="List deliveries",
     responses=described(*_PROBLEMS, "invalid_cursor"),
 )
 async def list_deliveries(
     caller: WebhooksReader,
     endpoint_id: EndpointPath,
-    state: Annotated[DeliveryState | None, Query(description="Only these.")] = None,
+    state: Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> DeliveryPage:
-    """Newest first."""
+    """Returns the deliveries to an endpoint, newest first."""
     found, following = await endpoints.list_deliveries(
         caller.context, EndpointId(endpoint_id), state=state, limit=limit, cursor=cursor
     )
@@ -402,11 +408,11 @@ async def list_deliveries(
 
 @router.get(
     "/deliveries/{delivery_id}",
-    summary="Read a delivery",
+    summary="Get a delivery",
     responses=described(*COMMON_PROBLEMS, "delivery_not_found"),
 )
 async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> DeliveryDetail:
-    """With every attempt."""
+    """Returns a delivery with all attempts."""
     found, log = await endpoints.find_delivery(caller.context, DeliveryId(delivery_id))
     return DeliveryDetail(**_delivery_fields(found), log=[_attempt_out(each) for each in log])
 
@@ -418,7 +424,7 @@ async def get_delivery(caller: WebhooksReader, delivery_id: DeliveryPath) -> Del
     responses=described(*COMMON_PROBLEMS, *IDEMPOTENCY_PROBLEMS, "delivery_not_found"),
 )
 async def retry_delivery(caller: EventReceiver, delivery_id: DeliveryPath, once: OnceOnly) -> Any:
-    """It is on its way once more, whatever became of it."""
+    """Sends the event again, whatever the state of the delivery."""
 
     async def retried() -> DeliveryOut:
         found = await endpoints.retry(caller.context, DeliveryId(delivery_id))
@@ -435,7 +441,7 @@ def _may_manage(caller: Caller, endpoint_id: EndpointId, *, receives: bool) -> C
 
 
 def _same_secret(caller: Caller, *, receives: bool) -> Revalidate:
-    """Returns a stored secret again while it is the newest of its endpoint."""
+    """Return the stored secret again if it is still the current one of its endpoint."""
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
         endpoint_id, secret = EndpointId(UUID(stored.body["id"])), stored.body["secret"]
