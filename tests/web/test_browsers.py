@@ -43,7 +43,7 @@ async def test_a_page_of_an_allowed_origin_may_ask(browser: httpx.AsyncClient) -
 @pytest.fixture
 async def shop(tutoring: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
     """An app with pages of its own."""
-    monkeypatch.setattr(cors, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(cors, "ORIGINS_TTL_SECONDS", 0.0)
     await tutoring.book()
     return await having(tutoring, f"https://{tutoring.app.id}.example")
 

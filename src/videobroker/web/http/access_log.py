@@ -1,4 +1,4 @@
-"""One line in the log and one observation for every request."""
+"""Access log and request metrics: a log event and a histogram observation for every request."""
 
 import time
 from functools import lru_cache
@@ -9,40 +9,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Histogram(
     "videobroker_request_seconds",
-    "Time from the request to its answer.",
+    "Time from the request to its response.",
     ["operation", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 
 CLIENT_CLOSED_REQUEST = 499
-"""nginx's status for a client that went away before the answer. It is not sent."""
+"""nginx's status for a client that disconnected before the response. It is not sent."""
 
 log = structlog.get_logger(__name__)
 
 
 class RequestsLog:
-    """ASGI middleware that watches requests go by. The operation is named as in the
-    OpenAPI document, never the path: a path holds references and user ids."""
+    """ASGI middleware that logs and measures requests.
+
+    It records the operation ID, never the path: a path contains references and user IDs.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         status = CLIENT_CLOSED_REQUEST
         began = time.perf_counter()
 
-        async def watch(message: Message) -> None:
+        async def send_observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, send_observed)
         except BaseException:
             status = 500 if status == CLIENT_CLOSED_REQUEST else status
             raise
@@ -51,13 +52,13 @@ class RequestsLog:
 
 
 def observe(operation: str, status: int, began: float) -> None:
-    """Write that a request of this operation, which `began` then by the clock for durations, has been answered."""
+    """Record the response to a request that began at `began`, by `time.perf_counter`."""
     took = time.perf_counter() - began
-    _watched(operation, status).observe(took)
+    _labeled(operation, status).observe(took)
     log.info("request.completed", operation=operation, status=status, ms=round(took * 1000, 1))
 
 
 @lru_cache(maxsize=4096)
-def _watched(operation: str, status: int) -> Histogram:
-    # The client library takes a lock to find it. There are as many as there are operations and statuses.
+def _labeled(operation: str, status: int) -> Histogram:
+    # The client library takes a lock for each lookup. The number of operations and statuses is bounded.
     return REQUESTS.labels(operation, status)

@@ -1,4 +1,4 @@
-"""Who is asking, and may they."""
+"""Authentication and scopes: API keys, user tokens, and tickets, as dependencies of routes."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,28 +48,28 @@ _API_KEY = re.compile(rb"Bearer vb_[A-Za-z0-9_-]+")
 _api_key = HTTPBearer(
     scheme_name="apiKey",
     bearerFormat="vb_...",
-    description="An API key of the app: `Authorization: Bearer vb_...`. Made with `videobroker keys create`.",
+    description="An API key of the app: `Authorization: Bearer vb_...`. Create one with `videobroker keys create`.",
     auto_error=False,
 )
 _user_token = HTTPBearer(
     scheme_name="userToken",
     bearerFormat="JWT",
-    description="A token of the app's own identity provider: `Authorization: Bearer ...`. Its `sub` is the user, and "
-    "it speaks for nobody else. A ticket (`vbt_...`, from `POST .../links`) does as well, at its own session.",
+    description="A JWT of the app's own identity provider: `Authorization: Bearer ...`. Its `sub` is the user ID, and "
+    "it can only act for this user. For its own session, a ticket (`vbt_...`, from `POST .../links`) is accepted too.",
     auto_error=False,
 )
 _ticket = HTTPBearer(
     scheme_name="ticket",
     bearerFormat="vbt_...",
-    description="The ticket of a link: `Authorization: Bearer vbt_...`, from `POST .../links`. It speaks for one "
-    "person at one session.",
+    description="The ticket of a link: `Authorization: Bearer vbt_...`, from `POST .../links`. It can only act for one "
+    "person in one session.",
     auto_error=False,
 )
 Credentials = HTTPAuthorizationCredentials | None
 
 
 def _utf8(value: object) -> object:
-    """A header's text, which the framework reads as Latin-1, as the UTF-8 that it is."""
+    """Decode a header value as UTF-8; the framework decodes it as Latin-1."""
     if not isinstance(value, str):
         return value
     try:
@@ -81,42 +81,38 @@ def _utf8(value: object) -> object:
 UserIdHeader = Annotated[
     Identifier | None,
     BeforeValidator(_utf8),
-    Header(alias="X-User-Id", description="With an API key: the user for whom the backend asks."),
+    Header(alias="X-User-Id", description="The user that the backend acts for. Only with an API key."),
 ]
 
 
 class Caller(Struct):
-    """A backend or a user whose credential was checked, and the context of their request."""
+    """An authenticated backend or user, and the context of their request."""
 
     context: RequestContext
     user_id: str | None = None
-    """For whom: the user of a user token or a ticket, or whom a backend named in X-User-Id."""
+    """The user of the user token or the ticket, or the one that a backend sent in X-User-Id."""
     ticket: Ticket | None = None
-    """What they showed instead of a user token. Then the request is about its session."""
+    """Set if the caller authenticated with a ticket. The request is about the ticket's session."""
 
     @property
     def broker(self) -> Broker:
-        """The service."""
         return self.context.broker
 
     @property
     def app(self) -> App:
-        """The tenant."""
         return self.context.app
 
     @property
     def actor(self) -> Actor:
-        """The actor in the journal."""
         return self.context.actor
 
     @property
     def now(self) -> datetime:
-        """The time of the request."""
         return self.context.now
 
     @property
     def is_user(self) -> bool:
-        """A user speaks for themselves; a backend speaks for everybody."""
+        """Whether the caller is an end user, with a user token or a ticket. A backend can act for any user."""
         return self.actor.user_id is not None
 
     @property
@@ -126,11 +122,14 @@ class Caller(Struct):
 
     @property
     def is_guest(self) -> bool:
-        """Somebody without a registration, with a ticket."""
+        """Whether the caller is a guest with a ticket."""
         return self.ticket is not None and self.ticket.is_guest
 
     def speaks_for(self, user_id: str | None) -> str | None:
-        """The user whom a request is about, when it also names one elsewhere. Raises `NotYourself`, `InvalidInput`."""
+        """The user that a request is about, if its body or query contains `user_id`.
+
+        Raises `NotYourself`, `InvalidInput`.
+        """
         if user_id is None or self.user_id is None or user_id == self.user_id:
             return user_id or self.user_id
         if self.is_user:
@@ -138,7 +137,7 @@ class Caller(Struct):
         raise InvalidInput("X-User-Id and `user_id` name different users. Send one of them.")
 
     def must_speak_for(self, user_id: str | None) -> str:
-        """The same where somebody has to be named."""
+        """Like `speaks_for`, for requests that must be about a user. Raises `InvalidInput` if they are not."""
         named = self.speaks_for(user_id)
         if named is None:
             raise InvalidInput("Name the user: `user_id` in the body, or X-User-Id.")
@@ -147,7 +146,7 @@ class Caller(Struct):
 
 @dataclass(frozen=True, slots=True)
 class TicketRequest:
-    """A ticket that was checked, and the context of the request."""
+    """A verified ticket, and the context of the request."""
 
     context: RequestContext
     ticket: Ticket
@@ -156,7 +155,7 @@ class TicketRequest:
 async def identify_backend(
     request: Request, needed: SecurityScopes, credentials: Annotated[Credentials, Security(_api_key)]
 ) -> Caller:
-    """The backend, if its key is valid and has the scope that the route names."""
+    """The backend, if its key is valid and has the scope of the route."""
     if credentials is None:
         raise ApiKeyMissing("Send an API key: `Authorization: Bearer vb_...`.")
     if is_ticket(credentials.credentials):
@@ -173,7 +172,7 @@ async def identify(
     _: Annotated[Credentials, Security(_user_token)],
     acting_for: UserIdHeader = None,
 ) -> Caller:
-    """The backend or the user."""
+    """The backend, if its key is valid and has the scope of the route; or the user of a user token or a ticket."""
     if credentials is None:
         raise ApiKeyMissing("Send an API key, or a user token: `Authorization: Bearer ...`.")
     if is_ticket(credentials.credentials):
@@ -197,7 +196,7 @@ async def identify_holder(request: Request, credentials: Annotated[Credentials, 
 
 
 async def identify_reader(request: Request, credentials: Annotated[Credentials, Security(_ticket)]) -> TicketRequest:
-    """The holder of a ticket, for a request that only reads the visit: also for a while after the window's end."""
+    """The holder of a ticket, for a request that only reads the visit. Accepted for a while after the window closed."""
     return await _visiting(request, credentials, is_read=True)
 
 
@@ -209,7 +208,7 @@ async def _visiting(request: Request, credentials: Credentials, *, is_read: bool
 
 
 def _require_own_session(request: Request, ticket: Ticket) -> None:
-    """Raise unless the request is about the ticket's session: to its holder there is no other one."""
+    """Raise unless the request is about the ticket's session. Other sessions do not exist for its holder."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     reference = request.path_params.get("reference")
     for kind in SessionKind:
@@ -241,7 +240,7 @@ def _host(request: Request) -> str | None:
 
 @contextmanager
 def _rejections(broker: Broker, host: str | None, now: datetime) -> Iterator[None]:
-    """Counts a credential that is not accepted."""
+    """Count a rejected credential."""
     try:
         yield
     except NotAuthenticated as error:
@@ -349,9 +348,9 @@ def _actor(request: Request, app: App, *, user_id: str) -> Actor:
 
 @lru_cache(maxsize=1024)
 def stored_user_agent(user_agent: str | None) -> str | None:
-    """A `User-Agent` as the journal stores it: bounded, and without credentials that a client put there.
+    """The `User-Agent` in the form in which the journal stores it: truncated, and without credentials.
 
-    Credentials go before the text is cut, so that no part of one is left at its end.
+    Credentials are removed before the text is truncated, so that no part of one remains at its end.
     """
     if user_agent is None:
         return None
@@ -390,5 +389,5 @@ USER_PROBLEMS = (
 )
 TICKET_PROBLEMS = ("ticket_invalid", "ticket_expired", "ticket_revoked")
 AUTH_PROBLEMS = (*KEY_PROBLEMS, *USER_PROBLEMS, *TICKET_PROBLEMS, "api_key_needed", "ticket_not_enough", "not_yourself")
-"""What an operation may answer to a credential that is not valid, or not enough."""
+"""Error codes for credentials that are invalid or not sufficient."""
 LEGACY_AUTH_PROBLEMS = (*AUTH_PROBLEMS, "legacy_disabled")

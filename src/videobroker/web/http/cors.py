@@ -1,4 +1,4 @@
-"""Which pages may ask from a browser (CORS): those of the deployment, and for its own users those of each app."""
+"""CORS: the origins of the deployment, and for the users of each app, the origins of the app."""
 
 import time
 from collections.abc import Sequence
@@ -14,50 +14,49 @@ from videobroker.domain.apps import App
 from videobroker.errors import StorageUnavailable
 from videobroker.usecases.tenants import all_origins
 
-KEPT_SECONDS = 5.0
-"""An app's new origin may ask after so long at the latest."""
-BROWSER_SECONDS = 600
-"""A browser asks so seldom whether it may ask."""
+ORIGINS_TTL_SECONDS = 5.0
+"""How long the origins of all apps are cached: a new origin is allowed after this time at the latest."""
+PREFLIGHT_TTL_SECONDS = 600
+"""How long browsers cache the response to a preflight request."""
 
 log = structlog.get_logger(__name__)
 
 
 def only_pages_of(request: Request, app: App | None) -> None:
-    """From now on, only pages of this app may read the answer; None for a backend, whose key no page should have."""
+    """Allow only pages of this app to read the response; None for a backend, whose key no page should have."""
     request.state.origins = frozenset() if app is None else frozenset(app.allowed_origins)
 
 
 class Origins(CORSMiddleware):
-    """ASGI middleware.
+    """ASGI middleware for CORS with origins per app.
 
-    A browser that asks whether it may ask says nothing of the app: there, the origins of all apps count. The answer to
-    the request itself can only be read by a page of the caller's own app.
+    A preflight request does not identify the app, so that the origins of all apps are allowed. The response to the
+    actual request can only be read by a page of the caller's own app.
     """
 
     def __init__(self, app: ASGIApp, *, allowed: Sequence[str]) -> None:
-        """`allowed` are the origins of the deployment, which may ask for anything."""
+        """`allowed` are the origins of the deployment: allowed for all apps and paths."""
         super().__init__(
             app,
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            # The origin decides. HTTP clients and tracing libraries add headers of their own (`traceparent`, `baggage`,
-            # `X-Request-Id` ...): a preflight that refused one would stop the request.
+            # Only the origin matters. HTTP clients and tracing libraries add headers (`traceparent`, `baggage`,
+            # `X-Request-Id`); if a preflight rejected one of them, the browser would not send the request.
             allow_headers=["*"],
             expose_headers=["Retry-After", "Idempotency-Replayed", "Videobroker-Code"],
-            max_age=BROWSER_SECONDS,
+            max_age=PREFLIGHT_TTL_SECONDS,
         )
         self._allowed = frozenset(allowed)
         self._of_apps: frozenset[str] = frozenset()
         self._read_at: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer a browser that asks whether it may ask."""
         origin = Headers(scope=scope).get("origin") if scope["type"] == "http" else None
         if origin is None:
             await self.app(scope, receive, send)
         elif origin in self._allowed:
             await super().__call__(scope, receive, send)
         elif scope["path"].startswith("/v1/"):
-            await self._look_up(scope)
+            await self._refresh(scope)
             await super().__call__(scope, receive, send)
         elif self._allowed:
             await super().__call__(scope, receive, send)
@@ -65,13 +64,13 @@ class Origins(CORSMiddleware):
             await self.app(scope, receive, send)
 
     def is_allowed_origin(self, origin: str) -> bool:
-        """Whether a page of this origin may ask at all."""
+        """Whether pages of this origin can send requests."""
         return origin in self._allowed or origin in self._of_apps
 
     async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
-        """The answer, which the page may read if it is one of the caller's app."""
+        """Serve an actual request. The page can read the response only if its origin belongs to the caller's app."""
         origin = request_headers["origin"]
-        # Here, because a route reads a copy of the scope: what it writes into this we see.
+        # A route gets a copy of the scope, but the same state: `only_pages_of` writes to it.
         scope.setdefault("state", {})
 
         async def send_readable(message: Message) -> None:
@@ -85,15 +84,15 @@ class Origins(CORSMiddleware):
     def _may_read(self, scope: Scope, origin: str) -> bool:
         if origin in self._allowed:
             return True
-        # Who is not known yet may read why.
+        # Without a known caller, the response is an error: it can be read by pages of all apps.
         own: frozenset[str] | None = scope.get("state", {}).get("origins")
         return scope["path"].startswith("/v1/") and (origin in self._of_apps if own is None else origin in own)
 
-    async def _look_up(self, scope: Scope) -> None:
+    async def _refresh(self, scope: Scope) -> None:
         now = time.monotonic()
-        if self._read_at is not None and now - self._read_at < KEPT_SECONDS:
+        if self._read_at is not None and now - self._read_at < ORIGINS_TTL_SECONDS:
             return
-        # Before the question: others need not ask it meanwhile.
+        # Set before the query, so that concurrent requests do not repeat it.
         self._read_at = now
         broker: Any = scope["app"].state.broker
         try:

@@ -1,4 +1,4 @@
-"""Whose request it is, behind proxies."""
+"""The client address and scheme of requests behind proxies."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -7,17 +7,16 @@ _SCHEMES = {"http", "https"}
 
 
 class ForwardedHeaders(ProxyHeadersMiddleware):
-    """uvicorn's middleware, which also reads an `X-Forwarded-Proto` that several proxies wrote (`https, http`).
+    """uvicorn's middleware, with support for an `X-Forwarded-Proto` from several proxies (`https, http`).
 
-    Where it has as many elements as `X-Forwarded-For`, the one beside the client's address is the client's: both are
-    written by the first trusted proxy. Otherwise it is the first one, as in Express, Rails, and Spring.
+    If it has as many elements as `X-Forwarded-For`, the element at the position of the client's address is used: the
+    first trusted proxy writes both. Otherwise, the first element is used, as in Express, Rails, and Spring.
     """
 
     def __init__(self, app: ASGIApp, trusted_hosts: list[str] | str) -> None:
         super().__init__(app, trusted_hosts)  # type: ignore[arg-type]  # uvicorn has its own types for ASGI
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        """Serve, with the client's address and scheme in the scope."""
         client = scope.get("client")
         if scope["type"] == "http" and (client[0] if client else None) in self.trusted_hosts:
             protocols = _elements(scope, b"x-forwarded-proto")
@@ -32,8 +31,8 @@ class ForwardedHeaders(ProxyHeadersMiddleware):
             client, _ = self.trusted_hosts.get_trusted_client_address(", ".join(addresses))
             places = [place for place, address in enumerate(addresses) if _host(address) == client]
             chosen = protocols[places[-1]] if places else chosen
-        kept = [header for header in scope["headers"] if header[0] != b"x-forwarded-proto"]
-        return [*kept, (b"x-forwarded-proto", chosen.encode())] if chosen in _SCHEMES else kept
+        others = [header for header in scope["headers"] if header[0] != b"x-forwarded-proto"]
+        return [*others, (b"x-forwarded-proto", chosen.encode())] if chosen in _SCHEMES else others
 
 
 def _elements(scope: Scope, name: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` header: a repeated POST gets the first answer, if the caller would still get it now."""
+"""The `Idempotency-Key` header: a repeated POST gets the first response, if the caller is still authorized for it."""
 
 import hashlib
 import json
@@ -28,16 +28,17 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="Repeat a request safely: the same caller, key, and body get the first answer for 24 hours, with "
-        "the header `Idempotency-Replayed: true`. Authorization and access are decided again first. Credentials that "
-        "expired or were revoked since are not returned: the caller gets new ones, or the refusal.",
+        description="Makes it safe to retry the request: for 24 hours, requests with the same caller, key, and body "
+        "get the first response again, with the header `Idempotency-Replayed: true`. Authorization and access are "
+        "checked again first. Credentials that have expired or were revoked are not returned: the response has new "
+        "ones, or an error.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """An answer with a credential."""
+    """A response body with a credential."""
 
     body: BaseModel | Mapping[str, Any]
     credential: CredentialGrant | None
@@ -56,7 +57,7 @@ class Once:
     content: bytes
 
     def guest_seed(self, caller: Caller) -> str | None:
-        """The same for every repetition of this request, and for no other request; None without a key."""
+        """A seed for the guest ID: equal for repetitions of this request, unique otherwise. None without a key."""
         return None if self.key is None else f"{self._scoped(caller)}\n{self.operation}"
 
     async def answer(
@@ -68,9 +69,9 @@ class Once:
         user_id: str | None = None,
         status: int = 200,
     ) -> JSONResponse:
-        """What `produce` returns, as a response; for a repeated request, the stored answer after `revalidate`.
+        """The result of `produce` as a response; for a repeated request, the stored response after `revalidate`.
 
-        `user_id` is the person that the answer is about.
+        `user_id` is the person that the response is about.
         """
         if self.key is None:
             return _respond(await _produced(produce, status))
@@ -85,9 +86,9 @@ class Once:
     async def answer_authorized(
         self, caller: Caller, key: SessionKey, action: Action, produce: Produce, *, user_id: str | None = None
     ) -> Any:
-        """Like `answer`, for answers without credentials.
+        """Like `answer`, for responses without credentials.
 
-        A stored answer is returned as it is if the caller may still perform the action on the session.
+        A stored response is returned unchanged if the caller may still perform the action on the session.
         """
         check = authorized(lambda: require(caller.context, key, action))
         return await self.answer(caller, produce, revalidate=check, user_id=user_id)
@@ -100,7 +101,7 @@ class Once:
 
 
 def authorized(check: Callable[[], Awaitable[object]]) -> Revalidate:
-    """Returns a stored answer as it is, if the check does not raise. For answers without credentials."""
+    """Return a stored response unchanged if the check does not raise. For responses without credentials."""
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
         await check()
@@ -110,7 +111,7 @@ def authorized(check: Callable[[], Awaitable[object]]) -> Revalidate:
 
 
 def _owner(caller: Caller) -> bytes:
-    """A key belongs to one credential, or one user: an answer may hold what only this caller may see."""
+    """The owner of an idempotency key: one credential or user. Responses can contain data that only they may see."""
     actor = caller.actor
     if caller.ticket is not None:
         owner = f"ticket\n{actor.ticket_id}"
@@ -133,7 +134,7 @@ async def _produced(produce: Produce, status: int) -> Answer:
 
 
 def to_json(body: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
-    """The body with JSON values only: UUIDs, times, and enumerations become strings."""
+    """Convert the body to JSON values: UUIDs, times, and enumerations become strings."""
     converted: dict[str, Any] = (
         body.model_dump(mode="json", by_alias=True) if isinstance(body, BaseModel) else msgspec.to_builtins(body)
     )
@@ -146,13 +147,12 @@ def _respond(answer: Answer) -> JSONResponse:
 
 
 async def once_only(request: Request, key: IdempotencyKey = None) -> Once:
-    """The idempotency key of this request."""
     operation = f"{request.method} {request.url.path}"
     return Once(key, operation, b"" if key is None else await _content(request))
 
 
 async def _content(request: Request) -> bytes:
-    # Spacing and the order of fields make no other body. The route refuses what is not JSON.
+    # Whitespace and the order of fields do not matter. The route rejects bodies that are not JSON.
     try:
         return json.dumps(await request.json(), sort_keys=True).encode()
     except ValueError:
@@ -160,6 +160,6 @@ async def _content(request: Request) -> bytes:
 
 
 WITHOUT_KEY = Once(None, "", b"")
-"""Of every request without an idempotency key."""
+"""For requests without an idempotency key."""
 
 OnceOnly = Annotated[Once, Depends(once_only)]

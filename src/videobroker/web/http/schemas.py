@@ -1,4 +1,4 @@
-"""What requests and answers look like: the parts that several of them share."""
+"""Shared schemas and field types of requests and responses."""
 
 import json
 import re
@@ -37,7 +37,7 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]
 
 
 class Shape(BaseModel):
-    """A part of a request: unknown fields are refused, so that a misspelt one is not silently ignored."""
+    """Base of request bodies. Unknown fields are rejected, so that a misspelled field is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,16 +46,18 @@ def _moment(value: object) -> datetime:
     if isinstance(value, datetime):
         return utc(value)
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("send a moment as RFC 3339 with its offset, like 2026-03-12T14:00:00Z (in a URL, `+` is %2B)")
+        raise ValueError(
+            "send the time as RFC 3339 with an offset, like 2026-03-12T14:00:00Z (in a URL, encode `+` as %2B)"
+        )
     try:
         moment = utc(datetime.fromisoformat(value.upper()))
     except (ValueError, OverflowError):
-        raise ValueError("there is no such moment in the calendar") from None
+        raise ValueError("this date or time does not exist") from None
     return sensible(moment)
 
 
 def sensible(moment: datetime) -> datetime:
-    """The moment, if sessions take place in its year. Raises `ValueError`."""
+    """Check that the year is supported, and return the time. Raises `ValueError`."""
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         raise ValueError(f"the year must be between {EARLIEST_YEAR} and {LATEST_YEAR}")
     return moment
@@ -67,7 +69,7 @@ Moment = Annotated[
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-12T14:00:00Z"]}),
 ]
-"""A moment: RFC 3339 with an offset in, RFC 3339 in UTC out."""
+"""A time: RFC 3339 with an offset in requests, and in UTC in responses."""
 
 IDENTIFIER_SCHEMA = {
     "type": "string",
@@ -76,41 +78,41 @@ IDENTIFIER_SCHEMA = {
     "pattern": IDENTIFIER_PATTERN,
 }
 Identifier = Annotated[str, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
-"""The app's own id of a user or a session. The rule is that of the `sub` of user tokens."""
+"""The app's own ID of a user or a session. The same rule applies to the `sub` of user tokens."""
 
 NAME_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH, "pattern": NAME_PATTERN}
 Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(NAME_SCHEMA)]
-"""The name of a person or the title of a session, for people to read."""
+"""The display name of a person, or the title of a session."""
 
 RoleName = Annotated[str, Field(min_length=1, max_length=64, pattern=LINE_PATTERN)]
 
 
 def _integer(value: object) -> object:
-    # JSON Schema: a number without a fraction is an integer, however it is written (60.0, 6e1). Python's parser makes
-    # floats of these.
+    # In JSON Schema, a number without a fraction is an integer, also if it is written as 60.0 or 6e1. Python parses
+    # these as floats.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 INTEGRAL = BeforeValidator(_integer)
-"""For integers in JSON bodies, behind `StrictInt` and its bounds."""
+"""Accepts integers in any JSON notation. Put it after `StrictInt` and its bounds."""
 
 Seconds = Annotated[StrictInt, Field(ge=0, le=7 * 24 * 3600), INTEGRAL]
 """Whole seconds, up to a week."""
 
 
 def storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The value, if PostgreSQL can keep it as JSON and it is not too large. Raises `ValueError`."""
-    # First, because looking at every part of something large takes long.
+    """Check that PostgreSQL can store the value as JSON and that it is not too large. Raises `ValueError`."""
+    # Checked first, because checking every part of a large value takes long.
     if len(json.dumps(value, ensure_ascii=False).encode()) > METADATA_BYTES:
         raise ValueError(f"must not be larger than {METADATA_BYTES} bytes")
     for part in _parts(value):
         if isinstance(part, str) and "\x00" in part:
-            raise ValueError("texts must not hold NUL characters")
-        # PostgreSQL keeps larger floats as whole numbers, which are not what was sent.
+            raise ValueError("strings must not contain NUL characters")
+        # PostgreSQL stores larger floats as integers, which differ from the value that was sent.
         if isinstance(part, float) and not abs(part) < LARGEST_FLOAT:
             raise ValueError("numbers with a fraction or an exponent must be smaller than 2^53")
         if isinstance(part, int) and abs(part) >= 1 << 63:
-            raise ValueError("whole numbers must fit into 64 bits")
+            raise ValueError("integers must fit into 64 bits")
     return value
 
 
@@ -127,11 +129,11 @@ def _parts(value: Any) -> Iterator[Any]:
 
 
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(storable)]
-"""Whatever the app wants to keep with a session: a JSON object of at most 16 KiB."""
+"""Custom data of the app: a JSON object of at most 16 KiB."""
 
 
 class AccessShape(BaseModel):
-    """The access decision as data."""
+    """The access decision."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -148,12 +150,16 @@ class AccessShape(BaseModel):
     )
 
     decision: Literal["admit", "wait", "refuse"]
-    reason: Reason | None = Field(default=None, description="Why not; absent with `admit`.")
-    role: str | None = Field(default=None, description="With `admit`: the role at the provider.")
-    opens_at: Moment | None = Field(default=None, description="When the window opens for this person.")
-    closes_at: Moment | None = Field(default=None, description="When the window closes.")
-    until: Moment | None = Field(default=None, description="With `admit`: no credential outlives this.")
-    retry_after: int | None = Field(default=None, description="With `wait`: seconds until asking again makes sense.")
+    reason: Reason | None = Field(default=None, description="Why the person cannot join. Not with `admit`.")
+    role: str | None = Field(default=None, description="The role at the provider. Only with `admit`.")
+    opens_at: Moment | None = Field(default=None, description="When this person can join.")
+    closes_at: Moment | None = Field(default=None, description="Until when this person can join.")
+    until: Moment | None = Field(
+        default=None, description="When join credentials expire at the latest. Only with `admit`."
+    )
+    retry_after: int | None = Field(
+        default=None, description="Seconds to wait before the next request. Only with `wait`."
+    )
 
 
 def access_fields(decision: AccessDecision) -> dict[str, Any]:
