@@ -1,4 +1,4 @@
-"""The endpoints that products had before they used videobroker: their old bodies, our use cases.
+"""Legacy endpoints: the APIs that products had before videobroker, translated to the same use cases.
 
-One module a family. A module turns old words into ours and ours into old ones; it holds no rule of its own.
+There is one module per family. A module only translates requests and responses; it contains no business rules.
 """

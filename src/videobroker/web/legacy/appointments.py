@@ -1,4 +1,4 @@
-"""Appointments with the ready-made page: bookings with integer ids, and the room code that goes with them."""
+"""Appointments with the ready-made call page: bookings with integer IDs, and their room codes."""
 
 import re
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ from videobroker.web.legacy.schemas import JsMoment, OldAnswer, OldBody, OldId
 from videobroker.web.v1.bookings import Minutes
 
 FAMILY = "appointment"
-"""The key in a booking's metadata under which the ids stand as they were sent."""
+"""The key in a booking's metadata that contains the IDs in their original types."""
 DOCTOR, PATIENT = "doctor", "patient"
-"""The app roles of the two; everybody gets the patient's code, as they always did."""
+"""The app roles. Everyone gets the patient's code, as in the old system."""
 
 _INTEGER = re.compile(r"[1-9][0-9]{0,15}")
 router = APIRouter(tags=["legacy: appointments"])
@@ -47,7 +47,7 @@ OldType = Literal["VIRTUAL", "PHYSICAL"]
 
 
 class AppointmentIn(OldBody):
-    """An appointment."""
+    """A request to create an appointment."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -59,10 +59,9 @@ class AppointmentIn(OldBody):
     doctor_id: OldId
     date_time: JsMoment = Field(description="ISO 8601 with `Z` or an offset.")
     type: OldType = "PHYSICAL"
-    duration: Minutes = Field(default=60, description="Minutes. The old endpoint did not know it; an hour by default.")
+    duration: Minutes = Field(default=60, description="Minutes. New: the original endpoint did not have it.")
 
     def terms(self) -> SessionTerms:
-        """In our words."""
         return SessionTerms(
             video=self.type == "VIRTUAL",
             starts_at=self.date_time,
@@ -71,12 +70,11 @@ class AppointmentIn(OldBody):
         )
 
     def people(self) -> list[Participant]:
-        """In our words."""
         return [Participant(str(self.doctor_id), DOCTOR), Participant(str(self.patient_id), PATIENT)]
 
 
 class AppointmentRow(OldAnswer):
-    """The appointment as the old system saved it."""
+    """An appointment, in the format of the old system."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -96,17 +94,17 @@ class AppointmentRow(OldAnswer):
     )
 
     id: int
-    patient_id: OldId = Field(description="As it was sent: a number or a text.")
-    doctor_id: OldId = Field(description="As it was sent: a number or a text.")
+    patient_id: OldId = Field(description="A number or a string, as in the request.")
+    doctor_id: OldId = Field(description="A number or a string, as in the request.")
     date_time: JsMoment
     type: OldType
-    video_room_id: str | None = Field(description="The patient's room code; null for PHYSICAL.")
+    video_room_id: str | None = Field(description="The patient's room code. Null for `PHYSICAL`.")
     created_at: JsMoment
     updated_at: JsMoment
 
 
 class VideoInfo(OldAnswer):
-    """What the ready-made page needs."""
+    """The data for the ready-made call page."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -159,8 +157,9 @@ def _old_type(session: Session) -> OldType:
     ),
 )
 async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: OnceOnly) -> Any:
-    """Gives the appointment the app's next integer id. With `VIRTUAL`, the room and the code are made at once; when
-    the vendor fails, so does the booking. A user token may book only for its own user, as patient or as doctor."""
+    """Creates an appointment with the app's next integer ID. For `VIRTUAL`, the room and its code are created
+    immediately; if the provider fails, no appointment is created. With a user token, the user must be the patient or
+    the doctor."""
     people = body.people()
 
     async def created() -> AppointmentRow:
@@ -177,7 +176,7 @@ async def create_appointment(caller: SessionsAuthor, body: AppointmentIn, once: 
 
 
 async def _current_code(caller: Caller, key: SessionKey) -> str | None:
-    """The patient's room code as of now; None if codes are no longer issued: the booking itself was still made."""
+    """The patient's current room code; None if codes are no longer issued. The booking itself exists in any case."""
     try:
         _, code = await issue_room_code(caller.context, key, role=PATIENT, user_id=caller.actor.user_id, replayed=True)
     except AccessDenied:
@@ -202,12 +201,12 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
 )
 async def get_video_info(
     caller: Joiner,
-    booking_id: Annotated[str, Path(description="The integer id of the booking.", examples=["42"])],
+    booking_id: Annotated[str, Path(description="The integer ID of the booking.", examples=["42"])],
 ) -> VideoInfo:
-    """The code can be had at any time, as it always could: it is not the code that keeps people out before the
-    window opens. A user, by token or in X-User-Id, gets it only for bookings whose roster they are on."""
+    """Returns the room code at any time, as in the old system: the window is not enforced by the code. A user, of the
+    user token or in `X-User-Id`, must be a participant of the booking."""
     if not _INTEGER.fullmatch(booking_id):
-        raise SessionNotFound("The ids of appointments are integers.")
+        raise SessionNotFound("The IDs of appointments are integers.")
     session, code = await issue_room_code(
         caller.context, SessionKey(caller.app.id, SessionKind.BOOKING, booking_id), role=PATIENT, user_id=caller.user_id
     )

@@ -33,11 +33,11 @@ CODE_HEADER = "Videobroker-Code"
 
 
 class OldError(BaseModel):
-    """An error in the family's words."""
+    """An error in the format of the legacy API."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"error": "Booking not found"}]})
 
-    error: str = Field(description="A sentence. Our stable code for it stands in the header `Videobroker-Code`.")
+    error: str = Field(description="The error message. The header `Videobroker-Code` has the stable error code.")
 
 
 class LegacyError(NamedTuple):

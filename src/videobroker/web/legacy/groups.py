@@ -1,4 +1,4 @@
-"""Group chats: a token for members, and one for guests. Errors are the old handlers' own, in their order of checks."""
+"""Group chats: tokens for members and guests. Errors and the order of checks are those of the old handlers."""
 
 import json
 import re
@@ -62,7 +62,7 @@ _GUEST_CODES = (*_MEMBER_CODES, "invalid_request_body", "guest_name_required", "
 
 
 class GuestTokenRequest(BaseModel):
-    """A guest who wants to enter. Other fields are ignored, as the old backend did."""
+    """A guest who wants to join. Other fields are ignored, as in the old system."""
 
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"guest_name": "Grandma"}]})
 
@@ -71,7 +71,7 @@ class GuestTokenRequest(BaseModel):
         AfterValidator(lambda name: name and check_name(name)),
         BeforeValidator(lambda value: "" if value is None else value),
         WithJsonSchema(NAME_SCHEMA),
-        Field(description="What the guest is called."),
+        Field(description="The guest's name."),
     ] = ""
 
 
@@ -87,7 +87,7 @@ class GroupTokenAnswer(BaseModel):
     )
 
     token: str
-    room_id: str = Field(description="The room that the token is for, by its 100ms id.")
+    room_id: str = Field(description="The 100ms ID of the room that the token is for.")
     role: str = Field(description="The role at 100ms.")
 
 
@@ -130,13 +130,13 @@ _guests = APIRouter(
     response_model=GroupTokenAnswer,
 )
 async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -> Any:
-    """What `POST /v1/groups/{reference}/join` does, for the 100ms SDK. The body is not read. Whoever is not a member
-    hears only that, whether there is such a group or not."""
+    """Does the same as `POST /v1/groups/{reference}/join`, for the 100ms SDK. The body is ignored. Users who are not
+    members get the same error whether the group exists or not."""
     key, user_id = _key(caller, group_id), caller.must_speak_for(None)
     try:
         return await _enter(once, caller, key, JoinRequester(user_id))
     except (SessionNotFound, AccessDenied):
-        await _say_first_who_is_no_member(caller, key, user_id)
+        await _raise_for_non_member(caller, key, user_id)
         raise
 
 
@@ -148,8 +148,8 @@ async def group_video_token(caller: Joiner, group_id: GroupId, once: OnceOnly) -
     response_model=GroupTokenAnswer,
 )
 async def group_guest_token(caller: Joiner, group_id: GroupId, request: Request, once: OnceOnly) -> Any:
-    """What `POST /v1/groups/{reference}/guests` does, for the 100ms SDK. Every request is a new guest; with an
-    `Idempotency-Key`, every key is."""
+    """Does the same as `POST /v1/groups/{reference}/guests`, for the 100ms SDK. Every request creates a new guest; with
+    an `Idempotency-Key`, every new key does."""
     key = _key(caller, group_id)
     name = await _guest_name(request)
     guest = guest_id(caller.context, idempotency_key=once.guest_seed(caller))
@@ -163,34 +163,34 @@ router.include_router(_guests)
 
 def _key(caller: Caller, group_id: str) -> SessionKey:
     if not _UUID.fullmatch(group_id):
-        raise InvalidGroupId("A group is named by a UUID.")
+        raise InvalidGroupId("The ID of a group must be a UUID.")
     return SessionKey(caller.app.id, SessionKind.GROUP, str(UUID(group_id.lower())))
 
 
 async def _guest_name(request: Request) -> str:
-    # Read by hand: the framework would judge the body before the group's id and the caller.
+    # Not parsed by the framework, which would validate the body before the caller and the group ID.
     try:
         content = await request.json()
         name = GuestTokenRequest.model_validate({} if content is None else content).guest_name
     except (json.JSONDecodeError, ValidationError):
         raise InvalidGuestBody(
-            "Send a JSON object with `guest_name`: 1 to 200 characters, visible, without controls."
+            "Send a JSON object with `guest_name`: 1 to 200 visible characters, without control characters."
         ) from None
     if not name:
         raise GuestNameRequired("Send the guest's name as `guest_name`.")
     return name
 
 
-async def _say_first_who_is_no_member(caller: Caller, key: SessionKey, user_id: str) -> None:
+async def _raise_for_non_member(caller: Caller, key: SessionKey, user_id: str) -> None:
     try:
         await require_on_roster(caller.broker, key, user_id)
     except SessionNotFound:
         raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT)) from None
 
 
-async def _enter(once: Once, caller: Caller, key: SessionKey, visitor: JoinRequester) -> Any:
+async def _enter(once: Once, caller: Caller, key: SessionKey, requester: JoinRequester) -> Any:
     return await join_response(
-        once, caller, key, visitor, surface=Surface.SDK, provider=ProviderName.HMS, present=_token_answer
+        once, caller, key, requester, surface=Surface.SDK, provider=ProviderName.HMS, present=_token_answer
     )
 
 

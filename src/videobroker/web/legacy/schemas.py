@@ -1,4 +1,4 @@
-"""Names, moments and ids as the old JavaScript clients write and read them."""
+"""Field names, times, and IDs in the formats of legacy JavaScript clients."""
 
 import re
 from datetime import datetime
@@ -22,20 +22,20 @@ from videobroker.domain.times import utc
 from videobroker.web.http.schemas import IDENTIFIER_SCHEMA, INTEGRAL, Moment
 
 LARGEST_INTEGER = 2**53 - 1
-"""`Number.MAX_SAFE_INTEGER`: JavaScript knows no larger integer exactly."""
+"""`Number.MAX_SAFE_INTEGER`: JavaScript cannot represent larger integers exactly."""
 
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)")
 
 
 def _complete(value: Any) -> Any:
-    """What `new Date(...)` takes, as RFC 3339: seconds may be left out, and so may the colon of the offset."""
+    """Convert a date that `new Date(...)` accepts to RFC 3339: seconds and the colon of the offset are optional."""
     if not isinstance(value, str):
         return value
     parts = _ISO.fullmatch(value)
     if parts is None:
         raise ValueError(
-            "send a moment in ISO 8601 with `Z` or an offset, as `date.toISOString()` writes it: "
-            "2026-03-12T14:00:00.000Z. Without one it would be another moment on every machine"
+            "send the time in ISO 8601 with `Z` or an offset, in the format of `date.toISOString()`: "
+            "2026-03-12T14:00:00.000Z. Without an offset, its meaning depends on the time zone of the machine"
         )
     minutes, seconds, offset = parts.groups()
     if len(offset) == len("+0000"):
@@ -44,7 +44,7 @@ def _complete(value: Any) -> Any:
 
 
 def iso_string(moment: datetime) -> str:
-    """What JavaScript's `toISOString` makes of it: UTC, `Z`, milliseconds."""
+    """The format of JavaScript's `toISOString`: UTC with `Z` and milliseconds."""
     return utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -54,23 +54,23 @@ JsMoment = Annotated[
     PlainSerializer(iso_string, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-12T14:00:00.000Z"]}),
 ]
-"""A moment: ISO 8601 with an offset in, as `toISOString` writes it out."""
+"""A time: ISO 8601 with an offset in requests, the format of `toISOString` in responses."""
 
 OldId = (
     Annotated[StrictInt, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER), INTEGRAL]
     | Annotated[StrictStr, AfterValidator(check_identifier), WithJsonSchema(IDENTIFIER_SCHEMA)]
 )
-"""An id of the app, which may be a number."""
+"""An ID of the app: a string or a number."""
 
 
 class OldBody(BaseModel):
-    """A body that a client sends. Fields that nobody knows are ignored, as they always were."""
+    """Base of request bodies. Unknown fields are ignored, as in the old systems."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
 class OldAnswer(BaseModel):
-    """A body that a client gets."""
+    """Base of response bodies."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True

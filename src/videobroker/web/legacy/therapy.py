@@ -1,4 +1,4 @@
-"""Video calls of therapists and clients: sessions with a progress, a lobby and a call log."""
+"""Video calls of therapists and clients: sessions with a status, room codes, and a call log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ from videobroker.web.v1.bookings import Minutes
 from videobroker.web.v1.session_schemas import ROLE_PROBLEMS
 
 FAMILY = "video_call"
-"""The key in a booking's metadata under which the notes stand."""
+"""The key in a booking's metadata that contains the notes."""
 THERAPIST, CLIENT = "therapist", "client"
 LEADING = (THERAPIST, CLIENT)
 LONGEST_LIST = 500
@@ -109,7 +109,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class VideoCallIn(OldBody):
-    """A video call to be."""
+    """A request to create a video call."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -132,7 +132,6 @@ class VideoCallIn(OldBody):
     notes: Notes | None = None
 
     def terms(self) -> SessionTerms:
-        """In our words."""
         return SessionTerms(
             starts_at=self.scheduled_time,
             ends_at=self.scheduled_time + timedelta(minutes=self.duration),
@@ -140,12 +139,11 @@ class VideoCallIn(OldBody):
         )
 
     def people(self) -> list[Participant]:
-        """In our words."""
         return [Participant(str(self.therapist_id), THERAPIST), Participant(str(self.client_id), CLIENT)]
 
 
 class VideoCallPatch(OldBody):
-    """Some fields of a video call. What is left out, or null, stays as it is."""
+    """The fields to update. Omitted and null fields do not change."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "in-progress"}]})
 
@@ -156,11 +154,11 @@ class VideoCallPatch(OldBody):
 
     @property
     def changes_terms(self) -> bool:
-        """Is there anything besides the status?"""
+        """Whether fields other than the status are set."""
         return (self.scheduled_time, self.duration, self.notes) != (None, None, None)
 
     def amend(self, terms: SessionTerms) -> SessionTerms:
-        """The terms with these changes; a call that is moved keeps its length."""
+        """The terms with these changes. A call that is rescheduled keeps its duration."""
         lasts = _length(terms) if self.duration is None else timedelta(minutes=self.duration)
         starts_at = self.scheduled_time or terms.starts_at
         return replace(
@@ -172,36 +170,41 @@ class VideoCallPatch(OldBody):
 
 
 class VideoCall(OldAnswer):
-    """A video call: the old system's `VideoCallSession`."""
+    """A video call, in the format of the old system's `VideoCallSession`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: str
     room_code: str | None = Field(
-        description="The client's room code with the app's prefix; null while the vendor has not given one."
+        description="The client's room code with the app's prefix. Null if it does not exist yet."
     )
-    therapist_id: str | None = Field(description="Null for a booking of `/v1` without a therapist.")
-    client_id: str | None = Field(description="Null for a booking of `/v1` without a client.")
+    therapist_id: str | None = Field(description="Null for a booking from `/v1` without a therapist.")
+    client_id: str | None = Field(description="Null for a booking from `/v1` without a client.")
     scheduled_time: JsMoment
     duration: int | float = Field(description="Minutes.")
     status: OldStatus
-    notes: str | None = Field(default=None, exclude_if=lambda notes: notes is None, description="Absent without notes.")
+    notes: str | None = Field(
+        default=None, exclude_if=lambda notes: notes is None, description="Omitted if there are no notes."
+    )
     created_at: JsMoment
 
 
 class VideoCallNow(VideoCall):
-    """A video call, and whether it may be joined now."""
+    """A video call, and whether it can be joined now."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{**_EXAMPLE, "canJoin": False, "opensAt": "2026-03-12T13:50:00.000Z"}]}
     )
 
-    can_join: bool = Field(description="For the user of the token or of X-User-Id; else, for anybody at all.")
-    opens_at: JsMoment | None = Field(description="When the lobby opens; null when it never will.")
+    can_join: bool = Field(
+        description="Whether the user of the user token or of `X-User-Id` can join now. Without a user, whether anyone "
+        "can."
+    )
+    opens_at: JsMoment | None = Field(description="When the video call can be joined. Null if it never can.")
 
 
 class RoomBehindCode(OldAnswer):
-    """What a room code opens."""
+    """The room that a room code is for."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -216,15 +219,15 @@ class RoomBehindCode(OldAnswer):
     )
 
     booking_id: str
-    room_code: str = Field(description="The vendor's code, without the prefix.")
+    room_code: str = Field(description="The provider's code, without the prefix.")
     url: str | None = Field(
-        description="The vendor's page with the name of the user of the token or of X-User-Id; null without a user, "
-        "and where the account names no subdomain."
+        description="The provider's call page, with the name of the user of the user token or of `X-User-Id`. Null "
+        "without a user, and if the provider account has no subdomain."
     )
 
 
 class ReportIn(OldBody):
-    """Something that happened in a call. Whatever else is sent is kept as details, credentials excepted."""
+    """An event of a video call. Additional fields are stored as details, except credentials."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -236,16 +239,16 @@ class ReportIn(OldBody):
     booking_id: Identifier
     event: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\u0000-\u001f\u007f]*$")]
     user_id: OldId | None = None
-    timestamp: JsMoment | None = Field(default=None, description="By the app's clock.")
+    timestamp: JsMoment | None = Field(default=None, description="When it happened, by your app's clock.")
 
     @model_validator(mode="after")
-    def _details_can_be_kept(self) -> "ReportIn":
+    def _details_can_be_stored(self) -> "ReportIn":
         storable(self.model_extra or {})
         return self
 
 
 class LogEntry(OldAnswer):
-    """One line of a call log."""
+    """An entry of a call log."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -265,10 +268,10 @@ class LogEntry(OldAnswer):
 
     id: str
     booking_id: str
-    event: str = Field(description="What the app called it; or `call.started`, `call.ended`.")
+    event: str = Field(description="Your name for the event, or `call.started` or `call.ended`.")
     user_id: str | None
-    timestamp: JsMoment = Field(description="When the app says it happened; else, when we heard of it.")
-    source: Literal["app", "videobroker"] = Field(description="Who says so.")
+    timestamp: JsMoment = Field(description="The reported time if there is one, otherwise the time of the request.")
+    source: Literal["app", "videobroker"] = Field(description="Whether your app or this service reported the event.")
     details: dict[str, JsonValue]
 
 
@@ -279,14 +282,14 @@ class _Names:
     user: tuple[str, str | None] | None
 
     def people(self, caller: Caller) -> list[tuple[str, str | None]]:
-        """Who must be on the rosters of the video calls that are listed."""
+        """The participants that the listed video calls must have, with their roles."""
         named = [
             *([(self.therapist_id, THERAPIST)] if self.therapist_id is not None else []),
             *([(self.client_id, CLIENT)] if self.client_id is not None else []),
             *([self.user] if self.user is not None else []),
         ]
         if not named and caller.user_id is None:
-            raise InvalidInput("Whose video calls? Send `therapistId`, `clientId`, or `userId`.")
+            raise InvalidInput("Send `therapistId`, `clientId`, or `userId` to select video calls.")
         return named
 
 
@@ -303,25 +306,27 @@ def _key(caller: Caller, booking_id: str) -> SessionKey:
     return SessionKey(caller.app.id, SessionKind.BOOKING, booking_id)
 
 
-def _old_status(standing: SessionProgress) -> OldStatus:
-    match standing.session.terms.status:
+def _old_status(session_progress: SessionProgress) -> OldStatus:
+    match session_progress.session.terms.status:
         case SessionStatus.CANCELLED:
             return "cancelled"
         case SessionStatus.COMPLETED:
             return "completed"
         case SessionStatus.PENDING | SessionStatus.CONFIRMED:
-            return "in-progress" if standing.call_running else "scheduled"
+            return "in-progress" if session_progress.call_running else "scheduled"
 
 
-async def _code(caller: Caller, standing: SessionProgress) -> str | None:
-    """The client's code, made now if need be. What keeps it from being made does not keep the call from being shown."""
+async def _code(caller: Caller, session_progress: SessionProgress) -> str | None:
+    """The client's code, created if it does not exist. If that fails, the code that exists, if any."""
     try:
-        _, code = await issue_room_code(caller.context, standing.session.key, role=CLIENT, user_id=caller.user_id)
+        _, code = await issue_room_code(
+            caller.context, session_progress.session.key, role=CLIENT, user_id=caller.user_id
+        )
     except StorageUnavailable:
         raise
     except BrokerError as error:
-        log.info("legacy.room_code_failed", session_id=str(standing.session.id), error=error.code)
-        return (await _known_codes(caller, [standing])).get(standing.session.id)
+        log.info("legacy.room_code_failed", session_id=str(session_progress.session.id), error=error.code)
+        return (await _existing_codes(caller, [session_progress])).get(session_progress.session.id)
     return code
 
 
@@ -337,14 +342,14 @@ async def _current_code(caller: Caller, key: SessionKey) -> str | None:
     return add_code_prefix(code, code_prefix(caller.app))
 
 
-async def _known_codes(caller: Caller, found: Sequence[SessionProgress]) -> dict[SessionId, str]:
+async def _existing_codes(caller: Caller, found: Sequence[SessionProgress]) -> dict[SessionId, str]:
     return await issue_existing_codes(caller.context, found, role=CLIENT, user_id=caller.user_id)
 
 
-def _fields(caller: Caller, standing: SessionProgress, code: str | None) -> dict[str, Any]:
-    session = standing.session
-    therapist, client = standing.first_by_role.get(THERAPIST), standing.first_by_role.get(CLIENT)
-    kept = session.terms.metadata.get(FAMILY)
+def _fields(caller: Caller, session_progress: SessionProgress, code: str | None) -> dict[str, Any]:
+    session = session_progress.session
+    therapist, client = session_progress.first_by_role.get(THERAPIST), session_progress.first_by_role.get(CLIENT)
+    stored = session.terms.metadata.get(FAMILY)
     return {
         "id": session.key.reference,
         "room_code": None if code is None else add_code_prefix(code, code_prefix(caller.app)),
@@ -352,18 +357,20 @@ def _fields(caller: Caller, standing: SessionProgress, code: str | None) -> dict
         "client_id": client and client.user_id,
         "scheduled_time": session.terms.starts_at or session.created_at,
         "duration": _minutes(_length(session.terms)),
-        "status": _old_status(standing),
-        "notes": kept.get("notes") if isinstance(kept, dict) and not caller.is_user else None,
+        "status": _old_status(session_progress),
+        "notes": stored.get("notes") if isinstance(stored, dict) and not caller.is_user else None,
         "created_at": session.created_at,
     }
 
 
 async def _now(caller: Caller, key: SessionKey) -> VideoCallNow:
-    standing = await progress.load_progress(caller.context, key, roles=LEADING, acting_for=caller.acting_for)
-    code = await _code(caller, standing)
+    session_progress = await progress.load_progress(caller.context, key, roles=LEADING, acting_for=caller.acting_for)
+    code = await _code(caller, session_progress)
     decision = await progress.access_now(caller.context, key, user_id=caller.user_id)
     return VideoCallNow(
-        **_fields(caller, standing, code), can_join=isinstance(decision, AdmitDecision), opens_at=decision.opens_at
+        **_fields(caller, session_progress, code),
+        can_join=isinstance(decision, AdmitDecision),
+        opens_at=decision.opens_at,
     )
 
 
@@ -398,20 +405,20 @@ def _entry(event: Event) -> LogEntry:
     ),
 )
 async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: OnceOnly) -> Any:
-    """Schedules a video call. Its room and code are made at once; when the vendor does not answer, `roomCode` is null
-    and made when the video call is next read. A user token may create only video calls of its own user."""
+    """Creates a video call with its room and code. If the provider cannot be reached, `roomCode` is null, and the code
+    is created when you next get the video call. With a user token, the user must be the therapist or the client."""
     people = body.people()
 
     async def created() -> VideoCall:
         registered = await register_booking(caller.context, body.terms(), people)
-        standing = SessionProgress(
+        session_progress = SessionProgress(
             registered.session,
             first_by_role=select_first_by_role(people),
             own=next((person for person in people if person.user_id == caller.user_id), None),
             room=None,
             call_running=False,
         )
-        return VideoCall(**_fields(caller, standing, await _code(caller, standing)))
+        return VideoCall(**_fields(caller, session_progress, await _code(caller, session_progress)))
 
     async def revalidate(stored: Answer) -> Mapping[str, Any]:
         key = _key(caller, stored.body["id"])
@@ -425,22 +432,28 @@ async def create_video_call(caller: SessionsAuthor, body: VideoCallIn, once: Onc
 async def list_video_calls(
     caller: SessionsReader,
     therapist_id: Annotated[
-        Identifier | None, Query(alias="therapistId", description="Only of this therapist.")
+        Identifier | None, Query(alias="therapistId", description="Only video calls of this therapist.")
     ] = None,
-    client_id: Annotated[Identifier | None, Query(alias="clientId", description="Only of this client.")] = None,
-    user_id: Annotated[Identifier | None, Query(alias="userId", description="Only of this person.")] = None,
+    client_id: Annotated[
+        Identifier | None, Query(alias="clientId", description="Only video calls of this client.")
+    ] = None,
+    user_id: Annotated[Identifier | None, Query(alias="userId", description="Only video calls of this person.")] = None,
     user_role: Annotated[
-        Literal["therapist", "client"] | None, Query(alias="userRole", description="With `userId`: and in this role.")
+        Literal["therapist", "client"] | None,
+        Query(alias="userRole", description="Only video calls in which the person has this role. Requires `userId`."),
     ] = None,
 ) -> list[VideoCall]:
-    """The 500 video calls that are scheduled last, in the order of their start. A user sees only their own. Codes that
-    were not made yet are null here: reading one video call makes its code."""
+    """Returns the latest 500 video calls by start time. With a user token, only those of the user. `roomCode` is null
+    if the code does not exist yet; getting a single video call creates it."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
     found = await progress.newest_bookings(
         caller.context, names.people(caller), roles=LEADING, acting_for=caller.acting_for, limit=LONGEST_LIST
     )
-    codes = await _known_codes(caller, found)
-    return [VideoCall(**_fields(caller, standing, codes.get(standing.session.id))) for standing in found]
+    codes = await _existing_codes(caller, found)
+    return [
+        VideoCall(**_fields(caller, session_progress, codes.get(session_progress.session.id)))
+        for session_progress in found
+    ]
 
 
 @_resolving.get(
@@ -462,29 +475,29 @@ async def resolve_room_code(
             min_length=1,
             max_length=128,
             pattern=r"^[^\u0000-\u001f\u007f]*$",
-            description="With or without the app's prefix.",
+            description="The room code, with or without the app's prefix.",
             examples=["therabook-abc-defg-hij"],
         ),
     ],
 ) -> RoomBehindCode:
-    """The vendor's own code, and its page. To users who are not on the roster the code does not exist."""
+    """Returns the provider's code and its call page. For users who are not participants, the code does not exist."""
     resolved = await resolve_code(caller.context, room_code, user_id=caller.user_id)
     return RoomBehindCode(booking_id=resolved.session.key.reference, room_code=resolved.code, url=resolved.url)
 
 
 @_reading.get(
     "/booking/{booking_id}",
-    summary="Read a video call",
+    summary="Get a video call",
     responses=THERAPY_READS.described(*_COMMON, "session_not_found"),
 )
 async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> VideoCallNow:
-    """The video call, and whether it may be joined now. A user sees only their own."""
+    """Returns a video call, and whether it can be joined now. With a user token, only one of the user's own."""
     return await _now(caller, _key(caller, booking_id))
 
 
 @_writing.patch(
     "/booking/{booking_id}",
-    summary="Change a video call",
+    summary="Update a video call",
     responses=THERAPY_WRITES.described(
         *_BODY,
         "session_not_found",
@@ -497,9 +510,9 @@ async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> Video
     ),
 )
 async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: VideoCallPatch) -> VideoCallNow:
-    """Changes time, length and notes first, then the status: `in-progress` starts the call and is refused outside the
-    window; `completed` ends it and completes the booking; `cancelled` cancels; `scheduled` ends what runs and reopens.
-    Asking for the status that it has changes nothing."""
+    """Updates time, duration, and notes first, and then the status. `in-progress` starts the call, and is refused
+    outside the window. `completed` ends the call and completes the booking. `cancelled` cancels the booking.
+    `scheduled` ends a running call and reopens the booking. Setting the current status has no effect."""
     key = _key(caller, booking_id)
     if caller.acting_for is not None:
         await require_on_roster(caller.broker, key, caller.acting_for)
@@ -519,8 +532,8 @@ async def patch_video_call(caller: SessionsAuthor, booking_id: BookingId, body: 
     responses=THERAPY_WRITES.described(*_BODY, *IDEMPOTENCY_PROBLEMS, "session_not_found"),
 )
 async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: OnceOnly) -> Any:
-    """Writes it into the journal, as something that the app says. The details have at most 4096 bytes; credentials
-    are taken out of them. A user token reports for its own user only."""
+    """Writes the event into the journal, as reported by the app. The details can have at most 4,096 bytes; credentials
+    are removed from them. With a user token, the event can only be about the user."""
     user_id = caller.speaks_for(None if body.user_id is None else str(body.user_id))
 
     async def reported() -> LogEntry:
@@ -541,13 +554,13 @@ async def report_video_call_event(caller: EventsReporter, body: ReportIn, once: 
 
 
 @_reading.get(
-    "/log", summary="Read the log of a video call", responses=THERAPY_READS.described(*_COMMON, "session_not_found")
+    "/log", summary="Get the log of a video call", responses=THERAPY_READS.described(*_COMMON, "session_not_found")
 )
 async def list_video_call_log(
     caller: CallsReader,
-    booking_id: Annotated[Identifier, Query(alias="bookingId", description="Of this video call.")],
+    booking_id: Annotated[Identifier, Query(alias="bookingId", description="The `id` of the video call.")],
 ) -> list[LogEntry]:
-    """The newest 500 lines, the newest last: what the app reported, and every start and end of a call."""
+    """Returns the latest 500 entries, oldest first: events that the app reported, and starts and ends of calls."""
     key = _key(caller, booking_id)
     events = await app_events.history(caller.context, key, acting_for=caller.acting_for)
     return [_entry(event) for event in events]

@@ -1,4 +1,4 @@
-"""Tutoring products: a token for the 100ms or Agora SDK by booking, and the video session that a booking keeps."""
+"""Tutoring: tokens of a booking for the 100ms and Agora SDKs, and the video session of a booking."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -60,13 +60,13 @@ BookingId = Annotated[
 
 
 class BookingNamed(BaseModel):
-    """Which booking. Other fields are ignored, as the old backends did."""
+    """Identifies a booking. Other fields are ignored, as in the old systems."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, extra="ignore", json_schema_extra={"examples": [{"bookingId": "lesson-1"}]}
     )
 
-    booking_id: BookingId = Field(description="The app's own id of the booking; a number stands for its digits.")
+    booking_id: BookingId = Field(description="Your ID of the booking. A number is converted to a string.")
 
 
 class _OldAnswer(BaseModel):
@@ -91,10 +91,10 @@ class HmsTokenAnswer(_OldAnswer):
     )
 
     token: str
-    room_id: str = Field(description="The room that the token is for, by its 100ms id.")
+    room_id: str = Field(description="The 100ms ID of the room that the token is for.")
     user_id: str = Field(
-        description="What 100ms calls this person: the user and the booking, joined by `-`; with a suffix where other "
-        "IDs would give the same text."
+        description="The person's ID at 100ms: the user ID and the booking ID, joined by `-`. A suffix is added if it "
+        "would be ambiguous."
     )
     role: str = Field(description="The role at 100ms.")
     app_id: str = Field(description="The access key of the 100ms workspace. Not a secret.")
@@ -118,7 +118,7 @@ class AgoraTokenAnswer(_OldAnswer):
 
     token: str
     channel_name: str
-    uid: int = Field(description="The person's number in the booking: the same every time.")
+    uid: int = Field(description="The person's Agora uid. It stays the same for this booking.")
     app_id: str
 
 
@@ -147,13 +147,11 @@ class VideoSession(_OldAnswer):
     booking_id: str
     status: str = Field(description="`in_progress` or `completed`.")
     started_at: Moment
-    ended_at: Moment | None = Field(description="Null while the call runs.")
-    duration: int | None = Field(description="Whole seconds from start to end; null while the call runs.")
-    hms_room_id: str | None = Field(description="The 100ms room; null on Agora.")
-    agora_channel: str | None = Field(description="The Agora channel; null on 100ms.")
-    agora_uid: int | None = Field(
-        description="The Agora uid of whoever asks; null on 100ms, and before they got their first token."
-    )
+    ended_at: Moment | None = Field(description="Null while the call is running.")
+    duration: int | None = Field(description="Whole seconds from start to end. Null while the call is running.")
+    hms_room_id: str | None = Field(description="The 100ms room. Null for Agora.")
+    agora_channel: str | None = Field(description="The Agora channel. Null for 100ms.")
+    agora_uid: int | None = Field(description="The user's Agora uid. Null for 100ms, and before the user got a token.")
 
 
 router = APIRouter(
@@ -171,9 +169,9 @@ router = APIRouter(
     response_model=HmsTokenAnswer,
 )
 async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
-    """What `POST /v1/bookings/{reference}/join` does, for the 100ms SDK. In the token, too, the person is called by
-    `userId`, so that a frontend finds its own peer."""
-    known_as = await _known_as(caller, body.booking_id)
+    """Does the same as `POST /v1/bookings/{reference}/join`, for the 100ms SDK. The token also contains `userId`, so
+    that a frontend can find its own peer."""
+    provider_user_id = await _provider_user_id(caller, body.booking_id)
 
     def show(joined: Joined) -> HmsTokenAnswer:
         credentials = joined.credentials
@@ -181,12 +179,12 @@ async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnl
         return HmsTokenAnswer(
             token=credentials.token,
             room_id=credentials.room_id,
-            user_id=known_as,
+            user_id=provider_user_id,
             role=joined.role,
             app_id=credentials.app_id,
         )
 
-    return await _join(once, caller, body.booking_id, ProviderName.HMS, known_as=known_as, show=show)
+    return await _join(once, caller, body.booking_id, ProviderName.HMS, provider_user_id=provider_user_id, show=show)
 
 
 @router.post(
@@ -196,7 +194,7 @@ async def tutoring_100ms_token(caller: Joiner, body: BookingNamed, once: OnceOnl
     response_model=AgoraTokenAnswer,
 )
 async def tutoring_agora_token(caller: Joiner, body: BookingNamed, once: OnceOnly) -> Any:
-    """What `POST /v1/bookings/{reference}/join` does, for the Agora SDK."""
+    """Does the same as `POST /v1/bookings/{reference}/join`, for the Agora SDK."""
 
     def show(joined: Joined) -> AgoraTokenAnswer:
         credentials = joined.credentials
@@ -218,7 +216,7 @@ async def tutoring_agora_token(caller: Joiner, body: BookingNamed, once: OnceOnl
     response_model=VideoSession,
 )
 async def start_video_session(caller: CallsWriter, body: BookingNamed, once: OnceOnly) -> Any:
-    """What `POST /v1/bookings/{reference}/start` does. A session that runs already is the answer."""
+    """Does the same as `POST /v1/bookings/{reference}/start`. Returns the running video session if there is one."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
     async def started() -> VideoSession:
@@ -238,7 +236,7 @@ async def start_video_session(caller: CallsWriter, body: BookingNamed, once: Onc
     response_model=VideoSession,
 )
 async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceOnly) -> Any:
-    """What `POST /v1/bookings/{reference}/end` does. When no session runs, the answer is the last one."""
+    """Does the same as `POST /v1/bookings/{reference}/end`. Returns the last video session if none is running."""
     key, user_id = _key(caller, body.booking_id), caller.must_speak_for(None)
 
     async def ended() -> VideoSession:
@@ -251,9 +249,9 @@ async def end_video_session(caller: CallsWriter, body: BookingNamed, once: OnceO
     return await once.answer(caller, ended, revalidate=authorized(check))
 
 
-async def _known_as(caller: Caller, booking_id: str) -> str:
+async def _provider_user_id(caller: Caller, booking_id: str) -> str:
     user_id = caller.must_speak_for(None)
-    # A participant with exactly this user ID is known to 100ms by it when they join with `/v1`.
+    # A participant with exactly this user ID has it at 100ms, too, if they join with `/v1`.
     plain = await load_join_context(caller.broker, _key(caller, booking_id), f"{user_id}-{booking_id}")
     return build_tutoring_user_id(user_id, booking_id, is_taken=plain.participant is not None)
 
@@ -268,22 +266,22 @@ async def _join(
     booking_id: str,
     provider: ProviderName,
     *,
-    known_as: str | None = None,
+    provider_user_id: str | None = None,
     show: Callable[[Joined], BaseModel],
 ) -> Any:
-    visitor = JoinRequester(caller.must_speak_for(None), provider_user_id=known_as)
+    requester = JoinRequester(caller.must_speak_for(None), provider_user_id=provider_user_id)
     key = _key(caller, booking_id)
-    return await join_response(once, caller, key, visitor, surface=Surface.SDK, provider=provider, present=show)
+    return await join_response(once, caller, key, requester, surface=Surface.SDK, provider=provider, present=show)
 
 
 async def _video_session(caller: Caller, key: SessionKey, call: Call) -> VideoSession:
-    entrance = await load_join_context(caller.broker, key, caller.must_speak_for(None))
-    room_id = await room_id_of_call(caller.context, entrance, call)
+    join_context = await load_join_context(caller.broker, key, caller.must_speak_for(None))
+    room_id = await room_id_of_call(caller.context, join_context, call)
     place: dict[str, Any] = {"hms_room_id": None, "agora_channel": None, "agora_uid": None}
     if call.provider is ProviderName.HMS:
         place |= {"hms_room_id": room_id}
     else:
-        place |= {"agora_channel": room_id, "agora_uid": entrance.uid}
+        place |= {"agora_channel": room_id, "agora_uid": join_context.uid}
     return VideoSession(
         id=str(call.id),
         booking_id=key.reference,
