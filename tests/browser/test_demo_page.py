@@ -31,7 +31,7 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
     await tutoring.book("lesson-3", title="Algebra, tomorrow", starts_in=timedelta(days=1))
     await tutoring.gather(title="Evening circle", policy={"guests_allowed": True})
 
-    async def begin_anew(_: Broker) -> None:
+    async def reset(_: Broker) -> None:
         await tutoring.book(title="Algebra, begun anew")
 
     name = tutoring.app.name
@@ -40,7 +40,7 @@ async def demo_url(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
         (name, SessionKind.GROUP, "circle"),
     ]
     service = service_with_console(broker)
-    install(service, DemoPlan(sessions, "http://127.0.0.1:1", begin_anew))
+    install(service, DemoPlan(sessions, "http://127.0.0.1:1", reset))
     async with serving(service, ws="none", force_exit=True) as url:
         yield url
 

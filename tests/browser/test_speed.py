@@ -46,11 +46,11 @@ async def address(broker: Broker, tutoring: Tenant) -> AsyncIterator[str]:
     """Where a service listens that has a hosted page, a console and a demo page of one app."""
     await tutoring.book(title="Algebra, lesson 1")
 
-    async def begin_anew(_: Broker) -> None:
+    async def reset(_: Broker) -> None:
         """Nobody asks for it here."""
 
     service = service_with_console(broker)
-    install(service, DemoPlan([(tutoring.app.name, SessionKind.BOOKING, "lesson-1")], "http://127.0.0.1:1", begin_anew))
+    install(service, DemoPlan([(tutoring.app.name, SessionKind.BOOKING, "lesson-1")], "http://127.0.0.1:1", reset))
     async with serving(service, ws="none", force_exit=True) as url:
         yield url
 

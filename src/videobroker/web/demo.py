@@ -1,4 +1,4 @@
-"""The demo page: the people of the demo apps, with a button to join as each. Only the demo installs it."""
+"""The demo page, with a button to join as each person of the demo apps. Installed by `videobroker demo` only."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -32,39 +32,38 @@ CAN_JOIN = "Can join now"
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """What the page shows."""
+    """The content of the demo page."""
 
     sessions: Sequence[tuple[str, SessionKind, str]]
-    """App, kind and reference, in the order of the page."""
+    """App, kind, and reference, in the order of the page."""
     sandbox_url: str
-    begin_anew: Callable[[Broker], Awaitable[object]]
-    """Sets the times of all sessions anew."""
+    reset: Callable[[Broker], Awaitable[object]]
+    """Reschedules all sessions from now."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoUser:
-    """Somebody whom one can be."""
+    """A person that the visitor can join as."""
 
     name: str
     role: str
     user_id: str
     """Empty for a guest."""
     can_try: bool
-    """A link is to be had: now, or for later."""
+    """Whether a link can be created, for now or for later."""
     state: str
-    """What happens when they try; empty while it is too early."""
+    """What happens when they join. Empty while it is too early."""
     opens_at: datetime | None = None
-    """From when they can join, while it is too early."""
+    """When they can join, while it is too early."""
 
     @property
     def can_join_now(self) -> bool:
-        """Whether they get into the call at once."""
         return self.state == CAN_JOIN
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A session, and everybody who belongs to it."""
+class DemoSession:
+    """A session with its people."""
 
     app: App
     registered: RegistrationResult
@@ -77,25 +76,26 @@ router = APIRouter(prefix=PATH, include_in_schema=False, route_class=ConsoleRout
 
 
 def install(app: FastAPI, plan: DemoPlan) -> None:
-    """Give the service the demo page."""
+    """Add the demo page to the service."""
     app.state.demo = plan
     app.include_router(router)
 
 
 @router.get("")
 async def demo_page(request: Request) -> Response:
-    """Everybody, with a button."""
     broker: Broker = request.app.state.broker
     plan: DemoPlan = request.app.state.demo
     now = broker.now()
-    shown = [await _shown(broker, *session, now=now) for session in plan.sessions]
-    by_app: dict[str, list[Shown]] = {}
+    shown = [await _load_session(broker, *session, now=now) for session in plan.sessions]
+    by_app: dict[str, list[DemoSession]] = {}
     for each in shown:
         by_app.setdefault(each.app.name, []).append(each)
     return rendered("demo.html", operator=None, apps=by_app, sandbox_url=plan.sandbox_url, now=now)
 
 
-async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: datetime) -> Shown:
+async def _load_session(
+    broker: Broker, app_name: str, kind: SessionKind, reference: str, *, now: datetime
+) -> DemoSession:
     app = await tenants.find_app(broker, app_name)
     context = RequestContext.for_system(broker, app, now)
     key = SessionKey(app.id, kind, reference)
@@ -116,7 +116,7 @@ async def _shown(broker: Broker, app_name: str, kind: SessionKind, reference: st
         can_try = not isinstance(decision, RefuseDecision)
         visitors.append(DemoUser(name, role, user_id, can_try, _state(decision), opens_at))
     call = seen.open_call
-    return Shown(
+    return DemoSession(
         app,
         registered,
         determine_phase(registered.session, call, now),
@@ -141,13 +141,13 @@ def _state(decision: AdmitDecision | WaitDecision | RefuseDecision) -> str:
 
 @router.post("/join")
 async def demo_join(request: Request) -> Response:
-    """Make a link for somebody, and follow it."""
+    """Create a link for the chosen person, and redirect to it."""
     broker: Broker = request.app.state.broker
     plan: DemoPlan = request.app.state.demo
     form = await form_of(request)
     wanted = (form.raw("app"), form.raw("kind"), form.raw("reference"))
     if wanted not in plan.sessions:
-        raise InvalidInput("This is no session of the demo. Open the demo page again.")
+        raise InvalidInput("This session is not part of the demo. Reload the demo page.")
     app = await tenants.find_app(broker, wanted[0])
     context, user_id = RequestContext.for_system(broker, app, broker.now()), form.raw("user_id")
     link = await issue_link(
@@ -158,14 +158,14 @@ async def demo_join(request: Request) -> Response:
         is_guest=not user_id,
         life=None,
     )
-    # Without a host: it is the one that this page was asked from.
+    # Relative, so that the browser stays on the host of this page.
     return RedirectResponse(f"/join/{link.text}", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/again")
-async def demo_begin_anew(request: Request) -> Response:
-    """Set the times of all sessions anew."""
+async def demo_reset(request: Request) -> Response:
+    """Reschedule all sessions from now."""
     await form_of(request)
     plan: DemoPlan = request.app.state.demo
-    await plan.begin_anew(request.app.state.broker)
+    await plan.reset(request.app.state.broker)
     return RedirectResponse(PATH, HTTPStatus.SEE_OTHER)

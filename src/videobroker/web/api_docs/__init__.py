@@ -1,4 +1,4 @@
-"""Swagger UI and Redoc, served from this host: the pages load nothing from anywhere else."""
+"""Swagger UI and Redoc, served from this host: the pages load nothing from other hosts."""
 
 import gzip
 import hashlib
@@ -35,7 +35,7 @@ _POLICY = (
     "img-src 'self' data:",
     "font-src data:",
     "connect-src 'self'",
-    # Redoc searches in a worker that it makes of a string.
+    # Redoc searches in a worker that it creates from a string.
     "worker-src blob:",
     "base-uri 'none'",
     "form-action 'none'",
@@ -52,22 +52,19 @@ router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
 
 @router.get("/docs")
 async def show_swagger_ui() -> Response:
-    """The API, to read and to try."""
     return HTMLResponse(_page("swagger-ui.html"), headers=HEADERS)
 
 
 @router.get("/redoc")
 async def show_redoc() -> Response:
-    """The API, to read."""
     return HTMLResponse(_page("redoc.html"), headers=HEADERS)
 
 
-# Not async: a bundle is compressed at its first request, which takes a tenth of a second.
+# Not async: the first request for a bundle compresses it, which takes 100 ms.
 @router.get("/docs/{name}")
 def send_docs_file(request: Request, name: str) -> Response:
-    """A script or style of these pages."""
     if name not in _FILES:
-        raise PathNotFound("There is nothing at this path.")
+        raise PathNotFound("There is no file with this name.")
     return sent(_file(name), request)
 
 
