@@ -35,15 +35,16 @@ from videobroker.web.v1 import event_catalog
 from videobroker.web.v1.session_router import kind_of, session_kind
 
 DESCRIPTION = """\
-Register bookings and groups, ask who may enter now, and get join credentials for 100ms and Agora.
+Create bookings and groups, check who can join, and get join credentials for 100ms and Agora.
 
-Every request carries an API key of the app. Errors are problem documents (RFC 9457) with a stable `code`. Moments are
-RFC 3339; answers are in UTC. Lists are `{"data": [...], "next": cursor}`.
+Authenticate with an API key of the app. Errors are problem documents (RFC 9457) with a stable `code`. Times are in the
+format of RFC 3339; responses use UTC. Lists have the form `{"data": [...], "next": cursor}`.
 
-Bodies are JSON in UTF-8: send `Content-Type: application/json`, another `application/*+json`, or no content type.
-Compressed bodies are not read. `HEAD` works wherever `GET` does, and `OPTIONS` names the methods of a path.
+Request bodies are JSON in UTF-8: send `Content-Type: application/json`, another `application/*+json`, or no content
+type. Compressed bodies are not supported. `HEAD` works for every `GET` operation, and `OPTIONS` returns the methods of
+a path.
 
-Every operation may also answer `malformed_request` (400: not valid HTTP, or not exactly one `Host`),
+Every operation can also return the errors `malformed_request` (400: not valid HTTP, or not exactly one `Host`),
 `method_not_allowed` (405), `request_timeout` (408: the head of the request took longer than 20 seconds, or its body
 longer than 30), `request_head_too_large` (431: more than 64 KiB or 100 headers) and `internal_error` (500).
 """
@@ -51,16 +52,16 @@ longer than 30), `request_head_too_large` (431: more than 64 KiB or 100 headers)
 TAGS = [
     {"name": "bookings", "description": "Sessions with a schedule and a status."},
     {"name": "groups", "description": "Sessions without a schedule, open while their video is on."},
-    {"name": "visits", "description": "What the holder of a ticket sees."},
-    {"name": "calls", "description": "Meetings that took place, or that run now."},
-    {"name": "events", "description": "The journal: everything that happened."},
-    {"name": "webhooks out", "description": "Where the app's backend hears our events."},
-    {"name": "webhooks in", "description": "Where the providers tell who comes and goes."},
-    {"name": "legacy: tutoring", "description": "The endpoints that lessons had before, and their answers."},
-    {"name": "legacy: groups", "description": "The endpoints that group chats had before, and their answers."},
-    {"name": "legacy: appointments", "description": "The endpoints that appointments had before, and their answers."},
-    {"name": "legacy: therapy", "description": "The endpoints that therapy sessions had before, and their answers."},
-    {"name": "operations", "description": "For whoever runs the service."},
+    {"name": "visits", "description": "A session from the view of the person who opened a join link."},
+    {"name": "calls", "description": "The actual meetings of a session, past and running."},
+    {"name": "events", "description": "The journal: a log of everything that happened."},
+    {"name": "webhooks out", "description": "Webhook endpoints that receive events, and their deliveries."},
+    {"name": "webhooks in", "description": "Endpoints for the webhooks of the providers."},
+    {"name": "legacy: tutoring", "description": "Endpoints for existing clients of tutoring products."},
+    {"name": "legacy: groups", "description": "Endpoints for existing clients of group chats."},
+    {"name": "legacy: appointments", "description": "Endpoints for existing clients of appointment systems."},
+    {"name": "legacy: therapy", "description": "Endpoints for existing clients of therapy products."},
+    {"name": "operations", "description": "Health checks, metrics, and diagnostics for operators."},
 ]
 
 BrokerLifetime = Callable[[], AbstractAsyncContextManager[Broker]]
@@ -101,12 +102,12 @@ def create_app(
     agora_sdk: Sdk = PINNED_AGORA_SDK,
     call_url: str | None = None,
 ) -> Service:
-    """The service. `lifetime` makes the broker when the service starts, and lets go of it when it stops.
+    """Create the service. `lifetime` opens the broker when the service starts, and closes it when it stops.
 
-    `allowed_origins` are those whose pages may ask us from a browser (CORS), besides those of the apps. `public_url` is
-    where browsers find the service, without a slash at its end; unset, links begin with the address that was asked.
-    `door` is that of the console; without one there is no console. `agora_sdk` is the script that the hosted page loads
-    for calls at Agora; `call_url` is the address, on another host name, at which it does.
+    `allowed_origins` are allowed by CORS, in addition to those of the apps. `public_url` is the base URL for browsers,
+    without a trailing slash; by default, links use the host of the request. `door` controls access to the console;
+    without it, there is no console. `agora_sdk` is the script that the hosted page loads for calls at Agora, from
+    `call_url`, which has another host name.
     """
 
     @asynccontextmanager
@@ -172,17 +173,19 @@ def _contract(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-_TAKEN = {
-    "2XX": {"description": "Taken: it is not sent again."},
-    "410": {"description": "Nothing more is wanted: the endpoint is disabled."},
-    "default": {"description": "Not taken: it is sent again, for more than a day. `Retry-After` is honoured."},
+_RECEIVER_RESPONSES = {
+    "2XX": {"description": "The event was accepted. It is not sent again."},
+    "410": {"description": "The endpoint is disabled, and receives no more events."},
+    "default": {
+        "description": "The event was not accepted. It is sent again, for more than a day. `Retry-After` is honored."
+    },
 }
 
 
 def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for webhook in document["webhooks"].values():
-        # What the receiver answers, and not what FastAPI would.
-        webhook["post"]["responses"] = _TAKEN
+        # The responses of the receiver, instead of those that FastAPI generates.
+        webhook["post"]["responses"] = _RECEIVER_RESPONSES
     schemas = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -193,7 +196,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
         for key, value in Problem.model_json_schema(ref_template="#/components/schemas/{model}").items()
         if key != "$defs"
     }
-    # FastAPI drops nulls on the way, also those that an example needs in order to fit its own schema.
+    # FastAPI drops nulls, also those that an example needs to match its schema.
     for shape in _shapes(BaseModel):
         if shape.__name__ in schemas and (extra := shape.model_config.get("json_schema_extra")):
             schemas[shape.__name__].update(extra)
@@ -208,7 +211,7 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     _add_body_problems(document)
     for operation in (each for path in document["paths"].values() for each in path.values()):
         for requirement in operation.get("security", ()):
-            # Scopes belong to keys; a user token says what it may by saying whose it is.
+            # Only API keys have scopes. What a user token may do depends on its user.
             requirement |= {name: [] for name in requirement if name == "userToken"}
     scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in SCOPE_DESCRIPTIONS.items())
     document["components"]["securitySchemes"]["apiKey"]["description"] += f"\n\nScopes:\n{scopes}"

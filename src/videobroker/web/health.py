@@ -1,4 +1,4 @@
-"""Signs of life, for orchestrators and for scrapers."""
+"""Health checks, metrics, and the explanation of error codes."""
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,7 +12,7 @@ router = APIRouter(tags=["operations"], generate_unique_id_function=by_name)
 
 
 class Health(BaseModel):
-    """Alive."""
+    """The process is healthy."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
@@ -20,7 +20,7 @@ class Health(BaseModel):
 
 
 class ProblemKind(BaseModel):
-    """A kind of problem."""
+    """An error code."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -41,22 +41,22 @@ class ProblemKind(BaseModel):
     hint: str = Field(description="What to do next.")
 
 
-@router.get("/healthz", summary="Is the process alive")
+@router.get("/healthz", summary="Check liveness")
 async def healthz() -> Health:
-    """Answers without asking anybody."""
+    """Returns 200 if the process can respond. Does not check the database."""
     return Health()
 
 
-@router.get("/readyz", summary="Can it serve requests", responses=described("storage_unavailable"))
+@router.get("/readyz", summary="Check readiness", responses=described("storage_unavailable"))
 async def readyz(request: Request) -> Health:
-    """Asks the database."""
+    """Returns 200 if the service can serve requests: the database responds to a query."""
     await request.app.state.broker.store.ping()
     return Health()
 
 
-@router.get("/metrics", summary="Measurements for Prometheus", response_class=Response)
+@router.get("/metrics", summary="Get metrics", response_class=Response)
 async def metrics() -> Response:
-    """Prometheus text format."""
+    """Returns metrics in the Prometheus text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -64,7 +64,7 @@ async def metrics() -> Response:
     "/problems/{code}", summary="Explain an error code", responses=described("path_not_found", "invalid_request")
 )
 async def explain_problem(code: str) -> ProblemKind:
-    """Where `type` of a problem document points."""
+    """Returns the explanation of an error code. This is the URL in the `type` of problem documents."""
     kind = CATALOG.get(code)
     if kind is None:
         raise PathNotFound(f"There is no error code {code!r}. See `/docs`.")

@@ -1,4 +1,4 @@
-"""Where providers deliver their webhooks."""
+"""Endpoints for the webhooks of the providers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Request, Response, Security
 from fastapi.routing import RouteContext
 from fastapi.security import APIKeyHeader
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from videobroker.broker import Broker
 from videobroker.domain.apps import ProviderName
@@ -22,14 +22,15 @@ router = APIRouter(prefix="/hooks", tags=["webhooks in"], generate_unique_id_fun
 _hms_secret = APIKeyHeader(
     name="Videobroker-Hook-Secret",
     scheme_name="hmsWebhook",
-    description="The account's `webhook_secret`, as a static header of the 100ms webhook. HIPAA workspaces sign the "
-    "body as well: `x-100ms-signature`, with the account's `webhook_signing_secret`.",
+    description="The account's `webhook_secret`, as a static header of the 100ms webhook. HIPAA workspaces also sign "
+    "the body in `x-100ms-signature`, with the account's `webhook_signing_secret`.",
     auto_error=False,
 )
 _agora_signature = APIKeyHeader(
     name="Agora-Signature-V2",
     scheme_name="agoraWebhook",
-    description="Agora's signature of the body, with the account's `notifications_secret`; `Agora-Signature` will do.",
+    description="Agora's signature of the body, with the account's `notifications_secret`. `Agora-Signature` is "
+    "accepted too.",
     auto_error=False,
 )
 
@@ -38,11 +39,15 @@ _PROBLEMS = ("webhook_refused", "webhook_unreadable", "body_too_large", "storage
 
 
 class WebhookReceipt(BaseModel):
-    """The webhook is kept."""
+    """Confirms that a webhook is stored."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "kept"}, {"status": "known"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "kept"}, {"status": "known"}]}  # codespell:ignore kept
+    )
 
-    status: Literal["kept", "known"]
+    status: Literal["kept", "known"] = Field(  # codespell:ignore kept
+        description="`kept`: it is new. `known`: it was stored before."  # codespell:ignore kept
+    )
 
 
 class Delivery(Struct):
@@ -50,14 +55,14 @@ class Delivery(Struct):
 
     broker: Broker
     headers: Mapping[str, str]
-    """By name in lower case; of a repeated header, the first."""
+    """By lowercase name. Of repeated headers, only the first."""
     body: bytes
     hidden_from_repr = ("headers", "body")
 
     async def store(self, app: str, provider: ProviderName) -> Response:
-        """Store it, and confirm that."""
+        """Store the webhook, and respond with a `WebhookReceipt`."""
         new = await receive(self.broker, app, provider, self.headers, self.body, now=self.broker.now())
-        return JsonFields({"status": "kept" if new else "known"})
+        return JsonFields({"status": "kept" if new else "known"})  # codespell:ignore kept
 
 
 async def received_delivery(request: Request) -> Delivery:
@@ -91,25 +96,25 @@ def _first_of_each(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 @router.post(
     "/100ms/{app}",
-    summary="Take a webhook of 100ms",
+    summary="Receive a webhook from 100ms",
     responses=described(*_PROBLEMS),
     response_model=WebhookReceipt,
     dependencies=[Security(_hms_secret)],
 )
 @fast_path(max_body_bytes=LARGEST_NOTICE)
 async def hear_100ms(app: AppName, delivery: ReceivedDelivery) -> Response:
-    """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
+    """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.HMS)
 
 
 @router.post(
     "/agora/{app}",
-    summary="Take a notification of Agora",
+    summary="Receive a notification from Agora",
     responses=described(*_PROBLEMS),
     response_model=WebhookReceipt,
     dependencies=[Security(_agora_signature)],
 )
 @fast_path(max_body_bytes=LARGEST_NOTICE)
 async def hear_agora(app: AppName, delivery: ReceivedDelivery) -> Response:
-    """It is on disk before the answer, and applied afterwards. Unknown events are kept and ignored."""
+    """Stores the webhook before the response, and processes it afterwards. Unknown events are stored and ignored."""
     return await delivery.store(app, ProviderName.AGORA)
