@@ -105,14 +105,14 @@ def _show(console: Console, results: dict[str, Any]) -> None:
         tables.show(console, results["joining"])
     figures = [*results.get("attendance", ()), *results.get("journal", ())]
     if figures:
-        table = Table("what", "seconds", "against", "ratio")
+        table = Table("operation", "seconds", "relative to", "ratio")
         for each in figures:
             ratio = "" if each["ratio"] is None else f"{each['ratio']:.1f}"
             table.add_row(each["what"], f"{each['seconds']:.4f}", each["against"] or "", ratio)
         console.print(table)
     if "pages" in results:
         heads, rows = pages.rows(results["pages"])
-        table = Table(*heads, title="Until a page is usable", title_justify="left")
+        table = Table(*heads, title="Page load times", title_justify="left")
         for row in rows:
             table.add_row(*row)
         console.print(table)

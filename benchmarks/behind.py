@@ -26,7 +26,7 @@ from videobroker.usecases.webhooks import endpoints
 from videobroker.usecases.webhooks.endpoints import EndpointRequest
 
 CONNECTIONS = 32
-ALONE, WITH_ENDPOINT = "the app has no webhook endpoint", "the app has one, which takes every event"
+ALONE, WITH_ENDPOINT = "app without webhook endpoints", "app with an endpoint for every event"
 IDLE_SECONDS = 3.0
 LONGEST_SECONDS = 120.0
 

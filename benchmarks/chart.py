@@ -36,7 +36,7 @@ def joins(result: dict[str, Any]) -> str:
         lines = [line for line in result["joins"] if line["connections"] == connections]
         label = f"{connections} connection" + ("s" if connections > 1 else "")
         groups.append((label, [(each["name"], each["per_second"], f"{each['per_second']:,.0f}/s") for each in lines]))
-    return bars("Joins a second, one process each, on one machine in one run", groups)
+    return bars("Joins per second, one process each, on one machine in one run", groups)
 
 
 def _text(x: float, y: float, label: str, *, bold: bool = False, end: bool = False) -> str:

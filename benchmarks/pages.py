@@ -125,7 +125,7 @@ def _kinds(demo: Demo, session: str) -> Sequence[Kind]:
         Kind("hosted page", link["url"], "#go"),
         Kind("sandbox, a room of 100ms", f"{demo.sandbox_url}/meeting/{room['room_code']}", join),
         Kind("sandbox, a channel of Agora", f"{demo.sandbox_url}/agora/meeting#{channel}", join),
-        Kind("console, the way in", f"{demo.base_url}/console/sign-in", join),
+        Kind("console, sign-in", f"{demo.base_url}/console/sign-in", join),
         Kind("console, today", f"{demo.base_url}/console", 'input[name="q"]', signed_in=True),
         Kind("console, a session", session, "main button", signed_in=True),
         Kind("console, health", f"{demo.base_url}/console/health", "main h1", signed_in=True),
@@ -203,7 +203,7 @@ def _demo(folder: Path) -> Iterator[Demo]:
 
 
 def rows(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """For a table."""
+    """Header and rows of the table."""
     lines: list[Sequence[str]] = [
         (
             each["name"],
@@ -213,11 +213,11 @@ def rows(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
         )
         for each in result["pages"]
     ]
-    return ("page", "median ms", "worst ms", "always within a second"), lines
+    return ("page", "median ms", "maximum ms", "always within a second"), lines
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """For the document."""
+    """The text for the document."""
     text = (
         f"Chromium {result['chromium']}, {result['loads']} loads of each kind, interleaved, each with an empty cache; "
         f"{result['measured_at']}, load average before: {result['load_average_before']:.2f}."
@@ -228,7 +228,7 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def write(document: Path, result: dict[str, Any]) -> None:
-    """Between the marks of the document."""
+    """Replaces the text between the markers of the document."""
     head, _, rest = document.read_text().partition(BEGIN)
     _, _, tail = rest.partition(END)
     document.write_text(f"{head}{BEGIN}\n\n{markdown(result)}\n\n{END}{tail}")

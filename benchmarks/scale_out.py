@@ -1,6 +1,6 @@
 """`make scale`: processes behind nginx on one PostgreSQL, really run, and what it means for larger deployments.
 
-Prints the tables that stand in docs/scaling.md; with `--write` it puts them there, between their markers. `--short` is
+Prints the tables of docs/scaling.md; with `--write` it replaces them there, between their markers. `--short` is
 for a look at whether it works: its figures mean nothing.
 """
 
@@ -118,15 +118,13 @@ def measure(extent: Extent) -> tuple[list[Result], Mapping[str, float]]:
         joins = [Shot(f"/v1/bookings/{each}/join", '{"user_id":"tutor-1"}') for each in stage.references]
         links = [Shot(f"/v1/bookings/{each}/links", '{"user_id":"tutor-1"}') for each in stage.references]
         arrangements = [
-            Arrangement("join, 1 process, asked directly", [one.url], joins),
-            Arrangement("join, 1 process behind nginx", [before_one.url], joins, "join, 1 process, asked directly"),
-            Arrangement(
-                "join, 2 processes, asked directly", [one.url, two.url], joins, "join, 1 process, asked directly"
-            ),
+            Arrangement("join, 1 process, direct", [one.url], joins),
+            Arrangement("join, 1 process behind nginx", [before_one.url], joins, "join, 1 process, direct"),
+            Arrangement("join, 2 processes, direct", [one.url, two.url], joins, "join, 1 process, direct"),
             Arrangement("join, 2 processes behind nginx", [before_two.url], joins, "join, 1 process behind nginx"),
-            Arrangement("join, 1 process with PgBouncer", [pooled.url], joins, "join, 1 process, asked directly"),
-            Arrangement("link, 1 process, asked directly", [one.url], links),
-            Arrangement("link, 1 process with PgBouncer", [pooled.url], links, "link, 1 process, asked directly"),
+            Arrangement("join, 1 process with PgBouncer", [pooled.url], joins, "join, 1 process, direct"),
+            Arrangement("link, 1 process, direct", [one.url], links),
+            Arrangement("link, 1 process with PgBouncer", [pooled.url], links, "link, 1 process, direct"),
         ]
         rounds = _in_turns(stage, arrangements, groups, extent)
         memory = {"serve": one.megabytes, "work": worker.megabytes}
@@ -266,9 +264,9 @@ def _postmaster(data: Path) -> int:
 
 
 def throughput_table(results: Sequence[Result]) -> str:
-    """What came of each arrangement."""
+    """Throughput and latency of each arrangement."""
     lines = [
-        "| what | requests/s | ratio | against | p50 ms | p99 ms |",
+        "| setup | requests/s | ratio | relative to | p50 ms | p99 ms |",
         "|---|---:|---:|---|---:|---:|",
     ]
     for each in results:
@@ -279,10 +277,10 @@ def throughput_table(results: Sequence[Result]) -> str:
 
 
 def processor_table(results: Sequence[Result]) -> str:
-    """Who spends how much on one request, and how busy that makes them."""
+    """Processor time per request by group of processes, and the number of busy cores."""
     cores = os.cpu_count() or 1
     lines = [
-        f"| what | {' | '.join(f'{group} us' for group in GROUPS)} | busy of {cores} cores |",
+        f"| setup | {' | '.join(f'{group} us' for group in GROUPS)} | busy cores of {cores} |",
         f"|---|{'---:|' * (len(GROUPS) + 1)}",
     ]
     for each in results:
@@ -299,13 +297,13 @@ def costs_of(results: Sequence[Result]) -> Costs:
 
 
 def capacity_tables(costs: Costs, memory: Mapping[str, float]) -> str:
-    """What follows from that."""
+    """Capacity by number of replicas, and what a rush needs."""
     lines = [
         f"A join costs {costs.service:,.0f} us in the service, {costs.postgres:,.0f} us in PostgreSQL and "
-        f"{costs.nginx:,.0f} us in nginx. A process of `serve` holds {memory['serve']:.0f} MB of its own, and one of "
-        f"`work` {memory['work']:.0f} MB.",
+        f"{costs.nginx:,.0f} us in nginx. A process of `serve` uses {memory['serve']:.0f} MB, and one of `work` "
+        f"{memory['work']:.0f} MB.",
         "",
-        "| replicas | PostgreSQL cores | joins/s | connections without a pooler | with one of 16 |",
+        "| replicas | PostgreSQL cores | joins/s | connections without PgBouncer | with a pool of 16 |",
         "|---:|---:|---:|---:|---:|",
     ]
     for replicas, cores in ((1, 1), (2, 2), (4, 2), (4, 4), (8, 4), (16, 8), (32, 16)):
@@ -316,7 +314,7 @@ def capacity_tables(costs: Costs, memory: Mapping[str, float]) -> str:
         )
     lines += [
         "",
-        "| lessons at once | all within | joins/s at the peak | replicas | PostgreSQL cores | nginx cores |",
+        "| lessons at once | everyone joins within | peak joins/s | replicas | PostgreSQL cores | nginx cores |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
     for lessons in (1_000, 10_000, 100_000):
@@ -331,9 +329,9 @@ def capacity_tables(costs: Costs, memory: Mapping[str, float]) -> str:
 
 
 def growth_table(weights: Sequence[Weight]) -> str:
-    """What a lesson of two people leaves behind."""
+    """Rows and bytes of a lesson of two people, by table."""
     lines = [
-        "| table | rows for a lesson | bytes for a row, with indexes | bytes for a lesson |",
+        "| table | rows per lesson | bytes per row, with indexes | bytes per lesson |",
         "|---|---:|---:|---:|",
     ]
     lines += [
@@ -344,7 +342,8 @@ def growth_table(weights: Sequence[Weight]) -> str:
     lines += [
         f"| all | | | {whole:,.0f} |",
         "",
-        f"10,000 lessons are {whole * 10_000 / 1e6:,.0f} MB; so many a day are {whole * 3.65e6 / 1e9:,.0f} GB a year.",
+        f"10,000 lessons use {whole * 10_000 / 1e6:,.0f} MB. "
+        f"10,000 lessons per day use {whole * 3.65e6 / 1e9:,.0f} GB per year.",
     ]
     return "\n".join(lines)
 

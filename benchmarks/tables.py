@@ -1,4 +1,4 @@
-"""Shows what was measured: on the terminal, and in `docs/performance.md` between two marks."""
+"""Shows the results: on the terminal, and in `docs/performance.md` between two markers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +31,11 @@ def joins(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
                 f"{line['p99']:.2f}",
             )
         )
-    return ("connections", "who", "joins a second", "ours against it", "p50 ms", "p99 ms"), rows
+    return ("connections", "server", "joins/s", "videobroker relative to it", "p50 ms", "p99 ms"), rows
 
 
 def beside(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """What else is asked often."""
+    """Other frequent requests."""
     join = result["beside"][0]["per_second"]
     rows: list[Sequence[str]] = [
         (
@@ -48,17 +48,17 @@ def beside(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
         for each in result["beside"]
     ]
     signed = result["signatures_per_second"]
-    rows.append(("only signing a token, in the process", f"{signed:,.0f}", _ratio(signed / join), "", ""))
-    return ("what, at 32 connections", "a second", "against a join", "p50 ms", "p99 ms"), rows
+    rows.append(("signing a token, without a request", f"{signed:,.0f}", _ratio(signed / join), "", ""))
+    return ("request, at 32 connections", "requests/s", "relative to a join", "p50 ms", "p99 ms"), rows
 
 
 def behind(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """What the worker does for a join, against what the service does."""
+    """Processor time of the worker for a join, and of the service."""
     rows: list[Sequence[str]] = [
         (each["name"], f"{each['service']:,.0f}", f"{each['worker']:,.0f}", _ratio(each["worker"] / each["service"]))
         for each in result["behind"]
     ]
-    return ("while 32 connections join", "service, us a join", "worker, us a join", "worker against service"), rows
+    return ("during joins at 32 connections", "service, us per join", "worker, us per join", "worker / service"), rows
 
 
 def growth(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
@@ -74,7 +74,7 @@ def growth(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
         for few, *more in _by_connections(result["growth"])
         for line in (few, *more)
     ]
-    return ("connections", "tables of", "joins a second", "times as costly", "p50 ms"), rows
+    return ("connections", "table size", "joins/s", "relative cost", "p50 ms"), rows
 
 
 def _by_connections(grown: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -84,23 +84,23 @@ def _by_connections(grown: dict[str, Any]) -> list[list[dict[str, Any]]]:
 
 
 def processes(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """What one process needs."""
+    """Start time and memory of one process."""
     rows: list[Sequence[str]] = [
         (name, f"{result['start_seconds'][name]:.2f}", f"{idle:.0f}", f"{result['megabytes'][name]:.0f}")
         for name, idle in result["idle_megabytes"].items()
     ]
-    return ("process", "seconds to start", "MB at first", "MB after the load"), rows
+    return ("process", "seconds to start", "MB after start", "MB after load"), rows
 
 
 def verdicts(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Each promise, and whether this run fulfills it."""
+    """Each target, and whether this run meets it."""
     by = {(line["name"], line["connections"]): line for line in result["joins"]}
     others = {line["name"] for line in result["joins"]}
     rows: list[Sequence[str]] = []
 
-    def add(promise: str, value: float, bound: float, *, at_most: bool = False) -> None:
-        fulfilled = value <= bound if at_most else value >= bound
-        rows.append((promise, f"{value:.2f}", f"{'at most' if at_most else 'at least'} {bound:.2f}", _yes(fulfilled)))
+    def add(target: str, value: float, bound: float, *, at_most: bool = False) -> None:
+        is_met = value <= bound if at_most else value >= bound
+        rows.append((target, f"{value:.2f}", f"{'at most' if at_most else 'at least'} {bound:.2f}", _yes(is_met)))
 
     for connections in (32, 128):
         ours, floor = by[OURS, connections], by[FLOOR, connections]
@@ -129,27 +129,27 @@ def verdicts(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]
     )
     few, *more = _by_connections(result["growth"])[-1]
     for many in more:
-        promise = f"cost of a join at {many['name']} against {few['name']}"
-        add(promise, few["per_second"] / many["per_second"], 1.15, at_most=True)
-    return ("promise", "measured", "promised", "fulfilled"), rows
+        target = f"cost of a join at {many['name']} against {few['name']}"
+        add(target, few["per_second"] / many["per_second"], 1.15, at_most=True)
+    return ("target", "measured", "limit", "met"), rows
 
 
-def _yes(fulfilled: bool) -> str:
-    return "yes" if fulfilled else "no"
+def _yes(is_met: bool) -> str:
+    return "yes" if is_met else "no"
 
 
 ALL = (
-    ("Joins, side by side", joins),
-    ("What else is asked often", beside),
-    ("Behind a join", behind),
-    ("As the tables grow", growth),
+    ("Joins", joins),
+    ("Other requests", beside),
+    ("Background work of a join", behind),
+    ("Growing tables", growth),
     ("One process", processes),
-    ("What was promised", verdicts),
+    ("Targets", verdicts),
 )
 
 
 def show(console: Console, result: dict[str, Any]) -> None:
-    """On the terminal."""
+    """Prints the tables to the terminal."""
     for title, of in ALL:
         heads, rows = of(result)
         table = Table(*heads, title=title, title_justify="left")
@@ -159,7 +159,7 @@ def show(console: Console, result: dict[str, Any]) -> None:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """For the document."""
+    """The tables of the document."""
     machine = result["machine"]
     text = (
         f"{machine['processor']}, {machine['cores']} cores shared by load generator ({machine['load_generator']}), "
@@ -176,7 +176,7 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def write(document: Path, result: dict[str, Any]) -> None:
-    """Between the marks of the document."""
+    """Replaces the text between the markers of the document."""
     text = document.read_text()
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
