@@ -75,7 +75,7 @@ def _utf8(value: object) -> object:
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:
-        raise ValueError("send the user id in UTF-8") from None
+        raise ValueError("must be encoded in UTF-8") from None
 
 
 UserIdHeader = Annotated[
@@ -134,7 +134,7 @@ class Caller(Struct):
             return user_id or self.user_id
         if self.is_user:
             raise NotYourself("A user token can only act for its own user. Leave `user_id` out, or send your own.")
-        raise InvalidInput("X-User-Id and `user_id` name different users. Send one of them.")
+        raise InvalidInput("X-User-Id and `user_id` are different users. Send only one of them.")
 
     def must_speak_for(self, user_id: str | None) -> str:
         """Like `speaks_for`, for requests that must be about a user. Raises `InvalidInput` if they are not."""
@@ -159,9 +159,9 @@ async def identify_backend(
     if credentials is None:
         raise ApiKeyMissing("Send an API key: `Authorization: Bearer vb_...`.")
     if is_ticket(credentials.credentials):
-        raise ApiKeyNeeded("This is for backends: a ticket may not do it. Send an API key.")
+        raise ApiKeyNeeded("Only backends can use this operation. Send an API key instead of a ticket.")
     if _is_user_token(credentials.credentials):
-        raise ApiKeyNeeded("This is for backends: a user token may not do it. Send an API key.")
+        raise ApiKeyNeeded("Only backends can use this operation. Send an API key instead of a user token.")
     return await _backend(request, needed, credentials.credentials, None)
 
 
@@ -217,7 +217,7 @@ def _require_own_session(request: Request, ticket: Ticket) -> None:
             if key != ticket.session:
                 raise session_not_found(key)
             return
-    raise TicketNotEnough("A ticket is good for its own session only. Send a user token, or an API key.")
+    raise TicketNotEnough("A ticket is only valid for its own session. Send a user token or an API key.")
 
 
 def _require_served(request: Request, app: App) -> None:

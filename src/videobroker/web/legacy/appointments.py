@@ -203,8 +203,8 @@ async def get_video_info(
     caller: Joiner,
     booking_id: Annotated[str, Path(description="The integer ID of the booking.", examples=["42"])],
 ) -> VideoInfo:
-    """Returns the room code at any time, as in the old system: the window is not enforced by the code. A user, of the
-    user token or in `X-User-Id`, must be a participant of the booking."""
+    """Returns the room code at any time, as in the old system: it is not withheld until the window opens. The user of a
+    user token or of `X-User-Id` must be a participant of the booking."""
     if not _INTEGER.fullmatch(booking_id):
         raise SessionNotFound("The IDs of appointments are integers.")
     session, code = await issue_room_code(

@@ -443,8 +443,8 @@ async def list_video_calls(
         Query(alias="userRole", description="Only video calls in which the person has this role. Requires `userId`."),
     ] = None,
 ) -> list[VideoCall]:
-    """Returns the latest 500 video calls by start time. With a user token, only those of the user. `roomCode` is null
-    if the code does not exist yet; getting a single video call creates it."""
+    """Returns the latest 500 video calls by start time. With a user token or `X-User-Id`, only those of the user.
+    `roomCode` is null if the code does not exist yet; getting a single video call creates it."""
     names = _Names(therapist_id, client_id, None if user_id is None else (user_id, user_role))
     found = await progress.newest_bookings(
         caller.context, names.people(caller), roles=LEADING, acting_for=caller.acting_for, limit=LONGEST_LIST
@@ -491,7 +491,8 @@ async def resolve_room_code(
     responses=THERAPY_READS.described(*_COMMON, "session_not_found"),
 )
 async def get_video_call(caller: SessionsReader, booking_id: BookingId) -> VideoCallNow:
-    """Returns a video call, and whether it can be joined now. With a user token, only one of the user's own."""
+    """Returns a video call, and whether it can be joined now. With a user token or `X-User-Id`, the
+    user must be a participant."""
     return await _now(caller, _key(caller, booking_id))
 
 

@@ -36,7 +36,7 @@ router = APIRouter(
     generate_unique_id_function=by_name,
 )
 
-_SOURCE = (
+SOURCE_DESCRIPTION = (
     "How this is known: `observed` from a webhook, `reconciled` from a query to the provider, or `inferred` from other "
     "facts."
 )
@@ -57,7 +57,7 @@ class EvidenceOut(BaseModel):
     type: str | None = Field(description="The provider's event type. Null for a roll call.")
     sign: Sign = Field(description="What was observed.")
     at: Moment = Field(description="When it happened, by the provider's clock.")
-    received_at: Moment
+    received_at: Moment = Field(description="When this service received it.")
 
 
 _EVIDENCE_EXAMPLE: dict[str, Any] = {
@@ -96,7 +96,7 @@ class StayOut(BaseModel):
     joined_at: Moment
     left_at: Moment | None = Field(description="Null while the device is in the call.")
     present_seconds: int | None = Field(description="Null while the device is in the call.")
-    source: Source = Field(description=f"{_SOURCE} The weaker of `joined_source` and `left_source`.")
+    source: Source = Field(description=f"{SOURCE_DESCRIPTION} The weaker of `joined_source` and `left_source`.")
     joined_source: Source
     left_source: Source | None
     reason: str | None = Field(description="Why the person left, as reported by the provider.")
@@ -150,13 +150,15 @@ class JudgedOut(BaseModel):
         description="Null if there is no verdict, or none yet. See `rule` for the reason."
     )
     rule: Rule = Field(description="The rule that determined the verdict.")
-    present_seconds: int
-    present_minutes: int = Field(description="Rounded down.")
-    late_by_seconds: int
-    left_early_by_seconds: int
-    first_joined_at: Moment | None
+    present_seconds: int = Field(
+        description="Time in calls with at least one device, including time before the start and after the end."
+    )
+    present_minutes: int = Field(description="`present_seconds` in minutes, rounded down.")
+    late_by_seconds: int = Field(description="How long after the start the person joined, or 0.")
+    left_early_by_seconds: int = Field(description="How long before the end the person left, or 0.")
+    first_joined_at: Moment | None = Field(description="Null if the person never joined.")
     last_left_at: Moment | None = Field(description="Null while the person is in the call.")
-    source: Source | None = Field(description=f"{_SOURCE} The weakest source of all stays.")
+    source: Source | None = Field(description=f"{SOURCE_DESCRIPTION} The weakest source of all stays.")
     stays: list[SpanOut] = Field(description="Periods in the call on any device.")
 
 

@@ -70,11 +70,15 @@ class BookingIn(SessionIn):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    status: SessionStatus = SessionStatus.CONFIRMED
-    modality: Modality = Modality.VIRTUAL
+    status: SessionStatus = Field(
+        default=SessionStatus.CONFIRMED, description="People can only join bookings that are `confirmed`."
+    )
+    modality: Modality = Field(
+        default=Modality.VIRTUAL, description="`virtual` bookings take place on video, `physical` ones do not."
+    )
     starts_at: Moment
-    ends_at: Moment | None = None
-    duration_minutes: Minutes | None = None
+    ends_at: Moment | None = Field(default=None, description="Send either `ends_at` or `duration_minutes`.")
+    duration_minutes: Minutes | None = Field(default=None, description="Send either `ends_at` or `duration_minutes`.")
 
     @model_validator(mode="after")
     def _one_end(self) -> "BookingIn":
@@ -110,7 +114,9 @@ class BookingPatch(Shape):
     modality: Modality | None = None
     starts_at: Moment | None = None
     ends_at: Moment | None = None
-    duration_minutes: Minutes | None = None
+    duration_minutes: Minutes | None = Field(
+        default=None, description="Changes the end. Send either `ends_at` or `duration_minutes`."
+    )
     providers: Providers | None = None
     policy: PolicyIn | None = None
     metadata: Metadata | None = None
@@ -270,7 +276,7 @@ async def list_bookings(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> BookingPage:
-    """Returns the app's bookings by start time. With a user token, only those of the user."""
+    """Returns the app's bookings by start time. With a user token or `X-User-Id`, only those of the user."""
     found, following = await registration.list_sessions(
         caller.context,
         SessionKind.BOOKING,

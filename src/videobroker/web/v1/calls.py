@@ -76,7 +76,7 @@ class CallOut(BaseModel):
     )
     ended_at: Moment | None = Field(description="Null while the call is running.")
     ended_by: str | None = Field(description="The user who ended the call, if any.")
-    end_reason: EndReason | None
+    end_reason: EndReason | None = Field(description="Null while the call is running.")
     duration_seconds: int | None = Field(description="Whole seconds from start to end. Null while the call is running.")
     provider_call_ids: list[str] = Field(
         description="IDs of the call at the provider. 100ms creates a new session ID each time that people join an "
@@ -85,7 +85,7 @@ class CallOut(BaseModel):
     people: int = Field(description="How many different people have been in the call.")
     peak: int = Field(description="The highest number of people in the call at the same time.")
     present: int = Field(description="How many people are in the call now.")
-    first_joined_at: Moment | None
+    first_joined_at: Moment | None = Field(description="When the first person joined.")
     last_left_at: Moment | None = Field(description="Null while anyone is in the call.")
     settled: bool = Field(description="The call has ended, and its attendance is final.")
 

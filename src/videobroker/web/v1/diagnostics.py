@@ -33,7 +33,7 @@ class FindingOut(BaseModel):
 
     check: str
     verdict: CheckStatus
-    sentence: str
+    sentence: str = Field(description="What was found.")
     next_step: str | None = Field(description="A suggested fix. Null if there is no problem.")
 
 
@@ -66,7 +66,9 @@ class HeardOut(BaseModel):
 
     provider: ProviderName
     type: str = Field(description="The provider's event type.")
-    state: Literal["pending", "applied", "ignored"]
+    state: Literal["pending", "applied", "ignored"] = Field(
+        description="`pending`: not processed yet. `applied`: processed. `ignored`: see `note`."
+    )
     note: str | None = Field(description="Why the webhooks were ignored. Only with `ignored`.")
     count: int
     last_received_at: Moment
@@ -87,8 +89,8 @@ def finding_out(finding: CheckResult) -> FindingOut:
 
 @router.get("", summary="Run configuration checks", responses=described(*COMMON_PROBLEMS))
 async def read_diagnostics(caller: Examiner) -> Diagnostics:
-    """Runs the checks of `videobroker doctor` for this app: database, credentials, clock, template roles, and hosted
-    page."""
+    """Runs the checks of `videobroker doctor` for this app: database, provider credentials, clocks, template roles,
+    webhooks, and the ready-made call page."""
     findings = [*await check_database(caller.broker), *await check_app(caller.broker, caller.app)]
     return Diagnostics(healthy=is_healthy(findings), findings=[finding_out(finding) for finding in findings])
 

@@ -18,6 +18,7 @@ from videobroker.domain.tickets import MAX_ACTIVE_TICKETS_PER_PERSON
 from videobroker.domain.webhooks import Disabled, Operated
 from videobroker.providers.contract import Surface
 from videobroker.web.http.schemas import Moment
+from videobroker.web.v1.attendance import SOURCE_DESCRIPTION
 from videobroker.web.v1.events import EventFields
 
 
@@ -62,7 +63,7 @@ class IssuedData(EventData):
     provider: ProviderName
     surface: Surface
     role: str = Field(description="The role at the provider.")
-    guest: bool
+    guest: bool = Field(description="Whether the person is a guest.")
     token_id: str = Field(description="Identifies the token or the room code. Not a secret.")
     expires_at: Moment | None = Field(description="Null for a room code, which does not expire by itself.")
     provider_user_id: str | None = Field(
@@ -81,13 +82,13 @@ class DeniedData(EventData):
     decision: Literal["wait", "refuse"]
     reason: Reason
     role: str | None = Field(description="The person's role in your app. Null if they are not a participant.")
-    guest: bool
+    guest: bool = Field(description="Whether the person is a guest.")
 
 
 class LinkData(EventData):
     """An issued link."""
 
-    guest: bool
+    guest: bool = Field(description="Whether the person is a guest.")
     token_id: str = Field(description="Identifies the ticket. Not a secret.")
     expires_at: Moment = Field(description="At the time of the event. Changes when the session is rescheduled.")
     replayed: bool = Field(
@@ -99,7 +100,7 @@ class LinkData(EventData):
 class LinkRevokedData(EventData):
     """A revoked link."""
 
-    guest: bool
+    guest: bool = Field(description="Whether the person is a guest.")
     token_id: str = Field(description="Identifies the ticket, as in `link.issued`.")
     replaced_by: UUID | None = Field(
         default=None,
@@ -112,10 +113,10 @@ class LinkRevokedData(EventData):
 class StayData(EventData):
     """One device of a person in a call."""
 
-    call: UUID
+    call: UUID = Field(description="The ID of the call.")
     role: str | None = Field(description="The role at the provider.")
-    source: Source
-    joined_at: Moment
+    source: Source = Field(description=SOURCE_DESCRIPTION)
+    joined_at: Moment = Field(description="When the person joined.")
     provider_user_id: str | None = Field(
         default=None, description="The person's ID at the provider, if it is different from `user_id`."
     )
@@ -124,15 +125,15 @@ class StayData(EventData):
 class LeftData(StayData):
     """One device of a person that left a call."""
 
-    left_at: Moment | None
+    left_at: Moment | None = Field(description="When the person left. Null if they are in the call.")
     reason: str | None = Field(description="Why the person left, as reported by the provider.")
 
 
 class FormerStay(BaseModel):
     """A stay as it was reported before."""
 
-    joined_at: Moment
-    left_at: Moment | None
+    joined_at: Moment = Field(description="When the person joined.")
+    left_at: Moment | None = Field(description="When the person left. Null if they are in the call.")
 
 
 class CorrectedData(LeftData):
@@ -145,7 +146,7 @@ class CorrectedData(LeftData):
 class ReconciledData(EventData):
     """Observations that were learned from a query to the provider instead of its webhooks."""
 
-    call: UUID
+    call: UUID = Field(description="The ID of the call.")
     roll_call: UUID = Field(description="The ID of the query.")
     learned: dict[str, int] = Field(description="The number of new observations by kind.")
 
@@ -160,7 +161,7 @@ class EntryData(EventData):
     """A person's entry in the waiting room."""
 
     entry: UUID = Field(description="The ID for `POST .../lobby/{entry}/admit` and `.../deny`.")
-    guest: bool
+    guest: bool = Field(description="Whether the person is a guest.")
 
 
 class WaitingData(EntryData):
@@ -173,14 +174,14 @@ class MissingData(EventData):
     """A participant who did not join in time."""
 
     role: str = Field(description="The person's role in your app.")
-    starts_at: Moment
+    starts_at: Moment = Field(description="The scheduled start of the booking.")
     call: UUID | None = Field(description="The call that was running, if any.")
 
 
 class CallData(EventData):
     """A call."""
 
-    call: UUID
+    call: UUID = Field(description="The ID of the call.")
     provider: ProviderName
 
 
@@ -188,7 +189,7 @@ class EndedData(CallData):
     """A call that ended. Its numbers can still change until `call.settled`."""
 
     reason: EndReason
-    duration_seconds: int
+    duration_seconds: int = Field(description="Whole seconds from the start to the end of the call.")
     people: int = Field(description="How many different people were in the call.")
     peak: int = Field(description="The highest number of people in the call at the same time.")
 
@@ -200,16 +201,16 @@ class PresenceLine(BaseModel):
     provider_user_id: str | None = Field(
         default=None, description="The person's ID at the provider, if `user_id` is null."
     )
-    joined_at: Moment
-    left_at: Moment
-    present_seconds: int
+    joined_at: Moment = Field(description="When the person joined.")
+    left_at: Moment = Field(description="When the person left.")
+    present_seconds: int = Field(description="Seconds in the call, on any device.")
 
 
 class SettledData(EventData):
     """A call whose attendance is final."""
 
-    call: UUID
-    duration_seconds: int
+    call: UUID = Field(description="The ID of the call.")
+    duration_seconds: int = Field(description="Whole seconds from the start to the end of the call.")
     people: int = Field(description="How many different people were in the call.")
     peak: int = Field(description="The highest number of people in the call at the same time.")
     reconciled: bool = Field(description="Whether the provider confirmed the attendance.")
@@ -303,14 +304,14 @@ class RoomData(EventData):
 class DisabledData(EventData):
     """A webhook endpoint that was disabled."""
 
-    endpoint: UUID
+    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
     reason: Disabled
 
 
 class OperatedData(EventData):
     """An action of an operator in the console. `asked_by.operator` is the operator's name."""
 
-    endpoint: UUID
+    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
     action: Operated
     delivery: UUID | None = Field(description="The retried delivery. Null for other actions.")
     since: Moment | None = Field(description="The start of the replayed period. Null for other actions.")
@@ -376,7 +377,7 @@ class SettingsChangedData(SetUpData):
 class KeyData(SetUpData):
     """An API key."""
 
-    key: UUID
+    key: UUID = Field(description="The ID of the API key.")
     name: str
     scopes: list[str]
 
@@ -407,7 +408,7 @@ class TokenRulesData(SetUpData):
 class EndpointSetData(SetUpData):
     """The settings of a webhook endpoint."""
 
-    endpoint: UUID
+    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
     host: str = Field(description="The host of the URL, with the port if it has one.")
     types: list[EventType]
     ordered: bool
@@ -423,14 +424,14 @@ class EndpointChangedData(EndpointSetData):
 class SecretRotatedData(SetUpData):
     """A webhook endpoint with a new secret."""
 
-    endpoint: UUID
+    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
     overlap_seconds: int = Field(description="How long deliveries are also signed with the previous secret.")
 
 
 class EndpointRemovedData(SetUpData):
     """A webhook endpoint that was deleted."""
 
-    endpoint: UUID
+    endpoint: UUID = Field(description="The ID of the webhook endpoint.")
     host: str
 
 
@@ -608,7 +609,7 @@ def _kind_of(field: dict[str, Any], schema: dict[str, Any]) -> str:
     if field.get("type") == "array":
         return f"list of {_kind_of(field.get('items', {}), schema)}"
     if field.get("format") == "date-time":
-        return "moment"
+        return "time"
     return str(field.get("format") or field.get("type", "anything"))
 
 

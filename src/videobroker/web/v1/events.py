@@ -37,7 +37,7 @@ class AskedBy(BaseModel):
         description="The name of the operator who used the console or the command line. Otherwise null."
     )
     ticket_id: UUID | None = Field(description="The ID of the link whose ticket was used. Otherwise null.")
-    ip: str | None
+    ip: str | None = Field(description="The IP address of the client.")
     user_agent: str | None
 
 
@@ -47,10 +47,10 @@ class EventFields(BaseModel):
     id: UUID
     type: EventType
     occurred_at: Moment
-    session: SessionRef | None
+    session: SessionRef | None = Field(description="Null if the event is not about a session.")
     user_id: str | None = Field(description="The person that the event is about.")
     asked_by: AskedBy
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(description="Depends on the type. See the webhooks of this document.")
     cursor: str = Field(description="The position of the event in the journal. Use it to continue after this event.")
 
 

@@ -117,8 +117,8 @@ class GroupSummary(SessionSummaryOut):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SUMMARY_EXAMPLE]})
 
-    video_enabled: bool
-    cancelled: bool
+    video_enabled: bool = Field(description="Whether the group can meet on video.")
+    cancelled: bool = Field(description="Whether the group was canceled.")
 
 
 class GroupOut(GroupSummary, SessionOut):
@@ -204,7 +204,7 @@ async def list_groups(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> GroupPage:
-    """Returns the app's groups, oldest first. With a user token, only those of the user."""
+    """Returns the app's groups, oldest first. With a user token or `X-User-Id`, only those of the user."""
     found, following = await registration.list_sessions(
         caller.context,
         SessionKind.GROUP,

@@ -38,7 +38,7 @@ class LobbyEntryOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    entry: UUID
+    entry: UUID = Field(description="The ID to admit or deny the person with.")
     user_id: str
     display_name: str | None
     is_guest: bool
@@ -47,9 +47,9 @@ class LobbyEntryOut(BaseModel):
         description="`stranded` means that the person is waiting, but their client has not polled for 30 seconds. The "
         "next poll changes it back to `waiting`."
     )
-    asked_at: Moment
+    asked_at: Moment = Field(description="When the person asked to join.")
     seen_at: Moment = Field(description="When the person's client last polled.")
-    decided_at: Moment | None
+    decided_at: Moment | None = Field(description="When the person was admitted or denied.")
     decided_by: str | None = Field(
         description="The user ID of the host. Null if your backend decided, or if there is no decision yet."
     )

@@ -37,7 +37,7 @@ class RemovalOut(BaseModel):
     )
 
     user_id: str
-    banned: bool
+    banned: bool = Field(description="Whether the person is blocked from new credentials.")
     removed_at: Moment
     enforcement: Enforcement = Field(
         description="`done`: the provider enforced the removal as far as it can. `pending`: the provider could not be "
@@ -52,7 +52,7 @@ class ReadmissionOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "student-1", "was_banned": True}]})
 
     user_id: str
-    was_banned: bool
+    was_banned: bool = Field(description="Whether the person was blocked before the request.")
 
 
 router = SessionRouter("/{reference}/participants/{user_id}")

@@ -20,15 +20,15 @@ from videobroker.web.v1.session_schemas import (
 )
 
 PUT_DESCRIPTION = """\
-Returns 201 if it was created, and 200 if it existed. The request is idempotent: repeating it with the same body
-changes nothing, not even `updated_at`."""
+Returns 201 if the session was created, and 200 if it existed. The request is idempotent: repeating it with the same
+body changes nothing, not even `updated_at`."""
 PATCH_DESCRIPTION = """\
 Updates the given fields. The reference, the participants, and the room do not change. A user token needs one of the
 policy's `booking_roles`, and can only change the title, the schedule, and the status."""
-GET_DESCRIPTION = "Includes the first participants. To list all of them, use `GET .../participants`."
+GET_DESCRIPTION = "Returns the session with its first participants. To list all of them, use `GET .../participants`."
 CANCEL_DESCRIPTION = """\
-Ends the call, closes the room, and prevents anyone from joining. Canceling again has no effect. To reopen it, send
-`PUT` again. A user token needs one of the policy's `booking_roles`."""
+Ends the call, closes the room, and prevents anyone from joining. Canceling again has no effect. To reopen the
+session, send `PUT` again. A user token needs one of the policy's `booking_roles`."""
 
 PATCH_RESPONSES = described(*WRITE_PROBLEMS, "session_not_found", *ROLE_PROBLEMS)
 GET_RESPONSES = READ_RESPONSES
@@ -50,7 +50,7 @@ class SessionBody(Protocol):
 
 
 async def put_session(caller: Caller, key: SessionKey, body: SessionBody, response: Response) -> RegistrationResult:
-    """Register or replace a session, and set the status of the response."""
+    """Create or replace a session, and set the status of the response."""
     registered = await registration.register(caller.context, key, body.terms(), body.people())
     response.status_code = 201 if registered.created else 200
     return registered

@@ -89,7 +89,7 @@ class CallPersonOut(BaseModel):
         json_schema_extra={"examples": [{"uid": 1840273645, "display_name": "Ada", "is_host": True, "is_guest": False}]}
     )
 
-    uid: int
+    uid: int = Field(description="The Agora uid.")
     display_name: str = Field(description="The user ID if the participant has no display name.")
     is_host: bool
     is_guest: bool = Field(
@@ -165,7 +165,7 @@ class VisitOut(BaseModel):
     provider: ProviderName | None = Field(
         description="The provider of the session. When it changes, the session has moved: join again."
     )
-    call: RunningCall | None
+    call: RunningCall | None = Field(description="The running call, if any.")
     host_present: bool | None = Field(description="Whether a host is in the call. Null if it is unknown.")
     waiting: int | None = Field(
         description="How many people are waiting to be admitted. Only for hosts, with `waiting_room: admit`. To list "

@@ -61,7 +61,7 @@ class EndpointIn(Shape):
     )
 
     url: Url = Field(description="An HTTPS URL on the public internet.")
-    description: Description = ""
+    description: Description = Field(default="", description="A note for your own use.")
     types: Types = Field(
         default=[],
         description="The event types to send. If empty, all types except those about the configuration of the app, "
@@ -72,7 +72,7 @@ class EndpointIn(Shape):
         description="Deliver the events of a session one after the other: each event waits until the previous one was "
         "accepted.",
     )
-    enabled: StrictBool = True
+    enabled: StrictBool = Field(default=True, description="Whether events are sent to the endpoint.")
 
 
 class EndpointPatch(Shape):
@@ -137,7 +137,7 @@ class ReplayIn(Shape):
         json_schema_extra={"examples": [{"since": "2026-03-12T00:00:00Z", "until": "2026-03-13T00:00:00Z"}]}
     )
 
-    since: Moment
+    since: Moment = Field(description="Inclusive.")
     until: Moment = Field(description="Exclusive.")
     types: Types = Field(
         default=[], description="Only events of these types. If empty, all types that the endpoint receives."
@@ -168,10 +168,10 @@ class AttemptOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ATTEMPT]})
 
-    number: int
+    number: int = Field(description="Counts the attempts of the delivery, from 1.")
     at: Moment
     status: int | None = Field(description="The HTTP status. Null if there was no response.")
-    latency_ms: int
+    latency_ms: int = Field(description="Milliseconds until the response or the failure.")
     body: str = Field(description="The beginning of the response body.")
     error: str | None = Field(description="Why there was no response.")
     taken: bool = Field(description="Whether the endpoint accepted the event, with any 2xx status.")
@@ -199,7 +199,7 @@ class DeliveryOut(BaseModel):
     event: UUID = Field(description="The ID of the event. Sent as `webhook-id` in every attempt.")
     type: str
     state: DeliveryState
-    attempts: int
+    attempts: int = Field(description="The number of attempts so far.")
     next_at: Moment | None = Field(description="When the next attempt is made. Null if there is none.")
     created_at: Moment
 
