@@ -113,7 +113,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever watches a session looks often: a clock that a test moves wakes nobody up."""
-    monkeypatch.setattr(visits, "LOOK_AGAIN_SECONDS", 0.3)
+    monkeypatch.setattr(visits, "POLL_SECONDS", 0.3)
     monkeypatch.setattr(visits, "PAUSE_SECONDS", 0.1)
 
 

@@ -189,7 +189,7 @@ def test_a_retention_is_set_shown_and_given_up(videobroker: Here) -> None:
     videobroker.succeed(*retain, "--class", "credentials", "--days", "30")
     assert json.loads(videobroker.succeed(*retain, "--json").out) == [{"class": "credentials", "days": 30}]
     refused = videobroker(*retain, "--class", "journal", "--days", "30")
-    assert (refused.code, "stay for good" in refused.err) == (1, True)
+    assert (refused.code, "never removed" in refused.err) == (1, True)
     assert videobroker.succeed(*retain, "--class", "credentials", "--for-good").out == "Everything is stored forever.\n"
 
 

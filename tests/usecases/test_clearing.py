@@ -150,7 +150,7 @@ class TestWebhooksOfProviders:
     async def test_of_another_app_are_not_touched_and_more_than_one_transaction_takes_all_go(
         self, hooked: Tenant, other: Tenant, sandbox: Sandbox, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(cleanup, "AT_ONCE", 2)
+        monkeypatch.setattr(cleanup, "BATCH_ROWS", 2)
         await hooked.book()
         await meet(hooked, sandbox, "tutor-1", "student-1")
         count = len(await rows(hooked, "inbox"))

@@ -656,7 +656,7 @@ async def test_it_goes_on_as_time_passes(tutoring: Tenant, clock: MovableClock) 
 async def test_many_go_in_several_transactions_with_an_event_each(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "AT_ONCE", 4)
+    monkeypatch.setattr(retention, "BATCH_ROWS", 4)
     await write(tutoring, 10, ago=timedelta(days=40))
     await seal(tutoring)
     await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())

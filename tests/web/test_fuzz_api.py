@@ -56,7 +56,7 @@ def address(settings: Settings, database: str, session_clock: MovableClock) -> I
         for module in (stream, visits):
             patch.setattr(module, "LONGEST_SECONDS", 0.1)
         for source in (following, visiting):
-            patch.setattr(source, "LOOK_AGAIN_SECONDS", 0.1)
+            patch.setattr(source, "POLL_SECONDS", 0.1)
         with _served(settings, database, session_clock) as url:
             yield url
 

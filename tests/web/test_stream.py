@@ -21,7 +21,7 @@ from videobroker.domain.events import EventType, create_session_event
 from videobroker.domain.sessions import SessionKey, SessionKind
 from videobroker.storage.journal import journal
 from videobroker.storage.sessions import sessions
-from videobroker.usecases.journal.stream import LOOK_AGAIN_SECONDS
+from videobroker.usecases.journal.stream import POLL_SECONDS
 from videobroker.web.app import create_app
 from videobroker.web.v1 import stream
 
@@ -196,7 +196,7 @@ async def test_an_event_comes_soon(agora: Tenant, address: str) -> None:
             assert marks(await listener.next()) == [str(n)]
             took.append(loop.time() - began)
     # Who is not woken looks after two seconds; however busy the machine is, it is not so for each of ten.
-    assert min(took) < LOOK_AGAIN_SECONDS / 2
+    assert min(took) < POLL_SECONDS / 2
 
 
 async def test_what_happened_before_does_not_come_unless_it_is_asked_for(agora: Tenant, address: str) -> None:

@@ -1,4 +1,4 @@
-"""The access decision for one person at one session, looked up and made."""
+"""Loads a session for one person and decides whether they may join it now."""
 
 from datetime import datetime
 
@@ -24,71 +24,70 @@ from videobroker.usecases.context import RequestContext
 async def access(
     context: RequestContext, key: SessionKey, *, user_id: str | None, is_guest: bool = False
 ) -> AccessDecision:
-    """May this person enter now? Without a `user_id` the question is about any guest.
+    """Whether this person may join now; without a `user_id`, whether any guest may.
 
-    Nothing is changed; of somebody who waits to be let in, it is a sign that they still do.
+    Changes no decision. For a person in the waiting room, it counts as a heartbeat. Raises `SessionNotFound`.
     """
-    entrance = await load_join_context(context.broker, key, user_id)
+    join_context = await load_join_context(context.broker, key, user_id)
     decision = decide_access(
-        entrance.access_context(context.app),
-        person_of(context.app, entrance, is_guest=is_guest or user_id is None),
+        join_context.access_context(context.app),
+        person_of(context.app, join_context, is_guest=is_guest or user_id is None),
         context.now,
     )
-    await refresh_waiting_entry(context.broker, entrance, decision, now=context.now)
+    await refresh_waiting_entry(context.broker, join_context, decision, now=context.now)
     return decision
 
 
 async def refresh_waiting_entry(
-    broker: Broker, entrance: JoinContext, decision: AccessDecision, *, now: datetime
+    broker: Broker, join_context: JoinContext, decision: AccessDecision, *, now: datetime
 ) -> None:
-    """Write that somebody with an entry in the waiting room has given a sign, as far as they are kept there."""
-    entry = entrance.entry
+    """Record a heartbeat for a person who waits for admission. Does nothing if they have no entry, or need not wait."""
+    entry = join_context.entry
     if entry is None or not isinstance(decision, WaitDecision) or decision.reason is not Reason.WAITING_FOR_ADMISSION:
         return
-    session = entrance.session
+    session = join_context.session
     async with broker.store.transaction() as transaction:
         await lobby.refresh_entry(transaction, session.key.app_id, session.id, entry.user_id, now=now)
 
 
 async def load_join_context(broker: Broker, key: SessionKey, user_id: str | None) -> JoinContext:
-    """The session as this person finds it. Raises `SessionNotFound`."""
-    entrance = await broker.join_contexts.read(key, user_id)
-    if entrance is None:
+    """Load the session with what it stores about this person, in one round trip. Raises `SessionNotFound`."""
+    join_context = await broker.join_contexts.read(key, user_id)
+    if join_context is None:
         raise session_not_found(key)
-    return entrance
+    return join_context
 
 
 async def require_on_roster(broker: Broker, key: SessionKey, user_id: str) -> None:
-    """Raise `SessionNotFound` for everybody who is not on the roster: to them the session does not exist."""
-    entrance = await load_join_context(broker, key, user_id)
-    if entrance.participant is None:
+    """Raise `SessionNotFound` unless the person is a participant, so that others cannot find out that it exists."""
+    join_context = await load_join_context(broker, key, user_id)
+    if join_context.participant is None:
         raise session_not_found(key)
 
 
 def session_not_found(key: SessionKey) -> SessionNotFound:
-    """What is said of a session that does not exist, and of one that does not exist for whoever asks."""
+    """One error for sessions that do not exist and for those that the actor may not see: they must not differ."""
     return SessionNotFound(f"This app has no {key.label}. Register it with PUT first.")
 
 
-def person_of(app: App, entrance: JoinContext, *, is_guest: bool) -> AccessSubject:
-    """Who it is that stands there."""
-    participant = entrance.participant
+def person_of(app: App, join_context: JoinContext, *, is_guest: bool) -> AccessSubject:
+    participant = join_context.participant
     role = GUEST_ROLE if is_guest else participant.role if participant else None
-    providers = select_providers(app, entrance.session)
+    providers = select_providers(app, join_context.session)
     provider_role = app.provider_role(providers[0], role) if providers and role else None
-    state = None if entrance.entry is None else entrance.entry.state
+    state = None if join_context.entry is None else join_context.entry.state
     return AccessSubject(
         role=role,
         provider_role=provider_role,
         is_guest=is_guest,
-        removed=entrance.banned,
+        removed=join_context.banned,
         admitted=state is EntryState.ADMITTED,
         denied=state is EntryState.DENIED,
     )
 
 
 def denial(decision: WaitDecision | RefuseDecision, *, guest_id: str | None = None) -> AccessDenied:
-    """The decision as an error; a guest who has to wait is told who they are, for the next time."""
+    """The error for a decision. A guest who has to wait gets their `guest_id` in it, to send with the next attempt."""
     if isinstance(decision, RefuseDecision):
         return AccessDenied(explain_decision(decision), decision=decision)
     fields = {} if guest_id is None else {"guest_id": guest_id}

@@ -1,4 +1,4 @@
-"""Loads what an authorization needs, asks `domain/authorization.py`, and turns a denial into its error."""
+"""Loads the state for an authorization, decides with `domain/authorization.py`, and raises the error of a denial."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,45 +36,46 @@ _NO_SESSION = Membership(Relation.UNLISTED)
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """An actor who may, and the session as they find it."""
+    """The result of an authorization that succeeded, with the session that was loaded for it."""
 
-    entrance: JoinContext
+    join_context: JoinContext
     only_own: bool
-    """The actor sees only what is about themselves: `actor.user_id`."""
+    """The actor may see only data about `actor.user_id`."""
     person: Membership | None
-    """What the actor is to the session; None for actors who are not end users."""
+    """The actor's membership in the session; None for actors that are not end users."""
 
 
 async def require(
     context: RequestContext, key: SessionKey, action: Action, *, about: str | None = None, acting_for: str | None = None
 ) -> Authorized:
-    """Raise unless the actor may perform the action on the session. It costs one round trip.
+    """Raise unless the actor may perform the action on the session. Takes one round trip.
 
     A backend that acts for a user (`acting_for`) sees only sessions in which that user is a participant. Raises
     `SessionNotFound`, `ScopeMissing`, `RoleMayNot`, `NotYourself`, `AccessDenied`.
     """
-    entrance = await load_join_context(context.broker, key, context.actor.user_id or acting_for)
-    if context.actor.user_id is None and acting_for is not None and entrance.participant is None:
+    join_context = await load_join_context(context.broker, key, context.actor.user_id or acting_for)
+    if context.actor.user_id is None and acting_for is not None and join_context.participant is None:
         raise session_not_found(key)
-    return require_at(context, entrance, action, about=about)
+    return require_at(context, join_context, action, about=about)
 
 
 def require_at(
-    context: RequestContext, entrance: JoinContext, action: Action, *, about: str | None = None
+    context: RequestContext, join_context: JoinContext, action: Action, *, about: str | None = None
 ) -> Authorized:
-    """Like `require`, for a session that was loaded for `actor.user_id`."""
-    policy = context.app.policy_for(entrance.session.terms.policy)
-    person = membership_at(context, entrance) if context.actor.user_id is not None else None
+    """Like `require`, for a session that was already loaded for `actor.user_id`. Takes no round trip."""
+    policy = context.app.policy_for(join_context.session.terms.policy)
+    person = membership_at(context, join_context) if context.actor.user_id is not None else None
     allowed = _required(
-        authorize(context.actor, action, policy=policy, person=person or _NO_SESSION, about=about), entrance.session.key
+        authorize(context.actor, action, policy=policy, person=person or _NO_SESSION, about=about),
+        join_context.session.key,
     )
-    return Authorized(entrance, allowed.only_own, person)
+    return Authorized(join_context, allowed.only_own, person)
 
 
 async def require_in(
     context: RequestContext, transaction: UnitOfWork, session: Session, action: Action, *, about: str | None = None
 ) -> Permit:
-    """Like `require`, inside a transaction that has locked the session: no one is blocked or admitted meanwhile."""
+    """Like `require`, in a transaction that has locked the session, so that no block or admission can interfere."""
     policy = context.app.policy_for(session.terms.policy)
     person = _NO_SESSION
     if context.actor.user_id is not None:
@@ -91,28 +92,28 @@ async def require_in(
 
 
 def require_new(context: RequestContext, key: SessionKey, role: str | None) -> None:
-    """Raise unless the actor may create a session in which they have this app role."""
+    """Raise unless the actor may create a session in which they have this app role (None: no role)."""
     policy = context.app.own_policy
     person = determine_membership(policy, role)
     _required(authorize(context.actor, Action.CREATE_SESSION, policy=policy, person=person), key)
 
 
 def require_scope(actor: Actor, action: Action) -> None:
-    """Raise `ScopeMissing` for a key, or a ticket that a key issued, without the scope for the action."""
+    """Raise `ScopeMissing` if the key, or the key that issued the ticket, lacks the scope for the action."""
     rule = RULES[action]
     if lacks_scope(actor, action):
         raise _error(Denial(DenialReason.SCOPE_MISSING, rule.scope), None)
 
 
 def require_for_app(actor: Actor, action: Action) -> None:
-    """Raise unless the actor may perform an action that is about the app as a whole. Raises `ScopeMissing`."""
-    denied = authorize_app(actor, action)
-    if isinstance(denied, Denial):
-        raise _error(denied, None)
+    """Raise `ScopeMissing` unless the actor may perform an action on the app as a whole."""
+    denial = authorize_app(actor, action)
+    if isinstance(denial, Denial):
+        raise _error(denial, None)
 
 
 def require_among(actor: Actor, *user_ids: str) -> None:
-    """Raise `NotYourself` for an end user who is none of these people."""
+    """Raise `NotYourself` for an end user who is not among these people."""
     if actor.user_id is not None and actor.user_id not in user_ids:
         raise _error(Denial(DenialReason.NOT_YOURSELF), None)
 
@@ -120,7 +121,7 @@ def require_among(actor: Actor, *user_ids: str) -> None:
 async def visible(
     context: RequestContext, transaction: UnitOfWork, found: Sequence[Session]
 ) -> dict[SessionId, SessionView]:
-    """Which of these sessions the actor may see, and how much of them. It costs an end user three round trips."""
+    """The sessions that the actor may see, with the view of each. Takes three round trips for an end user, or none."""
     ids = [session.id for session in found]
     if context.actor.user_id is None:
         return dict.fromkeys(ids, FULL_VIEW)
@@ -142,19 +143,19 @@ async def visible(
 
 
 def view_at(context: RequestContext, authorized: Authorized) -> SessionView:
-    """How much of the session that was loaded for the actor they see."""
-    policy = context.app.policy_for(authorized.entrance.session.terms.policy)
+    """The actor's view of the session. It must have been loaded for the actor."""
+    policy = context.app.policy_for(authorized.join_context.session.terms.policy)
     return limit_view(context.actor, policy=policy, person=authorized.person or _NO_SESSION)
 
 
-def membership_at(context: RequestContext, entrance: JoinContext) -> Membership:
-    """What the actor, an end user, is to the session that was loaded for them."""
+def membership_at(context: RequestContext, join_context: JoinContext) -> Membership:
+    """The membership of an end user in the session that was loaded for them."""
     return determine_membership(
-        context.app.policy_for(entrance.session.terms.policy),
-        None if entrance.participant is None else entrance.participant.role,
+        context.app.policy_for(join_context.session.terms.policy),
+        None if join_context.participant is None else join_context.participant.role,
         is_guest=context.actor.is_guest,
-        is_blocked=entrance.banned,
-        entry=entrance.entry,
+        is_blocked=join_context.banned,
+        entry=join_context.entry,
     )
 
 
@@ -172,13 +173,13 @@ _REFUSALS = {
 }
 
 
-def _error(denied: Denial, key: SessionKey | None) -> BrokerError:
-    match denied.reason:
-        case DenialReason.SCOPE_MISSING if denied.scope is not None:
-            meaning = SCOPE_DESCRIPTIONS[denied.scope]
+def _error(denial: Denial, key: SessionKey | None) -> BrokerError:
+    match denial.reason:
+        case DenialReason.SCOPE_MISSING if denial.scope is not None:
+            meaning = SCOPE_DESCRIPTIONS[denial.scope]
             return ScopeMissing(
-                f"This credential may not {meaning}. Use an API key with the scope `{denied.scope}`.",
-                scope=denied.scope.value,
+                f"This credential may not {meaning}. Use an API key with the scope `{denial.scope}`.",
+                scope=denial.scope.value,
             )
         case DenialReason.NOT_YOURSELF:
             return NotYourself("An end user may do this only for themselves. Leave `user_id` out, or send your own.")

@@ -22,7 +22,7 @@ class RequestContext(Struct):
     app: App
     actor: Actor
     now: datetime
-    """Read once, so that one request decides and records everything at one moment."""
+    """Read once, so that all decisions and records of a request have one time."""
 
     @classmethod
     def for_system(cls, broker: Broker, app: App, now: datetime) -> Self:
@@ -30,16 +30,15 @@ class RequestContext(Struct):
         return cls(broker, app, Actor(app.id), now)
 
     def at(self, now: datetime) -> Self:
-        """This context at a later moment, for requests that stay open."""
+        """This context at a later time, for requests that stay open."""
         return replace(self, now=now)
 
     @property
     def store(self) -> Store:
-        """The database of the service."""
         return self.broker.store
 
     def provider(self, name: ProviderName) -> Provider:
-        """The app's provider of this name. Raises `ProviderNotConfigured`."""
+        """Raises `ProviderNotConfigured`."""
         return self.broker.provider(self.app, name)
 
     def event(
@@ -50,5 +49,5 @@ class RequestContext(Struct):
         user_id: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> Event:
-        """A new event about the session, by this actor at this time. It is not recorded yet."""
+        """Create an event about the session, by this actor and at this time, without recording it."""
         return create_session_event(session, event_type, actor=self.actor, now=self.now, user_id=user_id, data=data)

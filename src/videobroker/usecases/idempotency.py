@@ -17,14 +17,12 @@ from videobroker.storage.idempotency import ANSWER_TTL, StoredAnswer
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request."""
-
     status: int
     body: Mapping[str, Any] = field(repr=False)
     credential: CredentialGrant | None = None
-    """What the credential in the body was issued for; None for a body without one."""
+    """What the credential in the body was issued for; None if the body has none."""
     expires_at: datetime | None = None
-    """When the body becomes useless, if that is known."""
+    """When the credential in the body expires, if that is known."""
     replayed: bool = False
 
 
@@ -39,11 +37,11 @@ class KeyedRequest:
 
     app_id: AppId
     key: str
-    """Unique to the caller: a key that two callers choose belongs to two requests."""
+    """Includes the caller, so that two callers with equal keys have two requests."""
     fingerprint: bytes
-    """Differs for requests that differ."""
+    """Digest of the request, to detect another request under this key."""
     user_id: str | None
-    """The person that the answer is about."""
+    """The person that the answer is about. An erasure deletes the answer."""
 
 
 async def once(
@@ -54,16 +52,16 @@ async def once(
     revalidate: Revalidate,
     now: datetime,
 ) -> Answer:
-    """The answer to a request with an idempotency key: produced now, or the stored one if it is still valid.
+    """Run `produce` once per idempotency key, and replay the stored answer afterwards.
 
-    `revalidate` runs before a stored answer is returned. A stale answer is replaced by a new one under the same key.
-    Only answers are stored; an error leaves the key free, so that the request can be repeated when its cause is gone.
-    The same goes for an answer that could not be stored because the database went away right after the work. Raises
-    `IdempotencyKeyReused` for another request under the same key, and `RequestInFlight` while the first one runs.
+    `revalidate` runs before a stored answer is returned; a stale answer is replaced by a new one. Errors are not
+    stored: they release the key, and the request can be repeated. If the database fails after `produce` and before the
+    answer is stored, a repeated request runs `produce` again. Raises `IdempotencyKeyReused` for another request with
+    the same key, and `RequestInFlight` while the first one runs.
     """
     holder = uuid4()
     async with broker.store.transaction() as transaction:
-        known = await idempotency.claim(
+        stored = await idempotency.claim(
             transaction,
             request.app_id,
             request.key,
@@ -71,16 +69,16 @@ async def once(
             holder=holder,
             user_id=request.user_id,
         )
-    if known is not None:
-        stored = _stored_answer(broker, known, request.fingerprint)
-        body = await revalidate(stored)
+    if stored is not None:
+        answer = _stored_answer(broker, stored, request.fingerprint)
+        body = await revalidate(answer)
         if body is not None:
-            return Answer(stored.status, body, replayed=True)
-        await _take_over(broker, request, version=known.holder, holder=holder)
-    return await _produced(broker, request, produce, holder=holder, now=now)
+            return Answer(answer.status, body, replayed=True)
+        await _take_over(broker, request, version=stored.holder, holder=holder)
+    return await _produce(broker, request, produce, holder=holder, now=now)
 
 
-async def _produced(
+async def _produce(
     broker: Broker, request: KeyedRequest, produce: Callable[[], Awaitable[Answer]], *, holder: UUID, now: datetime
 ) -> Answer:
     try:
@@ -109,15 +107,15 @@ def _useful_for(answer: Answer, now: datetime) -> timedelta:
     return ANSWER_TTL if answer.expires_at is None else answer.expires_at - now
 
 
-def _stored_answer(broker: Broker, known: StoredAnswer, fingerprint: bytes) -> Answer:
-    if known.fingerprint != fingerprint:
+def _stored_answer(broker: Broker, stored: StoredAnswer, fingerprint: bytes) -> Answer:
+    if stored.fingerprint != fingerprint:
         raise IdempotencyKeyReused(
             "This Idempotency-Key was used for another request. Use a new key for a new request."
         )
-    if known.status is None or known.sealed_answer is None:
+    if stored.status is None or stored.sealed_answer is None:
         raise _in_flight()
-    grant = None if known.credential is None else CredentialGrant.from_json(known.credential)
-    return Answer(known.status, broker.secret_box.decrypt(known.sealed_answer), credential=grant)
+    grant = None if stored.credential is None else CredentialGrant.from_json(stored.credential)
+    return Answer(stored.status, broker.secret_box.decrypt(stored.sealed_answer), credential=grant)
 
 
 async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, holder: UUID) -> None:
@@ -128,7 +126,7 @@ async def _take_over(broker: Broker, request: KeyedRequest, *, version: UUID, ho
 
 
 def _in_flight() -> RequestInFlight:
-    return RequestInFlight("The first request with this key is still running. Ask again.", retry_after=1)
+    return RequestInFlight("The first request with this key is still running. Try again.", retry_after=1)
 
 
 def _renewal(broker: Broker, request: KeyedRequest, holder: UUID) -> Callable[[], Awaitable[None]]:

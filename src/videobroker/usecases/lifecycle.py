@@ -1,4 +1,4 @@
-"""Sees to what falls due for a session by the passing of time: closing, missing people, verdicts."""
+"""Time-driven session lifecycle: closes calls and rooms, reports no-shows, finalizes verdicts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,14 +32,14 @@ from videobroker.usecases.attendance.reconciliation import (
 )
 from videobroker.usecases.attendance.verdicts import who_is_missing, write_verdicts
 from videobroker.usecases.calls.calls import end_open_call
-from videobroker.usecases.calls.rooms import TRY_AGAIN, can_close, close_former_rooms, close_room
+from videobroker.usecases.calls.rooms import RETRY_DELAY, can_close, close_former_rooms, close_room
 from videobroker.usecases.context import RequestContext
 
-LONGEST_PAUSE = timedelta(hours=1)
-LOOKS_BACK = timedelta(hours=12)
-"""People with a room code may have come so long before the start."""
-ROUNDS = 8
-"""No session has more errands at one time."""
+MAX_RETRY_DELAY = timedelta(hours=1)
+PRESENCE_LOOKBACK = timedelta(hours=12)
+"""How long before the start presence is read: room codes open the room at any time."""
+MAX_STEPS_PER_RUN = 8
+"""More than a session can have due at one time."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,39 +52,39 @@ class _Snapshot:
     session: Session
     call: Call | None
     room: Room | None
-    affairs: LifecycleState
+    state: LifecycleState
 
 
 async def run_due_steps(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> list[LifecycleStep]:
-    """Do what is due for a session, and write when to look again; what was done.
+    """Run the due steps of a session, and store when the next one is due. Returns the steps that were run.
 
-    Safe to repeat, and safe to be cut off anywhere: what is due follows from what is stored.
+    Idempotent, and safe to interrupt at any point: due steps are computed from stored state.
     """
     done: list[LifecycleStep] = []
-    put_off: dict[LifecycleStep, datetime] = {}
-    again_at = await _close_former_rooms(broker, app_id, session_id, now=now)
-    for _ in range(ROUNDS):
+    postponed: dict[LifecycleStep, datetime] = {}
+    retry_at = await _close_former_rooms(broker, app_id, session_id, now=now)
+    for _ in range(MAX_STEPS_PER_RUN):
         async with broker.store.transaction() as transaction:
             snapshot = await _snapshot(transaction, broker, app_id, session_id, now)
             if snapshot is None:
                 return done
-            dues = [each for each in list_due_steps(snapshot.affairs) if each.step not in put_off]
-            due = next((each for each in dues if each.at <= now), None)
+            steps = [step for step in list_due_steps(snapshot.state) if step.step not in postponed]
+            due = next((step for step in steps if step.at <= now), None)
             if due is None:
-                moments = [*put_off.values(), *(each.at for each in dues), *([] if again_at is None else [again_at])]
-                await sessions.set_next_step_at(transaction, app_id, session_id, min(moments, default=None))
+                times = [*postponed.values(), *(step.at for step in steps), *([] if retry_at is None else [retry_at])]
+                await sessions.set_next_step_at(transaction, app_id, session_id, min(times, default=None))
                 return done
         done.append(due.step)
         if not await _run_step(snapshot, due):
-            # The others must not wait for it.
-            put_off[due.step] = now + _pause(due, now)
+            # A step that fails must not delay the others.
+            postponed[due.step] = now + _retry_delay(due, now)
     return done
 
 
 async def _close_former_rooms(
     broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime
 ) -> datetime | None:
-    """Close the rooms that the session has left; when to try again, where the provider could not be reached."""
+    """Close the session's earlier rooms. Returns when to retry if the provider could not be reached."""
     async with broker.store.transaction() as transaction:
         if not await rooms.former_rooms_of(transaction, app_id, session_id):
             return None
@@ -96,13 +96,13 @@ async def _close_former_rooms(
         await close_former_rooms(RequestContext.for_system(broker, app, now), session)
     except ProviderError as error:
         log.warning("room.former_close_failed", session_id=str(session_id), error=error.code)
-        return now + TRY_AGAIN
+        return now + RETRY_DELAY
     return None
 
 
-def _pause(due: DueStep, now: datetime) -> timedelta:
-    """The longer something could not be done, the more seldom it is tried."""
-    return min(max((now - due.at) / 4, TRY_AGAIN), LONGEST_PAUSE)
+def _retry_delay(due: DueStep, now: datetime) -> timedelta:
+    """A quarter of the time since the step was due, so that retries become less frequent."""
+    return min(max((now - due.at) / 4, RETRY_DELAY), MAX_RETRY_DELAY)
 
 
 async def _snapshot(
@@ -113,12 +113,12 @@ async def _snapshot(
     if app is None or session is None:
         return None
     context = RequestContext.for_system(broker, app, now)
-    held = await calls.newest_of_session(transaction, app_id, session_id)
-    call = next((call for call in held if call.ended_at is None), None)
+    session_calls = await calls.newest_of_session(transaction, app_id, session_id)
+    call = next((call for call in session_calls if call.ended_at is None), None)
     found = await rooms.find(transaction, app_id, session_id)
     room = next((room for room in found if room.provider is session.provider), None)
-    last_ended = max((call.ended_at for call in held if call.ended_at is not None), default=None)
-    affairs = LifecycleState(
+    last_ended = max((call.ended_at for call in session_calls if call.ended_at is not None), default=None)
+    state = LifecycleState(
         access=build_access_context(app, session, call_running=call is not None),
         is_closed=session.terms.is_closed,
         created_at=session.created_at,
@@ -132,18 +132,18 @@ async def _snapshot(
         no_shows_reported_for=session.no_shows_reported_for,
         concluded=session.concluded_at is not None,
     )
-    return _Snapshot(context, session, call, room, affairs)
+    return _Snapshot(context, session, call, room, state)
 
 
 async def _quiet_since(transaction: UnitOfWork, app: App, session: Session, call: Call) -> datetime:
-    """Since when nobody has been in the call, nor got credentials for it: who has them may be on the way."""
+    """When the last person left or got credentials, whichever is later: a person with credentials may be joining."""
     last_left_at = call.attendance.last_left_at or call.started_at
     issued_at = await identities.last_issued_at(transaction, app.id, session.id, user_id=None, since=call.started_at)
     return max(last_left_at, issued_at or call.started_at)
 
 
 async def _run_step(snapshot: _Snapshot, due: DueStep) -> bool:
-    """Run one errand; False when it has to be tried again later."""
+    """Run one step; False if it has to be retried later."""
     log.info("lifecycle.step_started", step=due.step, session_id=str(snapshot.session.id), reason=due.reason)
     match due.step:
         case LifecycleStep.CLOSE:
@@ -157,46 +157,46 @@ async def _run_step(snapshot: _Snapshot, due: DueStep) -> bool:
 async def _close(snapshot: _Snapshot, due: DueStep) -> bool:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
-    if snapshot.call is not None and snapshot.affairs.present == 0:
-        # Somebody may be in it of whom we have heard, or would hear if we asked: nobody is thrown out by mistake.
+    if snapshot.call is not None and snapshot.state.present == 0:
+        # Unprocessed webhooks or the provider may know of people in the call. Do not disconnect them by mistake.
         await process_session(broker, app.id, session.id, now=now)
         await reconcile_call(broker, app.id, session.id, snapshot.call.id, now=now)
     async with broker.store.transaction() as transaction:
-        # What was due may have changed since we looked: a new start, another reschedule.
-        again = await _snapshot(transaction, broker, app.id, session.id, now)
-        if again is None or due.step not in {each.step for each in list_due_steps(again.affairs) if each.at <= now}:
+        # The session may have been rescheduled, or the call joined again, since the snapshot.
+        current = await _snapshot(transaction, broker, app.id, session.id, now)
+        if current is None or due.step not in {each.step for each in list_due_steps(current.state) if each.at <= now}:
             return True
         await end_open_call(
-            again.context,
+            current.context,
             transaction,
-            again.session,
+            current.session,
             by=None,
             reason=due.reason or EndReason.REQUESTED,
-            at=_end_of_call(again, due),
+            at=_end_of_call(current, due),
         )
-    await close_room(again.context, again.session)
+    await close_room(current.context, current.session)
     async with broker.store.transaction() as transaction:
         after = await _snapshot(transaction, broker, app.id, session.id, now)
-    return after is None or not after.affairs.room_closing
+    return after is None or not after.state.room_closing
 
 
 def _end_of_call(snapshot: _Snapshot, due: DueStep) -> datetime:
-    """When the call was over: with the last person in it, or when the window closed if nobody knows of persons."""
+    """When the last person left; without evidence of people, when the step became due. Never in the future."""
     call, now = snapshot.call, snapshot.context.now
-    if call is None or snapshot.affairs.present is None:
+    if call is None or snapshot.state.present is None:
         return min(due.at, now)
-    if snapshot.affairs.present == 0 and call.attendance.last_left_at is not None:
+    if snapshot.state.present == 0 and call.attendance.last_left_at is not None:
         return min(call.attendance.last_left_at, now)
-    return min(due.at, now) if snapshot.affairs.present == 0 else now
+    return min(due.at, now) if snapshot.state.present == 0 else now
 
 
 async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
     starts_at = session.terms.starts_at
-    told = await _reconcile_calls(snapshot)
-    if told is ReconciliationOutcome.SILENT and now < due.at + GIVE_UP_AFTER:
-        # A lost webhook must not make somebody absent.
+    outcome = await _reconcile_calls(snapshot)
+    if outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER:
+        # A lost webhook must not make a participant a no-show.
         return False
     async with broker.store.transaction() as transaction:
         locked = await sessions.lock_by_id(transaction, app.id, session.id)
@@ -204,7 +204,7 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
             return True
         if locked.no_shows_reported_for == starts_at:
             return True
-        confirmed = told is ReconciliationOutcome.ANSWERED
+        confirmed = outcome is ReconciliationOutcome.ANSWERED
         missing, evidence = await who_is_missing(transaction, app, locked, confirmed=confirmed)
         data = {"starts_at": rfc3339(starts_at), "call": snapshot.call and str(snapshot.call.id)}
         if evidence:
@@ -225,33 +225,37 @@ async def _report_no_shows(snapshot: _Snapshot, due: DueStep) -> bool:
 
 
 async def _reconcile_calls(snapshot: _Snapshot) -> ReconciliationOutcome:
-    """Ask about every call that is not settled; where there was none, about the room."""
+    """Reconcile every call that is not settled; without any call, the room."""
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
     async with broker.store.transaction() as transaction:
-        held = await calls.newest_of_session(transaction, app.id, session.id)
-    if not held:
-        since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - LOOKS_BACK
+        session_calls = await calls.newest_of_session(transaction, app.id, session.id)
+    if not session_calls:
+        since = session.created_at if session.terms.starts_at is None else session.terms.starts_at - PRESENCE_LOOKBACK
         return await reconcile_room(broker, app.id, session.id, since=since, now=now)
-    told = [
-        await reconcile_call(broker, app.id, session.id, call.id, now=now) for call in held if call.settled_at is None
+    outcomes = [
+        await reconcile_call(broker, app.id, session.id, call.id, now=now)
+        for call in session_calls
+        if call.settled_at is None
     ]
-    return ReconciliationOutcome.SILENT if ReconciliationOutcome.SILENT in told else ReconciliationOutcome.ANSWERED
+    if ReconciliationOutcome.UNAVAILABLE in outcomes:
+        return ReconciliationOutcome.UNAVAILABLE
+    return ReconciliationOutcome.ANSWERED
 
 
 async def _conclude(snapshot: _Snapshot, due: DueStep) -> bool:
     context, session = snapshot.context, snapshot.session
     broker, app, now = context.broker, context.app, context.now
-    told = await _reconcile_calls(snapshot)
+    outcome = await _reconcile_calls(snapshot)
     async with broker.store.transaction() as transaction:
         locked = await sessions.lock_by_id(transaction, app.id, session.id)
         if locked is None or locked.terms != session.terms or locked.concluded_at is not None:
             return True
-        open_yet = [
+        unsettled = [
             call for call in await calls.newest_of_session(transaction, app.id, session.id) if call.settled_at is None
         ]
-        if open_yet or (told is ReconciliationOutcome.SILENT and now < due.at + GIVE_UP_AFTER):
+        if unsettled or (outcome is ReconciliationOutcome.UNAVAILABLE and now < due.at + GIVE_UP_AFTER):
             return False
         await lobby.delete_entries_of_session(transaction, app.id, session.id)
-        await write_verdicts(transaction, app, locked, confirmed=told is ReconciliationOutcome.ANSWERED, now=now)
+        await write_verdicts(transaction, app, locked, confirmed=outcome is ReconciliationOutcome.ANSWERED, now=now)
     return True

@@ -1,4 +1,4 @@
-"""Sessions and their rosters, as the app wants them."""
+"""Registers, changes, and lists sessions and their participants."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -60,10 +60,10 @@ LONGEST_ROSTER = 10_000
 async def register(
     context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant] | None
 ) -> RegistrationResult:
-    """Register a session, or replace what was registered under its reference.
+    """Create a session, or replace the one with its reference.
 
-    `people` replaces the roster; None leaves it as it is. The same terms and people again change nothing: no event,
-    no new version. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`.
+    `people` replaces the roster; None leaves it unchanged. Equal terms and people change nothing: no event is recorded,
+    and the version stays. Raises `UnknownProvider`, `RoleNotMapped`, `DuplicateParticipant`, `InvalidInput`.
     """
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people or ())
@@ -79,10 +79,7 @@ async def register(
 async def register_new(
     context: RequestContext, key: SessionKey, terms: SessionTerms, people: Sequence[Participant]
 ) -> RegistrationResult | None:
-    """Register a session under a reference that nothing has yet; None, and no change, when something has it.
-
-    Raises whatever `register` raises.
-    """
+    """Create a session; returns None, and changes nothing, if its reference is taken. Raises what `register` raises."""
     check_terms(context.app, terms)
     check_people(context.app, select_requested_providers(context.app, terms), people)
     async with context.store.transaction() as transaction:
@@ -98,7 +95,7 @@ async def _add(
 ) -> RegistrationResult | None:
     require_may_create(context, key.kind, terms, people)
     session = Session(SessionId(uuid7(context.now)), key, terms, None, 1, context.now, context.now)
-    if not await sessions.add(transaction, session, attend_at=_first_due(context.app, session)):
+    if not await sessions.add(transaction, session, attend_at=_first_step_at(context.app, session)):
         return None
     await sessions.upsert_participants(transaction, context.app.id, session.id, people)
     await record(transaction, _about(context, session, EventType.SESSION_REGISTERED))
@@ -108,7 +105,7 @@ async def _add(
 def require_may_create(
     context: RequestContext, kind: SessionKind, terms: SessionTerms, people: Sequence[Participant]
 ) -> None:
-    """Raise unless the actor may create such a session: end users need a booking role in it, under the app's policy."""
+    """Raise unless the actor may create this session. End users need one of the policy's booking roles in it."""
     require_among(context.actor, *(person.user_id for person in people))
     own = [person.role for person in people if person.user_id == context.actor.user_id]
     require_new(context, SessionKey(context.app.id, kind, ""), own[0] if own else None)
@@ -119,7 +116,7 @@ def require_may_create(
 async def amend(
     context: RequestContext, key: SessionKey, amendment: Callable[[SessionTerms], SessionTerms]
 ) -> RegistrationResult:
-    """Change some of a session's terms. Raises `SessionNotFound`, and whatever `register` raises about terms."""
+    """Change the terms of a session under its lock. Raises `SessionNotFound`, and errors of terms as `register`."""
     async with context.store.transaction() as transaction:
         registered = await _change(context, transaction, key, amendment, None)
     await _close_room_if_over(context, registered)
@@ -127,7 +124,7 @@ async def amend(
 
 
 async def cancel(context: RequestContext, key: SessionKey) -> RegistrationResult:
-    """Cancel a session: nobody is admitted any more, the call ends, the room is shut. Cancelling twice is the same."""
+    """Cancel a session: joins are refused, the call ends, and the room is closed. Idempotent."""
     return await amend(context, key, lambda terms: replace(terms, status=SessionStatus.CANCELLED))
 
 
@@ -164,7 +161,7 @@ async def _change(
     if reason is not None:
         await lobby.delete_entries_of_session(transaction, context.app.id, session.id)
         await end_open_call(context, transaction, changed, by=None, reason=reason)
-    await record(transaction, _about(context, changed, _kind_of_change(session, changed)))
+    await record(transaction, _about(context, changed, _change_event_type(session, changed)))
     read_back = await _read_back(transaction, changed, own_user_id=context.actor.user_id)
     read_back = replace(read_back, view=_view_of_change(context, read_back))
     return replace(read_back, changed=True, closes=reason is not None)
@@ -185,7 +182,7 @@ async def _read_back(transaction: UnitOfWork, session: Session, *, own_user_id: 
 
 
 def _view_of_change(context: RequestContext, registered: RegistrationResult) -> SessionView:
-    """What an actor who changed the session sees of it: a key sees what it wrote, also without `sessions:read`."""
+    """The view in the response to a change. A key sees what it wrote, even without the scope `sessions:read`."""
     if context.actor.user_id is None:
         return FULL_VIEW
     policy, own = context.app.policy_for(registered.session.terms.policy), registered.own
@@ -195,21 +192,23 @@ def _view_of_change(context: RequestContext, registered: RegistrationResult) -> 
 
 
 def _changes_details(before: SessionTerms, after: SessionTerms) -> bool:
-    """Whether more than the title, the schedule, and the status changes."""
+    """Whether anything but the title, the schedule, and the status changes."""
     same = replace(after, title=before.title, starts_at=before.starts_at, ends_at=before.ends_at, status=before.status)
     return not _are_equal_terms(same, before)
 
 
-def _first_due(app: App, session: Session) -> datetime | None:
-    door = build_access_context(app, session, call_running=False)
-    dues = list_due_steps(
-        LifecycleState(access=door, is_closed=False, created_at=session.created_at, changed_at=session.updated_at)
+def _first_step_at(app: App, session: Session) -> datetime | None:
+    access_context = build_access_context(app, session, call_running=False)
+    steps = list_due_steps(
+        LifecycleState(
+            access=access_context, is_closed=False, created_at=session.created_at, changed_at=session.updated_at
+        )
     )
-    return dues[0].at if dues else None
+    return steps[0].at if steps else None
 
 
 def _reason_to_close(context: RequestContext, session: Session, after: SessionTerms) -> EndReason | None:
-    """Why the call ends and the room is shut with this change; None when they may go on."""
+    """Why this change ends the call and closes the room; None if they go on."""
     if after.is_closed:
         return EndReason.SESSION_CLOSED
     had_opened = has_opened(build_access_context(context.app, session, call_running=False), context.now)
@@ -220,7 +219,7 @@ def _reason_to_close(context: RequestContext, session: Session, after: SessionTe
 
 
 async def _check_terms_change(transaction: UnitOfWork, app: App, session: Session, terms: SessionTerms) -> None:
-    """Only what is new has to fit what the app has now: an app that changed its setup can still cancel."""
+    """Check only changed terms, so that a session can be cancelled although the app's setup changed."""
     check_schedule(terms)
     providers = select_providers(app, replace(session, terms=terms))
     moved = terms.providers != session.terms.providers
@@ -243,17 +242,17 @@ async def _replace_roster(
     transaction: UnitOfWork, session: Session, former: Sequence[Participant], wanted: Sequence[Participant]
 ) -> None:
     app_id, session_id = session.key.app_id, session.id
-    staying = {person.user_id for person in wanted}
-    known = set(former)
+    wanted_ids = {person.user_id for person in wanted}
+    unchanged = set(former)
     await sessions.delete_participants(
-        transaction, app_id, session_id, [p.user_id for p in former if p.user_id not in staying]
+        transaction, app_id, session_id, [p.user_id for p in former if p.user_id not in wanted_ids]
     )
     await sessions.upsert_participants(
-        transaction, app_id, session_id, [person for person in wanted if person not in known]
+        transaction, app_id, session_id, [person for person in wanted if person not in unchanged]
     )
 
 
-def _kind_of_change(before: Session, after: Session) -> EventType:
+def _change_event_type(before: Session, after: Session) -> EventType:
     if after.terms.status is SessionStatus.CANCELLED and before.terms.status is not SessionStatus.CANCELLED:
         return EventType.SESSION_CANCELLED
     return EventType.SESSION_UPDATED
@@ -265,7 +264,7 @@ async def _close_room_if_over(context: RequestContext, registered: RegistrationR
 
 
 async def find(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> RegistrationResult:
-    """A session with its first participants and the actor's own entry, as far as the actor may see them.
+    """The session, its first participants, and the actor's own entry, limited to what the actor may see.
 
     Raises `SessionNotFound`, `ScopeMissing`.
     """
@@ -284,7 +283,7 @@ async def list_sessions(
 ) -> tuple[list[SessionSummary], str | None]:
     """One page of the app's sessions and the cursor of the next page.
 
-    An end user gets those that they may see among the ones in which they are a participant, so a page may hold fewer
+    An end user gets only sessions in which they are a participant and which they may see, so a page may have fewer
     than `limit`. Raises `NotYourself`, `ScopeMissing`.
     """
     require_scope(context.actor, Action.VIEW_SESSION)
@@ -307,13 +306,13 @@ async def list_sessions(
 async def list_participants(
     context: RequestContext, key: SessionKey, *, acting_for: str | None = None, limit: int, cursor: str | None
 ) -> tuple[list[Participant], str | None]:
-    """One page of the participants, by user ID, and the cursor of the next; participants see their own entry.
+    """One page of the participants by user ID, and the cursor of the next. Participants may see only their own entry.
 
     Raises `SessionNotFound`, `RoleMayNot`.
     """
     authorized = await require(context, key, Action.VIEW_PARTICIPANTS, acting_for=acting_for)
     if authorized.only_own:
-        own = authorized.entrance.participant
+        own = authorized.join_context.participant
         return ([] if own is None else [own]), None
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
@@ -325,7 +324,7 @@ async def list_participants(
 async def find_participant(
     context: RequestContext, key: SessionKey, user_id: str, *, acting_for: str | None = None
 ) -> Participant:
-    """One participant. Raises `SessionNotFound`, `ParticipantNotFound`, `NotYourself`, `RoleMayNot`."""
+    """Raises `SessionNotFound`, `ParticipantNotFound`, `NotYourself`, `RoleMayNot`."""
     await require(context, key, Action.VIEW_PARTICIPANTS, about=user_id, acting_for=acting_for)
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
@@ -338,7 +337,10 @@ async def find_participant(
 
 
 async def put_participant(context: RequestContext, key: SessionKey, person: Participant) -> bool:
-    """Write one line of the roster; True when the person is new there. Raises `SessionNotFound`, `RoleNotMapped`."""
+    """Add or change one participant; True if they were added.
+
+    Raises `SessionNotFound`, `RoleMayNot`, `RoleNotMapped`.
+    """
     async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
@@ -354,7 +356,7 @@ async def put_participant(context: RequestContext, key: SessionKey, person: Part
 
 
 async def drop_participant(context: RequestContext, key: SessionKey, user_id: str) -> None:
-    """Take one person off the roster. Raises `SessionNotFound`, `ParticipantNotFound`."""
+    """Remove one person from the roster. Raises `SessionNotFound`, `ParticipantNotFound`, `RoleMayNot`."""
     async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
         if session is None:
@@ -368,20 +370,20 @@ async def drop_participant(context: RequestContext, key: SessionKey, user_id: st
 
 
 def check_terms(app: App, terms: SessionTerms) -> None:
-    """Raise unless the app can have a session on these terms."""
+    """Raise `InvalidInput`, `UnknownProvider`, or `RoleNotMapped` if the app cannot have a session with these terms."""
     check_schedule(terms)
     check_accounts(app, terms)
     check_guests(app, select_requested_providers(app, terms), terms)
 
 
 def check_guests(app: App, providers: Iterable[ProviderName], terms: SessionTerms) -> None:
-    """Raise `RoleNotMapped` where the session's own policy allows guests, and a provider has no role for them."""
+    """Raise `RoleNotMapped` if the session's own policy allows guests, but a provider has no role for them."""
     if terms.policy.get("guests_allowed"):
         check_roles(app, providers, [GUEST_ROLE])
 
 
 def check_schedule(terms: SessionTerms) -> None:
-    """Raise unless the end lies behind the start."""
+    """Raise `InvalidInput` unless the end is after the start."""
     if terms.starts_at is not None and terms.ends_at is not None and terms.ends_at <= terms.starts_at:
         raise InvalidInput(
             "`ends_at` must be after `starts_at`. When you move the start, send `ends_at` or `duration_minutes` too."
@@ -389,12 +391,12 @@ def check_schedule(terms: SessionTerms) -> None:
 
 
 def check_accounts(app: App, terms: SessionTerms) -> None:
-    """Raise unless the app has an account with every provider that is named."""
+    """Raise `UnknownProvider` unless the app has an account with every named provider."""
     for name in terms.providers:
         if name not in app.accounts:
-            having = ", ".join(app.default_providers) or "none"
+            available = ", ".join(app.default_providers) or "none"
             raise UnknownProvider(
-                f"The app has no account with {name} (it has: {having}). Use one of those, or add an account."
+                f"The app has no account with {name} (it has: {available}). Use one of those, or add an account."
             )
 
 
@@ -405,22 +407,22 @@ def check_people(
     *,
     known: Collection[Participant] = frozenset(),
 ) -> None:
-    """Raise unless everybody stands on the roster once, and has a role that every provider knows.
+    """Raise `DuplicateParticipant`, `RoleNotMapped`, or `InvalidInput` if these people cannot be a roster.
 
-    The roles of those who are `known` were checked when they came.
+    The roles of `known` people were checked when they were added.
     """
     if len(people) > LONGEST_ROSTER:
         raise InvalidInput(f"A roster has at most {LONGEST_ROSTER} participants.")
     seen: set[str] = set()
     for person in people:
         if person.user_id in seen:
-            raise DuplicateParticipant(f"{person.user_id!r} stands on the roster twice. List every participant once.")
+            raise DuplicateParticipant(f"{person.user_id!r} is on the roster twice. List every participant once.")
         seen.add(person.user_id)
     check_roles(app, providers, {person.role for person in people if person not in known})
 
 
 def check_roles(app: App, providers: Iterable[ProviderName], roles: Collection[str]) -> None:
-    """Raise `RoleNotMapped` unless every provider knows every role."""
+    """Raise `RoleNotMapped` unless every provider has a role for each of these app roles."""
     for provider in providers:
         for role in roles:
             provider_role(app, provider, role)
@@ -431,7 +433,7 @@ def _are_equal_terms(terms: SessionTerms, others: SessionTerms) -> bool:
 
 
 def _are_equal_json(one: Any, other: Any) -> bool:
-    """Equal as JSON: to Python, 1 and true are equal; to whoever keeps them in metadata, they are not."""
+    """Compare as JSON values. In Python, 1 equals True; in metadata they differ."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, Mapping) and isinstance(other, Mapping):

@@ -1,4 +1,4 @@
-"""Apps, their keys and their accounts: what an operator sets up, and who a caller is."""
+"""Manages apps, API keys, provider accounts, and user token rules, and authenticates callers."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -65,13 +65,13 @@ NO_APP = (
 )
 
 SERVICE = App(SERVICE_ID, "@service", policy={}, role_maps={}, accounts={})
-"""Owns the journal of the service, where an app is wanted. It is not stored as an app."""
+"""Owner of the service's own journal, for functions that take an app. It is not stored as an app."""
 
 log = structlog.get_logger(__name__)
 
 
 async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiKey, App]:
-    """Whose key this is, as of less than a second ago. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
+    """The key and its app, at most a second old. Raises `ApiKeyInvalid`, `ApiKeyExpired`, `ApiKeyRevoked`."""
     check_key_shape(key)
     found = await broker.tenant_cache.by_key(compute_key_digest(key))
     if found is None:
@@ -85,10 +85,10 @@ async def authenticate(broker: Broker, key: str, *, now: datetime) -> tuple[ApiK
 
 
 async def authenticate_user(broker: Broker, token: str, *, now: datetime) -> tuple[VerifiedUser, App]:
-    """Whose user token this is, until when it is valid, and of which app.
+    """The user of a token, and the app that accepts it.
 
-    The token is verified by the rules of every app that it may belong to, so that the answer depends neither on their
-    order nor on which of their key sets can be fetched at the moment. Raises `UserTokenInvalid`, `UserTokenExpired`,
+    The token is verified by the rules of every app that could accept it, so that the result depends neither on their
+    order nor on which of their key sets can be fetched now. Raises `UserTokenInvalid`, `UserTokenExpired`,
     `UserTokenNotYetValid`, `UserTokenLivesTooLong`, `UserTokenAmbiguous`, `IdentityUnavailable`.
     """
     unverified = broker.user_tokens.read_unverified(token)
@@ -116,7 +116,7 @@ async def _verify(
 
 
 def _only_match(app_ids: Sequence[AppId], results: Sequence[VerifiedUser | BrokerError]) -> tuple[VerifiedUser, AppId]:
-    """The user and the app of the token. Raises the error that says most if there is no app, or more than one."""
+    """The only app that accepts the token. Raises the most specific error if no app accepts it, or more than one."""
     matches = [
         (result, app_id) for app_id, result in zip(app_ids, results, strict=True) if isinstance(result, VerifiedUser)
     ]
@@ -132,14 +132,14 @@ def _only_match(app_ids: Sequence[AppId], results: Sequence[VerifiedUser | Broke
         return matches[0]
     # While a key set cannot be fetched, its app may accept the token too. Errors other than `UserTokenInvalid` come
     # from an app whose keys signed the token.
-    telling = [error for error in errors if not isinstance(error, UserTokenInvalid | IdentityUnavailable)]
-    raise next(iter([*telling, *([unavailable] if unavailable else []), *errors]), UserTokenInvalid(NO_APP))
+    specific = [error for error in errors if not isinstance(error, UserTokenInvalid | IdentityUnavailable)]
+    raise next(iter([*specific, *([unavailable] if unavailable else []), *errors]), UserTokenInvalid(NO_APP))
 
 
 async def set_token_rules(
     broker: Broker, app: App, rules: TokenRules, *, via: Via = Via.COMMAND_LINE, now: datetime
 ) -> None:
-    """Set how the app's user tokens are checked. The same rules again change nothing. A change is journaled.
+    """Set how the app's user tokens are verified. Changes are journaled; equal rules change nothing.
 
     Raises `UserTokenRulesOverlap` when another app could accept the same tokens, `InvalidInput`.
     """
@@ -156,19 +156,19 @@ async def set_token_rules(
         former = await apps.find_rules(transaction, app.id)
         await apps.save_rules(transaction, app.id, rules, now=now)
         data = describe_rules_change(former, rules)
-        await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
+        await record(transaction, _set_up_event(app.id, EventType.USER_TOKEN_RULES_CHANGED, via, now, **data))
 
 
 async def remove_token_rules(broker: Broker, app: App, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
-    """Accept no user tokens for the app from now on, and journal it. Raises `UserTokenRulesNotFound`."""
+    """Stop accepting user tokens for the app, and journal it. Raises `UserTokenRulesNotFound`."""
     async with broker.store.transaction() as transaction:
         if not await apps.delete_rules(transaction, app.id):
             raise UserTokenRulesNotFound(f"The app {app.name!r} has no rules for user tokens.")
-        await record(transaction, _set_up(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
+        await record(transaction, _set_up_event(app.id, EventType.USER_TOKEN_RULES_REMOVED, via, now))
 
 
 async def find_app(broker: Broker, name: str) -> App:
-    """The app with this name. Raises `AppNotFound`."""
+    """Raises `AppNotFound`."""
     async with broker.store.transaction() as transaction:
         app = await apps.find_app(transaction, name)
     if app is None:
@@ -177,12 +177,12 @@ async def find_app(broker: Broker, name: str) -> App:
 
 
 async def find_journal(broker: Broker, name: str) -> App:
-    """The app with this name, or what stands for the service as the owner of its journal. Raises `AppNotFound`."""
+    """The app with this name, or `SERVICE` for `@service`. Raises `AppNotFound`."""
     return SERVICE if name == SERVICE.name else await find_app(broker, name)
 
 
 async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
-    """The app with this id of ours. Raises `AppNotFound`."""
+    """Raises `AppNotFound`."""
     async with broker.store.transaction() as transaction:
         app = await apps.app_by_id(transaction, app_id)
     if app is None:
@@ -191,7 +191,7 @@ async def find_app_by_id(broker: Broker, app_id: AppId) -> App:
 
 
 async def list_apps(broker: Broker) -> list[App]:
-    """Every app, by name."""
+    """All apps, ordered by name."""
     async with broker.store.transaction() as transaction:
         return await apps.all_apps(transaction)
 
@@ -207,7 +207,7 @@ async def create_app(
     via: Via = Via.COMMAND_LINE,
     now: datetime,
 ) -> App:
-    """A new app, with its first event. Raises `AppExists`, `InvalidInput`, `RoleNotMapped`."""
+    """Create an app, and journal its settings. Raises `AppExists`, `InvalidInput`, `RoleNotMapped`."""
     origins = _origins(allowed_origins)
     _check_guests(policy, role_maps)
     if name == SERVICE.name:
@@ -232,7 +232,7 @@ async def create_app(
             raise AppExists(f"There is an app {name!r} already. Choose another name, or change that one.")
         new = await apps.app_by_id(transaction, app_id)
         settings = {} if new is None else list_settings(new)
-        event = _set_up(app_id, EventType.APP_SETTINGS_CREATED, via, now, name=name, settings=settings)
+        event = _set_up_event(app_id, EventType.APP_SETTINGS_CREATED, via, now, name=name, settings=settings)
         await record(transaction, event)
     return await find_app(broker, name)
 
@@ -248,10 +248,11 @@ async def change_app(
     via: Via = Via.COMMAND_LINE,
     now: datetime,
 ) -> App:
-    """Give the app another policy, other role maps and, where they are given, other origins and legacy families.
+    """Replace the app's policy and role maps, and its origins and legacy families unless they are None.
 
-    Recomputes what is due for its sessions. Raises `InvalidInput`, and `RoleNotMapped` when the policy allows
-    guests but a provider has no role for them.
+    Changes are journaled, and the next lifecycle step of each session is computed again.
+
+    Raises `InvalidInput`, and `RoleNotMapped` when the policy allows guests but a provider has no role for them.
     """
     _check_guests(policy, role_maps, app.accounts)
     origins = app.allowed_origins if allowed_origins is None else _origins(allowed_origins)
@@ -271,7 +272,7 @@ async def change_app(
             {} if before is None or after is None else compare_settings(list_settings(before), list_settings(after))
         )
         if changed:
-            await record(transaction, _set_up(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
+            await record(transaction, _set_up_event(app.id, EventType.APP_SETTINGS_CHANGED, via, now, changes=changed))
     broker.tenant_cache.invalidate(app.id)
     return await find_app(broker, app.name)
 
@@ -291,7 +292,7 @@ def _check_guests(
 
 
 def _origins(texts: Sequence[str]) -> tuple[str, ...]:
-    """Each once, as browsers send them. Raises `InvalidInput`."""
+    """The distinct origins, written as browsers send them. Raises `InvalidInput`."""
     try:
         origins = tuple(dict.fromkeys(normalize_origin(text) for text in texts))
     except ValueError as error:
@@ -302,7 +303,7 @@ def _origins(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 async def all_origins(broker: Broker) -> set[str]:
-    """The origins of the pages of all apps."""
+    """The allowed origins of all apps."""
     async with broker.store.transaction() as transaction:
         return await apps.all_origins(transaction)
 
@@ -316,18 +317,18 @@ async def set_account(
     via: Via = Via.COMMAND_LINE,
     now: datetime,
 ) -> App:
-    """Give the app an account with a provider, in place of the one it had. Raises `ProviderNotConfigured`.
+    """Set or replace the app's account with a provider. Raises `ProviderNotConfigured`.
 
-    The journal gets the names of the settings that changed, and no value.
+    The journal records the names of changed settings, but no values.
     """
     account = ProviderAccount(AccountId(uuid7(now)), provider, settings)
-    broker.providers.provider(account)  # refuses settings that cannot work
+    broker.providers.provider(account)  # raises for settings that cannot work
     async with broker.store.transaction() as transaction:
         former = await apps.save_account(transaction, app.id, account, now=now)
         changed = list_changed_names({} if former is None else former.settings, settings)
         if changed or former is None:
             data = {"provider": provider.value, "changed": changed, "is_new": former is None}
-            await record(transaction, _set_up(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
+            await record(transaction, _set_up_event(app.id, EventType.PROVIDER_ACCOUNT_CHANGED, via, now, **data))
     broker.tenant_cache.invalidate(app.id)
     return await find_app(broker, app.name)
 
@@ -343,9 +344,9 @@ async def create_key(
     now: datetime,
     key: str | None = None,
 ) -> tuple[str, ApiKey]:
-    """A new key for the app: the key itself, which cannot be read again, and what is stored of it. It is journaled.
+    """Create and journal an API key. Returns its text, which is not stored, and its record.
 
-    A `key` that is given is used instead of a new one; giving it again changes nothing.
+    `key` sets the text instead of generating it; if it exists already, nothing changes.
     """
     secret = key or generate_key()
     check_key_shape(secret)
@@ -361,8 +362,8 @@ async def create_key(
     )
     async with broker.store.transaction() as transaction:
         if await apps.add_key(transaction, api_key, compute_key_digest(secret)):
-            data = {**_named(api_key), "expires_at": None if expires_at is None else rfc3339(expires_at)}
-            await record(transaction, _set_up(app.id, EventType.API_KEY_CREATED, via, now, **data))
+            data = {**_key_data(api_key), "expires_at": None if expires_at is None else rfc3339(expires_at)}
+            await record(transaction, _set_up_event(app.id, EventType.API_KEY_CREATED, via, now, **data))
     return secret, api_key
 
 
@@ -373,20 +374,20 @@ async def list_keys(broker: Broker, app: App) -> Sequence[ApiKey]:
 
 
 async def revoke_key(broker: Broker, app: App, key_id: KeyId, *, via: Via = Via.COMMAND_LINE, now: datetime) -> None:
-    """Make a key worthless from now on, and journal it. A revoked one stays as it is. Raises `ApiKeyNotFound`."""
+    """Revoke a key and journal it. Idempotent. Raises `ApiKeyNotFound`."""
     async with broker.store.transaction() as transaction:
         key = await apps.lock_key(transaction, app.id, key_id)
         if key is None:
             raise ApiKeyNotFound(f"The app {app.name!r} has no key {key_id}. `videobroker keys list` shows them.")
         if key.revoked_at is None:
             await apps.revoke_key(transaction, app.id, key_id, now=now)
-            await record(transaction, _set_up(app.id, EventType.API_KEY_REVOKED, via, now, **_named(key)))
+            await record(transaction, _set_up_event(app.id, EventType.API_KEY_REVOKED, via, now, **_key_data(key)))
     broker.tenant_cache.invalidate(app.id)
 
 
-def _named(key: ApiKey) -> dict[str, Any]:
+def _key_data(key: ApiKey) -> dict[str, Any]:
     return {"key": str(key.id), "name": key.name, "scopes": sorted(scope.value for scope in key.scopes)}
 
 
-def _set_up(app_id: AppId, event_type: EventType, via: Via, now: datetime, **data: Any) -> Event:
+def _set_up_event(app_id: AppId, event_type: EventType, via: Via, now: datetime, **data: Any) -> Event:
     return create_set_up_event(event_type, actor=Actor(app_id), via=via, now=now, **data)

@@ -1,4 +1,4 @@
-"""Applies what the inbox holds: notice by notice to the calls they speak of, all of it or nothing."""
+"""Processes the inbox: applies stored webhooks to their calls. Each batch of a session is one transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -31,30 +31,30 @@ log = structlog.get_logger(__name__)
 
 
 async def process_all(broker: Broker, app_id: AppId, session_ids: Iterable[SessionId], *, now: datetime) -> None:
-    """Apply everything that waits for these sessions. What keeps one of them from it is raised after all the others."""
+    """Process the pending webhooks of these sessions. The first error is raised after all sessions were tried."""
     failures = []
     for session_id in session_ids:
         try:
             await process_session(broker, app_id, session_id, now=now)
         except StorageUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is: the others have nothing to do with it
+        except Exception as error:  # noqa: BLE001  one session must not block the others
             failures.append(error)
     if failures:
         raise failures[0]
 
 
 async def process_session(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
-    """Apply everything that waits for a session; how many notices that were. Whoever else is at it does the rest."""
-    applied = 0
+    """Process the pending webhooks of a session, and return how many. Skips those that another worker has locked."""
+    processed = 0
     while True:
         async with broker.store.transaction() as transaction:
-            kept = await webhook_inbox.claim_pending(transaction, app_id, session_id)
-            done = await _process_batch(transaction, broker, app_id, session_id, kept, now) if kept else 0
-        applied += done
-        # A full batch of which none could be processed would be claimed again and again.
-        if len(kept) < BATCH_ROWS or not done:
-            return applied
+            webhooks = await webhook_inbox.claim_pending(transaction, app_id, session_id)
+            done = await _process_batch(transaction, broker, app_id, session_id, webhooks, now) if webhooks else 0
+        processed += done
+        # A full batch of which none could be processed would be claimed forever.
+        if len(webhooks) < BATCH_ROWS or not done:
+            return processed
 
 
 async def _process_batch(
@@ -62,24 +62,24 @@ async def _process_batch(
     broker: Broker,
     app_id: AppId,
     session_id: SessionId,
-    kept: Sequence[StoredWebhook],
+    webhooks: Sequence[StoredWebhook],
     now: datetime,
 ) -> int:
-    """Returns how many are not pending anymore."""
+    """Return how many are not pending anymore."""
     app = await apps.app_by_id(transaction, app_id)
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     if app is None or session is None:
-        raise LookupError(f"the inbox speaks of session {session_id}, which does not exist")
+        raise LookupError(f"the inbox has webhooks of session {session_id}, which does not exist")
     by_call: dict[CallId, list[ReceivedObservation]] = defaultdict(list)
     known = {call.id: call for call in await calls.newest_of_session(transaction, app_id, session_id)}
     recorded: list[tuple[NoticeId, Provider, RecordingUpdate]] = []
     done: list[NoticeId] = []
     ignored = 0
-    for each in kept:
+    for each in webhooks:
         try:
             provider = broker.provider(app, each.provider)
         except ProviderNotConfigured:
-            # Until somebody sets the account right.
+            # Stays pending until the account is configured again.
             continue
         observation, recording = _parse(provider, each)
         if recording is not None:
@@ -97,34 +97,34 @@ async def _process_batch(
         known[call.id] = _with_id(call, observation)
         by_call[call.id].append(ReceivedObservation(observation, each.received_at, each.type))
         done.append(each.id)
-    for call_id, told in by_call.items():
+    for call_id, received in by_call.items():
         call = known[call_id]
-        observed = [each.observation for each in told]
+        observed = [each.observation for each in received]
         numbered = broker.provider(app, call.provider).needs_uid
-        held = await load_call_record(transaction, app, session, call, observed, numbered=numbered)
-        await add_observations(transaction, app, held, told, final=call.settled_at is not None, now=now)
-    # Last: whoever came meanwhile may have begun the call that was recorded.
-    for notice_id, provider, news in recorded:
-        await record(transaction, _recording_event(app, session, list(known.values()), provider, news, now))
+        call_record = await load_call_record(transaction, app, session, call, observed, numbered=numbered)
+        await add_observations(transaction, app, call_record, received, final=call.settled_at is not None, now=now)
+    # Last: the observations of this batch may have opened the call that was recorded.
+    for notice_id, provider, update in recorded:
+        await record(transaction, _recording_event(app, session, list(known.values()), provider, update, now))
         done.append(notice_id)
     await webhook_inbox.mark(transaction, app_id, done)
     return len(done) + ignored
 
 
-def _parse(provider: Provider, kept: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:
+def _parse(provider: Provider, webhook: StoredWebhook) -> tuple[Observation | None, RecordingUpdate | None]:
     try:
-        notice = provider.read(kept.body)
+        notice = provider.read(webhook.body)
     except WebhookUnreadable as error:
-        log.warning("webhook.parse_failed", webhook_id=str(kept.id), error=error.code)
+        log.warning("webhook.parse_failed", webhook_id=str(webhook.id), error=error.code)
         return None, None
     observation, recording = notice.observation, notice.recording
     return (
-        None if observation is None else as_ours(provider, replace(observation, evidence=str(kept.id))),
+        None if observation is None else as_ours(provider, replace(observation, evidence=str(webhook.id))),
         None if recording is None else as_ours(provider, recording),
     )
 
 
-_RECORDED = {
+_RECORDING_EVENTS = {
     RecordingState.STARTED: EventType.RECORDING_STARTED,
     RecordingState.READY: EventType.RECORDING_READY,
     RecordingState.FAILED: EventType.RECORDING_FAILED,
@@ -132,15 +132,15 @@ _RECORDED = {
 
 
 def _recording_event(
-    app: App, session: Session, known: Sequence[Call], provider: Provider, news: RecordingUpdate, now: datetime
+    app: App, session: Session, known: Sequence[Call], provider: Provider, update: RecordingUpdate, now: datetime
 ) -> Event:
-    call = find_recorded_call(known, provider.name, news)
-    data = {"call": None if call is None else str(call.id), "provider": provider.name, **news.to_journal_data()}
-    return create_session_event(session, _RECORDED[news.state], actor=Actor(app.id), now=now, data=data)
+    call = find_recorded_call(known, provider.name, update)
+    data = {"call": None if call is None else str(call.id), "provider": provider.name, **update.to_journal_data()}
+    return create_session_event(session, _RECORDING_EVENTS[update.state], actor=Actor(app.id), now=now, data=data)
 
 
 def _with_id(call: Call, observation: Observation) -> Call:
-    """What follows in this batch under the same id of the provider's belongs to the same call."""
+    """Add the provider's call ID, so that later observations in this batch with that ID find the call."""
     provider_call_id = observation.provider_call_id
     if provider_call_id is None or provider_call_id in call.provider_call_ids:
         return call
@@ -156,11 +156,11 @@ async def call_for(
     observation: Observation,
     now: datetime,
 ) -> Call | None:
-    """The call that an observation belongs to; a new one where people meet of whom nobody told us; None for neither."""
+    """The call of an observation. Opens one if people meet without one; None if the observation belongs to no call."""
     call = find_call(known, provider.name, observation)
     if call is not None or not is_after_all([each for each in known if each.provider is provider.name], observation):
         return call
-    # People meet although nobody asked us for a call: with a room code, or with credentials from before.
+    # People meet without having started a call here: with a room code, or with credentials of an earlier call.
     started_at = observation.since or observation.at
     person = observation.provider_user_id
     people = [] if person is None else [person]

@@ -1,4 +1,4 @@
-"""Writes who was in a call: the fold of what was seen, the journal lines about what changed, the call's numbers."""
+"""Projects observations of a call to stays, and records events about changed stays and the totals of the call."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,15 +28,15 @@ ProviderFact = TypeVar("ProviderFact", Observation, RecordingUpdate)
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """What we hold about one call, or about some of its devices, while nobody else changes it."""
+    """Our record of a call, or of some of its devices, read under the lock of its session."""
 
     session: Session
     call: Call
     attested: tuple[ReceivedObservation, ...]
     stays: tuple[Stay, ...]
-    """As they are stored."""
+    """The stored stays, before new observations."""
     numbered: bool
-    """The provider knows people by our numbers."""
+    """The provider identifies people by numeric uids that we allocate."""
 
 
 async def load_call_record(
@@ -44,50 +44,48 @@ async def load_call_record(
     app: App,
     session: Session,
     call: Call,
-    told: Sequence[Observation] | None = None,
+    about: Sequence[Observation] | None = None,
     *,
     numbered: bool,
 ) -> CallRecord:
-    """Everything about a call of a session that this transaction has locked; or what these observations bear upon.
+    """Load the record of a call; the transaction must have locked its session.
 
-    A device's stays follow from its own signs and from the call's. So one more sign costs what its device has, not
-    what the call has.
+    `about` limits it to the devices that these observations can affect. A device's stays depend only on its own
+    observations and those of the whole call, so that adding one does not read the whole call.
     """
-    devices = None if told is None else _devices(told)
+    devices = None if about is None else _affected_devices(about)
     attested = await stay_rows.observations_of(transaction, app.id, call.id, devices=devices)
     stays = await stay_rows.stays_of(transaction, app.id, call.id, devices=devices)
     return CallRecord(session, call, tuple(attested), stays, numbered)
 
 
-def _devices(told: Sequence[Observation]) -> set[str] | None:
-    """Whose stays may change; None for everybody's."""
-    if any(each.sign is Sign.EMPTIED for each in told):
+def _affected_devices(observations: Sequence[Observation]) -> set[str] | None:
+    """Devices whose stays may change; None for all."""
+    if any(each.sign is Sign.EMPTIED for each in observations):
         return None
-    return {each.connection for each in told if each.connection is not None}
+    return {each.connection for each in observations if each.connection is not None}
 
 
 async def add_observations(
     transaction: UnitOfWork,
     app: App,
     known: CallRecord,
-    told: Sequence[ReceivedObservation],
+    received: Sequence[ReceivedObservation],
     *,
     final: bool = False,
     now: datetime,
 ) -> bool:
-    """Add what was told to what is known of a call; whether that changed anybody's attendance.
+    """Add observations to a call, and update its stays. Returns whether a stay changed.
 
-    `final` ends whoever is still there with the call. The journal tells of everybody who came and went, and of
-    corrections; people who came back after being removed are put out again.
+    `final` ends open stays at the end of the call. Joins, departures, and corrections are recorded. People who came
+    back after they were removed are disconnected again by a job.
     """
     call, session = known.call, known.session
-    await stay_rows.add_observations(transaction, app.id, call.id, told)
-    everything = [each.observation for each in (*known.attested, *told)]
-    stays = fold(everything, ended_at=call.ended_at if final else None)
-    everybody = {stay.provider_user_id for stay in stays}
-    names = await identities.user_ids_by_provider_id(
-        transaction, app.id, session.id, everybody, numbered=known.numbered
-    )
+    await stay_rows.add_observations(transaction, app.id, call.id, received)
+    observations = [each.observation for each in (*known.attested, *received)]
+    stays = fold(observations, ended_at=call.ended_at if final else None)
+    people = {stay.provider_user_id for stay in stays}
+    names = await identities.user_ids_by_provider_id(transaction, app.id, session.id, people, numbered=known.numbered)
     await stay_rows.replace_stays(transaction, app.id, call, before=known.stays, after=stays, names=names)
     numbers = summarize_spans(await stay_rows.spans_of(transaction, app.id, call.id))
     await stay_rows.write_summary(
@@ -95,8 +93,8 @@ async def add_observations(
         app.id,
         call.id,
         numbers,
-        provider_call_ids=_provider_call_ids(call, told),
-        evidence_at=now if told else None,
+        provider_call_ids=_provider_call_ids(call, received),
+        evidence_at=now if received else None,
     )
     changes = list(_changes(known.stays, stays))
     await record(
@@ -107,24 +105,24 @@ async def add_observations(
     return bool(changes)
 
 
-def as_ours(provider: Provider, told: ProviderFact) -> ProviderFact:
-    """What was told, whose meeting may be one of our calls.
+def as_ours(provider: Provider, fact: ProviderFact) -> ProviderFact:
+    """The fact without the provider's call ID, if that may cover several of our calls.
 
-    A room that is not shut at the end of a call goes on for its provider: one of its meetings is then several of ours.
+    A provider that cannot close rooms continues its own call over the end of ours.
     """
     if Capability.CLOSE_ROOM in provider.capabilities:
-        return told
-    return replace(told, provider_call_id=None)
+        return fact
+    return replace(fact, provider_call_id=None)
 
 
-def _provider_call_ids(call: Call, told: Iterable[ReceivedObservation]) -> tuple[str, ...]:
-    new = [each.observation.provider_call_id for each in told]
+def _provider_call_ids(call: Call, received: Iterable[ReceivedObservation]) -> tuple[str, ...]:
+    new = [each.observation.provider_call_id for each in received]
     return tuple(dict.fromkeys([*call.provider_call_ids, *(each for each in new if each is not None)]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One stay that is not as it was."""
+    """One new, changed, or withdrawn stay."""
 
     type: EventType
     stay: Stay
@@ -132,15 +130,15 @@ class _Change:
 
     @property
     def arrived(self) -> bool:
-        """Somebody is there who was not."""
+        """Whether the person joined and is still present."""
         return self.type is EventType.PARTICIPANT_JOINED and self.stay.left_at is None
 
 
 def _changes(before: Sequence[Stay], after: Sequence[Stay]) -> Iterator[_Change]:
-    left_over = {(stay.connection, stay.joined_at): stay for stay in before}
+    unmatched = {(stay.connection, stay.joined_at): stay for stay in before}
     fresh: list[Stay] = []
     for stay in after:
-        former = left_over.pop((stay.connection, stay.joined_at), None)
+        former = unmatched.pop((stay.connection, stay.joined_at), None)
         if former is None:
             fresh.append(stay)
         elif former.left_at is None and stay.left_at is not None:
@@ -148,20 +146,20 @@ def _changes(before: Sequence[Stay], after: Sequence[Stay]) -> Iterator[_Change]
         elif former.left_at != stay.left_at:
             yield _Change(EventType.ATTENDANCE_CORRECTED, stay, former)
     for stay in fresh:
-        former = _alike(stay, left_over.values())
+        former = _corrected_stay(stay, unmatched.values())
         if former is not None:
-            del left_over[former.connection, former.joined_at]
+            del unmatched[former.connection, former.joined_at]
             yield _Change(EventType.ATTENDANCE_CORRECTED, stay, former)
             continue
         yield _Change(EventType.PARTICIPANT_JOINED, stay)
         if stay.left_at is not None:
             yield _Change(EventType.PARTICIPANT_LEFT, stay)
-    for stay in left_over.values():
+    for stay in unmatched.values():
         yield _Change(EventType.ATTENDANCE_CORRECTED, stay, stay)
 
 
-def _alike(stay: Stay, others: Iterable[Stay]) -> Stay | None:
-    """The same stay as it was told before, with another beginning."""
+def _corrected_stay(stay: Stay, others: Iterable[Stay]) -> Stay | None:
+    """The stored stay that this one corrects: same device, and about the same start or the same end."""
     return next(
         (
             other
@@ -195,11 +193,11 @@ def _event(app: App, known: CallRecord, change: _Change, user_id: str | None, no
 async def _follow_up(
     transaction: UnitOfWork, app: App, session: Session, arrived: Sequence[Stay], names: dict[str, str], now: datetime
 ) -> None:
-    # Whether the call is empty now, whether the verdicts still hold: one look answers both.
+    # The next lifecycle step checks whether the call is empty, and decides the verdicts again.
     if session.concluded_at is not None:
         await sessions.set_concluded_at(transaction, app.id, session.id, at=None)
     await sessions.bring_next_step_forward(transaction, app.id, session.id, now)
-    there = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
-    if there and await removals.record_sightings(transaction, app.id, session.id, there, now=now):
-        # Perhaps with credentials from before they were put out.
+    present = {names[stay.provider_user_id] for stay in arrived if stay.provider_user_id in names}
+    if present and await removals.record_sightings(transaction, app.id, session.id, present, now=now):
+        # They may have joined with credentials from before their removal.
         await enqueue(transaction, Job(Kind.EXPEL, app.id, session.id))

@@ -1,4 +1,4 @@
-"""Takes in what providers tell: verified, written as it came, applied later."""
+"""Receives webhooks of providers: verifies them and stores them in the inbox. They are processed later."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,8 +18,8 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 
 LARGEST_NOTICE = 256 * 1024
 """In bytes. The vendors' own are a hundred times smaller."""
-AHEAD = timedelta(minutes=10)
-"""Nothing happens later than this after we hear of it."""
+MAX_CLOCK_LEAD = timedelta(minutes=10)
+"""How far the time of an observation may be in the future. Later ones are ignored."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +33,10 @@ async def receive(
     *,
     now: datetime,
 ) -> bool:
-    """Keep one webhook; False when it was kept before. It is on disk when this returns.
+    """Store one webhook; False if it is a duplicate. It is committed when this returns.
 
-    `headers` has its names in lower case. Raises `WebhookRefused` for everything that does not prove where it comes
-    from, also for an app that does not exist; `WebhookUnreadable` for what is too large, too old or broken.
+    `headers` has lower-case names. Raises `WebhookRefused` for a webhook without a valid signature, and in the same way
+    for an app that does not exist; `WebhookUnreadable` for one that is too large, too old, or malformed.
     """
     if len(body) > LARGEST_NOTICE:
         raise WebhookUnreadable(f"A webhook has at most {LARGEST_NOTICE} bytes.")
@@ -75,7 +75,7 @@ def _verified(app: App, provider: Provider, headers: Mapping[str, str], body: by
 
 
 async def _receiver(broker: Broker, app_name: str, provider_name: ProviderName) -> tuple[App, Provider]:
-    # PostgreSQL knows no text with NUL in it, and no app is called so.
+    # PostgreSQL does not accept text with NUL, and no app name has one.
     app = None if "\x00" in app_name else await broker.tenant_cache.by_name(app_name)
     if app is None:
         _refuse()
@@ -89,21 +89,21 @@ async def _receiver(broker: Broker, app_name: str, provider_name: ProviderName) 
 
 
 def _refuse() -> NoReturn:
-    # The same for an app that does not exist, for one without such an account, and for one without a secret.
+    # One error for apps that do not exist, have no such account, or have no secret: callers must not distinguish them.
     raise WebhookRefused("No webhook is expected here, or its signature is missing. Set the account's webhook secret.")
 
 
 async def _find_session(
     broker: Broker, app: App, provider: Provider, notice: ProviderWebhook, now: datetime
 ) -> tuple[SessionId | None, str | None]:
-    """Which session it is about; or why nothing follows from it."""
-    told = notice.observation or notice.recording
-    if told is None or notice.room_id is None:
+    """The session of the webhook, or the reason why it is ignored."""
+    fact = notice.observation or notice.recording
+    if fact is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
     sharing = await broker.inbox_writer.sessions_of_room(RoomAddress(app.id, provider.name, notice.room_id))
     if not sharing:
         return None, "is about a room that is not ours"
-    if told.at > now + AHEAD:
+    if fact.at > now + MAX_CLOCK_LEAD:
         return None, "lies in the future"
     if len(sharing) == 1:
         return sharing[0], None
@@ -114,25 +114,31 @@ async def _find_session(
 async def _one_of_many(
     transaction: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook, room_id: str
 ) -> tuple[SessionId | None, str | None]:
-    """In a room that several sessions share, people belong to the one they had credentials for when they came."""
+    """In a shared room, people belong to the session for which they had credentials when they joined."""
     if notice.observation is None:
         return await _recorded_session(transaction, app, provider, notice)
-    seen = notice.observation
-    person, at = seen.provider_user_id, seen.since or seen.at
+    observation = notice.observation
+    person, at = observation.provider_user_id, observation.since or observation.at
     session_id = None
     if person is not None:
         session_id = await identities.session_of(transaction, app.id, provider.name, room_id, person, at=at)
-    return session_id, None if session_id is not None else "is about nobody who has credentials"
+    reason = "is about nobody who has credentials"  # A stored value. codespell:ignore nobody
+    return session_id, None if session_id is not None else reason
 
 
 async def _recorded_session(
     transaction: UnitOfWork, app: App, provider: Provider, notice: ProviderWebhook
 ) -> tuple[SessionId | None, str | None]:
-    """Whose recording it is, in a room that several sessions share: whose call ran meanwhile, if that was only one."""
-    news = notice.recording
-    if news is None or notice.room_id is None:
+    """In a shared room, a recording belongs to the only session that had a call at the time."""
+    recording = notice.recording
+    if recording is None or notice.room_id is None:
         return None, "says nothing about who is in a call"
     running = await calls.sessions_with_calls(
-        transaction, app.id, provider.name, notice.room_id, since=news.moment, until=news.stopped_at or news.moment
+        transaction,
+        app.id,
+        provider.name,
+        notice.room_id,
+        since=recording.moment,
+        until=recording.stopped_at or recording.moment,
     )
     return (running[0], None) if len(running) == 1 else (None, "is about a recording of no single session")

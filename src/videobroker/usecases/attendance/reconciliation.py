@@ -1,4 +1,4 @@
-"""Asks the provider who is in a call, and repairs what its webhooks lost."""
+"""Reconciliation: reads presence from the provider, and adds observations that its webhooks did not deliver."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -41,88 +41,88 @@ from videobroker.usecases.attendance.process_webhooks import call_for
 from videobroker.usecases.attendance.projection import add_observations, as_ours, load_call_record
 
 GIVE_UP_AFTER = timedelta(minutes=30)
-"""A provider that has not told us by then who was in a call that ended will not be asked again."""
-NAMED_IN_JOURNAL = 100
-"""More people than these are counted in the journal, and named in the call alone."""
+"""How long after its end a call is reconciled with a provider that does not answer."""
+MAX_JOURNALED_PEOPLE = 100
+"""The event names at most so many people. It counts all of them."""
 
 log = structlog.get_logger(__name__)
 
 
 class ReconciliationOutcome(StrEnum):
-    """What came of asking."""
-
     NOTHING_TO_ASK = "nothing_to_ask"
     """There is no such call, it is settled, or there was never a room."""
-    NOT_ASKABLE = "not_askable"
-    """The provider tells nobody who is in a room, with the account's settings."""
-    SILENT = "silent"
-    """It did not answer."""
+    UNSUPPORTED = "unsupported"
+    """The provider has no presence API for the account's settings."""
+    UNAVAILABLE = "unavailable"
+    """The provider did not answer, or answered with an error."""
     ANSWERED = "answered"
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """One session's room, and at which provider to ask about it."""
+class _PresenceQuery:
+    """The rooms of a session at one provider."""
 
     app: App
     session: Session
     room_ids: Sequence[str]
-    """The rooms at the provider in which the session met: those it has left, and the present one last."""
+    """Provider room IDs: earlier generations first, the current one last."""
     provider: Provider
     shared: bool
-    """Other sessions meet in the same room."""
+    """Other sessions use the current room too."""
 
 
 async def reconcile_call(
     broker: Broker, app_id: AppId, session_id: SessionId, call_id: CallId, *, now: datetime
 ) -> ReconciliationOutcome:
-    """Ask the provider about a call, and write what it knew better.
+    """Read presence from the provider, and add observations that are missing from our record of a call.
 
-    A call that ended a while ago is settled with it: its attendance is final. A provider that cannot be asked, or
-    does not answer, leaves everything as it is.
+    Settles a call that ended `SETTLING_DELAY` ago: its attendance is final. If the provider does not answer, a call is
+    settled only `GIVE_UP_AFTER` its end. No transaction is open while the provider is asked.
     """
     async with broker.store.transaction() as transaction:
         call = await calls.find(transaction, app_id, call_id)
         if call is None or call.settled_at is not None:
             return ReconciliationOutcome.NOTHING_TO_ASK
         since = call.started_at - MAX_CLOCK_SKEW
-        question = await _question(transaction, broker, app_id, session_id, call.provider, since=since)
-    told, rolls = await _presence_reports(question, since=since)
+        query = await _presence_query(transaction, broker, app_id, session_id, call.provider, since=since)
+    outcome, reports = await _presence_reports(query, since=since)
     async with broker.store.transaction() as transaction:
-        await _write(transaction, broker, app_id, session_id, call_id, question, told, rolls, now)
-    return told
+        await _write(transaction, broker, app_id, session_id, call_id, query, outcome, reports, now)
+    return outcome
 
 
 async def reconcile_room(
     broker: Broker, app_id: AppId, session_id: SessionId, *, since: datetime, now: datetime
 ) -> ReconciliationOutcome:
-    """Ask who was in a session's room, of whom nobody told us, and begin calls for whoever was."""
+    """Open calls for people in the session's room that no webhook reported, and reconcile these calls."""
     async with broker.store.transaction() as transaction:
         session = await sessions.find_by_id(transaction, app_id, session_id)
         name = None if session is None else session.provider
-        question = None if name is None else await _question(transaction, broker, app_id, session_id, name, since=since)
-    told, rolls = await _presence_reports(question, since=since)
-    if question is None:
-        return told
-    begun: set[CallId] = set()
+        query = (
+            None if name is None else await _presence_query(transaction, broker, app_id, session_id, name, since=since)
+        )
+    outcome, reports = await _presence_reports(query, since=since)
+    if query is None:
+        return outcome
+    opened: set[CallId] = set()
     async with broker.store.transaction() as transaction:
         locked = await sessions.lock_by_id(transaction, app_id, session_id)
-        held = await calls.newest_of_session(transaction, app_id, session_id)
-        for roll in rolls if locked is not None else ():
-            for seen in await _own_people(transaction, question, roll):
-                arrival = _arrival(question, roll, seen)
+        session_calls = await calls.newest_of_session(transaction, app_id, session_id)
+        for report in reports if locked is not None else ():
+            for presence in await _people_of_session(transaction, query, report):
+                arrival = _arrival(query, report, presence)
                 call = await call_for(
-                    transaction, question.app, question.session, held, question.provider, arrival, now
+                    transaction, query.app, query.session, session_calls, query.provider, arrival, now
                 )
-                if call is not None and call.id not in {each.id for each in held}:
-                    held.append(call)
-                    begun.add(call.id)
-    for call_id in begun:
-        told = await reconcile_call(broker, app_id, session_id, call_id, now=now)
-    return told
+                if call is not None and call.id not in {each.id for each in session_calls}:
+                    session_calls.append(call)
+                    opened.add(call.id)
+    for call_id in opened:
+        outcome = await reconcile_call(broker, app_id, session_id, call_id, now=now)
+    return outcome
 
 
-async def _question(
+async def _presence_query(
     transaction: UnitOfWork,
     broker: Broker,
     app_id: AppId,
@@ -130,7 +130,7 @@ async def _question(
     name: ProviderName,
     *,
     since: datetime,
-) -> _Question | None:
+) -> _PresenceQuery | None:
     app = await apps.app_by_id(transaction, app_id)
     session = await sessions.find_by_id(transaction, app_id, session_id)
     found = await rooms.find(transaction, app_id, session_id)
@@ -144,76 +144,82 @@ async def _question(
     if app is None or session is None or not room_ids:
         return None
     sharing = [] if room_id is None else await rooms.sessions_of_room(transaction, app_id, name, room_id, limit=2)
-    return _Question(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
+    return _PresenceQuery(app, session, room_ids, broker.provider(app, name), shared=len(sharing) > 1)
 
 
 async def _presence_reports(
-    question: _Question | None, *, since: datetime
+    query: _PresenceQuery | None, *, since: datetime
 ) -> tuple[ReconciliationOutcome, Sequence[PresenceReport]]:
-    if question is None:
+    if query is None:
         return ReconciliationOutcome.NOTHING_TO_ASK, ()
-    if Capability.PRESENCE not in question.provider.capabilities:
-        return ReconciliationOutcome.NOT_ASKABLE, ()
+    if Capability.PRESENCE not in query.provider.capabilities:
+        return ReconciliationOutcome.UNSUPPORTED, ()
     try:
-        rolls = [await question.provider.fetch_presence(room_id, since=since) for room_id in question.room_ids]
-        return ReconciliationOutcome.ANSWERED, [roll for of_room in rolls for roll in of_room]
+        reports = [await query.provider.fetch_presence(room_id, since=since) for room_id in query.room_ids]
+        return ReconciliationOutcome.ANSWERED, [report for of_room in reports for report in of_room]
     except ProviderError as error:
-        log.warning("attendance.reconciliation_failed", session_id=str(question.session.id), error=error.code)
-        return ReconciliationOutcome.SILENT, ()
+        log.warning("attendance.reconciliation_failed", session_id=str(query.session.id), error=error.code)
+        return ReconciliationOutcome.UNAVAILABLE, ()
 
 
-def _arrival(question: _Question, roll: PresenceReport, seen: Presence) -> Observation:
+def _arrival(query: _PresenceQuery, report: PresenceReport, presence: Presence) -> Observation:
     arrival = Observation(
         sign=Sign.ARRIVED,
-        at=seen.joined_at or roll.taken_at,
-        provider_call_id=roll.provider_call_id,
-        connection=seen.connection,
-        provider_user_id=seen.provider_user_id,
+        at=presence.joined_at or report.taken_at,
+        provider_call_id=report.provider_call_id,
+        connection=presence.connection,
+        provider_user_id=presence.provider_user_id,
     )
-    return as_ours(question.provider, arrival)
+    return as_ours(query.provider, arrival)
 
 
-async def _own_people(transaction: UnitOfWork, question: _Question, roll: PresenceReport) -> list[Presence]:
-    """In a room that several sessions share: only those who had credentials for this one when they came."""
-    if not question.shared:
-        return list(roll.people)
+async def _people_of_session(transaction: UnitOfWork, query: _PresenceQuery, report: PresenceReport) -> list[Presence]:
+    """The people of this session. In a shared room, those who had credentials for it when they joined."""
+    if not query.shared:
+        return list(report.people)
     own = []
-    for seen in roll.people:
+    for presence in report.people:
         session_id = await identities.session_of(
             transaction,
-            question.app.id,
-            question.provider.name,
-            question.room_ids[-1],
-            seen.provider_user_id,
-            at=seen.joined_at or roll.taken_at,
+            query.app.id,
+            query.provider.name,
+            query.room_ids[-1],
+            presence.provider_user_id,
+            at=presence.joined_at or report.taken_at,
         )
-        if session_id == question.session.id:
-            own.append(seen)
+        if session_id == query.session.id:
+            own.append(presence)
     return own
 
 
-async def _own_part(
-    transaction: UnitOfWork, question: _Question, rolls: Sequence[PresenceReport], call: Call, held: Sequence[Call]
+async def _reports_of_call(
+    transaction: UnitOfWork,
+    query: _PresenceQuery,
+    reports: Sequence[PresenceReport],
+    call: Call,
+    session_calls: Sequence[Call],
 ) -> list[PresenceReport]:
-    """What of the roll calls is about this call, and not about another one of the session."""
+    """The reports, limited to this call of the session."""
 
     def is_own(observation: Observation) -> bool:
-        found = find_call(held, call.provider, as_ours(question.provider, observation))
+        found = find_call(session_calls, call.provider, as_ours(query.provider, observation))
         return found is not None and found.id == call.id
 
-    parts = []
-    for roll in rolls:
+    reports_of_call = []
+    for report in reports:
         people = [
-            seen for seen in await _own_people(transaction, question, roll) if is_own(_arrival(question, roll, seen))
+            presence
+            for presence in await _people_of_session(transaction, query, report)
+            if is_own(_arrival(query, report, presence))
         ]
-        opened = Observation(
-            sign=Sign.OPENED, at=roll.began_at or roll.taken_at, provider_call_id=roll.provider_call_id
+        opening = Observation(
+            sign=Sign.OPENED, at=report.began_at or report.taken_at, provider_call_id=report.provider_call_id
         )
-        if is_own(opened) and Capability.CLOSE_ROOM in question.provider.capabilities:
-            parts.append(replace(roll, people=tuple(people)))
+        if is_own(opening) and Capability.CLOSE_ROOM in query.provider.capabilities:
+            reports_of_call.append(replace(report, people=tuple(people)))
         elif people:
-            parts.append(PresenceReport(taken_at=roll.taken_at, people=tuple(people)))
-    return parts
+            reports_of_call.append(PresenceReport(taken_at=report.taken_at, people=tuple(people)))
+    return reports_of_call
 
 
 async def _write(
@@ -222,79 +228,79 @@ async def _write(
     app_id: AppId,
     session_id: SessionId,
     call_id: CallId,
-    question: _Question | None,
-    told: ReconciliationOutcome,
-    rolls: Sequence[PresenceReport],
+    query: _PresenceQuery | None,
+    outcome: ReconciliationOutcome,
+    reports: Sequence[PresenceReport],
     now: datetime,
 ) -> None:
     session = await sessions.lock_by_id(transaction, app_id, session_id)
     call = await calls.find(transaction, app_id, call_id)
-    app = await apps.app_by_id(transaction, app_id) if question is None else question.app
+    app = await apps.app_by_id(transaction, app_id) if query is None else query.app
     if session is None or call is None or app is None or call.settled_at is not None:
         return
     numbered = broker.provider(app, call.provider).needs_uid
-    known = await load_call_record(transaction, app, session, call, numbered=numbered)
+    record_of_call = await load_call_record(transaction, app, session, call, numbered=numbered)
     evidence = str(uuid7(now))
-    news: Sequence[Observation] = ()
-    if question is not None and told is ReconciliationOutcome.ANSWERED:
-        held = await calls.newest_of_session(transaction, app_id, session_id)
-        # With one that names nobody: whoever is not named anywhere is not there any more.
+    missing: Sequence[Observation] = ()
+    if query is not None and outcome is ReconciliationOutcome.ANSWERED:
+        session_calls = await calls.newest_of_session(transaction, app_id, session_id)
+        # The empty report is the last: it ends stays of people whom no report names.
         own = [
-            *await _own_part(transaction, question, rolls, call, held),
+            *await _reports_of_call(transaction, query, reports, call, session_calls),
             PresenceReport(taken_at=truncate_to_milliseconds(now)),
         ]
         if call.ended_at is not None:
-            # Nobody is missed at a call that is over.
+            # Absence after the end of the call means nothing.
             over = truncate_to_milliseconds(call.ended_at)
-            own = [replace(roll, taken_at=min(roll.taken_at, over)) for roll in own]
-        news = find_missing_observations(
-            [each.observation for each in known.attested], known.stays, own, evidence=evidence
+            own = [replace(report, taken_at=min(report.taken_at, over)) for report in own]
+        missing = find_missing_observations(
+            [each.observation for each in record_of_call.attested], record_of_call.stays, own, evidence=evidence
         )
-    settles = _settles(call, told, [stay for stay in known.stays if stay.left_at is None], news, now)
-    attested = tuple(ReceivedObservation(each, now, None) for each in news)
-    # Mostly nothing is new: what was learned before has been written.
+    settles = _settles(call, outcome, [stay for stay in record_of_call.stays if stay.left_at is None], missing, now)
+    attested = tuple(ReceivedObservation(each, now, None) for each in missing)
+    # Usually nothing is missing, and there is nothing to write.
     if attested or settles:
-        await add_observations(transaction, app, known, attested, final=settles, now=now)
-    if told is ReconciliationOutcome.ANSWERED:
+        await add_observations(transaction, app, record_of_call, attested, final=settles, now=now)
+    if outcome is ReconciliationOutcome.ANSWERED:
         await calls.set_evidence_at(transaction, app_id, call_id, now=now)
     if attested:
         data = {"call": str(call.id), "roll_call": evidence, "learned": _counts(attested)}
         event = create_session_event(session, EventType.ATTENDANCE_RECONCILED, actor=Actor(app_id), now=now, data=data)
         await record(transaction, event)
     if settles:
-        await _settle(transaction, app, session, call, reconciled=told is ReconciliationOutcome.ANSWERED, now=now)
+        await _settle(transaction, app, session, call, reconciled=outcome is ReconciliationOutcome.ANSWERED, now=now)
 
 
 def _settles(
-    call: Call, told: ReconciliationOutcome, present: Sequence[Stay], news: Sequence[Observation], now: datetime
+    call: Call, outcome: ReconciliationOutcome, present: Sequence[Stay], missing: Sequence[Observation], now: datetime
 ) -> bool:
-    """Whether there is nothing more to learn about a call."""
+    """Whether the attendance of the call is final."""
     if call.ended_at is None or now < call.ended_at + SETTLING_DELAY:
         return False
     if (
-        told in {ReconciliationOutcome.NOT_ASKABLE, ReconciliationOutcome.NOTHING_TO_ASK}
+        outcome in {ReconciliationOutcome.UNSUPPORTED, ReconciliationOutcome.NOTHING_TO_ASK}
         or now >= call.ended_at + GIVE_UP_AFTER
     ):
         return True
-    gone = {each.connection for each in news if each.sign in {Sign.LEFT, Sign.ABSENT}}
-    return told is ReconciliationOutcome.ANSWERED and all(stay.connection in gone for stay in present)
+    departed = {each.connection for each in missing if each.sign in {Sign.LEFT, Sign.ABSENT}}
+    return outcome is ReconciliationOutcome.ANSWERED and all(stay.connection in departed for stay in present)
 
 
-def _counts(told: Sequence[ReceivedObservation]) -> dict[str, int]:
-    signs = [each.observation.sign for each in told]
+def _counts(received: Sequence[ReceivedObservation]) -> dict[str, int]:
+    signs = [each.observation.sign for each in received]
     return {sign.value: signs.count(sign) for sign in Sign if sign in signs}
 
 
-def _told_of(attended: Iterable[UserStay]) -> list[dict[str, Any]]:
-    """Who was there, from when to when and for how long, with all devices; in the order in which they came."""
+def _attendance_data(attended: Iterable[UserStay]) -> list[dict[str, Any]]:
+    """For each person: first join, last departure, and seconds present on any device, ordered by first join."""
     people: dict[tuple[str | None, str], list[Stay]] = {}
     for each in attended:
         name = each.user_id or each.stay.provider_user_id
         people.setdefault((each.user_id, name), []).append(each.stay)
-    return [_told_of_person(*person, stays) for person, stays in islice(people.items(), NAMED_IN_JOURNAL)]
+    return [_attendance_of_person(*person, stays) for person, stays in islice(people.items(), MAX_JOURNALED_PEOPLE)]
 
 
-def _told_of_person(user_id: str | None, name: str, stays: Sequence[Stay]) -> dict[str, Any]:
+def _attendance_of_person(user_id: str | None, name: str, stays: Sequence[Stay]) -> dict[str, Any]:
     spans = merge_spans(Span(stay.joined_at, stay.left_at or stay.joined_at) for stay in stays)
     return {
         "user_id": user_id,
@@ -319,7 +325,7 @@ async def _settle(
         "peak": numbers.peak,
         "duration_seconds": call.duration_seconds,
         "reconciled": reconciled,
-        "attendance": _told_of(await stay_rows.attended_call(transaction, app.id, call.id)),
+        "attendance": _attendance_data(await stay_rows.attended_call(transaction, app.id, call.id)),
     }
     await record(
         transaction, create_session_event(session, EventType.CALL_SETTLED, actor=Actor(app.id), now=now, data=data)

@@ -1,4 +1,4 @@
-"""Who attended a booking: the verdicts, as they stand now and as they became final."""
+"""Attendance verdicts of a booking: provisional until it is concluded, then final."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,10 +24,10 @@ from videobroker.usecases.access import session_not_found
 from videobroker.usecases.authorization import require
 from videobroker.usecases.context import RequestContext
 
-LOOKS_BACK = timedelta(days=1)
-"""Replicas' clocks may differ: credentials may bear an earlier time than the session."""
-NAMED_IN_JOURNAL = 100
-"""More verdicts than these are counted in the journal, and named in the attendance alone."""
+CLOCK_TOLERANCE = timedelta(days=1)
+"""Clocks of replicas may differ, so that credentials may have an earlier time than their session."""
+MAX_JOURNALED_VERDICTS = 100
+"""The event names at most so many participants. It counts all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Judged:
 
     user_id: str
     role: str | None
-    """The app's role; None for somebody who is not on the roster."""
+    """The app role; None for a person who is not on the roster."""
     display_name: str | None
-    judgement: AttendanceResult
+    result: AttendanceResult
     stays: tuple[Stay, ...]
 
 
@@ -50,18 +50,18 @@ class Report:
     final: bool
     registered: tuple[Judged, ...]
     others: tuple[Judged, ...]
-    """Guests, and people whom nobody registered; there is no verdict on them."""
+    """Guests and other people who are not on the roster. They get no verdict."""
     calls: tuple[Call, ...]
 
 
 async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> Report:
-    """Who attended a booking; participants see their own attendance. Raises `SessionNotFound`, `RoleMayNot`.
+    """The attendance of a booking. Participants may see only their own. Raises `SessionNotFound`, `RoleMayNot`.
 
-    Until the booking is over for good the verdicts are those of this moment. Afterwards they are what was written
-    then, whatever the policy says meanwhile.
+    Verdicts are computed on request until the booking is concluded. Afterwards they are the stored ones, even if the
+    policy has changed since.
     """
     authorized = await require(context, key, Action.VIEW_ATTENDANCE, acting_for=acting_for)
-    shown = context.actor.user_id if authorized.only_own else None
+    only_user = context.actor.user_id if authorized.only_own else None
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
         if session is None:
@@ -69,12 +69,14 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
         case = await _case(transaction, context.app, session)
         written = await verdicts.of_session(transaction, context.app.id, session.id) if session.concluded_at else {}
     fresh = case.judged(context.now, is_closed=session.concluded_at is not None)
-    final = {user_id: judgement for (user_id, _), judgement in written.items()}
+    final = {user_id: result for (user_id, _), result in written.items()}
     return Report(
         session=session,
         final=session.concluded_at is not None,
-        registered=tuple(_as_written(each, final.get(each.user_id)) for each in fresh if shown in {None, each.user_id}),
-        others=tuple(each for each in case.others(context.now) if shown in {None, each.user_id}),
+        registered=tuple(
+            _with_stored_verdict(each, final.get(each.user_id)) for each in fresh if only_user in {None, each.user_id}
+        ),
+        others=tuple(each for each in case.others(context.now) if only_user in {None, each.user_id}),
         calls=tuple(case.calls),
     )
 
@@ -82,31 +84,30 @@ async def attendance_of(context: RequestContext, key: SessionKey, *, acting_for:
 async def write_verdicts(
     transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool, now: datetime
 ) -> None:
-    """Write the verdicts on a booking that is over, and say in the journal how they are.
+    """Store and journal the final verdicts of a booking.
 
-    `confirmed`: the provider was asked about everything and answered.
+    `confirmed`: the provider was just asked about every call, and answered. Late webhooks may conclude a booking again:
+    the event then has `corrected`, and is recorded only if a verdict changed.
     """
     case = await _case(transaction, app, session, confirmed=confirmed)
     judged = case.judged(now, is_closed=True)
     former = await verdicts.of_session(transaction, app.id, session.id)
     await verdicts.replace(
-        transaction, app.id, session.id, {(each.user_id, each.role or ""): each.judgement for each in judged}
+        transaction, app.id, session.id, {(each.user_id, each.role or ""): each.result for each in judged}
     )
     await sessions.set_concluded_at(transaction, app.id, session.id, at=now)
     data = {
         "counts": {
-            verdict.value: sum(each.judgement.verdict is verdict for each in judged) for verdict in AttendanceVerdict
+            verdict.value: sum(each.result.verdict is verdict for each in judged) for verdict in AttendanceVerdict
         },
         "verdicts": [
-            {"user_id": each.user_id, "verdict": each.judgement.verdict, "rule": each.judgement.rule}
-            for each in judged[:NAMED_IN_JOURNAL]
+            {"user_id": each.user_id, "verdict": each.result.verdict, "rule": each.result.rule}
+            for each in judged[:MAX_JOURNALED_VERDICTS]
         ],
         "corrected": bool(former),
     }
-    changed = {key[0]: value.verdict for key, value in former.items()} != {
-        e.user_id: e.judgement.verdict for e in judged
-    }
-    # A booking without a roster is over as well; that it was over before is not written anywhere then.
+    changed = {key[0]: value.verdict for key, value in former.items()} != {e.user_id: e.result.verdict for e in judged}
+    # Without a roster there are no stored verdicts, so it is not known whether the event was recorded before.
     if changed or not judged:
         await record(
             transaction,
@@ -117,40 +118,39 @@ async def write_verdicts(
 async def who_is_missing(
     transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool
 ) -> tuple[list[Participant], bool]:
-    """Who of the roster was not in any call so far, and was not put out; and whether anybody could tell."""
+    """Participants who were in no call and are not blocked, and whether there is evidence for that."""
     case = await _case(transaction, app, session, confirmed=confirmed)
-    there = case.own.keys() | case.banned
-    return [person for person in case.roster if person.user_id not in there], case.evidence
+    accounted_for = case.stays.keys() | case.banned
+    return [person for person in case.roster if person.user_id not in accounted_for], case.evidence
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Everything that the verdicts on a booking rest on."""
+    """The input of the verdicts on a booking."""
 
     app: App
     session: Session
     roster: Sequence[Participant]
     calls: Sequence[Call]
-    own: dict[str, tuple[Stay, ...]]
-    """By our user id."""
-    strangers: dict[str, tuple[Stay, ...]]
-    """By what the provider calls people who never got credentials from us."""
+    stays: dict[str, tuple[Stay, ...]]
+    """By user ID."""
+    unidentified: dict[str, tuple[Stay, ...]]
+    """By provider user ID, for people who never got credentials from us."""
     banned: frozenset[str]
-    could_enter: bool
-    """Somebody got credentials."""
+    credentials_issued: bool
+    """At least one person got credentials."""
     confirmed: bool
-    """The provider was asked just now, and answered."""
+    """The provider was just asked, and answered."""
 
     @property
     def evidence(self) -> bool:
-        """Somebody told us of every call; where there was none, nobody could enter or the provider said so."""
+        """Whether the stays are complete: the provider reported on every call, or there cannot have been any."""
         if not self.calls:
-            return self.confirmed or not self.could_enter
+            return self.confirmed or not self.credentials_issued
         return all(call.evidence_at is not None for call in self.calls)
 
     def judged(self, now: datetime, *, is_closed: bool) -> list[Judged]:
-        """The verdict on everybody on the roster."""
-        hearing = VerdictInput(
+        verdict_input = VerdictInput(
             terms=self.session.terms,
             policy=self.app.policy_for(self.session.terms.policy),
             now=now,
@@ -165,21 +165,23 @@ class _Case:
                 person.role,
                 person.display_name,
                 decide_verdict(
-                    replace(hearing, removed=person.user_id in self.banned), self.own.get(person.user_id, ())
+                    replace(verdict_input, removed=person.user_id in self.banned), self.stays.get(person.user_id, ())
                 ),
-                self.own.get(person.user_id, ()),
+                self.stays.get(person.user_id, ()),
             )
             for person in self.roster
         ]
 
     def others(self, now: datetime) -> tuple[Judged, ...]:
-        """Who was there without being on the roster."""
-        hearing = VerdictInput(terms=self.session.terms, policy=self.app.policy_for(self.session.terms.policy), now=now)
+        """The attendance of people who are not on the roster."""
+        verdict_input = VerdictInput(
+            terms=self.session.terms, policy=self.app.policy_for(self.session.terms.policy), now=now
+        )
         registered = {person.user_id for person in self.roster}
-        known = {user_id: stays for user_id, stays in self.own.items() if user_id not in registered}
+        identified = {user_id: stays for user_id, stays in self.stays.items() if user_id not in registered}
         return tuple(
-            Judged(name, None, None, decide_verdict(hearing, stays), stays)
-            for name, stays in (*known.items(), *self.strangers.items())
+            Judged(name, None, None, decide_verdict(verdict_input, stays), stays)
+            for name, stays in (*identified.items(), *self.unidentified.items())
         )
 
     def _ended_on_request(self) -> datetime | None:
@@ -192,40 +194,41 @@ def _was_requested(call: Call) -> bool:
 
 
 async def _case(transaction: UnitOfWork, app: App, session: Session, *, confirmed: bool = False) -> _Case:
-    """Only what took place in the booking's present window: it may have been moved after people had met."""
+    """Load what happened in the booking's current window. It may have been rescheduled after people met."""
     window = _window(app, session)
     attended = [
         each
         for each in await stay_rows.attended_session(transaction, app.id, session.id)
         if window.overlaps(each.stay.joined_at, each.stay.left_at)
     ]
-    held = await calls.newest_of_session(transaction, app.id, session.id)
+    session_calls = await calls.newest_of_session(transaction, app.id, session.id)
     removed = await removals.of_session(transaction, app.id, session.id)
     issued = await identities.last_issued_at(
-        transaction, app.id, session.id, user_id=None, since=session.created_at - LOOKS_BACK
+        transaction, app.id, session.id, user_id=None, since=session.created_at - CLOCK_TOLERANCE
     )
     return _Case(
         app=app,
         session=session,
         roster=await sessions.participants_of(transaction, app.id, session.id),
-        calls=[call for call in held if window.overlaps(call.started_at, call.ended_at)],
-        own=_grouped((each.user_id, each.stay) for each in attended),
-        strangers=_grouped((each.stay.provider_user_id, each.stay) for each in attended if each.user_id is None),
+        calls=[call for call in session_calls if window.overlaps(call.started_at, call.ended_at)],
+        stays=_group_by_name((each.user_id, each.stay) for each in attended),
+        unidentified=_group_by_name(
+            (each.stay.provider_user_id, each.stay) for each in attended if each.user_id is None
+        ),
         banned=frozenset(removal.user_id for removal in removed if removal.banned),
-        could_enter=issued is not None,
+        credentials_issued=issued is not None,
         confirmed=confirmed,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A stretch of time; an end that is not known is open."""
+    """A time range. None leaves an end open."""
 
     start: datetime | None
     end: datetime | None
 
     def overlaps(self, start: datetime, end: datetime | None) -> bool:
-        """Whether something that lasted so long lies at least partly in it."""
         began_in_time = self.end is None or start <= self.end
         return began_in_time and (self.start is None or end is None or end >= self.start)
 
@@ -238,13 +241,13 @@ def _window(app: App, session: Session) -> _Window:
     return _Window(terms.starts_at - timedelta(seconds=earliest), terms.ends_at + policy.grace + policy.overrun)
 
 
-def _grouped(stays: Iterable[tuple[str | None, Stay]]) -> dict[str, tuple[Stay, ...]]:
-    own: dict[str, list[Stay]] = defaultdict(list)
+def _group_by_name(stays: Iterable[tuple[str | None, Stay]]) -> dict[str, tuple[Stay, ...]]:
+    grouped: dict[str, list[Stay]] = defaultdict(list)
     for name, stay in stays:
         if name is not None:
-            own[name].append(stay)
-    return {name: tuple(each) for name, each in own.items()}
+            grouped[name].append(stay)
+    return {name: tuple(each) for name, each in grouped.items()}
 
 
-def _as_written(fresh: Judged, written: AttendanceResult | None) -> Judged:
+def _with_stored_verdict(fresh: Judged, written: AttendanceResult | None) -> Judged:
     return fresh if written is None else Judged(fresh.user_id, fresh.role, fresh.display_name, written, fresh.stays)

@@ -1,4 +1,4 @@
-"""Opens and ends calls, and looks them up."""
+"""Starts, ends, and lists calls."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -38,15 +38,15 @@ from videobroker.usecases.context import RequestContext
 
 
 async def start_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
-    """Open the session's room and a call in it; a call that is open already is the answer.
+    """Open the session's room and a call in it, or return the call that is open.
 
-    With a `user_id` that person must be allowed to enter now; without one, the session must be allowed to meet. An
-    end user needs `Action.START_CALL` as well. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and whatever
-    keeps the room from being opened.
+    With a `user_id`, that person must be allowed to join now; without one, the session must be in its window. An end
+    user needs `Action.START_CALL` as well. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`, and what `open_room`
+    raises.
     """
-    entrance = await require_may_start(context, key, user_id=user_id)
-    session, call = entrance.session, entrance.call
-    if call is not None and entrance.ready_room is not None:
+    join_context = await require_may_start(context, key, user_id=user_id)
+    session, call = join_context.session, join_context.call
+    if call is not None and join_context.ready_room is not None:
         return session, call
     room = await open_room(context, session, surface=Surface.SDK)
     async with context.store.transaction() as transaction:
@@ -55,38 +55,38 @@ async def start_call(context: RequestContext, key: SessionKey, *, user_id: str |
 
 
 async def require_may_start(context: RequestContext, key: SessionKey, *, user_id: str | None) -> JoinContext:
-    """The session, for an actor who may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
-    entrance = await load_join_context(context.broker, key, user_id)
-    decision = _may_start(context, entrance, user_id)
+    """Load the session, if the actor may start its call now. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
+    join_context = await load_join_context(context.broker, key, user_id)
+    decision = _may_start(context, join_context, user_id)
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
-    require_at(context, entrance, Action.START_CALL)
-    return entrance
+    require_at(context, join_context, Action.START_CALL)
+    return join_context
 
 
-def _may_start(context: RequestContext, entrance: JoinContext, user_id: str | None) -> AccessDecision:
-    door = entrance.access_context(context.app)
+def _may_start(context: RequestContext, join_context: JoinContext, user_id: str | None) -> AccessDecision:
+    access_context = join_context.access_context(context.app)
     if user_id is None:
-        return decide_call_opening(door, context.now)
-    return decide_access(door, person_of(context.app, entrance, is_guest=False), context.now)
+        return decide_call_opening(access_context, context.now)
+    return decide_access(access_context, person_of(context.app, join_context, is_guest=False), context.now)
 
 
 async def open_call(
     context: RequestContext, transaction: UnitOfWork, session: Session, provider: ProviderName, *, by: str | None
 ) -> Call:
-    """The open call of the session; a new one when there was none.
+    """The open call of the session, created if there is none.
 
-    Raises `RoomNotReady` when the session was shut meanwhile: asking again gives the reason.
+    Raises `RoomNotReady` if the session was closed meanwhile: a retry gets the reason.
     """
     locked = await sessions.lock(transaction, session.key)
     if locked is None or locked.terms.is_closed:
-        raise RoomNotReady("The session was changed while its call was being opened. Ask again.", retry_after=1)
+        raise RoomNotReady("The session was changed while its call was being opened. Try again.", retry_after=1)
     if locked.ended_for_all_at not in {None, session.ended_for_all_at}:
         # Ended for everyone since the access decision: it has to be made again.
         raise RoomNotReady("The call was ended while it was being joined. Try again.", retry_after=1)
     call = Call(CallId(uuid7(context.now)), session.id, provider, started_at=context.now, started_by=by)
     if await calls.open_call(transaction, context.app.id, call):
-        # The window may have closed since this request began: somebody has to look.
+        # The window may have closed since this request began: the lifecycle has to check.
         await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
         await sessions.set_ended_for_all(transaction, context.app.id, session.id, None)
         data = {"call": str(call.id), "provider": provider}
@@ -97,11 +97,11 @@ async def open_call(
 
 
 async def end_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
-    """End the open call and shut the room; without an open call, the answer is the last one.
+    """End the open call and close the room. Without an open call, returns the last one.
 
-    Of end users, only hosts may. A provider that cannot be reached does not keep the call open: the room stays marked
-    as `closing`, and ending the call again retries. Raises `SessionNotFound`, `AccessDenied` for a `user_id` that is
-    not a participant, `RoleMayNot`, and `CallNotFound` when there never was a call.
+    Among end users, only hosts may. If the provider cannot be reached, the call ends nevertheless; the room stays
+    `closing` and is retried, also by ending the call again. Raises `SessionNotFound`, `AccessDenied` for a `user_id`
+    that is not a participant, `RoleMayNot`, and `CallNotFound` when there never was a call.
     """
     session, call = await _end_open_call(context, key, user_id=user_id)
     await close_room(context, session)
@@ -109,22 +109,22 @@ async def end_call(context: RequestContext, key: SessionKey, *, user_id: str | N
 
 
 async def require_may_end(context: RequestContext, key: SessionKey, *, user_id: str | None) -> JoinContext:
-    """The session, for an actor who may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
-    entrance = await load_join_context(context.broker, key, user_id)
-    if user_id is not None and entrance.participant is None:
+    """Load the session, if the actor may end its call. Raises `AccessDenied`, `RoleMayNot`, `SessionNotFound`."""
+    join_context = await load_join_context(context.broker, key, user_id)
+    if user_id is not None and join_context.participant is None:
         raise denial(RefuseDecision(Reason.NOT_A_PARTICIPANT))
-    require_at(context, entrance, Action.END_CALL)
-    return entrance
+    require_at(context, join_context, Action.END_CALL)
+    return join_context
 
 
 async def _end_open_call(context: RequestContext, key: SessionKey, *, user_id: str | None) -> tuple[Session, Call]:
-    entrance = await require_may_end(context, key, user_id=user_id)
-    session = entrance.session
+    join_context = await require_may_end(context, key, user_id=user_id)
+    session = join_context.session
     async with context.store.transaction() as transaction:
-        # The session before its calls, as everybody else: whoever has the one wants the other.
+        # Lock order: the session before its calls, as everywhere else, to avoid deadlocks.
         await sessions.lock(transaction, key)
         ended = await end_open_call(context, transaction, session, by=user_id, reason=EndReason.REQUESTED)
-        if ended is not None and _is_host_or_backend(context, entrance):
+        if ended is not None and _is_host_or_backend(context, join_context):
             await sessions.set_ended_for_all(transaction, context.app.id, session.id, ended.ended_at)
         latest = ended or await calls.latest(transaction, context.app.id, session.id)
     if latest is None:
@@ -132,11 +132,11 @@ async def _end_open_call(context: RequestContext, key: SessionKey, *, user_id: s
     return session, latest
 
 
-def _is_host_or_backend(context: RequestContext, entrance: JoinContext) -> bool:
+def _is_host_or_backend(context: RequestContext, join_context: JoinContext) -> bool:
     if context.actor.user_id is None:
         return True
-    host_roles = context.app.policy_for(entrance.session.terms.policy).host_roles
-    return entrance.participant is not None and entrance.participant.role in host_roles
+    host_roles = context.app.policy_for(join_context.session.terms.policy).host_roles
+    return join_context.participant is not None and join_context.participant.role in host_roles
 
 
 async def end_open_call(
@@ -148,14 +148,14 @@ async def end_open_call(
     reason: EndReason,
     at: datetime | None = None,
 ) -> Call | None:
-    """End the session's open call, if there is one, and say so in the journal; the call that ended.
+    """End and journal the session's open call. Returns it, or None if there is none.
 
-    It ends now, or `at` an earlier moment that was found out only now.
+    `at` is an earlier end that became known only now; None for now.
     """
     ended = await calls.end_call(transaction, context.app.id, session.id, by=by, reason=reason, at=at or context.now)
     if ended is not None:
         if can_close(context, session):
-            # In the same transaction: should this process die now, somebody else shuts the room.
+            # In the same transaction, so that a worker closes the room if this process dies now.
             await rooms.request_closing(transaction, context.app.id, session.id, now=context.now)
         await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
         await lobby.delete_entries_of_session(transaction, context.app.id, session.id)
@@ -176,14 +176,14 @@ async def list_calls(
 ) -> tuple[Session, list[Call], str | None]:
     """One page of the session's calls, oldest first. Raises `SessionNotFound`, `RoleMayNot`."""
     authorized = await require(context, key, Action.VIEW_CALLS, acting_for=acting_for)
-    session = authorized.entrance.session
+    session = authorized.join_context.session
     async with context.store.transaction() as transaction:
         found, following = await calls.page(transaction, key.app_id, session.id, limit=limit, cursor=cursor)
-    return session, [_seen_by(context.actor, call, only_own=authorized.only_own) for call in found], following
+    return session, [_visible_to(context.actor, call, only_own=authorized.only_own) for call in found], following
 
 
-def _seen_by(actor: Actor, call: Call, *, only_own: bool) -> Call:
-    """The call without the names of others who started or ended it, for actors who see only what is their own."""
+def _visible_to(actor: Actor, call: Call, *, only_own: bool) -> Call:
+    """The call, without IDs of other people who started or ended it if the actor may see only their own data."""
     if not only_own:
         return call
     own = {None, actor.user_id}
@@ -196,23 +196,23 @@ def _seen_by(actor: Actor, call: Call, *, only_own: bool) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A call, who was in it, and what that rests on."""
+    """A call with its attendance and the evidence for it."""
 
     session: Session
     call: Call
     attended: tuple[UserStay, ...]
     evidence: Mapping[str, tuple[ReceivedObservation, ...]]
-    """By `Observation.evidence`: a webhook says one thing, a roll call may say many."""
+    """By `Observation.evidence`: a webhook has one observation, a reconciliation may have many."""
 
     def evidence_for(self, stay: Stay) -> list[ReceivedObservation]:
-        """What this stay rests on, by the time at which it happened."""
-        told = [each for name in stay.evidence for each in self.evidence.get(name, ())]
-        own = [each for each in told if each.observation.connection in {None, stay.connection}]
+        """The observations of this stay, by their time."""
+        observations = [each for name in stay.evidence for each in self.evidence.get(name, ())]
+        own = [each for each in observations if each.observation.connection in {None, stay.connection}]
         return sorted(own, key=lambda each: (each.observation.at, each.received_at))
 
 
 async def explain(context: RequestContext, call_id: CallId, *, acting_for: str | None = None) -> Explained:
-    """A call with its attendance; participants see their own. Raises `CallNotFound`, `RoleMayNot`."""
+    """A call with its attendance. Participants may see only their own. Raises `CallNotFound`, `RoleMayNot`."""
     session, call, for_user = await _find_call(context, call_id, acting_for=acting_for)
     async with context.store.transaction() as transaction:
         attended = await stays.attended_call(transaction, context.app.id, call.id)
@@ -221,13 +221,13 @@ async def explain(context: RequestContext, call_id: CallId, *, acting_for: str |
     for each in attested:
         evidence[each.observation.evidence].append(each)
     shown = [each for each in attended if for_user in {None, each.user_id}]
-    return Explained(session, call, tuple(shown), {name: tuple(told) for name, told in evidence.items()})
+    return Explained(session, call, tuple(shown), {name: tuple(found) for name, found in evidence.items()})
 
 
 async def _find_call(
     context: RequestContext, call_id: CallId, *, acting_for: str | None
 ) -> tuple[Session, Call, str | None]:
-    """The call, its session, and the user whose attendance alone is shown, if it is only theirs."""
+    """The call, its session, and the user to whose attendance the view is limited (None: no limit)."""
     missing = CallNotFound("This app has no call with this id.")
     async with context.store.transaction() as transaction:
         call = await calls.find(transaction, context.app.id, call_id)
@@ -239,4 +239,4 @@ async def _find_call(
     except SessionNotFound:
         raise missing from None
     for_user = context.actor.user_id if authorized.only_own else acting_for
-    return session, _seen_by(context.actor, call, only_own=authorized.only_own), for_user
+    return session, _visible_to(context.actor, call, only_own=authorized.only_own), for_user

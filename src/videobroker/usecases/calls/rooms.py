@@ -1,8 +1,8 @@
-"""Makes sure that a session has exactly one room, and shuts it.
+"""Opens and closes the one room of a session.
 
-The row of the room is the claim: whoever holds its lease asks the provider, outside any transaction, and writes the
-outcome; everybody else waits for that outcome. A holder that dies stops renewing, and the next one asks again: the
-name of the room is always the same, so the provider answers with the same room.
+The room's row is a lease. The process that has the lease calls the provider, outside any transaction, and stores the
+result; all others wait for that result. If it crashes, the lease expires, and another process calls the provider again.
+The name of the room is deterministic, so that the provider returns the existing room.
 """
 
 import asyncio
@@ -39,15 +39,15 @@ from videobroker.storage.postgres.notifications import room_topic
 from videobroker.storage.sessions import sessions
 from videobroker.usecases.context import RequestContext
 
-TRY_AGAIN = timedelta(seconds=30)
-"""After a room could not be closed. Somebody may still be in it."""
-LOOK_AGAIN_SECONDS = 1.0
-"""How long to wait for a wake-up before looking by oneself; give or take a half, lest a crowd looks at once."""
-CODES_FOR_A_CALL = 50
-"""A room that is opened with fewer room codes left is left for a new one: one code for each role when the call begins,
-and one for each removal while it lasts. Most templates have two to five roles."""
+RETRY_DELAY = timedelta(seconds=30)
+"""Delay after a room could not be closed. People may still be in it."""
+POLL_SECONDS = 1.0
+"""Polling interval without a notification, with 50 % jitter, so that many waiters do not poll at once."""
+MIN_CODES_LEFT = 50
+"""A room with fewer room codes left is replaced before a call. A call uses one code per role at the start, and one per
+removal. Most templates have two to five roles."""
 WAIT_SECONDS = 12.0
-"""How long to wait for somebody else's room. The provider client gives up sooner: waiting longer helps nobody."""
+"""How long to wait for a room that another process opens. The provider client times out earlier."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ _FAILURES: dict[str, type[ProviderError]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """One process's wish that a room be open."""
+    """One request to open a room. `holder` identifies it as the owner of the lease."""
 
     context: RequestContext
     session: Session
@@ -68,12 +68,12 @@ class _Opening:
 
 
 async def open_room(context: RequestContext, session: Session, *, surface: Surface, codes: bool = False) -> Room:
-    """The session's room, ready to be entered; opened at the first of its providers that answers.
+    """Open the session's room at the first of its providers that answers, or return the open one.
 
-    `codes` asks for the room's codes also where the page that takes them is not the vendor's.
+    `codes` creates room codes even if the surface is not `prebuilt`. Concurrent calls share one room.
 
-    Raises `ProviderUnavailable` when none of them does, `RoomNotReady` when somebody else is still at it, and
-    `SurfaceNotOffered` when none of them has such a page.
+    Raises `ProviderUnavailable` if no provider answers, `RoomNotReady` if another process takes too long to open the
+    room, and `SurfaceNotOffered` if no provider has the surface.
     """
     reason: ProviderUnavailable | SurfaceNotOffered | None = None
     with_codes = codes or surface is Surface.PREBUILT
@@ -88,7 +88,7 @@ async def open_room(context: RequestContext, session: Session, *, surface: Surfa
             )
             continue
         try:
-            return await _open_at(_Opening(context, session, provider, with_codes, uuid4()))
+            return await _claim_or_wait(_Opening(context, session, provider, with_codes, uuid4()))
         except ProviderUnavailable as error:
             log.warning("room.open_failed", provider=name, session_id=str(session.id))
             reason = error
@@ -97,7 +97,7 @@ async def open_room(context: RequestContext, session: Session, *, surface: Surfa
     )
 
 
-async def _open_at(opening: _Opening) -> Room:
+async def _claim_or_wait(opening: _Opening) -> Room:
     session = opening.session
     wanted = Room(RoomId(uuid7(opening.context.now)), session.id, opening.provider.name, RoomState.PREPARING)
     deadline = time.monotonic() + WAIT_SECONDS
@@ -106,17 +106,17 @@ async def _open_at(opening: _Opening) -> Room:
     with opening.context.broker.listener.subscribed(room_topic(claim.room.id)) as woken:
         while True:
             if claim.is_ours:
-                return await _ask_provider(opening, claim.room)
+                return await _open_at_provider(opening, claim.room)
             if claim.room.state is RoomState.READY and (claim.room.codes or not opening.with_codes):
                 return claim.room
             if claim.failure is not None and claim.attempt == awaited:
-                raise _failure_again(claim)
+                raise _stored_failure(claim)
             if time.monotonic() > deadline:
-                raise RoomNotReady("The room is still being prepared. Ask again in a moment.", retry_after=1)
+                raise RoomNotReady("The room is still being prepared. Try again in a moment.", retry_after=1)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS * random.uniform(0.5, 1.5))
+                await asyncio.wait_for(woken.wait(), POLL_SECONDS * random.uniform(0.5, 1.5))
             woken.clear()
-            claim = await _look(opening, wanted)
+            claim = await _read_claim(opening, wanted)
             if claim.is_free:
                 claim = await _claim(opening, wanted, awaited=awaited)
 
@@ -134,36 +134,36 @@ async def _claim(opening: _Opening, wanted: Room, *, awaited: int | None) -> Cla
         )
 
 
-async def _look(opening: _Opening, wanted: Room) -> Claim:
-    # Only reading: hundreds of waiters must not stand in the way of the one who works.
+async def _read_claim(opening: _Opening, wanted: Room) -> Claim:
+    # Without a lock: hundreds of waiters must not block the process that opens the room.
     async with opening.context.store.transaction() as transaction:
         return await rooms.read_claim(transaction, opening.context.app.id, wanted)
 
 
-def _failure_again(claim: Claim) -> ProviderError:
+def _stored_failure(claim: Claim) -> ProviderError:
     failure = claim.failure or {}
     error = _FAILURES.get(failure.get("code", ""), ProviderUnavailable)
     return error(failure.get("detail", ""), retry_after=failure.get("retry_after"))
 
 
-async def _ask_provider(opening: _Opening, room: Room) -> Room:
+async def _open_at_provider(opening: _Opening, room: Room) -> Room:
     try:
         async with renew_periodically(_renewal(opening.context, room, opening.holder)):
             room, provider_room_id, codes = await _open_with_codes(opening, room)
     except ProviderError as error:
-        await _give_up(opening.context, room, opening.holder, error)
+        await _release(opening.context, room, opening.holder, error)
         raise
     except asyncio.CancelledError:
-        # Nobody has to wait for a lease to run out because its holder was told to stop.
-        await asyncio.shield(_give_up(opening.context, room, opening.holder, None))
+        # Release the lease, so that waiters do not have to wait until it expires.
+        await asyncio.shield(_release(opening.context, room, opening.holder, None))
         raise
     return await _write_open(opening, room, provider_room_id, codes)
 
 
 async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Mapping[str, str]]:
-    """Opens the room at the provider, or one of the next generation where this one has too few room codes left."""
+    """Open the room at the provider, or a room of the next generation if this one has too few room codes left."""
     if room.generation:
-        # A process that died may have left the former room open. Only one room of a session is open at a time.
+        # A process that crashed may have left the former room open. Only one room of a session may be open.
         await close_former_rooms(opening.context, opening.session)
     generation = room.generation
     provider_room_id = await _provider_room(opening, room)
@@ -174,7 +174,7 @@ async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Ma
     try:
         return room, provider_room_id, await opening.provider.issue_codes(provider_room_id)
     except RoomCodesExhausted:
-        # A new room without codes that gets none either has another problem.
+        # If a new room gets no codes either, the cause is not the number of codes.
         if room.generation != generation or Capability.CLOSE_ROOM not in opening.provider.capabilities:
             raise
     room, provider_room_id = await _next_generation(opening, room, provider_room_id)
@@ -182,19 +182,19 @@ async def _open_with_codes(opening: _Opening, room: Room) -> tuple[Room, str, Ma
 
 
 async def _has_few_codes_left(opening: _Opening, room: Room, provider_room_id: str) -> bool:
-    """Whether an empty room should be left, before its codes run out in the middle of a call."""
+    """Whether a room without a call should be replaced, before its codes run out during a call."""
     if room.state is RoomState.READY or not room.codes_issued:
         return False
     if not {Capability.ROOM_CODES, Capability.CLOSE_ROOM} <= opening.provider.capabilities:
         return False
-    return await opening.provider.count_codes_left(provider_room_id) < CODES_FOR_A_CALL
+    return await opening.provider.count_codes_left(provider_room_id) < MIN_CODES_LEFT
 
 
 async def _next_generation(opening: _Opening, room: Room, provider_room_id: str) -> tuple[Room, str]:
-    """Leaves the room for a new one: written first, then the former room is closed, then the new one is opened."""
+    """Replace the room: store the new generation, close the former room, then open the new one."""
     context, session = opening.context, opening.session
     async with context.store.transaction() as transaction:
-        left = await rooms.begin_generation(
+        new = await rooms.begin_generation(
             transaction,
             context.app.id,
             room.id,
@@ -202,17 +202,17 @@ async def _next_generation(opening: _Opening, room: Room, provider_room_id: str)
             provider_room_id=provider_room_id,
             now=context.now,
         )
-        if left is None:
-            raise RoomNotReady("Another process prepared the room meanwhile. Ask again.", retry_after=1)
+        if new is None:
+            raise RoomNotReady("The room is being created by another request. Retry.", retry_after=1)
         await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
     await close_former_rooms(context, session)
-    return left, await _provider_room(opening, left)
+    return new, await _provider_room(opening, new)
 
 
 async def renew_room(context: RequestContext, session: Session, room: Room) -> None:
-    """Leave an open room for a new one, which the next join opens. A call that is running there ends at the provider.
+    """Replace an open room; the next join opens the new one. A running call ends at the provider.
 
-    Raises `ProviderError` when the former room could not be closed; `close_former_rooms` tries again.
+    Raises `ProviderError` if the former room could not be closed; `close_former_rooms` retries.
     """
     holder = uuid4()
     async with context.store.transaction() as transaction:
@@ -229,13 +229,10 @@ async def renew_room(context: RequestContext, session: Session, room: Room) -> N
 
 
 async def close_former_rooms(context: RequestContext, session: Session) -> None:
-    """Close the rooms that the session has left, as far as they are still open. Safe to repeat.
-
-    Raises `ProviderError` when one could not be closed.
-    """
+    """Close the open rooms of former generations. Idempotent. Raises `ProviderError` if one could not be closed."""
     async with context.store.transaction() as transaction:
-        left = await rooms.former_rooms_of(transaction, context.app.id, session.id)
-    for room in left:
+        former = await rooms.former_rooms_of(transaction, context.app.id, session.id)
+    for room in former:
         if room.provider not in context.app.accounts:
             continue
         provider = context.provider(room.provider)
@@ -252,7 +249,7 @@ async def _provider_room(opening: _Opening, room: Room) -> str:
     if room.state is RoomState.READY and room.provider_room_id is not None:
         return room.provider_room_id
     name = build_room_name(opening.context.app.id, opening.session.id, room.generation)
-    # A room that was open before may have been closed without our having got the answer.
+    # The room may have been closed earlier without our receiving the response.
     closure = room.closure or ("" if room.provider_room_id is not None else None)
     return await opening.provider.open_room(name, closure=closure)
 
@@ -276,9 +273,9 @@ async def _write_open(opening: _Opening, room: Room, provider_room_id: str, code
             await record(transaction, *_opened_events(opening, opened))
             await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now)
     if bound.terms.is_closed:
-        # Shut while the provider was asked: whoever shut it found no room yet, so closing it falls to us.
+        # Closed while the provider was opening the room: the close found no room yet, so we have to close it.
         await close_room(context, bound)
-        raise RoomNotReady("The session was changed while its room was being opened. Ask again.", retry_after=1)
+        raise RoomNotReady("The session was changed while its room was being opened. Try again.", retry_after=1)
     return opened
 
 
@@ -298,27 +295,26 @@ def _renewal(context: RequestContext, room: Room, holder: UUID) -> Callable[[], 
     return renew
 
 
-async def _give_up(context: RequestContext, room: Room, holder: UUID, error: ProviderError | None) -> None:
+async def _release(context: RequestContext, room: Room, holder: UUID, error: ProviderError | None) -> None:
     failure = None if error is None else {"code": error.code, "detail": error.detail, "retry_after": error.retry_after}
     async with context.store.transaction() as transaction:
         await rooms.release(transaction, context.app.id, room.id, holder=holder, failure=failure)
 
 
-async def room_id_of_call(context: RequestContext, entrance: JoinContext, call: Call) -> str | None:
-    """The room of a call by the provider's ID.
+async def room_id_of_call(context: RequestContext, join_context: JoinContext, call: Call) -> str | None:
+    """The provider's room ID for a call; None if the session never had a room at the call's provider.
 
-    The session may be leaving that room for a new one, or may have moved to another provider: then it is the last room
-    that it had at the call's provider. None if it had none.
+    If the room is being replaced, or the session moved to another provider, it is the last room at the call's provider.
     """
-    room = entrance.room
+    room = join_context.room
     if room is not None and room.provider is call.provider and room.provider_room_id is not None:
         return room.provider_room_id
     async with context.store.transaction() as transaction:
-        return await rooms.last_provider_room(transaction, context.app.id, entrance.session.id, call.provider)
+        return await rooms.last_provider_room(transaction, context.app.id, join_context.session.id, call.provider)
 
 
 def can_close(context: RequestContext, session: Session) -> bool:
-    """Whether the session's room is one that can be shut."""
+    """Whether the provider of the session's room can close rooms."""
     if session.provider is None or session.provider not in context.app.accounts:
         return False
     try:
@@ -328,7 +324,7 @@ def can_close(context: RequestContext, session: Session) -> bool:
 
 
 async def close_room(context: RequestContext, session: Session) -> None:
-    """Shut the session's room at its provider. What cannot be shut now stays `closing`, and is tried again."""
+    """Close the session's room at its provider. If that fails, it stays `closing`, and the lifecycle retries."""
     if session.provider is None:
         return
     provider = context.provider(session.provider)
@@ -346,10 +342,10 @@ async def close_room(context: RequestContext, session: Session) -> None:
             )
     except ProviderError as error:
         log.warning("room.close_failed", session_id=str(session.id), error=error.code)
-        # Whoever waits for the lease wants the room open: that this failed is no news for them.
-        await _give_up(context, room, holder, None)
+        # Without the failure: processes that wait for the lease want to open the room, and must not get this error.
+        await _release(context, room, holder, None)
         async with context.store.transaction() as transaction:
-            await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now + TRY_AGAIN)
+            await sessions.bring_next_step_forward(transaction, context.app.id, session.id, context.now + RETRY_DELAY)
         return
     async with context.store.transaction() as transaction:
         if await rooms.mark_closed(

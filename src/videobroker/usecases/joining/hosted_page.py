@@ -1,4 +1,4 @@
-"""What a browser has to be told about an app before it shows the page behind one of its links."""
+"""What the response for a hosted page depends on: framing rules of the app, and whether the ticket is accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,19 +12,19 @@ from videobroker.usecases.joining.links import find_ticket_app
 
 @dataclass(frozen=True, slots=True)
 class HostedPage:
-    """Nothing of it is about the session, or about the person."""
+    """Contains nothing about the session or the person, because the page is sent before the ticket is used."""
 
     app_id: AppId
     embedders: tuple[str, ...]
-    """Origins whose pages may show it in a frame."""
+    """Origins that may embed the page (CSP `frame-ancestors`)."""
     call_pages: tuple[str, ...]
-    """Addresses of the pages that it may show in a frame: those on which the app's calls take place."""
+    """URLs that the page may embed: the call pages of the app's providers."""
     expired: bool
     """The ticket has expired or was revoked."""
 
 
 async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage:
-    """How the page behind this ticket is shown. Raises `TicketInvalid` for what never was a ticket."""
+    """Raises `TicketInvalid` for a malformed or unknown ticket; an expired or revoked one sets `expired`."""
     app, error = await find_ticket_app(broker, text, now=now)
     if error is not None:
         return HostedPage(app.id, app.allowed_origins, (), expired=True)
@@ -32,13 +32,13 @@ async def hosted_page(broker: Broker, text: str, *, now: datetime) -> HostedPage
 
 
 async def embedders_of(broker: Broker, app_id: AppId) -> tuple[str, ...] | None:
-    """Origins whose pages may show the app's calls in a frame; None when there is no such app."""
+    """Origins that may embed the app's calls; None if there is no such app."""
     async with broker.store.transaction() as transaction:
         app = await apps.app_by_id(transaction, app_id)
     return None if app is None else app.allowed_origins
 
 
 def _call_pages(broker: Broker, app: App) -> tuple[str, ...]:
-    # All of the app's accounts: a session may move while the page is open.
+    # Of all accounts: the session may move to another provider while the page is open.
     pages = [broker.provider(app, name).page_url for name in app.accounts]
     return tuple(page for page in pages if page is not None)

@@ -1,4 +1,4 @@
-"""Who comes in: the access decision, one room, credentials, and the journal line that is durable before they leave."""
+"""Join: decides access, opens the room and the call, signs credentials, and journals them before it returns."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -52,8 +52,8 @@ from videobroker.usecases.joining.waiting_room import request_admission
 
 MAX_CALL_DURATION = timedelta(hours=12)
 """No provider lets a call run longer (100ms: "Max session length: 12 h")."""
-ROUNDS = 3
-"""How often the room may be closed by somebody between our opening it and our signing for it."""
+MAX_ATTEMPTS = 3
+"""Another request may close the room after we opened it and before we sign credentials for it."""
 
 
 class JoinRequester(Struct):
@@ -66,11 +66,11 @@ class JoinRequester(Struct):
     ticket_name: str | None = None
     """The name that the ticket's issuer gave the person."""
     provider_user_id: str | None = None
-    """What the provider calls this person, where that is not their `user_id`."""
+    """The provider's user ID for this person, if it is not their `user_id`."""
 
 
 class Joined(Struct):
-    """Somebody who may enter, with what a frontend needs for it."""
+    """Credentials for a person who was admitted."""
 
     session: Session
     call: Call
@@ -94,24 +94,23 @@ class Joined(Struct):
 
 
 class _Attempt(Struct):
-    """One visitor's wish to enter one session."""
+    """The arguments of one join."""
 
     context: RequestContext
     key: SessionKey
-    visitor: JoinRequester
+    requester: JoinRequester
     surface: Surface
     provider: ProviderName | None
 
 
 def guest_id(context: RequestContext, *, idempotency_key: str | None) -> str:
-    """A new identity for a guest: `guest-` and a UUID. Equal keys make the same guest: the key is unique to a caller
-    and a request."""
+    """A new user ID for a guest. Equal idempotency keys, which are unique to a caller and a request, give equal IDs."""
     identity = uuid7(context.now) if idempotency_key is None else uuid5(context.app.id, idempotency_key)
     return f"guest-{identity}"
 
 
 async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> None:
-    """Raise `ParticipantNotFound` for an id that we gave to no guest of the session, `SessionNotFound` without one."""
+    """Raise `ParticipantNotFound` unless this ID was issued to a guest of the session. Raises `SessionNotFound`."""
     session = (await load_join_context(broker, key, None)).session
     async with broker.store.transaction() as transaction:
         known = await identities.was_guest(transaction, key.app_id, session.id, guest)
@@ -122,73 +121,79 @@ async def require_known_guest(broker: Broker, key: SessionKey, guest: str) -> No
 async def join(
     context: RequestContext,
     key: SessionKey,
-    visitor: JoinRequester,
+    requester: JoinRequester,
     *,
     surface: Surface,
     provider: ProviderName | None = None,
 ) -> Joined:
-    """Credentials for somebody who may enter now.
+    """Issue credentials to a person who may join now.
 
-    `provider` is the only one that the visitor's frontend can enter at; without it, any of the session's will do.
+    The first join opens the room and the call. Every join decides again and signs new credentials. The event is durable
+    in the journal when this returns. A person whom the waiting room stops gets an entry in it.
 
-    The first to enter opens the room and the call. Joining again repeats the check and signs anew. The journal has
-    the line about it before this returns. Raises `AccessDenied` with the decision, `SessionNotFound`, and whatever
-    keeps the room from being opened; `SurfaceNotOffered` when the session does not take place at `provider`.
+    `provider` is the only provider that the requester's frontend supports; None for any. Raises `AccessDenied` with the
+    decision, `SessionNotFound`, `SurfaceNotOffered` if the session is at another provider, and what `open_room` raises.
     """
-    attempt = _Attempt(context, key, visitor, surface, provider)
+    attempt = _Attempt(context, key, requester, surface, provider)
     await _require_may_join(attempt)
-    for _ in range(ROUNDS):
-        entrance = await load_join_context(context.broker, key, visitor.user_id)
-        door = entrance.access_context(context.app)
-        _require_own_name(attempt, entrance)
-        admission = await _require_admission(attempt, entrance, door)
-        _require_provider(attempt, entrance.session)
-        room = entrance.ready_room
-        if room is not None and entrance.call is not None and _is_ready(attempt, entrance, room):
-            return await _sign_and_record(attempt, entrance, door, admission, room, entrance.call)
-        await _prepare(attempt, entrance)
-    raise RoomNotReady("The room was closed while it was being entered. Ask again.", retry_after=1)
+    for _ in range(MAX_ATTEMPTS):
+        join_context = await load_join_context(context.broker, key, requester.user_id)
+        access_context = join_context.access_context(context.app)
+        _require_own_name(attempt, join_context)
+        admission = await _require_admission(attempt, join_context, access_context)
+        _require_provider(attempt, join_context.session)
+        room = join_context.ready_room
+        if room is not None and join_context.call is not None and _is_ready(attempt, join_context, room):
+            return await _sign_and_record(attempt, join_context, access_context, admission, room, join_context.call)
+        await _prepare(attempt, join_context)
+    raise RoomNotReady("The room was closed while it was being joined. Try again.", retry_after=1)
 
 
 async def confirm_join(
     context: RequestContext,
     key: SessionKey,
-    visitor: JoinRequester,
+    requester: JoinRequester,
     stored: CredentialGrant | None,
     *,
     surface: Surface,
     provider: ProviderName | None = None,
 ) -> bool:
-    """Decide again about a visitor whose credentials were issued before: may they be returned again?
+    """Decide again whether a requester may get the credentials that were issued to them earlier.
 
-    False when `join` would issue others now: those from before expired or were revoked, or the session has another
-    room, call, or role for the visitor. True: the journal has the event about it before this returns. Raises as `join`
-    does.
+    False if `join` would issue different ones now: the stored ones expired or were revoked, or the session has another
+    room, call, or role for the requester. If True, the event is durable in the journal when this returns. Raises what
+    `join` raises.
     """
-    attempt = _Attempt(context, key, visitor, surface, provider)
+    attempt = _Attempt(context, key, requester, surface, provider)
     await _require_may_join(attempt)
-    entrance = await load_join_context(context.broker, key, visitor.user_id)
-    door = entrance.access_context(context.app)
-    _require_own_name(attempt, entrance)
-    admission = await _require_admission(attempt, entrance, door)
-    _require_provider(attempt, entrance.session)
-    room, call = entrance.ready_room, entrance.call
-    if stored is None or room is None or call is None or not _is_ready(attempt, entrance, room):
+    join_context = await load_join_context(context.broker, key, requester.user_id)
+    access_context = join_context.access_context(context.app)
+    _require_own_name(attempt, join_context)
+    admission = await _require_admission(attempt, join_context, access_context)
+    _require_provider(attempt, join_context.session)
+    room, call = join_context.ready_room, join_context.call
+    if stored is None or room is None or call is None or not _is_ready(attempt, join_context, room):
         return False
     vendor = context.provider(room.provider)
-    seat = _seat(attempt, entrance, door, admission, vendor)
-    signed = _sign(attempt, vendor, room, seat)
-    fresh = _grant(entrance.session, call, signed.credentials, seat.role, signed.token_id, context.now, seat.expires_at)
-    if not is_current(stored, fresh, removed_at=await _removed_at(attempt, entrance.session), now=context.now):
+    request = _credential_request(attempt, join_context, access_context, admission, vendor)
+    signed = _sign(attempt, vendor, room, request)
+    fresh = _grant(
+        join_context.session, call, signed.credentials, request.role, signed.token_id, context.now, request.expires_at
+    )
+    if not is_current(stored, fresh, removed_at=await _removed_at(attempt, join_context.session), now=context.now):
         return False
-    event = _issued(attempt, entrance, room.provider, seat, token_id=stored.token_id, expires_at=stored.expires_at)
-    await _record_issued(attempt, entrance, admission, replace(event, data={**(event.data or {}), "replayed": True}))
+    event = _issued(
+        attempt, join_context, room.provider, request, token_id=stored.token_id, expires_at=stored.expires_at
+    )
+    await _record_issued(
+        attempt, join_context, admission, replace(event, data={**(event.data or {}), "replayed": True})
+    )
     return True
 
 
 async def _removed_at(attempt: _Attempt, session: Session) -> datetime | None:
     async with attempt.context.store.transaction() as transaction:
-        removal = await removals.find(transaction, attempt.context.app.id, session.id, attempt.visitor.user_id)
+        removal = await removals.find(transaction, attempt.context.app.id, session.id, attempt.requester.user_id)
     return None if removal is None else removal.removed_at
 
 
@@ -208,7 +213,7 @@ def _grant(
         surface=credentials.surface,
         room_id=credentials.channel if isinstance(credentials, ChannelCredentials) else credentials.room_id,
         role=role,
-        # Everyone with a role gets the same room code: another code means that this one is disabled.
+        # All people with a role share one room code. If the room has another code now, this one is disabled.
         code_id=token_id if isinstance(credentials, PrebuiltCredentials) else None,
         token_id=token_id,
         issued_at=issued_at,
@@ -217,62 +222,64 @@ def _grant(
 
 
 async def _require_may_join(attempt: _Attempt) -> None:
-    """Raise unless the actor may ask for credentials of this visitor. Raises `ScopeMissing`, `NotYourself`."""
-    actor, visitor = attempt.context.actor, attempt.visitor
+    """Raise unless the actor may request credentials for this person. Raises `ScopeMissing`, `NotYourself`."""
+    actor, requester = attempt.context.actor, attempt.requester
     require_scope(actor, Action.JOIN)
-    if actor.user_id is None or actor.user_id == visitor.user_id:
+    if actor.user_id is None or actor.user_id == requester.user_id:
         return
-    if not visitor.is_guest:
-        require_among(actor, visitor.user_id)
+    if not requester.is_guest:
+        require_among(actor, requester.user_id)
     await require(attempt.context, attempt.key, Action.BRING_GUEST)
 
 
-def _require_own_name(attempt: _Attempt, entrance: JoinContext) -> None:
-    """Raise unless the actor may choose the visitor's name, or asks for the one they have. Raises `RoleMayNot`."""
-    visitor, actor = attempt.visitor, attempt.context.actor
-    if visitor.display_name is None or actor.user_id != visitor.user_id:
+def _require_own_name(attempt: _Attempt, join_context: JoinContext) -> None:
+    """Raise `RoleMayNot` if the actor chose a name that is not the person's own, and may not choose names."""
+    requester, actor = attempt.requester, attempt.context.actor
+    if requester.display_name is None or actor.user_id != requester.user_id:
         return
-    if visitor.display_name not in {visitor.ticket_name, _registered_name(entrance)}:
-        require_at(attempt.context, entrance, Action.CHOOSE_NAME)
+    if requester.display_name not in {requester.ticket_name, _registered_name(join_context)}:
+        require_at(attempt.context, join_context, Action.CHOOSE_NAME)
 
 
-def _registered_name(entrance: JoinContext) -> str | None:
-    return None if entrance.participant is None else entrance.participant.display_name
+def _registered_name(join_context: JoinContext) -> str | None:
+    return None if join_context.participant is None else join_context.participant.display_name
 
 
-def _display_name(visitor: JoinRequester, entrance: JoinContext) -> str:
-    """What the others in the call see. A guest is marked, because the name is not verified."""
-    name = visitor.display_name or visitor.ticket_name or _registered_name(entrance) or visitor.user_id
-    return mark_guest_name(name) if visitor.is_guest else name
+def _display_name(requester: JoinRequester, join_context: JoinContext) -> str:
+    """The name that others in the call see. Guests are marked, because their names are not verified."""
+    name = requester.display_name or requester.ticket_name or _registered_name(join_context) or requester.user_id
+    return mark_guest_name(name) if requester.is_guest else name
 
 
-async def _require_admission(attempt: _Attempt, entrance: JoinContext, door: AccessContext) -> AdmitDecision:
-    person = person_of(attempt.context.app, entrance, is_guest=attempt.visitor.is_guest)
-    decision = decide_access(door, person, attempt.context.now)
+async def _require_admission(
+    attempt: _Attempt, join_context: JoinContext, access_context: AccessContext
+) -> AdmitDecision:
+    person = person_of(attempt.context.app, join_context, is_guest=attempt.requester.is_guest)
+    decision = decide_access(access_context, person, attempt.context.now)
     if isinstance(decision, AdmitDecision):
         return decision
-    guest_id = attempt.visitor.user_id if attempt.visitor.is_guest else None
+    guest_id = attempt.requester.user_id if attempt.requester.is_guest else None
     if decision.reason is Reason.WAITING_FOR_ADMISSION:
-        await _request_admission(attempt, entrance, person, decision)
+        await _request_admission(attempt, join_context, person, decision)
     else:
-        await attempt.context.broker.journal_writer.record(_denied(attempt, entrance, person.role, decision))
+        await attempt.context.broker.journal_writer.record(_denied(attempt, join_context, person.role, decision))
     raise denial(decision, guest_id=guest_id)
 
 
 async def _request_admission(
-    attempt: _Attempt, entrance: JoinContext, person: AccessSubject, decision: WaitDecision | RefuseDecision
+    attempt: _Attempt, join_context: JoinContext, person: AccessSubject, decision: WaitDecision | RefuseDecision
 ) -> None:
-    visitor = attempt.visitor
+    requester = attempt.requester
     async with attempt.context.store.transaction() as transaction:
-        await record(transaction, _denied(attempt, entrance, person.role, decision))
+        await record(transaction, _denied(attempt, join_context, person.role, decision))
         await request_admission(
             attempt.context,
             transaction,
-            entrance.session,
-            user_id=visitor.user_id,
-            display_name=visitor.display_name or visitor.ticket_name or _registered_name(entrance),
+            join_context.session,
+            user_id=requester.user_id,
+            display_name=requester.display_name or requester.ticket_name or _registered_name(join_context),
             role=person.role,
-            is_guest=visitor.is_guest,
+            is_guest=requester.is_guest,
         )
 
 
@@ -285,101 +292,112 @@ def _require_provider(attempt: _Attempt, session: Session) -> None:
         )
 
 
-def _is_ready(attempt: _Attempt, entrance: JoinContext, room: Room) -> bool:
+def _is_ready(attempt: _Attempt, join_context: JoinContext, room: Room) -> bool:
     if attempt.surface is Surface.PREBUILT:
         return bool(room.codes)
-    return entrance.uid is not None or not attempt.context.provider(room.provider).needs_uid
+    return join_context.uid is not None or not attempt.context.provider(room.provider).needs_uid
 
 
-async def _prepare(attempt: _Attempt, entrance: JoinContext) -> None:
-    context, visitor = attempt.context, attempt.visitor
-    session = _narrowed(entrance.session, attempt.provider)
-    # The crowd that comes first waits without connections, for one of them: the others have nothing to ask.
-    wanted = (session.id, session.version, session.terms.providers, attempt.surface)
-    room = await context.broker.single_flight.do(wanted, lambda: _open(attempt, session))
+async def _prepare(attempt: _Attempt, join_context: JoinContext) -> None:
+    context, requester = attempt.context, attempt.requester
+    session = _at_provider_only(join_context.session, attempt.provider)
+    # Single-flight: concurrent first joins share one opening, and the waiting ones use no database connection.
+    flight_key = (session.id, session.version, session.terms.providers, attempt.surface)
+    room = await context.broker.single_flight.do(flight_key, lambda: _open(attempt, session))
     if context.provider(room.provider).needs_uid:
         async with context.store.transaction() as transaction:
             await provider_uids.allocate(
                 transaction,
                 context.app.id,
                 session.id,
-                visitor.user_id,
-                guest_name=(visitor.display_name or visitor.ticket_name) if visitor.is_guest else None,
+                requester.user_id,
+                guest_name=(requester.display_name or requester.ticket_name) if requester.is_guest else None,
             )
 
 
 async def _open(attempt: _Attempt, session: Session) -> Room:
     room = await open_room(attempt.context, session, surface=attempt.surface)
     async with attempt.context.store.transaction() as transaction:
-        await open_call(attempt.context, transaction, session, room.provider, by=attempt.visitor.user_id)
+        await open_call(attempt.context, transaction, session, room.provider, by=attempt.requester.user_id)
     return room
 
 
-def _narrowed(session: Session, provider: ProviderName | None) -> Session:
+def _at_provider_only(session: Session, provider: ProviderName | None) -> Session:
     return session if provider is None else replace(session, terms=replace(session.terms, providers=(provider,)))
 
 
 async def _sign_and_record(
-    attempt: _Attempt, entrance: JoinContext, door: AccessContext, admission: AdmitDecision, room: Room, call: Call
+    attempt: _Attempt,
+    join_context: JoinContext,
+    access_context: AccessContext,
+    admission: AdmitDecision,
+    room: Room,
+    call: Call,
 ) -> Joined:
     provider = attempt.context.provider(room.provider)
-    seat = _seat(attempt, entrance, door, admission, provider)
-    signed = _sign(attempt, provider, room, seat)
-    event = _issued(attempt, entrance, room.provider, seat, token_id=signed.token_id, expires_at=seat.expires_at)
-    await _record_issued(attempt, entrance, admission, event)
+    request = _credential_request(attempt, join_context, access_context, admission, provider)
+    signed = _sign(attempt, provider, room, request)
+    event = _issued(
+        attempt, join_context, room.provider, request, token_id=signed.token_id, expires_at=request.expires_at
+    )
+    await _record_issued(attempt, join_context, admission, event)
     return Joined(
-        session=entrance.session,
+        session=join_context.session,
         call=call,
-        role=seat.role,
-        user_id=attempt.visitor.user_id,
-        display_name=seat.display_name,
-        expires_at=seat.expires_at,
+        role=request.role,
+        user_id=attempt.requester.user_id,
+        display_name=request.display_name,
+        expires_at=request.expires_at,
         credentials=signed.credentials,
         issued_at=attempt.context.now,
         token_id=signed.token_id,
     )
 
 
-async def _record_issued(attempt: _Attempt, entrance: JoinContext, admission: AdmitDecision, event: Event) -> None:
-    """Journal issued credentials; raises `AccessDenied` if the person was blocked after the decision."""
+async def _record_issued(attempt: _Attempt, join_context: JoinContext, admission: AdmitDecision, event: Event) -> None:
+    """Journal issued credentials. Raises `AccessDenied` if the person was blocked after the decision."""
     if await attempt.context.broker.journal_writer.record(event):
         return
     decision = RefuseDecision(Reason.PARTICIPANT_REMOVED, admission.opens_at, admission.closes_at)
     await attempt.context.broker.journal_writer.record(
-        _denied(attempt, entrance, _app_role(attempt.visitor, entrance), decision)
+        _denied(attempt, join_context, _app_role(attempt.requester, join_context), decision)
     )
     raise denial(decision)
 
 
-def _seat(
-    attempt: _Attempt, entrance: JoinContext, door: AccessContext, admission: AdmitDecision, provider: Provider
+def _credential_request(
+    attempt: _Attempt,
+    join_context: JoinContext,
+    access_context: AccessContext,
+    admission: AdmitDecision,
+    provider: Provider,
 ) -> CredentialRequest:
-    visitor = attempt.visitor
-    role = _app_role(visitor, entrance)
+    requester = attempt.requester
+    role = _app_role(requester, join_context)
     rule = provider.token_limits
     return CredentialRequest(
-        user_id=visitor.provider_user_id or visitor.user_id,
+        user_id=requester.provider_user_id or requester.user_id,
         role=provider_role(attempt.context.app, provider.name, role),
-        display_name=_display_name(visitor, entrance),
+        display_name=_display_name(requester, join_context),
         issued_at=attempt.context.now,
         expires_at=compute_token_expiry(
             attempt.context.now,
             until=admission.until,
-            lifetime=door.policy.token_lifetime(guest=visitor.is_guest, default=rule.default),
+            lifetime=access_context.policy.token_lifetime(guest=requester.is_guest, default=rule.default),
             maximum=rule.maximum,
             max_call_duration=MAX_CALL_DURATION if rule.must_cover_call else None,
         ),
-        uid=entrance.uid,
+        uid=join_context.uid,
     )
 
 
-def _app_role(visitor: JoinRequester, entrance: JoinContext) -> str:
-    participant = entrance.participant
-    return GUEST_ROLE if visitor.is_guest or participant is None else participant.role
+def _app_role(requester: JoinRequester, join_context: JoinContext) -> str:
+    participant = join_context.participant
+    return GUEST_ROLE if requester.is_guest or participant is None else participant.role
 
 
 def provider_role(app: App, provider: ProviderName, role: str) -> str:
-    """What the role is called at the provider. Raises `RoleNotMapped`."""
+    """The provider role of an app role. Raises `RoleNotMapped`."""
     mapped = app.provider_role(provider, role)
     if mapped is None:
         known = ", ".join(sorted(app.role_maps.get(provider, {}))) or "none"
@@ -391,15 +409,15 @@ def provider_role(app: App, provider: ProviderName, role: str) -> str:
     return mapped
 
 
-def _sign(attempt: _Attempt, provider: Provider, room: Room, seat: CredentialRequest) -> IssuedCredentials:
+def _sign(attempt: _Attempt, provider: Provider, room: Room, request: CredentialRequest) -> IssuedCredentials:
     room_id = room.provider_room_id or ""
     if attempt.surface is Surface.SDK:
-        return provider.sign(room_id, seat)
-    return provider.sign_prebuilt(room_id, room_code(attempt.context.broker, room, seat.role), seat)
+        return provider.sign(room_id, request)
+    return provider.sign_prebuilt(room_id, room_code(attempt.context.broker, room, request.role), request)
 
 
 def room_code(broker: Broker, room: Room, role: str) -> str:
-    """The room's code for a role of the provider. Raises `RoleNotMapped`."""
+    """The room code of a provider role. Raises `RoleNotMapped`."""
     code = room_codes.decrypt(broker.secret_box, room.codes).get(role)
     if code is None:
         raise RoleNotMapped(
@@ -412,44 +430,44 @@ def room_code(broker: Broker, room: Room, role: str) -> str:
 
 def _issued(
     attempt: _Attempt,
-    entrance: JoinContext,
+    join_context: JoinContext,
     provider: ProviderName,
-    seat: CredentialRequest,
+    request: CredentialRequest,
     *,
     token_id: str,
     expires_at: datetime,
 ) -> Event:
     return _about(
         attempt,
-        entrance,
+        join_context,
         EventType.CREDENTIALS_ISSUED,
         {
             "provider": provider,
             "surface": attempt.surface,
-            "role": seat.role,
-            "guest": attempt.visitor.is_guest,
+            "role": request.role,
+            "guest": attempt.requester.is_guest,
             "token_id": token_id,
             "expires_at": rfc3339(expires_at),
-            **({} if seat.user_id == attempt.visitor.user_id else {"provider_user_id": seat.user_id}),
+            **({} if request.user_id == attempt.requester.user_id else {"provider_user_id": request.user_id}),
         },
     )
 
 
 def _denied(
-    attempt: _Attempt, entrance: JoinContext, role: str | None, decision: WaitDecision | RefuseDecision
+    attempt: _Attempt, join_context: JoinContext, role: str | None, decision: WaitDecision | RefuseDecision
 ) -> Event:
     return _about(
         attempt,
-        entrance,
+        join_context,
         EventType.CREDENTIALS_DENIED,
         {
             "decision": "wait" if isinstance(decision, WaitDecision) else "refuse",
             "reason": decision.reason,
             "role": role,
-            "guest": attempt.visitor.is_guest,
+            "guest": attempt.requester.is_guest,
         },
     )
 
 
-def _about(attempt: _Attempt, entrance: JoinContext, event_type: EventType, data: Mapping[str, Any]) -> Event:
-    return attempt.context.event(entrance.session, event_type, user_id=attempt.visitor.user_id, data=data)
+def _about(attempt: _Attempt, join_context: JoinContext, event_type: EventType, data: Mapping[str, Any]) -> Event:
+    return attempt.context.event(join_context.session, event_type, user_id=attempt.requester.user_id, data=data)

@@ -1,4 +1,4 @@
-"""Issues links, lists and revokes them, and checks the tickets in them."""
+"""Issues, lists, and revokes links, and verifies their tickets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -33,36 +33,36 @@ from videobroker.usecases.access import denial, load_join_context, person_of
 from videobroker.usecases.authorization import require, require_at, require_for_app
 from videobroker.usecases.context import RequestContext
 
-REVOKED_AT_ONCE = 1_000
-"""Tickets revoked in one transaction, with one event each."""
+REVOCATIONS_PER_BATCH = 1_000
+"""Tickets that are revoked in one transaction, with one event each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A ticket that was issued, and for what."""
+    """A ticket that was just issued."""
 
     session: Session
     ticket: Ticket
     text: str = field(repr=False)
-    """The ticket as its holder shows it."""
+    """The signed ticket."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveLink:
-    """A link that works now."""
+    """A link that is valid now."""
 
     record: TicketRecord
     expires_at: datetime
-    """As the session and its policy are now."""
+    """Computed from the current session and policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A ticket that was checked."""
+    """A verified ticket."""
 
     app: App
     ticket: Ticket
-    """`expires_at` is as of now."""
+    """`expires_at` is computed from the current session and policy."""
     record: TicketRecord
 
 
@@ -75,24 +75,23 @@ async def issue_link(
     is_guest: bool,
     life: timedelta | None,
 ) -> Link:
-    """A ticket for one person at one session.
+    """Issue a ticket for one person in one session.
 
-    It is valid until the session's window closes, and not longer than the actor's credential, the policy, and `life`.
-    A person who is too early or has to wait gets one: every use repeats the decision. Beyond
-    `MAX_ACTIVE_TICKETS_PER_PERSON` it replaces the oldest one of the person. The events are in the journal before this
-    returns. Raises `SessionNotFound`,
-    `AccessDenied` where only a change of the session or of its participants would help, `NotYourself`, `RoleMayNot`,
-    `TicketNotEnough`.
+    It expires when the session's window closes, with the actor's credential, by the policy, or after `life`, whichever
+    is first. A person who is early or has to wait gets one too, because every use decides again. Beyond
+    `MAX_ACTIVE_TICKETS_PER_PERSON`, the person's oldest ticket is revoked. The events are durable in the journal when
+    this returns. Raises `SessionNotFound`, `NotYourself`, `RoleMayNot`, `TicketNotEnough`, `UserTokenExpired`, and
+    `AccessDenied` if waiting would not help.
     """
     await _require_may_issue(context, key, user_id, display_name, is_guest=is_guest)
-    entrance = await load_join_context(context.broker, key, user_id)
-    door = entrance.access_context(context.app)
-    decision = decide_access(door, person_of(context.app, entrance, is_guest=is_guest), context.now)
+    join_context = await load_join_context(context.broker, key, user_id)
+    access_context = join_context.access_context(context.app)
+    decision = decide_access(access_context, person_of(context.app, join_context, is_guest=is_guest), context.now)
     if isinstance(decision, RefuseDecision):
         raise denial(decision)
     issued = TicketRecord(
         id=TicketId(uuid7(context.now)),
-        session_id=entrance.session.id,
+        session_id=join_context.session.id,
         user_id=user_id,
         display_name=display_name,
         is_guest=is_guest,
@@ -101,21 +100,21 @@ async def issue_link(
         credential_expires_at=context.actor.credential_expires_at,
         requested_until=compute_requested_end(context.now, life),
     )
-    expires_at = issued.expires_at(door)
+    expires_at = issued.expires_at(access_context)
     if expires_at <= context.now:
         raise UserTokenExpired("The user token has expired, and a link does not outlive it. Send a new one.")
     data = {"guest": is_guest, "token_id": str(issued.id), "expires_at": rfc3339(expires_at)}
-    event = context.event(entrance.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
+    event = context.event(join_context.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
     async with context.store.transaction() as transaction:
         replaced = await _add(context, transaction, issued)
-        revocations = [_revoked(context, entrance.session, each, replaced_by=issued.id) for each in replaced]
+        revocations = [_revoked(context, join_context.session, each, replaced_by=issued.id) for each in replaced]
         await record(transaction, event, *revocations)
     ticket = Ticket(issued.id, key, user_id, display_name, is_guest, context.now, expires_at)
-    return Link(entrance.session, ticket, context.broker.tickets.sign(ticket))
+    return Link(join_context.session, ticket, context.broker.tickets.sign(ticket))
 
 
 async def _add(context: RequestContext, transaction: UnitOfWork, issued: TicketRecord) -> Sequence[TicketRecord]:
-    """Store a new ticket; those that it replaces."""
+    """Store a new ticket, and return those that were revoked for it."""
     await tickets.lock_person(transaction, issued.session_id, issued.user_id)
     await tickets.add(transaction, context.app.id, issued)
     return await tickets.revoke_oldest(
@@ -137,26 +136,26 @@ async def confirm_link(
     display_name: str | None,
     is_guest: bool,
 ) -> datetime | None:
-    """Decide again about a link that was issued before: may it be returned again? When it expires, as of now.
+    """Decide again whether a link that was issued earlier may be returned. Returns its current expiry.
 
-    None when it does not work anymore: it was revoked, has expired, or its person was erased. Otherwise the event is in
-    the journal before this returns. Raises as `issue_link` does.
+    None if it was revoked, has expired, or its person was erased. Otherwise the event is durable in the journal when
+    this returns. Raises what `issue_link` raises.
     """
     await _require_may_issue(context, key, user_id, display_name, is_guest=is_guest)
-    entrance = await load_join_context(context.broker, key, user_id)
-    door = entrance.access_context(context.app)
-    decision = decide_access(door, person_of(context.app, entrance, is_guest=is_guest), context.now)
+    join_context = await load_join_context(context.broker, key, user_id)
+    access_context = join_context.access_context(context.app)
+    decision = decide_access(access_context, person_of(context.app, join_context, is_guest=is_guest), context.now)
     if isinstance(decision, RefuseDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
         found = await tickets.find(transaction, context.app.id, ticket_id)
-    if found is None or found.record.session_id != entrance.session.id or found.record.revoked_at is not None:
+    if found is None or found.record.session_id != join_context.session.id or found.record.revoked_at is not None:
         return None
-    expires_at = found.record.expires_at(door)
+    expires_at = found.record.expires_at(access_context)
     if expires_at <= context.now + MIN_REMAINING_LIFETIME:
         return None
     data = {"guest": is_guest, "token_id": str(ticket_id), "expires_at": rfc3339(expires_at), "replayed": True}
-    event = context.event(entrance.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
+    event = context.event(join_context.session, EventType.LINK_ISSUED, user_id=user_id, data=data)
     async with context.store.transaction() as transaction:
         await record(transaction, event)
     return expires_at
@@ -165,44 +164,44 @@ async def confirm_link(
 async def _require_may_issue(
     context: RequestContext, key: SessionKey, user_id: str, display_name: str | None, *, is_guest: bool
 ) -> None:
-    """A ticket creates no tickets. Only hosts may invite guests with a user token; end users may not choose names."""
+    """Raise unless the actor may create this link. Tickets cannot create tickets; end users may not choose names."""
     if context.actor.ticket_id is not None:
         raise TicketNotEnough("A link cannot create other links. Ask your backend for a new one.")
     authorized = await require(context, key, Action.CREATE_LINK, about=None if is_guest else user_id)
     if context.actor.user_id is None:
         return
     if is_guest:
-        require_at(context, authorized.entrance, Action.BRING_GUEST)
+        require_at(context, authorized.join_context, Action.BRING_GUEST)
     elif display_name is not None:
-        require_at(context, authorized.entrance, Action.CHOOSE_NAME)
+        require_at(context, authorized.join_context, Action.CHOOSE_NAME)
 
 
 async def list_links(
     context: RequestContext, key: SessionKey, *, user_id: str | None, limit: int, cursor: str | None
 ) -> tuple[list[ActiveLink], str | None]:
-    """Links of a session that work now, oldest first. A page may have fewer than `limit`.
+    """One page of the valid links of a session, oldest first. A page may have fewer than `limit`.
 
     Raises `SessionNotFound`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.CREATE_LINK)
-    entrance = await load_join_context(context.broker, key, None)
-    door = entrance.access_context(context.app)
+    join_context = await load_join_context(context.broker, key, None)
+    access_context = join_context.access_context(context.app)
     async with context.store.transaction() as transaction:
         found, following = await tickets.page(
             transaction,
             context.app.id,
-            entrance.session.id,
+            join_context.session.id,
             user_id=user_id,
             now=context.now,
             limit=limit,
             cursor=cursor,
         )
-    links = [ActiveLink(each, each.expires_at(door)) for each in found]
+    links = [ActiveLink(each, each.expires_at(access_context)) for each in found]
     return [link for link in links if link.expires_at > context.now], following
 
 
 async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: TicketId) -> int:
-    """Revoke one link at once; 0 if it was revoked before. Raises `SessionNotFound`, `LinkNotFound`."""
+    """Revoke one link. Returns 0 if it was already revoked, else 1. Raises `SessionNotFound`, `LinkNotFound`."""
     require_for_app(context.actor, Action.CREATE_LINK)
     session = (await load_join_context(context.broker, key, None)).session
     async with context.store.transaction() as transaction:
@@ -212,7 +211,7 @@ async def revoke_link(context: RequestContext, key: SessionKey, ticket_id: Ticke
 
 
 async def revoke_links(context: RequestContext, key: SessionKey, *, user_id: str | None) -> int:
-    """Revoke all links of a person at a session, or of everyone, at once; how many. Raises `SessionNotFound`."""
+    """Revoke all links of a person in a session, or of everyone. Returns how many. Raises `SessionNotFound`."""
     require_for_app(context.actor, Action.CREATE_LINK)
     session = (await load_join_context(context.broker, key, None)).session
     return await _revoke(context, session, ticket_id=None, user_id=user_id)
@@ -229,11 +228,11 @@ async def _revoke(context: RequestContext, session: Session, *, ticket_id: Ticke
                 ticket_id=ticket_id,
                 user_id=user_id,
                 now=context.now,
-                limit=REVOKED_AT_ONCE,
+                limit=REVOCATIONS_PER_BATCH,
             )
             await record(transaction, *(_revoked(context, session, each) for each in revoked))
         total += len(revoked)
-        if len(revoked) < REVOKED_AT_ONCE:
+        if len(revoked) < REVOCATIONS_PER_BATCH:
             return total
 
 
@@ -247,9 +246,9 @@ def _revoked(
 
 
 async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now: datetime) -> Holder:
-    """Whose ticket this is, as the database says now: nothing is cached, so a revocation is effective at once.
+    """Verify a ticket. Nothing is cached, so that a revocation is effective at once.
 
-    With `is_read` it is also accepted for a while after the session's window. Raises `TicketInvalid`,
+    With `is_read`, it is also accepted for a while after the session's window. Raises `TicketInvalid`,
     `TicketExpired`, `TicketRevoked`.
     """
     app, ticket, found = await _load_ticket(broker, text)
@@ -262,7 +261,7 @@ async def ticket_holder(broker: Broker, text: str, *, is_read: bool = False, now
 async def find_ticket_app(
     broker: Broker, text: str, *, now: datetime
 ) -> tuple[App, TicketExpired | TicketRevoked | None]:
-    """The app of a ticket, and why the ticket is not accepted anymore, even for reading. Raises `TicketInvalid`."""
+    """The app of a ticket, and the error if it is not accepted even for reading. Raises `TicketInvalid`."""
     app, ticket, found = await _load_ticket(broker, text)
     try:
         _check_ticket(app, ticket, found, is_read=True, now=now)
@@ -282,7 +281,7 @@ async def _load_ticket(broker: Broker, text: str) -> tuple[App, Ticket, FoundTic
 
 
 async def refresh_ticket(context: RequestContext, ticket: Ticket) -> Ticket:
-    """The ticket with its expiry as of now, for one that reads. Raises as `ticket_holder` does."""
+    """Verify a ticket for reading, with its current expiry. Raises what `ticket_holder` raises."""
     async with context.store.transaction() as transaction:
         found = await tickets.find(transaction, context.app.id, TicketId(ticket.id))
     return _check_ticket(context.app, ticket, found, is_read=True, now=context.now).ticket
@@ -291,10 +290,10 @@ async def refresh_ticket(context: RequestContext, ticket: Ticket) -> Ticket:
 def _check_ticket(app: App, ticket: Ticket, found: FoundTicket | None, *, is_read: bool, now: datetime) -> Holder:
     if found is None:
         raise TicketInvalid("This link is not valid anymore. Ask for a new one where you got it.")
-    door = _door(app, found)
-    found.record.check(door, now, is_read=is_read)
-    return Holder(app, replace(ticket, expires_at=found.record.expires_at(door)), found.record)
+    access_context = _access_context(app, found)
+    found.record.check(access_context, now, is_read=is_read)
+    return Holder(app, replace(ticket, expires_at=found.record.expires_at(access_context)), found.record)
 
 
-def _door(app: App, found: FoundTicket) -> AccessContext:
+def _access_context(app: App, found: FoundTicket) -> AccessContext:
     return build_access_context(app, found.session, call_running=found.call_running)

@@ -1,8 +1,8 @@
-"""Puts people out of a session, and keeps out whoever was put out.
+"""Removes people from a session, and blocks them.
 
-The removal is written first, in one transaction: from then on the former credentials are not honoured, and new ones
-only without a ban. Then the provider is told, by whoever comes first: the request itself or the worker. As often as
-somebody comes back with credentials from before, the provider is told again.
+A removal is committed first. From then on former credentials are not accepted, and a blocked person gets no new ones.
+Then the request or the worker, whichever is first, enforces the removal at the provider, and again whenever the person
+comes back with former credentials.
 """
 
 from collections.abc import Iterable
@@ -39,35 +39,34 @@ log = structlog.get_logger(__name__)
 
 
 class Enforcement(StrEnum):
-    """How far the provider has put somebody out."""
+    """Whether the provider has enforced a removal."""
 
     DONE = "done"
-    """It has done what it can."""
+    """The provider did what it can."""
     PENDING = "pending"
-    """It could not be reached, and is told again until it does."""
+    """The provider could not be reached. The worker retries."""
     IMPOSSIBLE = "impossible"
-    """It cannot be told: with the account's settings it puts nobody out."""
+    """The provider cannot remove people with the account's settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Somebody who was put out."""
-
     removal: Removal
     enforcement: Enforcement
 
 
 async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban: bool) -> Removed:
-    """Put a participant or a guest out, with all devices. With `ban` they get no credentials any more.
+    """Remove a participant or guest with all their devices. With `ban`, they get no credentials anymore.
 
-    Who waited to be let in, or was let in, has to ask again. Raises `SessionNotFound`, `RoleMayNot`, and
-    `ParticipantNotFound` for somebody who is neither on the roster, nor waits, nor ever got credentials.
+    Deletes their waiting room entry, so that they have to request admission again. Raises `SessionNotFound`,
+    `RoleMayNot`, and `ParticipantNotFound` for a person who is not on the roster, does not wait, and never got
+    credentials.
     """
     async with context.store.transaction() as transaction:
         found = await sessions.find(transaction, key)
         if found is None:
             raise session_not_found(key)
-        # Before the lock, which delays joins, and again under it.
+        # Authorize before taking the lock, which delays joins, and again under it.
         await require_in(context, transaction, found, Action.MODERATE)
         await removals.lock_issuing(transaction, found.id, user_id)
         session = await sessions.lock(transaction, key)
@@ -96,18 +95,18 @@ async def remove(context: RequestContext, key: SessionKey, user_id: str, *, ban:
 async def _enforcement(context: RequestContext, session: Session) -> Enforcement:
     async with context.store.transaction() as transaction:
         found = await rooms.find(transaction, context.app.id, session.id)
-    able = all(
+    can_remove = all(
         Capability.REMOVE_PERSON in context.provider(room.provider).capabilities
         for room in found
         if room.state is not RoomState.CLOSED
     )
-    return Enforcement.DONE if able else Enforcement.IMPOSSIBLE
+    return Enforcement.DONE if can_remove else Enforcement.IMPOSSIBLE
 
 
 async def readmit(context: RequestContext, key: SessionKey, user_id: str) -> bool:
-    """Lift a ban: the person gets new credentials again, the former ones stay worthless. False without a ban.
+    """Unblock a person; False if they are not blocked. Former credentials stay invalid.
 
-    Raises `SessionNotFound`.
+    Raises `SessionNotFound`, `RoleMayNot`.
     """
     async with context.store.transaction() as transaction:
         session = await sessions.lock(transaction, key)
@@ -135,9 +134,9 @@ async def _require_known(transaction: UnitOfWork, app: App, session: Session, us
 
 
 async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId, *, now: datetime) -> int:
-    """Tell the provider of everybody who has to go: removed a moment ago, or back with credentials from before.
+    """Disconnect removed people at the provider: new removals, and people who came back with former credentials.
 
-    How many those were. Raises `ProviderError` when it cannot be told: then it has to be told again.
+    Returns how many. Every removal is tried; then the last `ProviderError` is raised, and the call has to be repeated.
     """
     async with broker.store.transaction() as transaction:
         app = await apps.app_by_id(transaction, app_id)
@@ -148,7 +147,7 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
         fresh = [removal for removal in known if removal.enforced_at is None]
         enforced = [removal for removal in known if removal.enforced_at is not None]
         present = await stays.present_users(transaction, app_id, session_id, [removal.user_id for removal in enforced])
-        back = [
+        returned = [
             removal
             for removal in enforced
             if removal.user_id in present and await _lacks_valid_credentials(transaction, app, session, removal)
@@ -159,15 +158,15 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
             if room.provider_room_id is not None and room.state is not RoomState.CLOSED
         ]
     context = RequestContext.for_system(broker, app, now)
-    if fresh or back:
-        # The person to remove may be in a room that the session has left and that is not closed yet.
+    if fresh or returned:
+        # The person may be in a room of a former generation that is not closed yet.
         await close_former_rooms(context, session)
     failure: ProviderError | None = None
-    gone = [removal.user_id for removal in enforced if removal not in back]
-    if gone:
+    absent_ids = [removal.user_id for removal in enforced if removal not in returned]
+    if absent_ids:
         async with broker.store.transaction() as transaction:
-            await removals.clear_sightings(transaction, app_id, session_id, gone)
-    for removal in (*fresh, *back):
+            await removals.clear_sightings(transaction, app_id, session_id, absent_ids)
+    for removal in (*fresh, *returned):
         try:
             for room in found:
                 await _disconnect(context, session, removal, room)
@@ -175,18 +174,18 @@ async def enforce_removals(broker: Broker, app_id: AppId, session_id: SessionId,
                 if not await _is_shared(context, room):
                     await _replace_codes(context, session, removal, room)
         except ProviderError as error:
-            # The others have to go all the same.
+            # Try the others nevertheless.
             failure = error
             continue
         async with broker.store.transaction() as transaction:
             await removals.mark_enforced(transaction, app_id, session_id, removal, at=now)
     if failure is not None:
         raise failure
-    return len(fresh) + len(back)
+    return len(fresh) + len(returned)
 
 
 async def _is_shared(context: RequestContext, room: Room) -> bool:
-    """Whether other sessions meet in the same room: its codes are theirs as well."""
+    """Whether other sessions use the room. Then its codes are theirs too."""
     async with context.store.transaction() as transaction:
         sharing = await rooms.sessions_of_room(
             transaction, context.app.id, room.provider, room.provider_room_id or "", limit=2
@@ -195,7 +194,7 @@ async def _is_shared(context: RequestContext, room: Room) -> bool:
 
 
 async def _lacks_valid_credentials(transaction: UnitOfWork, app: App, session: Session, removal: Removal) -> bool:
-    """Whether nothing that we issued lets the person be there."""
+    """Whether the person has no credentials that were issued after the removal, or is blocked."""
     if removal.banned:
         return True
     since = removal.removed_at
@@ -227,7 +226,7 @@ async def _provider_user_ids(
 
 
 async def _replace_codes(context: RequestContext, session: Session, removal: Removal, room: Room) -> None:
-    """Make the room codes worthless that this person was given, and that of their role."""
+    """Replace the room codes that this person got, and the code of their role."""
     provider = context.provider(room.provider)
     async with context.store.transaction() as transaction:
         person = await sessions.find_participant(transaction, context.app.id, session.id, removal.user_id)

@@ -1,4 +1,4 @@
-"""What somebody who followed a link sees of the session, and how it changes while they look."""
+"""The session as the hosted page shows it to a ticket holder, and a stream of its changes."""
 
 import asyncio
 import contextlib
@@ -24,12 +24,12 @@ from videobroker.usecases.context import RequestContext
 from videobroker.usecases.joining.links import refresh_ticket
 from videobroker.usecases.joining.waiting_room import count_waiting, request_admission, withdraw
 
-LOOK_AGAIN_SECONDS = 5.0
-"""Without a wake-up. They may get lost."""
+POLL_SECONDS = 5.0
+"""Polling interval without a notification. Notifications may get lost."""
 PAUSE_SECONDS = 0.5
-"""After a look: every event of the app wakes everybody who waits anywhere in it."""
-LOOKS_SOON = 3
-"""So many looks follow soon upon a wake-up: one of them comes after everything that belongs together was written."""
+"""Minimum interval: each event of the app notifies all streams of the app."""
+FAST_POLLS = 3
+"""Polls that follow a notification at the minimum interval, to see transactions that commit shortly after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +38,30 @@ class Visit:
 
     key: SessionKey
     title: str | None
-    """None for whom the session does not know any more."""
+    """None for a person who is neither a participant nor an allowed guest."""
     status: SessionStatus
     starts_at: datetime | None
     ends_at: datetime | None
     ticket: Ticket
     display_name: str | None
     role: str | None
-    """The app's role; None for somebody who is not on the roster any more."""
+    """The app role; None for a person who is no longer on the roster."""
     is_host: bool
     decision: AccessDecision
     provider: ProviderName | None
-    """Where the session takes place, as far as that is known."""
+    """The provider of the session, or the one that would be tried first."""
     call: tuple[CallId, datetime] | None
-    """The one that runs, and since when."""
+    """ID and start of the open call."""
     host_present: bool | None
-    """Whether a host is in it; None when nobody can tell."""
+    """Whether a host is in the call; None without evidence from the provider."""
     entry: LobbyEntry | None = None
-    """The visitor's place in the waiting room."""
+    """The ticket holder's entry in the waiting room."""
     waiting: int | None = None
-    """For a host of a session that lets people in one by one: how many wait."""
+    """For hosts, if the policy's waiting room is `admit`: how many people wait."""
 
     @property
     def essence(self) -> "Visit":
-        """Without what changes by the second."""
+        """The visit without values that change every second, to compare it with the last one."""
         decision, entry = self.decision, self.entry
         return replace(
             self,
@@ -71,29 +71,33 @@ class Visit:
 
 
 async def visit(context: RequestContext, ticket: Ticket) -> Visit:
-    """How the session stands for the holder of a ticket. Raises `SessionNotFound`.
+    """The visit of a ticket holder. Raises `SessionNotFound`.
 
-    Of somebody who waits to be let in, looking is a sign that they still do.
+    For a person in the waiting room, it counts as a heartbeat.
     """
-    entrance = await load_join_context(context.broker, ticket.session, ticket.user_id)
-    session, terms, door = entrance.session, entrance.session.terms, entrance.access_context(context.app)
-    person, call = person_of(context.app, entrance, is_guest=ticket.is_guest), entrance.call
-    is_host = person.role in door.policy.host_roles
-    counts = is_host and door.policy.waiting_room is WaitingRoom.ADMIT
+    join_context = await load_join_context(context.broker, ticket.session, ticket.user_id)
+    session, terms, access_context = (
+        join_context.session,
+        join_context.session.terms,
+        join_context.access_context(context.app),
+    )
+    person, call = person_of(context.app, join_context, is_guest=ticket.is_guest), join_context.call
+    is_host = person.role in access_context.policy.host_roles
+    counts_waiting = is_host and access_context.policy.waiting_room is WaitingRoom.ADMIT
     roles, waiting = None, None
-    if counts or (call is not None and call.evidence_at is not None):
+    if counts_waiting or (call is not None and call.evidence_at is not None):
         async with context.store.transaction() as transaction:
             if call is not None and call.evidence_at is not None:
                 roles = await stays.roles_present(transaction, context.app.id, call.id)
-            if counts:
+            if counts_waiting:
                 waiting = await count_waiting(context, transaction, session)
-    decision = decide_access(door, person, context.now)
-    await refresh_waiting_entry(context.broker, entrance, decision, now=context.now)
+    decision = decide_access(access_context, person, context.now)
+    await refresh_waiting_entry(context.broker, join_context, decision, now=context.now)
     providers = select_providers(context.app, session)
-    registered_name = None if entrance.participant is None else entrance.participant.display_name
+    registered_name = None if join_context.participant is None else join_context.participant.display_name
     return Visit(
         key=session.key,
-        title=None if _is_unknown(decision) else terms.title,
+        title=None if _is_hidden(decision) else terms.title,
         status=terms.status,
         starts_at=terms.starts_at,
         ends_at=terms.ends_at,
@@ -104,27 +108,27 @@ async def visit(context: RequestContext, ticket: Ticket) -> Visit:
         decision=decision,
         provider=providers[0] if providers else None,
         call=None if call is None else (call.id, call.started_at),
-        host_present=None if roles is None else not roles.isdisjoint(door.policy.host_roles),
-        entry=entrance.entry,
+        host_present=None if roles is None else not roles.isdisjoint(access_context.policy.host_roles),
+        entry=join_context.entry,
         waiting=waiting,
     )
 
 
 async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
-    """Ask to be let in, where the waiting room is what keeps the holder outside; how the session stands then.
+    """Request admission if only the waiting room prevents the holder from joining. Returns the visit afterwards.
 
     Raises `SessionNotFound`.
     """
-    entrance = await load_join_context(context.broker, ticket.session, ticket.user_id)
-    person = person_of(context.app, entrance, is_guest=ticket.is_guest)
-    decision = decide_access(entrance.access_context(context.app), person, context.now)
+    join_context = await load_join_context(context.broker, ticket.session, ticket.user_id)
+    person = person_of(context.app, join_context, is_guest=ticket.is_guest)
+    decision = decide_access(join_context.access_context(context.app), person, context.now)
     if isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION:
-        participant = entrance.participant
+        participant = join_context.participant
         async with context.store.transaction() as transaction:
             await request_admission(
                 context,
                 transaction,
-                entrance.session,
+                join_context.session,
                 user_id=ticket.user_id,
                 display_name=ticket.display_name or (participant.display_name if participant else None),
                 role=person.role,
@@ -134,7 +138,7 @@ async def request_to_join(context: RequestContext, ticket: Ticket) -> Visit:
 
 
 async def withdraw_request(context: RequestContext, ticket: Ticket) -> Visit:
-    """Take back the holder's request to join, unless a host has decided it; the visit as it is then.
+    """Withdraw the holder's request to join, unless a host has decided it. Returns the visit afterwards.
 
     Raises `SessionNotFound`.
     """
@@ -155,30 +159,32 @@ class CallPerson:
 
 
 async def name_uids(context: RequestContext, ticket: Ticket, numbers: Collection[int]) -> Sequence[CallPerson]:
-    """Who has these uids in the session, for a ticket holder who may join it now; unknown uids are left out.
+    """The people with these uids, for a ticket holder who may join the session now. Unknown uids are left out.
 
-    Raises `SessionNotFound`, and `AccessDenied` for everyone else: names are for the people in the call.
+    Raises `SessionNotFound`, and `AccessDenied` for everyone else: only people in the call may see names.
     """
-    entrance = await load_join_context(context.broker, ticket.session, ticket.user_id)
-    door = entrance.access_context(context.app)
-    decision = decide_access(door, person_of(context.app, entrance, is_guest=ticket.is_guest), context.now)
+    join_context = await load_join_context(context.broker, ticket.session, ticket.user_id)
+    access_context = join_context.access_context(context.app)
+    decision = decide_access(
+        access_context, person_of(context.app, join_context, is_guest=ticket.is_guest), context.now
+    )
     if not isinstance(decision, AdmitDecision):
         raise denial(decision)
     async with context.store.transaction() as transaction:
-        found = await provider_uids.named_uids(transaction, context.app.id, entrance.session.id, numbers)
+        found = await provider_uids.named_uids(transaction, context.app.id, join_context.session.id, numbers)
     return [
         CallPerson(
             uid=each.uid,
-            # As in credentials: a participant without a name goes by their user ID.
+            # As in credentials: a participant without a name is shown with their user ID.
             display_name=each.display_name or each.user_id,
-            is_host=each.role in door.policy.host_roles,
+            is_host=each.role in access_context.policy.host_roles,
             is_guest=each.role is None,
         )
         for each in found
     ]
 
 
-def _is_unknown(decision: AccessDecision) -> bool:
+def _is_hidden(decision: AccessDecision) -> bool:
     return isinstance(decision, RefuseDecision) and decision.reason in {
         Reason.NOT_A_PARTICIPANT,
         Reason.GUESTS_NOT_ALLOWED,
@@ -188,40 +194,42 @@ def _is_unknown(decision: AccessDecision) -> bool:
 async def watch(
     context: RequestContext, ticket: Ticket, *, seconds: float
 ) -> AsyncGenerator[tuple[Visit, datetime], None]:
-    """The visit at once, and again whenever it is another one, with the time; for so many seconds.
+    """Yield the visit now and after every change, each with its time, for so many seconds.
 
-    It ends early when the ticket is revoked or may not even read anymore. Raises `SessionNotFound`.
+    Ends early when the ticket is revoked, or has expired even for reading. Raises `SessionNotFound`.
     """
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     shown: Visit | None = None
-    looks_soon = 0
+    fast_polls = 0
     with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
-        while time.monotonic() < until:
+        while time.monotonic() < deadline:
             woken.clear()
             context = context.at(context.broker.now())
             try:
                 ticket = await refresh_ticket(context, ticket)
             except (TicketRevoked, TicketExpired, TicketInvalid):
                 return
-            seen = await visit(context, ticket)
-            if seen.essence != shown:
-                shown = seen.essence
-                yield seen, context.now
+            current = await visit(context, ticket)
+            if current.essence != shown:
+                shown = current.essence
+                yield current, context.now
             await asyncio.sleep(PAUSE_SECONDS)
-            pause = PAUSE_SECONDS if looks_soon else LOOK_AGAIN_SECONDS
-            looks_soon = max(looks_soon - 1, 0)
+            pause = PAUSE_SECONDS if fast_polls else POLL_SECONDS
+            fast_polls = max(fast_polls - 1, 0)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), _until_next(seen, ticket, pause, context.broker.now()))
-                looks_soon = LOOKS_SOON
+                await asyncio.wait_for(
+                    woken.wait(), _seconds_to_next_change(current, ticket, pause, context.broker.now())
+                )
+                fast_polls = FAST_POLLS
 
 
-def _until_next(seen: Visit, ticket: Ticket, pause: float, now: datetime) -> float:
-    """How long nothing changes by the passing of time, at most `pause`."""
-    moments = [
+def _seconds_to_next_change(current: Visit, ticket: Ticket, pause: float, now: datetime) -> float:
+    """Seconds until the next change that depends only on time, at most `pause`."""
+    times = [
         ticket.expires_at,
-        seen.decision.opens_at,
-        seen.decision.closes_at,
-        getattr(seen.decision, "until", None),
+        current.decision.opens_at,
+        current.decision.closes_at,
+        getattr(current.decision, "until", None),
     ]
-    coming = [(moment - now) for moment in moments if moment is not None and moment > now]
-    return max(min([timedelta(seconds=pause), *coming]).total_seconds(), 0.01)
+    remaining = [time - now for time in times if time is not None and time > now]
+    return max(min([timedelta(seconds=pause), *remaining]).total_seconds(), 0.01)

@@ -1,7 +1,7 @@
-"""The waiting room: asking to be let in, and letting people in or not.
+"""The waiting room: requests for admission, and decisions on them.
 
-An entry is written in the transaction that records the refusal it comes from, and decided under the lock on its
-session: what ends the call or puts somebody out has the same lock, and takes the entries along.
+An entry is added in the transaction that records the denied join. It is decided under the lock of its session, which
+also ends of calls and removals take, because they delete entries.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,9 @@ from videobroker.usecases.authorization import require_in
 from videobroker.usecases.context import RequestContext
 
 MOST_ENTRIES = 1_000
-"""So many are shown."""
-ADMITTED_TOGETHER = 500
-"""So many entries are admitted by one statement, and are in memory with what is known of the people."""
-UNDECIDED = (EntryState.WAITING,)
+"""How many entries are listed."""
+ADMIT_BATCH_ROWS = 500
+"""Entries that are loaded at once and admitted by one statement."""
 
 
 async def request_admission(
@@ -43,7 +42,7 @@ async def request_admission(
     role: str | None,
     is_guest: bool,
 ) -> None:
-    """Somebody asks to be let in: an entry, and an event, or a sign of life where there is an entry already."""
+    """Add and journal an entry for this person, or record a heartbeat if they have one."""
     entry = LobbyEntry(
         EntryId(uuid7(context.now)), user_id, display_name, is_guest, EntryState.WAITING, context.now, context.now
     )
@@ -59,7 +58,7 @@ async def request_admission(
 async def withdraw(
     context: RequestContext, transaction: UnitOfWork, session: Session, *, user_id: str, is_guest: bool
 ) -> bool:
-    """Take back a request to join that no host has decided yet, and record that; False when there is none."""
+    """Withdraw and journal a request that no host has decided yet; False if there is none."""
     await sessions.lock(transaction, session.key)
     entry_id = await lobby.withdraw(transaction, session.key.app_id, session.id, user_id)
     if entry_id is None:
@@ -71,9 +70,10 @@ async def withdraw(
 
 
 async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
-    """Who waits and who was decided about, with their roles: who waits comes first.
+    """Entries with the app roles of their people, waiting ones first; at most `MOST_ENTRIES`.
 
-    Whom only something else keeps out, or nothing, is not among them. Raises `SessionNotFound`, `RoleMayNot`.
+    Leaves out people for whom the waiting room does not decide, because another rule refuses or admits them. Raises
+    `SessionNotFound`, `RoleMayNot`.
     """
     async with context.store.transaction() as transaction:
         session = await sessions.find(transaction, key)
@@ -84,31 +84,30 @@ async def list_lobby(context: RequestContext, key: SessionKey) -> Sequence[tuple
 
 
 async def admit(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
-    """Let somebody in who waits or was denied. Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`."""
+    """Admit a person who waits or was denied. Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`."""
     return await _decide(context, key, entry_id, EntryState.ADMITTED)
 
 
 async def deny(context: RequestContext, key: SessionKey, entry_id: EntryId) -> tuple[LobbyEntry, str | None]:
-    """Do not let somebody in who waits.
+    """Deny a person who waits.
 
-    Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`, and `AlreadyAdmitted`: credentials may be out then.
+    Raises `SessionNotFound`, `RoleMayNot`, `EntryNotFound`, and `AlreadyAdmitted`: the person may have credentials
+    then.
     """
     return await _decide(context, key, entry_id, EntryState.DENIED)
 
 
 async def admit_all(context: RequestContext, key: SessionKey) -> Sequence[tuple[LobbyEntry, str | None]]:
-    """Let everybody in who waits; who that was. Raises `SessionNotFound`, `RoleMayNot`."""
+    """Admit everyone who waits, and return their entries. Raises `SessionNotFound`, `RoleMayNot`."""
     async with context.store.transaction() as transaction:
         session = await _lock_moderated(context, transaction, key)
-        door = await _door(transaction, context.app, session)
+        access_context = await _access_context(transaction, context.app, session)
         admitted: list[tuple[LobbyEntry, str | None]] = []
         last: LobbyEntry | None = None
         while True:
-            page = await lobby.waiting_page(
-                transaction, context.app.id, session.id, after=last, limit=ADMITTED_TOGETHER
-            )
-            admitted += await _admit_page(context, transaction, session, door, page)
-            if len(page) < ADMITTED_TOGETHER:
+            page = await lobby.waiting_page(transaction, context.app.id, session.id, after=last, limit=ADMIT_BATCH_ROWS)
+            admitted += await _admit_page(context, transaction, session, access_context, page)
+            if len(page) < ADMIT_BATCH_ROWS:
                 return admitted
             last = page[-1].entry
 
@@ -117,11 +116,11 @@ async def _admit_page(
     context: RequestContext,
     transaction: UnitOfWork,
     session: Session,
-    door: AccessContext,
+    access_context: AccessContext,
     page: Sequence[EntryContext],
 ) -> list[tuple[LobbyEntry, str | None]]:
-    """Admit everyone that only the waiting room keeps outside, longest waiting first, in two round trips."""
-    roles = {found.entry.id: _role(found) for found in page if _is_kept(door, found, context.now)}
+    """Admit everyone who is stopped only by the waiting room, longest waiting first, in two round trips."""
+    roles = {found.entry.id: _role(found) for found in page if _is_in_waiting_room(access_context, found, context.now)}
     entries = await lobby.admit_many(
         transaction, session.key.app_id, list(roles), by=context.actor.user_id, now=context.now
     )
@@ -136,7 +135,9 @@ async def _decide(
     async with context.store.transaction() as transaction:
         session = await _lock_moderated(context, transaction, key)
         found = await lobby.find_entry(transaction, context.app.id, session.id, entry_id)
-        if found is None or not _is_kept(await _door(transaction, context.app, session), found, context.now):
+        if found is None or not _is_in_waiting_room(
+            await _access_context(transaction, context.app, session), found, context.now
+        ):
             raise EntryNotFound(
                 "No pending request with this ID. `GET .../lobby` lists the people in the waiting room."
             )
@@ -160,12 +161,12 @@ async def _write_decision(
     context: RequestContext, transaction: UnitOfWork, session: Session, entry_id: EntryId, state: EntryState
 ) -> None:
     app_id = session.key.app_id
-    out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else list(UNDECIDED)
-    settled = await lobby.decide(
+    out_of = [EntryState.WAITING, EntryState.DENIED] if state is EntryState.ADMITTED else [EntryState.WAITING]
+    is_decided = await lobby.decide(
         transaction, app_id, entry_id, state, out_of=out_of, by=context.actor.user_id, now=context.now
     )
     found = await lobby.find_entry(transaction, app_id, session.id, entry_id)
-    if settled and found is not None:
+    if is_decided and found is not None:
         await record(transaction, _decided(context, session, found.entry))
 
 
@@ -182,28 +183,28 @@ def _decided(context: RequestContext, session: Session, entry: LobbyEntry) -> Ev
 async def _list_entries(
     context: RequestContext, transaction: UnitOfWork, session: Session
 ) -> list[tuple[LobbyEntry, str | None]]:
-    door = await _door(transaction, context.app, session)
+    access_context = await _access_context(transaction, context.app, session)
     found = await lobby.entries_of_session(transaction, context.app.id, session.id, limit=MOST_ENTRIES)
-    return [(each.entry, _role(each)) for each in found if _is_kept(door, each, context.now)]
+    return [(each.entry, _role(each)) for each in found if _is_in_waiting_room(access_context, each, context.now)]
 
 
 async def count_waiting(context: RequestContext, transaction: UnitOfWork, session: Session) -> int:
-    """How many people wait to be let in."""
-    kept = await _list_entries(context, transaction, session)
-    return sum(entry.state_at(context.now) is EntryState.WAITING for entry, _ in kept)
+    """How many people wait for admission."""
+    entries = await _list_entries(context, transaction, session)
+    return sum(entry.state_at(context.now) is EntryState.WAITING for entry, _ in entries)
 
 
-async def _door(transaction: UnitOfWork, app: App, session: Session) -> AccessContext:
-    held = await calls.latest(transaction, app.id, session.id)
-    return build_access_context(app, session, call_running=held is not None and held.ended_at is None)
+async def _access_context(transaction: UnitOfWork, app: App, session: Session) -> AccessContext:
+    latest = await calls.latest(transaction, app.id, session.id)
+    return build_access_context(app, session, call_running=latest is not None and latest.ended_at is None)
 
 
 def _role(found: EntryContext) -> str | None:
     return GUEST_ROLE if found.entry.is_guest else found.role
 
 
-def _is_kept(door: AccessContext, found: EntryContext, now: datetime) -> bool:
-    """Whether it is the waiting room, and nothing else, that keeps or kept this person."""
+def _is_in_waiting_room(access_context: AccessContext, found: EntryContext, now: datetime) -> bool:
+    """Whether only the waiting room decides about this person, regardless of its decision so far."""
     person = AccessSubject(_role(found), is_guest=found.entry.is_guest, removed=found.banned)
-    decision = decide_access(door, person, now)
+    decision = decide_access(access_context, person, now)
     return isinstance(decision, WaitDecision) and decision.reason is Reason.WAITING_FOR_ADMISSION

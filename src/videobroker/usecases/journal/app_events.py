@@ -1,4 +1,4 @@
-"""What apps report about their calls, and the history of a session."""
+"""Events that apps report, and the event history of a session."""
 
 import json
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from videobroker.usecases.authorization import require, require_for_app
 from videobroker.usecases.context import RequestContext
 
 LARGEST_REPORT = 4_096
-"""Bytes of details, as JSON."""
+"""Maximum size of the details in bytes, as JSON."""
 LONGEST_HISTORY = 500
-REPORTED_AHEAD = timedelta(minutes=1)
-"""So far may the app's clock be before ours."""
+MAX_CLOCK_LEAD = timedelta(minutes=1)
+"""How far the app's clock may be ahead of ours."""
 REPORTED_LATE = timedelta(days=30)
-"""So long after it happened an app may still report something."""
-_HISTORY = (EventType.APP_REPORTED, EventType.CALL_STARTED, EventType.CALL_ENDED)
+"""How long after an event an app may report it."""
+_HISTORY_TYPES = (EventType.APP_REPORTED, EventType.CALL_STARTED, EventType.CALL_ENDED)
 
 
 async def report(
@@ -35,11 +35,11 @@ async def report(
     user_id: str | None,
     reported_at: datetime | None,
 ) -> RecordedEvent:
-    """Write into the journal that the app says this happened; without a session, in the app as a whole.
+    """Record an event that the app reports about a session, or without one about the app as a whole.
 
-    `reported_at` is the app's own clock; the journal goes by ours. Whatever is, or may be, a credential is taken out.
-    Of end users, hosts report about anyone, and participants about themselves. Raises `SessionNotFound`, `RoleMayNot`,
-    `NotYourself`, and `InvalidInput` when the details are large, or when an end user names no session.
+    `reported_at` is the time by the app's clock; the event itself has ours. Possible credentials are removed from the
+    name and the details. Hosts may report about anyone, and participants about themselves. Raises `SessionNotFound`,
+    `RoleMayNot`, `NotYourself`, and `InvalidInput` when the details are large, or when an end user names no session.
     """
     if len(json.dumps(details, ensure_ascii=False).encode()) > LARGEST_REPORT:
         raise InvalidInput(f"The details of an event have at most {LARGEST_REPORT} bytes. Report less.")
@@ -64,10 +64,10 @@ async def report(
 
 
 async def require_may_report(context: RequestContext, key: SessionKey | None, user_id: str | None) -> Session | None:
-    """The session that the actor may report about; None for a report about the app. Raises as `report` does."""
+    """The session, if the actor may report about it; None for a report about the app. Raises what `report` raises."""
     if key is not None:
         authorized = await require(context, key, Action.REPORT_EVENT, about=user_id)
-        return authorized.entrance.session
+        return authorized.join_context.session
     if context.actor.user_id is not None:
         raise InvalidInput("An end user reports about a session of theirs. Send `kind` and `reference`.")
     require_for_app(context.actor, Action.REPORT_EVENT)
@@ -75,25 +75,25 @@ async def require_may_report(context: RequestContext, key: SessionKey | None, us
 
 
 def require_lately(reported_at: datetime, *, now: datetime) -> None:
-    """Raise `InvalidInput` for a moment that is not worth reporting: in the future, or long ago."""
-    if reported_at > now + REPORTED_AHEAD:
+    """Raise `InvalidInput` for a time in the future or more than `REPORTED_LATE` ago."""
+    if reported_at > now + MAX_CLOCK_LEAD:
         raise InvalidInput("`occurred_at` lies in the future. Set the clock (NTP), or leave it out.")
     if reported_at < now - REPORTED_LATE:
         raise InvalidInput(f"`occurred_at` is more than {REPORTED_LATE.days} days ago. Report sooner, or leave it out.")
 
 
 async def history(context: RequestContext, key: SessionKey, *, acting_for: str | None = None) -> list[Event]:
-    """What was reported about the session, and its calls' starts and ends: the newest, oldest first.
+    """The newest reported events of the session and starts and ends of its calls, in chronological order.
 
-    End users see the starts and ends of calls, and what they reported themselves. Raises `SessionNotFound`,
-    `RoleMayNot`.
+    End users who may see only their own get starts and ends of calls, and events that they reported. Raises
+    `SessionNotFound`, `RoleMayNot`.
     """
     authorized = await require(context, key, Action.READ_LOG, acting_for=acting_for)
-    session = authorized.entrance.session
+    session = authorized.join_context.session
     reporter = context.actor.user_id if authorized.only_own else None
     async with context.store.transaction() as transaction:
         recorded = await journal.newest_of_session(
-            transaction, context.app.id, session.id, types=_HISTORY, reported_by=reporter, limit=LONGEST_HISTORY
+            transaction, context.app.id, session.id, types=_HISTORY_TYPES, reported_by=reporter, limit=LONGEST_HISTORY
         )
     events = [each.event for each in recorded]
     return events if reporter is None else [_without_others(event, reporter) for event in events]

@@ -1,4 +1,4 @@
-"""Erases a person, so that the journal still proves itself. `storage/personal_data.py` lists where they are named."""
+"""Erases a person such that the journal can still be verified. `storage/journal/personal_data.py` lists the columns."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,26 +33,28 @@ from videobroker.storage.webhooks import deliveries
 from videobroker.usecases.attendance.process_webhooks import process_session
 from videobroker.usecases.joining.moderation import enforce_removals
 
-NOTICES_AT_ONCE = 1_000
-"""So many webhooks are read in one transaction."""
-ANSWERS_AT_ONCE = 1_000
-"""So many stored answers are decrypted in one transaction."""
+WEBHOOKS_PER_PAGE = 1_000
+"""Webhooks that are read in one transaction."""
+ANSWERS_PER_PAGE = 1_000
+"""Stored answers that are decrypted in one transaction."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was taken out."""
+    """The result of an erasure."""
 
     rows: int
+    """Journal rows with redactions."""
     fields: int
+    """Redacted fields of these rows."""
     event_id: EventId | None
-    """The `person.erased` that accounts for it; None when there was nothing."""
+    """The `person.erased` event that accounts for it; None if nothing was found."""
     receipt: str | None
     """Not stored: its holder can show that the event is about this person."""
     notices: int = 0
-    """So many webhooks of providers named them; nothing is left of what these said."""
+    """Provider webhooks that named the person. Their bodies were deleted."""
     unprocessed: int = 0
     """How many of these webhooks could not be processed before. They have no effect anymore."""
     records: int = 0
@@ -70,18 +72,18 @@ async def erase_person(
     actor: Actor,
     now: datetime,
 ) -> Erased:
-    """Take everything that names this person out of the app's data, and record in the journal that it was done.
+    """Erase everything that names this person from the app's data, and record that in the journal.
 
-    From the journal: their ID and what providers call them; address and browser of their own requests; what the app
-    reported about them, for them, or naming them; and the `references` of sessions that the app wants erased. Provider
-    webhooks that name them lose their bodies, and so do the answers of receivers. Tickets, waiting room entries,
-    removals, and stored answers to idempotent requests are deleted; so are their entries in sessions that have not
-    begun. Stays, verdicts, calls, and sessions that have begun name a pseudonym instead.
+    Redacted in the journal: their user ID and provider user IDs; IP address and browser of their own requests; events
+    that the app reported about them, on their behalf, or naming them; and the `references` of sessions that the app
+    wants erased. Bodies of provider webhooks that name them are deleted, and so are responses of webhook receivers.
+    Tickets, waiting room entries, removals, and stored answers to idempotent requests are deleted; so are their entries
+    in sessions that have not begun. Stays, verdicts, calls, and sessions that have begun name a pseudonym instead.
 
-    What is being written at this moment is not found: erase again when the person is gone. An interrupted erasure is
+    Rows that are written concurrently are not found: erase again when the person is gone. An interrupted erasure is
     completed by the next one.
 
-    Webhooks come first: which of them name the person follows from rows that are erased afterwards.
+    Webhooks are erased first: which of them name the person is derived from rows that are erased afterwards.
     """
     await _finish_removals(broker, app_id, user_id, now)
     subject, _ = await _find_subject(broker, app_id, user_id, references)
@@ -89,20 +91,20 @@ async def erase_person(
     subject, session_ids = await _find_subject(broker, app_id, user_id, references)
     names = subject.names
     pseudonym, entry_id = create_pseudonym(user_id), EventId(uuid7(now))
-    notices, unprocessed = await _empty_notices(broker, app_id, subject)
+    notices, unprocessed = await _erase_webhook_bodies(broker, app_id, subject)
     records, mentioned = await _erase_in_sessions(broker, app_id, session_ids, subject, pseudonym.stored, now)
-    records += await _forget_answers(broker, app_id, subject)
+    records += await _delete_answers(broker, app_id, subject)
     async with broker.store.transaction() as transaction:
         await seals.allow_long_statements(transaction)
         await seals.lock(transaction, app_id)
-        held = await seals.rows_naming(transaction, app_id, user_id, names, references)
-        # Looking comes before writing: the event that accounts for rows has to stand behind all of them.
-        plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in held) if plan.parts]
+        stored = await seals.rows_naming(transaction, app_id, user_id, names, references)
+        # All rows are read before the event is recorded: it must come after every row that it accounts for.
+        plans = [plan for plan in (_plan(each, subject.pointers(each.row), entry_id) for each in stored) if plan.parts]
         redactions = [redaction for plan in plans for redaction in plan.parts]
         planned = {plan.position for plan in plans}
-        event_ids = [EventId(UUID(each.row.id)) for each in held if each.row.position in planned]
+        event_ids = [EventId(UUID(each.row.id)) for each in stored if each.row.position in planned]
         # Also sessions that only the journal connects with the person, who was dropped from them, for example.
-        named = {SessionId(UUID(each.row.session_id)) for each in held if each.row.session_id is not None}
+        named = {SessionId(UUID(each.row.session_id)) for each in stored if each.row.session_id is not None}
         records += await deliveries.erase_answers(transaction, app_id, event_ids, sorted({*session_ids, *named}))
         if not redactions and not records:
             return Erased(0, 0, None, None, notices, unprocessed, mentions=mentioned)
@@ -132,7 +134,7 @@ async def erase_person(
 async def _find_subject(
     broker: Broker, app_id: AppId, user_id: str, references: Collection[str]
 ) -> tuple[DataSubject, list[SessionId]]:
-    """The person with what providers call them, and the sessions that name them."""
+    """The person with their provider user IDs, and the sessions that name them."""
     async with broker.store.transaction() as transaction:
         await seals.allow_long_statements(transaction)
         names = await seals.provider_ids_by_session(transaction, app_id, user_id)
@@ -156,7 +158,7 @@ async def _process_pending_webhooks(broker: Broker, app_id: AppId, subject: Data
             await process_session(broker, app_id, session_id, now=now)
         except StorageUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is: an erasure does not depend on it
+        except Exception as error:  # noqa: BLE001  an erasure must not depend on it
             log.warning("erasure.webhooks_not_processed", session_id=str(session_id), error=type(error).__name__)
 
 
@@ -164,15 +166,15 @@ async def _webhook_pages(broker: Broker, app_id: AppId) -> AsyncIterator[list[In
     position: tuple[datetime, object] | None = None
     while True:
         async with broker.store.transaction() as transaction:
-            page = await webhook_inbox.read_page(transaction, app_id, behind=position, limit=NOTICES_AT_ONCE)
+            page = await webhook_inbox.read_page(transaction, app_id, behind=position, limit=WEBHOOKS_PER_PAGE)
         yield page
-        if len(page) < NOTICES_AT_ONCE:
+        if len(page) < WEBHOOKS_PER_PAGE:
             return
         position = (page[-1].received_at, page[-1].id)
 
 
 async def _finish_removals(broker: Broker, app_id: AppId, user_id: str, now: datetime) -> None:
-    """Remove the person at the provider where that is not done yet: afterwards it is not known who they are."""
+    """Enforce pending removals of the person: after the erasure, their provider user IDs are unknown."""
     async with broker.store.transaction() as transaction:
         unfinished = await removals.sessions_to_enforce_for(transaction, app_id, user_id)
     for session_id in unfinished:
@@ -191,12 +193,15 @@ async def _erase_in_sessions(
     pseudonym: str,
     now: datetime,
 ) -> tuple[int, tuple[str, ...]]:
-    """How many rows changed, and which sessions mention the person in texts. One transaction for each session."""
+    """Erase the person in each session, in one transaction per session.
+
+    Returns how many rows changed, and labels of sessions whose texts still mention the person.
+    """
     count, mentioned = 0, []
     for session_id in session_ids:
         async with broker.store.transaction() as transaction:
             await seals.allow_long_statements(transaction)
-            # The lock that everything takes first that changes a session.
+            # Every change of a session takes this lock first.
             session = await sessions.lock_by_id(transaction, app_id, session_id)
             if session is None:
                 continue
@@ -214,70 +219,72 @@ async def _erase_in_sessions(
                 metadata=metadata,
                 now=now,
             )
-            # Afterwards nothing may say that the session was theirs.
+            # Afterwards, nothing may connect the session with the person.
             count += await deliveries.erase_answers(transaction, app_id, [], [session_id])
         if any(mentions(text, words) for text in (session.terms.title or "", *iterate_texts(metadata))):
             mentioned.append(session.key.label)
     return count, tuple(mentioned)
 
 
-async def _forget_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
-    """Delete the stored answers that are about the person, or name them among others; how many."""
+async def _delete_answers(broker: Broker, app_id: AppId, subject: DataSubject) -> int:
+    """Delete stored answers about the person or naming them, and return how many."""
     async with broker.store.transaction() as transaction:
         await seals.allow_long_statements(transaction)
         count = await idempotency.delete_answers_about(transaction, app_id, subject.user_id)
     after: str | None = None
     while True:
         async with broker.store.transaction() as transaction:
-            page = await idempotency.answers_page(transaction, app_id, after=after, limit=ANSWERS_AT_ONCE)
-            theirs = [key for key, sealed in page if _names_them(broker, sealed, subject)]
-            count += await idempotency.delete_answers(transaction, app_id, theirs)
-        if len(page) < ANSWERS_AT_ONCE:
+            page = await idempotency.answers_page(transaction, app_id, after=after, limit=ANSWERS_PER_PAGE)
+            keys = [key for key, sealed in page if _names_subject(broker, sealed, subject)]
+            count += await idempotency.delete_answers(transaction, app_id, keys)
+        if len(page) < ANSWERS_PER_PAGE:
             return count
         after = page[-1][0]
 
 
-def _names_them(broker: Broker, sealed: bytes, subject: DataSubject) -> bool:
+def _names_subject(broker: Broker, sealed: bytes, subject: DataSubject) -> bool:
     try:
         return subject.is_named_in(broker.secret_box.decrypt(sealed))
     except DecryptionFailed:
-        # Unreadable to everyone without a key that is not configured here; it expires within a day.
+        # Encrypted with a key that is not configured here. The answer expires within a day.
         return False
 
 
-async def _empty_notices(broker: Broker, app_id: AppId, subject: DataSubject) -> tuple[int, int]:
-    """How many webhooks named them, and how many of these were still pending."""
-    emptied = unprocessed = 0
+async def _erase_webhook_bodies(broker: Broker, app_id: AppId, subject: DataSubject) -> tuple[int, int]:
+    """Delete the bodies of webhooks that name the person. Returns how many, and how many of these were pending."""
+    erased = unprocessed = 0
     async for page in _webhook_pages(broker, app_id):
-        theirs = [each for each in page if subject.is_in_notice(str(each.session_id), each.body)]
+        found = [each for each in page if subject.is_in_notice(str(each.session_id), each.body)]
         async with broker.store.transaction() as transaction:
-            emptied += await webhook_inbox.erase_bodies(transaction, app_id, [each.id for each in theirs])
-        unprocessed += sum(each.state == "pending" for each in theirs)
-    return emptied, unprocessed
+            erased += await webhook_inbox.erase_bodies(transaction, app_id, [each.id for each in found])
+        unprocessed += sum(each.state == "pending" for each in found)
+    return erased, unprocessed
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is done to a row."""
+    """The redactions of one journal row."""
 
     position: Position
     parts: Sequence[Redaction]
     salts: bytes
-    """What is left of its salts."""
+    """The remaining salts of the row."""
 
 
-def _plan(held: StoredRow, pointers: Collection[str], entry_id: EventId) -> _Plan:
-    row, salts = held.row, held.row.salts or b""
+def _plan(stored: StoredRow, pointers: Collection[str], entry_id: EventId) -> _Plan:
+    row, salts = stored.row, stored.row.salts or b""
     personal = split_row(row).personal
-    # Salts that do not belong to the row prove nothing any more: verifying it says so, and here they only go.
-    fitting = held.leaf is not None and len(salts) == SALT_BYTES * len(personal)
-    parts, left = [], b""
+    # Salts that do not match the row prove nothing. Verification reports them; here they are only deleted.
+    has_valid_salts = stored.leaf is not None and len(salts) == SALT_BYTES * len(personal)
+    parts, remaining = [], b""
     for index, (pointer, value) in enumerate(personal):
-        salt = slice_salt(salts, index) if fitting else b""
+        salt = slice_salt(salts, index) if has_valid_salts else b""
         if pointer in pointers:
             parts.append(
-                Redaction(row.position, pointer, compute_commitment(salt, value) if fitting else None, str(entry_id))
+                Redaction(
+                    row.position, pointer, compute_commitment(salt, value) if has_valid_salts else None, str(entry_id)
+                )
             )
         else:
-            left += salt
-    return _Plan(row.position, parts, left)
+            remaining += salt
+    return _Plan(row.position, parts, remaining)

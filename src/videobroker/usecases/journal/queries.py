@@ -1,4 +1,4 @@
-"""Reads the journal."""
+"""Paginated queries of the journal."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -51,7 +51,7 @@ async def read_journal(
 
 
 async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], limit: int) -> list[RecordedEvent]:
-    """The newest events of a journal, oldest first, for an operator."""
+    """The newest events of a journal in chronological order, for an operator."""
     async with broker.store.transaction() as transaction:
         return await journal.newest_of_app(transaction, app.id, types=types, limit=limit)
 
@@ -59,7 +59,7 @@ async def read_latest(broker: Broker, app: App, *, types: Iterable[EventType], l
 async def read_back(
     broker: Broker, app: App, session_id: SessionId, *, limit: int, before: str | None
 ) -> tuple[list[RecordedEvent], str | None]:
-    """What happened last to a session, oldest first, and the cursor before which there is more.
+    """A page of a session's newest events in chronological order, and the cursor of the page before it.
 
     Raises `InvalidCursor`.
     """

@@ -1,4 +1,4 @@
-"""Keeps events for as long as their app wants, and no longer."""
+"""Event retention: removes events from the journal when the retention of their class has passed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,30 +20,30 @@ from videobroker.errors import InvalidInput
 from videobroker.storage.journal import journal, seals
 from videobroker.storage.journal.seals import Retention
 
-AT_ONCE = 10_000
-"""Rows in one transaction, which one event accounts for."""
-ROUNDS = 100
-"""So many transactions for a class at most; the rest comes with the next run."""
-SHORTEST_DAYS = 7
-"""Of retention: the service itself looks back for two days to know who somebody in a call is."""
+BATCH_ROWS = 10_000
+"""Rows per transaction, which one event accounts for."""
+MAX_BATCHES = 100
+"""Transactions per class and run. The next run continues."""
+MIN_RETENTION_DAYS = 7
+"""The service itself reads events of the last two days, to identify people in calls."""
 
 CLASSES = sorted({each.value.partition(".")[0] for each in EventType})
-"""The first words of the types."""
-KEPT_FOR_GOOD = sorted({each.value.partition(".")[0] for each in ProofEvent})
-"""Classes of events that account for what was taken out: without them the journal could not prove itself."""
+"""The first segments of the event types."""
+PERMANENT_CLASSES = sorted({each.value.partition(".")[0] for each in ProofEvent})
+"""Classes of events that account for removed data. Without them, the journal could not be verified."""
 
 
 async def set_retention(broker: Broker, app: App, event_class: str, days: int | None, *, now: datetime) -> None:
-    """Keep the app's events of this class for so many days; None: for good. A change is journaled.
+    """Set how many days the app's events of this class are retained; None: forever. Changes are journaled.
 
     Raises `InvalidInput`.
     """
     if event_class not in CLASSES:
         raise InvalidInput(f"There are no events of the class {event_class!r}. The classes are {', '.join(CLASSES)}.")
-    if days is not None and event_class in KEPT_FOR_GOOD:
-        raise InvalidInput(f"Events of the class {event_class!r} account for what was taken out, and stay for good.")
-    if days is not None and days < SHORTEST_DAYS:
-        raise InvalidInput(f"Keep events for {SHORTEST_DAYS} days at least: the service itself needs them.")
+    if days is not None and event_class in PERMANENT_CLASSES:
+        raise InvalidInput(f"Events of the class {event_class!r} account for removed data, and are never removed.")
+    if days is not None and days < MIN_RETENTION_DAYS:
+        raise InvalidInput(f"Keep events for {MIN_RETENTION_DAYS} days at least: the service itself needs them.")
     async with broker.store.transaction() as transaction:
         before = {each.event_class: each.days for each in await seals.retentions(transaction, app.id)}.get(event_class)
         if before == days:
@@ -57,39 +57,39 @@ async def set_retention(broker: Broker, app: App, event_class: str, days: int | 
 
 
 async def retentions(broker: Broker, app: App) -> Sequence[Retention]:
-    """How long the app's events are kept, by class; a class that is not named stays for good."""
+    """The retention of each class that has one. Events of other classes are retained forever."""
     async with broker.store.transaction() as transaction:
         return await seals.retentions(transaction, app.id)
 
 
 async def retire(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
-    """Take out what has outlived its retention, in all apps or in one, and say so in the journal; how many rows.
+    """Remove expired events of all apps, or of one. Returns how many rows.
 
-    Only sealed rows go; their leaves stay. Every transaction that takes something out writes one event that accounts
-    for exactly these rows.
+    Removes only sealed rows, and not their leaves. Each transaction records one event that accounts for exactly the
+    rows that it removed.
     """
     async with broker.store.transaction() as transaction:
-        wanted = await seals.retentions(transaction, app_id)
-    return sum([await _retire_class(broker, each, now) for each in wanted])
+        configured = await seals.retentions(transaction, app_id)
+    return sum([await _retire_class(broker, each, now) for each in configured])
 
 
 async def _retire_class(broker: Broker, retention: Retention, now: datetime) -> int:
     total = 0
-    for _ in range(ROUNDS):
-        count = await _retire_some(broker, retention, now)
+    for _ in range(MAX_BATCHES):
+        count = await _retire_batch(broker, retention, now)
         total += count
-        if count < AT_ONCE:
+        if count < BATCH_ROWS:
             break
     return total
 
 
-async def _retire_some(broker: Broker, retention: Retention, now: datetime) -> int:
+async def _retire_batch(broker: Broker, retention: Retention, now: datetime) -> int:
     app_id, before, entry_id = retention.app_id, now - timedelta(days=retention.days), EventId(uuid7(now))
     async with broker.store.transaction() as transaction:
         if not await seals.try_lock(transaction, app_id):
             return 0
         await seals.allow_long_statements(transaction)
-        rows = await seals.expired_rows(transaction, retention, before=before, limit=AT_ONCE)
+        rows = await seals.expired_rows(transaction, retention, before=before, limit=BATCH_ROWS)
         if rows:
             redactions = [Redaction(position, WHOLE_ROW, leaf, str(entry_id)) for position, leaf in rows]
             data = {
@@ -101,6 +101,6 @@ async def _retire_some(broker: Broker, retention: Retention, now: datetime) -> i
             await journal.record(transaction, Event(entry_id, EventType.JOURNAL_RETIRED, now, Actor(app_id), data=data))
             await seals.replace_salts(transaction, app_id, dict.fromkeys((position for position, _ in rows), b""))
             await seals.redact(transaction, app_id, entry_id, redactions)
-        if len(rows) < AT_ONCE:
+        if len(rows) < BATCH_ROWS:
             await seals.mark_done(transaction, retention, before=before)
     return len(rows)

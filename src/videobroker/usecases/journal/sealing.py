@@ -1,4 +1,4 @@
-"""Seals what the journals have gained, off the way of those who write it."""
+"""Seals new rows of the journals in the background, so that writers do not wait for it."""
 
 import asyncio
 from datetime import datetime
@@ -11,14 +11,14 @@ from videobroker.domain.journal_proof.proof import MAX_SEAL_ROWS, seal_rows
 from videobroker.errors import JournalDamaged
 from videobroker.storage.journal import seals
 
-ROUNDS = 100
-"""So many seals of an app at most; the rest comes with the next run."""
+MAX_SEALS_PER_RUN = 100
+"""Seals per app and run. The next run continues."""
 
 log = structlog.get_logger(__name__)
 
 
 async def seal_journals(broker: Broker, *, now: datetime) -> int:
-    """Seal every app's journal; how many rows that were. Several workers at once seal different apps."""
+    """Seal the journals of all apps, and return how many rows. Safe to run concurrently: journals are locked."""
     async with broker.store.transaction() as transaction:
         apps = await seals.apps_to_seal(transaction)
     total = 0
@@ -26,27 +26,27 @@ async def seal_journals(broker: Broker, *, now: datetime) -> int:
         try:
             total += await seal_journal(broker, app_id, now=now)
         except JournalDamaged as error:
-            # One broken journal must not keep the others from being sealed.
+            # One broken journal must not stop the sealing of the others.
             log.error("journal.seal_failed", app=str(app_id), error=error.code, detail=error.detail)  # noqa: TRY400
     return total
 
 
 async def seal_journal(broker: Broker, app_id: AppId, *, now: datetime) -> int:
-    """Seal everything in the app's journal that can be sealed; how many rows that were.
+    """Seal new rows of the app's journal, and return how many.
 
-    Rows of transactions that still run, and what was written after them, wait for the next time. Nothing is done while
-    somebody else seals this journal. A seal is one transaction: one that was cut off has left nothing behind.
+    Rows of open transactions, and rows written after them, are left for the next run. Does nothing while another
+    process seals this journal. Each seal is one transaction.
     """
     total = 0
-    for _ in range(ROUNDS):
-        count = await _seal_some(broker, app_id, now)
+    for _ in range(MAX_SEALS_PER_RUN):
+        count = await _seal_batch(broker, app_id, now)
         total += count
         if count < MAX_SEAL_ROWS:
             break
     return total
 
 
-async def _seal_some(broker: Broker, app_id: AppId, now: datetime) -> int:
+async def _seal_batch(broker: Broker, app_id: AppId, now: datetime) -> int:
     async with broker.store.transaction() as transaction:
         if not await seals.try_lock(transaction, app_id):
             return 0
@@ -56,7 +56,7 @@ async def _seal_some(broker: Broker, app_id: AppId, now: datetime) -> int:
         if not rows:
             return 0
         previous = None if newest is None else (newest[0].number, newest[1])
-        # In a thread: ten thousand rows take longer than anybody's request should wait.
+        # In a thread: hashing ten thousand rows would block the event loop for too long.
         sealed = await asyncio.to_thread(seal_rows, str(app_id), rows, previous, now=now)
         await seals.write_seal(transaction, sealed)
     return len(rows)

@@ -1,4 +1,4 @@
-"""Follows the journal as it grows."""
+"""Streams journal events as they are committed."""
 
 import asyncio
 import contextlib
@@ -15,24 +15,24 @@ from videobroker.storage.postgres.notifications import journal_topic
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.context import RequestContext
 
-AT_ONCE = 100
-LOOK_AGAIN_SECONDS = 2.0
-"""Without a wake-up. They may get lost."""
-LOOK_SOON_SECONDS = 0.1
-"""After a wake-up that brought nothing: what was committed becomes visible when older transactions are done."""
-LOOKS_SOON = 20
+PAGE_EVENTS = 100
+POLL_SECONDS = 2.0
+"""Polling interval without a notification. Notifications may get lost."""
+FAST_POLL_SECONDS = 0.1
+"""Interval after a notification: events become visible only when older transactions have ended."""
+FAST_POLLS = 20
+"""How many fast polls follow a notification."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which events somebody wants to follow; None and nothing leave a field open."""
+    """A filter of events. None, or an empty set, matches every event."""
 
     types: frozenset[EventType] = frozenset()
     session: SessionKey | None = None
     user_id: str | None = None
 
     def has(self, recorded: RecordedEvent) -> bool:
-        """Whether this is one of them."""
         event = recorded.event
         return (
             (not self.types or event.type in self.types)
@@ -42,11 +42,11 @@ class Chosen:
 
 
 BEFORE_EVERYTHING = pagination.write([0, 0])
-"""Where somebody stands who came before the first event."""
+"""The cursor before the first event."""
 
 
 async def start_cursor(context: RequestContext, cursor: str | None) -> str:
-    """The cursor to follow from: this one, or that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
+    """Check this cursor, or return that of the newest event. Raises `InvalidCursor`, `ScopeMissing`."""
     require_for_app(context.actor, Action.READ_EVENTS)
     async with context.store.transaction() as transaction:
         if cursor is None:
@@ -58,27 +58,27 @@ async def start_cursor(context: RequestContext, cursor: str | None) -> str:
 async def follow(
     context: RequestContext, chosen: Chosen, *, cursor: str, seconds: float
 ) -> AsyncIterator[RecordedEvent]:
-    """Every chosen event behind the cursor, in order, as soon as it is there; for so many seconds.
+    """Yield the chosen events after the cursor in order, as they become visible, for so many seconds.
 
-    Whoever goes on behind the cursor of the last event that they got
-    misses nothing and gets nothing twice, at whichever replica. Raises `InvalidCursor`.
+    A client that continues from the cursor of its last event gets every event exactly once, on any replica. Raises
+    `InvalidCursor`.
     """
-    until = time.monotonic() + seconds
-    looks_soon = 0
+    deadline = time.monotonic() + seconds
+    fast_polls = 0
     with context.broker.listener.subscribed(journal_topic(context.app.id)) as woken:
-        while time.monotonic() < until:
+        while time.monotonic() < deadline:
             woken.clear()
             async with context.store.transaction() as transaction:
-                recorded, _ = await journal.page(transaction, context.app.id, limit=AT_ONCE, cursor=cursor)
+                recorded, _ = await journal.page(transaction, context.app.id, limit=PAGE_EVENTS, cursor=cursor)
             for each in recorded:
                 cursor = each.cursor
                 if chosen.has(each):
                     yield each
             if recorded:
-                looks_soon = 0
+                fast_polls = 0
                 continue
-            pause = LOOK_SOON_SECONDS if looks_soon else LOOK_AGAIN_SECONDS
-            looks_soon = max(looks_soon - 1, 0)
+            pause = FAST_POLL_SECONDS if fast_polls else POLL_SECONDS
+            fast_polls = max(fast_polls - 1, 0)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), pause)
-                looks_soon = LOOKS_SOON
+                fast_polls = FAST_POLLS

@@ -1,4 +1,4 @@
-"""Looks whether a journal is what was sealed."""
+"""Verifies a journal against its seals."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,14 +13,14 @@ from videobroker.storage.journal import seals
 async def verify_journal(
     broker: Broker, app: App, *, head: bytes | None = None, advanced: Callable[[int], None] = lambda _: None
 ) -> ProofResult:
-    """Compare the app's whole journal with its seals, as both are at this moment.
+    """Compare the app's whole journal with its seals, in one database snapshot.
 
-    `head` is the hash of a seal that was kept elsewhere: it must be the hash of one of them. `advanced` is told how
-    many leaves were compared since it was told last.
+    `head` is the hash of a seal that was stored elsewhere: one of the seals must have it. `advanced` gets the number of
+    leaves of each batch.
     """
     verifier, last = JournalVerifier(str(app.id), head=head), seals.BEGINNING
     async with seals.snapshot(broker.store) as connection:
-        async for batch in _ahead(seals.batches(connection, app.id)):
+        async for batch in _prefetch(seals.batches(connection, app.id)):
             await asyncio.to_thread(verifier.add, batch)
             last = max(last, *(seal.last for seal in batch.seals))
             advanced(len(batch.leaves))
@@ -30,29 +30,28 @@ async def verify_journal(
         return verifier.finish(await seals.read_unsealed(connection, app.id, last))
 
 
-async def _ahead(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[SealedBatch]:
-    """The same, and the next one is read while nobody waits for it."""
+async def _prefetch(batches: AsyncIterator[SealedBatch]) -> AsyncIterator[SealedBatch]:
+    """Yield the batches, and read the next one while the consumer processes one."""
 
-    async def following() -> SealedBatch | None:
+    async def read_next() -> SealedBatch | None:
         return await anext(batches, None)
 
-    reading = asyncio.create_task(following())
+    pending = asyncio.create_task(read_next())
     try:
-        while (batch := await reading) is not None:
-            reading = asyncio.create_task(following())
+        while (batch := await pending) is not None:
+            pending = asyncio.create_task(read_next())
             yield batch
     finally:
-        reading.cancel()
-        await asyncio.wait({reading})
+        pending.cancel()
+        await asyncio.wait({pending})
 
 
 async def count_sealed(broker: Broker, app_id: AppId) -> int:
-    """How many rows of the app's journal are sealed."""
     async with broker.store.transaction() as transaction:
         return await seals.count_sealed_rows(transaction, app_id)
 
 
 async def journal_head(broker: Broker, app: App) -> ChainHead | None:
-    """The newest seal of the app's journal; None when nothing was sealed yet."""
+    """The newest seal of the app's journal; None if nothing is sealed yet."""
     async with broker.store.transaction() as transaction:
         return await seals.head(transaction, app.id)

@@ -1,4 +1,4 @@
-"""Makes bookings of which videobroker is the only keeper: it also gives them their references."""
+"""Creates bookings for apps that do not store them: this service assigns their references."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,21 +26,21 @@ from videobroker.usecases.legacy.room_codes import issue_room_code
 
 @dataclass(frozen=True, slots=True)
 class Appointed:
-    """A booking that was made, and the room code that goes with it."""
+    """A new booking with its room code."""
 
     session: Session
     code: str | None = field(repr=False)
-    """For the role that was asked for; None where the booking has no video, or keeps that role in a waiting room."""
+    """For the requested role; None if the booking has no video, or if that role has to wait for admission."""
 
 
 async def register_appointment(
     context: RequestContext, terms: SessionTerms, people: Sequence[Participant], *, role: str
 ) -> Appointed:
-    """Make a confirmed booking under the app's next number; with video, also its room and the code for an app role.
+    """Create a booking with the app's next number; with video, also its room and the code of an app role.
 
-    All of it or nothing: when the room cannot be had, the booking ends cancelled and the reason is raised. Until the
-    room is there the booking is pending, so that nobody enters half of one, whenever this process dies. Raises
-    whatever `registering.register` and `issue_room_code` raise.
+    If the room cannot be opened, the booking is cancelled, and the error is raised. Until the room is open the booking
+    is pending, so that after a crash no one can join an incomplete booking. Raises what `registration.register` and
+    `issue_room_code` raise.
     """
     registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     if not terms.video:
@@ -56,14 +56,14 @@ async def register_appointment(
 
 async def _with_room(context: RequestContext, session: Session, terms: SessionTerms, *, role: str) -> Appointed:
     room = await open_room(context, session, surface=Surface.SDK, codes=True)
-    room_code(context.broker, room, provider_role(context.app, room.provider, role))  # raises before anybody may enter
+    room_code(context.broker, room, provider_role(context.app, room.provider, role))  # raises before anyone can join
     confirmed = await registration.amend(context, session.key, lambda known: replace(known, status=terms.status))
     try:
         _, code = await issue_room_code(context, session.key, role=role, user_id=None)
     except AccessDenied as error:
         if not isinstance(error.decision, WaitDecision):
             raise
-        # The waiting room: whoever is let in gets their credentials then.
+        # The role has to wait for admission, and gets credentials afterwards.
         return Appointed(confirmed.session, None)
     return Appointed(confirmed.session, code)
 
@@ -83,7 +83,7 @@ async def _register_next(
 async def register_booking(
     context: RequestContext, terms: SessionTerms, people: Sequence[Participant]
 ) -> RegistrationResult:
-    """Make a booking under a reference of ours, a UUID. Raises whatever `registering.register` raises."""
+    """Create a booking with a new UUID as its reference. Raises what `registration.register` raises."""
     registration.require_may_create(context, SessionKind.BOOKING, terms, people)
     key = SessionKey(context.app.id, SessionKind.BOOKING, str(uuid7(context.now)))
     return await registration.register(context, key, terms, people)

@@ -1,4 +1,4 @@
-"""How far sessions have come, and the steps they take."""
+"""Progress of sessions, and actions on it, as the legacy APIs have them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from videobroker.usecases.context import RequestContext
 async def load_progress(
     context: RequestContext, key: SessionKey, *, roles: Sequence[str], acting_for: str | None = None
 ) -> SessionProgress:
-    """How far the session has come, with the first participant of each of these app roles.
+    """The progress of a session, with the first participant of each of these app roles.
 
     Raises `SessionNotFound`, also for an actor who may not see it.
     """
@@ -39,11 +39,10 @@ async def newest_bookings(
     acting_for: str | None = None,
     limit: int,
 ) -> list[SessionProgress]:
-    """The bookings that start last and have all these participants (user ID, app role or None), by start.
+    """The bookings with the latest starts that have all these participants (user ID, app role or None).
 
-    Each with the first participant of each of `roles`.
-
-    An end user, or the user that a backend acts for, is one of the participants. Raises `NotYourself` for an end user
+    Each has the first participant of each of `roles`. An end user, or the user for whom a backend acts, is always
+    one of the required participants. Raises `NotYourself` for an end user
     who names only others.
     """
     if named:
@@ -54,12 +53,12 @@ async def newest_bookings(
         found = await session_progress.newest(
             transaction, context.app.id, SessionKind.BOOKING, people, roles=roles, own_user_id=own, limit=limit
         )
-        seen = await visible(context, transaction, [each.session for each in found])
-    return [each for each in found if each.session.id in seen]
+        views = await visible(context, transaction, [each.session for each in found])
+    return [each for each in found if each.session.id in views]
 
 
 async def access_now(context: RequestContext, key: SessionKey, *, user_id: str | None) -> AccessDecision:
-    """May this person enter now? Without a `user_id`: may the session meet now, whoever comes?"""
+    """Whether this person may join now; without a `user_id`, whether a call may start now. Raises `SessionNotFound`."""
     if user_id is not None:
         return await access(context, key, user_id=user_id)
     return decide_call_opening(
@@ -68,15 +67,15 @@ async def access_now(context: RequestContext, key: SessionKey, *, user_id: str |
 
 
 async def take_step(context: RequestContext, key: SessionKey, step: ProgressAction, *, user_id: str | None) -> None:
-    """Take a step with the session. Raises what `start_call`, `end_call` and `registering.amend` raise.
+    """Apply an action to the session. Raises what `start_call`, `end_call`, and `registration.amend` raise.
 
-    Every step but the start changes the session, and is authorized before anything happens.
+    All actions but the start change the session, and are fully authorized before the first change.
     """
-    entrance = await load_join_context(context.broker, key, user_id)
+    join_context = await load_join_context(context.broker, key, user_id)
     if step is not ProgressAction.START:
-        require_at(context, entrance, Action.CHANGE_SESSION)
-    if step in {ProgressAction.REOPEN, ProgressAction.COMPLETE} and entrance.call is not None:
-        require_at(context, entrance, Action.END_CALL)
+        require_at(context, join_context, Action.CHANGE_SESSION)
+    if step in {ProgressAction.REOPEN, ProgressAction.COMPLETE} and join_context.call is not None:
+        require_at(context, join_context, Action.END_CALL)
     match step:
         case ProgressAction.START:
             await start_call(context, key, user_id=user_id)

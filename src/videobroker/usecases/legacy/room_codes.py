@@ -1,4 +1,4 @@
-"""Hands out room codes. A code never expires and admits whoever has it, so the journal knows who got it."""
+"""Issues room codes. A code does not expire and admits anyone who has it, so each recipient is journaled."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -36,23 +36,22 @@ from videobroker.usecases.joining.join import provider_role, room_code
 async def issue_room_code(
     context: RequestContext, key: SessionKey, *, role: str, user_id: str | None, replayed: bool = False
 ) -> tuple[Session, str]:
-    """The session and its room code for an app role, made now where there is none yet.
+    """The session and its room code for an app role, created if there is none.
 
-    `replayed` is for the journal: a repeated request gets the code again.
+    `user_id` is the recipient; None for a backend that names none. `replayed` marks the event of a repeated request.
 
-    `user_id` is who gets it; None for a backend that names nobody. The time of day does not matter: a code that was
-    made is handed out before the window and after it, but none is made for a session that is over. Whom the waiting
-    room keeps gets none, and for a role that has to wait nobody gets one unnamed. Raises `AccessDenied` for them and
-    for whom the session never admits, `SessionNotFound`, `RoleNotMapped`, and whatever keeps the room
-    from being opened.
+    An existing code is issued before and after the window too, but none is created for a session that is over. A person
+    who has to wait for admission gets no code; neither does a request without a `user_id` if the role has to wait.
+    Raises `AccessDenied` for these and for people whom the session never admits, `SessionNotFound`, `RoleNotMapped`,
+    and what `open_room` raises.
     """
     require_scope(context.actor, Action.JOIN)
-    entrance = await load_join_context(context.broker, key, user_id)
-    _require_no_wait(context, entrance, role=role, user_id=user_id)
-    room = await _room_with_codes(context, entrance, user_id=user_id)
+    join_context = await load_join_context(context.broker, key, user_id)
+    _require_no_wait(context, join_context, role=role, user_id=user_id)
+    room = await _room_with_codes(context, join_context, user_id=user_id)
     code = room_code(context.broker, room, provider_role(context.app, room.provider, role))
-    await _record_issued(context, entrance.session, room, code, user_id=user_id, replayed=replayed)
-    return entrance.session, code
+    await _record_issued(context, join_context.session, room, code, user_id=user_id, replayed=replayed)
+    return join_context.session, code
 
 
 async def issue_existing_codes(
@@ -60,26 +59,27 @@ async def issue_existing_codes(
 ) -> dict[SessionId, str]:
     """The existing codes of these sessions for an app role. Creates none.
 
-    Includes disabled codes of closed sessions. A user gets no code of a session that blocks them or keeps them in its
-    waiting room; if it keeps the whole role, requests without a user get none. Nor do keys without the scope `join`.
+    Includes disabled codes of closed sessions. A user gets no code of a session in which they are blocked or have to
+    wait for admission; a request without a user gets none if the role has to wait. Keys without the scope `join` get
+    none.
     """
     if lacks_scope(context.actor, Action.JOIN):
         return {}
     codes: dict[SessionId, str] = {}
     events: dict[SessionId, Event] = {}
     async with context.store.transaction() as transaction:
-        ids = [standing.session.id for standing in found]
+        ids = [progress.session.id for progress in found]
         banned = await removals.sessions_banning(transaction, context.app.id, ids, user_id)
         admitted = await lobby.admitted(transaction, context.app.id, ids, user_id)
-    for standing in found:
-        if standing.session.id in banned or _must_wait(context, standing, role, user_id, admitted):
+    for progress in found:
+        if progress.session.id in banned or _must_wait(context, progress, role, user_id, admitted):
             continue
-        room, session = standing.room, standing.session
+        room, session = progress.room, progress.session
         code = None if room is None else _code_for(context, room, role)
         if room is not None and code is not None:
             codes[session.id] = code
             events[session.id] = _issued(context, session, room, code, user_id=user_id)
-    # One round trip for all. False for a person who was blocked in the meantime.
+    # One round trip for all. False for a person who was blocked since the check above.
     written = await asyncio.gather(*(context.broker.journal_writer.record(event) for event in events.values()))
     allowed = {session_id for session_id, is_written in zip(events, written, strict=True) if is_written}
     return {session_id: code for session_id, code in codes.items() if session_id in allowed}
@@ -87,20 +87,20 @@ async def issue_existing_codes(
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A room code that somebody showed, and what it opens."""
+    """The session and the page of a room code."""
 
     session: Session
     code: str = field(repr=False)
     """The provider's code."""
     url: str | None = field(repr=False)
-    """The page that takes it, with the person's name; None where nobody was named or the account has no page."""
+    """The call page with the person's name; None without a named participant, or if the account has no page."""
 
 
 async def resolve_code(context: RequestContext, alias: str, *, user_id: str | None) -> Resolved:
-    """What this room code, with or without the app's prefix, opens for this person.
+    """Find the session of a room code, with or without the app's prefix, for this person.
 
-    Raises `SessionNotFound` for a code that no session has, and for everybody who is not on the roster of the session
-    that has it; `AccessDenied` when nobody will ever enter it again.
+    Raises `SessionNotFound` if no session has the code, or if the person is not a participant of its session, and
+    `AccessDenied` if the session admits no one anymore.
     """
     require_scope(context.actor, Action.JOIN)
     code = strip_code_prefix(alias, code_prefix(context.app))
@@ -109,56 +109,59 @@ async def resolve_code(context: RequestContext, alias: str, *, user_id: str | No
         key = await session_progress.key_of_code(transaction, context.app.id, code, roles)
     if key is None:
         raise SessionNotFound("No session of this app has this room code.")
-    entrance = await load_join_context(context.broker, key, user_id)
-    if user_id is not None and entrance.participant is None:
+    join_context = await load_join_context(context.broker, key, user_id)
+    if user_id is not None and join_context.participant is None:
         raise SessionNotFound("No session of this app has this room code.")
     if user_id is not None:
-        _require_no_wait(context, entrance, role="", user_id=user_id)
-    room = await _room_with_codes(context, entrance, user_id=user_id)
-    url = _page(context, entrance, room, code)
-    await _record_issued(context, entrance.session, room, code, user_id=user_id)
-    return Resolved(entrance.session, code, url)
+        _require_no_wait(context, join_context, role="", user_id=user_id)
+    room = await _room_with_codes(context, join_context, user_id=user_id)
+    url = _page(context, join_context, room, code)
+    await _record_issued(context, join_context.session, room, code, user_id=user_id)
+    return Resolved(join_context.session, code, url)
 
 
-def _page(context: RequestContext, entrance: JoinContext, room: Room, code: str) -> str | None:
-    person, provider = entrance.participant, context.provider(room.provider)
+def _page(context: RequestContext, join_context: JoinContext, room: Room, code: str) -> str | None:
+    person, provider = join_context.participant, context.provider(room.provider)
     if person is None or Capability.PREBUILT not in provider.capabilities:
         return None
-    # The code decides the role and how long it is valid; of the seat, the page shows only who it is.
-    seat = CredentialRequest(
+    # The code determines the role and the validity. The page uses only the name of the request.
+    request = CredentialRequest(
         person.user_id,
         _role_of(context.broker, room, code),
         person.display_name or person.user_id,
         context.now,
         context.now,
     )
-    credentials = provider.sign_prebuilt(room.provider_room_id or "", code, seat).credentials
+    credentials = provider.sign_prebuilt(room.provider_room_id or "", code, request).credentials
     return credentials.url if isinstance(credentials, PrebuiltCredentials) else None
 
 
-def _require_no_wait(context: RequestContext, entrance: JoinContext, *, role: str, user_id: str | None) -> None:
-    """Raise `AccessDenied` for whom the waiting room keeps; somebody who is not named stands for their role."""
-    door = entrance.access_context(context.app)
+def _require_no_wait(context: RequestContext, join_context: JoinContext, *, role: str, user_id: str | None) -> None:
+    """Raise `AccessDenied` for a person who has to wait; without a `user_id`, if the role has to wait."""
+    access_context = join_context.access_context(context.app)
     if user_id is None:
         # A backend may start the next call after one that was ended for everyone.
-        door = replace(door, ended_for_all_at=None)
-    person = AccessSubject(role) if user_id is None else person_of(context.app, entrance, is_guest=False)
-    # What rules them out at any time comes first.
-    decision = find_permanent_refusal(door, person) or check_waiting_room(door, person, context.now)
+        access_context = replace(access_context, ended_for_all_at=None)
+    person = AccessSubject(role) if user_id is None else person_of(context.app, join_context, is_guest=False)
+    # A permanent refusal takes precedence.
+    decision = find_permanent_refusal(access_context, person) or check_waiting_room(access_context, person, context.now)
     if decision is not None:
         raise denial(decision)
 
 
 def _must_wait(
-    context: RequestContext, standing: SessionProgress, role: str, user_id: str | None, admitted: Collection[SessionId]
+    context: RequestContext, progress: SessionProgress, role: str, user_id: str | None, admitted: Collection[SessionId]
 ) -> bool:
-    session = standing.session
-    door = build_access_context(context.app, session, call_running=standing.call_running)
+    session = progress.session
+    access_context = build_access_context(context.app, session, call_running=progress.call_running)
     if user_id is None:
         # As in `_require_no_wait`.
-        door = replace(door, ended_for_all_at=None)
-    own_role = role if user_id is None else None if standing.own is None else standing.own.role
-    return check_waiting_room(door, AccessSubject(own_role, admitted=session.id in admitted), context.now) is not None
+        access_context = replace(access_context, ended_for_all_at=None)
+    own_role = role if user_id is None else None if progress.own is None else progress.own.role
+    return (
+        check_waiting_room(access_context, AccessSubject(own_role, admitted=session.id in admitted), context.now)
+        is not None
+    )
 
 
 def _role_of(broker: Broker, room: Room, code: str) -> str:
@@ -171,20 +174,20 @@ def _code_for(context: RequestContext, room: Room, role: str) -> str | None:
     )
 
 
-async def _room_with_codes(context: RequestContext, entrance: JoinContext, *, user_id: str | None) -> Room:
-    person = None if user_id is None else person_of(context.app, entrance, is_guest=False)
-    refusal = find_permanent_refusal(entrance.access_context(context.app), person)
+async def _room_with_codes(context: RequestContext, join_context: JoinContext, *, user_id: str | None) -> Room:
+    person = None if user_id is None else person_of(context.app, join_context, is_guest=False)
+    refusal = find_permanent_refusal(join_context.access_context(context.app), person)
     if refusal is not None:
         raise denial(refusal)
-    room = entrance.ready_room
+    room = join_context.ready_room
     if room is not None and room.codes:
         return room
-    decision = decide_call_opening(entrance.access_context(context.app), context.now)
+    decision = decide_call_opening(join_context.access_context(context.app), context.now)
     if isinstance(decision, RefuseDecision):
-        if entrance.room is not None and entrance.room.codes:
-            return entrance.room
+        if join_context.room is not None and join_context.room.codes:
+            return join_context.room
         raise denial(decision)
-    return await open_room(context, entrance.session, surface=Surface.SDK, codes=True)
+    return await open_room(context, join_context.session, surface=Surface.SDK, codes=True)
 
 
 async def _record_issued(
@@ -211,6 +214,6 @@ def _issued(context: RequestContext, session: Session, room: Room, code: str, *,
 
 
 def code_prefix(app: App) -> str | None:
-    """What the app puts before its room codes; None when it shows them as they are."""
+    """The prefix of the app's room codes; None if it uses the provider's codes unchanged."""
     account = app.accounts.get(ProviderName.HMS)
     return None if account is None else account.settings.get("room_code_prefix") or None

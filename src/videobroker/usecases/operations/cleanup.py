@@ -1,4 +1,4 @@
-"""Forgets what was needed once, when it has been kept for as long as the deployment wants."""
+"""Deletes provider webhooks and deliveries when their retention has passed."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -13,22 +13,22 @@ from videobroker.storage.postgres.unit_of_work import UnitOfWork
 from videobroker.storage.tenants import apps
 from videobroker.storage.webhooks import deliveries
 
-AT_ONCE = 1_000
-"""Rows in one transaction, which takes milliseconds: whoever follows the journal waits for the oldest one that runs."""
-ROUNDS = 500
-"""So many transactions for one app and kind; the rest comes with the next run."""
+BATCH_ROWS = 1_000
+"""Rows per transaction. It takes milliseconds: journal streams wait for the oldest open transaction."""
+MAX_BATCHES = 500
+"""Transactions per app and kind in one run. The next run continues."""
 
-FORGOTTEN = Counter("videobroker_forgotten", "Rows that were kept long enough and forgotten.", ["what"])
+FORGOTTEN = Counter("videobroker_forgotten", "Rows that were deleted after their retention.", ["what"])
 
-_Place = tuple[datetime, object] | None
-_Some = Callable[[UnitOfWork, AppId, _Place], Awaitable[tuple[int, _Place]]]
-"""Forgets some of what stands behind a place: how many those were, and where to go on; None at the end."""
+_Position = tuple[datetime, object] | None
+_DeleteBatch = Callable[[UnitOfWork, AppId, _Position], Awaitable[tuple[int, _Position]]]
+"""Deletes one batch after a position. Returns how many rows, and the next position; None at the end."""
 
 
 async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: datetime) -> int:
-    """Forget webhooks and deliveries that are needed no more, of all apps or of one; how many rows.
+    """Delete expired webhooks and deliveries of all apps, or of one. Returns how many rows.
 
-    What waits to be applied or to be delivered stays, however old it is.
+    Pending webhooks and deliveries are retained, regardless of their age.
     """
     if app_id is not None:
         chosen = [app_id]
@@ -44,37 +44,41 @@ async def delete_outlived(broker: Broker, app_id: AppId | None = None, *, now: d
     return total
 
 
-async def _delete_all(broker: Broker, app_id: AppId, what: str, some: _Some) -> int:
-    total, place = 0, None
-    for _ in range(ROUNDS):
+async def _delete_all(broker: Broker, app_id: AppId, what: str, delete_batch: _DeleteBatch) -> int:
+    total, position = 0, None
+    for _ in range(MAX_BATCHES):
         async with broker.store.transaction() as transaction:
-            count, place = await some(transaction, app_id, place)
+            count, position = await delete_batch(transaction, app_id, position)
         FORGOTTEN.labels(what).inc(count)
         total += count
-        if place is None:
+        if position is None:
             break
     return total
 
 
-def _notices(retention: timedelta, now: datetime) -> _Some:
-    async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await webhook_inbox.claim_older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
-        gone = [each.id for each in found if is_notice_expired(each.state, each.received_at, retention, now)]
-        await webhook_inbox.delete_webhooks(transaction, app_id, gone)
-        return len(gone), (found[-1].received_at, found[-1].id) if len(found) == AT_ONCE else None
+def _notices(retention: timedelta, now: datetime) -> _DeleteBatch:
+    async def delete_batch(transaction: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
+        found = await webhook_inbox.claim_older(
+            transaction, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
+        )
+        expired = [each.id for each in found if is_notice_expired(each.state, each.received_at, retention, now)]
+        await webhook_inbox.delete_webhooks(transaction, app_id, expired)
+        return len(expired), (found[-1].received_at, found[-1].id) if len(found) == BATCH_ROWS else None
 
-    return some
+    return delete_batch
 
 
-def _deliveries(retention: timedelta, now: datetime) -> _Some:
-    async def some(transaction: UnitOfWork, app_id: AppId, place: _Place) -> tuple[int, _Place]:
-        found = await deliveries.claim_older(transaction, app_id, than=now - retention, behind=place, limit=AT_ONCE)
-        gone = [
+def _deliveries(retention: timedelta, now: datetime) -> _DeleteBatch:
+    async def delete_batch(transaction: UnitOfWork, app_id: AppId, position: _Position) -> tuple[int, _Position]:
+        found = await deliveries.claim_older(
+            transaction, app_id, than=now - retention, behind=position, limit=BATCH_ROWS
+        )
+        expired = [
             each.id
             for each in found
             if is_delivery_expired(each.state, each.created_at, each.attempted_at, retention, now)
         ]
-        await deliveries.delete_deliveries(transaction, app_id, gone)
-        return len(gone), (found[-1].created_at, found[-1].id) if len(found) == AT_ONCE else None
+        await deliveries.delete_deliveries(transaction, app_id, expired)
+        return len(expired), (found[-1].created_at, found[-1].id) if len(found) == BATCH_ROWS else None
 
-    return some
+    return delete_batch

@@ -1,4 +1,4 @@
-"""Signs operators in to the console and out of it. Sessions are stored: they end on all replicas at once."""
+"""Console sessions of operators. They are stored, so that a sign-out is effective on all replicas at once."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from videobroker.storage.journal.journal import record
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from."""
+    """The client of a request."""
 
     ip: str | None
     user_agent: str | None
@@ -33,7 +33,7 @@ async def start(
     origin: Origin,
     now: datetime,
 ) -> None:
-    """Store a new session, and journal the sign-in; the session that the browser had before, if any, ends."""
+    """Store a new session, revoke the one that it replaces, and journal the sign-in, in one transaction."""
     async with broker.store.transaction() as transaction:
         if replaces is not None:
             await console_sessions.revoke(transaction, replaces, now=now)
@@ -42,14 +42,14 @@ async def start(
 
 
 def reject(broker: Broker, origin: Origin, *, now: datetime) -> None:
-    """Count a sign-in with a wrong key."""
+    """Count a sign-in with a wrong key, for the journal."""
     broker.rejections.count(None, WRONG_KEY, origin.ip, now=now)
 
 
 async def authenticate(
     broker: Broker, token_digest: bytes, *, idle_timeout: timedelta, is_activity: bool, now: datetime
 ) -> ConsoleSession | None:
-    """The session with this token, if it has not ended. `is_activity` restarts its idle timeout."""
+    """The session with this token; None if it has ended. `is_activity` restarts its idle timeout."""
     async with broker.store.transaction() as transaction:
         return await console_sessions.find(
             transaction, token_digest, idle_timeout=idle_timeout, is_activity=is_activity, now=now

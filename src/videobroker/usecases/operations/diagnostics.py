@@ -1,4 +1,4 @@
-"""Looks at everything that has to be right, and says what is not."""
+"""Checks of the database, background work, secret keys, and provider accounts, as in `videobroker doctor`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,31 +17,31 @@ from videobroker.storage.journal.seals import LastSeal
 from videobroker.storage.postgres import migrations, pgbouncer
 from videobroker.usecases.operations.secret_keys import key_report
 
-LOOKS_BACK = timedelta(days=7)
-LATE = timedelta(minutes=1)
-"""A worker that runs takes a job within seconds."""
+WEBHOOK_LOOKBACK = timedelta(days=7)
+MAX_JOB_WAIT = timedelta(minutes=1)
+"""A running worker takes a job within seconds."""
 
 
 async def check_database(broker: Broker) -> list[CheckResult]:
-    """Whether the database answers and has this program's schema."""
+    """Check that the database answers, has the current schema, and that workers take jobs."""
     try:
         await broker.store.ping()
         current, newest = await migrations.current_revision(broker.store), migrations.newest_revision()
     except StorageUnavailable as error:
-        # Without the advice to come again soon, it says what is wrong.
-        sentence = error.detail if error.retry_after is None else "The database does not answer."
-        return [failed("database", sentence, "Check DATABASE_URL, and that the server runs.")]
+        # With `retry_after`, the detail is only an advice to retry. Without it, it names the problem.
+        message = error.detail if error.retry_after is None else "The database does not answer."
+        return [failed("database", message, "Check DATABASE_URL, and that the server runs.")]
     found = ok("database", "The database answers.")
     if current != newest:
-        sentence = f"The database is at revision {current or 'none'}, this program needs {newest}."
-        return [found, failed("migrations", sentence, "Run `videobroker migrate`.")]
+        message = f"The database is at revision {current or 'none'}, this program needs {newest}."
+        return [found, failed("migrations", message, "Run `videobroker migrate`.")]
     return [found, ok("migrations", f"The database is at revision {newest}."), await _check_workload(broker)]
 
 
 async def check_pooler(broker: Broker) -> list[CheckResult]:
-    """Whether there is a way past a pooler, for what needs a session to itself. Nothing to tell where there is none.
+    """Check that there is a direct connection past a pooler; no result if there is no pooler.
 
-    It opens connections of its own: for those who run the service, not for its callers.
+    Opens its own connections, so callers of the API must not trigger it.
     """
     store = broker.store
     setting = "VIDEOBROKER_DIRECT_DATABASE_URL" if store.is_pooled else "DATABASE_URL"
@@ -52,18 +52,18 @@ async def check_pooler(broker: Broker) -> list[CheckResult]:
     except StorageUnavailable:
         return [failed("pooler", f"The database does not answer at {setting}.", f"Check {setting}.")]
     if not keeps:
-        sentence = f"{setting} leads to a pooler in transaction mode: nobody would be woken, and no migration is safe."
-        return [failed("pooler", sentence, "Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself.")]
+        message = f"{setting} leads to a pooler in transaction mode: notifications get lost, and no migration is safe."
+        return [failed("pooler", message, "Set VIDEOBROKER_DIRECT_DATABASE_URL to the URL of PostgreSQL itself.")]
     if not same:
-        sentence = "DATABASE_URL and VIDEOBROKER_DIRECT_DATABASE_URL lead to different databases."
-        return [failed("pooler", sentence, "Let both lead to the same one.")]
-    return [ok("pooler", "There is a way past the pooler.")] if store.is_pooled else []
+        message = "DATABASE_URL and VIDEOBROKER_DIRECT_DATABASE_URL lead to different databases."
+        return [failed("pooler", message, "Set both to the same database.")]
+    return [ok("pooler", "There is a direct connection past the pooler.")] if store.is_pooled else []
 
 
 def can_be_asked(findings: Sequence[CheckResult]) -> bool:
-    """Whether the database can be asked for more, as far as `check_database` found; whatever waits in it."""
-    verdicts = {finding.check: finding.verdict for finding in findings}
-    return verdicts.get("migrations") is CheckStatus.OK
+    """Whether other checks can query the database, by the results of `check_database`."""
+    statuses = {finding.check: finding.verdict for finding in findings}
+    return statuses.get("migrations") is CheckStatus.OK
 
 
 async def _check_workload(broker: Broker) -> CheckResult:
@@ -71,47 +71,46 @@ async def _check_workload(broker: Broker) -> CheckResult:
         if not await jobs.is_installed(transaction):
             return failed("background work", "The database lacks the queue.", "Run `videobroker migrate`.")
         waited = await jobs.longest_wait(transaction)
-    if waited > LATE:
-        sentence = f"A job has been waiting for {int(waited.total_seconds())} s."
-        return failed("background work", sentence, "Run `videobroker work`, or serve without --no-work.")
+    if waited > MAX_JOB_WAIT:
+        message = f"A job has been waiting for {int(waited.total_seconds())} s."
+        return failed("background work", message, "Run `videobroker work`, or serve without --no-work.")
     return ok("background work", "No job waits for a worker.")
 
 
 async def check_secret_keys(broker: Broker) -> list[CheckResult]:
-    """Whether rows depend on an old secret key, or on one that is not configured."""
+    """Check that no rows depend on an old secret key, or on one that is not configured."""
     report = await key_report(broker)
     if report.missing_key_ids:
-        sentence = f"Rows are encrypted with keys that are not configured: {', '.join(report.missing_key_ids)}."
-        return [failed("secret keys", sentence, "Add them to the end of VIDEOBROKER_SECRET_KEY.")]
+        message = f"Rows are encrypted with keys that are not configured: {', '.join(report.missing_key_ids)}."
+        return [failed("secret keys", message, "Add them to the end of VIDEOBROKER_SECRET_KEY.")]
     if not report.may_drop_old_keys:
         tables = ", ".join(f"{use.table} {use.rows:,}" for use in report.outdated)
-        sentence = f"{report.outdated_rows:,} rows depend on an old secret key ({tables})."
-        return [warning("secret keys", sentence, "Run `videobroker secrets rotate`.")]
+        message = f"{report.outdated_rows:,} rows depend on an old secret key ({tables})."
+        return [warning("secret keys", message, "Run `videobroker secrets rotate`.")]
     return [ok("secret keys", f"Every encrypted row uses the first secret key, {report.key_ids[0]}.")]
 
 
 async def count_webhooks(broker: Broker, app: App, *, now: datetime) -> list[WebhookCount]:
-    """What the providers told about the app's calls in the last week, and what became of it."""
+    """The app's provider webhooks of the last `WEBHOOK_LOOKBACK`, by type and state."""
     async with broker.store.transaction() as transaction:
-        return await webhook_inbox.count_by_type(transaction, app.id, since=now - LOOKS_BACK)
+        return await webhook_inbox.count_by_type(transaction, app.id, since=now - WEBHOOK_LOOKBACK)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What waits for workers, and what they did last."""
+    """Waiting jobs, and the newest seal of every app's journal."""
 
     waiting: Sequence[Waiting]
     seals: Sequence[LastSeal]
 
 
 async def workload(broker: Broker) -> Workload:
-    """The jobs that wait, and the newest seal of every app's journal."""
     async with broker.store.transaction() as transaction:
         return Workload(await jobs.waiting(transaction), await seals.last_seals(transaction))
 
 
 async def check_app(broker: Broker, app: App) -> list[CheckResult]:
-    """What is right and wrong with the app's accounts and role maps."""
+    """Check the app's provider accounts and role maps, with requests to the providers."""
     if not app.accounts:
         step = f"Add one: `videobroker accounts set {app.name} 100ms`."
         return [failed("accounts", "The app has no account with any provider.", step)]

@@ -1,4 +1,4 @@
-"""What somebody sees who runs the service: the sessions of all apps, or of some."""
+"""Session lists, counts, and search across apps, for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,29 +23,29 @@ TITLES_WITHIN = timedelta(days=15)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some sessions, and where the list goes on."""
+    """One page of sessions, and the cursor of the next."""
 
     listed: Sequence[SessionListItem]
     next: str | None
 
 
-async def count(broker: Broker, app_ids: Sequence[AppId], stretch: TimeRange, *, now: datetime) -> PhaseCounts:
+async def count(broker: Broker, app_ids: Sequence[AppId], time_range: TimeRange, *, now: datetime) -> PhaseCounts:
     """How many sessions of these apps are in each phase, and how many people are in calls."""
     async with broker.store.transaction() as transaction:
-        return await overviews.counts(transaction, app_ids, stretch, now=now)
+        return await overviews.counts(transaction, app_ids, time_range, now=now)
 
 
 async def list_phase(
     broker: Broker,
     app_ids: Sequence[AppId],
-    stretch: TimeRange,
+    time_range: TimeRange,
     phase: Phase,
     *,
     now: datetime,
     limit: int,
     cursor: str | None = None,
 ) -> Page:
-    """Bookings that begin in this time and are in this phase. What is in progress is listed whatever its time.
+    """Bookings in this phase that start in this time range. Sessions in progress are listed regardless of their start.
 
     Raises `InvalidCursor`.
     """
@@ -53,14 +53,14 @@ async def list_phase(
         if phase is Phase.IN_PROGRESS:
             return Page(*await overviews.in_progress(transaction, app_ids, now=now, limit=limit, cursor=cursor))
         return Page(
-            *await overviews.bookings(transaction, app_ids, stretch, phase, now=now, limit=limit, cursor=cursor)
+            *await overviews.bookings(transaction, app_ids, time_range, phase, now=now, limit=limit, cursor=cursor)
         )
 
 
 async def list_groups(
     broker: Broker, app_ids: Sequence[AppId], *, now: datetime, limit: int, cursor: str | None = None
 ) -> Page:
-    """Groups, the newest first. Raises `InvalidCursor`."""
+    """Groups, newest first. Raises `InvalidCursor`."""
     async with broker.store.transaction() as transaction:
         return Page(*await overviews.groups(transaction, app_ids, now=now, limit=limit, cursor=cursor))
 
@@ -68,9 +68,9 @@ async def list_groups(
 async def search(
     broker: Broker, app_ids: Sequence[AppId], words: str, *, around: datetime, now: datetime, limit: int
 ) -> list[SessionListItem]:
-    """Sessions by the start of their reference, a participant's user ID, their title, or a participant's name.
+    """Search sessions by prefix of their reference, by participant user ID, by title, or by participant name.
 
-    References and user IDs are found on any date; titles and names among groups, and among bookings around this moment.
+    References and user IDs match on any date; titles and names only in groups and in bookings around `around`.
     """
     within = TimeRange(around - TITLES_WITHIN, around + TITLES_WITHIN)
     async with broker.store.transaction() as transaction:
@@ -79,22 +79,21 @@ async def search(
 
 @dataclass(frozen=True, slots=True)
 class SessionOverview:
-    """One session with everything that stands beside it."""
+    """One session with its participants, rooms, calls, and removals."""
 
     registered: RegistrationResult
     rooms: Sequence[Room]
     calls: Sequence[Call]
-    """The newest ones, by start."""
+    """The newest calls, by start."""
     removals: Sequence[Removal]
 
     @property
     def open_call(self) -> Call | None:
-        """The call that runs."""
         return next((call for call in self.calls if call.ended_at is None), None)
 
 
 async def find_overview(broker: Broker, app: App, session_id: SessionId) -> SessionOverview:
-    """The session with this id of ours. Raises `SessionNotFound`."""
+    """Raises `SessionNotFound`."""
     async with broker.store.transaction() as transaction:
         session = await sessions.find_by_id(transaction, app.id, session_id)
         if session is None:

@@ -1,4 +1,4 @@
-"""Rotation of the service's secret keys, while the service runs."""
+"""Rotates the keys of encryption at rest while the service runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from videobroker.storage.postgres.encrypted_rows import (
 )
 
 BATCH_ROWS = 200
-"""Rows in one transaction: they stay locked for some milliseconds."""
+"""Rows per transaction. They stay locked for some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +22,24 @@ class Rotated:
     """What `rotate` did."""
 
     rows: int
-    """Encrypted again with the first key."""
+    """How many were encrypted again with the first key."""
     unreadable: int
-    """Left as they are: none of the configured keys decrypts them."""
+    """How many were left unchanged because no configured key decrypts them."""
     report: KeyReport
-    """As it is afterwards."""
+    """The state afterwards."""
 
 
 async def key_report(broker: Broker) -> KeyReport:
-    """Which rows depend on which secret key."""
+    """How many rows of each table depend on each secret key."""
     async with broker.store.transaction() as transaction:
         return KeyReport(broker.secret_box.key_ids, await key_uses(transaction))
 
 
 async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: None) -> Rotated:
-    """Encrypt every row that depends on another key with the first one, and digest room codes with it.
+    """Re-encrypt every row that depends on another key with the first one, and recompute digests of room codes.
 
-    Interrupted, it continues where it stopped when it is called again: rows name their key. `advance` is called with
-    the number of rows of each batch, after its commit.
+    Safe to interrupt: rows name their key, so that the next call continues. `advance` gets the number of rows of each
+    batch after its commit.
     """
     rows = unreadable = 0
     for table in ENCRYPTED_TABLES:
@@ -49,7 +49,7 @@ async def rotate(broker: Broker, *, advance: Callable[[int], None] = lambda _: N
 
 
 async def encrypt_plain_room_codes(broker: Broker) -> int:
-    """Encrypt the codes that a version before this one wrote in plain text; how many rooms had any."""
+    """Encrypt room codes that earlier versions stored in plain text. Returns how many rooms had any."""
     done, _ = await _rotate_table(broker, PLAIN_ROOM_CODES, lambda _: None)
     return done
 

@@ -1,4 +1,4 @@
-"""Finds what is to be done and nobody speaks of: due sessions, calls to ask about, notices that nobody applied."""
+"""Enqueues jobs for due sessions and calls to reconcile, and again for work whose jobs were lost."""
 
 from datetime import datetime, timedelta
 
@@ -11,53 +11,55 @@ from videobroker.storage.joining import lobby, removals, tickets
 from videobroker.storage.sessions import sessions
 from videobroker.storage.webhooks import deliveries
 
-AT_ONCE = 200
-"""So many of each kind are taken in one transaction."""
+BATCH_ROWS = 200
+"""Rows of each kind per transaction."""
 MOST_ENDPOINTS = 5_000
-ROUNDS = 100
-"""So often at most; the rest comes with the next sweep."""
-AGAIN_AFTER = timedelta(minutes=1)
-"""A due session whose job was lost is found again then."""
-ASK_EVERY = timedelta(minutes=1)
-"""How often a provider is asked about a call that is open, or that ended lately."""
-FORGOTTEN_AT_ONCE = 10_000
+MAX_BATCHES = 100
+"""Transactions per sweep. The next sweep continues."""
+RECLAIM_AFTER = timedelta(minutes=1)
+"""When a due session is claimed again, in case its job was lost."""
+RECONCILE_EVERY = timedelta(minutes=1)
+"""How often a call is reconciled that is open or ended recently."""
+DELETE_BATCH_ROWS = 10_000
 STUCK_AFTER = timedelta(seconds=15)
-"""A notice should have been applied by then."""
+"""A webhook should be processed by then."""
 
 
 async def sweep(broker: Broker, *, now: datetime) -> int:
-    """See to it that there is a job for everything that is due; how much that is.
+    """Enqueue a job for everything that is due, and return how many.
 
-    Several sweeps at once take different things. What a job of an earlier sweep waits for gets no second one.
+    Safe to run concurrently: sweeps claim different rows. Jobs that are still queued are not enqueued twice.
     """
-    total = await _sweep_forgotten(broker, now)
-    for _ in range(ROUNDS):
+    total = await _sweep_lost(broker, now)
+    for _ in range(MAX_BATCHES):
         found = await _sweep_due(broker, now)
         total += found
-        if found < AT_ONCE:
+        if found < BATCH_ROWS:
             break
     return total
 
 
 async def _sweep_due(broker: Broker, now: datetime) -> int:
-    """What falls due by the passing of time."""
+    """Enqueue time-driven work: lifecycle steps and reconciliations."""
     async with broker.store.transaction() as transaction:
-        due = await sessions.claim_due(transaction, now=now, again_at=now + AGAIN_AFTER, limit=AT_ONCE)
-        asked = await calls.claim_unsettled(transaction, now=now, asked_before=now - ASK_EVERY, limit=AT_ONCE)
+        due = await sessions.claim_due(transaction, now=now, again_at=now + RECLAIM_AFTER, limit=BATCH_ROWS)
+        unsettled = await calls.claim_unsettled(
+            transaction, now=now, asked_before=now - RECONCILE_EVERY, limit=BATCH_ROWS
+        )
         found = [
             *(Job(Kind.ATTEND, app_id, session_id) for app_id, session_id in due),
-            *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in asked),
+            *(Job(Kind.ASK, app_id, session_id, call_id) for app_id, session_id, call_id in unsettled),
         ]
         await enqueue(transaction, *found, unless_queued=True)
-    return max(len(due), len(asked))
+    return max(len(due), len(unsettled))
 
 
-async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
-    """What had a job once, and is still to be done."""
+async def _sweep_lost(broker: Broker, now: datetime) -> int:
+    """Enqueue pending work again: webhooks, removals, and deliveries whose jobs were lost or failed."""
     async with broker.store.transaction() as transaction:
         stuck = await webhook_inbox.sessions_with_stuck_webhooks(transaction, now=now, after=STUCK_AFTER)
         waiting = await deliveries.due_endpoints(transaction, now=now, limit=MOST_ENDPOINTS)
-        unenforced = await removals.sessions_to_enforce(transaction, now=now, after=AGAIN_AFTER, limit=AT_ONCE)
+        unenforced = await removals.sessions_to_enforce(transaction, now=now, after=RECLAIM_AFTER, limit=BATCH_ROWS)
         found = [
             *(Job(Kind.APPLY, app_id, session_id) for app_id, session_id in stuck),
             *(Job(Kind.EXPEL, app_id, session_id) for app_id, session_id in unenforced),
@@ -68,16 +70,16 @@ async def _sweep_forgotten(broker: Broker, now: datetime) -> int:
 
 
 async def delete_expired_rows(broker: Broker) -> None:
-    """Delete what is not needed anymore: old idempotency answers, waiting rooms, and tickets, and the queue's log."""
+    """Delete expired waiting room entries, tickets, idempotency answers, and console sessions, and old job logs."""
     async with broker.store.transaction() as transaction:
-        await lobby.delete_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
+        await lobby.delete_old(transaction, now=broker.now(), at_once=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as transaction:
-        await tickets.delete_old(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
+        await tickets.delete_old(transaction, now=broker.now(), at_once=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as transaction:
-        await idempotency.delete_expired(transaction, at_once=FORGOTTEN_AT_ONCE)
+        await idempotency.delete_expired(transaction, at_once=DELETE_BATCH_ROWS)
     async with broker.store.transaction() as transaction:
-        await console_sessions.delete_expired(transaction, now=broker.now(), at_once=FORGOTTEN_AT_ONCE)
-    forgotten = FORGOTTEN_AT_ONCE
-    while forgotten == FORGOTTEN_AT_ONCE:
+        await console_sessions.delete_expired(transaction, now=broker.now(), at_once=DELETE_BATCH_ROWS)
+    deleted = DELETE_BATCH_ROWS
+    while deleted == DELETE_BATCH_ROWS:
         async with broker.store.transaction() as transaction:
-            forgotten = await jobs.prune(transaction, at_once=FORGOTTEN_AT_ONCE)
+            deleted = await jobs.prune(transaction, at_once=DELETE_BATCH_ROWS)

@@ -1,4 +1,4 @@
-"""Brings the journal's events to the endpoints that want them: at least once, in order where that is promised."""
+"""Delivers journal events to webhook endpoints (outbox): at least once, and in order for ordered endpoints."""
 
 import asyncio
 import json
@@ -23,55 +23,57 @@ from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.storage.webhooks.deliveries import DueDelivery
 from videobroker.storage.webhooks.delivery_writer import SuccessfulDelivery
 
-EVENTS_AT_ONCE = 500
-"""So many of the journal are looked at in one transaction."""
-SENT_AT_ONCE = 8
-"""So many requests are under way to one endpoint."""
+EVENTS_PER_PAGE = 500
+"""Events that are read in one transaction."""
+MAX_CONCURRENT_REQUESTS = 8
+"""Concurrent requests to one endpoint."""
 
 log = structlog.get_logger(__name__)
-_dice = random.Random()
+_random = random.Random()
 
 
 async def fan_out(broker: Broker, app_id: AppId, *, now: datetime) -> bool:
-    """Put what is new in an app's journal on its way to the app's endpoints; whether there is more.
+    """Create deliveries of new journal events for the app's endpoints. Returns whether there are more events.
 
-    An event is put on its way in the same transaction that moves the endpoint's place in the journal on: neither
-    forgotten nor doubled, whenever this process dies.
+    Deliveries are created in the transaction that advances the endpoint's cursor, so that a crash neither loses nor
+    duplicates one.
     """
     more = False
     async with broker.store.transaction() as transaction:
         for endpoint, cursor in await endpoints.lock_enabled(transaction, app_id):
-            recorded, _ = await journal.page(transaction, app_id, limit=EVENTS_AT_ONCE, cursor=cursor)
+            recorded, _ = await journal.page(transaction, app_id, limit=EVENTS_PER_PAGE, cursor=cursor)
             if not recorded:
                 continue
-            wanted = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
-            # Of the same moment, and so in no order by themselves.
-            ids = sorted(DeliveryId(uuid7(now)) for _ in wanted)
-            made = await deliveries.create(transaction, app_id, endpoint.id, zip(ids, wanted, strict=True), now=now)
+            subscribed = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
+            # UUIDs of one millisecond are not in order.
+            ids = sorted(DeliveryId(uuid7(now)) for _ in subscribed)
+            created = await deliveries.create(
+                transaction, app_id, endpoint.id, zip(ids, subscribed, strict=True), now=now
+            )
             await endpoints.set_cursor(transaction, app_id, endpoint.id, recorded[-1].cursor)
-            if made:
+            if created:
                 await enqueue(transaction, Job(Kind.DELIVER, app_id, endpoint.id))
-            more = more or len(recorded) == EVENTS_AT_ONCE
+            more = more or len(recorded) == EVENTS_PER_PAGE
     return more
 
 
 async def fan_out_all(broker: Broker, *, now: datetime) -> None:
-    """The same for every app that has endpoints, until nothing is new."""
+    """Run `fan_out` for every app with endpoints until there are no new events. An app that fails is skipped."""
     async with broker.store.transaction() as transaction:
-        listening = await endpoints.apps_with_endpoints(transaction)
-    for app_id in listening:
+        app_ids = await endpoints.apps_with_endpoints(transaction)
+    for app_id in app_ids:
         try:
             while await fan_out(broker, app_id, now=now):
                 pass
         except StorageUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is: the other apps must not wait for this one
+        except Exception as error:  # noqa: BLE001  one app must not block the others
             log.warning("delivery.fan_out_failed", app=str(app_id), error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
-    """What is attempted at once for one endpoint."""
+class _Batch:
+    """Deliveries of one endpoint that are attempted concurrently, with their events by position."""
 
     endpoint: Endpoint
     due: list[DueDelivery]
@@ -79,54 +81,54 @@ class _Round:
 
 
 async def deliver(broker: Broker, app_id: AppId, endpoint_id: EndpointId, *, now: datetime) -> int:
-    """Attempt some of what is due for an endpoint; how many those were. Zero: there is nothing to do now."""
+    """Attempt due deliveries of an endpoint concurrently, and return how many; 0 if none is due."""
     async with broker.store.transaction() as transaction:
         endpoint = await endpoints.find(transaction, app_id, endpoint_id)
         if endpoint is None or endpoint.disabled is not None:
             return 0
         due = await deliveries.claim_due(
-            transaction, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=SENT_AT_ONCE
+            transaction, app_id, endpoint_id, ordered=endpoint.ordered, now=now, limit=MAX_CONCURRENT_REQUESTS
         )
         events = await journal.events_at(transaction, app_id, [each.position for each in due])
-    this = _Round(endpoint, due, events)
-    outcomes = await asyncio.gather(*(_attempt(broker, this, each, now) for each in due), return_exceptions=True)
+    batch = _Batch(endpoint, due, events)
+    outcomes = await asyncio.gather(*(_attempt(broker, batch, each, now) for each in due), return_exceptions=True)
     for outcome in outcomes:
-        # Now, when all have come to their end.
+        # After all attempts have ended.
         if isinstance(outcome, BaseException):
             raise outcome
     return len(due)
 
 
-async def _attempt(broker: Broker, this: _Round, due: DueDelivery, now: datetime) -> None:
-    recorded = this.events.get(due.position)
+async def _attempt(broker: Broker, batch: _Batch, due: DueDelivery, now: datetime) -> None:
+    recorded = batch.events.get(due.position)
     if recorded is None:
-        # Retired from the journal while it was on its way: there is nothing left to tell.
+        # Retention removed the event from the journal while its delivery was pending.
         async with broker.store.transaction() as transaction:
             await deliveries.mark_failed(transaction, due)
         return
-    parcel = WebhookRequest(
-        url=this.endpoint.url,
+    request = WebhookRequest(
+        url=batch.endpoint.url,
         event_id=str(recorded.event.id),
         body=body_of(recorded),
-        secrets=this.endpoint.signing_secrets(now),
+        secrets=batch.endpoint.signing_secrets(now),
         number=due.delivery.attempts + 1,
     )
-    sent = await broker.webhook_sender.send(parcel, now=now)
+    sent = await broker.webhook_sender.send(request, now=now)
     if not sent.begun:
-        # Sent later, it could come after what another worker sends when the lease is over.
-        log.warning("delivery.postponed", endpoint=str(this.endpoint.id), event_id=parcel.event_id)
+        # The lease may expire before a later attempt, and another worker may send the event first.
+        log.warning("delivery.postponed", endpoint=str(batch.endpoint.id), event_id=request.event_id)
         return
-    if sent.attempt.is_accepted and not this.endpoint.ordered:
-        # As nearly always, and nothing else follows from it.
+    if sent.attempt.is_accepted and not batch.endpoint.ordered:
+        # The usual case, with no other effects: written in batches.
         await broker.delivery_writer.record(SuccessfulDelivery(due, sent.attempt))
     else:
         async with broker.store.transaction() as transaction:
-            await _write(transaction, this.endpoint, due, sent, now)
+            await _write(transaction, batch.endpoint, due, sent, now)
     log.info(
         "delivery.attempted",
-        endpoint=str(this.endpoint.id),
-        event_id=parcel.event_id,
-        attempt=parcel.number,
+        endpoint=str(batch.endpoint.id),
+        event_id=request.event_id,
+        attempt=request.number,
         status=sent.attempt.status,
         error=sent.attempt.error,
     )
@@ -143,7 +145,7 @@ async def _write(
         await endpoints.mark_working(transaction, endpoint.app_id, endpoint.id)
         await enqueue(transaction, Job(Kind.DELIVER, endpoint.app_id, endpoint.id))
         return
-    next_at = schedule_next_attempt(due.failures + 1, now, retry_after=sent.retry_after, dice=_dice)
+    next_at = schedule_next_attempt(due.failures + 1, now, retry_after=sent.retry_after, dice=_random)
     state = DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
     await deliveries.record_attempt(transaction, due, attempt, state=state, next_at=next_at)
     failing_since = await endpoints.mark_failing(transaction, endpoint.app_id, endpoint.id, now=now)
@@ -166,7 +168,7 @@ async def _disable(transaction: UnitOfWork, endpoint: Endpoint, reason: Disabled
 
 
 def body_of(recorded: RecordedEvent) -> str:
-    """What is sent: the same bytes at every attempt."""
+    """The body of a delivery. Deterministic, so that every attempt sends equal bytes."""
     shown = recorded.to_json()
     body = {"type": shown["type"], "timestamp": shown["occurred_at"], "data": shown}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

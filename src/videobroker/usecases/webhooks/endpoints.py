@@ -1,4 +1,4 @@
-"""Webhook endpoints, as the app wants them, and what it asks about deliveries."""
+"""Manages webhook endpoints, and lists, retries, and replays their deliveries."""
 
 import hmac
 import json
@@ -39,16 +39,16 @@ from videobroker.storage.webhooks import deliveries, endpoints
 from videobroker.usecases.authorization import require_for_app
 from videobroker.usecases.context import RequestContext
 
-MOST_ENDPOINTS = 20
+MAX_ENDPOINTS = 20
 """Per app."""
-LONGEST_OVERLAP = timedelta(days=7)
-REPLAYED_AT_ONCE = 1000
-MOST_REPLAYED = 100_000
+MAX_OVERLAP = timedelta(days=7)
+REPLAY_PAGE_EVENTS = 1000
+MAX_REPLAYED_EVENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest:
-    """What an app says about an endpoint."""
+    """The settings of a new endpoint."""
 
     url: str
     description: str = ""
@@ -57,28 +57,28 @@ class EndpointRequest:
     enabled: bool = True
 
 
-async def create(context: RequestContext, wish: EndpointRequest) -> Endpoint:
-    """A new endpoint with a new secret; it gets what happens from now on.
+async def create(context: RequestContext, request: EndpointRequest) -> Endpoint:
+    """Create and journal an endpoint with a new secret. It receives events from now on.
 
-    It receives the journal, so that a key needs `events:read` as well. Raises `ScopeMissing`, `InvalidInput` for a URL
-    to which nothing may be sent, `TooManyEndpoints`.
+    A key needs the scope `events:read` too, because the endpoint receives the journal. Raises `ScopeMissing`,
+    `TooManyEndpoints`, and `InvalidInput` for a URL that is not allowed.
     """
     require_receiver(context.actor)
     endpoint = Endpoint(
         id=EndpointId(uuid7(context.now)),
         app_id=context.app.id,
-        url=check_endpoint_url(wish.url, allow_private=context.broker.webhook_sender.allow_private),
-        description=wish.description,
-        types=wish.types,
-        ordered=wish.ordered,
-        disabled=None if wish.enabled else Disabled.BY_APP,
+        url=check_endpoint_url(request.url, allow_private=context.broker.webhook_sender.allow_private),
+        description=request.description,
+        types=request.types,
+        ordered=request.ordered,
+        disabled=None if request.enabled else Disabled.BY_APP,
         created_at=context.now,
         secrets=(SigningSecret(generate_secret()),),
     )
     async with context.store.transaction() as transaction:
         await endpoints.lock_endpoints_of_app(transaction, context.app.id)
-        if len(await endpoints.of_app(transaction, context.app.id)) >= MOST_ENDPOINTS:
-            raise TooManyEndpoints(f"An app has at most {MOST_ENDPOINTS} webhook endpoints. Remove one first.")
+        if len(await endpoints.of_app(transaction, context.app.id)) >= MAX_ENDPOINTS:
+            raise TooManyEndpoints(f"An app has at most {MAX_ENDPOINTS} webhook endpoints. Remove one first.")
         await endpoints.add(transaction, endpoint, cursor=await journal.last_cursor(transaction, context.app.id))
         event_type, via = EventType.ENDPOINT_CREATED, determine_origin(context.actor)
         await journal.record(
@@ -91,9 +91,9 @@ async def create(context: RequestContext, wish: EndpointRequest) -> Endpoint:
 
 
 async def require_secret(context: RequestContext, endpoint_id: EndpointId, secret: str, *, receives: bool) -> None:
-    """Raise unless this is still the endpoint's newest secret, and the actor may receive it again.
+    """Raise unless this is the endpoint's current secret, and the actor may get it again.
 
-    `receives`: the actor must be allowed to read events as well. Raises `EndpointNotFound`, `SecretReplaced`,
+    `receives`: the actor must also be allowed to read events. Raises `EndpointNotFound`, `SecretReplaced`,
     `ScopeMissing`.
     """
     endpoint = await require_endpoint(context, endpoint_id, receives=receives)
@@ -105,12 +105,12 @@ async def require_secret(context: RequestContext, endpoint_id: EndpointId, secre
 
 
 async def require_endpoint(context: RequestContext, endpoint_id: EndpointId, *, receives: bool) -> Endpoint:
-    """The endpoint, for an actor who may manage it. Raises `EndpointNotFound`, `ScopeMissing`."""
+    """Load an endpoint that the actor may manage. Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     if receives:
         require_for_app(context.actor, Action.RECEIVE_EVENTS)
     async with context.store.transaction() as transaction:
-        return await _found(context, transaction, endpoint_id)
+        return await _find_or_raise(context, transaction, endpoint_id)
 
 
 async def list_endpoints(context: RequestContext) -> list[Endpoint]:
@@ -121,10 +121,10 @@ async def list_endpoints(context: RequestContext) -> list[Endpoint]:
 
 
 async def find(context: RequestContext, endpoint_id: EndpointId) -> Endpoint:
-    """The endpoint with this ID. Raises `EndpointNotFound`, `ScopeMissing`."""
+    """Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
     async with context.store.transaction() as transaction:
-        return await _found(context, transaction, endpoint_id)
+        return await _find_or_raise(context, transaction, endpoint_id)
 
 
 async def change(
@@ -137,14 +137,14 @@ async def change(
     ordered: bool | None,
     enabled: bool | None,
 ) -> Endpoint:
-    """Change what is not None. What it missed while it was disabled is sent when it is enabled.
+    """Change settings that are not None, and journal it. Enabling sends what it missed while it was disabled.
 
-    It is journaled: as `endpoint.operated` if an operator enables or disables it. Raises `EndpointNotFound`,
+    If an operator enables or disables it, the event is `endpoint.operated`. Raises `EndpointNotFound`,
     `InvalidInput`, `ScopeMissing`.
     """
     require_receiver(context.actor)
     async with context.store.transaction() as transaction:
-        known = await _found(context, transaction, endpoint_id, locked=True)
+        known = await _find_or_raise(context, transaction, endpoint_id, locked=True)
         changed = replace(
             known,
             url=known.url
@@ -183,7 +183,7 @@ async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
     """Delete the endpoint and its pending deliveries, and journal it. Raises `EndpointNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     async with context.store.transaction() as transaction:
-        # Without its secrets: an endpoint can be deleted when its secret key is lost.
+        # Does not decrypt its secrets, so that an endpoint can be deleted after its encryption key was lost.
         url = await endpoints.delete_endpoint(transaction, context.app.id, endpoint_id)
         if url is None:
             raise _no_endpoint()
@@ -199,15 +199,15 @@ async def remove(context: RequestContext, endpoint_id: EndpointId) -> None:
 
 
 async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: timedelta) -> Endpoint:
-    """Give it a new secret, and journal it; the present one signs as well during the overlap.
+    """Create a new secret, and journal it. During the overlap, the previous one signs too.
 
-    Raises `EndpointNotFound`, `ScopeMissing`.
+    Raises `EndpointNotFound`, `ScopeMissing`, `InvalidInput`.
     """
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise InvalidInput(f"The overlap is at most {LONGEST_OVERLAP.days} days.")
+    if not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise InvalidInput(f"The overlap is at most {MAX_OVERLAP.days} days.")
     async with context.store.transaction() as transaction:
-        known = await _found(context, transaction, endpoint_id, locked=True)
+        known = await _find_or_raise(context, transaction, endpoint_id, locked=True)
         changed = replace(known, secrets=known.rotate_secret(context.now, overlap=overlap))
         await endpoints.save(transaction, changed)
         data = {"endpoint": str(endpoint_id), "overlap_seconds": int(overlap.total_seconds())}
@@ -223,13 +223,13 @@ async def rotate(context: RequestContext, endpoint_id: EndpointId, *, overlap: t
 
 
 async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAttempt:
-    """Send a signed test event once, now; the attempt is not stored. Raises `EndpointNotFound`, `ScopeMissing`.
+    """Send a signed test event once. The attempt is not stored. Raises `EndpointNotFound`, `ScopeMissing`.
 
-    An operator who does it is journaled before anything is sent.
+    If an operator does this, it is journaled before the request is sent.
     """
     require_for_app(context.actor, Action.MANAGE_ENDPOINTS)
     async with context.store.transaction() as transaction:
-        endpoint = await _found(context, transaction, endpoint_id)
+        endpoint = await _find_or_raise(context, transaction, endpoint_id)
         if context.actor.operator is not None:
             await journal.record(transaction, _operated(context, endpoint_id, Operated.TESTED))
     event_id = str(uuid7(context.now))
@@ -239,8 +239,8 @@ async def test(context: RequestContext, endpoint_id: EndpointId) -> DeliveryAtte
         "data": {"id": event_id, "type": "endpoint.test", "endpoint": str(endpoint_id)},
     }
     text = json.dumps(body, separators=(",", ":"), sort_keys=True)
-    parcel = WebhookRequest(endpoint.url, event_id, text, endpoint.signing_secrets(context.now), number=1)
-    return (await context.broker.webhook_sender.send(parcel, now=context.now)).attempt
+    request = WebhookRequest(endpoint.url, event_id, text, endpoint.signing_secrets(context.now), number=1)
+    return (await context.broker.webhook_sender.send(request, now=context.now)).attempt
 
 
 async def list_deliveries(
@@ -252,25 +252,25 @@ async def list_deliveries(
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
     async with context.store.transaction() as transaction:
-        await _found(context, transaction, endpoint_id)
+        await _find_or_raise(context, transaction, endpoint_id)
         return await deliveries.page(transaction, context.app.id, endpoint_id, state=state, limit=limit, cursor=cursor)
 
 
 async def list_retrying(context: RequestContext, endpoint_id: EndpointId, *, limit: int) -> list[Delivery]:
-    """The oldest deliveries that failed so far and are retried; of a disabled endpoint all that wait.
+    """The oldest failed deliveries that are retried; for a disabled endpoint, all pending ones.
 
     Raises `EndpointNotFound`, `ScopeMissing`.
     """
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
     async with context.store.transaction() as transaction:
-        endpoint = await _found(context, transaction, endpoint_id)
+        endpoint = await _find_or_raise(context, transaction, endpoint_id)
         return await deliveries.retrying(
             transaction, context.app.id, endpoint_id, with_untried=endpoint.disabled is not None, limit=limit
         )
 
 
 async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tuple[Delivery, Sequence[DeliveryAttempt]]:
-    """A delivery and every attempt at it. Raises `DeliveryNotFound`, `ScopeMissing`."""
+    """A delivery with all its attempts. Raises `DeliveryNotFound`, `ScopeMissing`."""
     require_for_app(context.actor, Action.VIEW_ENDPOINTS)
     async with context.store.transaction() as transaction:
         found = await deliveries.find(transaction, context.app.id, delivery_id)
@@ -282,7 +282,7 @@ async def find_delivery(context: RequestContext, delivery_id: DeliveryId) -> tup
 async def deliveries_of(
     context: RequestContext, event_ids: Sequence[EventId]
 ) -> tuple[Sequence[Endpoint], Sequence[Delivery]]:
-    """The app's endpoints, and what became of these events on the way there."""
+    """The app's endpoints, and the deliveries of these events."""
     async with context.store.transaction() as transaction:
         known = await endpoints.of_app(transaction, context.app.id)
         found = await deliveries.of_events(transaction, context.app.id, [each.id for each in known], event_ids)
@@ -290,7 +290,7 @@ async def deliveries_of(
 
 
 async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
-    """Send a delivery again, whatever its state. An operator who does it is journaled.
+    """Send a delivery again, regardless of its state. If an operator does this, it is journaled.
 
     Raises `DeliveryNotFound`, `ScopeMissing`.
     """
@@ -304,23 +304,23 @@ async def retry(context: RequestContext, delivery_id: DeliveryId) -> Delivery:
         if context.actor.operator is not None:
             event = _operated(context, found.endpoint_id, Operated.RETRIED, delivery=str(delivery_id))
             await journal.record(transaction, event)
-        again = await deliveries.find(transaction, context.app.id, delivery_id)
-    return again or found
+        updated = await deliveries.find(transaction, context.app.id, delivery_id)
+    return updated or found
 
 
 async def replay(
     context: RequestContext, endpoint_id: EndpointId, *, since: datetime, until: datetime, types: Iterable[EventType]
 ) -> int:
-    """Send the events of a period again, as far as the endpoint subscribes to them; returns how many.
+    """Send the events of a period again that the endpoint subscribes to. Returns how many.
 
-    An operator who does it is journaled. Raises `EndpointNotFound`, `ScopeMissing`, and `InvalidInput` for a period
-    that is empty or has more than `MOST_REPLAYED` events.
+    If an operator does this, it is journaled. Raises `EndpointNotFound`, `ScopeMissing`, and `InvalidInput` for a
+    period that is empty or has more than `MAX_REPLAYED_EVENTS` events.
     """
     require_receiver(context.actor)
     if since >= until:
         raise InvalidInput("`until` must be after `since`.")
     async with context.store.transaction() as transaction:
-        endpoint = await _found(context, transaction, endpoint_id)
+        endpoint = await _find_or_raise(context, transaction, endpoint_id)
     chosen = frozenset(types)
     async with context.store.transaction() as transaction:
         if not await endpoints.lock_shared(transaction, context.app.id, endpoint_id):
@@ -334,24 +334,24 @@ async def replay(
                 types=chosen,
                 since=since,
                 until=until,
-                limit=REPLAYED_AT_ONCE,
+                limit=REPLAY_PAGE_EVENTS,
                 cursor=cursor,
             )
-            wanted = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
-            # Of the same moment, and so in no order by themselves.
-            ids = sorted(DeliveryId(uuid7(context.now)) for _ in wanted)
+            subscribed = [each for each in recorded if endpoint.is_subscribed_to(each.event.type)]
+            # UUIDs of one millisecond are not in order.
+            ids = sorted(DeliveryId(uuid7(context.now)) for _ in subscribed)
             total += await deliveries.create(
-                transaction, context.app.id, endpoint_id, zip(ids, wanted, strict=True), now=context.now, again=True
+                transaction, context.app.id, endpoint_id, zip(ids, subscribed, strict=True), now=context.now, again=True
             )
-            if total > MOST_REPLAYED:
-                raise InvalidInput(f"At most {MOST_REPLAYED} events are replayed at once. Choose a shorter time.")
+            if total > MAX_REPLAYED_EVENTS:
+                raise InvalidInput(f"At most {MAX_REPLAYED_EVENTS} events are replayed at once. Choose a shorter time.")
             if following is None:
                 break
             cursor = following
         await enqueue(transaction, Job(Kind.DELIVER, context.app.id, endpoint_id))
         if context.actor.operator is not None:
-            told = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
-            await journal.record(transaction, _operated(context, endpoint_id, Operated.REPLAYED, **told))
+            data = {"since": rfc3339(since), "until": rfc3339(until), "events": total}
+            await journal.record(transaction, _operated(context, endpoint_id, Operated.REPLAYED, **data))
     return total
 
 
@@ -361,8 +361,8 @@ def require_receiver(actor: Actor) -> None:
     require_for_app(actor, Action.RECEIVE_EVENTS)
 
 
-def _operated(context: RequestContext, endpoint_id: EndpointId, action: Operated, **told: Any) -> Event:
-    about = {"delivery": None, "since": None, "until": None, "events": None, **told}
+def _operated(context: RequestContext, endpoint_id: EndpointId, action: Operated, **fields: Any) -> Event:
+    about = {"delivery": None, "since": None, "until": None, "events": None, **fields}
     return Event(
         id=EventId(uuid7(context.now)),
         type=EventType.ENDPOINT_OPERATED,
@@ -372,7 +372,7 @@ def _operated(context: RequestContext, endpoint_id: EndpointId, action: Operated
     )
 
 
-async def _found(
+async def _find_or_raise(
     context: RequestContext, transaction: UnitOfWork, endpoint_id: EndpointId, *, locked: bool = False
 ) -> Endpoint:
     endpoint = await endpoints.find(transaction, context.app.id, endpoint_id, locked=locked)

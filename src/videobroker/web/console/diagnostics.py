@@ -119,5 +119,5 @@ async def console_diagnostics(request: Request, visit: Looking, app: AppChoice =
         findings=findings,
         examination=examination,
         counts=counts,
-        days=diagnostics.LOOKS_BACK.days,
+        days=diagnostics.WEBHOOK_LOOKBACK.days,
     )

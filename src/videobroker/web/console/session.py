@@ -227,7 +227,7 @@ async def _attendance(
         chart.Row(
             name=judged.display_name or judged.user_id,
             note=_verdict_words(judged),
-            mark="none" if judged.judgement.verdict is None else judged.judgement.verdict.value,
+            mark="none" if judged.result.verdict is None else judged.result.verdict.value,
             stays=judged.stays,
         )
         for judged in report.registered
@@ -249,15 +249,15 @@ _WITHOUT_VERDICT = {
 
 
 def _verdict_words(judged: verdicts.Judged) -> str:
-    judgement = judged.judgement
-    if judgement.verdict is None:
-        return _WITHOUT_VERDICT.get(judgement.rule, judgement.rule.value.replace("_", " "))
+    result = judged.result
+    if result.verdict is None:
+        return _WITHOUT_VERDICT.get(result.rule, result.rule.value.replace("_", " "))
     minutes = ""
-    if judgement.verdict.value == "late":
-        minutes = f" by {max(1, judgement.late_by_seconds // 60)} min"
-    if judgement.verdict.value == "left_early":
-        minutes = f" by {max(1, judgement.left_early_by_seconds // 60)} min"
-    return judgement.verdict.value.replace("_", " ") + minutes
+    if result.verdict.value == "late":
+        minutes = f" by {max(1, result.late_by_seconds // 60)} min"
+    if result.verdict.value == "left_early":
+        minutes = f" by {max(1, result.left_early_by_seconds // 60)} min"
+    return result.verdict.value.replace("_", " ") + minutes
 
 
 async def _rows_of_call(

@@ -215,7 +215,7 @@ class AttendanceOut(BaseModel):
 
 
 def _judged_out(judged: Judged) -> JudgedOut:
-    result = judged.judgement  # codespell:ignore judgement
+    result = judged.result
     return JudgedOut(
         user_id=judged.user_id,
         role=judged.role,
