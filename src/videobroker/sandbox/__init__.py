@@ -1,9 +1,9 @@
-"""A pretend 100ms and a pretend Agora for development, demos and tests.
+"""Emulated 100ms and Agora for development, demos, and tests.
 
-It answers the part of the vendors' REST APIs which a broker of rooms needs, the exchange of a room code for a
-token, and the calls of a joining browser; and it sends the webhooks of both. Under `/_sandbox` it can be asked
-what it saw and sent, configured to fail, and given people who join and leave rooms. It imports nothing from
-the rest of videobroker.
+It serves the part of the vendors' REST APIs that a broker of rooms needs, the exchange of a room code for a token, and
+the requests of a joining browser, and it sends the webhooks of both vendors. The control API under `/_sandbox` lists
+requests and webhooks, injects faults, and lets people join and leave rooms. It imports nothing from the rest of
+videobroker.
 """
 
 from videobroker.sandbox.app import create_sandbox

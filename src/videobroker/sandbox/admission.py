@@ -1,6 +1,6 @@
-"""Who may enter a room, and what happens when they come and go.
+"""Joining and leaving 100ms rooms.
 
-`join`, `leave` and `end` return what they changed, and tell the state's listener what happened.
+`join`, `leave`, and `end` return the changed session, and send events to the listener of the state.
 """
 
 import uuid
@@ -27,16 +27,14 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A join that succeeded."""
-
     session: Session
     peer: Peer
     opened: bool
-    """Whether this peer was the first, and so opened the session."""
+    """Whether this peer was the first one, and opened the session."""
 
 
 class NotLetIn(Problem):
-    """The room or role is full. `cause` is the vendor's name for it in webhooks."""
+    """The room or the role is full, or the peer has joined already. `cause` is the vendor's reason in webhooks."""
 
     def __init__(self, status: int, message: str, *, cause: str) -> None:
         super().__init__(status, message)
@@ -44,7 +42,7 @@ class NotLetIn(Problem):
 
 
 def identify(state: SandboxState, authorization: str | None) -> Admission:
-    """Whom an app token names. A token not believed, or naming what does not exist, is refused (401)."""
+    """The person that an app token names. Raises `Problem` (401) if the token, its room, or its role is invalid."""
     try:
         claims = believe_app_token(authorization, state.config, state.now())
     except TokenRejected as rejected:
@@ -54,7 +52,7 @@ def identify(state: SandboxState, authorization: str | None) -> Admission:
 
 
 def admit(state: SandboxState, authorization: str | None) -> Admission:
-    """As `identify`; a disabled room refuses everyone (403)."""
+    """Like `identify`, but also raises `Problem` (403) if the room is disabled."""
     admission = identify(state, authorization)
     if not admission.room.enabled:
         raise Problem(403, "Room is disabled")
@@ -64,7 +62,7 @@ def admit(state: SandboxState, authorization: str | None) -> Admission:
 def join(
     state: SandboxState, admission: Admission, *, name: str, peer_id: str | None = None, metadata: str = ""
 ) -> Joined:
-    """Add a person to a room; the first one opens a session."""
+    """Add a person to a room; the first one opens a session. Raises `NotLetIn`."""
     peer = Peer(
         id=peer_id or str(uuid.uuid4()),
         name=name,
@@ -82,7 +80,7 @@ def join(
 
 
 def enter(state: SandboxState, room: Room, peer: Peer) -> Joined:
-    """Put a peer into a room, whether or not there is a place for it."""
+    """Add a peer to a room, without checking limits."""
     running = state.active_session(room)
     session = running or Session(
         new_object_id(peer.joined_at), room.id, created_at=peer.joined_at, updated_at=peer.joined_at
@@ -107,8 +105,7 @@ def leave(
     message: str = "",
     recording_error: str | None = None,
 ) -> Session:
-    """Take `peers` out of a session; the last one closes it. With an error, there is no
-    recording."""
+    """Remove `peers` from a session; the last one closes it. With `recording_error`, recordings fail."""
     after = session.left_by(peers, state.now())
     state.keep(after)
     _tell_departures(state, room, session, after, reason=reason, message=message)
@@ -125,14 +122,14 @@ def end(
     changed = [replace(room, enabled=False, updated_at=now)] if lock else []
     state.keep(after, *changed)
     state.tell(events.room_ended(room, session, now, lock=lock, reason=reason, by=by))
-    # The vendor does not say which reason those leave with whose room was ended; it says that they are kicked.
+    # The vendor documents no leave reason for peers of an ended room; it only says that they are kicked.
     _tell_departures(state, room, session, after, reason=events.KICKED, message=reason)
     _tell_recordings(state, room, session, after, reason=events.ROOM_ENDED)
     return after
 
 
 def running_session(state: SandboxState, room: Room) -> Session:
-    """The session which runs in a room; an idle room is refused with 404."""
+    """The running session of a room. Raises `Problem` (404) if there is none."""
     session = state.active_session(room)
     if session is None:
         raise Problem(404, "session not found")
@@ -140,7 +137,7 @@ def running_session(state: SandboxState, room: Room) -> Session:
 
 
 def present_peer(session: Session, peer_id: str) -> Peer:
-    """The peer of a session with this id; one who is not in the room is refused with 404."""
+    """The peer with this ID. Raises `Problem` (404) if it is not in the room."""
     peer = session.present_peer(peer_id)
     if peer is None:
         raise Problem(404, "peer not found")
@@ -157,11 +154,11 @@ def _claimed_room(state: SandboxState, claims: AppClaims) -> Room:
 
 
 def role_is_full(state: SandboxState, room: Room, role: str) -> bool:
-    """Whether a room has no place for one more peer of this role."""
+    """Whether a room has no place for another peer with this role."""
     limit = state.template_of(room).max_peers.get(role, 0)
     running = state.active_session(room)
     in_role = sum(peer.role == role for peer in (running.present if running else ()))
-    # The vendor disables a role with a limit of minus one.
+    # A limit of minus one disables a role at the vendor.
     return limit != 0 and in_role >= max(limit, 0)
 
 

@@ -1,4 +1,4 @@
-"""Putting the pretend vendor together."""
+"""Creates the application of the sandbox."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,11 +37,11 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def create_sandbox(
     config: SandboxConfig, state: SandboxState | None = None, webhook_client: httpx.AsyncClient | None = None
 ) -> FastAPI:
-    """A pretend vendor with the workspaces and the Agora project of `config`.
+    """The sandbox with the workspaces and the Agora project of `config`.
 
-    Hand in a `state` to keep hold of it, or to give the sandbox another clock. Without one, the state file of
-    `config` is read, if it names one; `DamagedSnapshot` is raised when the file makes no sense. Webhooks are sent
-    with `webhook_client` if there is one; it is not closed.
+    Pass a `state` to access it, or to use another clock. Without it, the state is read from the state file of `config`,
+    if there is one; raises `DamagedSnapshot` if the file is invalid. Webhooks are sent with `webhook_client` if it is
+    given; it is not closed.
     """
     if state is None:
         state = SandboxState(config)
@@ -92,7 +92,7 @@ def _until_shutdown(outbox: Outbox, background: Background, hall: Hall) -> Lifes
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        # No socket outlives the sandbox, so rooms are empty after a restart.
+        # No connection outlives the sandbox, so rooms are empty after a restart.
         hall.close()
         await background.stop()
         await outbox.clear()

@@ -1,4 +1,4 @@
-"""Work that goes on after a request was answered."""
+"""Tasks that continue after the response to a request."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,15 +12,15 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do `work` beside everything else, until it is done or `stop` is called."""
+        """Run `work` in a task until it is done, or until `stop` is called."""
         task = asyncio.get_running_loop().create_task(work)
-        # The loop itself holds tasks weakly: without this, one could vanish half done.
+        # The event loop has only weak references to tasks.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def stop(self) -> None:
-        """Cancel what is under way, and wait until it has ended."""
+        """Cancel all tasks, and wait until they have ended."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Sessions: who is in a room now, and who was."""
+"""Sessions of 100ms rooms, with present and former peers."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,13 +18,12 @@ class Peer:
 
     @property
     def present(self) -> bool:
-        """Whether this peer is still in the room."""
         return self.left_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One continuous call in a room, open until its last peer left."""
+    """One continuous call in a room, open until its last peer leaves."""
 
     id: str
     room_id: str
@@ -35,24 +34,22 @@ class Session:
 
     @property
     def present(self) -> tuple[Peer, ...]:
-        """The peers who are in the room now."""
         return tuple(peer for peer in self.peers if peer.present)
 
     def present_peer(self, peer_id: str) -> Peer | None:
-        """The peer with this id, None when it is not in the room now."""
+        """The peer with this ID; None if it is not in the room now."""
         return next((peer for peer in self.present if peer.id == peer_id), None)
 
     def joined_by(self, peer: Peer) -> "Session":
-        """This session with one more peer."""
         return replace(self, peers=(*self.peers, peer), updated_at=peer.joined_at)
 
     def with_peer(self, changed: Peer, now: datetime) -> "Session":
-        """This session with another version of a present peer."""
+        """This session with a changed version of a present peer."""
         peers = tuple(changed if peer.present and peer.id == changed.id else peer for peer in self.peers)
         return replace(self, peers=peers, updated_at=now)
 
     def left_by(self, peers: tuple[Peer, ...], now: datetime) -> "Session":
-        """This session without `peers`; closed when no one is left."""
+        """This session after `peers` have left; closed if no one is present."""
         gone = {peer.id for peer in peers}
         peers = tuple(replace(peer, left_at=now) if peer.present and peer.id in gone else peer for peer in self.peers)
         return replace(self, peers=peers, active=any(peer.present for peer in peers), updated_at=now)

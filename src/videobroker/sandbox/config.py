@@ -1,4 +1,4 @@
-"""What a sandbox is set up with: workspaces, their keys and their templates."""
+"""Configuration of a sandbox: workspaces, their keys, and their templates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ RECORDER_ROLE = "__internal_recorder"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A template as its owner made it in the vendor's dashboard."""
+    """A template as configured in the vendor's dashboard."""
 
     id: str
     name: str
@@ -21,7 +21,7 @@ class Template:
     subdomain: str
     default: bool = False
     max_peers: Mapping[str, int] = field(default_factory=dict)
-    """How many peers of a role fit into a room; a role that is not named here has no limit."""
+    """Maximum number of peers in a room, by role. Other roles have no limit."""
 
     def __post_init__(self) -> None:
         if not is_object_id(self.id):
@@ -29,16 +29,16 @@ class Template:
 
     @property
     def all_roles(self) -> tuple[str, ...]:
-        """The owner's roles and the built-in one."""
+        """The configured roles and the built-in one."""
         return (*self.roles, RECORDER_ROLE)
 
     def permissions(self, role: str) -> Mapping[str, bool]:
-        """What a role may do to others, in the vendor's words: the first role leads."""
+        """Permissions of a role, by the vendor's names. The first role has all of them."""
         leads = role == self.roles[0]
         return {"endRoom": True, "removeOthers": True, "changeRole": True} if leads else {}
 
     def publishes(self, role: str) -> tuple[str, ...]:
-        """What a role may send to others: all roles everything, the recorder nothing."""
+        """Media that a role may publish: none for the recorder, everything for other roles."""
         return () if role == RECORDER_ROLE else ("audio", "video", "screen")
 
 
@@ -58,21 +58,19 @@ class Workspace:
 
     @property
     def customer_id(self) -> str:
-        """The id of the account itself, which follows from its access key."""
+        """The ID of the account, derived from its access key."""
         return object_id_from(f"customer {self.access_key}")
 
     @property
     def app_id(self) -> str:
-        """The id of the account's only app."""
         return object_id_from(f"app {self.access_key}")
 
     @property
     def default_template(self) -> Template:
-        """The template of rooms which name none."""
+        """The template of rooms that are created without one."""
         return next(template for template in self.templates if template.default)
 
     def template(self, template_id: str) -> Template | None:
-        """The template with this id, None when the workspace has no such one."""
         return next((template for template in self.templates if template.id == template_id), None)
 
 
@@ -85,7 +83,7 @@ class AgoraProject:
     customer_id: str
     customer_secret: str = field(repr=False)
     notifications_secret: str = field(repr=False)
-    """Signs the notifications, unless their target is set with another one."""
+    """Signs notifications, unless their target has its own secret."""
 
 
 DEMO_PROJECT = AgoraProject(
@@ -95,23 +93,23 @@ DEMO_PROJECT = AgoraProject(
     customer_secret="sandbox-secret-of-the-agora-customer-not-a-real-one",  # noqa: S106 - invented
     notifications_secret="sandbox-secret-of-the-notifications-not-a-real-one",  # noqa: S106 - invented
 )
-"""A project that exists nowhere; its ids and secrets are the same every time."""
+"""An invented project with constant IDs and secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """The workspaces of a sandbox, and its project at Agora.
 
-    With a `state_path`, what happened in them survives a restart.
+    With a `state_path`, their state survives a restart.
     """
 
     workspaces: tuple[Workspace, ...]
     state_path: Path | None = None
     agora: AgoraProject = DEMO_PROJECT
     webhook: WebhookTarget | None = None
-    """The webhook of every workspace, as long as the control API sets no other one."""
+    """The webhook of every workspace, until the control API changes it."""
     retry_scale: float = 1.0
-    """What the waits before retries of webhooks are multiplied by."""
+    """Factor for the waits before retries of webhooks."""
 
     def __post_init__(self) -> None:
         keys = [workspace.access_key for workspace in self.workspaces]
@@ -119,12 +117,11 @@ class SandboxConfig:
             raise ValueError("Two workspaces have the same access key.")
 
     def workspace(self, access_key: str) -> Workspace | None:
-        """The workspace with this access key, None if there is none."""
         return next((w for w in self.workspaces if w.access_key == access_key), None)
 
 
 def demo_config(state_path: Path | None = None) -> SandboxConfig:
-    """One workspace with a template for each kind of app, and a project at Agora. All ids are the same every time."""
+    """One workspace with a template for each kind of app, and a project at Agora. All IDs are constant."""
     workspace = Workspace(
         access_key="5a0db0c5000000000000d03a",
         secret="sandbox-secret-of-the-demo-workspace-not-a-real-one",  # noqa: S106 - invented, and says so

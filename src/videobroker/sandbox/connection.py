@@ -1,4 +1,4 @@
-"""Hanging up: ending a connection as a crashing server or a broken line would."""
+"""Closes connections without a response, like a crashing server or a broken network."""
 
 import asyncio
 
@@ -8,8 +8,8 @@ from starlette.types import Receive
 async def hang_up(receive: Receive) -> None:
     """Close the connection behind `receive` after what was written to it, and wait until it is closed.
 
-    Returning earlier would let the server notice a missing answer and write one of its own. Without a real
-    connection, as in a test which calls the application directly, the caller gets a `ConnectionResetError`.
+    If it returned earlier, the server would notice the missing response, and send its own. Without a real connection,
+    as in a test that calls the application directly, it raises `ConnectionResetError`.
     """
     transport = _transport(receive)
     if transport is None:
@@ -20,7 +20,7 @@ async def hang_up(receive: Receive) -> None:
 
 
 def _transport(receive: Receive) -> asyncio.Transport | None:
-    # ASGI has no word for hanging up. Both HTTP implementations of uvicorn hand out a bound method of the
-    # object which owns the transport, and no middleware of the sandbox wraps `receive`.
+    # ASGI cannot close a connection. In both HTTP implementations of uvicorn, `receive` is a bound method of the object
+    # that has the transport, and no middleware of the sandbox wraps it.
     transport: asyncio.Transport | None = getattr(getattr(receive, "__self__", None), "transport", None)
     return transport

@@ -1,4 +1,4 @@
-"""What happens in 100ms rooms, in the words of the vendor's webhooks."""
+"""Events of 100ms rooms, in the format of the vendor's webhooks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ _FILES = "https://sandbox-recordings.invalid"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened in a room."""
+    """An event of a room."""
 
     type: str
     room: Room
@@ -29,19 +29,18 @@ class Event:
 
 
 def session_opened(room: Room, session: Session) -> Event:
-    """The first peer came."""
+    """The first peer joined."""
     return Event("session.open.success", room, session.created_at, _session(room, session))
 
 
 def session_closed(room: Room, session: Session) -> Event:
-    """The last peer went."""
+    """The last peer left."""
     stopped = session.updated_at
     data = {"session_stopped_at": live(stopped), "session_duration": _seconds(session.created_at, stopped)}
     return Event("session.close.success", room, stopped, _session(room, session) | data)
 
 
 def peer_joined(room: Room, session: Session, peer: Peer) -> Event:
-    """A peer joined."""
     data = _session(room, session) | _peer(peer) | {"joined_at": live(peer.joined_at)}
     return Event("peer.join.success", room, peer.joined_at, data)
 
@@ -66,7 +65,7 @@ def join_failed(room: Room, peer: Peer, cause: str) -> Event:
 
 
 def leave_failed(room: Room, peer: Peer, at: datetime) -> Event:
-    """A peer left that was not in the room."""
+    """A peer that was not in the room left."""
     data = {"joined_at": UNSET, "left_at": UNSET, "duration": 0, "error_message": "Peer not joined"}
     return Event("peer.leave.failure", room, at, _room(room) | _peer(peer) | data)
 
@@ -96,19 +95,19 @@ def role_change_failed(room: Room, session: Session, wanted: Peer, at: datetime,
 
 
 def beam_started(room: Room, session: Session, bot: Peer) -> Event:
-    """The bot begins to record."""
+    """The bot starts recording."""
     data = {"recording_enabled": True, "rtmp": [], "start_delay": 0}
     return Event("beam.started.success", room, bot.joined_at, _job(room, session, bot) | data)
 
 
 def beam_stopped(room: Room, session: Session, bot: Peer, *, reason: str) -> Event:
-    """The bot records no more; it has its `left_at`."""
+    """The bot stops recording; it has its `left_at`."""
     data = {"recording_enabled": True, "rtmp": [], "duration": _stay(session, bot), "reason": reason}
     return Event("beam.stopped.success", room, _left_at(session, bot), _job(room, session, bot) | data)
 
 
 def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
-    """What the bot recorded is there."""
+    """The recording is available."""
     job, stopped = _job(room, session, bot), _left_at(session, bot)
     beam, seconds = job["beam_id"], _stay(session, bot)
     bucket, begun = "s3://sandbox-recordings", f"beam/{room.id}/{bot.joined_at:%Y%m%d}/{beam}"
@@ -130,7 +129,7 @@ def beam_recorded(room: Room, session: Session, bot: Peer) -> Event:
 
 
 def beam_failed(room: Room, session: Session, bot: Peer, *, error_type: str) -> Event:
-    """There will be no recording. The sentence holds an address, as a vendor's may."""
+    """The recording failed. The message contains a URL, as a vendor's message may."""
     data = {
         "recording_enabled": True,
         "rtmp": [],

@@ -1,4 +1,4 @@
-"""Requests of a joining browser: a token for its code, the connection settings, the layout of the page."""
+"""Requests of a joining browser: token for a code, connection settings, page layout."""
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -13,7 +13,7 @@ from videobroker.sandbox.tokens import new_app_token
 
 
 def exchange_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
-    """The routes for browsers. None of them wants a management token."""
+    """The routes for browsers. They need no management token."""
 
     async def exchange_code(request: Request) -> Response:
         return JSONResponse({"token": token_for_code(state, await read_object(request))})
@@ -36,7 +36,7 @@ def exchange_operations(state: SandboxState, vendor: Vendor) -> list[Operation]:
 
 
 def usable_code(state: SandboxState, text: str) -> tuple[RoomCode, Room]:
-    """A code and its room. An unknown code is refused with 404; a disabled code or room with 403."""
+    """A code and its room. Raises `Problem`: 404 for an unknown code, 403 for a disabled code or room."""
     code = state.code(text)
     room = state.room(code.room_id) if code else None
     if code is None or room is None:
@@ -49,7 +49,7 @@ def usable_code(state: SandboxState, text: str) -> tuple[RoomCode, Room]:
 
 
 def token_for_code(state: SandboxState, body: JsonObject) -> str:
-    """The token for the `code` of a request, in the name of its `user_id` if it has one."""
+    """A token for the `code` of a request, for its `user_id` if it has one."""
     code, room = usable_code(state, required_string(body, "code"))
     return new_app_token(
         state.workspace_of(room),

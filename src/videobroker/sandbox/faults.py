@@ -1,4 +1,4 @@
-"""Which misbehaviour was ordered for which operation, and how often still."""
+"""Faults that the control API injects into operations of the vendors."""
 
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -13,36 +13,34 @@ MAX_MILLISECONDS = 600_000
 
 
 class FaultKind(StrEnum):
-    """The ways to misbehave."""
-
     LATENCY = "latency"
-    """Wait, then go on as if nothing had happened."""
+    """Wait, then continue normally."""
     STATUS = "status"
-    """Answer with an error of the vendor."""
+    """Respond with an error of the vendor."""
     DROP = "drop"
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     TRUNCATE = "truncate"
-    """Announce the whole answer, send half of it, close the connection."""
+    """Declare the full length of the response, send half of it, and close the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One ordered misbehaviour."""
+    """An injected fault."""
 
     kind: FaultKind
     operation: str | None = None
-    """The operation it concerns; None for all of them."""
+    """The operation that it applies to; None for all."""
     times: int | None = None
-    """How often it still happens; None until it is cleared."""
+    """How many more times it happens; None for no limit."""
     milliseconds: int = 0
     status: int = 500
     retry_after: int | None = None
     after: bool = False
-    """Whether it happens when the operation has taken effect already, so that only the answer is lost."""
+    """Whether it happens after the operation has taken effect, so that only the response is lost."""
 
     @property
     def answers(self) -> bool:
-        """Whether the caller gets this fault instead of the real answer."""
+        """Whether this fault replaces the real response."""
         return self.kind is not FaultKind.LATENCY
 
     @property
@@ -51,46 +49,44 @@ class Fault:
         return self.after or self.kind is FaultKind.TRUNCATE
 
     def concerns(self, operation: str) -> bool:
-        """Whether it happens to this operation."""
+        """Whether it applies to this operation."""
         return self.operation in (None, operation)
 
     def used(self) -> "Fault | None":
-        """What is left of it after it has happened once more."""
+        """This fault after one more use; None if it is used up."""
         if self.times is None:
             return self
         return replace(self, times=self.times - 1) if self.times > 1 else None
 
     def as_json(self) -> JsonObject:
-        """The form in which the control API shows it."""
         return asdict(self)
 
     def as_response(self) -> Response:
-        """The answer of a `status` fault."""
+        """The response of a `status` fault."""
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         message = "rate limit exceeded" if self.status == 429 else HTTPStatus(self.status).phrase.lower()
         return Problem(self.status, message, "injected by the sandbox").as_response(headers)
 
 
 class FaultPlan:
-    """The ordered faults of a sandbox, in the order they were added."""
+    """The pending faults of a sandbox, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Let `fault` happen from now on, after those ordered earlier."""
+        """Add a fault after the pending ones."""
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Behave again."""
+        """Remove all faults."""
         self._faults.clear()
 
     def pending(self) -> tuple[Fault, ...]:
-        """The faults which still can happen."""
         return tuple(self._faults)
 
     def take(self, operation: str) -> tuple[Fault, ...]:
-        """The faults of one request: those in order up to the first which answers. Later ones stay unused."""
+        """Take the faults of one request: in order, up to the first one that replaces the response."""
         taken: list[Fault] = []
         left: list[Fault] = []
         for fault in self._faults:
@@ -106,7 +102,7 @@ class FaultPlan:
 
 
 def read_fault(body: JsonObject, operations: frozenset[str]) -> Fault:
-    """The fault which a request to the control API orders; one that could never happen is refused."""
+    """The fault in a request to the control API. Raises `Problem` (400) for a fault that could never happen."""
     unknown = body.keys() - Fault.__dataclass_fields__.keys()
     if unknown:
         raise Problem(400, f"unknown field {min(unknown)}")

@@ -1,4 +1,4 @@
-"""Reading a JSON object out of a request, whatever its content type says."""
+"""Reads JSON objects from requests, with any content type."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ JsonObject = dict[str, Any]
 
 
 async def read_object(request: Request) -> JsonObject:
-    """The request's body. Empty, malformed or other than an object, it is refused in the vendor's words."""
+    """The body of the request. Raises `Problem` if it is empty, malformed, or not an object."""
     raw = await request.body()
     if not raw.strip():
         raise Problem(400, "request body must not be empty")
@@ -28,7 +28,7 @@ async def read_object(request: Request) -> JsonObject:
 
 
 def optional_string(body: JsonObject, field: str) -> str | None:
-    """The string under `field`, None when it is absent or null; anything else is refused."""
+    """The string in `field`; None if it is absent or null. Raises `Problem` for other values."""
     value = body.get(field)
     if value is not None and not isinstance(value, str):
         raise Problem(400, "Invalid body param", f"Invalid body param: {field} must be a string")
@@ -36,7 +36,7 @@ def optional_string(body: JsonObject, field: str) -> str | None:
 
 
 def required_string(body: JsonObject, field: str) -> str:
-    """The string under `field`; absent or empty, it is refused."""
+    """The string in `field`. Raises `Problem` if it is absent or empty."""
     value = optional_string(body, field)
     if not value:
         raise Problem(400, "Invalid body param", f"Invalid body param: {field} is required")
@@ -44,12 +44,12 @@ def required_string(body: JsonObject, field: str) -> str:
 
 
 async def read_optional_object(request: Request) -> JsonObject:
-    """As `read_object`, and no body at all is an empty object."""
+    """Like `read_object`, but a missing body is an empty object."""
     return await read_object(request) if (await request.body()).strip() else {}
 
 
 def optional_seconds(body: JsonObject, field: str, default: float) -> float:
-    """The number of seconds under `field`; anything but zero to an hour is refused."""
+    """The seconds in `field`, from zero to an hour. Raises `Problem` for other values."""
     value = body.get(field)
     if value is None:
         return default
@@ -59,7 +59,7 @@ def optional_seconds(body: JsonObject, field: str, default: float) -> float:
 
 
 def optional_whole_number(body: JsonObject, field: str, *, low: int, high: int) -> int | None:
-    """The whole number under `field`, None when it is absent or null; anything else is refused."""
+    """The integer in `field`; None if it is absent or null. Raises `Problem` for other values."""
     value = body.get(field)
     if value is None:
         return None
@@ -70,7 +70,7 @@ def optional_whole_number(body: JsonObject, field: str, *, low: int, high: int) 
 
 
 def required_url(body: JsonObject, field: str) -> str:
-    """The web address under `field`; absent, or of another kind, it is refused."""
+    """The HTTP URL in `field`. Raises `Problem` if it is absent or another URL."""
     url = required_string(body, field)
     if not url.startswith(("http://", "https://")):
         raise Problem(400, "Invalid body param", f"Invalid body param: {field} must begin with http:// or https://")

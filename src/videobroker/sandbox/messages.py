@@ -1,4 +1,4 @@
-"""Messages that the REST API sent to rooms."""
+"""Messages that were sent to rooms with the REST API."""
 
 from dataclasses import asdict, dataclass
 
@@ -7,7 +7,7 @@ from videobroker.sandbox.json_body import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One message, and who was in the room to get it."""
+    """A message with its recipients."""
 
     room_id: str
     session_id: str
@@ -16,13 +16,12 @@ class SentMessage:
     peer_id: str | None
     role: str | None
     recipients: tuple[str, ...]
-    """The ids of the peers who got it."""
+    """IDs of the peers who received it."""
 
     @property
     def broadcast(self) -> bool:
-        """Whether it had no addressee, and was sent to everyone."""
+        """Whether it was sent to everyone."""
         return not (self.peer_id or self.role)
 
     def as_json(self) -> JsonObject:
-        """The form in which the control API shows it."""
         return asdict(self) | {"broadcast": self.broadcast}

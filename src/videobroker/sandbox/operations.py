@@ -1,4 +1,4 @@
-"""An operation of the vendor: a route that is counted under its name and open to injected faults."""
+"""Operations of the vendors: routes with request counts and injected faults."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """What all operations of one sandbox share."""
+    """The shared objects of all operations of one sandbox."""
 
     counters: Counters = field(default_factory=Counters)
     faults: FaultPlan = field(default_factory=FaultPlan)
@@ -52,7 +52,7 @@ class Operation(Route):
         self._vendor = vendor
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the request, then answer it as the vendor does, or as the ordered faults want it."""
+        """Count the request, and respond like the vendor, or with injected faults."""
         if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
@@ -76,14 +76,14 @@ class Operation(Route):
 
 
 class CrossOriginOperation(Operation):
-    """An operation for browsers: pages of every origin may read its answers, also its refusals."""
+    """An operation for browsers: pages of every origin may read its responses, including errors."""
 
     def __init__(self, name: str, method: str, path: str, endpoint: Endpoint, vendor: Vendor) -> None:
         super().__init__(name, method, path, endpoint, vendor)
         self.methods = (self.methods or set()) | {"OPTIONS"}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a browser's question whether it may ask, without counting it; else as every operation."""
+        """Respond to preflight requests without counting them, and to others like every operation."""
         if scope["method"] == "OPTIONS":
             await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
             return
@@ -106,7 +106,7 @@ _PREFLIGHT = {
 
 
 async def _happen(fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> bool:
-    """Let a fault happen. True when the request has got its answer, or lost it, by that."""
+    """Apply a fault. True if it has sent or dropped the response."""
     match fault.kind:
         case FaultKind.LATENCY:
             await asyncio.sleep(fault.milliseconds / 1000)

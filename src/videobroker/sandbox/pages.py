@@ -1,4 +1,4 @@
-"""What a person sees: where they are, and the page on which they meet the others."""
+"""The start page and the meeting page."""
 
 import json
 import re
@@ -28,7 +28,7 @@ _HEADERS = {
 
 
 def page_routes(state: SandboxState) -> list[Route]:
-    """The start page, the health check, and the pages on which people meet."""
+    """Routes for the start page, the health check, and the meeting pages."""
 
     async def home(_: Request) -> Response:
         return JSONResponse(_welcome(state.config))
@@ -78,7 +78,7 @@ def _template_card(template: Template) -> JsonObject:
     return {"id": template.id, "name": template.name, "roles": list(template.roles)}
 
 
-# Begun at once, and not one after the other as each says what it needs.
+# Preloaded, so that the browser does not discover one module after the other.
 _PRELOADED = "".join(
     f'<link rel="modulepreload" href="../page/{path.name}">'
     for path in sorted(_FILES.glob("*.js"))
@@ -99,7 +99,7 @@ def _meeting_page(state: SandboxState, request: Request) -> Response:
 
 
 def _page(request: Request, title: str, config: JsonObject, card: tuple[str, str], status: int = 200) -> Response:
-    """The page; without scripts, or if the person is refused, it is a card with this text."""
+    """The page. Without scripts, or if the person cannot join, it is a card with this text."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -113,20 +113,20 @@ def _page(request: Request, title: str, config: JsonObject, card: tuple[str, str
 
 
 def _policy(request: Request) -> str:
-    # Some browsers do not take 'self' for a socket of the same host.
+    # In some browsers, 'self' does not include WebSockets of the same host.
     host = request.headers.get("host", "")
     socket = f" {'wss' if request.url.scheme == 'https' else 'ws'}://{host}" if _HOST.fullmatch(host) else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
         f"connect-src 'self'{socket}; base-uri 'none'; form-action 'none'; "
-        # Frontends show the meeting in a frame, so every ancestor is welcome.
+        # Frontends show the meeting in a frame, so every ancestor is allowed.
         "frame-ancestors *"
     )
 
 
 def _file(name: str) -> Response:
     path = _FILES / name
-    # Only what lies in the folder itself: the route takes no slash, and a name that begins with a dot is none of ours.
+    # Only files of the folder itself: the route accepts no slash, and names with a leading dot are refused.
     if path.suffix not in _TYPES or name.startswith(".") or not path.is_file():
         raise Problem(404, "Not Found")
     headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}

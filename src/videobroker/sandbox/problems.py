@@ -1,4 +1,4 @@
-"""Refusals in the vendor's form: the HTTP status again as `code`, a short `message`, sometimes `details`."""
+"""Errors in the vendor's format: the HTTP status as `code`, a short `message`, and sometimes `details`."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 
 class Problem(Exception):
-    """The vendor says no."""
+    """An error response of the vendor."""
 
     def __init__(self, status: int, message: str, *details: str) -> None:
         super().__init__(message)
@@ -18,7 +18,6 @@ class Problem(Exception):
         self.details = details
 
     def as_response(self, headers: dict[str, str] | None = None) -> Response:
-        """The answer a caller sees."""
         body: dict[str, Any] = {"code": self.status, "message": self.message}
         if self.details:
             body["details"] = list(self.details)
@@ -26,7 +25,7 @@ class Problem(Exception):
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Make every refusal of `app`, also of unknown routes and of defects, look like the vendor's."""
+    """Format every error of `app` like the vendor, including unknown routes and internal errors."""
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _broken)

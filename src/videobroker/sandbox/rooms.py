@@ -1,4 +1,4 @@
-"""Rooms and their codes, as the vendor keeps them."""
+"""Rooms and their codes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Room:
 
     id: str
     access_key: str
-    """Whose room it is: the access key of the workspace."""
+    """The access key of the workspace that owns the room."""
     name: str
     template_id: str
     created_at: datetime

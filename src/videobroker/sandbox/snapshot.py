@@ -1,4 +1,4 @@
-"""Keeping what happened in a file, so that it survives a restart."""
+"""The state file, with which the state of a sandbox survives a restart."""
 
 import json
 import os
@@ -15,30 +15,30 @@ from videobroker.sandbox.targets import NotificationTarget, Targets, WebhookTarg
 
 FORMAT = 2
 FORMAT_OF_ROOMS_ALONE = 1
-"""Files in this format know neither targets nor Agora; they are read as if nothing had happened there."""
+"""Files in this format have no targets and no Agora state; both are empty then."""
 
 T = TypeVar("T", Room, RoomCode, Peer, AgoraUser, KickingRule, WebhookTarget, NotificationTarget)
 V = TypeVar("V")
 
 
 class DamagedSnapshot(Exception):
-    """The state file cannot be trusted; starting empty instead would hide that."""
+    """The state file is invalid. It is an error, because an empty state would hide the damage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a sandbox remembers."""
+    """The complete state of a sandbox."""
 
     rooms: tuple[Room, ...] = ()
     codes: tuple[RoomCode, ...] = ()
     sessions: tuple[Session, ...] = ()
     targets: Targets | None = None
-    """None as long as those of the configuration hold."""
+    """None while the targets of the configuration are used."""
     agora: AgoraSnapshot = field(default_factory=AgoraSnapshot)
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Replace the file in one step: a reader, or a crash, sees the old state or the new one."""
+    """Replace the file atomically: after a crash, it has the old state or the new one."""
     text = json.dumps({"format": FORMAT, **asdict(snapshot)}, default=_moment_as_text, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.new")
@@ -47,9 +47,9 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """What the file holds; an empty snapshot when there is no file yet.
+    """The content of the file; an empty snapshot if there is no file.
 
-    Raises `DamagedSnapshot` when the file is there and makes no sense.
+    Raises `DamagedSnapshot` if the file is invalid.
     """
     try:
         text = path.read_text(encoding="utf-8")

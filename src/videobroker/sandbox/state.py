@@ -1,4 +1,4 @@
-"""What the pretend vendor remembers: rooms, codes and sessions."""
+"""State of the emulated 100ms: rooms, codes, and sessions."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,19 +16,19 @@ from videobroker.sandbox.times import utc_now
 
 
 class SandboxState:
-    """All rooms, codes and sessions of a sandbox.
+    """All rooms, codes, and sessions of a sandbox.
 
-    What `keep` was given is in the state file, if there is one, when `keep` returns. One event loop may use
-    a state: its methods do not wait, so no request sees half of another one's work.
+    `keep` returns after the state file, if there is one, is written. Use a state in one event loop only: its methods do
+    not await, so no request sees a partial change of another one.
     """
 
     def __init__(self, config: SandboxConfig, now: Callable[[], datetime] = utc_now) -> None:
         self.config = config
         self.now = now
         self.rooms_created = 0
-        """How many rooms came into being since the start, or since the last reset."""
+        """Number of rooms created since the start or the last reset."""
         self.messages: list[SentMessage] = []
-        """Messages that the REST API sent to rooms since the start."""
+        """Messages sent with the REST API since the start."""
         self.audience: Callable[[SentMessage], None] | None = None
         """Receives the messages of the REST API."""
         self.listener: Callable[[Event], None] | None = None
@@ -49,7 +49,7 @@ class SandboxState:
         self._refuse_orphans()
 
     def keep(self, *things: Room | RoomCode | Session) -> None:
-        """Remember new things and new versions of known things, all of them together."""
+        """Store new objects, and new versions of existing ones, atomically."""
         for thing in things:
             self.rooms_created += isinstance(thing, Room) and thing.id not in self._rooms
             self._remember(thing)
@@ -71,7 +71,7 @@ class SandboxState:
 
     @property
     def targets(self) -> Targets:
-        """The webhook targets: those of the configuration until they are changed."""
+        """The webhook targets; those of the configuration until they are changed."""
         return self._chosen_targets or Targets(webhook=self.config.webhook)
 
     def send_to(self, targets: Targets) -> None:
@@ -86,60 +86,54 @@ class SandboxState:
             self.audience(message)
 
     def tell(self, event: Event) -> None:
-        """Let the listener know, if there is one."""
+        """Send an event to the listener, if there is one."""
         if self.listener is not None:
             self.listener(event)
 
     def workspace_of(self, room: Room) -> Workspace:
-        """The workspace which owns `room`."""
         workspace = self.config.workspace(room.access_key)
         if workspace is None:
             raise LookupError(f"Room {room.id} has no owner.")
         return workspace
 
     def template_of(self, room: Room) -> Template:
-        """The template which `room` follows."""
         template = self.workspace_of(room).template(room.template_id)
         if template is None:
             raise LookupError(f"The template of room {room.id} does not exist.")
         return template
 
     def room(self, room_id: str) -> Room | None:
-        """The room with this id."""
         return self._rooms.get(room_id)
 
     def rooms_of(self, workspace: Workspace) -> tuple[Room, ...]:
-        """All rooms of a workspace, in no promised order."""
+        """All rooms of a workspace, in no particular order."""
         return tuple(room for room in self._rooms.values() if room.access_key == workspace.access_key)
 
     def room_named(self, workspace: Workspace, name: str) -> Room | None:
-        """The room of a workspace with this name; names do not tell upper from lower case."""
+        """The room of a workspace with this name. Names are case-insensitive."""
         ids = self._room_ids.get((workspace.access_key, name.lower()), {})
         return next((self._rooms[room_id] for room_id in ids), None)
 
     def code(self, code: str) -> RoomCode | None:
-        """The room code with this text."""
         return self._codes.get(code)
 
     def codes_of(self, room: Room) -> tuple[RoomCode, ...]:
-        """All codes of a room, also disabled ones, oldest first."""
+        """All codes of a room, including disabled ones, oldest first."""
         return tuple(self._codes[text] for text in self._code_texts.get(room.id, ()))
 
     def session(self, session_id: str) -> Session | None:
-        """The session with this id."""
         return self._sessions.get(session_id)
 
     def active_session(self, room: Room) -> Session | None:
-        """The session which runs in a room now."""
         return next((session for session in self._sessions_in(room) if session.active), None)
 
     def departed_peer(self, room: Room, peer_id: str) -> Peer | None:
-        """The peer with this id who was in a room once and left."""
+        """The former peer of a room with this ID."""
         peers = (peer for session in self._sessions_in(room) for peer in session.peers)
         return next((peer for peer in peers if peer.id == peer_id and not peer.present), None)
 
     def sessions_of(self, workspace: Workspace, *, room_id: str | None = None) -> tuple[Session, ...]:
-        """All sessions in rooms of a workspace, or in one of them, in no promised order."""
+        """All sessions of a workspace, or of one of its rooms, in no particular order."""
         rooms = self.rooms_of(workspace) if room_id is None else filter(None, [self.room(room_id)])
         owned = (room for room in rooms if room.access_key == workspace.access_key)
         return tuple(session for room in owned for session in self._sessions_in(room))

@@ -1,4 +1,4 @@
-"""Where a sandbox sends what happened."""
+"""Webhook targets of a sandbox."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ class WebhookTarget:
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Sent along verbatim."""
+    """Sent unchanged with each request."""
     signing_secret: str | None = field(default=None, repr=False)
     """With it, the body is signed in `x-100ms-signature`."""
 

@@ -1,35 +1,34 @@
-"""Timestamps as the vendor writes them: UTC with `Z`, and fractions of several lengths."""
+"""Timestamps in the vendor's formats: UTC with `Z`, and fractions of different lengths."""
 
 from datetime import UTC, datetime
 
 UNSET = "0001-01-01T00:00:00Z"
-"""How the vendor writes a time that was never set."""
+"""The vendor's value for a time that was never set."""
 
 
 def utc_now() -> datetime:
-    """The present moment."""
     return datetime.now(UTC)
 
 
 def stored(moment: datetime) -> str:
-    """The form of stored objects: milliseconds, trailing zeros trimmed."""
+    """Format of stored objects: milliseconds, without trailing zeros."""
     return _written(moment, f"{moment.microsecond // 1000:03d}")
 
 
 def live(moment: datetime) -> str:
-    """The form of running calls: nanoseconds, trailing zeros trimmed."""
-    # Python knows no nanoseconds. Invented digits, the same every time for one moment, keep readers honest.
+    """Format of running calls: nanoseconds, without trailing zeros."""
+    # Python has no nanoseconds. The digits are derived from the time, so that readers have to parse them.
     nanoseconds = moment.microsecond * 37 % 1000
     return _written(moment, f"{moment.microsecond:06d}{nanoseconds:03d}")
 
 
 def whole_seconds(moment: datetime) -> str:
-    """The form without a fraction, as around webhooks."""
+    """Format without a fraction, as in the envelope of webhooks."""
     return _written(moment, "")
 
 
 def as_stored(moment: datetime) -> datetime:
-    """`moment` cut to what `stored` shows, so that filters agree with what callers have read."""
+    """`moment` truncated to the precision of `stored`, so that filters match the values that callers have read."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

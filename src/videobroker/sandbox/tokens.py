@@ -1,4 +1,4 @@
-"""The vendor's two kinds of tokens: which ones it believes, and the ones it makes itself."""
+"""Management and app tokens of the vendor: verification and creation."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _VERSION = 2
 
 
 class TokenRejected(Exception):
-    """The vendor does not believe a token; the message is the cause it gives."""
+    """A token is invalid; the message is the vendor's reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppClaims:
-    """What a believed app token says: who may enter which room as what."""
+    """Claims of a valid app token: person, room, and role."""
 
     workspace: Workspace
     room_id: str
@@ -31,13 +31,13 @@ class AppClaims:
 
 
 def believe_management_token(authorization: str | None, config: SandboxConfig, now: datetime) -> Workspace:
-    """The workspace on whose behalf a REST request speaks. Raises `TokenRejected`."""
+    """The workspace of a management token. Raises `TokenRejected`."""
     workspace, _ = _believe(authorization, "management", config, now)
     return workspace
 
 
 def believe_app_token(authorization: str | None, config: SandboxConfig, now: datetime) -> AppClaims:
-    """What the bearer of an app token may do. Raises `TokenRejected`."""
+    """The claims of an app token. Raises `TokenRejected`."""
     workspace, claims = _believe(authorization, "app", config, now)
     return AppClaims(
         workspace=workspace,
@@ -48,7 +48,7 @@ def believe_app_token(authorization: str | None, config: SandboxConfig, now: dat
 
 
 def new_app_token(workspace: Workspace, *, room_id: str, role: str, user_id: str | None, now: datetime) -> str:
-    """A token with which a browser may join, for a day. Without a `user_id` the claim is left out."""
+    """An app token for a browser, valid for a day. Without a `user_id`, it has no such claim."""
     issued = int(now.timestamp())
     claims: dict[str, Any] = {
         "access_key": workspace.access_key,
@@ -96,7 +96,7 @@ def _claimed_access_key(token: str) -> str:
 
 
 def _verified(token: str, workspace: Workspace) -> dict[str, Any]:
-    # The times are checked against the sandbox's own clock, which a test may move.
+    # Times are checked against the sandbox's clock, which a test may move.
     options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
     try:
         claims: dict[str, Any] = jwt.decode(token, workspace.secret, algorithms=["HS256"], options=options)

@@ -28,7 +28,7 @@ class Webhooks:
         self._outbox = outbox
 
     def tell(self, event: Event) -> None:
-        """Tell the room's own webhook, or else the one of the workspace; never both."""
+        """Send an event to the room's own webhook, or else to that of the workspace; never to both."""
         target = _of_room(event.room) or self._state.targets.webhook
         if target is not None:
             self._outbox.post(self._letter(event, target))

@@ -1,1 +1,1 @@
-"""A pretend Agora: one project with channels, users, kicking rules, queries and notifications."""
+"""Emulated Agora: one project with channels, users, kicking rules, queries, and notifications."""

@@ -1,4 +1,4 @@
-"""One authenticated request to Agora's REST API, and how it is refused."""
+"""Authenticated requests to Agora's REST API, and their errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from videobroker.sandbox.problems import Problem
 
 
 class AgoraProblem(Problem):
-    """Agora says no; all it promises about the answer is a `message`."""
+    """An error response of Agora, which documents only its `message`."""
 
     def as_response(self, headers: dict[str, str] | None = None) -> Response:
-        """The answer a caller sees."""
         return JSONResponse({"message": self.message}, self.status, headers=headers)
 
 
@@ -28,11 +27,11 @@ class AgoraAsk:
 
     @property
     def named_app_id(self) -> object:
-        """The App ID, which every request names in its path, its body or its query."""
+        """The App ID, which is in the path, the body, or the query of every request."""
         return self.path.get("appid") or self.body.get("appid") or self.query.get("appid")
 
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
-        """A query parameter that is a whole number in this range; `default` when it is absent."""
+        """An integer query parameter; `default` if it is absent. Raises `AgoraProblem` if it is out of range."""
         text = self.query.get(name)
         if text is None:
             return default

@@ -1,4 +1,4 @@
-"""Channels of a pretend Agora, the users in them, and who may not enter."""
+"""Channels, their users, and kicking rules."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,14 +6,14 @@ from enum import StrEnum
 
 
 class Profile(StrEnum):
-    """How a channel is used; all its users have to agree."""
+    """The channel profile, equal for all users of a channel."""
 
     LIVE = "live"
     COMMUNICATION = "communication"
 
 
 class UserRole(StrEnum):
-    """What a user of a live channel is."""
+    """The role of a user in a live channel."""
 
     HOST = "host"
     AUDIENCE = "audience"
@@ -33,28 +33,25 @@ class AgoraUser:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """At Agora a channel exists while users are in it. Here it is stored for its profile."""
+    """Exists at Agora only while it has users. Stored here longer because of its profile."""
 
     name: str
     profile: Profile = Profile.LIVE
     users: tuple[AgoraUser, ...] = ()
 
     def user(self, uid: int) -> AgoraUser | None:
-        """The user with this uid, None if there is none."""
         return next((user for user in self.users if user.uid == uid), None)
 
     def with_user(self, user: AgoraUser) -> "Channel":
-        """This channel with one more user."""
         return replace(self, users=(*self.users, user))
 
     def without(self, user: AgoraUser) -> "Channel":
-        """This channel after one user went."""
         return replace(self, users=tuple(each for each in self.users if each is not user))
 
 
 @dataclass(frozen=True, slots=True)
 class KickingRule:
-    """Takes privileges from whom it fits, until it ends."""
+    """Withdraws privileges from matching users until it expires."""
 
     id: int
     opid: int
@@ -67,7 +64,6 @@ class KickingRule:
     ends_at: datetime
 
     def runs(self, now: datetime) -> bool:
-        """Whether it has not ended yet."""
         return now < self.ends_at
 
     def keeps_out(self, channel: str, uid: int, ip: str | None) -> bool:
@@ -78,7 +74,7 @@ class KickingRule:
 
 @dataclass(frozen=True, slots=True)
 class AgoraSnapshot:
-    """What survives a restart."""
+    """The state in the state file."""
 
     channels: tuple[Channel, ...] = ()
     rules: tuple[KickingRule, ...] = ()

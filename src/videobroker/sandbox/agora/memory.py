@@ -1,4 +1,4 @@
-"""What the pretend Agora remembers."""
+"""The state of the emulated Agora."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +8,7 @@ from videobroker.sandbox.agora.notices import Notice
 
 
 class AgoraMemory:
-    """All channels and rules. `write` is called after each change, to make it survive a restart."""
+    """All channels and rules. `write` is called after each change, and stores it in the state file."""
 
     def __init__(self, before: AgoraSnapshot, write: Callable[[], None]) -> None:
         self.listener: Callable[[Notice], None] | None = None
@@ -19,7 +19,7 @@ class AgoraMemory:
         self._last_sequence = 0
 
     def channel(self, name: str) -> Channel:
-        """The channel of this name; an unknown one is empty."""
+        """The channel with this name; an unknown channel is empty."""
         return self._channels.get(name) or Channel(name)
 
     def channels(self) -> tuple[Channel, ...]:
@@ -27,38 +27,35 @@ class AgoraMemory:
         return tuple(channel for _, channel in sorted(self._channels.items()) if channel.users)
 
     def keep(self, channel: Channel) -> None:
-        """Remember a channel."""
         self._channels[channel.name] = channel
         self._write()
 
     def rule(self, rule_id: int) -> KickingRule | None:
-        """The rule with this id, None when it was never made or is deleted."""
         return self._rules.get(rule_id)
 
     def rules(self, now: datetime) -> tuple[KickingRule, ...]:
-        """The rules that run at this moment, oldest first."""
+        """The rules that have not expired, oldest first."""
         return tuple(rule for rule in self._rules.values() if rule.runs(now))
 
     def keep_rule(self, rule: KickingRule) -> None:
-        """Remember a rule."""
         self._rules[rule.id] = rule
         self._write()
 
     def forget_rule(self, rule: KickingRule) -> None:
-        """Let a rule be as if it had never been."""
+        """Delete a rule."""
         del self._rules[rule.id]
         self._write()
 
     def next_sequence(self, now: datetime) -> int:
-        """A number for an event, greater than all before; also than those from before a restart."""
+        """A number for an event, greater than all earlier ones, also after a restart."""
         self._last_sequence = max(self._last_sequence + 1, int(now.timestamp() * 1000))
         return self._last_sequence
 
     def tell(self, notice: Notice) -> None:
-        """Let the listener know, if there is one."""
+        """Send an event to the listener, if there is one."""
         if self.listener is not None:
             self.listener(notice)
 
     def snapshot(self) -> AgoraSnapshot:
-        """What survives a restart."""
+        """The state to store in the state file."""
         return AgoraSnapshot(channels=tuple(self._channels.values()), rules=tuple(self._rules.values()))

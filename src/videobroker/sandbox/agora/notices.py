@@ -1,4 +1,4 @@
-"""What happens in Agora channels, in the words of its notifications."""
+"""Events of Agora channels, in the format of its notifications."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,13 +10,13 @@ from videobroker.sandbox.json_body import JsonObject
 CHANNEL_CREATED = 101
 CHANNEL_DESTROYED = 102
 LEFT = frozenset({104, 106, 108})
-"""The events of going."""
+"""Types of leave events."""
 LINUX = 6
-"""The platform of servers; only there does a client say of what type it is."""
+"""The platform of servers, the only one with a client type."""
 
 
 class LeaveReason(IntEnum):
-    """Why a user left; only the reasons that the sandbox emulates."""
+    """Leave reasons that the sandbox emulates."""
 
     NORMAL = 1
     TIMEOUT = 2
@@ -27,7 +27,7 @@ class LeaveReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened in a channel."""
+    """An event of a channel."""
 
     event_type: int
     channel: str
@@ -35,18 +35,17 @@ class Notice:
 
 
 def channel_created(channel: Channel, now: datetime) -> Notice:
-    """The first user came."""
+    """The first user joined."""
     return Notice(CHANNEL_CREATED, channel.name, {"channelName": channel.name, "ts": _seconds(now)})
 
 
 def channel_destroyed(channel: Channel, now: datetime, last: AgoraUser) -> Notice:
-    """The last user went."""
+    """The last user left."""
     payload = {"channelName": channel.name, "ts": _seconds(now), "lastUid": last.uid}
     return Notice(CHANNEL_DESTROYED, channel.name, payload)
 
 
 def joined(channel: Channel, user: AgoraUser, sequence: int) -> Notice:
-    """A user joined."""
     return Notice(_coming(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
 
 
@@ -57,7 +56,7 @@ def left(channel: Channel, user: AgoraUser, sequence: int, now: datetime, reason
 
 
 def _coming(channel: Channel, user: AgoraUser) -> int:
-    """The type of the event of coming; that of going is the next one."""
+    """The type of the join event; the type of the leave event is one greater."""
     if channel.profile is Profile.COMMUNICATION:
         return 107
     return 103 if user.role is UserRole.HOST else 105

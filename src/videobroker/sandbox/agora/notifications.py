@@ -15,9 +15,9 @@ from videobroker.sandbox.targets import NotificationTarget
 
 VENDOR = "agora"
 RTC = 1
-"""The product whose channels these are."""
+"""The product ID of RTC channels."""
 RETRY_WAITS = (0.0, 2.0, 5.0)
-"""The first retry follows at once; of the others Agora says only that the gaps grow."""
+"""Seconds. The first retry is immediate; for the others, Agora documents only that the waits grow."""
 
 
 class Notifications:
@@ -29,7 +29,7 @@ class Notifications:
         self._last_sent_ms = 0
 
     def tell(self, notice: Notice) -> None:
-        """Tell the receiver of notifications."""
+        """Send a notification to the receiver."""
         target = self._state.targets.notifications
         if target is not None:
             self._outbox.post(self._letter(notice, target))
@@ -58,13 +58,13 @@ class Notifications:
         )
 
     def _send_time(self) -> int:
-        # Every attempt has another one, also under a stopped clock.
+        # Different for every attempt, also if the clock is stopped.
         self._last_sent_ms = max(self._last_sent_ms + 1, int(self._state.now().timestamp() * 1000))
         return self._last_sent_ms
 
 
 def signatures(body: bytes, secret: str) -> dict[str, str]:
-    """Both headers that prove who sent `body`."""
+    """Both signature headers for `body`."""
     key = secret.encode()
     return {
         "Agora-Signature": hmac.new(key, body, hashlib.sha1).hexdigest(),

@@ -11,7 +11,7 @@ from videobroker.sandbox.state import SandboxState
 
 
 def believe(state: SandboxState, channel_name: str, uid: int, token: str) -> tuple[UserRole, datetime]:
-    """As what, and until when, a token lets a user in. One that is not good is refused (401)."""
+    """The role that a token grants, and its expiry. Raises `Problem` (401) if the token is invalid."""
     project = state.config.agora
     try:
         right = check_token(token, project.app_id, project.app_certificate, channel_name, uid, state.now())
@@ -22,13 +22,13 @@ def believe(state: SandboxState, channel_name: str, uid: int, token: str) -> tup
 
 
 def refuse_banned(state: SandboxState, channel_name: str, user: AgoraUser) -> None:
-    """Refuse a user whom a kicking rule keeps out (403)."""
+    """Raise `Problem` (403) if a kicking rule blocks the user."""
     if any(rule.keeps_out(channel_name, user.uid, user.ip) for rule in state.agora.rules(state.now())):
         raise Problem(403, "banned by a kicking rule")
 
 
 def enter(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
-    """Put a user into a channel; one who is there already with the same uid is pushed out."""
+    """Add a user to a channel. A user with the same uid is removed from it."""
     channel = state.agora.channel(channel_name)
     if not channel.users:
         state.agora.tell(notices.channel_created(channel, state.now()))
@@ -42,7 +42,7 @@ def enter(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
 
 
 def leave(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -> Channel:
-    """Take a user out of a channel; with the last one it is destroyed."""
+    """Remove a user from a channel; the last one destroys it."""
     channel = channel.without(user)
     state.agora.keep(channel)
     _tell_left(state, channel, user, reason)

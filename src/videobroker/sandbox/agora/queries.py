@@ -1,4 +1,4 @@
-"""Who is where: the queries of Agora's REST API."""
+"""The query endpoints of Agora's REST API."""
 
 from videobroker.sandbox.agora.ask import AgoraAsk, AgoraProblem
 from videobroker.sandbox.agora.channels import AgoraUser, Channel, Profile, UserRole
@@ -11,7 +11,7 @@ COMMUNICATION_USER, HOST, AUDIENCE = 1, 2, 3
 
 
 def channels(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """The channels with users, page by page."""
+    """The channels with users, paginated."""
     number = ask.number("page_no", 0, low=0, high=1_000_000)
     size = ask.number("page_size", 100, low=1, high=500)
     everything = state.agora.channels()

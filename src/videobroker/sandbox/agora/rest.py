@@ -1,4 +1,4 @@
-"""Agora's REST API under `/dev/v1`: routes, credentials, refusals."""
+"""Agora's REST API under `/dev/v1`: routes, credentials, errors."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""Kicking rules: sending people out of channels, and keeping them out for a while."""
+"""Kicking rules: removing users from channels, and blocking them for some time."""
 
 import secrets
 from dataclasses import replace
@@ -19,7 +19,7 @@ _FILTERS = frozenset({frozenset({"ip"}), frozenset({"cname"}), frozenset({"uid"}
 
 
 def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """Make a rule, and send out whom it fits. One that lasts no time only sends out."""
+    """Create a rule, and remove the users that it matches. A rule without a duration only removes."""
     now = state.now()
     rule = KickingRule(
         id=secrets.randbelow(2**31),
@@ -36,13 +36,13 @@ def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
 
 
 def list_rules(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """The rules that have not ended."""
+    """The rules that have not expired."""
     appid = str(ask.named_app_id)
     return {"status": "success", "rules": [_as_json(rule, appid) for rule in state.agora.rules(state.now())]}
 
 
 def update(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """Let a rule end at another time, counted from now."""
+    """Change the expiry of a rule, measured from now."""
     now = state.now()
     rule = replace(_rule(state, ask), ends_at=now + _life(ask.body), updated_at=now)
     state.agora.keep_rule(rule)
@@ -50,7 +50,7 @@ def update(state: SandboxState, ask: AgoraAsk) -> JsonObject:
 
 
 def delete(state: SandboxState, ask: AgoraAsk) -> JsonObject:
-    """Let whom a rule keeps out in again."""
+    """Delete a rule, so that the users that it blocks can join again."""
     rule = _rule(state, ask)
     state.agora.forget_rule(rule)
     return {"status": "success", "id": rule.id}
@@ -85,7 +85,7 @@ def _privileges(body: JsonObject) -> tuple[str, ...]:
 
 
 def _life(body: JsonObject) -> timedelta:
-    # Seconds win over minutes; what is out of range is moved to its end; zero is no time at all.
+    # Seconds take precedence over minutes. Values out of range are clamped. Zero is no duration.
     for field, unit, low, high in (("time_in_seconds", 1, 10, 86_430), ("time", 60, 1, 1_440)):
         value = body.get(field)
         if value is None:

@@ -1,4 +1,4 @@
-"""Agora's AccessToken2, version 007: reading one, and deciding whom it lets in."""
+"""Agora's AccessToken2, version 007: parsing and verification."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 VERSION = "007"
 LONGEST_SECONDS = 86_400
-"""A longer life than this is packed by builders, and cut by the platform."""
+"""Token builders accept longer lifetimes; the platform truncates them to this."""
 
 RTC = 1
 RTM = 2
@@ -25,12 +25,12 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RtcService:
-    """The right to be in one channel, or in all of them when the name is a wildcard."""
+    """The right to be in one channel, or in all channels if the name is a wildcard."""
 
     channel: str
     uid: str
     privileges: dict[int, int]
-    """Privilege to lifetime, in seconds from the making of the token."""
+    """Privilege to lifetime, in seconds from the creation of the token."""
 
     def fits(self, channel: str, uid: int) -> bool:
         """Whether it is about this channel and this user."""
@@ -39,7 +39,7 @@ class RtcService:
 
 @dataclass(frozen=True, slots=True)
 class AgoraToken:
-    """What a token says, and what it takes to check that."""
+    """The content of a token, and its signature."""
 
     app_id: str
     issued: int
@@ -50,20 +50,20 @@ class AgoraToken:
     body: bytes
 
     def signed_with(self, certificate: str) -> bool:
-        """Whether the holder of this App Certificate made it."""
-        # The numbers are the keys and the secret is the message: that is Agora's order.
+        """Whether the signature was made with this App Certificate."""
+        # The numbers are the HMAC keys, and the secret is the message, as Agora defines it.
         key = _hmac(struct.pack("<I", self.issued), certificate.encode())
         key = _hmac(struct.pack("<I", self.salt), key)
         return hmac.compare_digest(_hmac(key, self.body), self.signature)
 
     def ends(self, lifetime: int) -> int:
-        """When something that lives this long ends, in Unix seconds; zero is as long as possible."""
+        """The expiry for a lifetime, in Unix seconds; zero is the longest lifetime."""
         life = min(self.expire or LONGEST_SECONDS, LONGEST_SECONDS)
         return self.issued + min(lifetime or life, life)
 
 
 def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int, now: datetime) -> RtcService:
-    """The right with which `uid` enters `channel`. Raises `TokenRefused`."""
+    """Verify a token for `uid` in `channel`, and return its right. Raises `TokenRefused`."""
     token = read_token(text)
     if token.app_id != app_id:
         raise TokenRefused("the token is of another App ID")
@@ -80,12 +80,12 @@ def check_token(text: str, app_id: str, certificate: str, channel: str, uid: int
 
 
 def lets_in_until(text: str, right: RtcService) -> datetime:
-    """When the right to be in the channel ends, of a token that was checked."""
+    """The expiry of the right to be in the channel, for a verified token."""
     return datetime.fromtimestamp(read_token(text).ends(right.privileges[JOIN]), tz=UTC)
 
 
 def read_token(text: str) -> AgoraToken:
-    """The content of a token, without checking its signature. Raises `TokenRefused` when it is malformed."""
+    """Parse a token without verifying its signature. Raises `TokenRefused` if it is malformed."""
     if len(text) > _LONGEST_TEXT or not text.startswith(VERSION):
         raise TokenRefused("this is no 007 token")
     try:
@@ -142,7 +142,7 @@ def _parsed(content: bytes) -> AgoraToken:
         elif kind == RTM:
             reader.text()
         else:
-            # What follows cannot be parsed; services come in ascending order, so RTC was before it.
+            # The rest cannot be parsed. Services are in ascending order, so RTC precedes an unknown one.
             break
     return AgoraToken(app_id, issued, expire, salt, tuple(services), signature, body)
 

@@ -1,1 +1,1 @@
-"""The sandbox's own API under `/_sandbox`. None of its routes is counted, logged or open to faults."""
+"""The control API under `/_sandbox`. Its routes are not counted or logged, and faults do not apply to them."""

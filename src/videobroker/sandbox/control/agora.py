@@ -1,4 +1,4 @@
-"""People to move in and out of Agora channels."""
+"""Adds and removes users of Agora channels."""
 
 import secrets
 
@@ -27,7 +27,7 @@ _HIGHEST_CODE = 999
 
 
 def agora_routes(state: SandboxState) -> list[Route]:
-    """Users, and how a channel is used."""
+    """Routes for users and channel profiles."""
 
     async def join(request: Request) -> Response:
         return JSONResponse(_joined(state, request.path_params["channel"], await read_object(request)))
@@ -65,7 +65,7 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
     default, _ = people.believe(state, name, wanted, required_string(body, "token"))
     platform = optional_whole_number(body, "platform", low=0, high=8)
     user = AgoraUser(
-        # A user without a uid is given one.
+        # Assign a uid to a user without one.
         uid=wanted or secrets.randbelow(2**31 - 1) + 1,
         role=_role(body, default),
         platform=WEB if platform is None else platform,
@@ -79,7 +79,7 @@ def _joined(state: SandboxState, name: str, body: JsonObject) -> JsonObject:
 
 
 async def _reason(request: Request) -> int | None:
-    # In the query for clients which send no body with a DELETE.
+    # In the query, because some clients send no body with DELETE.
     text = request.query_params.get("reason", "")
     body = {"reason": int(text)} if text.isdecimal() else await read_optional_object(request)
     return optional_whole_number(body, "reason", low=0, high=_HIGHEST_CODE)

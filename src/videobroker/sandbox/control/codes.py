@@ -1,4 +1,4 @@
-"""Room codes that are used up at once."""
+"""Uses up the room codes of a room."""
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -11,7 +11,7 @@ from videobroker.sandbox.state import SandboxState
 
 
 def code_routes(state: SandboxState) -> list[Route]:
-    """A room that was used for many calls, without holding them."""
+    """Routes that use up room codes, as many calls would."""
 
     async def use_up(request: Request) -> Response:
         room, body = room_in_path(state, request), await read_optional_object(request)

@@ -1,4 +1,4 @@
-"""Where Agora's notifications go."""
+"""The target of Agora's notifications."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ PATH = "/agora/notifications"
 
 
 def notification_routes(state: SandboxState) -> list[Route]:
-    """The receiver of notifications, set and removed; the outbox shows what it is sent."""
+    """Routes that set and remove the target. The outbox shows its notifications."""
 
     def shown() -> Response:
         target = state.targets.notifications

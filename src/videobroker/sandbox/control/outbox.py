@@ -1,4 +1,4 @@
-"""Where webhooks go, how they are delivered, what became of them."""
+"""The webhook target, and the outbox with its switches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ from videobroker.sandbox.targets import WebhookTarget
 
 
 def outbox_routes(state: SandboxState, outbox: Outbox) -> list[Route]:
-    """The target of 100ms webhooks, and for both vendors the outbox and its switches."""
+    """Routes for the target of 100ms webhooks, and for the outbox of both vendors."""
     return [
         *_target_routes(state, outbox),
         *_behavior_routes(outbox),

@@ -1,4 +1,4 @@
-"""People to move in and out of 100ms rooms."""
+"""Adds and removes people of 100ms rooms."""
 
 import asyncio
 import uuid
@@ -28,14 +28,14 @@ from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState
 
 POLL_SECONDS = 0.02
-"""How often the sandbox's clock is read while waiting for it: a test may move it at any time."""
+"""Interval for reading the sandbox's clock, which a test may move at any time."""
 
 RECORDING_ERRORS = ("INTERNAL_ERROR", "MAX_RETRIES_REACHED", "UPLOAD_ERROR", "BEAM_STOPPED")
-"""Why a recording may come to nothing: stop the recorder with `?error_type=UPLOAD_ERROR`."""
+"""Reasons for a failed recording: stop the recorder with `?error_type=UPLOAD_ERROR`."""
 
 
 def people_routes(state: SandboxState, background: Background) -> list[Route]:
-    """Joining, leaving, dropping out, and the bot that records."""
+    """Routes for joining, leaving, losing the connection, and the recording bot."""
 
     async def join(request: Request) -> Response:
         return JSONResponse(_joined(state, room_in_path(state, request), await read_object(request)))

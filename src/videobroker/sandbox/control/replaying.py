@@ -1,4 +1,4 @@
-"""Which events a request wants to be sent again."""
+"""Selects events to replay."""
 
 import uuid
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ _FIELDS = {"ids", "types", "room_id", "state", "new_ids"}
 
 
 def chosen_letters(outbox: Outbox, body: JsonObject) -> list[Letter]:
-    """Each event that fits all of `ids`, `types`, `room_id` and `state`, once; a choice of everything is `{}`.
+    """Each event that matches `ids`, `types`, `room_id`, and `state`, once; `{}` selects all events.
 
-    An id that the outbox does not know is refused (404). With `new_ids`, the replays carry other ids.
+    Raises `Problem` (404) for an unknown ID. With `new_ids`, the replays have new IDs.
     """
     unknown = body.keys() - _FIELDS
     if unknown:
@@ -29,7 +29,7 @@ def chosen_letters(outbox: Outbox, body: JsonObject) -> list[Letter]:
         entry.letter
         for entry in known.values()
         if (ids is None or entry.letter.id in ids)
-        # A duplicate with an id of its own is the same event again: it is sent only when it is asked for.
+        # A duplicate with its own ID repeats an event: include it only if its ID is requested.
         and (ids is not None or entry.kind is Kind.ORIGINAL)
         and (types is None or entry.letter.type in types)
         and wanted["room_id"] in (None, entry.letter.room_id)

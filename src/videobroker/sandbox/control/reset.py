@@ -1,4 +1,4 @@
-"""All switches at once."""
+"""Resets all switches."""
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -12,7 +12,7 @@ from videobroker.sandbox.targets import Targets
 
 
 def reset_routes(state: SandboxState, vendor: Vendor, outbox: Outbox) -> list[Route]:
-    """What a test wants before it begins: no counts, no faults, no webhooks. Rooms and people stay."""
+    """A route that clears counts, faults, and webhooks, for tests. Rooms and people stay."""
 
     async def reset(_: Request) -> Response:
         vendor.counters.reset()

@@ -1,4 +1,4 @@
-"""How a route of the control API is written."""
+"""Helpers for routes of the control API."""
 
 from fastapi import Request
 from starlette.routing import Route
@@ -15,7 +15,7 @@ def route(method: str, path: str, endpoint: Endpoint) -> Route:
 
 
 def room_in_path(state: SandboxState, request: Request) -> Room:
-    """The 100ms room whose id is in the path; 404 when there is none."""
+    """The 100ms room with the ID in the path. Raises `Problem` (404) if there is none."""
     room = state.room(request.path_params["room_id"])
     if room is None:
         raise Problem(404, "Room not found")

@@ -1,4 +1,4 @@
-"""Counts and requests to read, faults to order."""
+"""Request counts, the request log, and fault injection."""
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
@@ -13,7 +13,7 @@ from videobroker.sandbox.traffic import RequestLog
 
 
 def traffic_routes(state: SandboxState, vendor: Vendor, log: RequestLog) -> list[Route]:
-    """What was asked of the vendor."""
+    """Routes for counts and recent requests."""
 
     def counts() -> Response:
         return JSONResponse(vendor.counters.as_json() | {"rooms_created": state.rooms_created})
@@ -37,7 +37,7 @@ def traffic_routes(state: SandboxState, vendor: Vendor, log: RequestLog) -> list
 
 
 def fault_routes(vendor: Vendor, operations: frozenset[str]) -> list[Route]:
-    """Misbehaviour, ordered and shown."""
+    """Routes that inject and list faults."""
 
     def pending() -> Response:
         return JSONResponse({"faults": [fault.as_json() for fault in vendor.faults.pending()]})

@@ -1,1 +1,1 @@
-"""People who meet on the sandbox's own page: their sockets, and what they tell each other through them."""
+"""Meetings on the sandbox's own page: WebSockets, media signaling, chat."""

@@ -1,4 +1,4 @@
-"""An Agora channel as a place to meet in."""
+"""An Agora channel as a meeting place."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,33 +12,28 @@ from videobroker.sandbox.problems import Problem
 from videobroker.sandbox.state import SandboxState
 
 PATIENCE = timedelta(seconds=10)
-"""After so long without a sign of life the vendor takes a user out."""
+"""The vendor removes a user who is not connected for this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeetingChannel:
-    """One channel."""
-
     state: SandboxState
     name: str
 
     @property
     def key(self) -> str:
-        """The place's key."""
         return f"agora {self.name}"
 
     @property
     def title(self) -> str:
-        """The channel's name."""
         return self.name
 
     @property
     def patience(self) -> timedelta:
-        """As long as the vendor waits."""
         return PATIENCE
 
     def people(self) -> Iterable[Person]:
-        """All users; Agora knows no names."""
+        """All users; Agora has no names."""
         users = self.state.agora.channel(self.name).users
         return tuple(Person(str(user.uid), f"User {user.uid}", user.role.value) for user in users)
 
@@ -51,11 +46,10 @@ class MeetingChannel:
         return Powers(publish=person.role == UserRole.HOST)
 
     def leave(self, person_id: str, *, lost: bool) -> None:
-        """Take a user out of the channel."""
         self.take_out(person_id, LeaveReason.TIMEOUT if lost else LeaveReason.NORMAL)
 
     def take_out(self, person_id: str, reason: LeaveReason) -> None:
-        """Take a user out for a reason; nothing happens to who is gone already."""
+        """Remove a user for a reason. Without effect if they have left already."""
         channel = self.state.agora.channel(self.name)
         user = channel.user(int(person_id))
         if user is not None:
@@ -70,5 +64,5 @@ class MeetingChannel:
         raise Problem(403, "a channel's users cannot remove each other")
 
     def renew(self, person_id: str, token: str) -> datetime:
-        """Until when a new token lets a user stay. One that is not good is refused."""
+        """The expiry of a new token. Raises `Problem` if it is invalid."""
         return people.believe(self.state, self.name, int(person_id), token)[1]

@@ -1,4 +1,4 @@
-"""Getting in: from a page's first message to a seat."""
+"""Turns the first message of a page into a seat."""
 
 import secrets
 import uuid
@@ -17,12 +17,12 @@ from videobroker.sandbox.state import SandboxState
 
 LONGEST_NAME = 100
 WEB = 7
-"""Agora's number of the platform that browsers are."""
+"""Agora's platform number of browsers."""
 HIGHEST_UID = 2**32 - 1
 
 
 def enter(state: SandboxState, hall: Hall, hello: JsonObject, ip: str | None) -> Seat:
-    """A seat for who shows a code, or an Agora token. `Problem` tells why there is none."""
+    """A seat for a room code or an Agora token. Raises `Problem` if the person cannot join."""
     name = " ".join((optional_string(hello, "name") or "").split())
     if not name or len(name) > LONGEST_NAME:
         raise Problem(400, f"a name has 1 to {LONGEST_NAME} characters")
@@ -34,7 +34,7 @@ def enter(state: SandboxState, hall: Hall, hello: JsonObject, ip: str | None) ->
 def _in_room(state: SandboxState, hall: Hall, hello: JsonObject, name: str) -> Seat:
     admitted = admission.admit(state, f"Bearer {token_for_code(state, hello)}")
     seat = Seat(MeetingRoom(state, admitted.room.id), str(uuid.uuid4()), name)
-    # The others are notified of a person who has a seat, and whom they can connect to.
+    # Take the seat first: the others are notified only of people they can connect to.
     hall.take(seat)
     try:
         admission.join(state, admitted, name=name, peer_id=seat.person_id)

@@ -1,4 +1,4 @@
-"""All connected pages: their notifications and removals."""
+"""All connected pages, with their notifications and removals."""
 
 from collections import OrderedDict
 from dataclasses import asdict
@@ -27,7 +27,7 @@ LOST = "lost"
 
 
 class Hall:
-    """The seats of one sandbox. It listens to what happens at both vendors."""
+    """The seats of one sandbox. Receives the events of both vendors."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
@@ -47,16 +47,13 @@ class Hall:
         self._seats[_key(seat)] = seat
 
     def give_up(self, seat: Seat) -> None:
-        """Let a seat be free."""
         if self.holds(seat):
             del self._seats[_key(seat)]
 
     def holds(self, seat: Seat) -> bool:
-        """Whether the seat is still taken."""
         return self._seats.get(_key(seat)) is seat
 
     def by_secret(self, secret: str) -> Seat | None:
-        """The seat whose secret this is."""
         return next((seat for seat in self._seats.values() if seat.secret == secret), None)
 
     def farewell(self, secret: str) -> JsonObject | None:
@@ -70,14 +67,14 @@ class Hall:
             seat.place.leave(seat.person_id, lost=lost)
 
     def close(self) -> None:
-        """The sandbox stops: all seats end."""
+        """Remove all seats, because the sandbox stops."""
         for seat in tuple(self._seats.values()):
             self.leave(seat, lost=True)
 
     # Messages to pages
 
     def welcome(self, seat: Seat, *, resumed: bool) -> JsonObject:
-        """The place of a person, their identity, and the others."""
+        """The first message to a page: the place, the person, and the others."""
         people = {each.id: each for each in seat.place.people()}
         # A person with the role of the recorder is not among the people, but has a page.
         me = people.pop(seat.person_id, None) or Person(seat.person_id, seat.name, role="")
@@ -103,15 +100,15 @@ class Hall:
             each.tell({"type": "chat", "from": seat.person_id, "name": seat.name, "text": text})
 
     def pass_on(self, seat: Seat, to: str, data: JsonObject) -> None:
-        """Carry what two browsers need to find each other."""
+        """Forward a signaling message from one browser to another."""
         other = self._seats.get((seat.place.key, to))
         if other is not None and other.entered:
             other.tell({"type": "signal", "from": seat.person_id, "data": data})
 
-    # What happens at the vendors
+    # Events of the vendors
 
     def on_event(self, event: Event) -> None:
-        """Something happened in a 100ms room."""
+        """Handle an event of a 100ms room."""
         place, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
         match event.type:
             case "peer.join.success":
@@ -127,7 +124,7 @@ class Hall:
                     self._part(seat, "ended", event.data["reason"])
 
     def noticed(self, notice: Notice) -> None:
-        """Something happened in an Agora channel."""
+        """Handle an event of an Agora channel."""
         if "uid" not in notice.payload:
             return
         place, person_id = MeetingChannel(self._state, notice.channel), str(notice.payload["uid"])
@@ -150,7 +147,7 @@ class Hall:
 
     def _went(self, place: Place, person_id: str, cause: str, message: str = "") -> None:
         seat = self._seats.get((place.key, person_id))
-        # A seat that is not entered yet belongs to the next stay of the same user, not to the one that has ended.
+        # A seat that has not entered yet belongs to the next stay of this user, not to the one that has ended.
         if seat is not None and seat.entered:
             self.give_up(seat)
             self._part(seat, cause, message)
@@ -171,7 +168,7 @@ class Hall:
     def _part(self, seat: Seat, cause: str, message: str = "") -> None:
         out = {"type": "out", "cause": cause, "message": message}
         seat.tell(out)
-        # Who was lost may come back as if nothing had happened; who was sent out has to learn that.
+        # A person whose connection was lost may reconnect; a person who was removed must be notified.
         if seat.lost_at is not None and cause != LOST:
             self._farewells[seat.secret] = out
             while len(self._farewells) > MAX_FAREWELLS:

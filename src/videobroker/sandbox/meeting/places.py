@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person who is in a place now."""
+    """A person who is present."""
 
     id: str
     name: str
@@ -29,21 +29,21 @@ class Place(Protocol):
 
     @property
     def key(self) -> str:
-        """Two places with the same key are the same place."""
+        """Identifies the place."""
 
     @property
     def title(self) -> str:
-        """What the place is called."""
+        """The display name of the place."""
 
     @property
     def patience(self) -> timedelta:
         """How long a person whose connection was lost counts as present."""
 
     def people(self) -> Iterable[Person]:
-        """Who is there now; recording bots are not people."""
+        """People who are present, without recording bots."""
 
     def recorded(self) -> bool:
-        """Whether a bot is there that records."""
+        """Whether a recording bot is present."""
 
     def powers(self, person: Person) -> Powers:
         """Permissions of a person in this place."""
@@ -52,10 +52,10 @@ class Place(Protocol):
         """A person leaves, or is `lost` after their connection. Without effect if they have left already."""
 
     def end(self, by: str) -> None:
-        """A person disconnects everyone. Refused without permission."""
+        """Disconnect everyone. Raises `Problem` without permission."""
 
     def remove(self, person_id: str, by: str) -> None:
-        """A person removes another one. Refused without permission."""
+        """Remove another person. Raises `Problem` without permission."""
 
     def renew(self, person_id: str, token: str) -> datetime:
-        """A new token for who is there already; until when it lets them stay."""
+        """The expiry of a new token for a person who is present."""

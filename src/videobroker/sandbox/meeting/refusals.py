@@ -1,4 +1,4 @@
-"""Why a person cannot join a meeting, in words for this person."""
+"""Reasons why a person cannot join, as texts for this person."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from videobroker.sandbox.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A stable code for the page around this one, and what the person reads."""
+    """A stable code for the embedding page, and the text for the person."""
 
     code: str
     title: str
@@ -39,7 +39,7 @@ _TOKEN = Refusal("token_refused", _WRONG, "Invalid token. Ask for a new one.")
 
 
 def refusal_of(problem: Problem) -> Refusal:
-    """What a person reads when the vendor says no."""
+    """The text for an error of the vendor."""
     known = _REFUSALS.get(problem.message)
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""A 100ms room as a place to meet in."""
+"""A 100ms room as a meeting place."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,41 +13,34 @@ from videobroker.sandbox.rooms import Room
 from videobroker.sandbox.state import SandboxState
 
 PATIENCE = timedelta(seconds=60)
-"""So long the vendor waits before it believes that a broken connection does not come back."""
+"""The vendor removes a peer who is not connected for this long."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeetingRoom:
-    """One room."""
-
     state: SandboxState
     room_id: str
 
     @property
     def key(self) -> str:
-        """The place's key."""
         return f"100ms {self.room_id}"
 
     @property
     def title(self) -> str:
-        """The room's name."""
         return self._room.name
 
     @property
     def patience(self) -> timedelta:
-        """As long as the vendor waits."""
         return PATIENCE
 
     def people(self) -> Iterable[Person]:
-        """All peers but the recorder."""
         return tuple(Person(peer.id, peer.name, peer.role) for peer in self._peers if peer.role != RECORDER_ROLE)
 
     def recorded(self) -> bool:
-        """Whether the recorder is in the room."""
         return any(peer.role == RECORDER_ROLE for peer in self._peers)
 
     def powers(self, person: Person) -> Powers:
-        """What the template lets a role do."""
+        """The permissions of the role in the template."""
         template = self.state.template_of(self._room)
         permissions = template.permissions(person.role)
         return Powers(
@@ -57,7 +50,6 @@ class MeetingRoom:
         )
 
     def leave(self, person_id: str, *, lost: bool) -> None:
-        """Take a peer out of the running session."""
         session = self.state.active_session(self._room)
         peer = session and session.present_peer(person_id)
         if session and peer:
@@ -65,7 +57,6 @@ class MeetingRoom:
             admission.leave(self.state, self._room, session, (peer,), reason=reason)
 
     def end(self, by: str) -> None:
-        """End the session for all, if the role may."""
         host = self._present(by)
         if not self.powers(_person(host)).end:
             raise Problem(403, "your role may not end the room")
@@ -73,7 +64,6 @@ class MeetingRoom:
         admission.end(self.state, self._room, session, lock=False, by=host)
 
     def remove(self, person_id: str, by: str) -> None:
-        """Send another peer out, if the role may."""
         host = self._present(by)
         if not self.powers(_person(host)).remove:
             raise Problem(403, "your role may not remove others")
@@ -82,7 +72,7 @@ class MeetingRoom:
         admission.leave(self.state, self._room, session, (leaving,), reason=events.KICKED)
 
     def renew(self, person_id: str, token: str) -> datetime:
-        """There is nothing to renew: who is in stays in."""
+        """Not supported: 100ms peers can stay when their token expires."""
         raise Problem(400, "a room needs no other token")
 
     @property

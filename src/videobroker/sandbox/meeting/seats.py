@@ -1,4 +1,4 @@
-"""A seat: one stay of one person on a page. It outlives a broken connection for a while."""
+"""Seats: one stay of one person on a page. A seat outlives a broken connection for some time."""
 
 import asyncio
 import secrets
@@ -20,12 +20,11 @@ class Media:
     screen: str = ""
 
     def as_json(self) -> JsonObject:
-        """The form for messages to pages."""
         return asdict(self)
 
 
 class Seat:
-    """One stay of one person, and what is on its way to their page."""
+    """One stay of one person, with the messages to their page."""
 
     def __init__(self, place: Place, person_id: str, name: str, ends_at: datetime | None = None) -> None:
         self.place = place
@@ -33,37 +32,37 @@ class Seat:
         self.name = name
         self.media = Media()
         self.entered = False
-        """False until the vendor's own list has this person."""
+        """False until the vendor lists this person."""
         self.ends_at = ends_at
-        """When the right to be here ends; None where rights do not end."""
+        """When the permission to be here expires; None if it does not."""
         self.warned = False
         """Whether the page was notified that the token expires soon."""
         self.lost_at: datetime | None = None
         """Since when the page is not connected; None while it is."""
         self.secret = secrets.token_urlsafe(24)
-        """A page with this secret takes the seat over, after its connection was lost."""
+        """A page with this secret takes over the seat after its connection was lost."""
         self.line = 0
-        """The number of the connection that counts; it grows with each one."""
+        """The number of the current connection; increases with each one."""
         self._sent_count = 0
         self._unacknowledged: deque[JsonObject] = deque()
         self._sent = 0
-        """How many of the unheard messages went out on the connection that counts."""
+        """How many of the unacknowledged messages were sent on the current connection."""
         self._news = asyncio.Event()
 
     def tell(self, message: JsonObject) -> None:
-        """Send something to the page, at once or when it is connected again."""
+        """Send a message to the page, at once or when it is connected again."""
         self._sent_count += 1
         self._unacknowledged.append({**message, "n": self._sent_count})
         self._news.set()
 
     def acknowledge(self, number: int) -> None:
-        """The page has got all messages up to this number; the others are sent again after a broken connection."""
+        """The page has received all messages up to this number. Others are sent again after a broken connection."""
         while self._unacknowledged and self._unacknowledged[0]["n"] <= number:
             self._unacknowledged.popleft()
             self._sent = max(0, self._sent - 1)
 
     def connect(self) -> int:
-        """Take the number of a new connection; the one before stops."""
+        """Start a new connection, and return its number. The previous one stops."""
         self.line += 1
         self.lost_at = None
         self._sent = 0
@@ -71,7 +70,7 @@ class Seat:
         return self.line
 
     async def next_message(self, line: int) -> JsonObject | None:
-        """The message to send now; None when a newer connection has taken over."""
+        """The next message to send; None if a newer connection has taken over."""
         while self.line == line:
             if len(self._unacknowledged) > self._sent:
                 return self._unacknowledged[self._sent]
@@ -80,5 +79,5 @@ class Seat:
         return None
 
     def sent(self) -> None:
-        """The message that `next_message` gave has gone out."""
+        """The result of `next_message` was sent."""
         self._sent += 1

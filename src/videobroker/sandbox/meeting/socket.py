@@ -1,7 +1,7 @@
-"""The socket of a page: its first message is who it is, and its end is the end of a stay.
+"""The WebSocket of a page. Its first message identifies the person.
 
-A page that closes says so, and its person leaves at once. A connection that breaks leaves the seat for as long as
-the vendor would wait; the same page takes it over again with the secret that it was given.
+When a page closes the connection, its person leaves at once. When the connection breaks, the seat stays for as long as
+the vendor would wait, and the page can take it over with its secret.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from videobroker.sandbox.state import SandboxState
 WARNING = timedelta(seconds=30)
 """How long before its expiry a page is notified about its token."""
 POLL_SECONDS = 0.1
-"""How often a seat looks at the sandbox's clock: a test may move it at any time."""
+"""Interval for reading the sandbox's clock, which a test may move at any time."""
 FIRST_WORD_SECONDS = 30
 LONGEST_TEXT, LONGEST_MESSAGE = 2_000, 100_000
 GONE_ON_PURPOSE = {1000, 1001}
@@ -38,7 +38,7 @@ class _Malformed(Exception):
 
 
 def socket_route(state: SandboxState, hall: Hall, background: Background) -> WebSocketRoute:
-    """Where pages connect."""
+    """The WebSocket route for pages."""
 
     async def meet(websocket: WebSocket) -> None:
         if not _of_our_page(websocket):
@@ -52,14 +52,14 @@ def socket_route(state: SandboxState, hall: Hall, background: Background) -> Web
         except _Malformed:
             await websocket.close(NOT_UNDERSTOOD)
         except WebSocketDisconnect:
-            # It disconnected before it had a seat or got its refusal.
+            # The page disconnected before it got a seat or an error.
             return
 
     return WebSocketRoute("/page/socket", meet)
 
 
 def _of_our_page(websocket: WebSocket) -> bool:
-    """Pages of other origins have no business here; programs, which name no origin, may connect."""
+    """Whether the request comes from our page or from a program, which sends no origin."""
     origin = websocket.headers.get("origin")
     return origin is None or origin.partition("://")[2] == websocket.headers.get("host")
 
@@ -81,7 +81,7 @@ async def _seat(websocket: WebSocket, state: SandboxState, hall: Hall, backgroun
             former.tell(hall.welcome(former, resumed=True))
             return former
         else:
-            # A page that was reloaded, and whose end was not seen, counts once.
+            # Count a reloaded page once, even if the end of its first connection was not noticed.
             if (ghost := hall.by_secret(stale)) is not None and ghost.lost_at is not None:
                 hall.leave(ghost)
             seat = enter(state, hall, hello, websocket.client.host if websocket.client else None)
@@ -113,7 +113,7 @@ async def _stay(websocket: WebSocket, hall: Hall, seat: Seat) -> None:
 
 
 async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
-    """Send queued messages to the page, up to the one that its stay is over."""
+    """Send queued messages to the page, up to the one that ends its stay."""
     try:
         while (message := await seat.next_message(line)) is not None:
             await websocket.send_json(message)
@@ -128,7 +128,7 @@ async def _write(websocket: WebSocket, seat: Seat, line: int) -> None:
 
 
 async def _read(websocket: WebSocket, hall: Hall, seat: Seat) -> int:
-    """Do what the page says, until it is gone; the code with which it closed."""
+    """Handle messages of the page until it disconnects; returns its close code."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":

@@ -1,4 +1,4 @@
-"""What the pretend vendors send: events on their way, delivered, failed, or dropped on purpose."""
+"""Webhooks of the emulated vendors: pending, delivered, failed, or dropped on purpose."""
 
 from videobroker.sandbox.outbox.behavior import Behavior, read_behavior
 from videobroker.sandbox.outbox.letters import Entry, Kind, Letter, LetterState, Sheet

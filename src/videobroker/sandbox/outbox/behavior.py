@@ -13,27 +13,27 @@ _LONGEST_SECONDS = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """Switches of delivery; as they are by default, every event is sent once and in order."""
+    """Switches of delivery. By default, every event is sent once and in order."""
 
     duplicates: int = 0
     """How many more times each event is sent."""
     new_ids: bool = False
-    """Whether duplicates carry ids of their own."""
+    """Whether duplicates have their own IDs."""
     shuffle: bool = False
     """Whether delayed events are sent in random order."""
     hold: int = 0
-    """How many events are collected before they are sent; with `shuffle`, zero means: until a flush."""
+    """How many events are collected before they are sent. With `shuffle`, zero means until a flush."""
     seed: int | None = None
-    """What makes the random order the same every time."""
+    """Seed of the random order."""
     drop: int = 0
     """How many of the next events are never sent."""
     drop_types: tuple[str, ...] = ()
     """Events of these types are never sent, and do not count for `drop`."""
     delay_seconds: float = 0.0
     retry_scale: float = 1.0
-    """What the waits before retries are multiplied by."""
+    """Factor for the waits before retries."""
     in_order: bool = True
-    """Whether an event of a room waits until the room's earlier ones were delivered or failed."""
+    """Whether an event waits until earlier events of its room are delivered or failed."""
 
     @property
     def holds(self) -> bool:
@@ -41,12 +41,11 @@ class Behavior:
         return self.shuffle or self.hold > 0
 
     def as_json(self) -> JsonObject:
-        """The form in which the control API shows it."""
         return asdict(self)
 
 
 def read_behavior(body: JsonObject, default: Behavior) -> Behavior:
-    """The switches which a request to the control API sets; a switch it does not name is as in `default`."""
+    """The switches in a request to the control API; missing ones have the values of `default`."""
     unknown = body.keys() - _READERS.keys()
     if unknown:
         raise Problem(400, f"unknown field {min(unknown)}")

@@ -1,4 +1,4 @@
-"""Bringing a letter to its address, with the vendor's retries."""
+"""Sends letters, with the vendor's retries."""
 
 import asyncio
 import functools
@@ -11,11 +11,11 @@ import httpx
 from videobroker.sandbox.outbox.letters import Entry, Kind, LetterState
 
 ANSWER_SECONDS = 10.0
-"""How long a receiver may take."""
+"""Timeout for the response of a receiver."""
 
 
 async def deliver(entry: Entry, client: httpx.AsyncClient, scale: Callable[[], float]) -> None:
-    """Try until the receiver accepts or the retries are used up; `scale` stretches the waits between."""
+    """Send until the receiver accepts, or the retries are used up. `scale` is a factor for the waits."""
     await asyncio.sleep(max(0.0, entry.due - asyncio.get_running_loop().time()))
     if await _accepted(entry, client):
         return
@@ -28,7 +28,7 @@ async def deliver(entry: Entry, client: httpx.AsyncClient, scale: Callable[[], f
 
 @asynccontextmanager
 async def sender(given: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncClient]:
-    """The client to send with: the given one, or else one whose connections end with the `with`."""
+    """The given client, or a new one that is closed at the end."""
     if given is not None:
         yield given
         return
@@ -57,5 +57,5 @@ async def _accepted(entry: Entry, client: httpx.AsyncClient) -> bool:
 
 @functools.cache
 def _trust() -> ssl.SSLContext:
-    # Made once: it reads all certificates of the machine.
+    # Created once, because it reads all certificates of the machine.
     return ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""One event on its way to one address."""
+"""Events for one target, and their state of delivery."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from videobroker.sandbox.json_body import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What one attempt sends."""
+    """Headers and body of one attempt."""
 
     body: bytes
     headers: Mapping[str, str] = field(repr=False)
@@ -19,7 +19,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An event with its address, and its vendor's habits of delivery."""
+    """An event with its URL, and its vendor's rules of delivery."""
 
     id: str
     vendor: str
@@ -28,15 +28,15 @@ class Letter:
     """The room; at Agora, the name of the channel."""
     url: str
     waits: tuple[float, ...]
-    """The seconds before each retry, counted from the attempt before."""
+    """Seconds before each retry, measured from the previous attempt."""
     write: Callable[[str, bool], Sheet]
-    """Given the id and whether it is a replay, what to send. Called for every attempt."""
+    """Creates the request from the ID and whether it is a replay. Called for every attempt."""
     accepted: Callable[[httpx.Response], bool]
-    """Whether an answer ends the attempts."""
+    """Whether a response ends the attempts."""
 
 
 class LetterState(StrEnum):
-    """How far a letter has come."""
+    """State of delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -54,19 +54,19 @@ class Kind(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A letter in the outbox, and what has become of it."""
+    """A letter in the outbox, with its state."""
 
     letter: Letter
     kind: Kind = Kind.ORIGINAL
     state: LetterState = LetterState.PENDING
     attempts: int = 0
     last_status: int | None = None
-    """None when there was no answer."""
+    """None without a response."""
     due: float = 0.0
-    """When the first attempt may be made, by the clock of the event loop."""
+    """Earliest time of the first attempt, by the clock of the event loop."""
 
     def as_json(self) -> JsonObject:
-        """The form in which the control API shows it; headers may be secret, so they are not in it."""
+        """For the control API, without headers, which may be secret."""
         return {
             "id": self.letter.id,
             "vendor": self.letter.vendor,

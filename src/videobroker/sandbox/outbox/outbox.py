@@ -1,4 +1,4 @@
-"""The outbox: every event that was to be sent, and how it is sent."""
+"""The outbox: all events, and their delivery."""
 
 import asyncio
 import random
@@ -18,9 +18,9 @@ MAX_ENTRIES = 5_000
 
 
 class Outbox:
-    """Sends letters in the background, each room's in order, different rooms' at the same time.
+    """Sends letters in the background: in order for each room, concurrently for different rooms.
 
-    `client` is used for all of them if there is one; it stays open.
+    A given `client` is used for all of them, and is not closed.
     """
 
     def __init__(self, client: httpx.AsyncClient | None = None, retry_scale: float = 1.0) -> None:
@@ -35,12 +35,11 @@ class Outbox:
 
     @property
     def behavior(self) -> Behavior:
-        """The switches as they are now: `drop` tells how many are still to be dropped."""
+        """The current switches. `drop` is the number of events still to drop."""
         return self._behavior
 
     @property
     def default_behavior(self) -> Behavior:
-        """The default behavior."""
         return self._good
 
     def behave(self, behavior: Behavior) -> None:
@@ -50,7 +49,7 @@ class Outbox:
         self.release(in_random_order=False)
 
     def post(self, letter: Letter) -> None:
-        """Send an event, or do with it what the switches say."""
+        """Send an event according to the switches."""
         entry = self._noted(Entry(letter))
         if self._drops(letter):
             entry.state = LetterState.DROPPED
@@ -72,7 +71,7 @@ class Outbox:
         self._send(entries)
 
     def resend(self, letters: Iterable[Letter]) -> list[Entry]:
-        """Send letters again as replays, neither dropped nor duplicated nor delayed."""
+        """Send letters again as replays, without dropping, duplicating, or delaying them."""
         entries = [self._noted(Entry(letter, Kind.REPLAY)) for letter in letters]
         self._send(entries)
         return entries
@@ -83,11 +82,11 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many entries are collected and not on their way yet."""
+        """How many entries are collected and not sent yet."""
         return len(self._pending)
 
     async def settle(self, timeout: float) -> bool:
-        """Wait until nothing is on its way; False when that takes longer than `timeout` seconds."""
+        """Wait until nothing is being sent; False after `timeout` seconds."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while self._workers and (left := deadline - loop.time()) > 0:
@@ -95,7 +94,7 @@ class Outbox:
         return not self._workers
 
     async def clear(self) -> None:
-        """Stop sending, and forget everything that was or should have been sent."""
+        """Stop sending, and delete all entries."""
         await self._background.stop()
         for collection in (self._entries, self._pending, self._lines, self._workers):
             collection.clear()

@@ -1,4 +1,4 @@
-"""The vendor's REST API: every operation under `/v2` which wants a management token."""
+"""The vendor's REST API: every operation under `/v2` that requires a management token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

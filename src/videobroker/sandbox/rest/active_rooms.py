@@ -1,7 +1,7 @@
-"""Rooms with people in them: who is there, and sending them out.
+"""Active rooms: listing and removing peers.
 
-The vendor only promises that removal was submitted. Here it has happened when the answer arrives, so that
-tests need not wait for it.
+The vendor's response only confirms that a removal was submitted. Here the removal is complete before the response,
+so that tests do not have to wait for it.
 """
 
 from videobroker.sandbox import admission, events
@@ -14,7 +14,7 @@ from videobroker.sandbox.times import live
 
 
 def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """A room with its running session; 404 when it is idle."""
+    """A room with its running session. Raises `Problem` (404) if it is idle."""
     room = room_asked_for(state, ask)
     session = admission.running_session(state, room)
     return {
@@ -30,7 +30,7 @@ def get(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def list_peers(state: SandboxState, ask: Ask) -> JsonObject:
-    """The people in a room by peer id, all of them or those with a `user_id` or `role`."""
+    """The peers in a room by ID, optionally only those with a `user_id` or `role`."""
     session = admission.running_session(state, room_asked_for(state, ask))
     user_id, role = ask.query.get("user_id"), ask.query.get("role")
     return {
@@ -56,7 +56,7 @@ def end_room(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def remove_peers(state: SandboxState, ask: Ask) -> JsonObject:
-    """Send one person out by `peer_id`, or else all of a `role`."""
+    """Remove one peer by `peer_id`, or all with a `role`."""
     reason = optional_string(ask.body, "reason") or ""
     room = room_asked_for(state, ask)
     session = admission.running_session(state, room)
@@ -69,7 +69,7 @@ def remove_peers(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def addressed(session: Session, ask: Ask) -> tuple[Peer, ...] | None:
-    """Whom a request means by `peer_id`, or else by `role`; None when it names neither."""
+    """The peers that a request selects by `peer_id` or `role`; None without both."""
     peer_id, role = optional_string(ask.body, "peer_id"), optional_string(ask.body, "role")
     if peer_id:
         return (admission.present_peer(session, peer_id),)
@@ -77,7 +77,7 @@ def addressed(session: Session, ask: Ask) -> tuple[Peer, ...] | None:
 
 
 def peer_as_json(peer: Peer) -> JsonObject:
-    """A person in a room as the vendor shows them."""
+    """A peer in the vendor's format."""
     return {
         "id": peer.id,
         "name": peer.name,

@@ -1,4 +1,4 @@
-"""One authenticated request to the REST API, and what its query may say."""
+"""Authenticated requests to the REST API, and their query parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Ask:
     body: JsonObject
 
     def flag(self, name: str, default: bool | None = None) -> bool | None:
-        """A query parameter that is `true` or `false`; `default` when it is absent."""
+        """A Boolean query parameter; `default` if it is absent."""
         value = self.query.get(name)
         if value is None:
             return default
@@ -34,7 +34,7 @@ class Ask:
         return value == "true"
 
     def number(self, name: str, default: int) -> int:
-        """A query parameter that is a whole number; `default` when it is absent."""
+        """An integer query parameter; `default` if it is absent."""
         value = self.query.get(name)
         try:
             return default if value is None else int(value)
@@ -42,7 +42,7 @@ class Ask:
             _refuse_parameter(name)
 
     def moment(self, name: str) -> datetime | None:
-        """A query parameter that is a timestamp; None when it is absent."""
+        """A timestamp query parameter; None if it is absent."""
         value = self.query.get(name)
         try:
             moment = None if value is None else datetime.fromisoformat(value)
@@ -52,7 +52,7 @@ class Ask:
 
 
 def room_asked_for(state: SandboxState, ask: Ask) -> Room:
-    """The room whose id is in the path; one that does not exist, or belongs to others, is refused (404)."""
+    """The room with the ID in the path. Raises `Problem` (404) if the workspace has no such room."""
     room_id = ask.path["room_id"]
     if not is_object_id(room_id):
         raise Problem(404, f"invalid room id: {room_id}")

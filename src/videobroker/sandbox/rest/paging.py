@@ -1,4 +1,4 @@
-"""Lists in pieces: `limit` items at most, continued after the id of the last one."""
+"""Pagination: at most `limit` items, continued after the ID of the last one."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -28,20 +28,20 @@ def page(
     matches: Callable[[T], bool] = lambda _: True,
     default_limit: int = 10,
 ) -> JsonObject:
-    """One piece of `items`, which come in the order to show them.
+    """One page of the sorted `items`.
 
-    The item named by `start` may itself have stopped to match: the piece begins after its place in all items.
+    The item `start` may no longer match the filter: the page begins after its position among all items.
     """
     limit = min(max(ask.number("limit", default_limit), 10), 100)
     after_start = _after(list(items), ask.query.get("start"), identity)
     found = [item for item in after_start if matches(item)][:limit]
-    # The vendor's older pages write null for "nothing", and promise nothing for the newer ones.
+    # The vendor's older documentation has null for an empty list; the newer one does not describe it.
     data = [as_json(item) for item in found] or None
     return {"limit": limit, "data": data, "last": identity(found[-1]) if found else ""}
 
 
 def within(item: _Dated, ask: Ask) -> bool:
-    """Whether an item was created in the asked range; both ends belong to it."""
+    """Whether an item was created in the requested range, including both ends."""
     created = as_stored(item.created_at)
     after, before = ask.moment("after"), ask.moment("before")
     return (after is None or after <= created) and (before is None or created <= before)

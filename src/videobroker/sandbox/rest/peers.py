@@ -1,4 +1,4 @@
-"""One person in a room: shown, changed, spoken to."""
+"""A peer in a room: reading, changing, sending messages."""
 
 from dataclasses import replace
 
@@ -14,13 +14,13 @@ from videobroker.sandbox.state import SandboxState
 
 
 def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """A person who is in the room now. The sandbox has no tracks."""
+    """A peer who is in the room now. The sandbox has no tracks."""
     session = admission.running_session(state, room_asked_for(state, ask))
     return _with_tracks(admission.present_peer(session, ask.path["peer_id"]))
 
 
 def update(state: SandboxState, ask: Ask) -> JsonObject:
-    """Change the given ones of `name`, `role` and `metadata`. Another role takes effect at once."""
+    """Change `name`, `role`, or `metadata`. A new role takes effect at once."""
     name, role, metadata = (optional_string(ask.body, field) for field in ("name", "role", "metadata"))
     room = room_asked_for(state, ask)
     session = admission.running_session(state, room)
@@ -42,7 +42,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def send_message(state: SandboxState, ask: Ask) -> JsonObject:
-    """Send a message to one peer by `peer_id`, to all of a `role`, or to everyone."""
+    """Send a message to one peer by `peer_id`, to all peers with a `role`, or to everyone."""
     message = required_string(ask.body, "message")
     kind = optional_string(ask.body, "type") or ""
     session = admission.running_session(state, room_asked_for(state, ask))

@@ -1,4 +1,4 @@
-"""Room codes: made for all roles or one, found, switched on and off."""
+"""Room codes: creating, listing, enabling, and disabling."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +16,7 @@ MOST_CODES = 100
 
 
 def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
-    """One enabled code for each role. Repeating it returns the same; codes of deleted roles are disabled."""
+    """One enabled code for each role. Later requests return these codes again. Codes of deleted roles are disabled."""
     room = _open_room(state, ask)
     roles = state.template_of(room).roles
     codes = {role: _enabled_code(state, room, role) or _new_code(state, room, role) for role in roles}
@@ -31,7 +31,7 @@ def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def create_for_role(state: SandboxState, ask: Ask) -> JsonObject:
-    """One more code for a role, whether or not it has one already."""
+    """Another code for a role."""
     room = _open_room(state, ask)
     _refuse_unknown_role(state, room, ask.path["role"])
     code = _new_code(state, room, ask.path["role"])
@@ -40,7 +40,7 @@ def create_for_role(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def list_codes(state: SandboxState, ask: Ask) -> JsonObject:
-    """The codes of a room, oldest first, also disabled ones unless `enabled` says which."""
+    """The codes of a room, oldest first, including disabled ones unless `enabled` filters them."""
     room = _open_room(state, ask)
     role, enabled = ask.query.get("role"), ask.flag("enabled")
     if role is not None:
@@ -56,7 +56,7 @@ def list_codes(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def update(state: SandboxState, ask: Ask) -> JsonObject:
-    """Switch a code on or off. A code whose role is gone from the template stays off."""
+    """Enable or disable a code. The code of a role that the template no longer has stays disabled."""
     text, enabled = ask.body.get("code"), ask.body.get("enabled")
     if ask.body.keys() != {"code", "enabled"} or not isinstance(text, str) or not isinstance(enabled, bool):
         raise Problem(400, "Invalid body parameter")
@@ -72,7 +72,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def use_up_codes(state: SandboxState, room: Room, *, leave: int) -> int:
-    """Add disabled codes until the room can have only `leave` more; how many codes it has now."""
+    """Add disabled codes until the room can have only `leave` more. Returns the number of its codes."""
     missing = MOST_CODES - leave - len(state.codes_of(room))
     role = state.template_of(room).roles[0]
     for _ in range(missing):
@@ -81,7 +81,7 @@ def use_up_codes(state: SandboxState, room: Room, *, leave: int) -> int:
 
 
 def code_as_json(code: RoomCode) -> JsonObject:
-    """A room code as the vendor shows it."""
+    """A room code in the vendor's format."""
     return {
         "code": code.code,
         "room_id": code.room_id,

@@ -1,4 +1,4 @@
-"""What a request may say about a room, field by field."""
+"""Validation of the fields of a room."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS = 120, 43_200
 
 
 def creation_fields(body: JsonObject, workspace: Workspace) -> dict[str, Any]:
-    """The fields of a room which a creating request gives, checked. What it leaves out is left out."""
+    """The validated fields of a request to create a room, without absent ones."""
     if "template" in body:
         _refuse("Invalid body param: template. Use template_id")
     template_id = body.get("template_id")
@@ -29,12 +29,12 @@ def creation_fields(body: JsonObject, workspace: Workspace) -> dict[str, Any]:
 
 
 def update_fields(body: JsonObject) -> dict[str, Any]:
-    """The fields of a room which an updating request changes, checked. The template is not among them."""
+    """The validated fields of a request to update a room. The template cannot be changed."""
     return _given(body, _FIELDS | {"enabled": _flag})
 
 
 def check_size(size: int | None, *, large_room: bool) -> None:
-    """Refuse more people than a room of its kind holds."""
+    """Raise `Problem` if the size exceeds the limit for this kind of room."""
     if (size or 0) > _LARGEST:
         _refuse("Invalid body param: room size greater than 20000")
     if (size or 0) > _LARGEST_ORDINARY and not large_room:
@@ -42,7 +42,7 @@ def check_size(size: int | None, *, large_room: bool) -> None:
 
 
 def _given(body: JsonObject, readers: Mapping[str, Callable[[str, Any], Any]]) -> dict[str, Any]:
-    """Null is as good as absent, and so is an empty string where it would mean nothing."""
+    """The validated fields. Null counts as absent, and so does an empty string without a meaning."""
     return {
         field: read(field, body[field])
         for field, read in readers.items()

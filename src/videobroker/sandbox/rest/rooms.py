@@ -1,4 +1,4 @@
-"""Rooms: made or overwritten by name, found, changed, never deleted."""
+"""Rooms: creating or overwriting by name, reading, changing. Rooms are never deleted."""
 
 import uuid
 from dataclasses import replace
@@ -15,11 +15,11 @@ from videobroker.sandbox.times import stored
 
 
 def create(state: SandboxState, ask: Ask) -> JsonObject:
-    """Make a room. A name that a room has already overwrites that room with the fields given."""
+    """Create a room. If its name exists, overwrite that room with the given fields."""
     fields = creation_fields(ask.body, ask.workspace)
     existing = state.room_named(ask.workspace, fields["name"]) if "name" in fields else None
     if existing:
-        # Its name stays as it was first written; being disabled stays too: the vendor is silent about both.
+        # The room keeps the case of its name, and stays disabled. The vendor documents neither.
         del fields["name"]
         return _changed(state, existing, fields)
     now = state.now()
@@ -59,12 +59,11 @@ def list_rooms(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """One room."""
     return room_as_json(state, room_asked_for(state, ask))
 
 
 def update(state: SandboxState, ask: Ask) -> JsonObject:
-    """Change the given fields of a room. With the name of another room, that other room is the answer."""
+    """Change the given fields of a room. With the name of another room, returns that other room."""
     room = room_asked_for(state, ask)
     fields = update_fields(ask.body)
     namesake = state.room_named(ask.workspace, fields.get("name", room.name))
@@ -74,7 +73,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def room_as_json(state: SandboxState, room: Room) -> JsonObject:
-    """A room as the vendor shows it; fields that were never set are absent."""
+    """A room in the vendor's format, without fields that were never set."""
     workspace = state.workspace_of(room)
     optional = {
         "large_room": room.large_room,

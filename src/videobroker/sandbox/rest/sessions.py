@@ -1,4 +1,4 @@
-"""Sessions, running and past, with all their peers."""
+"""Running and past sessions, with all their peers."""
 
 from videobroker.sandbox.calls import Peer, Session
 from videobroker.sandbox.json_body import JsonObject
@@ -12,7 +12,7 @@ from videobroker.sandbox.times import stored
 def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
     """Sessions, newest first. Without `active`, only running ones."""
     active, room_id = ask.flag("active", default=True), ask.query.get("room_id")
-    # `start` may be a session of another room: its place is among all sessions.
+    # `start` may be a session of another room: its position is among all sessions.
     searched = None if ask.query.get("start") else room_id
     return page(
         newest_first(state.sessions_of(ask.workspace, room_id=searched), _id),
@@ -26,7 +26,7 @@ def list_sessions(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def get(state: SandboxState, ask: Ask) -> JsonObject:
-    """One session; 404 when it does not exist or belongs to others."""
+    """One session. Raises `Problem` (404) if the workspace has no such session."""
     session = state.session(ask.path["session_id"])
     room = state.room(session.room_id) if session else None
     if session is None or room is None or room.access_key != ask.workspace.access_key:
@@ -35,7 +35,7 @@ def get(state: SandboxState, ask: Ask) -> JsonObject:
 
 
 def session_as_json(session: Session, ask: Ask) -> JsonObject:
-    """A session as the vendor shows it, with those who left."""
+    """A session in the vendor's format, including peers who left."""
     return {
         "id": session.id,
         "room_id": session.room_id,

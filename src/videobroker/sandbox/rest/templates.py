@@ -1,4 +1,4 @@
-"""Templates and their roles. Unlike everywhere else, their fields are in camelCase."""
+"""Templates and their roles. Only their fields are in camelCase."""
 
 from videobroker.sandbox.config import Template, Workspace
 from videobroker.sandbox.json_body import JsonObject
@@ -23,12 +23,10 @@ def list_templates(_: SandboxState, ask: Ask) -> JsonObject:
 
 
 def get(_: SandboxState, ask: Ask) -> JsonObject:
-    """One template."""
     return template_as_json(_template(ask), ask.workspace)
 
 
 def get_role(_: SandboxState, ask: Ask) -> JsonObject:
-    """One role of a template."""
     template, role = _template(ask), ask.path["role"]
     if role not in template.all_roles:
         raise Problem(404, "Role not found")
@@ -36,7 +34,7 @@ def get_role(_: SandboxState, ask: Ask) -> JsonObject:
 
 
 def template_as_json(template: Template, workspace: Workspace) -> JsonObject:
-    """A template as the vendor shows it: its subdomain is not among the fields."""
+    """A template in the vendor's format, which does not include the subdomain."""
     return {
         "id": template.id,
         "_id": template.id,
