@@ -72,7 +72,7 @@ def join(
         joined_at=state.now(),
     )
     try:
-        _refuse_crowds(state, admission.room, peer)
+        _require_capacity(state, admission.room, peer)
     except NotLetIn as refusal:
         state.tell(events.join_failed(admission.room, peer, refusal.cause))
         raise
@@ -108,8 +108,8 @@ def leave(
     """Remove `peers` from a session; the last one closes it. With `recording_error`, recordings fail."""
     after = session.left_by(peers, state.now())
     state.keep(after)
-    _tell_departures(state, room, session, after, reason=reason, message=message)
-    _tell_recordings(state, room, session, after, reason=events.CLIENT_REQUEST, error=recording_error)
+    _send_departures(state, room, session, after, reason=reason, message=message)
+    _send_recording_events(state, room, session, after, reason=events.CLIENT_REQUEST, error=recording_error)
     return after
 
 
@@ -123,8 +123,8 @@ def end(
     state.keep(after, *changed)
     state.tell(events.room_ended(room, session, now, lock=lock, reason=reason, by=by))
     # The vendor documents no leave reason for peers of an ended room; it only says that they are kicked.
-    _tell_departures(state, room, session, after, reason=events.KICKED, message=reason)
-    _tell_recordings(state, room, session, after, reason=events.ROOM_ENDED)
+    _send_departures(state, room, session, after, reason=events.KICKED, message=reason)
+    _send_recording_events(state, room, session, after, reason=events.ROOM_ENDED)
     return after
 
 
@@ -162,7 +162,7 @@ def role_is_full(state: SandboxState, room: Room, role: str) -> bool:
     return limit != 0 and in_role >= max(limit, 0)
 
 
-def _refuse_crowds(state: SandboxState, room: Room, peer: Peer) -> None:
+def _require_capacity(state: SandboxState, room: Room, peer: Peer) -> None:
     running = state.active_session(room)
     if room.size and running and len(running.present) >= room.size:
         raise NotLetIn(403, "room limit reached", cause="room limit reached")
@@ -173,7 +173,7 @@ def _refuse_crowds(state: SandboxState, room: Room, peer: Peer) -> None:
         raise NotLetIn(400, "Peer already joined", cause="duplicate peer id")
 
 
-def _tell_departures(
+def _send_departures(
     state: SandboxState, room: Room, before: Session, after: Session, *, reason: str, message: str
 ) -> None:
     for was, peer in zip(before.peers, after.peers, strict=True):
@@ -183,7 +183,7 @@ def _tell_departures(
         state.tell(events.session_closed(room, after))
 
 
-def _tell_recordings(
+def _send_recording_events(
     state: SandboxState, room: Room, before: Session, after: Session, *, reason: str, error: str | None = None
 ) -> None:
     for was, bot in zip(before.peers, after.peers, strict=True):

@@ -66,11 +66,11 @@ class Operation(Route):
     async def _answer(self, faults: tuple[Fault, ...], scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer()
         for fault in (fault for fault in faults if not fault.lets_work_happen):
-            if await _happen(fault, answer, scope, receive, send):
+            if await _apply_fault(fault, answer, scope, receive, send):
                 return
         await super().handle(scope, receive, answer.send)
         for fault in (fault for fault in faults if fault.lets_work_happen):
-            if await _happen(fault, answer, scope, receive, send):
+            if await _apply_fault(fault, answer, scope, receive, send):
                 return
         await answer.pass_on(send)
 
@@ -105,7 +105,7 @@ _PREFLIGHT = {
 }
 
 
-async def _happen(fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> bool:
+async def _apply_fault(fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send) -> bool:
     """Apply a fault. True if it has sent or dropped the response."""
     match fault.kind:
         case FaultKind.LATENCY:

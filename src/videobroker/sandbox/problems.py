@@ -28,7 +28,7 @@ def answer_problems(app: FastAPI) -> None:
     """Format every error of `app` like the vendor, including unknown routes and internal errors."""
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(Exception, _internal_error)
 
 
 async def _refused(_: Request, problem: Exception) -> Response:
@@ -41,5 +41,5 @@ async def _not_routed(_: Request, error: Exception) -> Response:
     return Problem(error.status_code, HTTPStatus(error.status_code).phrase).as_response()
 
 
-async def _broken(_: Request, __: Exception) -> Response:
+async def _internal_error(_: Request, __: Exception) -> Response:
     return Problem(500, "internal server error").as_response()

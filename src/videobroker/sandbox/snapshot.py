@@ -77,24 +77,24 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         )
     newer = document["format"] == FORMAT
     return Snapshot(
-        rooms=_all(document["rooms"], _room),
-        codes=_all(document["codes"], lambda row: _revived(RoomCode, row)),
-        sessions=_all(document["sessions"], _session),
+        rooms=_decode_all(document["rooms"], _room),
+        codes=_decode_all(document["codes"], lambda row: _decode(RoomCode, row)),
+        sessions=_decode_all(document["sessions"], _session),
         targets=_targets(document["targets"]) if newer else None,
         agora=_agora(document["agora"]) if newer else AgoraSnapshot(),
     )
 
 
-def _all(rows: Iterable[dict[str, Any]], revive: Callable[[dict[str, Any]], V]) -> tuple[V, ...]:
+def _decode_all(rows: Iterable[dict[str, Any]], revive: Callable[[dict[str, Any]], V]) -> tuple[V, ...]:
     return tuple(revive(row) for row in rows)
 
 
 def _room(row: dict[str, Any]) -> Room:
-    return _revived(Room, row | {"polls": tuple(row["polls"])})
+    return _decode(Room, row | {"polls": tuple(row["polls"])})
 
 
 def _session(row: dict[str, Any]) -> Session:
-    peers = _all(row["peers"], lambda peer: _revived(Peer, peer))
+    peers = _decode_all(row["peers"], lambda peer: _decode(Peer, peer))
     return Session(**_moments(row) | {"peers": peers})
 
 
@@ -103,24 +103,26 @@ def _targets(row: dict[str, Any] | None) -> Targets | None:
         return None
     webhook, notifications = row["webhook"], row["notifications"]
     return Targets(
-        webhook=webhook and _revived(WebhookTarget, webhook),
-        notifications=notifications and _revived(NotificationTarget, notifications),
+        webhook=webhook and _decode(WebhookTarget, webhook),
+        notifications=notifications and _decode(NotificationTarget, notifications),
     )
 
 
 def _agora(row: dict[str, Any]) -> AgoraSnapshot:
     return AgoraSnapshot(
-        channels=_all(row["channels"], _channel),
-        rules=_all(row["rules"], lambda rule: _revived(KickingRule, rule | {"privileges": tuple(rule["privileges"])})),
+        channels=_decode_all(row["channels"], _channel),
+        rules=_decode_all(
+            row["rules"], lambda rule: _decode(KickingRule, rule | {"privileges": tuple(rule["privileges"])})
+        ),
     )
 
 
 def _channel(row: dict[str, Any]) -> Channel:
-    users = _all(row["users"], lambda user: _revived(AgoraUser, user | {"role": UserRole(user["role"])}))
+    users = _decode_all(row["users"], lambda user: _decode(AgoraUser, user | {"role": UserRole(user["role"])}))
     return Channel(name=row["name"], profile=Profile(row["profile"]), users=users)
 
 
-def _revived(kind: type[T], row: dict[str, Any]) -> T:
+def _decode(kind: type[T], row: dict[str, Any]) -> T:
     absent = {each.name for each in fields(kind)} - row.keys()
     if absent:
         raise ValueError(f"a {kind.__name__} lacks {', '.join(sorted(absent))}")

@@ -46,7 +46,7 @@ class SandboxState:
             self._remember(thing)
         self._chosen_targets = before.targets
         self.agora = AgoraMemory(before.agora, self._write)
-        self._refuse_orphans()
+        self._require_known_references()
 
     def keep(self, *things: Room | RoomCode | Session) -> None:
         """Store new objects, and new versions of existing ones, atomically."""
@@ -154,7 +154,7 @@ class SandboxState:
             agora=self.agora.snapshot(),
         )
 
-    def _refuse_orphans(self) -> None:
+    def _require_known_references(self) -> None:
         try:
             for room in self._rooms.values():
                 self.template_of(room)

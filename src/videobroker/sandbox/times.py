@@ -12,19 +12,19 @@ def utc_now() -> datetime:
 
 def stored(moment: datetime) -> str:
     """Format of stored objects: milliseconds, without trailing zeros."""
-    return _written(moment, f"{moment.microsecond // 1000:03d}")
+    return _format(moment, f"{moment.microsecond // 1000:03d}")
 
 
 def live(moment: datetime) -> str:
     """Format of running calls: nanoseconds, without trailing zeros."""
     # Python has no nanoseconds. The digits are derived from the time, so that readers have to parse them.
     nanoseconds = moment.microsecond * 37 % 1000
-    return _written(moment, f"{moment.microsecond:06d}{nanoseconds:03d}")
+    return _format(moment, f"{moment.microsecond:06d}{nanoseconds:03d}")
 
 
 def whole_seconds(moment: datetime) -> str:
     """Format without a fraction, as in the envelope of webhooks."""
-    return _written(moment, "")
+    return _format(moment, "")
 
 
 def as_stored(moment: datetime) -> datetime:
@@ -32,7 +32,7 @@ def as_stored(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _written(moment: datetime, fraction: str) -> str:
+def _format(moment: datetime, fraction: str) -> str:
     digits = fraction.rstrip("0")
     whole = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{whole}.{digits}Z" if digits else f"{whole}Z"

@@ -32,13 +32,13 @@ class AppClaims:
 
 def believe_management_token(authorization: str | None, config: SandboxConfig, now: datetime) -> Workspace:
     """The workspace of a management token. Raises `TokenRejected`."""
-    workspace, _ = _believe(authorization, "management", config, now)
+    workspace, _ = _verify_token(authorization, "management", config, now)
     return workspace
 
 
 def believe_app_token(authorization: str | None, config: SandboxConfig, now: datetime) -> AppClaims:
     """The claims of an app token. Raises `TokenRejected`."""
-    workspace, claims = _believe(authorization, "app", config, now)
+    workspace, claims = _verify_token(authorization, "app", config, now)
     return AppClaims(
         workspace=workspace,
         room_id=str(claims.get("room_id", "")),
@@ -66,7 +66,7 @@ def new_app_token(workspace: Workspace, *, room_id: str, role: str, user_id: str
     return jwt.encode(claims, workspace.secret, algorithm="HS256")
 
 
-def _believe(
+def _verify_token(
     authorization: str | None, kind: str, config: SandboxConfig, now: datetime
 ) -> tuple[Workspace, dict[str, Any]]:
     token = _bearer(authorization)

@@ -46,16 +46,16 @@ def channel_destroyed(channel: Channel, now: datetime, last: AgoraUser) -> Notic
 
 
 def joined(channel: Channel, user: AgoraUser, sequence: int) -> Notice:
-    return Notice(_coming(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
+    return Notice(_join_event_type(channel, user), channel.name, _user(channel, user, sequence, user.joined_at))
 
 
 def left(channel: Channel, user: AgoraUser, sequence: int, now: datetime, reason: int) -> Notice:
     """A user left or was removed."""
     stay = {"reason": reason, "duration": int((now - user.joined_at).total_seconds())}
-    return Notice(_coming(channel, user) + 1, channel.name, _user(channel, user, sequence, now) | stay)
+    return Notice(_join_event_type(channel, user) + 1, channel.name, _user(channel, user, sequence, now) | stay)
 
 
-def _coming(channel: Channel, user: AgoraUser) -> int:
+def _join_event_type(channel: Channel, user: AgoraUser) -> int:
     """The type of the join event; the type of the leave event is one greater."""
     if channel.profile is Profile.COMMUNICATION:
         return 107

@@ -34,7 +34,7 @@ def enter(state: SandboxState, channel_name: str, user: AgoraUser) -> Channel:
         state.agora.tell(notices.channel_created(channel, state.now()))
     if (other := channel.user(user.uid)) is not None:
         channel = channel.without(other)
-        _tell_left(state, channel, other, LeaveReason.OTHER_DEVICE)
+        _send_left(state, channel, other, LeaveReason.OTHER_DEVICE)
     channel = channel.with_user(user)
     state.agora.keep(channel)
     state.agora.tell(notices.joined(channel, user, state.agora.next_sequence(state.now())))
@@ -45,7 +45,7 @@ def leave(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -
     """Remove a user from a channel; the last one destroys it."""
     channel = channel.without(user)
     state.agora.keep(channel)
-    _tell_left(state, channel, user, reason)
+    _send_left(state, channel, user, reason)
     if not channel.users:
         state.agora.tell(notices.channel_destroyed(channel, state.now(), user))
     return channel
@@ -60,6 +60,6 @@ def remove(state: SandboxState, rule: KickingRule) -> None:
                 left = leave(state, left, user, LeaveReason.REMOVED)
 
 
-def _tell_left(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -> None:
+def _send_left(state: SandboxState, channel: Channel, user: AgoraUser, reason: int) -> None:
     sequence = state.agora.next_sequence(state.now())
     state.agora.tell(notices.left(channel, user, sequence, state.now(), reason))

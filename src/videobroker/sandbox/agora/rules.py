@@ -28,7 +28,7 @@ def create(state: SandboxState, ask: AgoraAsk) -> JsonObject:
         privileges=_privileges(ask.body),
         created_at=now,
         updated_at=now,
-        ends_at=now + _life(ask.body),
+        ends_at=now + _duration_of(ask.body),
     )
     state.agora.keep_rule(rule)
     people.remove(state, rule)
@@ -44,9 +44,9 @@ def list_rules(state: SandboxState, ask: AgoraAsk) -> JsonObject:
 def update(state: SandboxState, ask: AgoraAsk) -> JsonObject:
     """Change the expiry of a rule, measured from now."""
     now = state.now()
-    rule = replace(_rule(state, ask), ends_at=now + _life(ask.body), updated_at=now)
+    rule = replace(_rule(state, ask), ends_at=now + _duration_of(ask.body), updated_at=now)
     state.agora.keep_rule(rule)
-    return {"status": "success", "result": {"id": rule.id, "ts": _written(rule.ends_at)}}
+    return {"status": "success", "result": {"id": rule.id, "ts": _format_time(rule.ends_at)}}
 
 
 def delete(state: SandboxState, ask: AgoraAsk) -> JsonObject:
@@ -70,7 +70,7 @@ def _filters(body: JsonObject) -> dict[str, Any]:
     given = {name: body[name] for name in ("cname", "uid", "ip") if body.get(name) not in (None, "")}
     if frozenset(given) not in _FILTERS:
         raise AgoraProblem(400, "name ip, cname, uid, or cname and uid")
-    if "uid" in given and not (_whole(given["uid"]) and 1 <= given["uid"] <= _HIGHEST_UID):
+    if "uid" in given and not (_is_integer(given["uid"]) and 1 <= given["uid"] <= _HIGHEST_UID):
         raise AgoraProblem(400, f"uid must be a number from 1 to {_HIGHEST_UID}")
     if not all(isinstance(given.get(name, ""), str) for name in ("cname", "ip")):
         raise AgoraProblem(400, "cname and ip must be strings")
@@ -84,7 +84,7 @@ def _privileges(body: JsonObject) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _life(body: JsonObject) -> timedelta:
+def _duration_of(body: JsonObject) -> timedelta:
     # Seconds take precedence over minutes. Values out of range are clamped. Zero is no duration.
     for field, unit, low, high in (("time_in_seconds", 1, 10, 86_430), ("time", 60, 1, 1_440)):
         value = body.get(field)
@@ -104,17 +104,17 @@ def _as_json(rule: KickingRule, appid: str) -> JsonObject:
         "opid": rule.opid,
         "cname": rule.cname,
         "ip": rule.ip,
-        "ts": _written(rule.ends_at),
+        "ts": _format_time(rule.ends_at),
         "privileges": list(rule.privileges),
-        "createAt": _written(rule.created_at),
-        "updateAt": _written(rule.updated_at),
+        "createAt": _format_time(rule.created_at),
+        "updateAt": _format_time(rule.updated_at),
     }
 
 
-def _written(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     milliseconds = moment.microsecond // 1000
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
-def _whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)

@@ -89,12 +89,12 @@ def read_token(text: str) -> AgoraToken:
     if len(text) > _LONGEST_TEXT or not text.startswith(VERSION):
         raise TokenRefused("this is no 007 token")
     try:
-        return _parsed(_inflated(base64.b64decode(text[len(VERSION) :], validate=True)))
+        return _parse(_decompress(base64.b64decode(text[len(VERSION) :], validate=True)))
     except (binascii.Error, zlib.error, struct.error, ValueError) as error:
         raise TokenRefused("the token is malformed") from error
 
 
-def _inflated(data: bytes) -> bytes:
+def _decompress(data: bytes) -> bytes:
     stream = zlib.decompressobj()
     content = stream.decompress(data, _LONGEST_CONTENT)
     if not stream.eof or stream.unused_data:
@@ -127,7 +127,7 @@ class _Reader:
         return taken
 
 
-def _parsed(content: bytes) -> AgoraToken:
+def _parse(content: bytes) -> AgoraToken:
     reader = _Reader(content)
     signature = reader.data()
     body = reader.rest

@@ -43,7 +43,7 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
     async def leave(request: Request) -> Response:
         room = room_in_path(state, request)
         session, peer = _present(state, room, request.path_params["peer_id"])
-        return _left(admission.leave(state, room, session, (peer,), reason=events.CLIENT_REQUEST))
+        return _left_response(admission.leave(state, room, session, (peer,), reason=events.CLIENT_REQUEST))
 
     async def drop(request: Request) -> Response:
         room, body = room_in_path(state, request), await read_optional_object(request)
@@ -51,16 +51,16 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
         reason = optional_string(body, "reason") or events.SOCKET_CLOSED
         seconds = optional_seconds(body, "after_seconds", 0)
         if not seconds:
-            return _left(admission.leave(state, room, session, (peer,), reason=reason))
+            return _left_response(admission.leave(state, room, session, (peer,), reason=reason))
         background.start(_leave_at(state, room, peer, state.now() + timedelta(seconds=seconds), reason))
-        return _left(session)
+        return _left_response(session)
 
     async def start_recorder(request: Request) -> Response:
         room = room_in_path(state, request)
         if _recorder(state, room) is not None:
             raise Problem(409, "beam already started")
         bot = Peer(str(uuid.uuid4()), "recorder", RECORDER_ROLE, user_id="", metadata="", joined_at=state.now())
-        return JSONResponse(_entered(admission.enter(state, room, bot)))
+        return JSONResponse(_joined_as_json(admission.enter(state, room, bot)))
 
     async def stop_recorder(request: Request) -> Response:
         room = room_in_path(state, request)
@@ -71,7 +71,9 @@ def people_routes(state: SandboxState, background: Background) -> list[Route]:
         error = request.query_params.get("error_type")
         if error is not None and error not in RECORDING_ERRORS:
             raise Problem(400, f"error_type must be one of {', '.join(RECORDING_ERRORS)}")
-        return _left(admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST, recording_error=error))
+        return _left_response(
+            admission.leave(state, room, session, (bot,), reason=events.CLIENT_REQUEST, recording_error=error)
+        )
 
     async def messages(request: Request) -> Response:
         room = room_in_path(state, request)
@@ -99,10 +101,10 @@ def _joined(state: SandboxState, room: Room, body: JsonObject) -> JsonObject:
         peer_id=optional_string(body, "peer_id"),
         metadata=optional_string(body, "metadata") or "",
     )
-    return _entered(joined)
+    return _joined_as_json(joined)
 
 
-def _entered(joined: admission.Joined) -> JsonObject:
+def _joined_as_json(joined: admission.Joined) -> JsonObject:
     return {
         "peer": peer_as_json(joined.peer),
         "session_id": joined.session.id,
@@ -110,7 +112,7 @@ def _entered(joined: admission.Joined) -> JsonObject:
     }
 
 
-def _left(session: Session) -> Response:
+def _left_response(session: Session) -> Response:
     return JSONResponse({"session_id": session.id, "active": session.active})
 
 

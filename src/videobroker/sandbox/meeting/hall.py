@@ -43,7 +43,7 @@ class Hall:
     def take(self, seat: Seat) -> None:
         """Add a seat; one with the same ID in this place is removed."""
         if (other := self._seats.pop(_key(seat), None)) is not None:
-            self._part(other, "replaced")
+            self._remove_seat(other, "replaced")
         self._seats[_key(seat)] = seat
 
     def give_up(self, seat: Seat) -> None:
@@ -92,11 +92,11 @@ class Hall:
     def shows(self, seat: Seat, media: Media) -> None:
         """A person changes their media."""
         seat.media = media
-        self._changed(seat.place, seat.person_id)
+        self._announce_change(seat.place, seat.person_id)
 
     def chat(self, seat: Seat, text: str) -> None:
         """A person sends a chat message to everyone, including themselves."""
-        for each in self._in(seat.place):
+        for each in self._seats_in(seat.place):
             each.tell({"type": "chat", "from": seat.person_id, "name": seat.name, "text": text})
 
     def pass_on(self, seat: Seat, to: str, data: JsonObject) -> None:
@@ -112,16 +112,16 @@ class Hall:
         place, person_id = MeetingRoom(self._state, event.room.id), str(event.data.get("peer_id", ""))
         match event.type:
             case "peer.join.success":
-                self._came(place, person_id)
+                self._announce_join(place, person_id)
             case "peer.leave.success":
                 cause = _ROOM_CAUSES.get(event.data["reason"], LOST)
-                self._went(place, person_id, cause, event.data["message"])
+                self._announce_leave(place, person_id, cause, event.data["message"])
             case "role.change.success":
                 self._role_changed(place, person_id)
             case "room.end.success":
-                for seat in self._in(place):
+                for seat in self._seats_in(place):
                     self.give_up(seat)
-                    self._part(seat, "ended", event.data["reason"])
+                    self._remove_seat(seat, "ended", event.data["reason"])
 
     def noticed(self, notice: Notice) -> None:
         """Handle an event of an Agora channel."""
@@ -129,43 +129,43 @@ class Hall:
             return
         place, person_id = MeetingChannel(self._state, notice.channel), str(notice.payload["uid"])
         if notice.event_type in LEFT:
-            self._went(place, person_id, _CHANNEL_CAUSES.get(notice.payload["reason"], LOST))
+            self._announce_leave(place, person_id, _CHANNEL_CAUSES.get(notice.payload["reason"], LOST))
         else:
-            self._came(place, person_id)
+            self._announce_join(place, person_id)
 
     def on_message(self, sent: SentMessage) -> None:
         """The REST API sends a message to a room. The vendor's pages show it when its type is `chat`."""
-        for seat in self._in(MeetingRoom(self._state, sent.room_id)):
+        for seat in self._seats_in(MeetingRoom(self._state, sent.room_id)):
             if sent.type == "chat" and seat.person_id in sent.recipients:
                 seat.tell({"type": "chat", "from": "", "name": "", "text": sent.message})
 
-    def _came(self, place: Place, person_id: str) -> None:
-        self._tell_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
+    def _announce_join(self, place: Place, person_id: str) -> None:
+        self._notify_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
         person = self._person(place, person_id)
         if person is not None:
-            self._tell_others(place, person_id, {"type": "came", "person": self._card(place, person)})
+            self._notify_others(place, person_id, {"type": "came", "person": self._card(place, person)})
 
-    def _went(self, place: Place, person_id: str, cause: str, message: str = "") -> None:
+    def _announce_leave(self, place: Place, person_id: str, cause: str, message: str = "") -> None:
         seat = self._seats.get((place.key, person_id))
         # A seat that has not entered yet belongs to the next stay of this user, not to the one that has ended.
         if seat is not None and seat.entered:
             self.give_up(seat)
-            self._part(seat, cause, message)
-        self._tell_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
-        self._tell_others(place, person_id, {"type": "went", "id": person_id, "cause": cause})
+            self._remove_seat(seat, cause, message)
+        self._notify_others(place, person_id, {"type": "recorded", "recorded": place.recorded()})
+        self._notify_others(place, person_id, {"type": "went", "id": person_id, "cause": cause})
 
     def _role_changed(self, place: Place, person_id: str) -> None:
         seat, person = self._seats.get((place.key, person_id)), self._person(place, person_id)
         if seat is not None and person is not None:
             seat.tell({"type": "may", "may": asdict(place.powers(person)), "role": person.role})
-        self._changed(place, person_id)
+        self._announce_change(place, person_id)
 
-    def _changed(self, place: Place, person_id: str) -> None:
+    def _announce_change(self, place: Place, person_id: str) -> None:
         person = self._person(place, person_id)
         if person is not None:
-            self._tell_others(place, person_id, {"type": "changed", "person": self._card(place, person)})
+            self._notify_others(place, person_id, {"type": "changed", "person": self._card(place, person)})
 
-    def _part(self, seat: Seat, cause: str, message: str = "") -> None:
+    def _remove_seat(self, seat: Seat, cause: str, message: str = "") -> None:
         out = {"type": "out", "cause": cause, "message": message}
         seat.tell(out)
         # A person whose connection was lost may reconnect; a person who was removed must be notified.
@@ -174,12 +174,12 @@ class Hall:
             while len(self._farewells) > MAX_FAREWELLS:
                 self._farewells.popitem(last=False)
 
-    def _tell_others(self, place: Place, person_id: str, message: JsonObject) -> None:
-        for seat in self._in(place):
+    def _notify_others(self, place: Place, person_id: str, message: JsonObject) -> None:
+        for seat in self._seats_in(place):
             if seat.person_id != person_id:
                 seat.tell(message)
 
-    def _in(self, place: Place) -> tuple[Seat, ...]:
+    def _seats_in(self, place: Place) -> tuple[Seat, ...]:
         return tuple(seat for (key, _), seat in self._seats.items() if key == place.key and seat.entered)
 
     def _card(self, place: Place, person: Person) -> JsonObject:

@@ -134,12 +134,12 @@ async def _read(websocket: WebSocket, hall: Hall, seat: Seat) -> int:
         if message["type"] == "websocket.disconnect":
             return int(message.get("code") or 1005)
         try:
-            _do(hall, seat, _object(message.get("text") or ""))
+            _handle(hall, seat, _object(message.get("text") or ""))
         except Problem as problem:
             seat.tell({"type": "problem", "message": problem.message})
 
 
-def _do(hall: Hall, seat: Seat, message: JsonObject) -> None:
+def _handle(hall: Hall, seat: Seat, message: JsonObject) -> None:
     if not hall.holds(seat):
         return
     match message.get("type"):

@@ -7,7 +7,7 @@ from typing import Any
 from videobroker.sandbox.json_body import JsonObject
 from videobroker.sandbox.problems import Problem
 
-_MOST = 10_000
+_MAX_EVENTS = 10_000
 _LONGEST_SECONDS = 3_600
 
 
@@ -54,8 +54,8 @@ def read_behavior(body: JsonObject, default: Behavior) -> Behavior:
 
 
 def _count(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
-        raise Problem(400, f"{name} must be a whole number from 0 to {_MOST}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_EVENTS:
+        raise Problem(400, f"{name} must be a whole number from 0 to {_MAX_EVENTS}")
     return value
 
 

@@ -32,7 +32,7 @@ async def sender(given: httpx.AsyncClient | None) -> AsyncIterator[httpx.AsyncCl
     if given is not None:
         yield given
         return
-    async with httpx.AsyncClient(verify=_trust(), trust_env=False) as client:
+    async with httpx.AsyncClient(verify=_ssl_context(), trust_env=False) as client:
         yield client
 
 
@@ -56,6 +56,6 @@ async def _accepted(entry: Entry, client: httpx.AsyncClient) -> bool:
 
 
 @functools.cache
-def _trust() -> ssl.SSLContext:
+def _ssl_context() -> ssl.SSLContext:
     # Created once, because it reads all certificates of the machine.
     return ssl.create_default_context()

@@ -50,7 +50,7 @@ class Outbox:
 
     def post(self, letter: Letter) -> None:
         """Send an event according to the switches."""
-        entry = self._noted(Entry(letter))
+        entry = self._add_entry(Entry(letter))
         if self._drops(letter):
             entry.state = LetterState.DROPPED
             return
@@ -72,7 +72,7 @@ class Outbox:
 
     def resend(self, letters: Iterable[Letter]) -> list[Entry]:
         """Send letters again as replays, without dropping, duplicating, or delaying them."""
-        entries = [self._noted(Entry(letter, Kind.REPLAY)) for letter in letters]
+        entries = [self._add_entry(Entry(letter, Kind.REPLAY)) for letter in letters]
         self._send(entries)
         return entries
 
@@ -99,13 +99,13 @@ class Outbox:
         for collection in (self._entries, self._pending, self._lines, self._workers):
             collection.clear()
 
-    def _noted(self, entry: Entry) -> Entry:
+    def _add_entry(self, entry: Entry) -> Entry:
         self._entries.append(entry)
         return entry
 
     def _duplicate(self, letter: Letter) -> Entry:
         copy = replace(letter, id=str(uuid.uuid4())) if self._behavior.new_ids else letter
-        return self._noted(Entry(copy, Kind.DUPLICATE))
+        return self._add_entry(Entry(copy, Kind.DUPLICATE))
 
     def _drops(self, letter: Letter) -> bool:
         if letter.type in self._behavior.drop_types:

@@ -22,11 +22,11 @@ def create_for_all_roles(state: SandboxState, ask: Ask) -> JsonObject:
     codes = {role: _enabled_code(state, room, role) or _new_code(state, room, role) for role in roles}
     new = [code for code in codes.values() if state.code(code.code) is None]
     orphaned = [
-        _switched(state, code, enabled=False)
+        _with_enabled(state, code, enabled=False)
         for code in state.codes_of(room)
         if code.enabled and code.role not in roles
     ]
-    _keep(state, room, new, orphaned)
+    _store_codes(state, room, new, orphaned)
     return {"data": [code_as_json(code) for code in codes.values()]}
 
 
@@ -35,7 +35,7 @@ def create_for_role(state: SandboxState, ask: Ask) -> JsonObject:
     room = _open_room(state, ask)
     _refuse_unknown_role(state, room, ask.path["role"])
     code = _new_code(state, room, ask.path["role"])
-    _keep(state, room, [code])
+    _store_codes(state, room, [code])
     return code_as_json(code)
 
 
@@ -66,7 +66,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
         raise Problem(404, "Code not found")
     if enabled and code.role not in state.template_of(room).roles:
         raise Problem(403, "Code cannot be enabled")
-    switched = _switched(state, code, enabled=enabled)
+    switched = _with_enabled(state, code, enabled=enabled)
     state.keep(switched)
     return code_as_json(switched)
 
@@ -76,7 +76,7 @@ def use_up_codes(state: SandboxState, room: Room, *, leave: int) -> int:
     missing = MOST_CODES - leave - len(state.codes_of(room))
     role = state.template_of(room).roles[0]
     for _ in range(missing):
-        state.keep(_switched(state, _new_code(state, room, role), enabled=False))
+        state.keep(_with_enabled(state, _new_code(state, room, role), enabled=False))
     return len(state.codes_of(room))
 
 
@@ -116,11 +116,11 @@ def _new_code(state: SandboxState, room: Room, role: str) -> RoomCode:
     return RoomCode(text, room.id, role, created_at=now, updated_at=now)
 
 
-def _switched(state: SandboxState, code: RoomCode, *, enabled: bool) -> RoomCode:
+def _with_enabled(state: SandboxState, code: RoomCode, *, enabled: bool) -> RoomCode:
     return replace(code, enabled=enabled, updated_at=state.now())
 
 
-def _keep(state: SandboxState, room: Room, new: Iterable[RoomCode], changed: Iterable[RoomCode] = ()) -> None:
+def _store_codes(state: SandboxState, room: Room, new: Iterable[RoomCode], changed: Iterable[RoomCode] = ()) -> None:
     created = list(new)
     if created and len(state.codes_of(room)) + len(created) > MOST_CODES:
         raise Problem(400, f"a room has at most {MOST_CODES} codes")

@@ -25,12 +25,12 @@ def creation_fields(body: JsonObject, workspace: Workspace) -> dict[str, Any]:
     if template_id and (not isinstance(template_id, str) or workspace.template(template_id) is None):
         _refuse("Error: template not found")
     chosen = {"template_id": template_id} if template_id else {}
-    return chosen | _given(body, _FIELDS)
+    return chosen | _validated_fields(body, _FIELDS)
 
 
 def update_fields(body: JsonObject) -> dict[str, Any]:
     """The validated fields of a request to update a room. The template cannot be changed."""
-    return _given(body, _FIELDS | {"enabled": _flag})
+    return _validated_fields(body, _FIELDS | {"enabled": _flag})
 
 
 def check_size(size: int | None, *, large_room: bool) -> None:
@@ -41,7 +41,7 @@ def check_size(size: int | None, *, large_room: bool) -> None:
         _refuse("Invalid body param: room size greater than 2500, set large_room flag as true")
 
 
-def _given(body: JsonObject, readers: Mapping[str, Callable[[str, Any], Any]]) -> dict[str, Any]:
+def _validated_fields(body: JsonObject, readers: Mapping[str, Callable[[str, Any], Any]]) -> dict[str, Any]:
     """The validated fields. Null counts as absent, and so does an empty string without a meaning."""
     return {
         field: read(field, body[field])

@@ -21,7 +21,7 @@ def create(state: SandboxState, ask: Ask) -> JsonObject:
     if existing:
         # The room keeps the case of its name, and stays disabled. The vendor documents neither.
         del fields["name"]
-        return _changed(state, existing, fields)
+        return _update_room(state, existing, fields)
     now = state.now()
     defaults = {"name": str(uuid.uuid4()), "template_id": ask.workspace.default_template.id}
     room = Room(
@@ -53,7 +53,7 @@ def list_rooms(state: SandboxState, ask: Ask) -> JsonObject:
         newest_first(state.rooms_of(ask.workspace), _id),
         ask,
         identity=_id,
-        as_json=lambda room: _listed(state, room),
+        as_json=lambda room: _room_in_list(state, room),
         matches=matches,
     )
 
@@ -69,7 +69,7 @@ def update(state: SandboxState, ask: Ask) -> JsonObject:
     namesake = state.room_named(ask.workspace, fields.get("name", room.name))
     if namesake and namesake.id != room.id:
         return room_as_json(state, namesake)
-    return _changed(state, room, fields)
+    return _update_room(state, room, fields)
 
 
 def room_as_json(state: SandboxState, room: Room) -> JsonObject:
@@ -102,12 +102,12 @@ def room_as_json(state: SandboxState, room: Room) -> JsonObject:
     }
 
 
-def _listed(state: SandboxState, room: Room) -> JsonObject:
+def _room_in_list(state: SandboxState, room: Room) -> JsonObject:
     shown = room_as_json(state, room)
     return shown | {"key": f"{shown['customer_id']}:{room.name}"}
 
 
-def _changed(state: SandboxState, room: Room, fields: dict[str, Any]) -> JsonObject:
+def _update_room(state: SandboxState, room: Room, fields: dict[str, Any]) -> JsonObject:
     changed = replace(room, **fields, updated_at=state.now())
     _check(changed)
     state.keep(changed)
