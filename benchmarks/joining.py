@@ -30,8 +30,10 @@ from benchmarks.stage import Served, Stage, connected
 from videobroker.providers.contract import CredentialRequest
 from videobroker.providers.hms.provider import HmsProvider
 from videobroker.sandbox import demo_config
+from videobroker.settings import ServerName
 
 OURS = "videobroker, all checks"
+OURS_ON_GRANIAN = "videobroker on granian, all checks"
 FLOOR = servers.PYTHON[0].name
 CONNECTIONS = (1, 32, 128)
 STORM = 200
@@ -125,11 +127,12 @@ def run(size: Size, brought: Sequence[servers.Contender], report: Report) -> dic
             report("filling the database")
             few = asyncio.run(stage.prepared(database, sandbox.url, sessions=size.few_sessions))
             result: dict[str, Any] = {"machine": machine(database), "size": asdict(size)}
-            with _all_servers(few, brought, folder) as (ours, others):
-                result["start_seconds"] = {each.name: each.seconds_to_start for each in (ours, *others)}
-                result["idle_megabytes"] = {each.name: each.megabytes for each in (ours, *others)}
-                result |= _compared(few, ours, others, size, report)
-                result["megabytes"] = {each.name: each.megabytes for each in (ours, *others)}
+            with _all_servers(few, brought, folder) as (ours, on_granian, others):
+                processes = (ours, on_granian, *others)
+                result["start_seconds"] = {each.name: each.seconds_to_start for each in processes}
+                result["idle_megabytes"] = {each.name: each.megabytes for each in processes}
+                result |= _compared(few, ours, on_granian, others, size, report)
+                result["megabytes"] = {each.name: each.megabytes for each in processes}
                 result["beside"] = _beside(few, ours, size, report)
                 result["storm"] = _storms(few, ours, sandbox, size, report)
                 result["behind"] = behind.run(few, ours, folder, size.seconds, report)
@@ -150,7 +153,7 @@ def _require_room(folder: Path, wanted: int) -> None:
 @contextlib.contextmanager
 def _all_servers(
     few: Stage, brought: Sequence[servers.Contender], folder: Path
-) -> Iterator[tuple[Served, list[Served]]]:
+) -> Iterator[tuple[Served, Served, list[Served]]]:
     asyncio.run(servers.furnish(few.database, list(few.references)))
     contenders = servers.available()
     if len(contenders) > len(servers.PYTHON):
@@ -158,7 +161,12 @@ def _all_servers(
     contenders += tuple(brought)
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(stage.broker_of(few, folder))
-        yield ours, [stack.enter_context(servers.started(each, few.database, folder)) for each in contenders]
+        on_granian = stack.enter_context(stage.broker_of(few, folder, ServerName.GRANIAN))
+        yield (
+            ours,
+            on_granian,
+            [stack.enter_context(servers.started(each, few.database, folder)) for each in contenders],
+        )
 
 
 def machine(database: str) -> dict[str, Any]:
@@ -210,8 +218,14 @@ def _theirs(few: Stage, server: Served) -> Target:
     return Target(server.name, server.url, [Shot("/join", each) for each in asked], headers_of(few))
 
 
-def _compared(few: Stage, ours: Served, others: Sequence[Served], size: Size, report: Report) -> dict[str, Any]:
-    targets = [ours_of(few, ours), *(_theirs(few, each) for each in others)]
+def _compared(
+    few: Stage, ours: Served, on_granian: Served, others: Sequence[Served], size: Size, report: Report
+) -> dict[str, Any]:
+    targets = [
+        ours_of(few, ours),
+        ours_of(few, on_granian, OURS_ON_GRANIAN),
+        *(_theirs(few, each) for each in others),
+    ]
     for target in targets:
         report(f"warming up: {target.name}")
         _fire(target, 32, 1.0)

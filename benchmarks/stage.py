@@ -21,7 +21,7 @@ from videobroker import wiring
 from videobroker.domain.api_keys import Scope
 from videobroker.domain.apps import App, ProviderName
 from videobroker.sandbox import demo_config
-from videobroker.settings import Settings
+from videobroker.settings import ServerName, Settings
 from videobroker.storage.postgres.embedded import embedded_postgres
 from videobroker.storage.postgres.encryption import new_key
 from videobroker.usecases import tenants
@@ -157,10 +157,13 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, name: str) -> None
     raise RuntimeError(f"{name} was not ready within {START_SECONDS:.0f} s")
 
 
-def broker_of(stage: Stage, folder: Path) -> contextlib.AbstractContextManager[Served]:
+def broker_of(
+    stage: Stage, folder: Path, server: ServerName = ServerName.UVICORN
+) -> contextlib.AbstractContextManager[Served]:
     """One process of the service, as it is run; the background work is done elsewhere."""
-    command = [sys.executable, "-m", "videobroker", "serve", "--no-work"]
-    return served("videobroker", command, stage.environment, folder, ready="/readyz")
+    command = [sys.executable, "-m", "videobroker", "serve", "--no-work", "--server", server]
+    name = "videobroker" if server is ServerName.UVICORN else f"videobroker, {server}"
+    return served(name, command, stage.environment, folder, ready="/readyz")
 
 
 @contextlib.contextmanager

@@ -33,3 +33,24 @@ async def serving(app: ASGIApp | uvicorn.Config, *, force_exit: bool = False, **
             server.should_exit = True
             server.force_exit = force_exit
             await task
+
+
+@asynccontextmanager
+async def serving_granian(app: ASGIApp, *, keep_alive_seconds: float = 60) -> AsyncIterator[str]:
+    """The address at which granian serves the app, without lifespan."""
+    # An optional extra: other tests run without it.
+    from videobroker.cli import granian_server
+
+    address, port = granian_server.usable_address("127.0.0.1", 0)
+    async with granian_server.serving(
+        app, address, port, keep_alive_seconds=keep_alive_seconds, grace_seconds=5, force=asyncio.Event()
+    ) as task:
+
+        async def accepts() -> bool:
+            assert not task.done()
+            _, writer = await asyncio.open_connection(address, port)
+            writer.close()
+            return True
+
+        await eventually(accepts, ignoring=(ConnectionRefusedError,))
+        yield f"http://{address}:{port}"

@@ -1,6 +1,7 @@
 """What the environment says, read once. Every setting has its unit, its default and its consequence."""
 
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -60,6 +61,13 @@ SYNONYMS = (
 """Names of the same setting, as different products have them in their `.env`."""
 
 
+class ServerName(StrEnum):
+    """HTTP servers that can serve the application."""
+
+    UVICORN = "uvicorn"
+    GRANIAN = "granian"
+
+
 class Settings(BaseSettings):
     """The environment of the service."""
 
@@ -88,6 +96,11 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    server: ServerName = Field(
+        default=ServerName.UVICORN,
+        alias="VIDEOBROKER_SERVER",
+        description="HTTP server of `videobroker serve`: `uvicorn`, or `granian` (extra `granian`).",
+    )
     pool_size: int = Field(
         default=10, ge=2, le=100, alias="VIDEOBROKER_POOL_SIZE", description="Database connections per process."
     )

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from videobroker.cli.serve import server_config
+from videobroker.cli.serve import server_config, service
 from videobroker.cli.starting import event_loop
 from videobroker.settings import Settings
 from videobroker.web.http.connection_guard import GuardedUvicornProtocol
@@ -15,7 +15,7 @@ async def test_tests_run_on_the_configured_loop() -> None:
 
 
 def test_the_service_runs_on_uvloop_behind_the_guard(settings: Settings) -> None:
-    config = server_config(settings, "postgresql://nowhere/nothing")
+    config = server_config(settings, service(settings, "postgresql://nowhere/nothing"))
     config.load()
     factory = config.get_loop_factory()
     assert factory is not None

@@ -1,6 +1,7 @@
 """Responses that clients rely on, byte for byte, as recorded in `recorded_responses.json`.
 
-Every request is sent in two ways: as it is, and with an `Origin`, which the fast path leaves to the framework. Values
+Every request is sent in two ways: as it is, and with an `Origin`, which the fast path leaves to the framework. Both are
+sent to the application itself, and to granian, which adds the headers `server` and `date`. Values
 that differ from run to run (times, identifiers, tokens) are replaced by their kind. `RECORD_RESPONSES=1` records the
 responses again; do so only when the contract changes.
 """
@@ -10,18 +11,21 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from house import HOOK_SECRET, Sandbox, Tenant
+from servers import serving_granian
 from videobroker.domain.api_keys import Scope
 
 RECORDED = Path(__file__).with_name("recorded_responses.json")
 THROUGH_THE_FRAMEWORK = {"Origin": "https://page.example"}
+NOT_RECORDED = {"content-length", "date", "server"}
 VOLATILE = (
     ("jwt", r"eyJ[\w-]+\.[\w-]+\.[\w-]+"),
     ("agora token", r"007[\w+/=]{40,}"),
@@ -47,7 +51,7 @@ def normalized(text: str) -> str:
 def shown(response: httpx.Response) -> dict[str, Any]:
     """What is recorded of a response."""
     assert int(response.headers["content-length"]) == len(response.content)
-    headers = {name: value for name, value in response.headers.multi_items() if name != "content-length"}
+    headers = {name: value for name, value in response.headers.multi_items() if name not in NOT_RECORDED}
     return {
         "status": response.status_code,
         "headers": {name: normalized(headers[name]) for name in sorted(headers)},
@@ -75,6 +79,20 @@ class Recorder:
         if self._is_recording:
             self._recorded[name] = responses[0]
         assert responses[0] == self._recorded[name], name
+
+
+@pytest.fixture(params=["application", "granian"])
+async def api(app: FastAPI, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, or of a server."""
+    if request.param == "application":
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://videobroker") as client:
+            yield client
+        return
+    async with (
+        serving_granian(app) as url,
+        httpx.AsyncClient(base_url=url, headers={"Host": "videobroker"}, trust_env=False) as client,
+    ):
+        yield client
 
 
 @pytest.fixture

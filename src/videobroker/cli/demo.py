@@ -27,7 +27,7 @@ from rich.table import Table
 from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
-from videobroker.cli.serve import server_config
+from videobroker.cli.serve import server_config, service
 from videobroker.cli.starting import prepare
 from videobroker.cli.terminal import stderr, stdout
 from videobroker.domain.api_keys import Scope
@@ -213,7 +213,9 @@ def _run(settings: Settings, sandbox_port: int) -> None:
 
             asyncio.run(prepare(settings, url))
             plan = DemoPlan(_all_sessions(), sandbox_url, _reschedule)
-            _Server(server_config(settings, url, extend=lambda app: install(app, plan)), welcome).run()
+            app = service(settings, url)
+            install(app, plan)
+            _Server(server_config(settings, app), welcome).run()
 
 
 def _near(settings: Settings) -> Settings:

@@ -5,6 +5,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -15,8 +16,9 @@ from videobroker import wiring
 from videobroker.broker import Broker
 from videobroker.cli import logs
 from videobroker.cli.starting import Wait, leave, prepare
-from videobroker.settings import Settings
-from videobroker.web.app import create_app
+from videobroker.errors import StartupFailed
+from videobroker.settings import ServerName, Settings
+from videobroker.web.app import Service, create_app
 from videobroker.web.http.connection_guard import GuardedUvicornProtocol, ReportResponses
 from videobroker.web.http.forwarded import ForwardedHeaders
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
@@ -46,6 +48,10 @@ def serve(
             help="Also do the background work here; otherwise run `videobroker work` beside it.",
         ),
     ] = True,
+    server: Annotated[
+        ServerName | None,
+        typer.Option(help="HTTP server; granian needs the extra `granian`. Default: VIDEOBROKER_SERVER, or uvicorn."),
+    ] = None,
     wait: Wait = 0,
 ) -> None:
     """Run the service.
@@ -55,19 +61,40 @@ def serve(
     way are finished.
     """
     settings = Settings()
+    run = _runner(server or settings.server)
     logs.configure(settings)
     signal.signal(signal.SIGTERM, leave)
     with suppress(KeyboardInterrupt), wiring.database(settings) as url:
         if migrate or settings.database_url is None:
             asyncio.run(wiring.migrate(wiring.past_the_pooler(settings, url)))
         asyncio.run(prepare(settings, url, wait=wait))
-        uvicorn.Server(server_config(settings, url, work=worker)).run()
+        run(settings, service(settings, url, work=worker))
 
 
-def server_config(
-    settings: Settings, url: str, *, work: bool = True, extend: Callable[[FastAPI], object] = lambda _: None
-) -> uvicorn.Config:
-    """How the service is served; with `work`, a worker runs beside it. `extend` may give it more pages."""
+def _runner(server: ServerName) -> Callable[[Settings, FastAPI], None]:
+    """The function that serves until it is interrupted. Raises `StartupFailed`."""
+    if server is ServerName.UVICORN:
+        return lambda settings, app: uvicorn.Server(server_config(settings, app)).run()
+    if find_spec("granian") is None:
+        raise StartupFailed("granian is not installed: run `pip install 'videobroker[granian]'`.")
+    return _run_granian
+
+
+def _run_granian(settings: Settings, app: FastAPI) -> None:
+    from videobroker.cli import granian_server  # noqa: PLC0415  an optional extra
+
+    granian_server.run(
+        app,
+        ForwardedHeaders(app, settings.forwarded_allow_ips),
+        host=settings.host,
+        port=settings.port,
+        keep_alive_seconds=KEEP_ALIVE_SECONDS,
+        grace_seconds=GRACE_SECONDS,
+    )
+
+
+def service(settings: Settings, url: str, *, work: bool = True) -> Service:
+    """The application; with `work`, its lifespan also runs a worker."""
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[Broker]:
@@ -81,7 +108,7 @@ def server_config(
             gc.set_threshold(COLLECTED_AFTER)
             yield broker
 
-    app = create_app(
+    return create_app(
         lifetime,
         allowed_origins=settings.allowed_origins,
         public_url=settings.public_url,
@@ -89,7 +116,10 @@ def server_config(
         call_url=settings.call_url,
         agora_sdk=_agora_sdk(settings),
     )
-    extend(app)
+
+
+def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves the application."""
     return uvicorn.Config(
         ReportResponses(ForwardedHeaders(app, settings.forwarded_allow_ips)),
         host=settings.host,

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import re
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -339,9 +339,9 @@ async def _read(receive: Receive, max_bytes: int) -> list[Message]:
     """The messages of the body: all of them, unless it is too long or too slow."""
     # Usually the body has arrived with the head. Then there is nothing to wait for, and no need for a timer, which
     # would cost more than everything else that is done here.
-    pending = receive().__await__()
+    pending = _receive(receive)
     try:
-        waits_for = next(pending)
+        waits_for = pending.send(None)
     except StopIteration as completed:
         message: Message = completed.value
         if not message.get("more_body"):
@@ -355,6 +355,11 @@ async def _read(receive: Receive, max_bytes: int) -> list[Message]:
         async with asyncio.timeout(BODY_SECONDS):
             await _read_rest(messages, rest, receive, max_bytes)
     return messages
+
+
+async def _receive(receive: Receive) -> Message:
+    # A coroutine, whatever the server's awaitable is: only coroutines have `send` and `throw` for certain.
+    return await receive()
 
 
 async def _read_rest(
@@ -371,11 +376,11 @@ async def _read_rest(
 
 
 class _Started:
-    """The rest of an awaitable that has been started, and waits for something."""
+    """The rest of a coroutine that has been started, and waits for something."""
 
     __slots__ = ("_pending", "_waits_for")
 
-    def __init__(self, pending: Generator[Any, Any, Any], waits_for: Any) -> None:
+    def __init__(self, pending: Coroutine[Any, Any, Any], waits_for: Any) -> None:
         self._pending = pending
         self._waits_for = waits_for
 
