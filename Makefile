@@ -46,7 +46,7 @@ fuzz: .venv/dev  ## Send every operation a hundred generated requests and bodies
 	FUZZ_EXAMPLES=100 BODY_EXAMPLES=300 $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile \
 		tests/web/test_fuzz_api.py tests/web/test_bad_input.py
 
-LOOPS ?= tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
+LOOPS ?= tests/concurrency tests/storage tests/usecases tests/web tests/delivery tests/identity tests/providers
 
 loops: .venv/dev  ## Run the asynchronous tests on uvloop, the service's event loop (three minutes)
 	PYTEST_LOOP=uvloop $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(LOOPS)

@@ -151,7 +151,7 @@ def test_a_person_is_erased_and_the_receipt_is_shown_once(videobroker: Here) -> 
     code, verdict = verified(videobroker)
     assert (code, verdict["erased"], verdict["unsealed"]) == (0, 1, 1)
     again = json.loads(videobroker.succeed("journal", "erase", "--app", "acme", "--user", "user-2", "--json").out)
-    nothing = {"rows": 0, "fields": 0, "records": 0, "mentions": [], "webhooks": 0, "waiting": 0}
+    nothing = {"rows": 0, "fields": 0, "records": 0, "mentions": [], "webhooks": 0, "unprocessed": 0}
     assert again == nothing | {"event": None, "receipt": None}
 
 

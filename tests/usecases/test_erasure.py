@@ -47,7 +47,7 @@ def zoe() -> Person:
 
 
 async def places(tenant: Tenant, marker: str) -> set[tuple[str, str]]:
-    """Tables and columns in which the marker stands, of all apps, also inside encrypted answers and bytes."""
+    """Tables and columns of all apps that contain the marker, also inside encrypted answers and bytes."""
     found = set()
     async with tenant.broker.store.transaction() as transaction:
         for table, columns in COLUMNS.items():

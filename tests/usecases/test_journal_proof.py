@@ -65,7 +65,7 @@ async def write(
 
 
 async def seal(tenant: Tenant) -> int:
-    """Seal what can be sealed: everything, for nobody else writes in these tests' database for long."""
+    """Seal what can be sealed: everything, because no other writer has a long transaction in these tests."""
     total = 0
 
     async def is_sealed() -> bool:
@@ -111,7 +111,7 @@ async def sealed(tutoring: Tenant) -> list[str]:
     return ids
 
 
-async def test_a_journal_that_nobody_touched_is_whole(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_an_unchanged_journal_is_verified(tutoring: Tenant, sealed: list[str]) -> None:
     await write(tutoring, 2)
     verdict = await verify(tutoring)
     assert verdict.is_whole
@@ -199,7 +199,7 @@ async def _swap(tenant: Tenant, one: str, other: str) -> None:
                 {"app": tenant.app.id, "ids": [one, other]},
             )
         }
-        # `seq` is an identity: PostgreSQL lets nobody update it, so the row is written anew.
+        # `seq` is an identity: PostgreSQL does not allow updates, so the row is inserted again.
         await transaction.execute(
             text(
                 "create temp table moved on commit drop as select * from journal where app_id = :app and id = any(:i)"
@@ -317,7 +317,7 @@ async def test_lost_salts_are_a_change(tutoring: Tenant, sealed: list[str]) -> N
     assert named(await verify(tutoring)) == [(IssueType.CHANGED, each) for each in sealed]
 
 
-async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_elsewhere(
+async def test_a_rewritten_journal_is_detected_by_a_hash_that_was_stored_elsewhere(
     tutoring: Tenant, sealed: list[str]
 ) -> None:
     head = await journal_head(tutoring.broker, tutoring.app)
@@ -325,14 +325,14 @@ async def test_whoever_rewrites_everything_is_found_by_a_hash_that_was_kept_else
     await write(tutoring)
     await seal(tutoring)
     assert (await verify(tutoring, head.hash)).is_whole
-    # Change the past, and seal it anew from the beginning: without the kept hash nobody could tell.
+    # Change the past, and seal it again from the beginning: undetectable without the stored hash.
     await tamper(tutoring, "update journal set user_id = 'eve' where app_id = :app and id = :id", id=sealed[0])
-    for beginning_anew in (
+    for resealing in (
         "delete from journal_seals where app_id = :app",
         "delete from journal_leaves where app_id = :app",
         "delete from journal_salts where app_id = :app",
     ):
-        await tamper(tutoring, beginning_anew)
+        await tamper(tutoring, resealing)
     await seal(tutoring)
     assert (await verify(tutoring)).is_whole
     assert named(await verify(tutoring, head.hash)) == [(IssueType.HEAD_MISSING, None)]
@@ -433,14 +433,14 @@ async def test_all_apps_are_sealed_apart(tutoring: Tenant, other: Tenant) -> Non
 
 
 async def erase(tenant: Tenant, user_id: str, **how: Any) -> Erased:
-    """Forget somebody."""
+    """Erase a person."""
     return await erase_person(
         tenant.broker, tenant.app.id, user_id, actor=Actor(tenant.app.id), now=tenant.broker.now(), **how
     )
 
 
 async def whole_journal(tenant: Tenant) -> str:
-    """Everything that stands in the app's journal and beside it, as one text."""
+    """The app's journal and the tables beside it, as one text."""
     async with tenant.broker.store.transaction() as transaction:
         found = await transaction.execute(
             text("select to_jsonb(journal)::text from journal where app_id = :app"), {"app": tenant.app.id}
@@ -512,7 +512,7 @@ async def test_the_event_says_how_much_and_only_the_receipt_shows_about_whom(tut
     assert event["id"] == str(erased.event_id)
 
 
-async def test_somebody_who_is_not_there_leaves_no_trace(tutoring: Tenant, sealed: list[str]) -> None:
+async def test_erasing_an_unknown_person_records_nothing(tutoring: Tenant, sealed: list[str]) -> None:
     assert await erase(tutoring, "zoe") == Erased(0, 0, None, None)
     assert await tutoring.events("person.erased") == []
 
@@ -536,7 +536,7 @@ async def test_two_people_of_one_event_are_forgotten_one_after_the_other(tutorin
     assert (verdict.is_whole, verdict.erased) == (True, 4)
 
 
-async def test_a_number_of_another_session_is_somebody_else(tutoring: Tenant) -> None:
+async def test_a_uid_of_another_session_is_another_person(tutoring: Tenant) -> None:
     await write(tutoring, user_id="zoe", data={"provider_user_id": "1017"})
     now, actor = tutoring.broker.now(), Actor(tutoring.app.id)
     elsewhere = SessionId(uuid7(now))
@@ -566,7 +566,7 @@ async def test_a_reference_is_forgotten_only_when_the_app_says_so(tutoring: Tena
     assert (await verify(tutoring)).is_whole
 
 
-async def test_nobody_of_another_app_is_forgotten(tutoring: Tenant, other: Tenant) -> None:
+async def test_people_of_other_apps_are_not_erased(tutoring: Tenant, other: Tenant) -> None:
     for tenant in (tutoring, other):
         await write(tenant, user_id="zoe")
         await seal(tenant)
@@ -599,21 +599,21 @@ async def test_an_erasure_that_no_event_accounts_for_is_found(tutoring: Tenant) 
         """,
         id=victim,
     )
-    # Which of both the event means nobody can tell: both are named.
+    # The event is ambiguous: both people are named.
     assert sorted(named(await verify(tutoring))) == sorted([(IssueType.CHANGED, genuine), (IssueType.CHANGED, victim)])
 
 
 # -- retention
 
 
-async def test_recordings_are_a_class_of_their_own_and_name_nobody(tutoring: Tenant) -> None:
-    told = (EventType.RECORDING_STARTED, EventType.RECORDING_READY, EventType.RECORDING_FAILED)
-    for each in told:
+async def test_recordings_are_a_class_of_their_own_and_name_no_person(tutoring: Tenant) -> None:
+    types = (EventType.RECORDING_STARTED, EventType.RECORDING_READY, EventType.RECORDING_FAILED)
+    for each in types:
         await write(tutoring, event_type=each, ago=timedelta(days=40), data={"recording": "b" * 24, "call": None})
     other_class = await write(tutoring, event_type=EventType.CALL_STARTED, ago=timedelta(days=40))
     await seal(tutoring)
     await retention.set_retention(tutoring.broker, tutoring.app, "recording", 30, now=tutoring.broker.now())
-    assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(told)
+    assert await retention.retire(tutoring.broker, tutoring.app.id, now=tutoring.broker.now()) == len(types)
     assert [event["id"] for event in await tutoring.events()][:-1] == other_class
     assert (await verify(tutoring)).is_whole
 
@@ -686,7 +686,7 @@ async def test_a_forgotten_person_s_events_go_too(tutoring: Tenant) -> None:
     assert export_format.verify_export(await export(tutoring)).is_whole
 
 
-async def test_a_row_that_is_only_said_to_be_retired_is_missed(tutoring: Tenant) -> None:
+async def test_a_row_that_is_only_marked_as_retired_is_reported_missing(tutoring: Tenant) -> None:
     old, young = [*await write(tutoring, ago=timedelta(days=40)), *await write(tutoring)]
     await seal(tutoring)
     await retention.set_retention(tutoring.broker, tutoring.app, "credentials", 30, now=tutoring.broker.now())

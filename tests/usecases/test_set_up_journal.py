@@ -159,7 +159,7 @@ async def test_an_operator_is_recorded_by_name(tutoring: Tenant) -> None:
     assert event["data"]["endpoint"] == created["id"]
 
 
-async def test_how_long_events_are_kept_is_recorded(tutoring: Tenant) -> None:
+async def test_changes_of_retention_are_recorded(tutoring: Tenant) -> None:
     for days in (30, 30, None):
         await retention.set_retention(tutoring.broker, tutoring.app, "call", days, now=tutoring.broker.now())
     assert await since(tutoring, 3) == [

@@ -1,4 +1,4 @@
-"""The worker looks at the journals soon after they have grown, and not more often than it has to."""
+"""The worker fans out new events soon after they are recorded, at a bounded rate."""
 
 import asyncio
 import time
@@ -16,17 +16,17 @@ from videobroker.domain.ids import EventId, uuid7
 GROWING_SECONDS = 0.5
 
 
-async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_and_to_its_end(
+async def test_a_constantly_growing_journal_is_fanned_out_completely_at_a_bounded_rate(
     tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = 0
+    runs = 0
     seen = written = 0
 
-    async def look(_: Broker, **__: object) -> None:
-        nonlocal looks, seen
-        looks, seen = looks + 1, written
+    async def count_run(_: Broker, **__: object) -> None:
+        nonlocal runs, seen
+        runs, seen = runs + 1, written
 
-    monkeypatch.setattr(worker, "fan_out_all", look)
+    monkeypatch.setattr(worker, "fan_out_all", count_run)
     broker = tutoring.broker
     await eventually(lambda: broker.listener.is_listening)
     began = time.monotonic()
@@ -41,4 +41,4 @@ async def test_a_journal_that_grows_all_the_time_is_looked_at_at_a_bounded_rate_
     took = time.monotonic() - began
     follower.cancel()
     await asyncio.gather(follower, return_exceptions=True)
-    assert looks <= took / worker.REST_SECONDS + 1
+    assert runs <= took / worker.REST_SECONDS + 1

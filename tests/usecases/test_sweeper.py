@@ -1,4 +1,4 @@
-"""What is to be done and nobody speaks of is found, and gets one job however often it is found."""
+"""The sweeper enqueues one job for everything that is due, regardless of how often it runs."""
 
 from sqlalchemy import text
 
@@ -7,7 +7,7 @@ from videobroker.usecases.operations.sweeper import sweep
 
 
 async def jobs_of(tenant: Tenant) -> dict[str, int]:
-    """How many jobs of each kind wait for this app."""
+    """How many jobs of each kind are queued for this app."""
     async with tenant.broker.store.transaction() as transaction:
         rows = await transaction.execute(
             text(
@@ -19,7 +19,7 @@ async def jobs_of(tenant: Tenant) -> dict[str, int]:
         return {row.entrypoint: row.number for row in rows}
 
 
-async def test_a_booking_whose_time_has_come_gets_one_job(hooked: Tenant, clock: MovableClock) -> None:
+async def test_a_due_booking_gets_one_job(hooked: Tenant, clock: MovableClock) -> None:
     await hooked.book()
     clock.move(hours=3)
     for _ in range(3):
@@ -28,7 +28,7 @@ async def test_a_booking_whose_time_has_come_gets_one_job(hooked: Tenant, clock:
     assert await jobs_of(hooked) == {"attend": 1}
 
 
-async def test_an_open_call_is_asked_about_once_a_minute(hooked: Tenant, clock: MovableClock) -> None:
+async def test_an_open_call_is_reconciled_once_a_minute(hooked: Tenant, clock: MovableClock) -> None:
     await hooked.book()
     await hooked.join()
     await sweep(hooked.broker, now=hooked.broker.now())
@@ -36,20 +36,20 @@ async def test_an_open_call_is_asked_about_once_a_minute(hooked: Tenant, clock: 
     assert (await jobs_of(hooked))["ask"] == 1
 
 
-async def test_a_removal_of_which_the_provider_could_not_be_told_is_not_forgotten(
+async def test_a_removal_that_could_not_be_enforced_gets_a_job_again(
     hooked: Tenant, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     await hooked.book()
     await hooked.join(user_id="student-1")
     await sandbox.fault("status", status=503)
     await hooked.post("/v1/bookings/lesson-1/participants/student-1/remove")
-    await _forget_all_jobs(hooked)
+    await _delete_all_jobs(hooked)
     clock.move(minutes=2)
     await sweep(hooked.broker, now=hooked.broker.now())
     await sweep(hooked.broker, now=hooked.broker.now())
     assert (await jobs_of(hooked))["expel"] == 1
 
 
-async def _forget_all_jobs(tenant: Tenant) -> None:
+async def _delete_all_jobs(tenant: Tenant) -> None:
     async with tenant.broker.store.transaction() as transaction:
         await transaction.execute(text("delete from jobs.queue"))

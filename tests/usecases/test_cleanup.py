@@ -53,7 +53,7 @@ async def meet(tenant: Tenant, sandbox: Sandbox, *people: str) -> None:
 
 
 async def replay(sandbox: Sandbox, room_id: str) -> None:
-    """Everything that the vendor ever told of a room, once more."""
+    """Resend all webhooks of the vendor about a room."""
     answered = await sandbox.client.post("/_sandbox/webhooks/replay", json={"room_id": room_id})
     assert answered.status_code == 200, answered.text
     assert answered.json()["events"]
@@ -66,8 +66,8 @@ async def cleared(tenant: Tenant) -> int:
 
 async def hear_of(tenant: Tenant, backend: Backend) -> None:
     """Make `backend` hear what happens."""
-    wish = endpoints.EndpointRequest(backend.url)
-    await endpoints.create(tenant.context, wish)
+    request = endpoints.EndpointRequest(backend.url)
+    await endpoints.create(tenant.context, request)
 
 
 class TestWebhooksOfProviders:
@@ -84,9 +84,9 @@ class TestWebhooksOfProviders:
         clock.move(days=29, hours=23)
         assert await cleared(hooked) == 0
         clock.move(hours=2)
-        told = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
+        before = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
         assert await cleared(hooked) == count
-        assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == told + count
+        assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == before + count
         assert await rows(hooked, "inbox") == []
         after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
         assert after["attendance"] == before["attendance"]
@@ -119,14 +119,14 @@ class TestWebhooksOfProviders:
         await hooked.settle()
         (call,) = (await hooked.get("/v1/bookings/lesson-1/calls")).json()["data"]
         before = (await hooked.get(f"/v1/calls/{call['id']}")).json()
-        kept = await rows(hooked, "inbox")
+        stored = await rows(hooked, "inbox")
         journal = await hooked.events()
         clock.move(days=8)
         hasty = replace(hooked.broker, retention=RetentionPolicy(notices=MIN_RETENTION))
-        assert await delete_outlived(hasty, hooked.app.id, now=hasty.now()) == len(kept)
-        # As somebody does in the vendor's dashboard.
+        assert await delete_outlived(hasty, hooked.app.id, now=hasty.now()) == len(stored)
+        # As an operator can do in the vendor's dashboard.
         await replay(sandbox, credentials["room_id"])
-        assert len(await rows(hooked, "inbox")) == len(kept)
+        assert len(await rows(hooked, "inbox")) == len(stored)
         await hooked.settle()
         after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
         assert [
@@ -204,9 +204,9 @@ class TestDeliveries:
             clock.move(days=2)
             assert await cleared(near) > len(rest)
             assert [each["id"] for each in await rows(near, "deliveries")] == [first["id"]]
-            heard = len(backend.got)
+            received = len(backend.got)
             assert await carry(near) == 0
-            assert len(backend.got) == heard
+            assert len(backend.got) == received
 
 
 class TestErasing:
@@ -231,7 +231,7 @@ class TestErasing:
             assert each | {"body": None} == before[key] | {"body": None}
         assert (await self.erase(hooked, "student-1")).notices == 0
 
-    async def test_leaves_them_known_so_that_none_comes_back(self, hooked: Tenant, sandbox: Sandbox) -> None:
+    async def test_keeps_deduplication_so_that_none_is_processed_again(self, hooked: Tenant, sandbox: Sandbox) -> None:
         await sandbox.webhooks(duplicates=2)
         await hooked.book()
         credentials = (await hooked.join(user_id="student-1")).json()
@@ -317,6 +317,6 @@ class TestErasing:
             assert elsewhere
             await self.erase(near, "student-1")
             events = {each["id"]: str(each["event_id"]) for each in await rows(near, "deliveries")}
-            kept = {events[each["delivery_id"]]: each["body"] for each in await rows(near, "attempts")}
-            assert {kept[each] for each in about} == {""}
-            assert {kept[each] for each in elsewhere} == {"saved Student One"}
+            stored = {events[each["delivery_id"]]: each["body"] for each in await rows(near, "attempts")}
+            assert {stored[each] for each in about} == {""}
+            assert {stored[each] for each in elsewhere} == {"saved Student One"}
