@@ -84,9 +84,9 @@ class TestWebhooksOfProviders:
         clock.move(days=29, hours=23)
         assert await cleared(hooked) == 0
         clock.move(hours=2)
-        before = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
+        deleted = REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) or 0.0
         assert await cleared(hooked) == count
-        assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == before + count
+        assert REGISTRY.get_sample_value("videobroker_forgotten_total", {"what": "notices"}) == deleted + count
         assert await rows(hooked, "inbox") == []
         after = (await hooked.get(f"/v1/calls/{call['id']}")).json()
         assert after["attendance"] == before["attendance"]
