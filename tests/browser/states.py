@@ -125,7 +125,7 @@ HOSTED = (
     ),
     State("host-lets-in-stranded", "A person who waits is away for a moment.", ("lobby.stranded", "session.you.host")),
     State("host-lets-in-failed", "Admitting failed.", ("lobby.failed",)),
-    State("host-lets-in-no-one", "The list, opened by the host while no one waits.", ("lobby.nobody",), screen="call"),
+    State("host-lets-in-no-one", "The list, opened by the host while no one waits.", ("lobby.empty",), screen="call"),
     State(
         "ending",
         "Ending for everyone asks for confirmation.",

@@ -157,7 +157,7 @@ async def test_the_genuine_sdk_is_loaded_and_its_refusal_is_told_in_plain_words(
         ben.visit.expected.append("net::ERR_FAILED")
         await ben.enters()
 
-        told = ben.page.frame_locator("#call iframe").locator("#told")
+        told = ben.page.frame_locator("#call iframe").locator("#status")
         await expect(told).to_have_text("The video service declined the connection.", timeout=SOON)
         await shown(ben.page, "agora-refused")
         # The page has asked for other credentials once, in case the first ones were out of date.
@@ -178,7 +178,7 @@ async def test_a_script_that_is_not_the_one_that_was_named_is_not_run(
         ben.visit.expected.append("integrity")
         frame = await ben.enters()
 
-        await expect(frame.locator("#told")).to_contain_text("couldn't load", timeout=SOON)
+        await expect(frame.locator("#status")).to_contain_text("couldn't load", timeout=SOON)
         assert await frame.evaluate("typeof window.AgoraRTC") == "undefined"
         await shown(ben.page, "agora-sdk-missing")
 
@@ -219,7 +219,7 @@ async def test_the_page_around_the_sdk_joins_mutes_renews_and_leaves(
         await frame.evaluate("client.hear['connection-state-change']('RECONNECTING', 'CONNECTED')")
         await shown(ben.page, "agora-reconnecting")
         await frame.evaluate("client.hear['connection-state-change']('CONNECTED', 'RECONNECTING')")
-        await expect(frame.locator("#told")).to_be_empty()
+        await expect(frame.locator("#status")).to_be_empty()
 
         await frame.evaluate("client.hear['token-privilege-will-expire']()")
         ((renewed,),) = await eventually(lambda: told(frame, "renewToken"))

@@ -145,7 +145,7 @@ async def test_the_host_lets_people_in_one_by_one(
     await ben.button("Ask to join").click()
     await expect(ben.page.locator("#text")).to_contain_text("We've sent your request.")
     await shown(ben.page, "waiting-for-admission")
-    await expect(ada.page.locator("#said")).to_have_text("Ben is in the waiting room.", timeout=SOON)
+    await expect(ada.page.locator("#announcement")).to_have_text("Ben is in the waiting room.", timeout=SOON)
     await gus.button("Ask to join").click()
     await expect(ada.page.get_by_role("listitem")).to_have_count(2, timeout=SOON)
     await expect(ada.page).to_have_title("(2) Algebra, lesson 1")

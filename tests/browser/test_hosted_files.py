@@ -15,12 +15,13 @@ from browser.doorstep import ticket
 from house import Sandbox, Tenant
 from node_packages import node_modules
 from videobroker.web import pages
-from videobroker.web.pages.assets import asset
+from videobroker.web.http.static_files import static_file
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.hosted import PINNED_AGORA_SDK
 from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers
 
 STATIC = Path(pages.__file__).parent / "static"
+TEMPLATES = Path(pages.__file__).parent / "templates"
 NAME_OF_TEXT = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
 FILES = re.compile(r"\.(js|css|svg|html)$")
 MADE_OF_PARTS = {f"devices.{state}" for state in ("asking", "denied", "none", "busy", "no_camera", "no_microphone")}
@@ -47,8 +48,8 @@ def texts() -> dict[str, dict[str, str]]:
 
 def _used() -> set[str]:
     found: set[str] = set(re.findall(r'say\("([\w.]+)"', (STATIC / "texts.js").read_text()))
-    for path in STATIC.iterdir():
-        if path.name != "texts.js" and path.suffix in {".js", ".html"}:
+    for path in (*STATIC.glob("*.js"), *TEMPLATES.glob("*.html")):
+        if path.name != "texts.js":
             found |= {name for name in NAME_OF_TEXT.findall(path.read_text()) if not FILES.search(name)}
     return found | MADE_OF_PARTS
 
@@ -66,14 +67,14 @@ def test_every_text_that_is_used_exists_and_every_text_is_used(texts: dict[str, 
 
 
 def test_every_script_that_is_imported_is_there_and_begun_early() -> None:
-    shell = (STATIC / "join.html").read_text()
+    shell = (TEMPLATES / "join.html").read_text()
     for path in STATIC.glob("*.js"):
         for name in re.findall(r'from "\./([\w.-]+)"', path.read_text()):
-            assert asset(name) is not None, f"{path.name} imports {name}"
+            assert static_file(STATIC, name), f"{path.name} imports {name}"
             if path.name == "join.js":
                 assert f'rel="modulepreload" href="../pages/{name}"' in shell
             if path.name == "agora.js":
-                assert f'rel="modulepreload" href="../../pages/{name}"' in (STATIC / "agora.html").read_text()
+                assert f'rel="modulepreload" href="../../pages/{name}"' in (TEMPLATES / "agora.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,9 @@ async def test_files_are_zipped_and_sent_again_only_after_a_change(api: httpx.As
     assert again.content == b""
 
 
-@pytest.mark.parametrize("name", ["join.html", "nothing.js", "..", ".js", "assets.py", "%2e%2e"])
+@pytest.mark.parametrize(
+    "name", ["join.html", "nothing.js", "..", ".js", "hosted.py", "%2e%2e", "..%2ftemplates%2fjoin.html"]
+)
 async def test_no_other_file_is_given_away(api: httpx.AsyncClient, name: str) -> None:
     assert (await api.get(f"/pages/{name}")).status_code == 404
 

@@ -28,7 +28,7 @@ async def says(visitor: Visitor, heading: str, state: str) -> None:
     """Wait for this state; whoever cannot see it hears it."""
     await visitor.sees(heading)
     await shown(visitor.page, state)
-    await expect(visitor.page.locator("#said")).to_contain_text(heading)
+    await expect(visitor.page.locator("#announcement")).to_contain_text(heading)
 
 
 @pytest.mark.representative

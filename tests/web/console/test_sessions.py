@@ -206,7 +206,7 @@ class TestActing:
     async def test_links_for_everyone_are_for_everyone_or_say_for_how_many_there_are_none(
         self, console: Console, tutoring: Tenant, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(session, "MOST_LINKS", 3)
+        monkeypatch.setattr(session, "MAX_LINKS", 3)
         names = ["a-1", "B-2", "c", "é-4", "\U0001f600-5", "\uffee-6", "z-7"]
         await tutoring.book(participants=[{"user_id": name, "role": "student"} for name in names])
         await tutoring.post("/v1/bookings/lesson-1/participants/c/remove", {"ban": True})

@@ -1,7 +1,5 @@
 """Swagger UI and Redoc, served from this host: the pages load nothing from other hosts."""
 
-import gzip
-import hashlib
 from functools import cache
 from importlib.resources import files
 
@@ -10,19 +8,18 @@ from fastapi.responses import HTMLResponse, Response
 
 from videobroker.errors import PathNotFound
 from videobroker.web.http.requests import by_name
-from videobroker.web.pages.assets import Asset, sent
+from videobroker.web.http.static_files import StaticFile
 
 _OWN = files(__package__).joinpath("static")
 # The package carries the released bundles of swagger-ui-dist and redoc.
 _BUNDLES = files("fastapi_offline").joinpath("static")
-_JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
-_FILES = {
-    "swagger-ui-bundle.js": (_BUNDLES, _JAVASCRIPT),
-    "swagger-ui.css": (_BUNDLES, _CSS),
-    "redoc.standalone.js": (_BUNDLES, _JAVASCRIPT),
-    "docs.css": (_OWN, _CSS),
-    "show-swagger-ui.js": (_OWN, _JAVASCRIPT),
-    "show-redoc.js": (_OWN, _JAVASCRIPT),
+_FOLDER_OF_FILE = {
+    "swagger-ui-bundle.js": _BUNDLES,
+    "swagger-ui.css": _BUNDLES,
+    "redoc.standalone.js": _BUNDLES,
+    "docs.css": _OWN,
+    "show-swagger-ui.js": _OWN,
+    "show-redoc.js": _OWN,
 }
 _REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 _NO_IMAGE = b"data:,"
@@ -63,9 +60,9 @@ async def show_redoc() -> Response:
 # Not async: the first request for a bundle compresses it, which takes 100 ms.
 @router.get("/docs/{name}")
 def send_docs_file(request: Request, name: str) -> Response:
-    if name not in _FILES:
-        raise PathNotFound("There is no file with this name.")
-    return sent(_file(name), request)
+    if name not in _FOLDER_OF_FILE:
+        raise PathNotFound("File not found.")
+    return _file(name).response(request)
 
 
 @cache
@@ -74,9 +71,7 @@ def _page(name: str) -> str:
 
 
 @cache
-def _file(name: str) -> Asset:
-    folder, media_type = _FILES[name]
+def _file(name: str) -> StaticFile:
     # Redoc's footer has a logo from another host.
-    body = folder.joinpath(name).read_bytes().replace(_REDOC_LOGO, _NO_IMAGE)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-    return Asset(media_type, etag, body, gzip.compress(body, mtime=0))
+    body = _FOLDER_OF_FILE[name].joinpath(name).read_bytes().replace(_REDOC_LOGO, _NO_IMAGE)
+    return StaticFile.from_bytes(name, body)

@@ -1,4 +1,4 @@
-"""The console: what an operator sees and does, as pages. Rendered here, without a build step."""
+"""The console: server-rendered pages for operators, without a build step."""
 
 from fastapi import FastAPI
 
@@ -6,14 +6,14 @@ from videobroker.web.console import booking, deliveries, diagnostics, login, ses
 from videobroker.web.console.access import ConsoleAccess
 
 PATH = "/console"
-_PARTS = (login, today, session, booking, deliveries, diagnostics)
-ROUTERS = (*(part.router for part in _PARTS), login.nowhere)
-"""The last one answers where no page does."""
+_MODULES = (login, today, session, booking, deliveries, diagnostics)
+ROUTERS = (*(module.router for module in _MODULES), login.not_found)
+"""The last one handles all other paths."""
 
 
-def install(app: FastAPI, door: ConsoleAccess) -> None:
-    """Give the service a console behind this door. It is no part of the API's contract."""
-    app.state.console = door
-    app.state.console_examinations = {}
+def install(app: FastAPI, access: ConsoleAccess) -> None:
+    """Add the console to the service. It is not part of the API's contract."""
+    app.state.console = access
+    app.state.console_check_runs = {}
     for router in ROUTERS:
         app.include_router(router, prefix=PATH, include_in_schema=False)

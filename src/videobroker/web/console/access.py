@@ -20,20 +20,20 @@ from videobroker.usecases.operations.console_sessions import Origin
 
 COOKIE = "videobroker_console"
 LIFETIME = timedelta(hours=12)
-"""A session ends this long after sign-in, whatever happens in between."""
+"""Absolute lifetime of a session, from sign-in."""
 IDLE_TIMEOUT = timedelta(minutes=30)
-"""Unless the setting says otherwise."""
-LONGEST_TOKEN = 200
+"""The default of the setting."""
+MAX_TOKEN_LENGTH = 200
 
 FREE_ATTEMPTS = 5
 """Wrong keys from one network before it is slowed down; each further one doubles the wait."""
-LONGEST_WAIT = timedelta(minutes=15)
+MAX_WAIT = timedelta(minutes=15)
 FORGET_FAILURES_AFTER = timedelta(hours=1)
-MOST_NETWORKS = 10_000
+MAX_NETWORKS = 10_000
 ATTEMPTS_PER_MINUTE = 60
-"""Wrong keys from all networks together before everyone who sends one is slowed down."""
-LONGEST_DELAY = timedelta(seconds=2)
-MOST_DELAYED = 20
+"""Wrong keys from all networks together before every sender of a wrong key is slowed down."""
+MAX_DELAY = timedelta(seconds=2)
+MAX_DELAYED = 20
 """Responses delayed at the same time; delaying more would let an attacker hold connections open."""
 
 
@@ -48,7 +48,7 @@ class Operator:
     """A person who is signed in."""
 
     name: str
-    """As entered at sign-in; the journal records it with everything they do."""
+    """As entered at sign-in; the journal records it with each of their actions."""
     zone: ZoneInfo
     """The time zone of their browser."""
     csrf: str = field(repr=False)
@@ -74,24 +74,24 @@ class SignInThrottle:
 
     def record_failure(self, address: str | None, now: datetime) -> timedelta:
         """Count a wrong key. Returns how long the sender should wait before the next; zero while that is free."""
-        return max(self._of_network(_network(address), now), self._of_everyone(now))
+        return max(self._network_wait(_network(address), now), self._global_wait(now))
 
     def record_success(self, address: str | None) -> None:
         """Forget the wrong keys of this network."""
         self._networks.pop(_network(address), None)
 
-    def _of_network(self, network: str, now: datetime) -> timedelta:
+    def _network_wait(self, network: str, now: datetime) -> timedelta:
         before = self._networks.pop(network, None)
         count = 1 if before is None or now - before.last_at > FORGET_FAILURES_AFTER else before.count + 1
-        # The exponent is bounded: the wait is, too, and the number must not grow forever.
+        # The wait is bounded; bounding the exponent as well keeps the numbers small.
         wait = timedelta(seconds=2 ** min(count - FREE_ATTEMPTS, 20)) if count > FREE_ATTEMPTS else timedelta(0)
-        wait = min(wait, LONGEST_WAIT)
+        wait = min(wait, MAX_WAIT)
         self._networks[network] = _Failures(count, now)
-        while len(self._networks) > MOST_NETWORKS:
+        while len(self._networks) > MAX_NETWORKS:
             self._networks.popitem(last=False)
         return wait
 
-    def _of_everyone(self, now: datetime) -> timedelta:
+    def _global_wait(self, now: datetime) -> timedelta:
         if self._minute is None or not timedelta(0) <= now - self._minute < timedelta(minutes=1):
             self._minute, self._in_minute = now, 0
         self._in_minute += 1
@@ -100,7 +100,7 @@ class SignInThrottle:
 
 
 def _network(address: str | None) -> str:
-    """The address; of IPv6 its /64 network, which one subscriber has as a whole."""
+    """The IPv4 address, or the IPv6 /64 network: subscribers are assigned whole /64 networks."""
     try:
         ip = ip_address(address or "")
     except ValueError:
@@ -119,7 +119,7 @@ class ConsoleAccess:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._digest = _digest(admin_key)
-        # Tokens are found by a digest under this key: with another admin key no session is found any more.
+        # Sessions are stored under a keyed digest of their token, so a new admin key ends all sessions.
         self._session_key = hmac.digest(self._digest, b"videobroker console session", "sha256")
         self._idle_timeout = idle_timeout
         self._throttle = SignInThrottle()
@@ -137,11 +137,11 @@ class ConsoleAccess:
         replaces: str | None,
         now: datetime,
     ) -> str | None:
-        """The token of a new session; None for a wrong key. Raises `TooManyAttempts` for one wrong key too many.
+        """Returns the token of a new session, or None for a wrong key. Raises `TooManyAttempts`.
 
-        The correct key is always accepted. The session of the token `replaces` ends.
+        The correct key is always accepted. Ends the session of the token `replaces`.
         """
-        # In constant time, and before the throttle is asked.
+        # In constant time, and before the throttle counts.
         if not hmac.compare_digest(_digest(key), self._digest):
             console_sessions.reject(broker, origin, now=now)
             await self._refuse(origin.ip, now)
@@ -156,9 +156,9 @@ class ConsoleAccess:
         return token
 
     async def operator(self, broker: Broker, token: str | None, *, is_activity: bool, now: datetime) -> Operator:
-        """The operator who has this token. `is_activity` restarts the idle timeout. Raises `NotSignedIn`."""
+        """The operator with this session token. `is_activity` restarts the idle timeout. Raises `NotSignedIn`."""
         session = None
-        if token and len(token) <= LONGEST_TOKEN:
+        if token and len(token) <= MAX_TOKEN_LENGTH:
             session = await console_sessions.authenticate(
                 broker, self._token_digest(token), idle_timeout=self._idle_timeout, is_activity=is_activity, now=now
             )
@@ -178,10 +178,10 @@ class ConsoleAccess:
         wait = self._throttle.record_failure(address, now)
         if not wait:
             return
-        if self._delayed < MOST_DELAYED:
+        if self._delayed < MAX_DELAYED:
             self._delayed += 1
             try:
-                await self._sleep(min(wait, LONGEST_DELAY).total_seconds())
+                await self._sleep(min(wait, MAX_DELAY).total_seconds())
             finally:
                 self._delayed -= 1
         seconds = max(1, round(wait.total_seconds()))
@@ -194,8 +194,8 @@ class ConsoleAccess:
         return hmac.digest(self._session_key, b"token " + _digest(token), "sha256")
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two secrets are equal, compared in constant time."""
+def secrets_equal(one: str, other: str) -> bool:
+    """Compares in constant time."""
     return hmac.compare_digest(_digest(one), _digest(other))
 
 

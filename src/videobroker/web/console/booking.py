@@ -1,4 +1,4 @@
-"""The form that registers a booking."""
+"""The form for a new booking."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from videobroker.errors import DuplicateParticipant, InvalidInput, RoleNotMapped
 from videobroker.usecases import registration
 from videobroker.web.console.access import zones
 from videobroker.web.console.join_links import IssuedLinks, links_for
-from videobroker.web.console.requests import Acting, ConsoleRequest, ConsoleRoute, Form, Looking
+from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest
 from videobroker.web.console.session import session_page
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
@@ -29,8 +29,8 @@ from videobroker.web.http.schemas import Identifier, Name, sensible
 router = APIRouter(prefix="/book", route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
 ROWS = 12
-"""So many people fit on the form; more are put on the roster through the API."""
-LONGEST_MINUTES = 7 * 24 * 60
+"""Participants on the form; more can be added through the API."""
+MAX_MINUTES = 7 * 24 * 60
 
 _reference: TypeAdapter[str] = TypeAdapter(Identifier)
 _title: TypeAdapter[str] = TypeAdapter(Name)
@@ -39,7 +39,7 @@ _user_id: TypeAdapter[str] = TypeAdapter(Identifier)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A line of the form."""
+    """A participant row of the form."""
 
     user_id: str = ""
     display_name: str = ""
@@ -48,7 +48,7 @@ class Person:
 
 @dataclass(slots=True)
 class Draft:
-    """What somebody typed, and what is wrong with it."""
+    """The values of the form, and their errors."""
 
     reference: str = ""
     title: str = ""
@@ -64,7 +64,6 @@ class Draft:
 
     @classmethod
     def of(cls, form: Form) -> "Draft":
-        """What was sent."""
         return cls(
             reference=form.text("reference"),
             title=form.text("title"),
@@ -79,7 +78,7 @@ class Draft:
         )
 
     def terms(self, app: App) -> SessionTerms | None:
-        """The session's terms; None, and `errors`, where something is wrong."""
+        """The session's terms; None if a field is invalid. Fills `errors`."""
         if self.title:
             self.check("title", _title, self.title)
         starts_at = self._starts_at()
@@ -95,7 +94,7 @@ class Draft:
         )
 
     def roster(self, app: App, terms: SessionTerms | None) -> list[Participant]:
-        """Everybody on it; `errors` where something is wrong."""
+        """The participants. Fills `errors`."""
         found = []
         seen: set[str] = set()
         roles = roles_of(app, ProviderName(self.provider) if self.provider in app.accounts else None)
@@ -127,7 +126,7 @@ class Draft:
         self.errors["starts"] = f"{over or 'This start is in the past.'} Change it, or confirm below."
 
     def check(self, name: str, adapter: TypeAdapter[str], value: str) -> bool:
-        """Whether a field holds what it should; `errors` where it does not."""
+        """Whether the value is valid. Fills `errors`."""
         try:
             adapter.validate_python(value)
         except ValidationError as error:
@@ -142,7 +141,7 @@ class Draft:
             return None
         zone = ZoneInfo(self.zone)
         try:
-            # As the form sends it: without an offset, which is the zone's business.
+            # `datetime-local` inputs send no offset: the zone determines it.
             local = datetime.strptime(self.starts[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
             moment = sensible(local.replace(tzinfo=zone).astimezone(UTC))
         except (ValueError, OverflowError):
@@ -154,12 +153,8 @@ class Draft:
         return moment
 
     def _minutes(self) -> int | None:
-        if (
-            not self.minutes.isascii()
-            or not self.minutes.isdigit()
-            or not 1 <= int(self.minutes[:9]) <= LONGEST_MINUTES
-        ):
-            self.errors["minutes"] = f"Enter a duration from 1 to {LONGEST_MINUTES:,} minutes."
+        if not self.minutes.isascii() or not self.minutes.isdigit() or not 1 <= int(self.minutes[:9]) <= MAX_MINUTES:
+            self.errors["minutes"] = f"Enter a duration from 1 to {MAX_MINUTES:,} minutes."
             return None
         return int(self.minutes)
 
@@ -173,37 +168,41 @@ class Draft:
 
 
 def roles_of(app: App, provider: ProviderName | None) -> list[str]:
-    """The app roles that everybody may have there, by name; of all the app's providers, where none is chosen."""
+    """The roles that are mapped for this provider; for None, those that are mapped for all of the app's providers."""
     chosen = (provider,) if provider is not None else select_requested_providers(app, SessionTerms())
-    known = [set(app.role_maps.get(name, {})) for name in chosen]
-    return sorted(set.intersection(*known)) if known else []
+    mapped = [set(app.role_maps.get(name, {})) for name in chosen]
+    return sorted(set.intersection(*mapped)) if mapped else []
 
 
 AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 
 
 @router.get("")
-async def console_new_booking(visit: Looking, app: AppChoice = "") -> Response:
-    """The empty form, once an app is chosen."""
+async def console_new_booking(console: ViewRequest, app: AppChoice = "") -> Response:
+    """The empty form, or the choice of an app."""
     if not app:
-        apps = await visit.apps()
+        apps = await console.apps()
         if len(apps) != 1:
-            return rendered("choose_app.html", operator=visit.operator, here="book", apps=apps, target="/console/book")
+            return rendered(
+                "choose_app.html", operator=console.operator, here="book", apps=apps, target="/console/book"
+            )
         app = apps[0].id
-    chosen = await visit.app(app)
-    start = (visit.now.astimezone(visit.zone) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-    # Made here, so that the same form sent twice makes one booking.
+    chosen = await console.app(app)
+    start = (console.now.astimezone(console.zone) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+    # Generated with the form, so that submitting it twice creates one booking.
     reference = f"console-{secrets.token_hex(4)}"
-    draft = Draft(reference=reference, starts=f"{start:%Y-%m-%dT%H:%M}", zone=str(visit.zone), people=[Person()] * ROWS)
-    return _form(visit, chosen, draft)
+    draft = Draft(
+        reference=reference, starts=f"{start:%Y-%m-%dT%H:%M}", zone=str(console.zone), people=[Person()] * ROWS
+    )
+    return _form(console, chosen, draft)
 
 
 @router.post("")
-async def console_register_booking(request: Request, visit: Acting) -> Response:
-    """Register it, or show what is wrong beside the fields."""
-    form = visit.sent()
+async def console_register_booking(request: Request, console: FormRequest) -> Response:
+    """Create the booking, or show the errors next to the fields."""
+    form = console.submitted()
     try:
-        app = await visit.app(UUID(form.text("app")))
+        app = await console.app(UUID(form.text("app")))
     except ValueError:
         raise InvalidInput("Choose the app first.") from None
     draft = Draft.of(form)
@@ -211,30 +210,30 @@ async def console_register_booking(request: Request, visit: Acting) -> Response:
     people = draft.roster(app, terms)
     draft.check("reference", _reference, draft.reference)
     if terms is not None:
-        draft.confirm_past(terms, confirmed=form.text("confirm_past"), now=visit.now)
+        draft.confirm_past(terms, confirmed=form.text("confirm_past"), now=console.now)
     if terms is None or draft.errors:
-        return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _form(console, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     key = SessionKey(app.id, SessionKind.BOOKING, draft.reference)
     try:
-        registered = await registration.register_new(visit.context(app), key, terms, people)
+        registered = await registration.register_new(console.context(app), key, terms, people)
     except (RoleNotMapped, DuplicateParticipant, InvalidInput) as error:
         draft.errors["form"] = error.detail
-        return _form(visit, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _form(console, app, draft, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if registered is None:
         draft.errors["reference"] = "This app already has a booking with this reference. Choose another one."
-        return _form(visit, app, draft, status=HTTPStatus.CONFLICT)
-    links = await links_for(request, visit, app, key, registered.participants)
+        return _form(console, app, draft, status=HTTPStatus.CONFLICT)
+    links = await links_for(request, console, app, key, registered.participants)
     return await session_page(
-        visit,
+        console,
         app,
         registered.session.id,
-        said="Booking created.",
+        notice="Booking created.",
         issued=IssuedLinks(links),
         status=HTTPStatus.CREATED,
     )
 
 
-def _form(visit: ConsoleRequest, app: App, draft: Draft, *, status: int = 200) -> Response:
+def _form(console: ConsoleRequest, app: App, draft: Draft, *, status: int = 200) -> Response:
     filled = max((n + 1 for n, person in enumerate(draft.people) if person != Person()), default=0)
     values: Mapping[str, Any] = {
         "app": app,
@@ -244,4 +243,4 @@ def _form(visit: ConsoleRequest, app: App, draft: Draft, *, status: int = 200) -
         "zones": sorted(zones()),
         "shown": max(2, filled),
     }
-    return rendered("book.html", operator=visit.operator, here="book", status=status, **values)
+    return rendered("book.html", operator=console.operator, here="book", status=status, **values)

@@ -1,4 +1,4 @@
-"""Attendance over time as a picture: where every bar lies. The template draws it, and a table says the same."""
+"""Layout of the attendance chart, in SVG units. The template draws it, with a table as its accessible alternative."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,19 @@ from datetime import datetime, timedelta
 from videobroker.domain.attendance.observations import Source
 from videobroker.domain.attendance.stays import Stay
 
-LABELS = 140
-"""So wide is the column of names."""
+LABEL_WIDTH = 140
 WIDTH = 760
-EDGE = 20
-"""The last moment on the axis needs some room."""
-HEAD = 34
-ROW = 34
-NARROWEST = 2.0
-"""Also a second is seen."""
+RIGHT_PADDING = 20
+"""Room for the last label of the axis."""
+AXIS_HEIGHT = 34
+ROW_HEIGHT = 34
+MIN_BAR_WIDTH = 2.0
+"""Keeps stays of a second visible."""
 MARGIN = timedelta(minutes=1)
-MOST_TICKS = 8
+MAX_TICKS = 8
 STEPS = [timedelta(minutes=each) for each in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)]
-MOST_ROWS = 60
-"""More people than these are counted below the chart, and stand in the table."""
+MAX_ROWS = 60
+"""Further people are only in the table; the legend shows how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,9 @@ class Row:
 
     name: str
     note: str
-    """What is said of them: the verdict, for example."""
+    """The verdict, for example."""
     mark: str
-    """How that is painted."""
+    """Selects the CSS class of the note."""
     stays: Sequence[Stay]
 
 
@@ -43,13 +42,13 @@ class Bar:
     width: float
     source: Source
     open: bool
-    """They are there still."""
+    """The person is still in the call."""
     stay: Stay
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One person's line."""
+    """The line of one person."""
 
     row: Row
     y: int
@@ -66,54 +65,54 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The whole picture."""
+    """The layout of the whole chart."""
 
     lines: Sequence[Line]
     ticks: Sequence[Tick]
     height: int
     planned: tuple[float, float] | None
-    """Where the booking lies, from its start to its end."""
+    """Left and right edge of the scheduled time."""
     now: float | None
-    """Where the present is, if it lies in the picture."""
+    """Position of the current time, if it is within the chart."""
     start: datetime
     end: datetime
     hidden: int
-    """So many people have no line."""
+    """How many people have no line."""
 
 
 def draw(rows: Sequence[Row], *, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> Chart | None:
-    """The picture of these people's stays; None when there is nothing to draw."""
+    """The chart of these stays; None if it would have no time axis."""
     span = _span(rows, starts_at, ends_at, now)
     if span is None:
         return None
     start, end = span
-    scale = (WIDTH - LABELS - EDGE) / (end - start).total_seconds()
+    scale = (WIDTH - LABEL_WIDTH - RIGHT_PADDING) / (end - start).total_seconds()
 
-    def place(moment: datetime) -> float:
+    def position(moment: datetime) -> float:
         inside = min(max(moment, start), end)
-        return round(LABELS + (inside - start).total_seconds() * scale, 1)
+        return round(LABEL_WIDTH + (inside - start).total_seconds() * scale, 1)
 
-    shown = rows[:MOST_ROWS]
+    shown = rows[:MAX_ROWS]
     lines = [
-        Line(row, HEAD + number * ROW, [_bar(stay, place, now) for stay in row.stays])
+        Line(row, AXIS_HEIGHT + number * ROW_HEIGHT, [_bar(stay, position, now) for stay in row.stays])
         for number, row in enumerate(shown)
     ]
     return Chart(
         lines=lines,
-        ticks=[Tick(place(at), at) for at in _ticks(start, end)],
-        height=HEAD + len(shown) * ROW + 8,
-        planned=None if starts_at is None or ends_at is None else (place(starts_at), place(ends_at)),
-        now=place(now) if start < now < end else None,
+        ticks=[Tick(position(at), at) for at in _ticks(start, end)],
+        height=AXIS_HEIGHT + len(shown) * ROW_HEIGHT + 8,
+        planned=None if starts_at is None or ends_at is None else (position(starts_at), position(ends_at)),
+        now=position(now) if start < now < end else None,
         start=start,
         end=end,
         hidden=len(rows) - len(shown),
     )
 
 
-def _bar(stay: Stay, place: Callable[[datetime], float], now: datetime) -> Bar:
-    x = place(stay.joined_at)
-    width = place(stay.left_at or max(now, stay.joined_at)) - x
-    return Bar(x, round(max(width, NARROWEST), 1), stay.source, stay.left_at is None, stay)
+def _bar(stay: Stay, position: Callable[[datetime], float], now: datetime) -> Bar:
+    x = position(stay.joined_at)
+    width = position(stay.left_at or max(now, stay.joined_at)) - x
+    return Bar(x, round(max(width, MIN_BAR_WIDTH), 1), stay.source, stay.left_at is None, stay)
 
 
 def _span(
@@ -128,10 +127,10 @@ def _span(
 
 
 def _ticks(start: datetime, end: datetime) -> list[datetime]:
-    step = next((each for each in STEPS if (end - start) / each <= MOST_TICKS), STEPS[-1])
+    step = next((each for each in STEPS if (end - start) / each <= MAX_TICKS), STEPS[-1])
     first = datetime.fromtimestamp(-(-start.timestamp() // step.total_seconds()) * step.total_seconds(), start.tzinfo)
     found: list[datetime] = []
-    while first <= end and len(found) <= 4 * MOST_TICKS:
+    while first <= end and len(found) <= 4 * MAX_TICKS:
         found.append(first)
         first += step
     return found

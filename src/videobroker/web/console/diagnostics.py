@@ -1,4 +1,4 @@
-"""How the service is: database, workers, webhooks, seals; and what is right and wrong with an app's set-up."""
+"""Health of the service (database, jobs, webhooks, journal seals), and checks of an app's configuration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from videobroker.domain.diagnostics import CheckResult, is_healthy
 from videobroker.domain.ids import AppId
 from videobroker.usecases.operations import diagnostics
 from videobroker.usecases.operations.diagnostics import Workload
-from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Looking
+from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
 SHOWN = 50
-"""Apps on the health page: each is a query."""
+"""Apps on the health page: each needs a query."""
 
 router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
@@ -26,98 +26,97 @@ AppChoice = Annotated[UUID | Literal[""], Query(alias="app")]
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
-    """What was found about an app's set-up, and when."""
+class CheckRun:
+    """The results of checking an app's configuration."""
 
     at: datetime
-    findings: Sequence[CheckResult]
+    results: Sequence[CheckResult]
 
     @property
-    def healthy(self) -> bool:
-        """Nothing has failed."""
-        return is_healthy(list(self.findings))
+    def is_healthy(self) -> bool:
+        return is_healthy(list(self.results))
 
 
 @dataclass(frozen=True, slots=True)
 class AppHealth:
-    """How an app is."""
+    """The line of an app on the health page."""
 
     app: App
-    examined: Examination | None
-    """The last one that this process made."""
-    heard: int
+    last_run: CheckRun | None
+    """Of this process."""
+    received: int
     pending: int
     ignored: int
-    last_heard: datetime | None
+    last_received_at: datetime | None
     sealed: int | None
     """The number of the newest seal of its journal."""
     sealed_at: datetime | None
 
 
-def _examinations(request: Request) -> dict[AppId, Examination]:
-    known: dict[AppId, Examination] = request.app.state.console_examinations
-    return known
+def _check_runs(request: Request) -> dict[AppId, CheckRun]:
+    runs: dict[AppId, CheckRun] = request.app.state.console_check_runs
+    return runs
 
 
 @router.get("/health")
-async def console_health(request: Request, visit: Looking, app: AppChoice = "") -> Response:
-    """Everything at one look, of one app or of the first ones by name. It asks nobody but the database."""
-    findings = await diagnostics.check_database(visit.broker)
+async def console_health(request: Request, console: ViewRequest, app: AppChoice = "") -> Response:
+    """The health of the service, and of one app or the first `SHOWN` by name. Queries only the database."""
+    findings = await diagnostics.check_database(console.broker)
     workload, apps, more = Workload((), ()), list[AppHealth](), 0
     if diagnostics.can_be_asked(findings):
-        findings = [*findings, *await diagnostics.check_secret_keys(visit.broker)]
-        workload = await diagnostics.workload(visit.broker)
-        chosen = [await visit.app(app)] if app else await visit.apps()
+        findings = [*findings, *await diagnostics.check_secret_keys(console.broker)]
+        workload = await diagnostics.workload(console.broker)
+        chosen = [await console.app(app)] if app else await console.apps()
         more = max(len(chosen) - SHOWN, 0)
-        apps = [await _health_of(request, visit, workload, each) for each in chosen[:SHOWN]]
+        apps = [await _health_of(request, console, workload, each) for each in chosen[:SHOWN]]
     return rendered(
         "health.html",
-        operator=visit.operator,
+        operator=console.operator,
         here="health",
         findings=findings,
         waiting=workload.waiting,
         apps=apps,
         more=more,
-        now=visit.now,
+        now=console.now,
     )
 
 
-async def _health_of(request: Request, visit: ConsoleRequest, workload: Workload, app: App) -> AppHealth:
-    counts = await diagnostics.count_webhooks(visit.broker, app, now=visit.now)
+async def _health_of(request: Request, console: ConsoleRequest, workload: Workload, app: App) -> AppHealth:
+    counts = await diagnostics.count_webhooks(console.broker, app, now=console.now)
     seal = next((each for each in workload.seals if each.app_id == app.id), None)
     return AppHealth(
         app=app,
-        examined=_examinations(request).get(app.id),
-        heard=sum(each.count for each in counts),
+        last_run=_check_runs(request).get(app.id),
+        received=sum(each.count for each in counts),
         pending=sum(each.count for each in counts if each.state == "pending"),
         ignored=sum(each.count for each in counts if each.state == "ignored"),
-        last_heard=max((each.last_received_at for each in counts), default=None),
+        last_received_at=max((each.last_received_at for each in counts), default=None),
         sealed=None if seal is None else seal.number,
         sealed_at=None if seal is None else seal.sealed_at,
     )
 
 
 @router.get("/diagnostics")
-async def console_diagnostics(request: Request, visit: Looking, app: AppChoice = "") -> Response:
-    """Examine the database, and the accounts of the app that was chosen: that asks the providers."""
-    apps = await visit.apps()
-    findings = await diagnostics.check_database(visit.broker)
+async def console_diagnostics(request: Request, console: ViewRequest, app: AppChoice = "") -> Response:
+    """Check the database, and the accounts of the chosen app, which sends requests to the providers."""
+    apps = await console.apps()
+    findings = await diagnostics.check_database(console.broker)
     if diagnostics.can_be_asked(findings):
-        findings = [*findings, *await diagnostics.check_secret_keys(visit.broker)]
-    chosen, examination, counts = None, None, []
+        findings = [*findings, *await diagnostics.check_secret_keys(console.broker)]
+    chosen, run, counts = None, None, []
     if app:
-        chosen = await visit.app(app)
-        examination = Examination(visit.now, await diagnostics.check_app(visit.broker, chosen))
-        _examinations(request)[chosen.id] = examination
-        counts = await diagnostics.count_webhooks(visit.broker, chosen, now=visit.now)
+        chosen = await console.app(app)
+        run = CheckRun(console.now, await diagnostics.check_app(console.broker, chosen))
+        _check_runs(request)[chosen.id] = run
+        counts = await diagnostics.count_webhooks(console.broker, chosen, now=console.now)
     return rendered(
         "diagnostics.html",
-        operator=visit.operator,
+        operator=console.operator,
         here="diagnostics",
         apps=apps,
         app=chosen,
         findings=findings,
-        examination=examination,
+        run=run,
         counts=counts,
         days=diagnostics.WEBHOOK_LOOKBACK.days,
     )

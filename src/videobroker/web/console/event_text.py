@@ -1,4 +1,4 @@
-"""Sentences about the events of the journal. What others have typed is enclosed in isolate characters."""
+"""Sentences for the events of the journal. User-supplied text is wrapped in isolate characters (see `bidi`)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -179,13 +179,13 @@ _SENTENCES: Mapping[EventType, Callable[[str, Data], str]] = {
         f"Rejected credentials: {isolated(data.get('reason'))} ({data.get('count')} times)."
     ),
     EventType.RETENTION_CHANGED: lambda _, data: (
-        f"Events of the class {isolated(data.get('class'))} are kept {_days(data.get('days'))}."
+        f"Events of the class {isolated(data.get('class'))} are stored {_days(data.get('days'))}."
     ),
 }
 
 
 def sentence(recorded: RecordedEvent, names: Mapping[str, str]) -> str:
-    """What happened, for people; `names` has the display names by user id."""
+    """Describes an event in one sentence; `names` has the display names by user ID."""
     event = recorded.event
     data = event.data or {}
     who = _who(event.user_id or data.get("provider_user_id"), names)
@@ -200,8 +200,8 @@ def _who(user_id: str | None, names: Mapping[str, str]) -> str:
     return "Unknown" if user_id is None else isolated(names.get(user_id) or user_id)
 
 
-def asked_by(recorded: RecordedEvent) -> str:
-    """Who asked for it, for people."""
+def actor_text(recorded: RecordedEvent) -> str:
+    """Who caused the event."""
     actor = recorded.event.actor
     if actor.operator is not None:
         return f"operator {isolated(actor.operator)}"
@@ -210,22 +210,22 @@ def asked_by(recorded: RecordedEvent) -> str:
     return "the app's backend" if actor.key_id is not None else "the service"
 
 
-_TROUBLE = {EventType.CREDENTIALS_DENIED, EventType.PARTICIPANT_NO_SHOW, EventType.PARTICIPANT_DENIED}
+_PROBLEMS = {EventType.CREDENTIALS_DENIED, EventType.PARTICIPANT_NO_SHOW, EventType.PARTICIPANT_DENIED}
 KINDS = {
     "session": "plan",
     "participant": "people",
     "attendance": "people",
-    "credentials": "door",
-    "link": "door",
+    "credentials": "access",
+    "link": "access",
     "call": "call",
     "room": "call",
     "provider": "call",
 }
-"""By the first word of the type: how the timeline paints it."""
+"""CSS class in the timeline, by the first word of the event type."""
 
 
 def kind(recorded: RecordedEvent) -> str:
-    """How the timeline paints it."""
-    if recorded.event.type in _TROUBLE:
+    """CSS class of the event in the timeline."""
+    if recorded.event.type in _PROBLEMS:
         return "trouble"
     return KINDS.get(recorded.event.type.value.partition(".")[0], "other")

@@ -1,4 +1,4 @@
-"""Join links on the console's pages: creating them, and showing which of them work."""
+"""Creating join links, and listing the active ones."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
@@ -16,8 +16,8 @@ from videobroker.usecases.joining.links import ActiveLink, issue_link, list_link
 from videobroker.web.console.requests import ConsoleRequest
 from videobroker.web.v1.links import public_address
 
-MOST_LINKS = 200
-"""Created by one press; another press creates the next ones."""
+MAX_LINKS = 200
+"""Links that one request creates."""
 LINKS_SHOWN = 100
 BLOCKED_BY = {
     Reason.VIDEO_DISABLED: "Video is off",
@@ -30,12 +30,12 @@ BLOCKED_BY = {
     Reason.ADMISSION_DENIED: "Declined by the host",
     Reason.SESSION_OVER: "Session has ended",
 }
-"""Why a person cannot join, in a few words."""
+"""Labels of the reasons why a person cannot join."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonsLink:
-    """A new link of one person, or why there is none."""
+    """A new link of one person, or the reason for refusing one."""
 
     name: str
     url: str | None = field(repr=False)
@@ -45,7 +45,7 @@ class PersonsLink:
 
 @dataclass(frozen=True, slots=True)
 class IssuedLinks:
-    """Links that were just created, and for how many participants there are none yet."""
+    """New links, and how many participants have none yet."""
 
     links: Sequence[PersonsLink]
     first: int = 1
@@ -53,7 +53,7 @@ class IssuedLinks:
     total: int = 0
     """All participants; 0 if a link was created for one person."""
     after: str = ""
-    """The user ID after which the next ones begin."""
+    """The user ID after which the next batch starts."""
 
     @property
     def last(self) -> int:
@@ -62,7 +62,7 @@ class IssuedLinks:
 
     @property
     def remaining(self) -> int:
-        """How many participants come after them."""
+        """How many participants follow them."""
         return max(0, self.total - self.last)
 
     @property
@@ -72,37 +72,36 @@ class IssuedLinks:
 
     @property
     def refused(self) -> int:
-        """How many of them got no link."""
         return sum(link.url is None for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownLink:
-    """A link that works now."""
+    """An active link."""
 
     id: TicketId
     issued_at: datetime
     valid_until: datetime
     other_name: str | None
-    """The name that the link gives its person, if it is not the one that is shown for them."""
+    """The display name in the link, if it differs from the holder's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkHolder:
-    """One person's links that work now, oldest first."""
+    """The active links of one person, oldest first."""
 
     user_id: str
     name: str
     role: str | None
     """None for a person who is neither a participant nor a guest."""
     blocked_by: str | None
-    """Why the person cannot join with them, whenever they try."""
+    """Why these links can never admit the person, if so."""
     links: Sequence[ShownLink]
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveLinks:
-    """The links of a session that work now, by person."""
+    """The active links of a session, by person."""
 
     holders: Sequence[LinkHolder]
     is_partial: bool
@@ -110,24 +109,23 @@ class ActiveLinks:
 
     @property
     def count(self) -> int:
-        """How many links these are."""
         return sum(len(holder.links) for holder in self.holders)
 
 
 async def links_for(
-    request: Request, visit: ConsoleRequest, app: App, key: SessionKey, people: Sequence[Participant]
+    request: Request, console: ConsoleRequest, app: App, key: SessionKey, people: Sequence[Participant]
 ) -> list[PersonsLink]:
-    """A new link for each of these people, or why there is none."""
-    return [await _link_for(request, visit, app, key, person) for person in people]
+    """Creates a link for each of these people; a refusal does not affect the others."""
+    return [await _link_for(request, console, app, key, person) for person in people]
 
 
 async def _link_for(
-    request: Request, visit: ConsoleRequest, app: App, key: SessionKey, person: Participant
+    request: Request, console: ConsoleRequest, app: App, key: SessionKey, person: Participant
 ) -> PersonsLink:
     name = person.display_name or person.user_id
     try:
         link = await issue_link(
-            visit.context(app), key, user_id=person.user_id, display_name=None, is_guest=False, life=None
+            console.context(app), key, user_id=person.user_id, display_name=None, is_guest=False, life=None
         )
     except AccessDenied as error:
         return PersonsLink(name, None, refusal=error.detail)
@@ -135,28 +133,28 @@ async def _link_for(
 
 
 async def active_links(
-    visit: ConsoleRequest,
+    console: ConsoleRequest,
     app: App,
     key: SessionKey,
-    door: AccessContext,
+    access: AccessContext,
     *,
     people: Sequence[Participant],
     blocked: Set[str],
 ) -> ActiveLinks:
-    """The first `LINKS_SHOWN` links of a session that work now."""
-    found, following = await list_links(visit.context(app), key, user_id=None, limit=LINKS_SHOWN, cursor=None)
-    return ActiveLinks(_by_holder(found, door, people, blocked), is_partial=following is not None)
+    """The first `LINKS_SHOWN` active links of a session."""
+    found, following = await list_links(console.context(app), key, user_id=None, limit=LINKS_SHOWN, cursor=None)
+    return ActiveLinks(_by_holder(found, access, people, blocked), is_partial=following is not None)
 
 
 def _by_holder(
-    found: Sequence[ActiveLink], door: AccessContext, people: Sequence[Participant], blocked: Set[str]
+    found: Sequence[ActiveLink], access: AccessContext, people: Sequence[Participant], blocked: Set[str]
 ) -> list[LinkHolder]:
     links: dict[tuple[str, bool], list[ActiveLink]] = defaultdict(list)
     for link in found:
         links[(link.record.user_id, link.record.is_guest)].append(link)
     registered = {person.user_id: person for person in people}
     return [
-        _holder(user_id, own, door, registered, is_guest=is_guest, is_blocked=user_id in blocked)
+        _holder(user_id, own, access, registered, is_guest=is_guest, is_blocked=user_id in blocked)
         for (user_id, is_guest), own in links.items()
     ]
 
@@ -164,7 +162,7 @@ def _by_holder(
 def _holder(
     user_id: str,
     links: Sequence[ActiveLink],
-    door: AccessContext,
+    access: AccessContext,
     registered: Mapping[str, Participant],
     *,
     is_guest: bool,
@@ -174,7 +172,7 @@ def _holder(
     role = GUEST_ROLE if is_guest else participant.role if participant else None
     # Guests have only the name of their link.
     name = (participant.display_name if participant else links[0].record.display_name if is_guest else None) or user_id
-    refused = find_permanent_refusal(door, AccessSubject(role, is_guest=is_guest, removed=is_blocked))
+    refused = find_permanent_refusal(access, AccessSubject(role, is_guest=is_guest, removed=is_blocked))
     return LinkHolder(
         user_id,
         name,

@@ -1,4 +1,4 @@
-"""The way in and out, the files that pages need, and what is said where there is no page."""
+"""Sign-in and sign-out, static files, and the page for unknown paths."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,42 +12,40 @@ from videobroker.broker import Broker
 from videobroker.domain.texts import is_name
 from videobroker.errors import PathNotFound, TooManyAttempts
 from videobroker.web.console.access import COOKIE, LIFETIME
-from videobroker.web.console.requests import Acting, ConsoleRoute, Looking, console_of, form_of, origin_of
-from videobroker.web.console.templating import rendered, static_file
+from videobroker.web.console.requests import ConsoleRoute, FormRequest, ViewRequest, console_access, form_of, origin_of
+from videobroker.web.console.templating import rendered, static_response
 from videobroker.web.http.requests import by_name
 
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 
 router = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
-nowhere = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
+not_found = APIRouter(route_class=ConsoleRoute, generate_unique_id_function=by_name)
 
 log = structlog.get_logger(__name__)
 
 
 @router.get("/static/{name}")
-async def console_static(name: str) -> Response:
-    """A stylesheet or a script."""
-    return static_file(name)
+async def console_static(request: Request, name: str) -> Response:
+    return static_response(name, request)
 
 
 @router.get("/sign-in")
-async def console_door(
+async def console_sign_in_form(
     next: Annotated[str, Query(max_length=2000)] = "", ended: Annotated[str, Query(max_length=10)] = ""
 ) -> Response:
-    """The form that asks for the key."""
     return _form(next, was_signed_out=bool(ended))
 
 
 @router.post("/sign-in")
 async def console_sign_in(request: Request) -> Response:
-    """Start a session for an operator who knows the key."""
+    """Start a session, and redirect to the page that required it."""
     broker: Broker = request.app.state.broker
-    access, origin, now = console_of(request), origin_of(request), broker.now()
+    access, origin, now = console_access(request), origin_of(request), broker.now()
     form = await form_of(request)
     name, following = form.text("name"), form.text("next")
     # The name is journaled: the key, entered into the wrong field, must not be.
-    if len(name) > LONGEST_NAME or not is_name(name) or name == form.raw("key"):
-        sentence = f"Enter your name (1-{LONGEST_NAME} characters)."
+    if len(name) > MAX_NAME_LENGTH or not is_name(name) or name == form.raw("key"):
+        sentence = f"Enter your name (1-{MAX_NAME_LENGTH} characters)."
         return _form(following, name=name, errors={"name": sentence}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         token = await access.sign_in(
@@ -68,8 +66,8 @@ async def console_sign_in(request: Request) -> Response:
         sentence = "Wrong admin key. Use the value of VIDEOBROKER_ADMIN_KEY."
         return _form(following, name=name, errors={"key": sentence}, status=HTTPStatus.FORBIDDEN)
     log.info("console.signed_in", ip=origin.ip)
-    answer = RedirectResponse(_own_path(following), HTTPStatus.SEE_OTHER)
-    answer.set_cookie(
+    response = RedirectResponse(_own_path(following), HTTPStatus.SEE_OTHER)
+    response.set_cookie(
         COOKIE,
         token,
         max_age=int(LIFETIME.total_seconds()),
@@ -78,34 +76,33 @@ async def console_sign_in(request: Request) -> Response:
         httponly=True,
         samesite="strict",
     )
-    return answer
+    return response
 
 
 @router.post("/sign-out")
-async def console_sign_out(request: Request, visit: Acting) -> Response:
-    """End the session, here and wherever its cookie was copied to."""
-    await console_of(request).sign_out(
-        visit.broker,
+async def console_sign_out(request: Request, console: FormRequest) -> Response:
+    """End the session on the server, so that copies of the cookie are useless, too."""
+    await console_access(request).sign_out(
+        console.broker,
         request.cookies.get(COOKIE),
-        operator=visit.operator.name,
+        operator=console.operator.name,
         origin=origin_of(request),
-        now=visit.now,
+        now=console.now,
     )
-    answer = RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(
+    response = RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(
         COOKIE, path="/console", secure=request.url.scheme == "https", httponly=True, samesite="strict"
     )
-    return answer
+    return response
 
 
-@nowhere.get("/{path:path}")
-async def console_nowhere(visit: Looking, path: str) -> Response:
-    """There is no such page."""
-    raise PathNotFound("There is no such page in the console.")
+@not_found.get("/{path:path}")
+async def console_not_found(console: ViewRequest, path: str) -> Response:
+    raise PathNotFound("The console has no page at this path.")
 
 
 def _own_path(path: str) -> str:
-    """Where somebody wanted to go, if that is here."""
+    """The path if it is one of the console, or else its start page: prevents open redirects."""
     own = path.startswith("/console") and path.isascii() and path.isprintable() and "\\" not in path
     return path if own and path[len("/console") :][:1] in {"", "/", "?"} else "/console"
 

@@ -1,4 +1,4 @@
-"""How a request for a page is read, who sent it, and what happens when it goes wrong."""
+"""Requests for pages of the console: authentication, forms, CSRF protection, and error pages."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -21,37 +21,36 @@ from videobroker.errors import BrokerError, InvalidInput, NotSignedIn, PathNotFo
 from videobroker.usecases.context import RequestContext
 from videobroker.usecases.operations.console_sessions import Origin
 from videobroker.usecases.tenants import find_app_by_id, list_apps
-from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, same
+from videobroker.web.console.access import COOKIE, ConsoleAccess, Operator, secrets_equal
 from videobroker.web.console.templating import HEADERS, rendered
 from videobroker.web.http.auth import stored_user_agent
 from videobroker.web.http.problems import headers_of, invalid_request, log_failure, unexpected
 
 BACKGROUND_HEADER = "x-background-refresh"
 """Sent by a page that refreshes itself without user input: no activity, so an unattended page times out."""
-MOST_FIELDS = 200
+MAX_FIELDS = 200
 
 
 class ConsoleRoute(APIRoute):
-    """A route whose errors are pages: whoever looks at it is a person."""
+    """A route that answers errors with pages for people."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, and what is shown when it raises."""
         handle = super().get_route_handler()
 
-        async def handle_or_explain(request: Request) -> Response:
+        async def handle_with_error_page(request: Request) -> Response:
             try:
                 return await handle(request)
             except NotSignedIn:
                 return _to_sign_in(request)
             except BrokerError as error:
                 log_failure(error)
-                return explained(request, error)
+                return error_page(request, error)
             except RequestValidationError as error:
-                return explained(request, invalid_request(error))
+                return error_page(request, invalid_request(error))
             except Exception as error:  # noqa: BLE001  a person should see a page, whatever it is
-                return explained(request, unexpected(error))
+                return error_page(request, unexpected(error))
 
-        return handle_or_explain
+        return handle_with_error_page
 
 
 def _is_background(request: Request) -> bool:
@@ -60,16 +59,15 @@ def _is_background(request: Request) -> bool:
 
 def _to_sign_in(request: Request) -> Response:
     if _is_background(request):
-        # The script goes to the sign-in page itself: a redirect would be followed without its notice.
+        # The script opens the sign-in page itself: `fetch` would follow a redirect transparently.
         return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=HEADERS)
     if request.method != "GET":
         return RedirectResponse("/console/sign-in", HTTPStatus.SEE_OTHER)
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(f"/console/sign-in?next={quote(wanted)}", HTTPStatus.SEE_OTHER)
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/console/sign-in?next={quote(path)}", HTTPStatus.SEE_OTHER)
 
 
-def explained(request: Request, error: BrokerError) -> Response:
-    """The page that tells of an error."""
+def error_page(request: Request, error: BrokerError) -> Response:
     title = "Page not found" if isinstance(error, PathNotFound) else error.kind.title
     headers = {name: value for name, value in headers_of(error, error.status).items() if name == "Retry-After"}
     operator = getattr(request.state, "operator", None)
@@ -85,22 +83,21 @@ def explained(request: Request, error: BrokerError) -> Response:
 
 
 class Form:
-    """What a form sent."""
+    """The fields of a submitted form."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        """The last one of several with the same name counts."""
+        """Of several fields with the same name, the last one counts."""
         self._fields = fields
 
     def text(self, name: str) -> str:
-        """The text of a field without the spaces around it; empty when it was left out."""
+        """The value without surrounding spaces; empty if the field is missing."""
         return self._fields.get(name, "").strip()
 
     def raw(self, name: str) -> str:
-        """The text as it was typed."""
+        """The value as entered; empty if the field is missing."""
         return self._fields.get(name, "")
 
     def is_checked(self, name: str) -> bool:
-        """Whether a box is ticked."""
         return name in self._fields
 
 
@@ -109,41 +106,39 @@ async def form_of(request: Request) -> Form:
     _require_own_page(request)
     try:
         body = (await request.body()).decode()
-        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except (UnicodeDecodeError, ValueError):
-        raise InvalidInput("The form cannot be read. Go back and send it once more.") from None
+        raise InvalidInput("The form cannot be read. Go back and send it again.") from None
     if any("\x00" in part for field in fields for part in field):
-        raise InvalidInput("Texts must not hold NUL characters.")
+        raise InvalidInput("Text must not contain NUL characters.")
     return Form(dict(fields))
 
 
 def _require_own_page(request: Request) -> None:
-    """A browser says from where a form comes. What says nothing is no browser, and has no cookie of one."""
+    """Browsers send `Origin` or `Sec-Fetch-Site` with a form. Clients that send neither have no cookie to abuse."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     own = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     if not own or site not in {None, "same-origin"}:
         raise RequestForged("Request blocked: it came from another site.")
 
 
-def console_of(request: Request) -> ConsoleAccess:
-    """The door of this service's console."""
+def console_access(request: Request) -> ConsoleAccess:
     access: ConsoleAccess = request.app.state.console
     return access
 
 
 def ip_of(request: Request) -> str | None:
-    """From where the request comes."""
     return request.client.host if request.client else None
 
 
 def origin_of(request: Request) -> Origin:
-    """From where, and with which browser."""
+    """The network address and the browser, for the journal."""
     return Origin(ip_of(request), stored_user_agent(request.headers.get("user-agent")))
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleRequest:
-    """One request of somebody who is signed in."""
+    """A request of an operator who is signed in."""
 
     broker: Broker
     operator: Operator
@@ -151,11 +146,11 @@ class ConsoleRequest:
     ip: str | None
     user_agent: str | None
     form: Form | None = None
-    """What was sent, if this is no mere look."""
+    """None for requests that only view."""
 
     @property
     def zone(self) -> tzinfo:
-        """In which times are shown."""
+        """The time zone of the page."""
         return self.operator.zone
 
     def context(self, app: App) -> RequestContext:
@@ -171,29 +166,29 @@ class ConsoleRequest:
         """The app with this id. Raises `AppNotFound`."""
         return await find_app_by_id(self.broker, AppId(app_id))
 
-    def sent(self) -> Form:
-        """What was sent."""
+    def submitted(self) -> Form:
+        """The form, or an empty one."""
         return self.form or Form({})
 
 
-async def look(request: Request) -> ConsoleRequest:
-    """Somebody who is signed in and looks. Raises `NotSignedIn`."""
-    return await _visit(request, None)
+async def authenticate(request: Request) -> ConsoleRequest:
+    """The request of a signed-in operator. Raises `NotSignedIn`."""
+    return await _console_request(request, None)
 
 
-async def act(request: Request) -> ConsoleRequest:
-    """Somebody who is signed in and sent a form of ours. Raises `NotSignedIn`, `RequestForged`."""
+async def authenticate_form(request: Request) -> ConsoleRequest:
+    """The request of a signed-in operator with a form of this session. Raises `NotSignedIn`, `RequestForged`."""
     form = await form_of(request)
-    visit = await _visit(request, form)
-    if not same(form.raw("csrf"), visit.operator.csrf):
+    console = await _console_request(request, form)
+    if not secrets_equal(form.raw("csrf"), console.operator.csrf):
         raise RequestForged("Request blocked: the form belongs to another session. Reload the page and try again.")
-    return visit
+    return console
 
 
-async def _visit(request: Request, form: Form | None) -> ConsoleRequest:
+async def _console_request(request: Request, form: Form | None) -> ConsoleRequest:
     broker: Broker = request.app.state.broker
     now = broker.now()
-    operator = await console_of(request).operator(
+    operator = await console_access(request).operator(
         broker, request.cookies.get(COOKIE), is_activity=not _is_background(request), now=now
     )
     request.state.operator = operator
@@ -208,5 +203,5 @@ async def _visit(request: Request, form: Form | None) -> ConsoleRequest:
     )
 
 
-Looking = Annotated[ConsoleRequest, Depends(look)]
-Acting = Annotated[ConsoleRequest, Depends(act)]
+ViewRequest = Annotated[ConsoleRequest, Depends(authenticate)]
+FormRequest = Annotated[ConsoleRequest, Depends(authenticate_form)]

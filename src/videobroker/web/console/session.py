@@ -1,4 +1,4 @@
-"""One session: its terms, its people, its calls, everything that happened, and what an operator may do about it."""
+"""The page of a session: terms, participants, calls, attendance, activity, and the actions of operators."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from videobroker.domain.apps import App
 from videobroker.domain.attendance.stays import Stay
-from videobroker.domain.attendance.verdicts import Rule
+from videobroker.domain.attendance.verdicts import AttendanceVerdict, Rule
 from videobroker.domain.calls import Call
 from videobroker.domain.events import RecordedEvent
 from videobroker.domain.ids import CallId, EndpointId, EntryId, EventId, SessionId, TicketId
@@ -33,8 +33,8 @@ from videobroker.usecases.operations import overviews
 from videobroker.usecases.operations.overviews import SessionOverview
 from videobroker.usecases.webhooks import endpoints
 from videobroker.web.console import chart, event_text
-from videobroker.web.console.join_links import LINKS_SHOWN, MOST_LINKS, IssuedLinks, active_links, links_for
-from videobroker.web.console.requests import Acting, ConsoleRequest, ConsoleRoute, Form, Looking
+from videobroker.web.console.join_links import LINKS_SHOWN, MAX_LINKS, IssuedLinks, active_links, links_for
+from videobroker.web.console.requests import ConsoleRequest, ConsoleRoute, Form, FormRequest, ViewRequest
 from videobroker.web.console.templating import rendered
 from videobroker.web.http.requests import by_name
 
@@ -54,7 +54,7 @@ DONE = {
     "admitted": "Admitted.",
     "denied": "Request declined.",
 }
-"""What a page says after an action, by the word in its address."""
+"""The notice after an action, by the query parameter `did`."""
 COUNTED = {
     "admitted-all": ("No one was waiting.", "1 person admitted.", "{count} people admitted."),
     "admitted-some": (
@@ -68,11 +68,11 @@ COUNTED = {
         "{count} links revoked.",
     ),
 }
-"""The same for actions on several: for none, one, and more."""
+"""The notices of actions that count: for 0, 1, and more."""
 
 
 def done_text(did: str, count: int) -> str:
-    """What a page says after an action; empty for an unknown one."""
+    """The notice after an action; empty for an unknown one."""
     if did not in COUNTED:
         return DONE.get(did, "")
     none, one, several = COUNTED[did]
@@ -86,11 +86,11 @@ Count = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the timeline."""
+    """An event in the timeline."""
 
     recorded: RecordedEvent
     sentence: str
-    asked_by: str
+    actor: str
     kind: str
     deliveries: Sequence[Delivery]
     endpoints: Mapping[EndpointId, Endpoint]
@@ -98,7 +98,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody in the waiting room."""
+    """A person in the waiting room."""
 
     entry: LobbyEntry
     role: str | None
@@ -107,18 +107,18 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """Who was there, as picture and as table."""
+    """Attendance as a chart and as a table."""
 
     rows: Sequence[chart.Row]
     drawn: chart.Chart | None
     final: bool
-    others_known: bool
-    """Some were there whom nobody registered."""
+    has_others: bool
+    """Whether people attended who are not participants."""
 
 
 @router.get("")
 async def console_session(
-    visit: Looking,
+    console: ViewRequest,
     app_id: UUID,
     session_id: UUID,
     before: Before = "",
@@ -126,58 +126,57 @@ async def console_session(
     did: Did = "",
     count: Count = 0,
 ) -> Response:
-    """The session's page."""
-    app = await visit.app(app_id)
+    app = await console.app(app_id)
     return await session_page(
-        visit, app, SessionId(session_id), before=before or None, call=call, said=done_text(did, count)
+        console, app, SessionId(session_id), before=before or None, call=call, notice=done_text(did, count)
     )
 
 
 async def session_page(
-    visit: ConsoleRequest,
+    console: ConsoleRequest,
     app: App,
     session_id: SessionId,
     *,
     before: str | None = None,
     call: UUID | None = None,
-    said: str = "",
+    notice: str = "",
     issued: IssuedLinks | None = None,
     status: int = HTTPStatus.OK,
 ) -> Response:
-    """Everything about a session, and the links that were just made for it."""
-    seen = await overviews.find_overview(visit.broker, app, session_id)
+    """The page of a session, with the links that were just created."""
+    seen = await overviews.find_overview(console.broker, app, session_id)
     names = {person.user_id: person.display_name or person.user_id for person in seen.registered.participants}
     shown = _chosen_call(seen, call)
-    recorded, earlier = await queries.read_back(visit.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
+    recorded, earlier = await queries.read_back(console.broker, app, session_id, limit=EVENTS_SHOWN, before=before)
     session = seen.registered.session
-    door = build_access_context(app, session, call_running=seen.open_call is not None)
-    waiting = await _waiting(visit, app, session.key) if door.policy.waiting_room is WaitingRoom.ADMIT else []
+    access = build_access_context(app, session, call_running=seen.open_call is not None)
+    waiting = await _waiting(console, app, session.key) if access.policy.waiting_room is WaitingRoom.ADMIT else []
     people = seen.registered.participants
     banned = {removal.user_id for removal in seen.removals if removal.banned}
     return rendered(
         "session.html",
-        operator=visit.operator,
+        operator=console.operator,
         status=status,
         app=app,
         seen=seen,
         session=session,
         path=path_of(app, session_id),
-        phase=determine_phase(session, seen.open_call, visit.now),
-        door=door,
-        opens_at=door.opens_at(""),
-        attendance=await _attendance(visit, app, seen, shown, names),
+        phase=determine_phase(session, seen.open_call, console.now),
+        access=access,
+        opens_at=access.opens_at(""),
+        attendance=await _attendance(console, app, seen, shown, names),
         shown_call=shown,
-        timeline=await _timeline(visit, app, recorded, names),
+        timeline=await _timeline(console, app, recorded, names),
         earlier=earlier,
         is_newest=before is None,
-        did=said,
-        now=visit.now,
+        notice_text=notice,
+        now=console.now,
         banned=banned,
         removed={removal.user_id: removal for removal in seen.removals},
         names=names,
         issued=issued,
-        most_links=MOST_LINKS,
-        active_links=await active_links(visit, app, session.key, door, people=people, blocked=banned),
+        most_links=MAX_LINKS,
+        active_links=await active_links(console, app, session.key, access, people=people, blocked=banned),
         links_shown=LINKS_SHOWN,
         waiting=waiting,
         admittable=sum(each.entry.state is EntryState.WAITING for each in waiting),
@@ -185,18 +184,17 @@ async def session_page(
     )
 
 
-async def _waiting(visit: ConsoleRequest, app: App, key: SessionKey) -> list[Waiting]:
-    """Who is in the waiting room, and may be let in or not."""
-    found = await waiting_room.list_lobby(visit.context(app), key)
+async def _waiting(console: ConsoleRequest, app: App, key: SessionKey) -> list[Waiting]:
+    """The people in the waiting room who are not admitted yet, including declined ones."""
+    found = await waiting_room.list_lobby(console.context(app), key)
     return [
-        Waiting(entry, role, entry.state_at(visit.now))
+        Waiting(entry, role, entry.state_at(console.now))
         for entry, role in found
         if entry.state is not EntryState.ADMITTED
     ]
 
 
 def path_of(app: App, session_id: SessionId, **query: str) -> str:
-    """Where the session's page is."""
     chosen = urlencode({name: value for name, value in query.items() if value})
     return f"/console/sessions/{app.id}/{session_id}" + (f"?{chosen}" if chosen else "")
 
@@ -209,25 +207,25 @@ def _chosen_call(seen: SessionOverview, call: UUID | None) -> Call | None:
 
 
 async def _attendance(
-    visit: ConsoleRequest, app: App, seen: SessionOverview, call: Call | None, names: Mapping[str, str]
+    console: ConsoleRequest, app: App, seen: SessionOverview, call: Call | None, names: Mapping[str, str]
 ) -> Attendance:
     session = seen.registered.session
     if call is not None:
-        rows = await _rows_of_call(visit, app, call, names, seen.registered.participants)
+        rows = await _rows_of_call(console, app, call, names, seen.registered.participants)
         return Attendance(
             rows,
-            chart.draw(rows, starts_at=call.started_at, ends_at=call.ended_at or visit.now, now=visit.now),
+            chart.draw(rows, starts_at=call.started_at, ends_at=call.ended_at or console.now, now=console.now),
             final=call.settled_at is not None,
-            others_known=False,
+            has_others=False,
         )
     if session.key.kind is SessionKind.GROUP:
-        return Attendance([], None, final=False, others_known=False)
-    report = await verdicts.attendance_of(visit.context(app), session.key)
+        return Attendance([], None, final=False, has_others=False)
+    report = await verdicts.attendance_of(console.context(app), session.key)
     rows = [
         chart.Row(
             name=judged.display_name or judged.user_id,
             note=_verdict_words(judged),
-            mark="none" if judged.result.verdict is None else judged.result.verdict.value,
+            mark=_verdict_class(judged.result.verdict),
             stays=judged.stays,
         )
         for judged in report.registered
@@ -236,8 +234,8 @@ async def _attendance(
         chart.Row(name=judged.user_id, note="not a participant", mark="guest", stays=judged.stays)
         for judged in report.others
     ]
-    drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=visit.now)
-    return Attendance(rows, drawn, final=report.final, others_known=bool(report.others))
+    drawn = chart.draw(rows, starts_at=session.terms.starts_at, ends_at=session.terms.ends_at, now=console.now)
+    return Attendance(rows, drawn, final=report.final, has_others=bool(report.others))
 
 
 _WITHOUT_VERDICT = {
@@ -246,6 +244,10 @@ _WITHOUT_VERDICT = {
     Rule.VIDEO_DISABLED: "in person",
     Rule.REMOVED: "blocked",
 }
+
+
+def _verdict_class(verdict: AttendanceVerdict | None) -> str:
+    return "none" if verdict is None else verdict.value
 
 
 def _verdict_words(judged: verdicts.Judged) -> str:
@@ -261,9 +263,9 @@ def _verdict_words(judged: verdicts.Judged) -> str:
 
 
 async def _rows_of_call(
-    visit: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
+    console: ConsoleRequest, app: App, call: Call, names: Mapping[str, str], roster: Sequence[Participant]
 ) -> list[chart.Row]:
-    explained = await calls.explain(visit.context(app), call.id)
+    explained = await calls.explain(console.context(app), call.id)
     own: dict[tuple[bool, str], list[Stay]] = defaultdict(list)
     for each in explained.attended:
         own[(each.user_id is not None, each.user_id or each.stay.provider_user_id)].append(each.stay)
@@ -280,10 +282,10 @@ async def _rows_of_call(
 
 
 async def _timeline(
-    visit: ConsoleRequest, app: App, recorded: Sequence[RecordedEvent], names: Mapping[str, str]
+    console: ConsoleRequest, app: App, recorded: Sequence[RecordedEvent], names: Mapping[str, str]
 ) -> list[Line]:
-    known, found = await endpoints.deliveries_of(visit.context(app), [each.event.id for each in recorded])
-    by_id = {endpoint.id: endpoint for endpoint in known}
+    listed, found = await endpoints.deliveries_of(console.context(app), [each.event.id for each in recorded])
+    by_id = {endpoint.id: endpoint for endpoint in listed}
     by_event: dict[EventId, list[Delivery]] = defaultdict(list)
     for delivery in found:
         by_event[delivery.event_id].append(delivery)
@@ -291,7 +293,7 @@ async def _timeline(
         Line(
             each,
             event_text.sentence(each, names),
-            event_text.asked_by(each),
+            event_text.actor_text(each),
             event_text.kind(each),
             by_event[each.event.id],
             by_id,
@@ -301,34 +303,34 @@ async def _timeline(
 
 
 @router.post("/links")
-async def console_make_links(request: Request, visit: Acting, app_id: UUID, session_id: UUID) -> Response:
-    """Make a link for one person, or for everybody on the roster, and show it this once."""
-    app = await visit.app(app_id)
-    user_id, after = visit.sent().raw("user_id"), visit.sent().raw("after")
-    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
+async def console_make_links(request: Request, console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
+    """Create a link for one participant or for the next `MAX_LINKS`. The response is the only page that shows them."""
+    app = await console.app(app_id)
+    user_id, after = console.submitted().raw("user_id"), console.submitted().raw("after")
+    seen = await overviews.find_overview(console.broker, app, SessionId(session_id))
     key, everyone = seen.registered.session.key, seen.registered.participants
     if user_id:
         one = [person for person in everyone if person.user_id == user_id]
-        issued = IssuedLinks(await links_for(request, visit, app, key, one))
+        issued = IssuedLinks(await links_for(request, console, app, key, one))
     else:
         # Participants are ordered by user ID, byte by byte.
         rest = [person for person in everyone if person.user_id.encode() > after.encode()]
-        chosen = rest[:MOST_LINKS]
+        chosen = rest[:MAX_LINKS]
         issued = IssuedLinks(
-            await links_for(request, visit, app, key, chosen),
+            await links_for(request, console, app, key, chosen),
             first=len(everyone) - len(rest) + 1,
             total=len(everyone),
             after=chosen[-1].user_id if chosen else "",
         )
-    return await session_page(visit, app, SessionId(session_id), issued=issued)
+    return await session_page(console, app, SessionId(session_id), issued=issued)
 
 
 @router.post("/links/revoke")
-async def console_revoke_links(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
+async def console_revoke_links(console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
     """Revoke one link, all links of a person, or all links of the session."""
-    app, form = await visit.app(app_id), visit.sent()
-    key = (await overviews.find_overview(visit.broker, app, SessionId(session_id))).registered.session.key
-    context = visit.context(app)
+    app, form = await console.app(app_id), console.submitted()
+    key = (await overviews.find_overview(console.broker, app, SessionId(session_id))).registered.session.key
+    context = console.context(app)
     if form.text("link"):
         count = await links.revoke_link(context, key, _link_of(form))
     elif form.raw("user_id") or form.is_checked("all"):
@@ -347,27 +349,27 @@ def _link_of(form: Form) -> TicketId:
 
 
 @router.post("/admit")
-async def console_admit(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
-    """Let somebody in who waits; without an entry, everybody."""
-    app, entry = await visit.app(app_id), _entry_of(visit.sent())
-    key = (await overviews.find_overview(visit.broker, app, SessionId(session_id))).registered.session.key
+async def console_admit(console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
+    """Admit one person, or everyone who is waiting if the form has no entry."""
+    app, entry = await console.app(app_id), _entry_of(console.submitted())
+    key = (await overviews.find_overview(console.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
-        admitted = await waiting_room.admit_all(visit.context(app), key)
-        found = await waiting_room.list_lobby(visit.context(app), key)
+        admitted = await waiting_room.admit_all(console.context(app), key)
+        found = await waiting_room.list_lobby(console.context(app), key)
         is_done = all(other.state is not EntryState.WAITING for other, _ in found)
         return _back(app, session_id, "admitted-all" if is_done else "admitted-some", count=len(admitted))
-    await waiting_room.admit(visit.context(app), key, entry)
+    await waiting_room.admit(console.context(app), key, entry)
     return _back(app, session_id, "admitted")
 
 
 @router.post("/deny")
-async def console_deny(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
-    """Do not let somebody in who waits."""
-    app, entry = await visit.app(app_id), _entry_of(visit.sent())
-    key = (await overviews.find_overview(visit.broker, app, SessionId(session_id))).registered.session.key
+async def console_deny(console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
+    """Decline a request to join."""
+    app, entry = await console.app(app_id), _entry_of(console.submitted())
+    key = (await overviews.find_overview(console.broker, app, SessionId(session_id))).registered.session.key
     if entry is None:
         raise InvalidInput("Choose whose request to decline.")
-    await waiting_room.deny(visit.context(app), key, entry)
+    await waiting_room.deny(console.context(app), key, entry)
     return _back(app, session_id, "denied")
 
 
@@ -379,36 +381,36 @@ def _entry_of(form: Form) -> EntryId | None:
 
 
 @router.post("/end")
-async def console_end_call(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
-    """End the call for everybody."""
-    app = await visit.app(app_id)
-    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
+async def console_end_call(console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
+    """End the call for everyone."""
+    app = await console.app(app_id)
+    seen = await overviews.find_overview(console.broker, app, SessionId(session_id))
     running = seen.open_call is not None
     try:
-        await calls.end_call(visit.context(app), seen.registered.session.key, user_id=None)
+        await calls.end_call(console.context(app), seen.registered.session.key, user_id=None)
     except CallNotFound:
         running = False
     return _back(app, session_id, "ended" if running else "no-call")
 
 
 @router.post("/remove")
-async def console_remove_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
-    """Put somebody out."""
-    app, form = await visit.app(app_id), visit.sent()
-    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
+async def console_remove_person(console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
+    """Remove a person, and optionally block them."""
+    app, form = await console.app(app_id), console.submitted()
+    seen = await overviews.find_overview(console.broker, app, SessionId(session_id))
     removed = await moderation.remove(
-        visit.context(app), seen.registered.session.key, form.raw("user_id"), ban=form.is_checked("ban")
+        console.context(app), seen.registered.session.key, form.raw("user_id"), ban=form.is_checked("ban")
     )
-    word = "removed" if removed.enforcement is Enforcement.DONE else f"removed-{removed.enforcement.value}"
-    return _back(app, session_id, word)
+    did = "removed" if removed.enforcement is Enforcement.DONE else f"removed-{removed.enforcement.value}"
+    return _back(app, session_id, did)
 
 
 @router.post("/readmit")
-async def console_readmit_person(visit: Acting, app_id: UUID, session_id: UUID) -> Response:
-    """Let somebody in again who was put out for good."""
-    app, form = await visit.app(app_id), visit.sent()
-    seen = await overviews.find_overview(visit.broker, app, SessionId(session_id))
-    lifted = await moderation.readmit(visit.context(app), seen.registered.session.key, form.raw("user_id"))
+async def console_readmit_person(console: FormRequest, app_id: UUID, session_id: UUID) -> Response:
+    """Unblock a person."""
+    app, form = await console.app(app_id), console.submitted()
+    seen = await overviews.find_overview(console.broker, app, SessionId(session_id))
+    lifted = await moderation.readmit(console.context(app), seen.registered.session.key, form.raw("user_id"))
     return _back(app, session_id, "readmitted" if lifted else "not-banned")
 
 

@@ -1,21 +1,20 @@
-"""Pages out of templates: everything is escaped, and nothing but our own files may run or paint."""
+"""Rendering of the console's templates, with autoescape and a strict Content-Security-Policy."""
 
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from hashlib import sha256
-from importlib import resources
+from importlib.resources import files
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from videobroker.domain.times import rfc3339
-from videobroker.errors import PathNotFound
 from videobroker.web.console import bidi
 from videobroker.web.console.access import Operator
+from videobroker.web.http.static_files import IMMUTABLE, static_file
+from videobroker.web.http.templates import template_environment
 
 POLICY = "; ".join(
     (
@@ -32,44 +31,26 @@ POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    # Not less: without it browsers do not say where a form comes from.
+    # With a stricter policy, browsers would send forms with `Origin: null`.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 _DIRECTIONAL = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
-A_YEAR = 365 * 24 * 3600
-_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_STATIC = files("videobroker.web.console").joinpath("static")
 
-_environment = Environment(
-    loader=PackageLoader("videobroker.web.console"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _read_static() -> dict[str, bytes]:
-    folder = resources.files("videobroker.web.console") / "static"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.rpartition(".")[2] in _TYPES}
-
-
-_static = _read_static()
+_environment = template_environment("videobroker.web.console")
 
 
 def static_url(name: str) -> str:
-    """Where a file of ours is; another content has another address."""
-    return f"/console/static/{name}?v={sha256(_static[name]).hexdigest()[:12]}"
+    """The URL of a static file; it changes with the content."""
+    return f"/console/static/{name}?v={static_file(_STATIC, name).version}"
 
 
-def static_file(name: str) -> Response:
-    """A file of ours. Raises `PathNotFound`."""
-    if name not in _static:
-        raise PathNotFound("There is no such file.")
-    kind = _TYPES[name.rpartition(".")[2]]
-    headers = {**HEADERS, "Cache-Control": f"public, max-age={A_YEAR}, immutable"}
-    return Response(_static[name], headers=headers, media_type=f"{kind}; charset=utf-8")
+def static_response(name: str, request: Request) -> Response:
+    """A static file of the console. Raises `PathNotFound`."""
+    headers = {name: value for name, value in HEADERS.items() if name != "Cache-Control"}
+    return static_file(_STATIC, name).response(request, cache_control=IMMUTABLE, **headers)
 
 
 def rendered(
@@ -80,7 +61,7 @@ def rendered(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """A page; its times are those of the operator's zone."""
+    """Renders a page; times are in the operator's time zone."""
     zone: tzinfo = UTC if operator is None else operator.zone
     page = _environment.get_template(template).render(
         **{"here": "", **values},
@@ -91,14 +72,13 @@ def rendered(
 
 
 class Clock:
-    """Writes moments as people in one zone read them."""
+    """Formats times in one time zone."""
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
 
     @property
     def name(self) -> str:
-        """The zone's."""
         return str(self.zone)
 
     def offset(self, moment: datetime) -> str:
@@ -128,11 +108,11 @@ class Clock:
         return f"{self._local(moment):%-d %b, %H:%M}"
 
     def same_day(self, one: datetime, other: datetime) -> bool:
-        """Whether both are on one day here."""
+        """Whether both are on the same day in this time zone."""
         return self._local(one).date() == self._local(other).date()
 
     def stamp(self, moment: datetime) -> str:
-        """As programs read it."""
+        """RFC 3339, for `datetime` attributes."""
         return rfc3339(moment)
 
     def _local(self, moment: datetime) -> datetime:
@@ -151,13 +131,13 @@ def duration(seconds: float | timedelta | None) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON as people read it, with directional controls as escapes."""
+    """Indented JSON, with directional characters escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
     return _DIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 SOURCE_TEXT = {"observed": "Live", "reconciled": "Confirmed later", "inferred": "Estimated"}
-"""How it is known that a person was in a call."""
+"""Labels of the sources of attendance."""
 END_TEXT = {
     "requested": "ended for everyone",
     "window_closed": "ended on time",
@@ -165,7 +145,7 @@ END_TEXT = {
     "session_moved": "session moved",
     "empty": "everyone left",
 }
-"""Why a call ended."""
+"""Labels of the reasons why a call ended."""
 
 _environment.globals.update(
     static=static_url, duration=duration, pretty=pretty, source_text=SOURCE_TEXT, end_text=END_TEXT

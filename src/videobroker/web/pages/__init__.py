@@ -1,1 +1,1 @@
-"""The pages that people see: the one behind a link, and what is needed to embed it."""
+"""The hosted page, the call page, and the script that embeds the hosted page."""

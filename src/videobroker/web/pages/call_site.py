@@ -1,4 +1,4 @@
-"""Where the page around a vendor's SDK is served: on an origin of its own, without the console's cookie.
+"""The separate origin of the call page, which runs a vendor's SDK: the console's cookie is not sent there.
 
 Browsers deny camera and microphone to opaque origins, so a sandboxed frame cannot do it (decision 0021).
 """
@@ -26,26 +26,26 @@ class CallSite:
     public_url: str | None = None
     call_url: str | None = None
     shares_origin_with_console: bool = True
-    """False for a service without a console: then its own origin will do."""
+    """False without a console: then the call page may have the same origin as the service."""
 
-    def page(self, asked: str, app_id: UUID) -> str | None:
-        """The address of the call page, for a page at the URL `asked`; None where no origin may serve it."""
+    def page(self, request_url: str, app_id: UUID) -> str | None:
+        """The URL of the call page for a request of `request_url`; None if no separate origin is available."""
         path = f"/call/agora/{app_id}"
         if self.call_url is not None:
             return self.call_url + path
-        here = urlsplit(self.public_url or asked)
+        here = urlsplit(self.public_url or request_url)
         if here.hostname in _LOOPBACK_HOSTS:
             return f"{here.scheme}://{LOOPBACK_CALL_HOST}{_port_of(here.port)}{path}"
         return None if self.shares_origin_with_console else f"..{path}"
 
-    def parents(self, asked: str) -> list[str]:
-        """The origins whose hosted pages may hand credentials to the call page at the URL `asked`."""
+    def parents(self, request_url: str) -> list[str]:
+        """The origins whose hosted pages may pass credentials to the call page at `request_url`."""
         found = [] if self.public_url is None else [origin_of(self.public_url)]
-        here = urlsplit(asked)
+        here = urlsplit(request_url)
         if here.hostname == LOOPBACK_CALL_HOST:
             found += [f"{here.scheme}://{host}{_port_of(here.port)}" for host in _LOOPBACK_HOSTS]
         elif not self.shares_origin_with_console:
-            found.append(origin_of(asked))
+            found.append(origin_of(request_url))
         return list(dict.fromkeys(found))
 
     def serves_calls(self, hostname: str | None) -> bool:
@@ -55,21 +55,20 @@ class CallSite:
 
 
 class ConsoleElsewhere:
-    """Serves no console on the host of the call page: a cookie for that host would be within reach of the scripts."""
+    """ASGI middleware: no console on the host of the call page, whose third-party scripts could use its cookie."""
 
     def __init__(self, app: ASGIApp, site: CallSite) -> None:
         self._app = app
         self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or answer 404."""
-        if scope["type"] == "http" and scope["path"].startswith("/console") and self._is_of_calls(scope):
-            answer = PlainTextResponse("The console is not served on this host.", HTTPStatus.NOT_FOUND)
-            await answer(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith("/console") and self._is_call_host(scope):
+            response = PlainTextResponse("The console is not served on this host.", HTTPStatus.NOT_FOUND)
+            await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _is_of_calls(self, scope: Scope) -> bool:
+    def _is_call_host(self, scope: Scope) -> bool:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         return any(self._site.serves_calls(urlsplit(f"//{host}").hostname) for host in hosts)
 

@@ -1,7 +1,7 @@
-"""The page behind a link, and the files it is made of."""
+"""The hosted page, the call page, and their static files."""
 
 from dataclasses import dataclass
-from html import escape
+from importlib.resources import files
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from videobroker.errors import PathNotFound, StorageUnavailable, TicketInvalid
 from videobroker.usecases.joining.hosted_page import HostedPage, embedders_of, hosted_page
 from videobroker.web.http.problems import headers_of, log_failure
 from videobroker.web.http.requests import by_name
-from videobroker.web.pages.assets import asset, sent, template
+from videobroker.web.http.static_files import static_file
+from videobroker.web.http.templates import template_environment
 from videobroker.web.pages.call_site import CallSite
 from videobroker.web.pages.policy import Sdk, agora_headers, lobby_headers, refusal_headers
 
@@ -22,18 +23,19 @@ PINNED_AGORA_SDK = Sdk(
     "https://cdn.jsdelivr.net/npm/agora-rtc-sdk-ng@4.24.8/AgoraRTC_N-production.js",
     "sha384-LLetIWljRRsVdAiDUW5qNfAuV8n0YvSPGr6vd4Fy/COvGIGaW1RJtURRgB76/YVU",
 )
-"""The file of Agora's npm package. That CDN serves packages unchanged, so its digest can be checked against npm."""
+"""From Agora's npm package. The CDN serves packages unchanged, so the digest can be verified against npm."""
 
-ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-
+STATIC = files("videobroker.web.pages").joinpath("static")
+_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+_templates = template_environment("videobroker.web.pages")
 
 router = APIRouter(include_in_schema=False, generate_unique_id_function=by_name)
-"""Not part of the API's contract: its clients are browsers. The pages themselves call `/v1`."""
+"""Not part of the API's contract: only browsers request these paths. The pages themselves call `/v1`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """What the deployment configures about the pages."""
+    """Settings of the deployment for the pages."""
 
     site: CallSite
     agora_sdk: Sdk
@@ -77,37 +79,27 @@ async def show_agora_page(request: Request, app_id: UUID, settings: Settings) ->
     parents, sdk = settings.site.parents(str(request.url)), settings.agora_sdk
     embedders = await embedders_of(request.app.state.broker, AppId(app_id))
     if embedders is None or not parents:
-        raise PathNotFound("There is nothing at this path.")
-    filled = _filled("agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents))
-    return HTMLResponse(filled, headers=agora_headers(sdk, embedders=[*parents, *embedders]))
+        raise PathNotFound("Page not found.")
+    content = _render("agora.html", sdk=sdk.url, integrity=sdk.integrity or "", parents=" ".join(parents))
+    return HTMLResponse(content, headers=agora_headers(sdk, embedders=[*parents, *embedders]))
 
 
 @router.get("/pages/{name}")
 async def send_page_file(request: Request, name: str) -> Response:
-    return _file(request, name)
+    return static_file(STATIC, name).response(request)
 
 
 @router.get("/embed.js")
 async def send_embedding_script(request: Request) -> Response:
-    return _file(request, "embed.js", **ANYWHERE)
-
-
-def _file(request: Request, name: str, **headers: str) -> Response:
-    found = asset(name)
-    if found is None:
-        raise PathNotFound("There is nothing at this path.")
-    return sent(found, request, **headers)
+    return static_file(STATIC, "embed.js").response(request, **_ANY_ORIGIN)
 
 
 def _shell(
     state: str, status: int, headers: dict[str, str], embedders: tuple[str, ...] = (), call_page: str | None = None
 ) -> Response:
-    filled = _filled("join.html", state=state, embedders=" ".join(embedders), call_page=call_page or "")
-    return HTMLResponse(filled, status, headers=headers)
+    content = _render("join.html", state=state, embedders=" ".join(embedders), call_page=call_page or "")
+    return HTMLResponse(content, status, headers=headers)
 
 
-def _filled(name: str, **values: str) -> str:
-    page = template(name)
-    for key, value in values.items():
-        page = page.replace(f"{{{key}}}", escape(value))
-    return page
+def _render(name: str, **values: str) -> str:
+    return _templates.get_template(name).render(values)

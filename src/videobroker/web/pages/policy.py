@@ -1,11 +1,11 @@
-"""What the browser may do for a page, as headers: where things come from, who may frame it, who gets the camera."""
+"""Security headers of the pages: sources, embedding, and access to camera and microphone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-_FOR_CALLS = ("camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write")
-_FOR_NOBODY = ("geolocation", "payment", "usb", "serial", "bluetooth", "midi", "browsing-topics")
+_CALL_FEATURES = ("camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write")
+_DENIED_FEATURES = ("geolocation", "payment", "usb", "serial", "bluetooth", "midi", "browsing-topics")
 
 _AGORA_NETWORK = (
     "https://*.agora.io:*",
@@ -17,19 +17,19 @@ _AGORA_NETWORK = (
     "https://*.edge.sd-rtn.com:*",
     "wss://*.edge.sd-rtn.com:*",
 )
-"""Where Agora's SDK connects to. Source: the page "Firewall requirements" of the Agora docs."""
+"""The hosts of Agora's SDK. Source: the page "Firewall requirements" of the Agora docs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
-    """A vendor's script: where it is, and what it must be, if that is known."""
+    """A vendor's script, with its subresource integrity digest if known."""
 
     url: str
     integrity: str | None = None
 
 
 def lobby_headers(*, embedders: Iterable[str], call_pages: Iterable[str]) -> dict[str, str]:
-    """For the page behind a link: our own scripts and styles, and the vendor's page in a frame."""
+    """For the hosted page: own scripts and styles, and the call in a frame."""
     framed = sorted({origin_of(page) for page in call_pages})
     policy = {
         "default-src": ["'none'"],
@@ -38,13 +38,13 @@ def lobby_headers(*, embedders: Iterable[str], call_pages: Iterable[str]) -> dic
         "img-src": ["'self'"],
         "connect-src": ["'self'"],
         "frame-src": ["'self'", *framed],
-        **_closed(embedders),
+        **_restrictions(embedders),
     }
     return _headers(policy, framed)
 
 
 def agora_headers(sdk: Sdk, *, embedders: Iterable[str]) -> dict[str, str]:
-    """For the page around Agora's SDK, and for nothing else: the SDK, and the network that it needs."""
+    """For the call page: Agora's SDK and its network."""
     policy = {
         "default-src": ["'none'"],
         "script-src": ["'self'", sdk.url],
@@ -54,42 +54,44 @@ def agora_headers(sdk: Sdk, *, embedders: Iterable[str]) -> dict[str, str]:
         "img-src": ["'self'", "data:", "blob:"],
         "media-src": ["'self'", "blob:"],
         "worker-src": ["blob:"],
-        # Not 'self': the vendor's script has nothing to ask this service.
+        # Not 'self': the vendor's script needs no access to this service.
         "connect-src": [*_AGORA_NETWORK],
-        **_closed(embedders),
+        **_restrictions(embedders),
     }
     return _headers(policy, [])
 
 
 def refusal_headers(*, embedders: Iterable[str] = ()) -> dict[str, str]:
-    """For the page that says that a link is no good: it frames nothing and asks nothing."""
+    """For the page of an invalid link: no frames and no requests."""
     policy = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
         "img-src": ["'self'"],
-        **_closed(embedders),
+        **_restrictions(embedders),
     }
     return _headers(policy, [])
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of an address."""
+    """Scheme, host, and port of a URL."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _closed(embedders: Iterable[str]) -> dict[str, list[str]]:
+def _restrictions(embedders: Iterable[str]) -> dict[str, list[str]]:
     return {"base-uri": ["'none'"], "form-action": ["'none'"], "frame-ancestors": ["'self'", *embedders]}
 
 
 def _headers(policy: dict[str, list[str]], framed: list[str]) -> dict[str, str]:
     delegates = " ".join(["self", *(f'"{origin}"' for origin in framed)])
-    permissions = [f"{feature}=({delegates})" for feature in _FOR_CALLS] + [f"{name}=()" for name in _FOR_NOBODY]
+    permissions = [f"{feature}=({delegates})" for feature in _CALL_FEATURES] + [
+        f"{name}=()" for name in _DENIED_FEATURES
+    ]
     return {
         "Content-Security-Policy": "; ".join(f"{name} {' '.join(sources)}" for name, sources in policy.items()),
         "Permissions-Policy": ", ".join(permissions),
-        # The address of the page holds the ticket, which is nobody else's business.
+        # The URL of the page contains the ticket, which must not leak to other sites.
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",

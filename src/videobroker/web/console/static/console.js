@@ -1,16 +1,16 @@
-// Makes the pages a little more comfortable. Everything works without it, too.
+// Progressive enhancement: the pages work without it.
 
-/** The form that signs in tells the time zone of this browser. */
+/** The sign-in form sends the time zone of this browser. */
 for (const field of document.querySelectorAll("[data-own-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 }
 
-/** After an error the keyboard is at the first field to fix. */
+/** Focus the first invalid field. */
 document.querySelector('[aria-invalid="true"]')?.focus();
 
 const REFRESH_MS = 15000;
 const REQUEST_TIMEOUT_MS = 10000;
-const AGE_EVERY_MS = 5000;
+const AGE_INTERVAL_MS = 5000;
 
 /** "40 s", "3 min", "2 h 05 min". */
 function ageText(milliseconds) {
@@ -21,7 +21,7 @@ function ageText(milliseconds) {
 }
 
 /**
- * Refreshes the live part of a page, unless it is in use, and says so when what it shows is older than it should be.
+ * Refreshes the live part of a page unless it is in use, and shows a banner when its data is stale.
  *
  * A refresh counts as activity only after the operator has done something: an unattended page is signed out.
  */
@@ -43,7 +43,7 @@ class LivePart {
     }
     document.addEventListener("visibilitychange", () => this.#refresh());
     setInterval(() => this.#refresh(), this.#every);
-    setInterval(() => this.#draw(), AGE_EVERY_MS);
+    setInterval(() => this.#draw(), AGE_INTERVAL_MS);
   }
 
   async #refresh() {
@@ -80,7 +80,7 @@ class LivePart {
     }
   }
 
-  /** Replacing what has the focus, or is open, would take it away. */
+  /** Refreshing would lose the focus and close open details. */
   #isInUse() {
     return this.#element.contains(document.activeElement) || Boolean(this.#element.querySelector("details[open]"));
   }
@@ -93,7 +93,7 @@ class LivePart {
       ? "Couldn't refresh. Showing older data."
       : isPaused ? "Updates are paused while you use this part of the page." : "";
     const message = banner.querySelector("[data-stale-message]");
-    // Only a change is announced, not the age as it grows.
+    // Screen readers announce each change of this text: the age is in another element.
     if (message.textContent !== sentence) message.textContent = sentence;
     banner.querySelector("[data-stale-age]").textContent = `Last updated ${ageText(age)} ago.`;
     banner.hidden = sentence === "";
@@ -103,7 +103,7 @@ class LivePart {
 const live = document.querySelector("[data-live]");
 if (live && !("still" in live.dataset)) new LivePart(live);
 
-/** A form shows a few people at first, and more on request. */
+/** Show the rows of further participants on request. */
 const people = document.querySelector("[data-people]");
 const more = document.querySelector("[data-more]");
 if (people && more) {
@@ -120,7 +120,7 @@ if (people && more) {
   });
 }
 
-/** Beside the start stands what that is in UTC. */
+/** Show the start in UTC. */
 const starts = document.querySelector("[data-starts]");
 const zone = document.querySelector("[data-zone]");
 const utc = document.querySelector("[data-utc]");
@@ -132,37 +132,37 @@ if (starts && zone && utc) {
     );
     return Date.UTC(+parts.year, +parts.month - 1, +parts.day, +parts.hour, +parts.minute, +parts.second);
   };
-  const tell = () => {
-    const wanted = Date.parse(`${starts.value}Z`);
-    if (Number.isNaN(wanted)) { utc.textContent = ""; return; }
-    // Twice: the first guess may lie on the other side of a change of the clocks.
-    let moment = wanted;
-    for (let round = 0; round < 2; round += 1) moment += wanted - wallClock(new Date(moment), zone.value);
+  const showUtc = () => {
+    const local = Date.parse(`${starts.value}Z`);
+    if (Number.isNaN(local)) { utc.textContent = ""; return; }
+    // Twice: the first guess may be on the other side of a clock change.
+    let moment = local;
+    for (let round = 0; round < 2; round += 1) moment += local - wallClock(new Date(moment), zone.value);
     utc.textContent = `That is ${new Date(moment).toISOString().slice(0, 16).replace("T", " ")} UTC.`;
   };
-  starts.addEventListener("input", tell);
-  zone.addEventListener("change", tell);
-  tell();
+  starts.addEventListener("input", showUtc);
+  zone.addEventListener("change", showUtc);
+  showUtc();
 }
 
-/** Links are copied with one press. */
+/** Buttons that copy a link. */
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
     const field = document.getElementById(button.dataset.copy);
-    const told = document.querySelector("[data-copied]");
+    const status = document.querySelector("[data-copied]");
     try {
       await navigator.clipboard.writeText(field.value);
       button.firstChild.textContent = "Copied";
-      if (told) told.textContent = "Link copied.";
+      if (status) status.textContent = "Link copied.";
     } catch {
       field.select();
-      if (told) told.textContent = "Couldn't copy. Press Ctrl+C to copy the selected link.";
+      if (status) status.textContent = "Couldn't copy. Press Ctrl+C to copy the selected link.";
     }
   });
 }
 
-/** Where nobody has said which zone they want, times are those of this machine. */
+/** Pages without a signed-in operator show times in the time zone of this browser. */
 for (const time of document.querySelectorAll("time[data-local]")) {
   time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }

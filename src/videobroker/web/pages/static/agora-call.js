@@ -1,4 +1,4 @@
-// A call on Agora's Web SDK 4.x: who is in it, what they publish, and this person's own devices.
+// A call on Agora's Web SDK 4.x: the participants, what they publish, and this person's own devices.
 
 const REMOVED = new Set(["UID_BANNED", "IP_BANNED"]);
 const KINDS = { audio: "audioinput", video: "videoinput" };
@@ -19,7 +19,7 @@ export class AgoraCall {
     sdk.setLogLevel?.(4);
     sdk.onAutoplayFailed = () => on.autoplayBlocked();
     this.#client = sdk.createClient({ mode: "rtc", codec: "vp8" });
-    this.#listen();
+    this.#addListeners();
   }
 
   /** The others in the channel, also those without a camera, as `{uid, audio, video}`. */
@@ -37,7 +37,7 @@ export class AgoraCall {
     return Boolean(this.#tracks[kind]?.enabled);
   }
 
-  /** Join with exactly this app_id, channel, token and uid. Raises what the SDK raises. */
+  /** Join with exactly this app_id, channel, token, and uid. Throws the errors of the SDK. */
   async join(keys, { camera, microphone }) {
     this.#keys = keys;
     await this.#client.join(keys.app_id, keys.channel, keys.token, keys.uid);
@@ -50,14 +50,14 @@ export class AgoraCall {
     if (this.#tracks.video) this.#on.play("me", this.#tracks.video);
   }
 
-  /** A newer token of the same channel and uid; when the old one has ended already, join again. */
+  /** Use a newer token for the same channel and uid. If the old one has expired already, join again. */
   async renew({ token }) {
     this.#keys = { ...this.#keys, token };
     if (this.#client.connectionState === "CONNECTED") await this.#client.renewToken(token);
     else if (!this.#left) await this.#rejoin();
   }
 
-  /** Switch "audio" or "video" off, or on again; returns whether it is off now. */
+  /** Turn "audio" or "video" off or on. Returns whether it is off now. */
   async toggle(kind) {
     const track = this.#tracks[kind];
     if (!track) return true;
@@ -65,7 +65,7 @@ export class AgoraCall {
     return !track.enabled;
   }
 
-  /** Play everyone's sound, after the tap that the browser asked for. */
+  /** Play everyone's sound, after the tap that the browser's autoplay policy requires. */
   playAll() {
     for (const user of this.#client.remoteUsers) user.audioTrack?.play();
   }
@@ -78,7 +78,7 @@ export class AgoraCall {
     await this.#client.leave();
   }
 
-  #listen() {
+  #addListeners() {
     this.#client.on("user-joined", (user) => this.#update(user));
     this.#client.on("user-left", (user) => {
       this.#people.delete(user.uid);
@@ -86,7 +86,7 @@ export class AgoraCall {
     });
     this.#client.on("user-published", (user, kind) => this.#published(user, kind));
     this.#client.on("user-unpublished", (user, kind) => this.#update(user, { [kind]: false }));
-    this.#client.on("user-info-updated", (uid, news) => this.#informed(uid, news));
+    this.#client.on("user-info-updated", (uid, message) => this.#infoUpdated(uid, message));
     this.#client.on("token-privilege-will-expire", () => this.#on.tokenWillExpire());
     this.#client.on("token-privilege-did-expire", () => this.#on.tokenWillExpire());
     this.#client.on("connection-state-change", (state, _before, reason) => this.#changed(state, reason));
@@ -108,8 +108,8 @@ export class AgoraCall {
     else track.play();
   }
 
-  #informed(uid, news) {
-    const [change, kind] = String(news).split("-");
+  #infoUpdated(uid, message) {
+    const [change, kind] = String(message).split("-");
     const person = this.#people.get(uid);
     if (!person || !(kind in KINDS) || !["mute", "unmute"].includes(change)) return;
     const user = this.#client.remoteUsers.find((each) => each.uid === uid);
@@ -146,7 +146,7 @@ export class AgoraCall {
     if (tracks.length > 0) await this.#client.publish(tracks);
   }
 
-  /** Open the chosen device, else the default one. Without either, the person still sees and hears the others. */
+  /** Open the chosen device, or else the default one. Without either, the person can still watch and listen. */
   async #open(kind, chosen, make) {
     const id = await deviceId(kind, chosen);
     for (const each of id ? [id, null] : [null]) {
@@ -159,12 +159,12 @@ export class AgoraCall {
     }
     if (!chosen || id || !this.#tracks[kind]) return;
     // Some browsers name devices only while one is in use.
-    const late = await deviceId(kind, chosen);
-    await (late && this.#tracks[kind].setDevice?.(late).catch(() => {}));
+    const found = await deviceId(kind, chosen);
+    await (found && this.#tracks[kind].setDevice?.(found).catch(() => {}));
   }
 }
 
-/** The device that was chosen on the page around this one. IDs differ between origins; labels do not. */
+/** The ID of the device that was chosen on the parent page. IDs differ between origins; labels do not. */
 async function deviceId(kind, chosen) {
   if (!chosen) return null;
   const found = await navigator.mediaDevices.enumerateDevices().catch(() => []);

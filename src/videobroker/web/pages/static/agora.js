@@ -1,12 +1,12 @@
-// The page around Agora's Web SDK. It is framed by the page behind a link, which hands over the credentials, and has an
-// origin of its own: the vendor's code reaches neither that page nor the console.
+// The call page with Agora's Web SDK. The hosted page shows it in a frame and passes the credentials. It has a separate
+// origin, so that the vendor's code can access neither the hosted page nor the console.
 
 import { AgoraCall } from "./agora-call.js";
 import { Voice, chosenLanguage } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
-// The page around this one names its origin in the fragment; only the service's own origins are accepted.
+// The parent page passes its origin in the fragment; only the service's own origins are accepted.
 const PARENT = meta("parents")
   .split(" ")
   .find((origin) => origin !== "" && origin === decodeURIComponent(location.hash.slice(1)));
@@ -15,17 +15,17 @@ const STATES = { connecting: "agora.connecting", reconnecting: "agora.reconnecti
 let voice = new Voice(chosenLanguage(navigator.languages));
 let call = null;
 let myName = null;
-let connected = false;
+let isConnected = false;
 const tiles = new Map();
 const names = new Map();
 const requested = new Set();
 
-function tell(type, detail = {}) {
+function notifyParent(type, detail = {}) {
   if (PARENT) window.parent.postMessage({ source: "videobroker-call", type, ...detail }, PARENT);
 }
 
-function say(name) {
-  $("told").textContent = name ? voice.say(name) : "";
+function showStatus(name) {
+  $("status").textContent = name ? voice.say(name) : "";
 }
 
 // People.
@@ -42,8 +42,8 @@ function drawPeople() {
   for (const person of others) drawTile(String(person.uid), { ...person, name: nameOf(person.uid) });
   $("count").textContent = voice.say("agora.count", { count: others.length + 1 });
   $("count").hidden = false;
-  if (connected) say(others.length === 0 ? "agora.alone" : null);
-  askForNames(others);
+  if (isConnected) showStatus(others.length === 0 ? "agora.alone" : null);
+  requestNames(others);
 }
 
 function drawTile(id, { name, audio, video }) {
@@ -86,15 +86,15 @@ function initials(name) {
   return letters.join("").toLocaleUpperCase(voice.language) || "?";
 }
 
-/** The page around this one asks the service, with the ticket, which this page does not have. */
-function askForNames(others) {
+/** The parent page requests the names: that needs the ticket, which this page does not have. */
+function requestNames(others) {
   const uids = others.map((each) => each.uid).filter((uid) => !names.has(uid) && !requested.has(uid));
   if (uids.length === 0) return;
   for (const uid of uids) requested.add(uid);
-  tell("people", { uids });
+  notifyParent("people", { uids });
 }
 
-function named({ uids, people }) {
+function receiveNames({ uids, people }) {
   for (const uid of uids) requested.delete(uid);
   for (const person of people) names.set(person.uid, person);
   if (call && !$("tools").hidden) drawPeople();
@@ -104,9 +104,9 @@ function named({ uids, people }) {
 
 const on = {
   state(state) {
-    connected = state === "connected";
-    say(STATES[state] ?? null);
-    if (connected) drawPeople();
+    isConnected = state === "connected";
+    showStatus(STATES[state] ?? null);
+    if (isConnected) drawPeople();
   },
   people: drawPeople,
   play(uid, track) {
@@ -114,15 +114,15 @@ const on = {
     const picture = tiles.get(String(uid))?.querySelector(".picture");
     if (picture) track.play(picture);
   },
-  tokenWillExpire: () => tell("token-will-expire"),
-  autoplayBlocked: () => ($("hear").hidden = false),
+  tokenWillExpire: () => notifyParent("token-will-expire"),
+  autoplayBlocked: () => ($("unblock-sound").hidden = false),
   noDevices: () => {
-    connected = false;
-    say("agora.no_devices");
+    isConnected = false;
+    showStatus("agora.no_devices");
   },
   over(reason) {
     finish();
-    tell(reason);
+    notifyParent(reason);
   },
 };
 
@@ -138,38 +138,38 @@ async function join({ name, lang, devices, ...keys }) {
   document.documentElement.lang = voice.language;
   voice.fill(document);
   myName = name ?? null;
-  const sdk = await loaded(meta("sdk"), meta("sdk-integrity"));
+  const sdk = await loadSdk(meta("sdk"), meta("sdk-integrity"));
   if (!sdk) {
-    say("agora.sdk_missing");
-    tell("error", { code: "sdk_missing" });
+    showStatus("agora.sdk_missing");
+    notifyParent("error", { code: "sdk_missing" });
     return;
   }
   call = new AgoraCall(sdk, on);
   try {
     await call.join(keys, devices ?? {});
   } catch (error) {
-    connected = false;
+    isConnected = false;
     finish();
-    say("agora.refused");
-    tell("error", { code: String(error.code ?? "refused") });
+    showStatus("agora.refused");
+    notifyParent("error", { code: String(error.code ?? "refused") });
     return;
   }
-  // What is not there can be neither switched on nor off.
+  // A missing device can be neither turned on nor off.
   $("mute").hidden = !call.has("audio");
   $("camera").hidden = !call.has("video");
   $("tools").hidden = false;
   drawPeople();
-  tell("joined");
+  notifyParent("joined");
 }
 
 async function leave() {
   await call?.leave();
   finish();
-  tell("left");
+  notifyParent("left");
 }
 
-/** The SDK, once it is there; null when it cannot be had. */
-function loaded(url, integrity) {
+/** Loads the SDK. Resolves to null if that fails. */
+function loadSdk(url, integrity) {
   return new Promise((resolve) => {
     const script = document.createElement("script");
     script.src = url;
@@ -193,8 +193,8 @@ async function toggle(button, kind, on, off) {
 $("mute").addEventListener("click", () => toggle($("mute"), "audio", "agora.unmute", "agora.mute"));
 $("camera").addEventListener("click", () => toggle($("camera"), "video", "agora.camera_on", "agora.camera_off"));
 $("leave").addEventListener("click", leave);
-$("hear").addEventListener("click", () => {
-  $("hear").hidden = true;
+$("unblock-sound").addEventListener("click", () => {
+  $("unblock-sound").hidden = true;
   call.playAll();
 });
 
@@ -202,9 +202,9 @@ addEventListener("message", (event) => {
   if (!PARENT || event.source !== window.parent || event.origin !== PARENT) return;
   if (event.data?.source !== "videobroker") return;
   if (event.data.type === "join" && !call) join(event.data);
-  if (event.data.type === "names") named(event.data);
+  if (event.data.type === "names") receiveNames(event.data);
   if (event.data.type === "renew") call?.renew(event.data);
   if (event.data.type === "leave") leave();
 });
 voice.fill(document);
-tell("ready");
+notifyParent("ready");

@@ -1,119 +1,119 @@
-// What the page asks the service, with the ticket as the only credential.
+// The client of the API. Its only credential is the ticket.
 
-/** A refusal, or the lack of an answer. */
+/** An error response, or none: then `status` is 0. */
 export class Problem extends Error {
   constructor(status, code, { access = null, retryAfter = null } = {}) {
     super(code);
     this.status = status;
     this.code = code;
-    /** The access decision, where the refusal is one. */
+    /** The access decision; null for other errors. */
     this.access = access;
-    /** Milliseconds after which asking again makes sense; null when nobody said. */
+    /** Milliseconds from the `Retry-After` header; null without one. */
     this.retryAfter = retryAfter;
   }
 
-  /** The ticket itself is no good, now and for ever. */
-  get isAboutTicket() {
+  /** The ticket is invalid, expired, or revoked. Retrying does not help. */
+  get isTicketInvalid() {
     return this.status === 401;
   }
 
-  /** Asking again later may help, with nobody doing anything. */
-  get isPassing() {
+  /** Retrying may help without any other action. */
+  get isTransient() {
     return [0, 409, 429, 500, 503].includes(this.status);
   }
 }
 
-export const MOST_UIDS = 100; // per request
-const SILENCE = 45_000; // ms; the stream sends a sign of life far more often
+export const MAX_UIDS_PER_REQUEST = 100;
+const STREAM_TIMEOUT_MS = 45_000; // the stream sends keep-alive comments far more often
 
 export class Broker {
   #ticket;
-  // The service may stand behind a path of its proxy.
+  // A proxy may serve the service below a path.
   #base = new URL("..", import.meta.url).href.replace(/\/$/, "");
 
   constructor(ticket) {
     this.#ticket = ticket;
   }
 
-  /** The session as this person finds it. */
+  /** The session from this person's point of view. */
   visit() {
-    return this.#ask("GET", "/v1/visit");
+    return this.#fetchJson("GET", "/v1/visit");
   }
 
-  /** Ask to be let in; the visit as it stands then. */
+  /** Ask to join; returns the visit after that. */
   knock() {
-    return this.#ask("POST", "/v1/visit/knock");
+    return this.#fetchJson("POST", "/v1/visit/knock");
   }
 
-  /** Withdraw the request to be admitted; the visit as it is then. */
+  /** Withdraw the request to join; returns the visit after that. */
   withdraw() {
-    return this.#ask("DELETE", "/v1/visit/knock");
+    return this.#fetchJson("DELETE", "/v1/visit/knock");
   }
 
-  /** The people with these uids in the call, as far as the service knows them. */
+  /** Names of the participants with these uids; unknown uids are left out. */
   async people(uids) {
-    const query = uids.slice(0, MOST_UIDS).map((uid) => `uid=${encodeURIComponent(uid)}`);
-    const { data } = await this.#ask("GET", `/v1/visit/people?${query.join("&")}`);
+    const query = uids.slice(0, MAX_UIDS_PER_REQUEST).map((uid) => `uid=${encodeURIComponent(uid)}`);
+    const { data } = await this.#fetchJson("GET", `/v1/visit/people?${query.join("&")}`);
     return data;
   }
 
-  /** Join credentials; a `Problem` with `access` when the person may not enter now. */
+  /** Join credentials. Throws a `Problem` with `access` if the person may not join now. */
   join(session, surface) {
-    return this.#ask("POST", `${sessionPath(session)}/join`, { surface });
+    return this.#fetchJson("POST", `${sessionPath(session)}/join`, { surface });
   }
 
-  /** Those who wait to be let in, also who gave no sign lately; for hosts. */
+  /** The people in the waiting room, including those who are away; for hosts only. */
   async lobby(session) {
-    const { data } = await this.#ask("GET", `${sessionPath(session)}/lobby`);
+    const { data } = await this.#fetchJson("GET", `${sessionPath(session)}/lobby`);
     return data.filter((each) => each.state === "waiting" || each.state === "stranded");
   }
 
   admit(session, entry) {
-    return this.#ask("POST", `${sessionPath(session)}/lobby/${encodeURIComponent(entry)}/admit`);
+    return this.#fetchJson("POST", `${sessionPath(session)}/lobby/${encodeURIComponent(entry)}/admit`);
   }
 
   deny(session, entry) {
-    return this.#ask("POST", `${sessionPath(session)}/lobby/${encodeURIComponent(entry)}/deny`);
+    return this.#fetchJson("POST", `${sessionPath(session)}/lobby/${encodeURIComponent(entry)}/deny`);
   }
 
   admitAll(session) {
-    return this.#ask("POST", `${sessionPath(session)}/lobby/admit`);
+    return this.#fetchJson("POST", `${sessionPath(session)}/lobby/admit`);
   }
 
   end(session) {
-    return this.#ask("POST", `${sessionPath(session)}/end`);
+    return this.#fetchJson("POST", `${sessionPath(session)}/end`);
   }
 
-  /** Every change of the visit, as soon as it happens, until the stream ends or breaks off. */
+  /** The visit, and again after each change, until the stream ends. */
   async *visits(signal) {
-    const giveUp = new AbortController();
-    const abort = () => giveUp.abort();
+    const attempt = new AbortController();
+    const abort = () => attempt.abort();
     signal.addEventListener("abort", abort);
-    let silence = setTimeout(abort, SILENCE);
+    let timeout = setTimeout(abort, STREAM_TIMEOUT_MS);
     try {
-      const answer = await this.#send("GET", "/v1/visit/stream", undefined, giveUp.signal);
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      const response = await this.#send("GET", "/v1/visit/stream", undefined, attempt.signal);
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       const parser = new EventParser();
       for (;;) {
         const { value, done } = await reader.read();
         if (done) return;
-        clearTimeout(silence);
-        silence = setTimeout(abort, SILENCE);
-        for (const event of parser.take(value)) {
+        clearTimeout(timeout);
+        timeout = setTimeout(abort, STREAM_TIMEOUT_MS);
+        for (const event of parser.push(value)) {
           if (event.type === "visit") yield JSON.parse(event.data);
         }
       }
     } finally {
-      clearTimeout(silence);
+      clearTimeout(timeout);
       signal.removeEventListener("abort", abort);
-      giveUp.abort();
+      attempt.abort();
     }
   }
 
-  async #ask(method, path, body) {
-    const answer = await this.#send(method, path, body);
+  async #fetchJson(method, path, body) {
+    const response = await this.#send(method, path, body);
     try {
-      return answer.status === 204 ? null : await answer.json();
+      return response.status === 204 ? null : await response.json();
     } catch {
       throw new Problem(0, "cut_off");
     }
@@ -122,9 +122,9 @@ export class Broker {
   async #send(method, path, body, signal) {
     const headers = { Authorization: `Bearer ${this.#ticket}` };
     if (method === "POST") headers["Content-Type"] = "application/json";
-    let answer;
+    let response;
     try {
-      answer = await fetch(this.#base + path, {
+      response = await fetch(this.#base + path, {
         method,
         headers,
         body: method === "POST" ? JSON.stringify(body ?? {}) : undefined,
@@ -136,21 +136,21 @@ export class Broker {
     } catch {
       throw new Problem(0, "unreachable");
     }
-    if (!answer.ok) throw await problemOf(answer);
-    return answer;
+    if (!response.ok) throw await problemOf(response);
+    return response;
   }
 }
 
-/** Reads server-sent events out of pieces of text. */
+/** Parses server-sent events from chunks of text. */
 export class EventParser {
   #rest = "";
   #type = "message";
   #data = [];
 
-  /** The events that are complete with this piece. */
-  take(piece) {
+  /** Returns the events that this chunk completes. */
+  push(chunk) {
     const events = [];
-    const lines = (this.#rest + piece).split(/\r\n|\n|\r(?!$)/);
+    const lines = (this.#rest + chunk).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop();
     for (const line of lines) {
       if (line === "") {
@@ -173,19 +173,19 @@ export class EventParser {
   }
 }
 
-/** A wait that doubles with every failure, and is never the same for two pages. */
-export function backoff(failures, { least = 500, most = 15_000 } = {}) {
-  return Math.min(most, least * 2 ** failures) * (0.75 + Math.random() / 2);
+/** Exponential backoff with jitter, in milliseconds. */
+export function backoff(failures, { minimum = 500, maximum = 15_000 } = {}) {
+  return Math.min(maximum, minimum * 2 ** failures) * (0.75 + Math.random() / 2);
 }
 
 function sessionPath(session) {
   return `/v1/${session.kind}s/${encodeURIComponent(session.reference)}`;
 }
 
-async function problemOf(answer) {
-  const body = await answer.json().catch(() => ({}));
-  const seconds = Number(answer.headers.get("Retry-After"));
-  return new Problem(answer.status, body.code ?? `http_${answer.status}`, {
+async function problemOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const seconds = Number(response.headers.get("Retry-After"));
+  return new Problem(response.status, body.code ?? `http_${response.status}`, {
     access: body.access ?? null,
     retryAfter: seconds > 0 ? seconds * 1000 : null,
   });

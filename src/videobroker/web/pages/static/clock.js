@@ -1,31 +1,31 @@
-// The time as the server has it. The device's own clock may be wrong by hours, and it may sleep.
+// The server's time. The clock of the device may be wrong by hours, and the device may sleep.
 
-const JUMP = 2000; // ms
+const MAX_DRIFT_MS = 2000;
 
 export class ServerClock {
-  #ahead = 0;
-  #seen = null;
+  #offset = 0;
+  #last = null;
 
-  /** The server said that it is `now`, in RFC 3339. */
+  /** Synchronize with the server's time `now` (RFC 3339). */
   set(now) {
-    this.#ahead = Date.parse(now) - Date.now();
+    this.#offset = Date.parse(now) - Date.now();
   }
 
-  /** The server's time, in milliseconds. */
+  /** The server's time, in milliseconds since 1970. */
   now() {
-    return Date.now() + this.#ahead;
+    return Date.now() + this.#offset;
   }
 
   /**
-   * Whether the device slept, or its clock was set, since this was asked before: then what we took for the server's
-   * time is worth nothing. The clock on the wall goes on during sleep, that of the process may stand still.
+   * Whether the device slept, or its clock was set, since the previous call: then `now` is wrong until the next `set`.
+   * During sleep the wall clock advances, but the clock of the process may not.
    */
   jumped() {
-    const seen = { wall: Date.now(), process: performance.now() };
-    const before = this.#seen ?? seen;
-    this.#seen = seen;
-    const wall = seen.wall - before.wall;
-    const process = seen.process - before.process;
-    return Math.abs(wall - process) > JUMP || process > 30 * JUMP;
+    const current = { wall: Date.now(), process: performance.now() };
+    const before = this.#last ?? current;
+    this.#last = current;
+    const wall = current.wall - before.wall;
+    const process = current.process - before.process;
+    return Math.abs(wall - process) > MAX_DRIFT_MS || process > 30 * MAX_DRIFT_MS;
   }
 }

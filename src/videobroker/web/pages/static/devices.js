@@ -1,7 +1,7 @@
-// The device check: a picture of oneself, the loudness of one's voice, and the choice of devices.
+// The device check: camera preview, microphone level, and the choice of devices.
 
 const LEVELS_PER_SECOND = 12;
-const REMEMBERED = "videobroker-devices";
+const STORAGE_KEY = "videobroker-devices";
 const KINDS = { camera: "videoinput", microphone: "audioinput" };
 
 export class Devices {
@@ -10,10 +10,10 @@ export class Devices {
   #stream = null;
   #audio = null;
   #timer = null;
-  #turn = 0;
-  #choice = remembered(); // by "camera" and "microphone": what the person chose, as {id, label, index}
+  #attempt = 0;
+  #choice = loadChoice(); // the chosen "camera" and "microphone", as {id, label, index}
 
-  /** `root` holds the elements that are named below by `data-part`. */
+  /** `root` contains the elements with the `data-part` names below. */
   constructor(root, voice) {
     this.#root = root;
     this.#voice = voice;
@@ -23,38 +23,38 @@ export class Devices {
     this.#show("idle");
   }
 
-  /** Whether somebody sees themselves just now. */
+  /** Whether the preview is on. */
   get isOn() {
     return this.#stream !== null;
   }
 
   /**
-   * What the person chose, for the page of the call: `{camera, microphone}`, each null or `{label, index}`, where `index`
-   * counts devices with the same label. Not by ID: a page of another origin knows the same device by another one.
+   * The chosen devices for the call page: `{camera, microphone}`, each null or `{label, index}`, where `index` counts
+   * devices with the same label. Without IDs: a device has a different ID on each origin.
    */
   get chosen() {
-    const told = (choice) => (choice ? { label: choice.label, index: choice.index } : null);
-    return { camera: told(this.#choice.camera), microphone: told(this.#choice.microphone) };
+    const portable = (choice) => (choice ? { label: choice.label, index: choice.index } : null);
+    return { camera: portable(this.#choice.camera), microphone: portable(this.#choice.microphone) };
   }
 
-  /** Begin without being asked, where this page was allowed to before: nobody is surprised by a question. */
-  async offer() {
+  /** Start the preview if permission was granted before, so that the browser does not prompt. */
+  async startIfAllowed() {
     if (this.isOn) return;
     try {
       const asked = ["camera", "microphone"].map((name) => navigator.permissions.query({ name }));
       const states = (await Promise.all(asked)).map((each) => each.state);
       if (states.every((state) => state === "granted")) await this.start();
     } catch {
-      // A browser that tells nothing about permissions: the button is there.
+      // The browser cannot query these permissions: the person can press the button.
     }
   }
 
   async start() {
-    const turn = ++this.#turn;
+    const attempt = ++this.#attempt;
     this.#release();
     this.#show("asking");
-    const { stream, fault } = await take(this.#choice);
-    if (turn !== this.#turn) {
+    const { stream, fault } = await openDevices(this.#choice);
+    if (attempt !== this.#attempt) {
       stop(stream);
       return;
     }
@@ -64,15 +64,15 @@ export class Devices {
     }
     this.#stream = stream;
     this.#part("preview").srcObject = stream;
-    this.#listen();
+    this.#measureLevel();
     await this.#list();
     const has = { video: stream.getVideoTracks().length > 0, audio: stream.getAudioTracks().length > 0 };
     this.#show(has.video && has.audio ? "on" : has.video ? "no_microphone" : "no_camera");
   }
 
-  /** Let go of camera and microphone: the call wants them. */
+  /** Release camera and microphone. */
   stop() {
-    this.#turn += 1;
+    this.#attempt += 1;
     this.#release();
     this.#show("idle");
   }
@@ -84,7 +84,7 @@ export class Devices {
     if (!device) return;
     const same = found.filter((each) => each.label === device.label);
     this.#choice = { ...this.#choice, [part]: { id, label: device.label, index: same.indexOf(device) } };
-    remember(this.#choice);
+    saveChoice(this.#choice);
     await this.start();
   }
 
@@ -97,16 +97,16 @@ export class Devices {
     this.#audio = null;
   }
 
-  #listen() {
+  #measureLevel() {
     if (this.#stream.getAudioTracks().length === 0) return;
     this.#audio = new AudioContext();
-    const ear = this.#audio.createAnalyser();
-    ear.fftSize = 512;
-    this.#audio.createMediaStreamSource(this.#stream).connect(ear);
-    const samples = new Uint8Array(ear.fftSize);
+    const analyzer = this.#audio.createAnalyser(); // codespell:ignore analyser
+    analyzer.fftSize = 512;
+    this.#audio.createMediaStreamSource(this.#stream).connect(analyzer);
+    const samples = new Uint8Array(analyzer.fftSize);
     const meter = this.#part("level");
     this.#timer = setInterval(() => {
-      ear.getByteTimeDomainData(samples);
+      analyzer.getByteTimeDomainData(samples);
       const peak = Math.max(...samples.map((each) => Math.abs(each - 128))) / 128;
       const level = Math.round(Math.min(1, peak * 2) * 100);
       meter.style.setProperty("--level", `${level}%`);
@@ -138,8 +138,8 @@ export class Devices {
     this.#part("blank").hidden = running && state !== "no_camera";
     this.#part("start").hidden = running || state === "asking";
     this.#part("start").textContent = this.#voice.say(state === "idle" ? "devices.start" : "devices.again");
-    const told = { idle: "devices.invite", on: "devices.speak" }[state] ?? `devices.${state}`;
-    this.#part("told").textContent = this.#voice.say(told);
+    const status = { idle: "devices.invite", on: "devices.speak" }[state] ?? `devices.${state}`;
+    this.#part("status").textContent = this.#voice.say(status);
   }
 
   #part(name) {
@@ -148,12 +148,12 @@ export class Devices {
 }
 
 /**
- * Camera and microphone, or one of them; else the reason why there is neither.
+ * Opens camera and microphone, or one of them. With neither, `fault` is the reason.
  *
- * A chosen device is requested with `exact`, since browsers ignore `ideal` in favor of their default device. When it is
- * gone, the default one takes its place.
+ * A chosen device is requested with `exact`, since browsers ignore `ideal` in favor of their default device. If it is
+ * missing, the default device is used.
  */
-async function take({ camera, microphone }) {
+async function openDevices({ camera, microphone }) {
   if (!navigator.mediaDevices?.getUserMedia) return { stream: null, fault: "none" };
   const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
   const videos = [...(camera ? [{ ...size, deviceId: { exact: camera.id } }] : []), size];
@@ -176,26 +176,26 @@ async function devicesOf(kind) {
   return found.filter((each) => each.kind === kind && each.deviceId);
 }
 
-/** What the person chose on an earlier visit. Browsers may deny the storage, in a frame for example. */
-function remembered() {
+/** The choice of an earlier visit. Browsers may deny access to the storage, for example in a frame. */
+function loadChoice() {
   try {
-    const { camera = null, microphone = null } = JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
-    return { camera: checked(camera), microphone: checked(microphone) };
+    const { camera = null, microphone = null } = JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {};
+    return { camera: validChoice(camera), microphone: validChoice(microphone) };
   } catch {
     return { camera: null, microphone: null };
   }
 }
 
-function checked(choice) {
+function validChoice(choice) {
   const fits = typeof choice?.id === "string" && typeof choice.label === "string" && Number.isInteger(choice.index);
   return fits ? choice : null;
 }
 
-function remember(choice) {
+function saveChoice(choice) {
   try {
-    localStorage.setItem(REMEMBERED, JSON.stringify(choice));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(choice));
   } catch {
-    // The choice holds for this visit only.
+    // The choice applies to this visit only.
   }
 }
 

@@ -1,15 +1,15 @@
-// <videobroker-call ticket="vbt_..." lang="de">: the page behind a link, inside a page of yours.
+// <videobroker-call ticket="vbt_..." lang="de">: embeds the hosted page.
 //
-// A classic script, so that it knows where it came from; where it is bundled instead, the attribute `origin` says it.
+// A classic script, because only those know their own URL. In a bundle, the attribute `origin` is required.
 
 (() => {
   const SCRIPT = document.currentScript?.src ?? null;
   const EVENTS = new Set(["joined", "left", "waiting", "error"]);
   const VARIABLES = { accent: "--videobroker-accent", radius: "--videobroker-radius", scheme: "--videobroker-scheme" };
   const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write"];
-  const SILENCE = 15_000; // ms until a page that says nothing counts as unreachable
-  const MOST_PATIENCE = 60_000;
-  const LOOK = `
+  const READY_TIMEOUT_MS = 15_000; // until a page that sends no message counts as unreachable
+  const MAX_READY_TIMEOUT_MS = 60_000;
+  const STYLE = `
     :host { display: block; height: var(--videobroker-height, 40rem); }
     :host([hidden]) { display: none; }
     iframe { display: block; width: 100%; height: 100%; border: 0; border-radius: var(--videobroker-radius, 20px); }
@@ -20,17 +20,17 @@
 
     #frame = null;
     #base = null;
-    #impatience = null;
-    #patience = SILENCE;
-    #hear = (event) => this.#heard(event);
-    #asked = false;
+    #timer = null;
+    #timeout = READY_TIMEOUT_MS;
+    #listener = (event) => this.#receive(event);
+    #isScheduled = false;
 
     constructor() {
       super();
       const root = this.attachShadow({ mode: "open" });
-      // A constructed sheet needs no 'unsafe-inline' in the policy of the page around.
+      // A constructed style sheet needs no 'unsafe-inline' in the policy of the embedding page.
       const sheet = new CSSStyleSheet();
-      sheet.replaceSync(LOOK);
+      sheet.replaceSync(STYLE);
       root.adoptedStyleSheets = [sheet];
     }
 
@@ -44,35 +44,35 @@
     }
 
     connectedCallback() {
-      addEventListener("message", this.#hear);
-      this.#openSoon();
+      addEventListener("message", this.#listener);
+      this.#scheduleOpen();
     }
 
     disconnectedCallback() {
-      removeEventListener("message", this.#hear);
+      removeEventListener("message", this.#listener);
       this.#close();
     }
 
     attributeChangedCallback(_, before, after) {
-      if (this.isConnected && before !== after) this.#openSoon();
+      if (this.isConnected && before !== after) this.#scheduleOpen();
     }
 
-    /** Leave the call; the event `left` tells when that is done. */
+    /** Leave the call. The event `left` follows when that is done. */
     leave() {
-      this.#tell({ type: "leave" });
+      this.#post({ type: "leave" });
     }
 
-    /** Hand on the CSS variables once more, after they have changed. */
+    /** Apply the CSS variables after they have changed. */
     restyle() {
-      this.#tell({ type: "style", style: this.#style() });
+      this.#post({ type: "style", style: this.#style() });
     }
 
-    /** Once, however many attributes are set in one go. */
-    #openSoon() {
-      if (this.#asked) return;
-      this.#asked = true;
+    /** Opens once for all attributes that are set in the same task. */
+    #scheduleOpen() {
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
       queueMicrotask(() => {
-        this.#asked = false;
+        this.#isScheduled = false;
         if (this.isConnected) this.#open();
       });
     }
@@ -93,32 +93,32 @@
       frame.title = this.title || this.getAttribute("aria-label") || "Video call";
       frame.allow = ALLOWED.join("; ");
       frame.referrerPolicy = "no-referrer";
-      // Answers "ready" when the page listens; a page that was refused, or is not there, answers nothing.
-      frame.addEventListener("load", () => this.#tell({ type: "hello", style: this.#style() }));
+      // The page answers "ready". A page that was blocked or could not be loaded does not answer.
+      frame.addEventListener("load", () => this.#post({ type: "hello", style: this.#style() }));
       frame.src = url.href;
       this.#frame = frame;
       this.shadowRoot.replaceChildren(frame);
-      this.#impatience = setTimeout(() => this.#unreachable(), this.#patience);
+      this.#timer = setTimeout(() => this.#retry(), this.#timeout);
     }
 
     #close() {
-      clearTimeout(this.#impatience);
+      clearTimeout(this.#timer);
       this.#frame?.remove();
       this.#frame = null;
     }
 
-    #unreachable() {
+    #retry() {
       this.#emit("error", { code: "unreachable" });
-      this.#patience = Math.min(this.#patience * 2, MOST_PATIENCE);
+      this.#timeout = Math.min(this.#timeout * 2, MAX_READY_TIMEOUT_MS);
       this.#open();
     }
 
-    #heard(event) {
+    #receive(event) {
       if (!this.#frame || event.source !== this.#frame.contentWindow || event.origin !== this.#base.origin) return;
       if (event.data?.source !== "videobroker-page") return;
       if (event.data.type === "ready") {
-        clearTimeout(this.#impatience);
-        this.#patience = SILENCE;
+        clearTimeout(this.#timer);
+        this.#timeout = READY_TIMEOUT_MS;
       }
       if (EVENTS.has(event.data.type)) this.#emit(event.data.type, event.data.detail);
     }
@@ -127,7 +127,7 @@
       this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
     }
 
-    #tell(message) {
+    #post(message) {
       this.#frame?.contentWindow?.postMessage({ source: "videobroker-embed", ...message }, this.#base.origin);
     }
 

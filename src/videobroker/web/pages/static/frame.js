@@ -1,31 +1,32 @@
-// The call itself, in a frame: the vendor's page, or ours around the vendor's SDK.
+// The frame with the call: the vendor's page, or our call page with the vendor's SDK.
 //
-// Our own pages and the sandbox's tell what happens in them; that of 100ms tells nothing, and the service does.
+// Our pages and those of the sandbox post messages about the call. The page of 100ms posts none: there, the visit stream
+// is the only source.
 
 const ALLOWED = ["camera", "microphone", "display-capture", "fullscreen", "autoplay", "clipboard-write"];
 const SOURCES = new Set(["videobroker-sandbox", "videobroker-call"]);
-const GOODBYE = 400; // ms for a page to say goodbye before it is taken away
+const LEAVE_TIMEOUT_MS = 400; // for the page to leave the call before its frame is removed
 
 export class CallFrame {
-  #holder;
-  #hear;
+  #container;
+  #onMessage;
   #element = null;
   #origin = null;
-  #greeting = null;
+  #joinMessage = null;
 
-  /** `hear(type, detail)` is called with what the page in the frame tells. */
-  constructor(holder, hear) {
-    this.#holder = holder;
-    this.#hear = hear;
-    addEventListener("message", (event) => this.#heard(event));
+  /** `onMessage(type, detail)` is called for each message of the page in the frame. */
+  constructor(container, onMessage) {
+    this.#container = container;
+    this.#onMessage = onMessage;
+    addEventListener("message", (event) => this.#receive(event));
   }
 
-  /** Show the call. `options`: title, lang, devices, skipPreview, page: where ours is for providers without one. */
+  /** Show the call. `options`: title, name, lang, devices, skipPreview, page (the URL of our call page). */
   open(credentials, options) {
     this.#remove();
-    const url = addressOf(credentials, options);
+    const url = urlOf(credentials, options);
     const element = document.createElement("iframe");
-    // Our page around the vendor's SDK, on an origin of its own: it may neither navigate this page nor open others.
+    // Our call page runs the vendor's SDK: it may neither navigate this page nor open others.
     if (!credentials.url && !credentials.page) element.sandbox = "allow-scripts allow-same-origin";
     element.title = options.title;
     element.allow = ALLOWED.map((each) => `${each} ${url.origin}`).join("; ");
@@ -33,29 +34,29 @@ export class CallFrame {
     element.src = url.href;
     this.#origin = url.origin;
     this.#element = element;
-    this.#greeting = credentials.type === "agora_token" ? { ...keysOf(credentials), ...manner(options) } : null;
-    this.#holder.replaceChildren(element);
+    this.#joinMessage = credentials.type === "agora_token" ? { ...tokenFields(credentials), ...displayFields(options) } : null;
+    this.#container.replaceChildren(element);
     element.focus({ preventScroll: true });
   }
 
-  /** Hand newer credentials to the page. */
+  /** Pass newer credentials to the page. */
   renew(credentials) {
-    this.#tell("renew", keysOf(credentials));
+    this.#post("renew", tokenFields(credentials));
   }
 
   /** Send the names of people in the call. */
   name(uids, people) {
-    this.#tell("names", { uids, people });
+    this.#post("names", { uids, people });
   }
 
-  /** Leave the call, and take the frame away. */
+  /** Leave the call, and remove the frame. */
   close() {
     const element = this.#element;
     if (!element) return;
-    this.#tell("leave", {});
+    this.#post("leave", {});
     this.#element = null;
     element.hidden = true;
-    setTimeout(() => element.remove(), GOODBYE);
+    setTimeout(() => element.remove(), LEAVE_TIMEOUT_MS);
   }
 
   #remove() {
@@ -63,32 +64,32 @@ export class CallFrame {
     this.#element = null;
   }
 
-  #heard(event) {
+  #receive(event) {
     if (!this.#element || event.source !== this.#element.contentWindow || event.origin !== this.#origin) return;
     if (!SOURCES.has(event.data?.source)) return;
-    if (event.data.type === "ready" && this.#greeting) this.#tell("join", this.#greeting);
-    this.#hear(event.data.type, event.data);
+    if (event.data.type === "ready" && this.#joinMessage) this.#post("join", this.#joinMessage);
+    this.#onMessage(event.data.type, event.data);
   }
 
-  #tell(type, detail) {
+  #post(type, detail) {
     this.#element?.contentWindow?.postMessage({ source: "videobroker", type, ...detail }, this.#origin);
   }
 }
 
-function addressOf(credentials, { page, skipPreview }) {
+function urlOf(credentials, { page, skipPreview }) {
   const url = new URL(credentials.url ?? credentials.page ?? page, location.href);
-  // Our own page accepts messages from this origin only.
+  // Our call page accepts messages from this origin only.
   if (!credentials.url && !credentials.page) url.hash = encodeURIComponent(location.origin);
-  // People who have just seen themselves here skip the vendor's preview, unless they chose a device: the vendor's page
-  // documents no way to hand the choice over, so they choose there.
+  // People who have used the device check skip the vendor's preview, unless they chose a device: the vendor's page
+  // documents no way to pass the choice, so they choose again there.
   if (credentials.url && skipPreview) url.searchParams.set("skip_preview_headful", "true");
   return url;
 }
 
-function keysOf({ app_id, channel, uid, token, role }) {
+function tokenFields({ app_id, channel, uid, token, role }) {
   return { app_id, channel, uid, token, role };
 }
 
-function manner({ name, lang, devices }) {
+function displayFields({ name, lang, devices }) {
   return { name, lang, devices };
 }

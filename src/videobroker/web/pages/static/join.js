@@ -1,25 +1,25 @@
-// The page behind a link: it waits with a person, lets them in, shows the call, and says what has become of it.
+// The hosted page: it shows why a person cannot join yet, joins, shows the call, and explains how it ended.
 
-import { Broker, MOST_UIDS, Problem, backoff } from "./broker.js";
+import { Broker, MAX_UIDS_PER_REQUEST, Problem, backoff } from "./broker.js";
 import { ServerClock } from "./clock.js";
 import { Devices } from "./devices.js";
-import { Following } from "./following.js";
+import { VisitStream } from "./visit-stream.js";
 import { CallFrame } from "./frame.js";
 import { Lobby } from "./lobby.js";
 import { Parent, readableOn } from "./parent.js";
-import { SCREENS, newsForCall, quietJoin, screenOf, shouldEnter } from "./screens.js";
+import { SCREENS, callChange, quietJoin, screenOf, shouldJoin } from "./screens.js";
 import { Voice, chosenLanguage, isolated } from "./texts.js";
 
-const LOBBY_EVERY = 4000; // ms; how often a host's list is looked up without a hint
-const RENEW_AT = 0.6; // of the life of a token
-const RENEW_AGAIN = 5000; // ms; there are minutes left, and no crowd of pages renews at the same moment
-const DAY = 86_400_000;
-const OUTDATED = new Set([
+const LOBBY_REFRESH_MS = 4000; // without a new visit
+const RENEW_AT = 0.6; // of the lifetime of a token
+const RENEW_RETRY_MS = 5000; // constant: the token is valid for minutes, and few pages renew at the same time
+const DAY_MS = 86_400_000;
+const OUTDATED_CREDENTIALS = new Set([
   ...["code_unknown", "code_disabled", "room_disabled", "token_refused", "token_expired"],
-  // What Agora's SDK says of a token that it may not use, among other things.
+  // Agora's SDK reports a rejected token with this code, and other failures, too.
   "CAN_NOT_GET_GATEWAY_SERVER",
 ]);
-const ANEW_EVERY = 30_000; // ms
+const REJOIN_INTERVAL_MS = 30_000;
 
 const $ = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="videobroker-${name}"]`).content;
@@ -33,39 +33,39 @@ class Page {
   #frame;
   #lobby;
   #parent;
-  #following;
+  #stream;
 
   #state = {
     ...{ visit: null, gone: null, call: null, joining: null, broken: null, after: null },
     ...{ asked: false, moved: false },
   };
   #screen = null;
-  #hadScreen = false; // other than the one while the page loads
+  #hadScreen = false; // other than "loading"
   #seenCall = false;
   #renewal = null;
   #renewals = 0;
   #endedByMe = false;
   #trouble = null;
-  #knocked = false;
-  #withdrew = false; // since the person last asked
-  #withdrawing = false;
-  #sawThemselves = false;
-  #anew = -Infinity;
-  #lobbyLooked = 0;
-  #lobbyOpen = null; // by the host's own hand; null: it shows itself while somebody waits
+  #hasKnocked = false;
+  #hasWithdrawn = false; // since the person last asked
+  #isWithdrawing = false;
+  #usedDeviceCheck = false;
+  #rejoinedAt = -Infinity;
+  #lobbyLoadedAt = 0;
+  #lobbyOpen = null; // as the host chose; null: open while someone is waiting
   #waiting = 0;
   #listed = 0;
 
   constructor() {
-    const wanted = new URLSearchParams(location.search).get("lang");
-    this.#voice = new Voice(chosenLanguage([wanted, ...navigator.languages].filter(Boolean)));
+    const requested = new URLSearchParams(location.search).get("lang");
+    this.#voice = new Voice(chosenLanguage([requested, ...navigator.languages].filter(Boolean)));
     document.documentElement.lang = this.#voice.language;
     this.#voice.fill(document);
     this.#devices = new Devices($("devices"), this.#voice);
-    this.#frame = new CallFrame($("call"), (type, detail) => this.#heard(type, detail));
+    this.#frame = new CallFrame($("call"), (type, detail) => this.#receive(type, detail));
     this.#parent = new Parent(meta("embedders").split(" ").filter(Boolean), {
       leave: () => this.#leave(),
-      style: (style) => dress(style),
+      style: (style) => applyStyle(style),
     });
     this.#lobby = new Lobby($("lobby"), this.#voice, {
       admit: (entry) => this.#decide(() => this.#broker.admit(this.#session, entry)),
@@ -73,12 +73,12 @@ class Page {
       admitAll: () => this.#decide(() => this.#broker.admitAll(this.#session)),
       arrived: (name) => this.#announce(this.#voice.say("lobby.arrived", { name })),
     });
-    this.#following = new Following(this.#broker, {
+    this.#stream = new VisitStream(this.#broker, {
       visit: (visit) => this.#visited(visit),
       trouble: (trouble) => this.#troubled(trouble),
       gone: (problem) => this.#lost(problem),
     });
-    this.#listen();
+    this.#addListeners();
   }
 
   start() {
@@ -89,11 +89,11 @@ class Page {
     }
     if (state === "unavailable") {
       this.#draw("unavailable");
-      setTimeout(() => location.reload(), backoff(2, { least: 1000 }));
+      setTimeout(() => location.reload(), backoff(2, { minimum: 1000 }));
       return;
     }
     this.#draw("loading");
-    this.#following.run();
+    this.#stream.run();
     setInterval(() => this.#tick(), 1000);
   }
 
@@ -101,18 +101,18 @@ class Page {
     return this.#state.visit.session;
   }
 
-  #listen() {
+  #addListeners() {
     $("go").addEventListener("click", () => this.#go());
     $("stay").addEventListener("click", () => this.#stay());
     $("leave").addEventListener("click", () => this.#leave());
-    $("end").addEventListener("click", () => this.#askToEnd());
+    $("end").addEventListener("click", () => this.#confirmEnd());
     $("ending-no").addEventListener("click", () => $("ending").close());
     $("ending-yes").addEventListener("click", () => this.#end());
     $("toggle").addEventListener("click", () => this.#toggleLobby());
     document.addEventListener("visibilitychange", () => document.hidden || this.#tick());
   }
 
-  // What the service says.
+  // Messages of the service.
 
   #visited(visit) {
     const state = this.#state;
@@ -120,37 +120,37 @@ class Page {
     state.visit = visit;
     state.broken = null;
     const mine = visit.lobby?.state === "waiting";
-    // Somebody who comes back to the page while they are waiting has asked already.
-    if (mine && !state.after && !this.#knocked && !this.#withdrew) state.asked = true;
-    this.#knocked = mine;
-    // Also when the request reached the service only after it was withdrawn here.
-    if (mine && this.#withdrew) this.#withdraw();
-    if (state.call && !state.joining) this.#judgeCall(visit);
+    // A person who reloads the page while they are waiting has already asked to join.
+    if (mine && !state.after && !this.#hasKnocked && !this.#hasWithdrawn) state.asked = true;
+    this.#hasKnocked = mine;
+    // Also if the request reached the service after it was withdrawn here.
+    if (mine && this.#hasWithdrawn) this.#withdraw();
+    if (state.call && !state.joining) this.#checkCall(visit);
     if (state.after === "ended" && visit.decision.reason === "too_early") state.after = null;
     this.#knock();
-    this.#lookAtLobby(true);
+    this.#refreshLobby(true);
     this.#render();
-    if (shouldEnter(state)) this.#enter();
+    if (shouldJoin(state)) this.#join();
   }
 
-  #judgeCall(visit) {
+  #checkCall(visit) {
     const { call } = this.#state;
     if (visit.call?.id === call.call.id) this.#seenCall = true;
-    const news = newsForCall(visit, call, this.#seenCall);
-    if (news === "moved") {
+    const change = callChange(visit, call, this.#seenCall);
+    if (change === "moved") {
       this.#state.moved = true;
-      this.#out();
-      this.#enter();
-    } else if (news) {
-      this.#out(news);
+      this.#exit();
+      this.#join();
+    } else if (change) {
+      this.#exit(change);
     }
   }
 
   #lost(problem) {
     this.#state.gone = ["ticket_expired", "ticket_revoked"].includes(problem.code) ? "ticket_expired" : "ticket_invalid";
-    if (!this.#state.call) this.#out();
+    if (!this.#state.call) this.#exit();
     this.#troubled(null);
-    this.#parent.tell("error", { code: this.#state.gone });
+    this.#parent.notify("error", { code: this.#state.gone });
     this.#render();
   }
 
@@ -163,15 +163,15 @@ class Page {
     if (before && !trouble) this.#announce(this.#voice.say("trouble.over"));
   }
 
-  // What the person does.
+  // Actions of the person.
 
   #go() {
     const { visit } = this.#state;
     this.#state.after = null;
     this.#state.broken = null;
     this.#state.asked = true;
-    this.#withdrew = false;
-    if (visit?.decision.decision === "admit") this.#enter();
+    this.#hasWithdrawn = false;
+    if (visit?.decision.decision === "admit") this.#join();
     else {
       this.#knock();
       this.#render();
@@ -184,23 +184,23 @@ class Page {
     this.#state.joining?.abort();
     this.#state.joining = null;
     this.#state.moved = false;
-    this.#withdrew = true;
+    this.#hasWithdrawn = true;
     this.#render();
-    if (this.#knocked) await this.#withdraw();
+    if (this.#hasKnocked) await this.#withdraw();
   }
 
-  /** Take the request back, so that no host is asked for nothing. Until that works, the page says that it stands. */
+  /** Withdraw the request, so that the host does not see it anymore. If that fails, the page shows it as pending. */
   async #withdraw() {
-    if (this.#withdrawing) return;
-    this.#withdrawing = true;
+    if (this.#isWithdrawing) return;
+    this.#isWithdrawing = true;
     try {
       const visit = await this.#broker.withdraw();
-      this.#withdrawing = false;
-      if (this.#withdrew) this.#visited(visit);
+      this.#isWithdrawing = false;
+      if (this.#hasWithdrawn) this.#visited(visit);
     } catch {
-      this.#withdrawing = false;
-      if (!this.#withdrew) return;
-      this.#withdrew = false;
+      this.#isWithdrawing = false;
+      if (!this.#hasWithdrawn) return;
+      this.#hasWithdrawn = false;
       this.#state.asked = true;
       this.#announce(this.#voice.say("waiting.withdraw_failed"));
       this.#render();
@@ -209,26 +209,26 @@ class Page {
 
   #leave() {
     if (!this.#state.call && !this.#state.joining) return;
-    this.#out("left");
+    this.#exit("left");
     this.#render();
   }
 
   async #knock() {
     const { asked, after, visit } = this.#state;
-    const wanted = asked && !after && visit?.decision.reason === "waiting_for_admission";
-    if (!wanted || this.#knocked) return;
-    this.#knocked = true;
+    const shouldKnock = asked && !after && visit?.decision.reason === "waiting_for_admission";
+    if (!shouldKnock || this.#hasKnocked) return;
+    this.#hasKnocked = true;
     try {
       this.#visited(await this.#broker.knock());
     } catch {
-      // The stream tells what is the matter, and its next word is the next try.
-      this.#knocked = false;
+      // The stream reports the problem; the next visit triggers the next try.
+      this.#hasKnocked = false;
     }
   }
 
-  // In and out.
+  // Joining and leaving.
 
-  async #enter() {
+  async #join() {
     const state = this.#state;
     if (state.joining || state.call) return;
     const attempt = new AbortController();
@@ -254,15 +254,15 @@ class Page {
       } catch (problem) {
         if (attempt.signal.aborted) return;
         if (!(problem instanceof Problem)) throw problem;
-        if (!(await this.#mayTryAgain(problem, failures, attempt))) return;
+        if (!(await this.#waitForRetry(problem, failures, attempt))) return;
         surface = nextSurface(surface, problem, state.visit.provider);
       }
     }
   }
 
-  async #mayTryAgain(problem, failures, attempt) {
+  async #waitForRetry(problem, failures, attempt) {
     const state = this.#state;
-    if (problem.isAboutTicket) {
+    if (problem.isTicketInvalid) {
       this.#lost(problem);
       return false;
     }
@@ -270,16 +270,16 @@ class Page {
       state.joining = null;
       state.moved = false;
       state.visit = { ...state.visit, decision: { ...state.visit.decision, ...problem.access } };
-      this.#following.again();
+      this.#stream.reconnect();
       this.#render();
       return false;
     }
     if (problem.code === "surface_not_offered" && failures === 0) return true;
-    if (!problem.isPassing) {
+    if (!problem.isTransient) {
       this.#break(problem.code);
       return false;
     }
-    const wait = Math.min(problem.retryAfter ?? backoff(failures, { least: 1000 }), 30_000);
+    const wait = Math.min(problem.retryAfter ?? backoff(failures, { minimum: 1000 }), 30_000);
     this.#say("text", "joining.trouble", { seconds: Math.ceil(wait / 1000) });
     await pause(wait, attempt.signal);
     return !attempt.signal.aborted;
@@ -288,16 +288,16 @@ class Page {
   /** Something is misconfigured: joining again helps only after it is fixed. */
   #break(code) {
     Object.assign(this.#state, { joining: null, moved: false, broken: code });
-    this.#parent.tell("error", { code });
+    this.#parent.notify("error", { code });
     this.#render();
   }
 
   #showCall(credentials) {
     const state = this.#state;
     const devices = this.#devices.chosen;
-    const skipPreview = (this.#sawThemselves || this.#devices.isOn) && !devices.camera && !devices.microphone;
-    this.#sawThemselves = true;
-    // The call wants the camera, and many devices give it to one page only.
+    const skipPreview = (this.#usedDeviceCheck || this.#devices.isOn) && !devices.camera && !devices.microphone;
+    this.#usedDeviceCheck = true;
+    // The call needs the camera, and many devices allow only one page to use it.
     this.#devices.stop();
     state.joining = null;
     state.moved = false;
@@ -315,15 +315,15 @@ class Page {
       devices,
       skipPreview,
     });
-    this.#parent.tell("joined", { provider: credentials.provider });
-    // What came while the credentials were on their way may already be about this call.
-    this.#following.again();
+    this.#parent.notify("joined", { provider: credentials.provider });
+    // A visit that arrived before the credentials may already be about this call.
+    this.#stream.reconnect();
   }
 
-  /** Out of the call, or out of the way into it. `after` is what to say of it, if anything. */
-  #out(after = null) {
+  /** Leave the call, or stop joining. `after`: how it ended, if a screen should show that. */
+  #exit(after = null) {
     const state = this.#state;
-    const was = state.call !== null;
+    const wasInCall = state.call !== null;
     state.joining?.abort();
     state.joining = null;
     state.call = null;
@@ -334,77 +334,77 @@ class Page {
     if (after) {
       state.after = after;
       state.moved = false;
-      if (was) this.#parent.tell("left", { reason: after });
+      if (wasInCall) this.#parent.notify("left", { reason: after });
     }
   }
 
-  /** What the page in the frame tells. */
-  #heard(type, detail) {
+  /** Handle a message of the page in the frame. */
+  #receive(type, detail) {
     if (!this.#state.call) return;
-    if (type === "left") this.#out("left");
-    if (type === "removed" && detail.cause === "replaced") this.#out("elsewhere");
-    else if (type === "removed" || type === "ended") this.#judgeWord(type);
+    if (type === "left") this.#exit("left");
+    if (type === "removed" && detail.cause === "replaced") this.#exit("elsewhere");
+    else if (type === "removed" || type === "ended") this.#handleEnd(type);
     if (type === "token-will-expire") this.#renew();
-    if (type === "people") this.#nameAll(detail.uids);
-    if (type === "error") this.#shut(String(detail.code ?? "call"));
+    if (type === "people") this.#sendNames(detail.uids);
+    if (type === "error") this.#joinFailed(String(detail.code ?? "call"));
     this.#render();
   }
 
-  /** The page of the call knows numbers only; the service knows whose they are. */
-  async #nameAll(numbers) {
+  /** The call page has only uids: send it the names. */
+  async #sendNames(numbers) {
     const { call } = this.#state;
-    const wanted = (Array.isArray(numbers) ? numbers : []).filter(Number.isInteger);
-    for (let start = 0; start < wanted.length; start += MOST_UIDS) {
-      const uids = wanted.slice(start, start + MOST_UIDS);
+    const valid = (Array.isArray(numbers) ? numbers : []).filter(Number.isInteger);
+    for (let start = 0; start < valid.length; start += MAX_UIDS_PER_REQUEST) {
+      const uids = valid.slice(start, start + MAX_UIDS_PER_REQUEST);
       let people = [];
       try {
         people = await this.#broker.people(uids);
       } catch {
-        // They go without names until the page asks again, at the next change of who is there.
+        // The call page asks again when a participant joins or leaves.
       }
       if (this.#state.call !== call) return;
       this.#frame.name(uids, people);
     }
   }
 
-  /** The vendor says that it is over for this person. Why, the service knows better: some have one word for all. */
-  async #judgeWord(said) {
+  /** The vendor reports that the call ended for this person. Some report no reason: the service has it. */
+  async #handleEnd(reported) {
     const { call } = this.#state;
-    const news = await this.#newsOf(call);
+    const change = await this.#changeOf(call);
     if (this.#state.call !== call) return;
-    this.#out(news ?? said);
+    this.#exit(change ?? reported);
     this.#render();
   }
 
-  /** The vendor does not let them in. Codes and tokens are replaced now and then: newer ones may do. */
-  async #shut(code) {
+  /** The vendor rejected the join. Room codes and tokens may have been replaced: try once with new ones. */
+  async #joinFailed(code) {
     const { call } = this.#state;
-    this.#parent.tell("error", { code });
-    if (!OUTDATED.has(code) || Date.now() - this.#anew < ANEW_EVERY) return;
-    this.#anew = Date.now();
-    // Not when the call has just ended: joining would begin another one.
-    const news = await this.#newsOf(call);
+    this.#parent.notify("error", { code });
+    if (!OUTDATED_CREDENTIALS.has(code) || Date.now() - this.#rejoinedAt < REJOIN_INTERVAL_MS) return;
+    this.#rejoinedAt = Date.now();
+    // Not if the call has just ended: joining would start another one.
+    const change = await this.#changeOf(call);
     if (this.#state.call !== call) return;
-    this.#out(news === "moved" ? null : news);
-    if (news === null || news === "moved") this.#enter();
+    this.#exit(change === "moved" ? null : change);
+    if (change === null || change === "moved") this.#join();
     this.#render();
   }
 
-  async #newsOf(call) {
+  async #changeOf(call) {
     try {
-      return newsForCall(await this.#broker.visit(), call, true);
+      return callChange(await this.#broker.visit(), call, true);
     } catch {
       return null;
     }
   }
 
-  // Tokens that end before the call does.
+  // Renewal of tokens that expire during the call.
 
   #planRenewal(credentials) {
     const now = this.#clock.now();
-    const life = Date.parse(credentials.expires_at) - now;
-    // The page of 100ms has a room code, which ends with the session.
-    this.#renewal = credentials.type === "agora_token" ? now + life * RENEW_AT : null;
+    const lifetime = Date.parse(credentials.expires_at) - now;
+    // The page of 100ms has a room code, which is valid until the session ends.
+    this.#renewal = credentials.type === "agora_token" ? now + lifetime * RENEW_AT : null;
   }
 
   async #renew() {
@@ -422,23 +422,23 @@ class Page {
     } catch (problem) {
       if (this.#state.call !== call) return;
       if (problem.access) {
-        // The access decision has changed meanwhile, and holds for somebody who is in the call as well.
-        this.#out(problem.access.reason === "participant_removed" ? "removed" : "ended");
-        this.#following.again();
+        // The access decision has changed, and applies also to people who are in the call.
+        this.#exit(problem.access.reason === "participant_removed" ? "removed" : "ended");
+        this.#stream.reconnect();
         this.#render();
-      } else if (problem.isAboutTicket) {
-        this.#out("left");
+      } else if (problem.isTicketInvalid) {
+        this.#exit("left");
         this.#lost(problem);
       } else {
-        this.#renewal = this.#clock.now() + (problem.retryAfter ?? RENEW_AGAIN);
+        this.#renewal = this.#clock.now() + (problem.retryAfter ?? RENEW_RETRY_MS);
       }
     }
   }
 
-  // What a host may do.
+  // Actions of a host.
 
-  #askToEnd() {
-    $("ending-told").textContent = "";
+  #confirmEnd() {
+    $("ending-status").textContent = "";
     $("ending").showModal();
   }
 
@@ -446,25 +446,25 @@ class Page {
     try {
       this.#endedByMe = true;
       await this.#broker.end(this.#session);
-      this.#out("ended");
+      this.#exit("ended");
       this.#render();
     } catch {
       this.#endedByMe = false;
-      $("ending-told").textContent = this.#voice.say("call.end.failed");
+      $("ending-status").textContent = this.#voice.say("call.end.failed");
     }
   }
 
   async #decide(act) {
     await act();
-    await this.#lookAtLobby(true);
+    await this.#refreshLobby(true);
   }
 
-  async #lookAtLobby(now) {
+  async #refreshLobby(now) {
     const { visit, gone } = this.#state;
-    // Null for everybody but the hosts of a session that lets people in one by one.
+    // Null except for hosts of a session whose waiting room is `admit`.
     if ((visit?.waiting ?? null) === null || gone) return;
-    if (!now && Date.now() - this.#lobbyLooked < LOBBY_EVERY) return;
-    this.#lobbyLooked = Date.now();
+    if (!now && Date.now() - this.#lobbyLoadedAt < LOBBY_REFRESH_MS) return;
+    this.#lobbyLoadedAt = Date.now();
     try {
       const found = await this.#broker.lobby(visit.session);
       this.#waiting = found.filter((each) => each.state === "waiting").length;
@@ -472,7 +472,7 @@ class Page {
       this.#lobby.show(found, this.#clock.now());
       this.#render();
     } catch {
-      // It is looked up again in a moment, and if the service is away the page says so already.
+      // It is loaded again soon. If the service is unavailable, the page already shows that.
     }
   }
 
@@ -485,11 +485,11 @@ class Page {
   // Time.
 
   #tick() {
-    if (this.#clock.jumped()) this.#following.again();
+    if (this.#clock.jumped()) this.#stream.reconnect();
     this.#count();
     this.#lobby.tick(this.#clock.now());
-    // Nobody tells of those who only stop giving signs.
-    if (!document.hidden && this.#listed > 0) this.#lookAtLobby(false);
+    // There is no event when a waiting person goes away.
+    if (!document.hidden && this.#listed > 0) this.#refreshLobby(false);
     if (this.#renewal !== null && this.#clock.now() >= this.#renewal) this.#renew();
   }
 
@@ -497,12 +497,12 @@ class Page {
     const { visit } = this.#state;
     if (this.#screen !== "early" || !visit) return;
     const left = Date.parse(visit.decision.opens_at) - this.#clock.now();
-    const told = this.#voice.length(left);
-    if ($("remaining").textContent !== told) $("remaining").textContent = told;
-    if (left <= 0) this.#following.again();
+    const remaining = this.#voice.length(left);
+    if ($("remaining").textContent !== remaining) $("remaining").textContent = remaining;
+    if (left <= 0) this.#stream.reconnect();
   }
 
-  // What is seen.
+  // Rendering.
 
   #render() {
     const state = this.#state;
@@ -512,9 +512,9 @@ class Page {
     if (!changed) return;
     if (SCREENS[name]?.waits) {
       const { reason, opens_at } = state.visit.decision;
-      this.#parent.tell("waiting", { reason, opens_at });
+      this.#parent.notify("waiting", { reason, opens_at });
     } else if (state.visit?.decision.decision === "refuse" && SCREENS[name]) {
-      this.#parent.tell("error", { code: state.visit.decision.reason });
+      this.#parent.notify("error", { code: state.visit.decision.reason });
     }
   }
 
@@ -532,16 +532,16 @@ class Page {
     $("tools").hidden = !inCall;
     this.#drawLobby(inCall);
     if (inCall) {
-      this.#entitle(null);
+      this.#setTitle(null);
     } else {
       this.#drawCard(name, SCREENS[name]);
     }
     if (!inCall && name !== before) this.#announceScreen();
-    if (!inCall) this.#keepFocus(focused, name !== before);
+    if (!inCall) this.#restoreFocus(focused, name !== before);
   }
 
-  /** When the focused button is gone or does something else now, the heading gets the focus. */
-  #keepFocus(focused, changed) {
+  /** Focus the heading if the focused button is gone or has another action now. */
+  #restoreFocus(focused, changed) {
     const wasOnPage = focused && focused !== document.body && focused !== document.documentElement;
     const isGone = wasOnPage && (!focused.isConnected || focused.closest("[hidden], .unseen"));
     const isReused = changed && focused === $("go");
@@ -559,7 +559,7 @@ class Page {
     $("icon").querySelector("use").setAttribute("href", `#icon-${screen.icon}`);
     $("icon").classList.toggle("busy", screen.icon === "dots");
     $("heading").textContent = this.#voice.say(screen.heading);
-    if (name !== "joining" || this.#said !== "joining.trouble") this.#say("text", ...this.#text(name, screen));
+    if (name !== "joining" || this.#shownText !== "joining.trouble") this.#say("text", ...this.#text(name, screen));
     $("when").hidden = !(visit?.session.starts_at && (waits || name === "ready" || name === "unconfirmed"));
     $("countdown").hidden = !screen.countdown;
     this.#count();
@@ -569,11 +569,11 @@ class Page {
     this.#button($("go"), go ?? quietly, quietly ? "quiet" : "primary");
     this.#button($("stay"), joining ? "joining.cancel" : waits && asked ? "waiting.stay" : null, "quiet");
     const devices = Boolean(screen.devices);
-    if (devices && $("devices").hidden) this.#devices.offer();
+    if (devices && $("devices").hidden) this.#devices.startIfAllowed();
     if (!devices && this.#devices.isOn && name !== "joining" && name !== "moved") this.#devices.stop();
     $("devices").hidden = !devices;
     $("card").classList.toggle("wide", devices);
-    this.#entitle(this.#voice.say(screen.heading));
+    this.#setTitle(this.#voice.say(screen.heading));
   }
 
   #askText(name) {
@@ -595,7 +595,7 @@ class Page {
     }
     if (name === "early") {
       const opens = new Date(visit.decision.opens_at);
-      return [opens - this.#clock.now() > DAY / 2 ? "early.text.day" : screen.text, this.#moment(opens)];
+      return [opens - this.#clock.now() > DAY_MS / 2 ? "early.text.day" : screen.text, this.#moment(opens)];
     }
     return [screen.text, {}];
   }
@@ -641,35 +641,35 @@ class Page {
     button.className = kind;
   }
 
-  #said = null;
+  #shownText = null;
 
   #say(id, name, values) {
-    this.#said = name;
+    this.#shownText = name;
     const sentence = this.#voice.say(name, values);
     if ($(id).textContent !== sentence) $(id).textContent = sentence;
   }
 
   #announce(sentence) {
-    $("said").textContent = sentence;
+    $("announcement").textContent = sentence;
   }
 
   #announceScreen() {
     this.#announce(`${$("heading").textContent}. ${$("text").textContent}`);
   }
 
-  #entitle(heading) {
+  #setTitle(heading) {
     const title = $("session").textContent;
     const waiting = this.#waiting > 0 ? `(${this.#waiting}) ` : "";
     document.title = waiting + (heading ? `${heading} · ${title}` : title);
   }
 }
 
-/** How the vendor's call is shown here: 100ms has a page, and around Agora's SDK there is one of ours. */
+/** The surface to request: 100ms has a page of its own; for Agora there is our call page with its SDK. */
 function surfaceAt(provider) {
   return provider === "agora" ? "sdk" : "prebuilt";
 }
 
-/** A session that has no room yet may land at the next provider when the first does not answer. */
+/** A session without a room may be moved to its next provider if the first one is unavailable. */
 function nextSurface(surface, problem, provider) {
   if (problem.code === "surface_not_offered" || problem.code === "provider_unavailable") {
     return surface === "sdk" ? "prebuilt" : "sdk";
@@ -687,8 +687,8 @@ function pause(milliseconds, signal) {
   });
 }
 
-/** Look as the page around this one wishes, as far as it can still be read. */
-function dress({ accent, radius, scheme }) {
+/** Apply the style of the embedding page. The text on the accent color stays readable. */
+function applyStyle({ accent, radius, scheme }) {
   const { style, dataset } = document.documentElement;
   if (scheme) dataset.scheme = scheme;
   else delete dataset.scheme;

@@ -1,17 +1,17 @@
-// What a host sees of those who wait: a list, and a word when somebody new comes.
+// The host's list of people in the waiting room.
 
 import { isolated } from "./texts.js";
 
-const MOST_LISTED = 1000;
+const MAX_LISTED = 1000;
 
 export class Lobby {
   #root;
   #voice;
   #act;
-  #known = new Map();
+  #entries = new Map();
   #rows = new Map();
 
-  /** `act.admit(entry)`, `act.deny(entry)`, `act.admitAll()` answer promises; `act.arrived(name)` is told of new ones. */
+  /** `act.admit(entry)`, `act.deny(entry)`, `act.admitAll()` return promises; `act.arrived(name)` is called for new entries. */
   constructor(root, voice, act) {
     this.#root = root;
     this.#voice = voice;
@@ -19,34 +19,34 @@ export class Lobby {
     this.#part("all").addEventListener("click", () => this.#do(() => act.admitAll(), [this.#part("all")]));
   }
 
-  /** Show who waits now. `now` is the server's time in milliseconds. */
+  /** Show these entries. `now` is the server's time in milliseconds. */
   show(entries, now) {
     for (const each of entries) {
-      if (!this.#known.has(each.entry)) this.#act.arrived(nameOf(each));
+      if (!this.#entries.has(each.entry)) this.#act.arrived(nameOf(each));
     }
-    this.#known = new Map(entries.map((each) => [each.entry, each]));
+    this.#entries = new Map(entries.map((each) => [each.entry, each]));
     this.#draw(now);
-    this.#part("nobody").hidden = entries.length > 0;
+    this.#part("empty").hidden = entries.length > 0;
     this.#part("all").hidden = entries.length < 2;
     this.#part("all").textContent = this.#allText(entries.length);
   }
 
-  /** The service lists so many at most, and admits those beyond them, too. */
+  /** No count for a full list: the service admits also the entries that it does not list. */
   #allText(count) {
-    return count < MOST_LISTED ? this.#voice.say("lobby.admit_all.count", { count }) : this.#voice.say("lobby.admit_all");
+    return count < MAX_LISTED ? this.#voice.say("lobby.admit_all.count", { count }) : this.#voice.say("lobby.admit_all");
   }
 
-  /** How long everybody has been waiting by now. */
+  /** Update how long each person has been waiting. */
   tick(now) {
     for (const [id, row] of this.#rows) {
-      const { asked_at, state } = this.#known.get(id);
+      const { asked_at, state } = this.#entries.get(id);
       const since = now - Date.parse(asked_at);
-      // Minutes are enough, and do not flicker.
-      const long = since < 60_000 ? "" : this.#voice.say("lobby.since", { time: this.#voice.length(since - 59_000) });
-      const told = state === "stranded" ? this.#voice.say("lobby.stranded") : long;
+      // In whole minutes, so that the text does not change every second.
+      const duration = since < 60_000 ? "" : this.#voice.say("lobby.since", { time: this.#voice.length(since - 59_000) });
+      const status = state === "stranded" ? this.#voice.say("lobby.stranded") : duration;
       row.classList.toggle("stranded", state === "stranded");
       const element = row.querySelector("small");
-      if (element.textContent !== told) element.textContent = told;
+      if (element.textContent !== status) element.textContent = status;
     }
   }
 
@@ -54,12 +54,12 @@ export class Lobby {
     const list = this.#part("list");
     const focused = document.activeElement;
     for (const [id, row] of this.#rows) {
-      if (this.#known.has(id)) continue;
+      if (this.#entries.has(id)) continue;
       if (row.contains(focused)) this.#part("heading").focus();
       row.remove();
       this.#rows.delete(id);
     }
-    for (const [id, entry] of this.#known) {
+    for (const [id, entry] of this.#entries) {
       if (this.#rows.has(id)) continue;
       const row = this.#row(entry);
       this.#rows.set(id, row);
@@ -94,11 +94,11 @@ export class Lobby {
 
   async #do(act, buttons) {
     for (const each of buttons) each.setAttribute("aria-disabled", "true");
-    this.#part("told").textContent = "";
+    this.#part("status").textContent = "";
     try {
       await act();
     } catch {
-      this.#part("told").textContent = this.#voice.say("lobby.failed");
+      this.#part("status").textContent = this.#voice.say("lobby.failed");
     }
     for (const each of buttons) each.removeAttribute("aria-disabled");
   }

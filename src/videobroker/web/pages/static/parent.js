@@ -1,37 +1,37 @@
-// The page around this one, when it is embedded: it is told what happens, and may say how it looks, and "leave".
+// The page that embeds this one: it receives events, and may set the style and leave the call.
 
 const LENGTH = /^\d{1,3}(\.\d+)?(px|rem|em)$/;
 
 export class Parent {
   #allowed;
   #origin = null;
-  #waiting = [];
+  #queue = [];
 
-  /** `allowed` are the origins that may embed this page; `leave` is what to do when they say so. */
+  /** `allowed`: the origins that may embed this page. `leave()` and `style(style)` handle their messages. */
   constructor(allowed, { leave, style }) {
     this.#allowed = new Set([...allowed, location.origin]);
     if (window.parent === window) return;
     addEventListener("message", (event) => {
-      // The browser frames this page on allowed origins only; whoever else could send a message is not heard either.
+      // The browser enforces the same list for frames (frame-ancestors); this covers messages.
       if (event.source !== window.parent || !this.#allows(event.origin)) return;
       if (event.data?.source !== "videobroker-embed") return;
       if (event.data.type === "hello") this.#greet(event.origin);
       if (event.data.type === "leave") leave();
-      if (event.data.type === "style" || event.data.type === "hello") style(checkedStyle(event.data.style ?? {}));
+      if (event.data.type === "style" || event.data.type === "hello") style(validStyle(event.data.style ?? {}));
     });
   }
 
-  /** Tell the page around this one; what happened before it said hello is told then. */
-  tell(type, detail = {}) {
+  /** Post an event to the embedding page. Events before its "hello" are queued until then. */
+  notify(type, detail = {}) {
     if (window.parent === window) return;
-    if (this.#origin === null) this.#waiting.push([type, detail]);
+    if (this.#origin === null) this.#queue.push([type, detail]);
     else window.parent.postMessage({ source: "videobroker-page", type, detail }, this.#origin);
   }
 
   #greet(origin) {
     this.#origin = origin;
-    this.tell("ready");
-    for (const [type, detail] of this.#waiting.splice(0)) this.tell(type, detail);
+    this.notify("ready");
+    for (const [type, detail] of this.#queue.splice(0)) this.notify(type, detail);
   }
 
   #allows(origin) {
@@ -39,8 +39,8 @@ export class Parent {
   }
 }
 
-/** What of a wished look is a colour, a length or a scheme, and nothing else. */
-export function checkedStyle({ accent, radius, scheme }) {
+/** Only the values that are a color, a length, or a scheme; null for the others. */
+export function validStyle({ accent, radius, scheme }) {
   return {
     accent: typeof accent === "string" && CSS.supports("color", accent) ? accent : null,
     radius: typeof radius === "string" && LENGTH.test(radius) ? radius : null,
@@ -48,12 +48,12 @@ export function checkedStyle({ accent, radius, scheme }) {
   };
 }
 
-/** Black or white, whichever can be read on a colour. */
-export function readableOn(colour) {
+/** Black or white, whichever has more contrast with the color. */
+export function readableOn(color) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const context = canvas.getContext("2d");
-  context.fillStyle = colour;
+  context.fillStyle = color;
   context.fillRect(0, 0, 1, 1);
   const [red, green, blue] = [...context.getImageData(0, 0, 1, 1).data].map((each) => {
     const part = each / 255;

@@ -1,6 +1,6 @@
-// Which screen a person sees: a pure function of what the service says and of what they did here.
+// The current screen: a pure function of the visit and of what the person did on this page.
 
-const REFUSED = {
+const SCREEN_OF_REFUSAL = {
   video_disabled: "video_off",
   session_cancelled: "cancelled",
   session_completed: "over",
@@ -11,13 +11,13 @@ const REFUSED = {
   participant_removed: "removed",
   admission_denied: "denied",
 };
-const WAITING = {
+const SCREEN_OF_WAIT = {
   too_early: "early",
   waiting_for_host: "host",
   waiting_for_admission: "admission",
 };
 
-/** What a person sees on each screen: an icon, the texts, and what they can do. */
+/** Icon, texts, and actions of each screen. */
 export const SCREENS = {
   loading: { icon: "dots", heading: "page.loading", text: "page.loading.text" },
   unavailable: { icon: "cloud", heading: "unavailable.heading", text: "unavailable.text" },
@@ -45,26 +45,26 @@ export const SCREENS = {
 };
 
 /**
- * The name of the screen; "call" is the one that is not a card.
+ * The name of the screen. All of them are cards except "call".
  *
- * `gone`: the ticket is no good. `call`: the credentials of the call somebody is in. `joining`: they asked for some.
- * `after`: how the last call ended for them: "left", "ended", "removed", "elsewhere".
- * `broken`: the code of what is not set up.
+ * `gone`: the screen for a ticket that is no longer valid. `call`: the credentials of the current call. `joining`: a join
+ * request is running. `after`: how the last call ended for this person: "left", "ended", "removed", "elsewhere".
+ * `broken`: the error code of a misconfiguration.
  */
 export function screenOf({ gone, call, joining, broken, after, visit, moved }) {
-  // A call that runs goes on without a ticket, as far as its credentials reach.
+  // A running call continues without a valid ticket until its credentials expire.
   if (call && !joining) return "call";
   if (gone) return gone;
   if (joining) return moved ? "moved" : "joining";
   if (!visit) return "loading";
   const decision = visit.decision;
-  const refusal = decision.decision === "refuse" ? (REFUSED[decision.reason] ?? "refused") : null;
+  const refusal = decision.decision === "refuse" ? (SCREEN_OF_REFUSAL[decision.reason] ?? "refused") : null;
   if (after === "removed" || refusal === "removed") return "removed";
   if (refusal) return refusal;
   if (after === "ended" && decision.reason !== "too_early") return "ended";
   if (after === "left" || after === "elsewhere") return after;
   if (broken) return "setup";
-  if (decision.decision === "wait") return WAITING[decision.reason] ?? "host";
+  if (decision.decision === "wait") return SCREEN_OF_WAIT[decision.reason] ?? "host";
   return "ready";
 }
 
@@ -75,17 +75,17 @@ export function quietJoin(name, { decision, call }) {
   return name === "ended" && !call ? "ended.join" : "left.join";
 }
 
-/** Whether somebody who asked to go in as soon as they can should be taken in now. */
-export function shouldEnter({ asked, after, call, joining, broken, gone, visit }) {
+/** Whether a person who chose to join automatically should join now. */
+export function shouldJoin({ asked, after, call, joining, broken, gone, visit }) {
   return Boolean(asked && !after && !call && !joining && !broken && !gone && visit?.decision.decision === "admit");
 }
 
 /**
- * What a new visit means for somebody who is in a call: "removed", "ended", "moved", or null for nothing.
+ * How a new visit changes the current call: "removed", "ended", "moved", or null for no change.
  *
- * `seen`: a visit has already named this call; one that was sent before the call began has not.
+ * `seen`: an earlier visit had this call. A visit that was sent before the call started does not have it yet.
  */
-export function newsForCall(visit, call, seen) {
+export function callChange(visit, call, seen) {
   const { decision, reason } = visit.decision;
   if (decision === "refuse" && reason === "participant_removed") return "removed";
   if (visit.provider && visit.provider !== call.provider) return "moved";

@@ -1,4 +1,4 @@
-// Every sentence that the page can say, in each of its languages. Names in braces are filled in.
+// All texts of the hosted page and of the call page, by language. Names in braces are placeholders.
 
 export const texts = {
   en: {
@@ -24,7 +24,7 @@ export const texts = {
     "host.heading": "Waiting for the host",
     "host.text": "Stay on this page. You can join as soon as the host starts the call.",
     "admission.heading": "Waiting room",
-    "admission.text": "We've told the host you're here.",
+    "admission.text": "We've told the host you're here.", // codespell:ignore told
     "admission.text.ask": "The host admits each person. Ask to join when you're ready.",
     "admission.text.sent": "We've sent your request. Stay on this page until the host admits you.",
     "waiting.ask": "Join automatically",
@@ -99,7 +99,7 @@ export const texts = {
 
     "devices.region": "Camera and microphone",
     "devices.start": "Check camera and microphone",
-    "devices.invite": "Check how you look and sound. No one else can see or hear you yet.",
+    "devices.invite": "Check how you look and sound. No one else can see or hear you yet.", // codespell:ignore look
     "devices.asking": "Click \"Allow\" to use your camera and microphone.",
     "devices.camera": "Camera",
     "devices.microphone": "Microphone",
@@ -114,7 +114,7 @@ export const texts = {
     "devices.again": "Check again",
 
     "lobby.heading": "Waiting room",
-    "lobby.nobody": "No one is waiting.",
+    "lobby.empty": "No one is waiting.",
     "lobby.admit": "Admit",
     "lobby.admit.name": "Admit {name}",
     "lobby.deny": "Deny",
@@ -267,7 +267,7 @@ export const texts = {
     "devices.again": "Noch einmal prüfen",
 
     "lobby.heading": "Warteraum",
-    "lobby.nobody": "Niemand wartet.",
+    "lobby.empty": "Niemand wartet.",
     "lobby.admit": "Zulassen",
     "lobby.admit.name": "{name} zulassen",
     "lobby.deny": "Ablehnen",
@@ -308,41 +308,41 @@ export const texts = {
   },
 };
 
-/** The first language that somebody wants and that there is: "de-AT" is "de". */
-export function chosenLanguage(wanted) {
-  for (const each of wanted) {
+/** The first of these languages that has texts, or English: "de-AT" is "de". */
+export function chosenLanguage(preferred) {
+  for (const each of preferred) {
     const language = String(each).toLowerCase().split("-")[0];
     if (Object.hasOwn(texts, language)) return language;
   }
   return "en";
 }
 
-// Directional embeddings, overrides, and isolates: an unmatched one would reach beyond the text that holds it.
+// Directional embeddings, overrides, and isolates: an unmatched one would affect the text after it.
 const DIRECTIONAL = /[\u202a-\u202e\u2066-\u2069]/g;
 // Right-to-left scripts (the ranges that Unicode reserves for them) and directional characters.
 const REORDERING =
   /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** Text of others, such as a name, for the middle of a sentence: its direction does not reorder the rest. */
+/** User-supplied text for a sentence, isolated so that its direction does not reorder the rest. */
 export function isolated(text) {
   return REORDERING.test(text) ? `\u2068${text.replace(DIRECTIONAL, "")}\u2069` : text;
 }
 
-/** Says things in one language. */
+/** The texts and formats of one language. */
 export class Voice {
   constructor(language) {
     this.language = language;
     this.texts = texts[language];
   }
 
-  /** The sentence of this name, with its braces filled in. */
+  /** The text with this key, with its placeholders replaced. Throws for an unknown key. */
   say(name, values = {}) {
     const sentence = this.texts[name];
     if (sentence === undefined) throw new Error(`There is no text ${name}.`);
     return sentence.replace(/\{(\w+)\}/g, (_, key) => isolated(String(values[key])));
   }
 
-  /** Fill every element below that names its text, or the texts of its labels. */
+  /** Set the text of all elements with `data-text`, and the label of those with `data-label`. */
   fill(root) {
     for (const element of root.querySelectorAll("[data-text]")) {
       element.textContent = this.say(element.dataset.text);
@@ -352,22 +352,22 @@ export class Voice {
     }
   }
 
-  /** "14:05", as people here write it. */
+  /** The time of day: "14:05". */
   clock(moment) {
     return new Intl.DateTimeFormat(this.locale, { hour: "numeric", minute: "2-digit" }).format(moment);
   }
 
-  /** "Thursday, 12 March". */
+  /** The date: "Thursday, 12 March". */
   day(moment) {
     return new Intl.DateTimeFormat(this.locale, { weekday: "long", day: "numeric", month: "long" }).format(moment);
   }
 
-  /** The person's own way of writing dates, where it is one of this language: en-GB, en-US. */
+  /** The browser's first locale of this language, such as en-GB: it decides how dates are written. */
   get locale() {
     return navigator.languages.find((each) => each.toLowerCase().startsWith(this.language)) ?? this.language;
   }
 
-  /** A length of time in words: "3 min". */
+  /** A duration: "3 min". */
   length(milliseconds) {
     const seconds = Math.max(0, Math.ceil(milliseconds / 1000));
     if (seconds < 60) return this.say("time.seconds", { count: seconds });

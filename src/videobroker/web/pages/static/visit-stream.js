@@ -1,11 +1,11 @@
-// Keeps the page up to date: one stream, opened again whenever it ends, for as long as the page lives.
+// Reads the stream of visits, and reconnects whenever it ends, until the ticket becomes invalid.
 
 import { Problem, backoff } from "./broker.js";
 
-export class Following {
+export class VisitStream {
   #broker;
   #on;
-  #stopped = false;
+  #isStopped = false;
   #attempt = new AbortController();
   #wake = () => {};
 
@@ -13,14 +13,14 @@ export class Following {
   constructor(broker, on) {
     this.#broker = broker;
     this.#on = on;
-    addEventListener("online", () => this.again());
+    addEventListener("online", () => this.reconnect());
     addEventListener("offline", () => this.#on.trouble("offline"));
   }
 
-  /** Follow until the ticket is no good any more. */
+  /** Returns after the ticket has become invalid, or after `stop`. */
   async run() {
     let failures = 0;
-    while (!this.#stopped) {
+    while (!this.#isStopped) {
       this.#attempt = new AbortController();
       try {
         for await (const visit of this.#broker.visits(this.#attempt.signal)) {
@@ -28,19 +28,19 @@ export class Following {
           this.#on.trouble(null);
           this.#on.visit(visit);
         }
-        // The service ends streams now and then on purpose.
+        // The service limits how long a stream lasts.
         await this.#pause(backoff(0));
       } catch (error) {
-        if (this.#stopped) return;
+        if (this.#isStopped) return;
         if (!(error instanceof Problem)) {
           if (this.#attempt.signal.aborted) continue;
-          // The connection broke off in the middle.
+          // The connection was lost while the stream was open.
           this.#on.trouble(navigator.onLine ? null : "offline");
           await this.#pause(backoff(failures));
           failures += 1;
           continue;
         }
-        if (error.isAboutTicket) {
+        if (error.isTicketInvalid) {
           this.stop();
           this.#on.gone(error);
           return;
@@ -53,14 +53,14 @@ export class Following {
     }
   }
 
-  /** Ask anew at once: whatever the page knows may be out of date. */
-  again() {
+  /** Reconnect at once: the latest visit may be out of date. */
+  reconnect() {
     this.#attempt.abort();
     this.#wake();
   }
 
   stop() {
-    this.#stopped = true;
+    this.#isStopped = true;
     this.#attempt.abort();
     this.#wake();
   }
