@@ -94,7 +94,7 @@ class TestTheDoor:
     async def test_an_unknown_page_is_a_page_that_says_so(self, console: Console) -> None:
         answer = await console.get("/console/nothing/here")
         assert answer.status_code == 404
-        assert "no such page" in answer.text
+        assert "no page at this path" in answer.text
 
 
 class TestTheCookie:

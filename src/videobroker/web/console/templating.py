@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request, Response
@@ -37,7 +37,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _DIRECTIONAL = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
-_STATIC = files("videobroker.web.console").joinpath("static")
+_STATIC = Path(__file__).parent / "static"
 
 _environment = template_environment("videobroker.web.console")
 

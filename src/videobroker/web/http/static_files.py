@@ -4,7 +4,7 @@ import gzip
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from fastapi import Request, Response
 
@@ -58,15 +58,15 @@ class StaticFile:
 
 
 @cache
-def static_file(folder: Traversable, name: str) -> StaticFile:
+def static_file(folder: Path, name: str) -> StaticFile:
     """The script, style, or image with this name in the folder. Raises `PathNotFound`."""
     if name not in _names(folder):
         raise PathNotFound("File not found.")
-    return StaticFile.from_bytes(name, folder.joinpath(name).read_bytes())
+    return StaticFile.from_bytes(name, (folder / name).read_bytes())
 
 
 @cache
-def _names(folder: Traversable) -> frozenset[str]:
+def _names(folder: Path) -> frozenset[str]:
     # Names are compared with this listing, so that no path leads out of the folder.
     return frozenset(file.name for file in folder.iterdir() if _suffix(file.name) in _MEDIA_TYPES)
 

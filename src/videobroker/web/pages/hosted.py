@@ -1,7 +1,7 @@
 """The hosted page, the call page, and their static files."""
 
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -25,7 +25,7 @@ PINNED_AGORA_SDK = Sdk(
 )
 """From Agora's npm package. The CDN serves packages unchanged, so the digest can be verified against npm."""
 
-STATIC = files("videobroker.web.pages").joinpath("static")
+STATIC = Path(__file__).parent / "static"
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 _templates = template_environment("videobroker.web.pages")
 
