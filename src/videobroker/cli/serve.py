@@ -1,4 +1,4 @@
-"""`videobroker serve`."""
+"""`videobroker serve`: runs the service under uvicorn or granian."""
 
 import asyncio
 import gc
@@ -28,11 +28,11 @@ GRACE_SECONDS = 15
 """How long running requests may take to finish when the service stops."""
 KEEP_ALIVE_SECONDS = 620
 """Longer than the keep-alive of proxies: nginx and AWS 60 s, clients in Go and Traefik 90 s, Caddy 120 s, Google's load
-balancer 600 s. If ours ended first, a request that is sent at that moment would be lost, and a proxy must not repeat a
-POST."""
+balancer 600 s. If the service closed a connection first, a request sent at that moment would be lost, and a proxy must
+not repeat a POST."""
 COLLECTED_AFTER = 20_000
-"""New objects before a garbage collection. Python's default of 700 would examine running requests many times a second,
-without finding anything: our values have no cycles."""
+"""Allocations between garbage collections. Python's default of 700 would scan running requests many times a second in
+vain, because our values have no reference cycles."""
 
 
 def serve(
@@ -45,7 +45,7 @@ def serve(
         typer.Option(
             "--work/--no-work",
             envvar="VIDEOBROKER_WORK",
-            help="Also do the background work here; otherwise run `videobroker work` beside it.",
+            help="Also do the background work here; otherwise also run `videobroker work`.",
         ),
     ] = True,
     server: Annotated[
@@ -57,8 +57,8 @@ def serve(
     """Run the service.
 
     Listens on HOST (default 127.0.0.1) and PORT (default 8080). Without DATABASE_URL an embedded PostgreSQL keeps its
-    data in .videobroker/, which is always brought up to date. Stop it with Ctrl-C or SIGTERM: requests that are under
-    way are finished.
+    data in .videobroker/, which is always brought up to date. Stop it with Ctrl-C or SIGTERM: running
+    requests are finished.
     """
     settings = Settings()
     run = _runner(server or settings.server)

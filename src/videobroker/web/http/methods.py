@@ -1,4 +1,4 @@
-"""Which methods a path has."""
+"""The methods of a path, for `Allow`."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def allowed_methods(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
-    """The methods of the path in this scope; empty when there is nothing at it."""
+    """The methods of the path in this scope; empty if there is no such path."""
     known = list(routes)
     found = [
         method

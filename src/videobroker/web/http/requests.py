@@ -1,4 +1,4 @@
-"""How a request is read: never more than a bound, and only JSON that everybody reads alike."""
+"""Reading of requests: bodies within limits, strict JSON, and unambiguous paths and query strings."""
 
 import asyncio
 import json
@@ -27,21 +27,21 @@ from videobroker.web.http.semantics import is_compressed
 LARGEST_BODY = 2 * 1024 * 1024
 """Bytes. A roster of 10,000 participants fits."""
 LARGEST_DRAIN = 64 * 1024 * 1024
-"""So much of a body that is too large is read and thrown away, so that its sender gets to read the answer."""
-
+"""Bytes of a body that is too large that are discarded before the response, because many clients read a response only
+after they have sent the whole body."""
 
 BODY_SECONDS = 30.0
-"""From the first read of a body to its end. The largest one takes half a megabit per second."""
+"""From the first read of a body to its end. The largest body needs half a megabit per second."""
 
 _SEND_JSON = "Send the body as JSON, with `Content-Type: application/json` or without that header."
 _JSON_TYPE = re.compile(r"\s*application/(?:[\w.!#$&^-]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 class JsonRequest(Request):
-    """Reads its body as strict JSON: UTF-8, no NaN, no lone surrogates, no bottomless nesting."""
+    """Reads its body as strict JSON: UTF-8, no NaN, no lone surrogates, limited nesting."""
 
     async def json(self) -> Any:
-        """The body. Raises `json.JSONDecodeError`, whose text quotes nothing of it."""
+        """The body. Raises `json.JSONDecodeError`, whose text does not contain parts of the body."""
         try:
             return pydantic_core.from_json(await self.body(), allow_inf_nan=False)
         except ValueError as error:
@@ -49,10 +49,10 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route that reads its request so, and knows every query parameter that it is sent."""
+    """A route whose request is a `JsonRequest`, and which rejects unknown query parameters."""
 
     strict_query = True
-    """Refuse parameters that nobody declared, and repeated ones: a misspelt filter would show everything."""
+    """Reject undeclared and repeated query parameters: a misspelled filter would return everything."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, on a `JsonRequest`."""
@@ -62,7 +62,7 @@ class JsonRoute(APIRoute):
         reads_body = self.body_field is not None
 
         async def read_and_handle(request: Request) -> Response:
-            # Who sends no credential at all hears of that first.
+            # A request without credentials gets the error about that first.
             if self.strict_query and "authorization" in request.headers:
                 _check_query(request, set(declared), several)
             json_request = JsonRequest(_as_json(request.scope), request.receive)
@@ -104,7 +104,7 @@ def _as_json(scope: Scope) -> Scope:
 
 
 class PlainPaths:
-    """ASGI middleware that refuses addresses which would be read as other ones.
+    """ASGI middleware that rejects ambiguous URLs.
 
     An encoded slash would split one name into two, and bytes that are not UTF-8 would all become the same character.
     """
@@ -113,7 +113,7 @@ class PlainPaths:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 422."""
+        """Pass the request on, or respond 422."""
         error = _misleading(scope) if scope["type"] == "http" else None
         if error is None:
             await self.app(scope, receive, send)
@@ -134,26 +134,26 @@ def _misleading(scope: Scope) -> str | None:
 
 
 def by_name(route: APIRoute) -> str:
-    """The name of an operation, in the contract and in the log: that of its function."""
+    """The operation ID in the OpenAPI document and in the log: the name of the function."""
     return route.name
 
 
 def of_this_moment(response: Response) -> None:
-    """Forbid everybody on the way to keep an answer that is true for a moment."""
+    """Forbid caches to store the response."""
     response.headers["Cache-Control"] = "no-store"
 
 
 class BodyLimit:
     """ASGI middleware that reads bodies whole: at most `LARGEST_BODY`, within `BODY_SECONDS`, and not compressed.
 
-    A request whose body is cut off is dropped.
+    A request whose body is incomplete when the client disconnects has no effect.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 408, 413 or 415."""
+        """Pass the request on, or respond 408, 413, or 415."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -161,13 +161,13 @@ class BodyLimit:
         await body.read()
         error = body.error(is_compressed=is_compressed(scope["headers"]))
         if error is not None:
-            answer = problem(error)
+            response = problem(error)
             if not body.is_complete:
-                # What is still to come must not be read as a request.
-                answer.headers["Connection"] = "close"
-            await answer(scope, receive, send)
+                # The rest of the body must not be parsed as a request.
+                response.headers["Connection"] = "close"
+            await response(scope, receive, send)
         elif not body.is_cut_off:
-            await self.app(scope, body.again, send)
+            await self.app(scope, body.receive_again, send)
 
 
 class _Body:
@@ -180,7 +180,7 @@ class _Body:
         self.is_cut_off = False
 
     async def read(self) -> None:
-        """Read all of it, as far as the limits allow."""
+        """Read the body, up to the limits."""
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 await self._read()
@@ -200,7 +200,7 @@ class _Body:
                 self._messages.append(message)
 
     def error(self, *, is_compressed: bool) -> BrokerError | None:
-        """Why the body is refused."""
+        """The error for a body that is not accepted."""
         if self._size > LARGEST_BODY:
             return BodyTooLarge(f"A body has at most {LARGEST_BODY} bytes. Put large rosters one by one.")
         if self._is_late:
@@ -209,6 +209,6 @@ class _Body:
             return UnsupportedContentEncoding("Compressed bodies are not read. Send the body without Content-Encoding.")
         return None
 
-    async def again(self) -> Message:
-        """What was received, once more, and then whatever comes."""
+    async def receive_again(self) -> Message:
+        """An ASGI `receive` that repeats the messages of the body first."""
         return self._messages.pop() if self._messages else await self._receive()

@@ -1,4 +1,4 @@
-"""What RFC 9110 and RFC 9112 require of every answer, whichever route gives it."""
+"""Requirements of RFC 9110 and RFC 9112 for all responses."""
 
 import re
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from videobroker.web.http.problems import problem
 Headers = Iterable[tuple[bytes, bytes]]
 
 DEFAULT_HEADERS = (
-    # Answers hold personal data and credentials. What may be cached says so itself.
+    # Responses contain personal data and credentials. Cacheable responses override this.
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
 
-# RFC 3986, section 3.2.2: a name or an address, and RFC 9112: perhaps a port. An empty one is for targets without host.
+# RFC 3986, section 3.2.2: a name or an address, and RFC 9112: an optional port. Empty for a target without a host.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 
@@ -42,13 +42,13 @@ def is_compressed(headers: Headers) -> bool:
 
 
 class RequireHost:
-    """ASGI middleware: a request names one host (RFC 9112, section 3.2). HTTP/1.0 may name none."""
+    """ASGI middleware: requires exactly one `Host` (RFC 9112, section 3.2), which is optional in HTTP/1.0."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 400."""
+        """Pass the request on, or respond 400."""
         if scope["type"] != "http" or has_one_host(scope["headers"]) or _may_lack_host(scope):
             await self.app(scope, receive, send)
         else:
@@ -61,7 +61,7 @@ def _may_lack_host(scope: Scope) -> bool:
 
 
 class AnswerHead:
-    """ASGI middleware: HEAD is answered like GET, without the body (RFC 9110, section 9.3.2)."""
+    """ASGI middleware: responds to HEAD as to GET, without the body (RFC 9110, section 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -76,7 +76,7 @@ class AnswerHead:
 
 
 class _HeadExchange:
-    """Ends the answer after its headers. A stream takes that for a client that went away, and stops."""
+    """Ends the response after its headers, and reports a disconnect, so that streams stop."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -96,7 +96,7 @@ class _HeadExchange:
 
 
 class SendDefaultHeaders:
-    """ASGI middleware: adds `DEFAULT_HEADERS` to answers that do not set them."""
+    """ASGI middleware: adds `DEFAULT_HEADERS` to responses that do not set them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

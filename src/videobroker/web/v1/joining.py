@@ -1,4 +1,4 @@
-"""Entering a session: the access decision, join credentials, and the start and end of a call."""
+"""Joining a session: the access decision, join credentials, and the start and end of a call."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
@@ -54,50 +54,52 @@ _GUEST_RESPONSES = described(
 
 
 class AccessIn(Shape):
-    """Whose access is asked for."""
+    """The person whose access is checked."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
 
-    user_id: Identifier | None = Field(default=None, description="Leave it out to ask about a guest.")
+    user_id: Identifier | None = Field(default=None, description="Omit it to check the access of a guest.")
 
 
 class JoinIn(Shape):
-    """Who wants to enter, and how."""
+    """The participant who joins, and how."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
 
     user_id: Identifier | None = Field(
-        default=None, description="Somebody on the roster. With a user token, a ticket or X-User-Id it may be left out."
+        default=None, description="A participant of the session. Optional with a user token, a ticket, or `X-User-Id`."
     )
     display_name: Name | None = Field(
-        default=None, description="With an API key: instead of the participant's name. End users cannot choose a name."
+        default=None, description="With an API key: replaces the participant's name. End users cannot choose a name."
     )
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
 class GuestIn(Shape):
-    """A guest who wants to enter."""
+    """A guest who joins."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Grandma"}]})
 
-    name: Name = Field(description="What the guest is called.")
+    name: Name = Field(description="The name of the guest.")
     guest_id: Identifier | None = Field(
         default=None,
-        description="To be the same guest again: what a former answer named. Left out, it is a new guest.",
+        description="The ID from an earlier response, to join again as that guest. Omit it for a new guest.",
     )
     surface: Surface = Field(default=Surface.SDK, description="The vendor's SDK, or its ready-made page.")
 
 
 class CallerOfCall(Shape):
-    """By whom."""
+    """The person who starts or ends a call."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "tutor-1"}]})
 
-    user_id: Identifier | None = Field(default=None, description="Somebody on the roster; null for the backend itself.")
+    user_id: Identifier | None = Field(
+        default=None, description="A participant of the session; null for the backend itself."
+    )
 
 
 class SessionNamed(BaseModel):
-    """Which session."""
+    """A session, by kind and reference."""
 
     kind: SessionKind
     reference: str
@@ -108,7 +110,7 @@ class _JoinCommon(BaseModel):
     role: str = Field(description="The role at the provider.")
     user_id: str
     display_name: str
-    expires_at: Moment = Field(description="Ask again before then; the access check is repeated.")
+    expires_at: Moment = Field(description="Join again before then. The access check is repeated.")
     session: SessionNamed
     call: CallOut
 
@@ -216,7 +218,7 @@ JoinOut = TokenJoin | PrebuiltJoin | ChannelJoin
 
 
 class JoinResponse(RootModel[Annotated[JoinOut, Field(discriminator="type")]]):
-    """Join credentials; `type` tells which kind."""
+    """Join credentials. `type` is their kind."""
 
 
 def join_fields(joined: Joined) -> dict[str, Any]:
@@ -265,13 +267,13 @@ router = SessionRouter()
 
 @router.post(
     "/access",
-    summary="Ask who may enter now",
+    summary="Check access",
     responses=described(*SESSION_PROBLEMS, *_BODY_PROBLEMS),
     response_model=AccessShape,
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: AccessIn) -> Response:
-    """The decision alone, as data; nothing is created and nothing is journalled."""
+    """Returns the access decision. Creates nothing, and records nothing in the journal."""
     key, user_id = session_key(caller, kind, reference), caller.speaks_for(body.user_id)
     decision = await access(caller.context, key, user_id=user_id, is_guest=caller.is_guest)
     return JsonFields(access_fields(decision))
@@ -282,8 +284,8 @@ async def ask_access(caller: Joiner, kind: Kind, reference: Reference, body: Acc
 async def join_session(
     caller: Joiner, kind: Kind, reference: Reference, once: OnceOnly, body: JoinIn | None = None
 ) -> Response:
-    """Access decision, one room, credentials. The first to join opens the room and the call. Joining again
-    repeats the decision and renews the credentials."""
+    """Checks access, and returns join credentials. The first join opens the room and the call. Joining again repeats
+    the check and renews the credentials."""
     terms = body or JoinIn()
     requester = JoinRequester(
         caller.must_speak_for(terms.user_id),
@@ -300,8 +302,9 @@ async def join_session(
 )
 @fast_path(max_body_bytes=MAX_FAST_BODY_BYTES)
 async def join_as_guest(caller: Joiner, kind: Kind, reference: Reference, body: GuestIn, once: OnceOnly) -> Response:
-    """The same for somebody without a registration. Every request is a new guest; with an `Idempotency-Key`,
-    every key is. A guest who has to wait gets their `guest_id` with the refusal: ask again with it."""
+    """Checks access, and returns join credentials for a guest. Every request without `guest_id` creates a new guest,
+    unless it repeats an `Idempotency-Key`. If a guest has to wait, the error contains their `guest_id`: try again with
+    it."""
     key = session_key(caller, kind, reference)
     guest = body.guest_id or guest_id(caller.context, idempotency_key=once.guest_seed(caller))
     if body.guest_id is not None:
@@ -321,7 +324,7 @@ async def join_as_guest(caller: Joiner, kind: Kind, reference: Reference, body: 
 async def start_call(
     caller: CallsWriter, kind: Kind, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
 ) -> Response:
-    """Opens the room and a call in it. A call that runs already is the answer."""
+    """Opens the room, and starts a call in it. If a call is running, returns that call."""
     key, user_id = session_key(caller, kind, reference), body.user_id if body else None
 
     async def check() -> None:
@@ -350,7 +353,7 @@ async def start_call(
 async def end_call(
     caller: CallsWriter, kind: Kind, reference: Reference, once: OnceOnly, body: CallerOfCall | None = None
 ) -> Response:
-    """Ends the call for everybody and shuts the room. When no call runs, the answer is the last one."""
+    """Ends the call for everyone, and closes the room. If no call is running, returns the last one."""
     key, user_id = session_key(caller, kind, reference), body.user_id if body else None
 
     async def check() -> None:
@@ -372,7 +375,7 @@ async def end_call(
 async def list_calls(
     caller: CallsReader, kind: Kind, reference: Reference, limit: Limit = 50, cursor: Cursor = None
 ) -> CallPage:
-    """Every call there was, oldest first, with its duration."""
+    """Returns all calls of the session, oldest first, with their durations."""
     session, found, following = await calls.list_calls(
         caller.context,
         session_key(caller, kind, reference),
